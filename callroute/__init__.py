@@ -1,0 +1,1 @@
+"""Everything of the call route tracker that is not an AWS resource: flows, the local cloud, reports, commands."""
