@@ -1,0 +1,30 @@
+"""What tests of several rooms share: the emulator."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+from callroute.local.emulator import Emulator
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """One running emulator for all tests, started by the first that asks for it.
+
+    It is shared: a module that deploys a stack calls `emulator.reset()` before, so that the names are free. Nothing
+    deployed may therefore live longer than its module.
+    """
+    if importlib.util.find_spec("ministack") is None:
+        pytest.skip("needs the emulator: pip install -r requirements/local.txt")
+    with Emulator() as running:
+        yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks whatever uses the emulator, through whichever fixture, so that `-m 'not emulator'` is quick and complete."""
+    for item in items:
+        if "emulator" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.emulator)

@@ -1,0 +1,79 @@
+"""Contact records for tests, in AWS's full shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INSTANCE = "00000000-0000-0000-0000-0000000000aa"
+INSTANCE_ARN = f"arn:aws:connect:ap-northeast-1:111111111111:instance/{INSTANCE}"
+
+
+def contact_record(
+    contact_id: str = "11111111-1111-1111-1111-111111111111", **changes: Any
+) -> dict[str, Any]:
+    """A caller from Tokyo who pressed 1 and hung up after 42 seconds; `changes` replace whole fields."""
+    record: dict[str, Any] = {
+        "AWSAccountId": "111111111111",
+        "AWSContactTraceRecordFormatVersion": "2017-03-10",
+        "Agent": None,
+        "AgentConnectionAttempts": 0,
+        "AnsweringMachineDetectionStatus": None,
+        "Attributes": {"call_completed": "false", "call_route": "1"},
+        "Campaign": {"CampaignId": None},
+        "Channel": "VOICE",
+        "ConnectedToSystemTimestamp": "2026-04-17T23:47:52Z",
+        "ContactDetails": {},
+        "ContactId": contact_id,
+        "CustomerEndpoint": {"Address": "+815000000001", "Type": "TELEPHONE_NUMBER"},
+        "CustomerVoiceActivity": None,
+        "DisconnectReason": "CUSTOMER_DISCONNECT",
+        "DisconnectTimestamp": "2026-04-17T23:48:34Z",
+        "InitialContactId": None,
+        "InitiationMethod": "INBOUND",
+        "InitiationTimestamp": "2026-04-17T23:47:52Z",
+        "InstanceARN": INSTANCE_ARN,
+        "LastUpdateTimestamp": "2026-04-17T23:49:40Z",
+        "MediaStreams": [{"Type": "AUDIO"}],
+        "NextContactId": None,
+        "PreviousContactId": None,
+        "Queue": None,
+        "Recording": None,
+        "Recordings": None,
+        "References": [],
+        "ScheduledTimestamp": None,
+        "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:Telephony"}},
+        "SystemEndpoint": {"Address": "+815000000099", "Type": "TELEPHONE_NUMBER"},
+        "Tags": {"aws:connect:instanceId": INSTANCE},
+        "TaskTemplateInfo": None,
+        "TransferCompletedTimestamp": None,
+        "TransferredToEndpoint": None,
+        "VoiceIdResult": None,
+    }
+    return {**record, **changes}
+
+
+def queue(**changes: Any) -> dict[str, Any]:
+    """The Queue of a contact that waited 90 seconds."""
+    return {
+        "ARN": f"{INSTANCE_ARN}/queue/00000000-0000-0000-0000-0000000000bb",
+        "DequeueTimestamp": "2026-04-17T23:48:34Z",
+        "Duration": 90,
+        "EnqueueTimestamp": "2026-04-17T23:48:00Z",
+        "Name": "オペレーター",
+        **changes,
+    }
+
+
+def agent(**changes: Any) -> dict[str, Any]:
+    """The Agent of a contact that was answered."""
+    return {
+        "ARN": f"{INSTANCE_ARN}/agent/00000000-0000-0000-0000-0000000000cc",
+        "AfterContactWorkDuration": 4,
+        "AgentInteractionDuration": 30,
+        "ConnectedToAgentTimestamp": "2026-04-17T23:48:20Z",
+        "CustomerHoldDuration": 0,
+        "LongestHoldDuration": 0,
+        "NumberOfHolds": 0,
+        "Username": "agent-one",
+        **changes,
+    }
