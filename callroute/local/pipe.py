@@ -329,8 +329,9 @@ class Pipe:
 
     def _give_up(self, batch: Sequence[Record], condition: str) -> list[Handled]:
         if self.settings.dead_letter_arn is not None:
-            name = self.settings.dead_letter_arn.rpartition(":")[2]
-            url = self._ask(self._queue.get_queue_url, QueueName=name)["QueueUrl"]
+            account_id, name = self.settings.dead_letter_arn.split(":")[-2:]
+            # Made up rather than asked for: to ask would take a permission that the role does not need on AWS.
+            url = f"{self._queue.meta.endpoint_url}/{account_id}/{name}"
             message = dead_letter(self.settings, batch, condition, self._now())
             self._ask(self._queue.send_message, QueueUrl=url, MessageBody=json.dumps(message))
         return [Handled(record, "dead_lettered") for record in batch]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from parliament import analyze_policy_string  # type: ignore[import-untyped]
+from parliament import analyze_policy_string
 from policy_sentry.querying.actions import get_action_data
 
 from components.documents.permissions import pipe_policy, state_machine_policy, task_needs, trust_policy

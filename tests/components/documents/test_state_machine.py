@@ -6,13 +6,16 @@ The real definition runs in the emulator's interpreter, against the emulator's t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 from statelint.config import Config
 from statelint.linter import Linter
 
@@ -549,11 +552,44 @@ def test_statelint_finds_nothing_to_say(zone: str) -> None:
     assert Linter.validate(machine, Config(evaluate_jsonata=True)) == []
 
 
-def test_statelint_would_have_something_to_say() -> None:
+def test_the_definition_fits_the_schema_of_the_language() -> None:
+    path = files("cfnlint").joinpath("data/schemas/other/step_functions/statemachine.json")
+    schema = Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
     machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
-    machine["States"]["EachContact"]["Items"] = "{% $states.input ?? [] %}"
+    # The schema does not look into a Map, and wants the query language at each state; so give it the parts.
+    inner = machine["States"]["EachContact"]["ItemProcessor"]
+    states = {name: {**state, "QueryLanguage": "JSONata"} for name, state in inner["States"].items()}
+    part = {"StartAt": inner["StartAt"], "States": states}
 
-    assert Linter.validate(machine, Config(evaluate_jsonata=True)) != []
+    assert [error.message for each in (machine, part) for error in schema.iter_errors(each)] == []
+
+
+# Functions of JSONata 2.0.6 and of Step Functions that the expressions may call: the emulator's interpreter knows more.
+KNOWN_FUNCTIONS = {
+    "contains", "count", "each", "exists", "fromMillis", "hash", "join", "keys", "length", "lowercase", "map", "merge",
+    "not", "number", "string", "substring", "toMillis", "type",
+}  # fmt: skip
+
+
+def expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from expressions(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from expressions(each)
+    elif isinstance(value, str) and value.startswith("{%"):
+        yield re.sub(r"/\*.*?\*/|'[^']*'", "", value, flags=re.DOTALL)
+
+
+def test_expressions_keep_to_the_language_of_step_functions() -> None:
+    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+    for expression in expressions(machine):
+        own = set(re.findall(r"\$(\w+)\s*:=", expression))
+        assert set(re.findall(r"\$(\w+)\(", expression)) - own <= KNOWN_FUNCTIONS
+        # Newer JSONata has these operators; Step Functions' does not parse them.
+        assert "??" not in expression
+        assert "?:" not in expression
 
 
 def test_every_state_can_be_reached_and_every_next_leads_somewhere() -> None:

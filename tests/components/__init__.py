@@ -1,0 +1,1 @@
+"""Tests of the components, and the engine that they run in."""
