@@ -33,6 +33,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Where in its phone menu each caller gave up.",
 )
+
+
+@app.callback()
+def main() -> None:
+    """Where in its phone menu each caller gave up."""
+
+
 app.command(name="simulate")(simulate.simulate)

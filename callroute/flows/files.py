@@ -1,0 +1,32 @@
+"""Reading the text files of this room, with errors a person can act on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callroute.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without the byte order mark that some editors put before it.
+
+    Raises:
+        InputError: the file is missing, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(
+            str(path), "", "there is no such file", "Give the path of an existing file"
+        ) from error
+    except OSError as error:
+        raise InputError(
+            str(path), "", f"it cannot be read ({error.strerror})", "Give a file that you may read"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            str(path), f"byte {error.start}", "this is not UTF-8 text", "Save the file as UTF-8"
+        ) from error

@@ -1,0 +1,188 @@
+"""Guards against flows that are misread: a file of another kind taken for a flow, or a branch that is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callroute.errors import InputError
+from callroute.flows.model import Flow, Transition
+
+CORPUS = os.environ.get("CALLROUTE_CORPUS")
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """A flow of a message and an end, with changes at the top level; None takes a key away."""
+    flow = {
+        "Version": "2019-10-30",
+        "StartAction": "hello",
+        "Actions": [
+            {
+                "Identifier": "hello",
+                "Type": "MessageParticipant",
+                "Parameters": {"Text": "hello"},
+                "Transitions": {
+                    "NextAction": "end",
+                    "Errors": [{"NextAction": "end", "ErrorType": "NoMatchingError"}],
+                },
+            },
+            {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}},
+        ],
+    } | changes
+    return {key: value for key, value in flow.items() if value is not None}
+
+
+def read(value: object) -> Flow:
+    return Flow.read(json.dumps(value), "x.json")
+
+
+def test_a_branch_is_kept_with_its_kind_and_label_even_where_another_shares_its_target() -> None:
+    flow = read(document())
+    assert flow.actions["hello"].transitions == (
+        Transition("hello", "next", "", "end"),
+        Transition("hello", "error", "NoMatchingError", "end"),
+    )
+    assert flow.actions["end"].transitions == ()
+
+
+def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -> None:
+    compare = {
+        "Identifier": "compare",
+        "Type": "Compare",
+        "Parameters": {"ComparisonValue": "$.Attributes.x"},
+        "Transitions": {
+            "NextAction": "compare",
+            "Conditions": [
+                {"NextAction": "compare", "Condition": {"Operator": "Equals", "Operands": ["1"]}},
+                {"NextAction": "compare", "Condition": {"Operator": "NumberLessThan", "Operands": ["1"]}},
+            ],
+        },
+    }
+    flow = read(document(StartAction="compare", Actions=[compare]))
+    assert flow.actions["compare"].labels("condition") == ("1", "NumberLessThan 1")
+
+
+def test_a_block_of_an_unknown_type_is_kept() -> None:
+    novelty = {"Identifier": "n", "Type": "SomethingNew", "Parameters": {"A": ["b"]}, "Transitions": {}}
+    flow = read(document(StartAction="n", Actions=[novelty]))
+    assert flow.actions["n"].type == "SomethingNew"
+    assert flow.actions["n"].parameters == {"A": ["b"]}
+
+
+def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
+    assert (
+        read(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).actions["e"].transitions
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "problem"),
+    [
+        ("{]", "line 1 column 2", "not JSON"),
+        ("", "line 1 column 1", "not JSON"),
+        ("[" * 100_000, "", "nested too deeply"),
+        ("[]", "", "a list"),
+        ('"x"', "", "the text 'x'"),
+        (json.dumps({"modules": [], "version": "1"}), "modules", "export of the Connect console"),
+        (json.dumps(document(Version=None)), "Version", "Version is missing"),
+        (json.dumps(document(Version="2020-01-01")), "Version", "'2020-01-01'"),
+        (json.dumps(document(StartAction=None)), "the flow", "StartAction is missing"),
+        (json.dumps(document(StartAction="gone")), "StartAction", "no block 'gone'"),
+        (json.dumps(document(Actions=None)), "the flow", "Actions is missing"),
+        (json.dumps(document(Actions=[])), "StartAction", "no block 'hello'"),
+        (json.dumps(document(Actions=["x"])), "Actions[0]", "not a block"),
+        (json.dumps(document(Actions=[{"Type": "X"}])), "Actions[0]", "Identifier is missing"),
+        (json.dumps(document(Actions=[{"Identifier": "hello"}])), "Actions[0]", "Type is missing"),
+        (
+            json.dumps(document(Actions=[document()["Actions"][1], document()["Actions"][1]])),
+            "Actions[1]",
+            "'end' is used by an earlier block",
+        ),
+        (
+            json.dumps(document(Actions=[document()["Actions"][0]])),
+            "block 'hello'",
+            "branch 'next' leads to 'end'",
+        ),
+        (
+            json.dumps(
+                document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"NextAction": 1}}])
+            ),
+            "block 'hello'",
+            "NextAction is the number 1",
+        ),
+        (
+            json.dumps(
+                document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"Conditions": [{}]}}])
+            ),
+            "block 'hello'",
+            "Operator is missing",
+        ),
+        (
+            json.dumps(
+                document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"Errors": [None]}}])
+            ),
+            "block 'hello'",
+            "Errors holds null",
+        ),
+    ],
+)
+def test_what_is_not_a_flow_is_refused_with_place_and_problem(text: str, place: str, problem: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Flow.read(text, "x.json")
+    assert refused.value.source == "x.json"
+    assert refused.value.place == place
+    assert problem in refused.value.problem
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [("gone.json", None, "no such file"), ("sjis.json", "銀行".encode("shift_jis"), "not UTF-8")],
+)
+def test_a_file_that_cannot_be_read_is_an_input_error(
+    tmp_path: Path, name: str, content: bytes | None, problem: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=problem):
+        Flow.load(tmp_path / name)
+
+
+def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(document()), encoding="utf-8-sig")
+    assert Flow.load(path).start == "hello"
+
+
+def targets(value: Any) -> set[str]:
+    """Everything that any NextAction in a JSON value names."""
+    if isinstance(value, dict):
+        own = {value["NextAction"]} if isinstance(value.get("NextAction"), str) else set()
+        return own.union(*map(targets, value.values()))
+    return set().union(*map(targets, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.skipif(CORPUS is None, reason="CALLROUTE_CORPUS does not name a folder that holds flows/*.json")
+def test_every_flow_of_the_corpus_is_read_in_full_or_refused_for_a_branch_that_leads_nowhere() -> None:
+    paths = sorted((Path(CORPUS or "") / "flows").glob("*.json"))
+    assert paths, "the corpus has no flows"
+    refused = []
+    for path in paths:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        identifiers = {action["Identifier"] for action in content["Actions"]}
+        if {content["StartAction"], *targets(content["Actions"])} <= identifiers:
+            flow = Flow.load(path)
+            assert set(flow.actions) == identifiers, path.name
+            assert {t.target for action in flow.actions.values() for t in action.transitions} == targets(
+                content["Actions"]
+            ), path.name
+        else:
+            refused.append(path.name)
+            with pytest.raises(InputError, match=path.name):
+                Flow.load(path)
+    assert len(refused) < len(paths), "a corpus of which nothing is readable proves nothing"

@@ -1,0 +1,60 @@
+"""Guards against flows deployed with a hole in them, or with a value that changes more than a string."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callroute.errors import InputError
+from callroute.flows.placeholders import fill, names
+
+TEXT = json.dumps({"QueueId": "${QueueArn}", "Text": "to ${QueueArn} in ${Hours}"})
+
+
+def test_every_placeholder_gets_its_value_wherever_it_stands() -> None:
+    filled = fill(TEXT, {"QueueArn": "arn:q", "Hours": "h"}, "x.json", ["QueueArn", "Hours"])
+    assert json.loads(filled) == {"QueueId": "arn:q", "Text": "to arn:q in h"}
+
+
+def test_a_text_without_placeholders_stays_as_it_is() -> None:
+    assert (
+        fill('{"price": "$5 {x} $.Attributes.y"}', {}, "x.json", []) == '{"price": "$5 {x} $.Attributes.y"}'
+    )
+
+
+@settings(deadline=None)  # how busy the machine is proves nothing about placeholders
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_no_value_can_break_out_of_its_string_or_be_taken_for_a_placeholder(first: str, second: str) -> None:
+    filled = json.loads(fill('{"a": "${A}", "b": "-${B}-"}', {"A": first, "B": second}, "x.json"))
+    assert filled == {"a": first, "b": f"-{second}-"}
+
+
+def test_a_value_that_looks_like_a_placeholder_is_left_alone() -> None:
+    assert json.loads(fill('["${A}", "${B}"]', {"A": "${B}", "B": "b"}, "x.json")) == ["${B}", "b"]
+
+
+def test_names_lists_each_placeholder_once_in_order() -> None:
+    assert names(TEXT) == ("QueueArn", "Hours")
+
+
+@pytest.mark.parametrize(
+    ("values", "declared", "place", "problem"),
+    [
+        ({"QueueArn": "q"}, ["QueueArn", "Hours"], "${Hours}", "has no value"),
+        ({"QueueArn": "q", "Hours": "h"}, ["QueueArn"], "${Hours}", "does not declare"),
+        ({"QueueArn": "q", "Hours": "h", "Queu": "x"}, ["QueueArn", "Hours"], "Queu", "does not have"),
+        ({"QueueArn": "q", "Hours": "h", "Queu": "x"}, None, "Queu", "does not have"),
+        ({"QueueArn": "q", "Hours": ""}, ["QueueArn", "Hours"], "Hours", "empty"),
+        ({}, None, "${QueueArn}", "has no value"),
+    ],
+)
+def test_a_placeholder_that_does_not_fit_is_named(
+    values: dict[str, str], declared: list[str] | None, place: str, problem: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        fill(TEXT, values, "x.json", declared)
+    assert (refused.value.source, refused.value.place) == ("x.json", place)
+    assert problem in refused.value.problem
