@@ -14,13 +14,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from callroute.cli.call_events import line_of
+from callroute.cli.flow_files import read_flow
 from callroute.errors import InputError
 from callroute.flows import simulator
-from callroute.flows.catalogue import RouteCatalogue
-from callroute.flows.contact_record import INSTANCE_ARN, contact_record
-from callroute.flows.files import read_text
-from callroute.flows.model import Flow
-from callroute.flows.placeholders import fill
+from callroute.flows.contact_record import contact_record
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
 DEFAULT_ANSWER_SECONDS = 20.0
@@ -61,7 +59,7 @@ def simulate(
     start = _moment(at)
     world, patience = _surroundings(closed, agent_answers_after, leaves_queue_after)
     playing = simulator.play(
-        _read(flow),
+        read_flow(flow),
         simulator.KeyedCaller(pressed, patience),
         clock=simulator.SimulatedClock(start),
         world=world,
@@ -78,18 +76,9 @@ def simulate(
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         console = Console(highlight=False, soft_wrap=True)
-        call = simulator.watch(playing, lambda event: console.print(_line(event, start)))
+        call = simulator.watch(playing, lambda event: console.print(line_of(event, start)))
         console.print(Text("\ncontact record", "bold"))
         console.print_json(json.dumps(contact_record(call, contact_id=contact_id)), indent=2)
-
-
-def _read(path: Path) -> Flow:
-    text = read_text(path)
-    catalogue = RouteCatalogue.beside(path)
-    if catalogue is not None:
-        stand_ins = {name: f"{INSTANCE_ARN}/simulated/{name}" for name in catalogue.placeholders}
-        text = fill(text, stand_ins, str(path), catalogue.placeholders)
-    return Flow.read(text, str(path))
 
 
 def _moment(text: str) -> datetime:
@@ -132,60 +121,3 @@ def _as_json(event: simulator.Event) -> dict[str, Any]:
     fields = dataclasses.asdict(event)
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}
-
-
-# --- For people ------------------------------------------------------------------------------------------------------
-
-
-def _line(event: simulator.Event, start: datetime) -> Text:
-    """An event as a line: minutes and seconds into the call, a word at the margin, a text."""
-    elapsed = int((event.at - start).total_seconds())
-    mark, text, style = _words(event)
-    return Text.assemble(
-        (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"), (f"{mark:<9}", f"bold {style}"), (text, style)
-    )
-
-
-def _words(event: simulator.Event) -> tuple[str, str, str]:
-    """How an event reads: a word at the margin, a text, a style."""
-    match event:
-        case simulator.Said():
-            return "says", event.text, ""
-        case simulator.MenuOffered():
-            return "asks", f"{event.text}  ({' '.join(event.keys)}; {event.seconds:g} s)", ""
-        case simulator.Pressed():
-            return "key", event.key if event.accepted else f"{event.key} (not offered)", "cyan"
-        case simulator.TimedOut():
-            return "silence", "the caller presses nothing", "cyan"
-        case simulator.AttributesSet():
-            return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
-        case simulator.LoopPassed():
-            turns = "no turn is left" if event.done else f"turn {event.passes} of {event.count}"
-            return "loop", f"{event.block}: {turns}", "dim"
-        case simulator.HoursChecked():
-            return "hours", "open" if event.open else "closed", "yellow"
-        case simulator.Queued():
-            return "queue", f"the caller waits in {event.queue}", "yellow"
-        case simulator.QueueRefused():
-            return "queue", f"the queue does not take the caller ({event.error})", "yellow"
-        case simulator.AgentConnected():
-            return "agent", f"answers after {event.waited_seconds:g} s", "yellow"
-        case simulator.Ended():
-            return "end", f"{_ENDINGS[event.during]} ({event.reason})", "magenta"
-        case simulator.QueueChosen():
-            return "set-up", f"queue {event.queue}", "dim"
-        case simulator.VoiceChanged():
-            return "set-up", f"voice {event.voice} ({event.engine.lower()})", "dim"
-        case simulator.LoggingChanged():
-            return "set-up", f"logging {'on' if event.enabled else 'off'}", "dim"
-    raise AssertionError(f"no words for {type(event).__name__}")
-
-
-_ENDINGS = {
-    "message": "the caller hangs up during a message",
-    "menu": "the caller hangs up at a menu",
-    "queue": "the caller gives up waiting and hangs up",
-    "conversation": "the conversation with the agent is over",
-    "flow": "the flow ends the call",
-    "step limit": f"cut off after {simulator.STEP_LIMIT:,} blocks: left to itself this call would not end",
-}
