@@ -11,9 +11,8 @@ from callroute.flows.model import Flow
 from callroute.flows.placeholders import fill
 
 
-def stand_ins(path: Path) -> dict[str, str]:
-    """A value for each placeholder that the route catalogue beside a flow declares: ARNs that exist nowhere."""
-    catalogue = RouteCatalogue.beside(path)
+def stand_ins(catalogue: RouteCatalogue | None) -> dict[str, str]:
+    """A value for each placeholder that a route catalogue declares: ARNs that exist nowhere."""
     names = catalogue.placeholders if catalogue else ()
     return {name: f"{INSTANCE_ARN}/simulated/{name}" for name in names}
 
@@ -25,7 +24,7 @@ def read_flow(path: Path) -> Flow:
         InputError: the flow or its catalogue cannot be used.
     """
     text = read_text(path)
-    values = stand_ins(path)
-    if values:
-        text = fill(text, values, str(path), values)
+    catalogue = RouteCatalogue.beside(path)
+    if catalogue is not None:
+        text = fill(text, stand_ins(catalogue), str(path), catalogue.placeholders)
     return Flow.read(text, str(path))

@@ -506,6 +506,7 @@ def test_the_promised_outputs_are_there(engine: Engine) -> None:
         ({"maximum_record_age_seconds": 86_400}, "maximum_record_age_seconds", "86400"),
         ({"log_retention_days": 31}, "log_retention_days", "31"),
         ({"kms_key_arn": "alias/calls"}, "kms_key_arn", "'alias/calls'"),
+        ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", "set"),
         ({"record": RecordFormat(time_zone="Asia/Tokio")}, "time_zone", "'Asia/Tokio'"),
         ({"record": RecordFormat(country_code="+81")}, "country_code", "'+81'"),
         ({"record": RecordFormat(retention_days=-1)}, "retention_days", "-1"),
