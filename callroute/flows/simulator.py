@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from callroute.errors import InputError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
     from callroute.flows.model import Action, Flow
+
+Result = TypeVar("Result")
 
 TIMEOUT = "timeout"
 HANGUP = "hangup"
@@ -338,11 +340,11 @@ def play(
     return _Playing(flow, caller, clock, world or World()).play(step_limit)
 
 
-def watch(playing: Generator[Event, None, Call], see: Callable[[Event], object]) -> Call:
+def watch(playing: Generator[Event, None, Result], see: Callable[[Event], object]) -> Result:
     """Plays a call to its end, shows each event as it happens, and returns how the call went.
 
     Args:
-        playing: from `play`.
+        playing: from `play`, or from whoever plays a call and returns more of it.
         see: is given every event.
 
     Raises:
@@ -352,8 +354,8 @@ def watch(playing: Generator[Event, None, Call], see: Callable[[Event], object])
         try:
             see(next(playing))
         except StopIteration as stop:
-            call: Call = stop.value
-            return call
+            result: Result = stop.value
+            return result
 
 
 def play_out(
