@@ -543,11 +543,18 @@ def test_a_flow_that_connect_would_refuse_is_refused_first(changes: dict[str, st
         replace(FLOW, **changes)
 
 
-@pytest.mark.parametrize("stack", ["a.dotted.stack", "s" * 60])
-def test_a_stack_whose_name_cannot_name_a_pipe_is_refused_before_anything_is_made(
-    engine: Engine, stack: str
+@pytest.mark.parametrize(
+    ("name", "stack", "says"),
+    [
+        ("calls", "a.dotted.stack", "calls-a.dotted.stack"),
+        ("calls", "s" * 60, "up to 64 letters"),
+        ("c" * 43, "dev", "43 characters; allowed: up to 42"),
+    ],
+)
+def test_names_that_aws_would_refuse_are_refused_before_anything_is_made(
+    engine: Engine, name: str, stack: str, says: str
 ) -> None:
-    with pytest.raises(ArgumentError, match=stack):
-        engine.run(lambda: CallRouteTracker("calls", ARGS), stack=stack)
+    with pytest.raises(ArgumentError, match=says):
+        engine.run(lambda: CallRouteTracker(name, ARGS), stack=stack)
 
-    assert [resource.type for resource in engine.resources if resource.custom] == []
+    assert engine.resources == []

@@ -1,0 +1,1 @@
+"""AWS resources as Pulumi components, and the settings of a stack."""

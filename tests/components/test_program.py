@@ -1,0 +1,154 @@
+"""Guards the program as it is committed.
+
+Failures it is for: a stack file with a key that no longer exists, a prod stack without its guards, an output that an
+operator or a command looks for in vain, real identifiers in the repository.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.settings import SettingsError
+from tests.components.engine import PROJECT, Engine
+
+ROOT = Path(__file__).parents[2]
+STACKS = ("dev", "local", "prod")
+OUTPUTS = {
+    "tableName",
+    "tableArn",
+    "indexName",
+    "streamName",
+    "streamArn",
+    "stateMachineArn",
+    "pipeName",
+    "pipeArn",
+    "deadLetterQueueUrl",
+    "deadLetterQueueArn",
+    "quarantineQueueUrl",
+    "quarantineQueueArn",
+    "flowIds",
+    "timeZone",
+    "stateMachineLogGroup",
+    "pipeLogGroup",
+}
+
+
+def config(stack: str) -> dict[str, str]:
+    """A stack's config as Pulumi hands it to the program: everything is text, structure is JSON."""
+    values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+def run(engine: Engine, stack: str, preview: bool = False, **changes: str) -> None:
+    """Runs the program for one of the committed stacks."""
+    changed = {f"{PROJECT}:{key}": value for key, value in changes.items()}
+    engine.run(
+        lambda: runpy.run_path(str(ROOT / "__main__.py")),
+        stack=stack,
+        preview=preview,
+        config={**config(stack), **changed},
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_committed_stack_comes_up_with_all_outputs(engine: Engine, stack: str) -> None:
+    run(engine, stack)
+
+    assert set(engine.outputs) == OUTPUTS
+    assert all(engine.outputs.values())
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_committed_stack_can_be_previewed(engine: Engine, stack: str) -> None:
+    run(engine, stack, preview=True)
+
+    assert engine.one("aws:pipes/pipe:Pipe").inputs["name"] == f"{PROJECT}-{stack}"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_resource_carries_the_tags_of_the_program(engine: Engine, stack: str) -> None:
+    run(engine, stack, tags='{"team": "calls"}')
+
+    tagged = [resource.inputs["tags"] for resource in engine.resources if "tags" in resource.inputs]
+    assert len(tagged) >= 9
+    assert all(tags == {"project": PROJECT, "stack": stack, "team": "calls"} for tags in tagged)
+
+
+def test_prod_is_guarded_and_keeps_longer_than_dev(engine: Engine) -> None:
+    dev, prod = engine, Engine()
+    run(dev, "dev")
+    run(prod, "prod")
+
+    def facts(of: Engine) -> dict[str, Any]:
+        source = of.one("aws:pipes/pipe:Pipe").inputs["sourceParameters"]["kinesisStreamParameters"]
+        return {
+            "stream": of.one("aws:kinesis/stream:Stream").inputs["retentionPeriod"],
+            "batch": source["batchSize"],
+            "age": source["maximumRecordAgeInSeconds"],
+            "logs": of.of("aws:cloudwatch/logGroup:LogGroup")[0].inputs["retentionInDays"],
+        }
+
+    assert all(facts(prod)[key] > facts(dev)[key] for key in facts(dev))
+    assert facts(dev)["stream"] == 24, "a day is the least and costs nothing extra"
+    assert {
+        resource.type for resource in prod.resources if resource.protect and resource.retain_on_delete
+    } == {
+        "aws:dynamodb/table:Table",
+        "aws:kinesis/stream:Stream",
+        "aws:sqs/queue:Queue",
+    }
+    assert not any(resource.protect or resource.retain_on_delete for resource in dev.resources)
+
+
+def test_dev_and_prod_can_live_in_one_account(engine: Engine) -> None:
+    dev, prod = engine, Engine()
+    run(dev, "dev")
+    run(prod, "prod")
+
+    names = [
+        {(resource.type, resource.inputs["name"]) for resource in of.resources if "name" in resource.inputs}
+        for of in (dev, prod)
+    ]
+    assert names[0] & names[1] == set(), "a physical name can be there once"
+
+
+def test_the_local_stack_has_both_flows_and_does_not_wait(engine: Engine) -> None:
+    run(engine, "local")
+
+    assert set(engine.outputs["flowIds"]) == {"call-route", "call-route-with-operator"}
+    source = engine.one("aws:pipes/pipe:Pipe").inputs["sourceParameters"]["kinesisStreamParameters"]
+    assert source["maximumBatchingWindowInSeconds"] == 0
+
+
+def test_a_salt_in_plain_text_stops_the_program_before_anything_is_registered(engine: Engine) -> None:
+    with pytest.raises(SettingsError, match="plain text") as caught:
+        run(engine, "dev", phoneNumber="hashed", phoneNumberSalt="a-salt-for-tests-only")
+
+    assert "a-salt-for-tests-only" not in str(caught.value)
+    assert engine.resources == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_committed_stacks_name_nothing_real(stack: str) -> None:
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"\b\d{12}\b(?!-)", re.sub(r"-\d{12}\b", "", text))) <= {"111111111111"}
+    uuids = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", text)
+    assert uuids
+    assert all(uuid.startswith("00000000-0000-0000-0000-00000000000") for uuid in uuids)
+
+
+def test_pulumi_install_finds_the_locked_dependencies() -> None:
+    runtime = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["runtime"]
+    assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
+
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    (required,) = (line.removeprefix("-r ") for line in lines if line.startswith("-r "))
+    assert "pulumi-aws==" in (ROOT / required).read_text(encoding="utf-8")
