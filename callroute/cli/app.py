@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from callroute.cli import simulate
+from callroute.cli import call, demo, replay, simulate
 from callroute.errors import InputError
 
 UNUSABLE_INPUT = 2
@@ -41,4 +41,7 @@ def main() -> None:
     """Where in its phone menu each caller gave up."""
 
 
-app.command(name="simulate")(simulate.simulate)
+app.command()(demo.demo)
+app.command()(call.call)
+app.command()(replay.replay)
+app.command()(simulate.simulate)
