@@ -1,4 +1,4 @@
-"""The one way in which unusable input is reported."""
+"""What a command reports without a traceback: unusable input, and a local cloud that fails."""
 
 from __future__ import annotations
 
@@ -20,3 +20,7 @@ class InputError(Exception):
         self.remedy = remedy
         where = f"{source}: {place}" if place else source
         super().__init__(f"{where}: {problem}. {remedy}")
+
+
+class LocalCloudError(Exception):
+    """The local cloud cannot do its part; the message says which part and why."""

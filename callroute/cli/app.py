@@ -5,27 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from pulumi import RunError
 from rich.console import Console
 from typer.core import TyperGroup
 
 from callroute.cli import call, demo, replay, simulate
-from callroute.errors import InputError
+from callroute.errors import InputError, LocalCloudError
 
 UNUSABLE_INPUT = 2
+LOCAL_CLOUD_FAILED = 3
 
 error_console = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class Commands(TyperGroup):
-    """The group of all commands; reports an InputError of any of them on standard error."""
+    """The group of all commands; what any of them cannot do is one message on standard error, and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
         try:
             return super().invoke(ctx)
-        except InputError as error:
-            error_console.print(f"error: {error}", markup=False)
-            raise typer.Exit(UNUSABLE_INPUT) from error
+        except (InputError, RunError) as error:
+            # A RunError is what the Pulumi program tells its user: here, that settings are wrong.
+            raise self._told(error, UNUSABLE_INPUT) from error
+        except LocalCloudError as error:
+            raise self._told(error, LOCAL_CLOUD_FAILED) from error
+
+    def _told(self, error: Exception, code: int) -> typer.Exit:
+        error_console.print(f"error: {error}", markup=False)
+        return typer.Exit(code)
 
 
 app = typer.Typer(

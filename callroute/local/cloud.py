@@ -13,7 +13,7 @@ from typing import Any
 from callroute.local.emulator import Emulator
 from callroute.local.phone import Phone, put_records
 from callroute.local.pipe import Handled, Pipe, PipeSettings
-from callroute.local.provisioner import Deployment, Registered, deploy
+from callroute.local.provisioner import Deployment, Registered, Settings, deploy
 
 TABLE = "aws:dynamodb/table:Table"
 PIPE = "aws:pipes/pipe:Pipe"
@@ -64,7 +64,8 @@ class LocalCloud:
 
     def __enter__(self) -> LocalCloud:
         with ExitStack() as opening:
-            self.emulator = opening.enter_context(Emulator())
+            region = Settings.read(self._stack, self._overrides).region
+            self.emulator = opening.enter_context(Emulator(region))
             self.deployment = deploy(self.emulator, self._stack, self._overrides)
             self.phone = Phone(self.deployment)
             self.pipe = pipe_of(self.deployment)

@@ -25,6 +25,8 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from callroute.errors import LocalCloudError
+
 HOST = "127.0.0.1"
 ACCOUNT_ID = "111111111111"
 DEFAULT_REGION = "ap-northeast-1"
@@ -50,7 +52,7 @@ runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 """
 
 
-class EmulatorError(Exception):
+class EmulatorError(LocalCloudError):
     """The emulator did not start, or died. The message ends with the tail of its log."""
 
 

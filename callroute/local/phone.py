@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from callroute.errors import InputError
+from callroute.errors import InputError, LocalCloudError
 from callroute.flows.contact_record import CUSTOMER_NUMBER, contact_record, versions
 from callroute.flows.model import Flow
 from callroute.flows.simulator import Call, Caller, Clock, Event, World, play
@@ -28,7 +28,7 @@ RECORDS_OF_A_REQUEST = 500
 BYTES_OF_A_REQUEST = 5 * 1024 * 1024
 
 
-class StreamError(Exception):
+class StreamError(LocalCloudError):
     """The stream did not take every record."""
 
 

@@ -22,6 +22,7 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError
 
+from callroute.errors import LocalCloudError
 from components.documents.pipe import BATCH_CHARACTERS
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ POLL_PAUSE = 0.05
 """Seconds between two looks at a shard in which nothing was new."""
 
 
-class PipeError(Exception):
+class PipeError(LocalCloudError):
     """The pipe cannot run as registered: an argument it does not know, or a permission its role lacks."""
 
 

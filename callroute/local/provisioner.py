@@ -31,7 +31,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pulumi.runtime.stack import run_pulumi_func
 
-from callroute.errors import InputError
+from callroute.errors import InputError, LocalCloudError
 from callroute.local.emulator import DEFAULT_REGION, Credentials, Emulator
 from callroute.local.resources import CREATORS, INVOKES, Arguments, UnknownArgumentError
 
@@ -43,7 +43,7 @@ SERVER_ERROR = 500
 RESOURCES = "callroute/local/resources.py"
 
 
-class ProvisioningError(Exception):
+class ProvisioningError(LocalCloudError):
     """Something registered cannot be made here. The message names the resource and says what to do."""
 
 
@@ -137,7 +137,8 @@ def deploy(
     Args:
         emulator: where.
         stack: whose settings, from `Pulumi.<stack>.yaml` beside the program.
-        overrides: settings that replace those of the file, by key with or without the project's name; None removes one.
+        overrides: settings that replace those of the file, by key with or without the project's name; None removes one,
+            a Secret replaces an encrypted one.
         project: the directory of `Pulumi.yaml` and `__main__.py`.
 
     Raises:
@@ -158,6 +159,10 @@ def deploy(
     return Deployment(emulator, stack, tuple(engine.resources), outputs)
 
 
+class Secret(str):
+    """The value of a setting that Pulumi would keep encrypted."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What `Pulumi.<stack>.yaml` and the overrides say."""
@@ -167,6 +172,8 @@ class Settings:
     stack: str
     config: dict[str, str]
     """By full key, `namespace:name`; numbers, booleans and structures as JSON, as Pulumi hands them to the program."""
+    secrets: frozenset[str]
+    """Full keys of the values that are secrets."""
 
     @property
     def region(self) -> str:
@@ -193,14 +200,15 @@ class Settings:
                     str(path),
                     key,
                     "the value is encrypted, and only Pulumi can open it",
-                    "Give another value for the local stack.",
+                    "Give another value for the local stack, as a Secret.",
                 )
         config = {
             key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for key, value in values.items()
             if value is not None
         }
-        return Settings(str(path), name, stack, config)
+        secrets = frozenset(key for key, value in values.items() if isinstance(value, Secret))
+        return Settings(str(path), name, stack, config, secrets)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -232,7 +240,7 @@ def _run(program: Callable[[], object], settings: Settings, engine: _Engine) -> 
         # Outputs that depend on a failed resource fail as well. Only the first failure is told, below.
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         set_mocks(engine, settings.project, settings.stack, preview=False, logger=_quiet_logger())
-        set_all_config(settings.config)
+        set_all_config(settings.config, sorted(settings.secrets))
         stack = get_root_resource()
         await run_pulumi_func(lambda: _ignore(program()))
         outputs = await pulumi.Output.all(**stack.outputs).future()  # type: ignore[union-attr] # set_mocks made it

@@ -96,7 +96,7 @@ def _settings(record: RecordFormat) -> dict[str, Any]:
     return {
         "zone": offset_changes(record.time_zone),
         "phone_number": record.phone_number,
-        "country_code": record.country_code,
+        "country": f"+{record.country_code}",
         "trunk_prefix": record.trunk_prefix,
         "salt": record.salt,
         "retention_seconds": record.retention_days * SECONDS_PER_DAY,

@@ -1,0 +1,64 @@
+# Every target sets up the virtual environment by itself; where it stands already that takes no time.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := __main__.py components callroute policy tests benchmarks
+
+.PHONY: demo test check format lint types flows bench lock clean help
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+
+demo: .venv/.local  ## simulated callers through the whole chain on this machine
+	@$(BIN)/python -m callroute demo
+
+test: .venv/.dev  ## all tests
+	@$(BIN)/python -m pytest
+
+check: lint types flows test  ## what CI runs: format, lint, types, our own flows, tests
+
+format: .venv/.dev  ## formats the sources
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+lint: .venv/.dev
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+
+types: .venv/.dev
+	@$(BIN)/mypy
+
+flows: .venv/.dev
+	@$(BIN)/python -m callroute check flow_definitions/*.json
+
+bench: .venv/.dev  ## measures the numbers that docs/benchmarks.md quotes
+	@$(BIN)/python -m benchmarks
+
+# uv resolves for every supported Python and platform at once; pip, which installs, checks the hashes.
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
+	--python-version 3.10 --generate-hashes --no-annotate
+lock: .venv/.dev  ## resolves requirements/*.in anew
+	$(COMPILE) --upgrade requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) requirements/local.in --constraints requirements/dev.txt --output-file requirements/local.txt
+	$(COMPILE) requirements/deploy.in --constraints requirements/dev.txt --output-file requirements/deploy.txt
+
+clean:  ## removes the virtual environment and all caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "$(PYTHON) is too old: Python 3.10 or newer is needed (make PYTHON=python3.12 …)" >&2; exit 1; }
+	@echo "Setting up .venv …" >&2
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.local: requirements/local.txt | .venv/.created
+	@echo "Installing requirements/local.txt …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+.venv/.dev: requirements/dev.txt | .venv/.created
+	@echo "Installing requirements/dev.txt …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@ .venv/.local

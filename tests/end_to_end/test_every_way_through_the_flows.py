@@ -1,0 +1,207 @@
+"""Guards the promise as a whole: wherever a caller leaves either flow, the table holds exactly that.
+
+Every call goes through the registered flow, the stream, the pipe in its role, the state machine and the table of one
+local cloud that runs the program unmodified.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from callroute.flows import simulator
+from callroute.flows.simulator import HANGUP, TIMEOUT, MenuOffered, Queued, Said, World
+from callroute.local.cloud import LocalCloud, Tally, pipe_of
+from callroute.local.phone import PlacedCall
+from callroute.reports.call_records import read_all
+from tests.contact_records import contact_record
+from tests.oracle import item
+
+pytestmark = pytest.mark.emulator
+
+FLOWS = ("call-route", "call-route-with-operator")
+WORLDS = {
+    "call-route": (World(),),
+    "call-route-with-operator": (
+        World(agent_answers_after=20),
+        World(agent_answers_after=None),
+        World(is_open=False),
+        World(queue_is_full=True),
+    ),
+}
+
+
+class Explorer:
+    """A caller who follows a plan of answers, and notes every other answer that could have been given on the way."""
+
+    def __init__(self, plan: tuple[Any, ...]) -> None:
+        self.plan = plan
+        self.taken: list[Any] = []
+        self.untried: list[tuple[Any, ...]] = []
+
+    def _answer(self, choices: tuple[Any, ...]) -> Any:
+        place = len(self.taken)
+        if place < len(self.plan):
+            answer = self.plan[place]
+        else:
+            answer, *others = choices
+            self.untried += [(*self.taken, other) for other in others]
+        self.taken.append(answer)
+        return answer
+
+    def listens(self, said: Said) -> bool:
+        # Messages are many, and hanging up in one is like in another: one plan in the whole tries it at each place.
+        return bool(self._answer((True, False)))
+
+    def chooses(self, menu: MenuOffered) -> str:
+        # One silence in a call is enough to see the way back to the menu; two would never end.
+        silence = () if TIMEOUT in self.taken else (TIMEOUT,)
+        return str(self._answer((HANGUP, *menu.keys, *silence)))
+
+    def waits(self, queued: Queued) -> float | None:
+        answer: float | None = self._answer((None, 5.0))
+        return answer if answer is not None else 3600.0
+
+
+@dataclass
+class Outcome:
+    """The cloud after all calls."""
+
+    placed: list[PlacedCall]
+    tally: Tally
+    items: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def every_way(cloud: LocalCloud) -> Outcome:
+    moment = datetime(2026, 3, 31, 14, 59, 30, tzinfo=timezone.utc)  # just before midnight in Tokyo
+    placed = []
+    for flow in FLOWS:
+        for world in WORLDS[flow]:
+            plans: list[tuple[Any, ...]] = [()]
+            while plans:
+                caller = Explorer(plans.pop())
+                calling = cloud.phone.call(flow, caller, clock=simulator.SimulatedClock(moment), world=world)
+                placed.append(simulator.watch(calling, lambda _event: None))
+                plans += caller.untried
+                moment += timedelta(seconds=7)
+    tally = cloud.settle()
+    items = read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
+    return Outcome(placed, tally, {each["contact_id"]: each for each in items})
+
+
+def test_every_call_has_exactly_the_item_of_the_contract(every_way: Outcome) -> None:
+    expected = {call.contact_record["ContactId"]: item(call.contact_record) for call in every_way.placed}
+
+    assert every_way.items == expected
+
+
+def test_every_version_is_accounted_for(every_way: Outcome) -> None:
+    assert every_way.tally == Tally(stored=sum(len(call.versions) for call in every_way.placed))
+
+
+def test_the_calls_end_in_every_way_that_a_call_can_end(every_way: Outcome) -> None:
+    assert {each["outcome"] for each in every_way.items.values()} == {
+        "abandoned_in_flow",
+        "abandoned_in_queue",
+        "answered",
+        "completed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("call_flow", "routes"),
+    [
+        (None, {"start", "1", "1-1", "1-2", "2", "2-1", "2-2"}),
+        (
+            "bank",
+            {
+                "start", "closed", "lost_card", "lost_card_operator", "balance", "balance_amount", "balance_history",
+                "open_account", "open_account_documents", "open_account_consult", "open_account_consult_operator",
+                "other", "other_operator", "operator_unavailable",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_callers_leave_at_every_stop_but_those_of_three_failures(
+    call_flow: str | None, routes: set[str], every_way: Outcome
+) -> None:
+    # One silence in a call does not use up the three tries of a menu; test_call_paths does that.
+    found = {each["call_route"] for each in every_way.items.values() if each.get("call_flow") == call_flow}
+
+    assert found == routes
+
+
+def test_records_of_any_kind_end_in_exactly_one_of_four_ways(cloud: LocalCloud, every_way: Outcome) -> None:
+    known = len(every_way.items)
+    good = [contact_record(f"good-{number}") for number in range(20)]
+    foreign = [contact_record(f"foreign-{number}", Channel="CHAT") for number in range(5)]
+    bad = [contact_record(f"bad-{number}", InitiationTimestamp="never") for number in range(3)]
+    datas = [json.dumps(record).encode() for record in (*good, *foreign, *bad)] + [b"not JSON"]
+    random.Random(4).shuffle(datas)
+
+    cloud.put(datas)
+
+    assert cloud.settle() == Tally(stored=20, not_ours=6, quarantined=3)
+    assert {message["contact"]["ContactId"] for message in cloud.quarantined()} == {"bad-0", "bad-1", "bad-2"}
+    assert len(read_all(cloud.emulator.client("dynamodb"), cloud.table_name)) == known + 20
+
+
+def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_lost(cloud: LocalCloud) -> None:
+    # The last test of this cloud: it takes the table away.
+    cloud.emulator.client("dynamodb").update_table(
+        TableName=cloud.table_name, DeletionProtectionEnabled=False
+    )
+    cloud.emulator.client("dynamodb").delete_table(TableName=cloud.table_name)
+    cloud.put([json.dumps(contact_record("late")).encode()])
+    queue = cloud.emulator.client("sqs")
+
+    assert cloud.settle() == Tally(dead_lettered=1)
+
+    (message,) = queue.receive_message(QueueUrl=cloud.deployment.outputs["deadLetterQueueUrl"])["Messages"]
+    info = json.loads(message["Body"])["KinesisBatchInfo"]
+    kinesis = cloud.emulator.client("kinesis")
+    iterator = kinesis.get_shard_iterator(
+        StreamARN=info["streamArn"],
+        ShardId=info["shardId"],
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=info["startSequenceNumber"],
+    )["ShardIterator"]
+    (record,) = kinesis.get_records(ShardIterator=iterator, Limit=info["batchSize"])["Records"]
+    assert json.loads(record["Data"])["ContactId"] == "late"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "phone_number", "start_time"),
+    [
+        ({"phoneNumber": "masked", "timeZone": "Europe/London"}, "****0001", "2026-04-18T00:47:52+01:00"),
+        (
+            {"phoneNumber": "e164", "timeZone": "America/New_York"},
+            "+815000000001",
+            "2026-04-17T19:47:52-04:00",
+        ),
+    ],
+)
+def test_a_stacks_settings_reach_the_table(
+    overrides: dict[str, str], phone_number: str, start_time: str
+) -> None:
+    with LocalCloud(overrides) as other:
+        other.put([json.dumps(contact_record("a")).encode()])
+        # A pipe of its own, as after a restart.
+        handled = list(pipe_of(other.deployment).drain())
+        (stored,) = read_all(other.emulator.client("dynamodb"), other.table_name)
+
+    assert [each.became for each in handled] == ["handed_over"]
+    assert (stored["phone_number"], stored["start_time"]) == (phone_number, start_time)
