@@ -23,6 +23,7 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from callroute.errors import LocalCloudError
+from callroute.local.pattern import matches
 from components.documents.pipe import BATCH_CHARACTERS
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class PipeSettings:
     arn: str
     stream_arn: str
     state_machine_arn: str
-    patterns: tuple[str, ...]
+    patterns: tuple[Mapping[str, Any], ...]
     input_template: str
     batch_size: int
     window: int
@@ -87,7 +88,7 @@ class PipeSettings:
             arn=arn,
             stream_arn=registered["source"],
             state_machine_arn=registered["target"],
-            patterns=tuple(each["pattern"] for each in filters),
+            patterns=tuple(json.loads(each["pattern"]) for each in filters),
             input_template=target.pop("inputTemplate", "<$>"),
             batch_size=int(kinesis.pop("batchSize", 100)),
             window=int(kinesis.pop("maximumBatchingWindowInSeconds", 0)),
@@ -156,7 +157,6 @@ class Pipe:
     Args:
         settings: the registered pipe.
         clients: clients with the role's permissions.
-        matches: whether an event matches an EventBridge pattern, both as JSON text.
         positions: last sequence number done with, by shard. Kept by the caller, so that another pipe can go on from it.
         now: seconds since 1970.
         pause: waits so many seconds.
@@ -166,7 +166,6 @@ class Pipe:
         self,
         settings: PipeSettings,
         clients: Clients,
-        matches: Callable[[str, str], bool],
         positions: MutableMapping[str, str] | None = None,
         now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
@@ -176,7 +175,6 @@ class Pipe:
         self._kinesis = clients("kinesis")
         self._states = clients("stepfunctions")
         self._queue = clients("sqs")
-        self._matches = matches
         self._now = now
         self._pause = pause
         self._iterators: dict[str, str] = {}
@@ -262,8 +260,8 @@ class Pipe:
             return True
         if not record.json()[0]:
             return False
-        event = json.dumps(record.event(self.settings.stream_arn))
-        return any(self._matches(pattern, event) for pattern in self.settings.patterns)
+        event = record.event(self.settings.stream_arn)
+        return any(matches(pattern, event) for pattern in self.settings.patterns)
 
     def _run_lane(self, records: Sequence[Record]) -> list[Handled]:
         size = self.settings.batch_size

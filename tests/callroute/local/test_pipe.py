@@ -138,15 +138,9 @@ class Line:
                 return self.emulator.client(service, credentials)
             return self.states if service == "stepfunctions" else self.emulator.client(service)
 
-        def matches(pattern: str, event: str) -> bool:
-            return bool(
-                self.emulator.client("events").test_event_pattern(EventPattern=pattern, Event=event)["Result"]
-            )
-
         return Pipe(
             self.settings(**kinesis),
             clients,
-            matches,
             self.positions,
             now=self.time.now,
             pause=self.time.pause,
