@@ -1,0 +1,1 @@
+"""What `make bench` measures. Nothing here is a test, and no test asserts a time."""

@@ -1,0 +1,112 @@
+"""What AWS would bill for the state machine's work, beside the design that this one improves on.
+
+That design: a Standard state machine that takes one record at a time out of a batch, decodes it in one state, reads it in
+another, and writes it in a third. Both run in the emulator, which counts what is billed: state transitions here, requests
+and their seconds there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import time
+import uuid
+from typing import Any
+
+from benchmarks.measurement import Measurement
+from benchmarks.pipeline import contacts
+from callroute.local.cloud import LocalCloud
+
+BATCH = 10
+# us-east-1 list prices, docs/fidelity.md.
+PER_TRANSITION = 25 / 1e6
+PER_REQUEST = 1 / 1e6
+PER_GIGABYTE_SECOND = 0.00001667
+GIGABYTES = 64 / 1024
+GOAL_RATIO = 50
+
+
+def measure() -> list[Measurement]:
+    """Cost per contact of both, counted in one run."""
+    with LocalCloud() as cloud:
+        records = list(contacts(BATCH, ours=1))
+        transitions = _standard_transitions(cloud, records[0])
+        milliseconds = _express_milliseconds(cloud, records)
+    standard = transitions * PER_TRANSITION
+    billed_seconds = math.ceil(milliseconds / 100) / 10
+    express = (PER_REQUEST + billed_seconds * GIGABYTES * PER_GIGABYTE_SECOND) / BATCH
+    ratio = standard / express
+    return [
+        Measurement(
+            "state machine cost per contact, earlier design over this",
+            f"{ratio:.0f} to 1",
+            f"{GOAL_RATIO} or more",
+            ratio >= GOAL_RATIO,
+            f"{transitions} transitions a contact; 1 request and {billed_seconds:g} s a batch of {BATCH}, as the emulator took",
+        )
+    ]
+
+
+def _standard_transitions(cloud: LocalCloud, record: bytes) -> int:
+    machine = {
+        "StartAt": "Decode",
+        "States": {
+            "Decode": {
+                "Type": "Pass",
+                "Parameters": {"text.$": "States.Base64Decode($[0].data)"},
+                "Next": "Read",
+            },
+            "Read": {
+                "Type": "Pass",
+                "Parameters": {"contact.$": "States.StringToJson($.text)"},
+                "Next": "Write",
+            },
+            "Write": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::dynamodb:putItem",
+                "Parameters": {
+                    "TableName": cloud.table_name,
+                    "Item": {
+                        "contact_id": {"S.$": "$.contact.ContactId"},
+                        "call_route": {"S.$": "$.contact.Attributes.call_route"},
+                        "call_completed": {"S.$": "$.contact.Attributes.call_completed"},
+                        "start_time": {"S.$": "$.contact.InitiationTimestamp"},
+                        "phone_number": {"S.$": "$.contact.CustomerEndpoint.Address"},
+                    },
+                },
+                "End": True,
+            },
+        },
+    }
+    states = cloud.emulator.client("stepfunctions")
+    role = cloud.deployment.one("aws:sfn/stateMachine:StateMachine").inputs["roleArn"]
+    arn = states.create_state_machine(
+        name=f"earlier-{uuid.uuid4().hex}", definition=json.dumps(machine), roleArn=role, type="STANDARD"
+    )["stateMachineArn"]
+    event = [{"data": base64.b64encode(record).decode()}]
+    execution = states.start_execution(stateMachineArn=arn, input=json.dumps(event))["executionArn"]
+    deadline = time.monotonic() + 30
+    while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
+        if time.monotonic() > deadline:
+            raise TimeoutError("the earlier design's execution did not end")
+        time.sleep(0.02)
+    if (status := states.describe_execution(executionArn=execution)["status"]) != "SUCCEEDED":
+        raise RuntimeError(f"the earlier design's execution ended {status}")
+    history: list[dict[str, Any]] = states.get_execution_history(executionArn=execution)["events"]
+    return sum(event["type"].endswith("StateEntered") for event in history)
+
+
+def _express_milliseconds(cloud: LocalCloud, records: list[bytes]) -> float:
+    arn = cloud.deployment.outputs["stateMachineArn"]
+    batch = [
+        {"event_id": f"shard:{place}", "sequence_number": str(place), "contact": json.loads(record)}
+        for place, record in enumerate(records)
+    ]
+    start = time.perf_counter()
+    answer = cloud.emulator.client("stepfunctions").start_sync_execution(
+        stateMachineArn=arn, input=json.dumps(batch)
+    )
+    if answer["status"] != "SUCCEEDED":
+        raise RuntimeError(f"our execution ended {answer['status']}: {answer.get('error')}")
+    return (time.perf_counter() - start) * 1000
