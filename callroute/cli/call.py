@@ -33,13 +33,7 @@ def call(
 ) -> None:
     """Call a flow, and see the record of the call land in the table of the local cloud."""
     read_flow(flow)  # what is wrong with it is better said before anything is started
-    start = datetime.now(timezone.utc)
-    caller: simulator.Caller
-    clock: simulator.Clock
-    if keys is None:
-        caller, clock = Person(), RunningClock()
-    else:
-        caller, clock = simulator.KeyedCaller(simulator.read_keys(keys)), simulator.SimulatedClock(start)
+    pressed = None if keys is None else simulator.read_keys(keys)
     console = output.err if as_json else output.out
     name = flow.stem
     definition = {
@@ -48,6 +42,13 @@ def call(
         "placeholders": stand_ins(RouteCatalogue.beside(flow)),
     }
     with output.local_cloud({"flows": [definition]}) as cloud:
+        start = datetime.now(timezone.utc)
+        caller: simulator.Caller
+        clock: simulator.Clock
+        if pressed is None:
+            caller, clock = Person(), RunningClock()
+        else:
+            caller, clock = simulator.KeyedCaller(pressed), simulator.SimulatedClock(start)
         placed = simulator.watch(
             cloud.phone.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
         )
