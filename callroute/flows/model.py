@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from callroute.errors import InputError
 from callroute.flows.files import read_text
+from callroute.flows.json_text import JsonText, Layout, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +31,14 @@ class Transition:
         label: the operand of an Equals condition (`1`, `True`), operator and operands of any other condition, or
             the error type; empty for `next`.
         target: identifier of the block it leads to.
+        path: JSON path of what names the target.
     """
 
     source: str
     kind: TransitionKind
     label: str
     target: str
+    path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,14 @@ class Action:
         type: what it does, such as `MessageParticipant`.
         parameters: its settings, as in the file.
         transitions: its branches: default, then conditions, then errors, each in the file's order.
+        path: its JSON path.
     """
 
     identifier: str
     type: str
     parameters: Mapping[str, Any]
     transitions: tuple[Transition, ...]
+    path: str = field(default="", compare=False)
 
     _targets: Mapping[TransitionKind, Mapping[str, str]] = field(init=False, repr=False, compare=False)
 
@@ -74,6 +78,28 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something in a flow's text that keeps it from being one graph of blocks.
+
+    Attributes:
+        rule: which kind of flaw: `duplicate-key`, `malformed`, `duplicate-identifier`, `no-start` or
+            `dangling-transition`.
+        block: identifier of the block that has it; None where the block has none or it concerns the whole flow.
+        place: where it is, for people.
+        path: where it is, as JSON path.
+        problem: what is wrong.
+        remedy: what to do.
+    """
+
+    rule: str
+    block: str | None
+    place: str
+    path: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """A flow: blocks by identifier, and where a call enters.
 
@@ -81,11 +107,18 @@ class Flow:
         source: the file it came from, for messages.
         start: identifier of the first block.
         actions: the blocks by identifier, in the file's order.
+        document: the whole JSON, unknown fields included; not to be changed in place.
+        layout: how its text is formatted.
+        flaws: what was wrong with the text, where it was read by `examine`; such a flow may have branches that lead
+            nowhere, and lacks blocks that could not be read.
     """
 
     source: str
     start: str
     actions: Mapping[str, Action]
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    layout: Layout = field(default_factory=Layout)
+    flaws: tuple[Flaw, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Flow:
@@ -106,65 +139,89 @@ class Flow:
 
         Raises:
             InputError: it is not JSON, another language (such as the console's export), or its blocks do not hang
-                together: a StartAction or branch that leads nowhere, an identifier used twice.
+                together: a StartAction or branch that leads nowhere, an identifier or a key used twice.
+        """
+        flow = cls.examine(text, source)
+        for flaw in flow.flaws:
+            raise InputError(source, flaw.place, flaw.problem, flaw.remedy)
+        return flow
+
+    @classmethod
+    def examine(cls, text: str, source: str) -> Flow:
+        """Reads as much of a flow as there is: what `read` refuses is listed in `flaws`.
+
+        Raises:
+            InputError: it is not JSON, or not flow language 2019-10-30.
         """
         return _Reader(source).flow(text)
 
+    def write(self) -> str:
+        """The flow's JSON: the same value as was read, in the same key order and layout (see `Layout`)."""
+        return self.layout.write(self.document)
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a flow module, which only other flows can run: modules carry `Settings`."""
+        return "Settings" in self.document
+
 
 class _Reader:
-    """Turns JSON into a Flow and says where it cannot."""
+    """Turns JSON into a Flow and notes where it cannot."""
 
     def __init__(self, source: str) -> None:
         self._source = source
+        self._flaws: list[Flaw] = []
 
     def _error(self, place: str, problem: str, remedy: str) -> InputError:
         return InputError(self._source, place, problem, remedy)
 
+    def _flaw(
+        self, rule: str, place: str, path: str, problem: str, remedy: str, block: str | None = None
+    ) -> None:
+        self._flaws.append(Flaw(rule, block, place, path, problem, remedy))
+
     def flow(self, text: str) -> Flow:
-        document = self._document(text)
+        json_text = JsonText.read(text, self._source)
+        document = self._document(json_text.value)
+        for path, key in json_text.duplicates:
+            problem = f"the key {key!r} is there more than once, and all but its last value are lost"
+            self._flaw("duplicate-key", path, path, problem, "Keep one of them")
         actions: dict[str, Action] = {}
-        for index, block in enumerate(self._list(document, "Actions", "the flow")):
-            action = self._action(block, f"Actions[{index}]")
+        for index, block in enumerate(document["Actions"]):
+            action = self._action(block, index)
+            if action is None:
+                continue
             if action.identifier in actions:
-                raise self._error(
+                self._flaw(
+                    "duplicate-identifier",
                     f"Actions[{index}]",
+                    f"{action.path}.Identifier",
                     f"the identifier {action.identifier!r} is used by an earlier block too",
                     "Give every block an identifier of its own",
+                    action.identifier,
                 )
-            actions[action.identifier] = action
-        start = self._string(document, "StartAction", "the flow")
-        if start not in actions:
-            raise self._error(
-                "StartAction",
-                f"there is no block {start!r}",
-                "Name the identifier of the block that runs first",
-            )
+            else:
+                actions[action.identifier] = action
+        start = self._start(document, actions)
         for action in actions.values():
             for transition in action.transitions:
                 if transition.target not in actions:
                     branch = " ".join(filter(None, (transition.kind, transition.label)))
-                    raise self._error(
+                    self._flaw(
+                        "dangling-transition",
                         f"block {action.identifier!r}",
+                        transition.path,
                         f"its branch {branch!r} leads to {transition.target!r}, which does not exist",
                         "Lead it to the identifier of a block of this flow",
+                        action.identifier,
                     )
-        return Flow(self._source, start, actions)
+        return Flow(self._source, start, actions, document, json_text.layout, tuple(self._flaws))
 
-    def _document(self, text: str) -> Mapping[str, Any]:
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise self._error(
-                f"line {error.lineno} column {error.colno}",
-                f"this is not JSON ({error.msg})",
-                "Give a flow as JSON",
-            ) from error
-        except RecursionError as error:
-            raise self._error("", "it is nested too deeply for a flow", "Give a flow as JSON") from error
+    def _document(self, document: Any) -> Mapping[str, Any]:
         if not isinstance(document, Mapping):
             raise self._error(
                 "",
-                f"it holds {_kind(document)} and not a flow",
+                f"it holds {kind(document)} and not a flow",
                 "Give a JSON object with Version, StartAction, Actions",
             )
         if "modules" in document:
@@ -178,71 +235,114 @@ class _Reader:
         if version != LANGUAGE_VERSION:
             found = "Version is missing" if version is None else f"Version is {version!r}"
             raise self._error("Version", found, f"Give a flow in flow language {LANGUAGE_VERSION!r}")
+        blocks = document.get("Actions")
+        if not isinstance(blocks, list):
+            found = "Actions is missing" if blocks is None else f"Actions is {kind(blocks)}"
+            raise self._error("the flow", found, "Write Actions as a list")
         return document
 
-    def _action(self, block: Any, place: str) -> Action:
+    def _start(self, document: Mapping[str, Any], actions: Mapping[str, Action]) -> str:
+        start = document.get("StartAction")
+        if isinstance(start, str) and start in actions:
+            return start
+        if isinstance(start, str):
+            place, problem = "StartAction", f"there is no block {start!r}"
+        else:
+            found = "missing" if start is None else kind(start)
+            place, problem = "the flow", f"StartAction is {found}"
+        remedy = "Name the identifier of the block that runs first"
+        self._flaw("no-start", place, "$.StartAction", problem, remedy)
+        return ""
+
+    def _action(self, block: Any, index: int) -> Action | None:
+        path, place = f"$.Actions[{index}]", f"Actions[{index}]"
         if not isinstance(block, Mapping):
-            raise self._error(
-                place, f"it is {_kind(block)} and not a block", "Write every block as a JSON object"
-            )
-        identifier = self._string(block, "Identifier", place)
-        type_ = self._string(block, "Type", place)
-        place = f"block {identifier!r}"
-        parameters = self._mapping(block, "Parameters", place)
-        branches = self._mapping(block, "Transitions", place)
-        return Action(identifier, type_, parameters, tuple(self._transitions(identifier, branches, place)))
+            problem, remedy = f"it is {kind(block)} and not a block", "Write every block as a JSON object"
+            self._flaw("malformed", place, path, problem, remedy)
+            return None
+        parts = _Parts(self._flaws, None, place)
+        identifier = parts.string(block, "Identifier", path)
+        type_ = parts.string(block, "Type", path)
+        if identifier is None or type_ is None:
+            return None
+        parts = _Parts(self._flaws, identifier, f"block {identifier!r}")
+        parameters = parts.mapping(block.get("Parameters", {}), "Parameters", f"{path}.Parameters")
+        branches = parts.mapping(block.get("Transitions", {}), "Transitions", f"{path}.Transitions")
+        return Action(
+            identifier,
+            type_,
+            parameters or {},
+            tuple(self._transitions(identifier, branches or {}, f"{path}.Transitions", parts)),
+            path,
+        )
 
-    def _transitions(self, identifier: str, branches: Mapping[str, Any], place: str) -> Iterator[Transition]:
+    def _transitions(
+        self, identifier: str, branches: Mapping[str, Any], path: str, parts: _Parts
+    ) -> Iterator[Transition]:
         if "NextAction" in branches:
-            yield Transition(identifier, "next", "", self._string(branches, "NextAction", place))
-        for branch in self._list(branches, "Conditions", place, missing=()):
-            condition = self._mapping(self._object(branch, "Conditions", place), "Condition", place)
-            yield Transition(
-                identifier,
-                "condition",
-                self._label(condition, place),
-                self._string(branch, "NextAction", place),
-            )
-        for branch in self._list(branches, "Errors", place, missing=()):
-            label = self._string(self._object(branch, "Errors", place), "ErrorType", place)
-            yield Transition(identifier, "error", label, self._string(branch, "NextAction", place))
+            target = parts.string(branches, "NextAction", path)
+            if target is not None:
+                yield Transition(identifier, "next", "", target, f"{path}.NextAction")
+        for here, branch in parts.entries(branches, "Conditions", path):
+            condition = parts.mapping(branch.get("Condition", {}), "Condition", f"{here}.Condition")
+            label = None if condition is None else self._label(condition, f"{here}.Condition", parts)
+            target = parts.string(branch, "NextAction", here) if label is not None else None
+            if label is not None and target is not None:
+                yield Transition(identifier, "condition", label, target, f"{here}.NextAction")
+        for here, branch in parts.entries(branches, "Errors", path):
+            label = parts.string(branch, "ErrorType", here)
+            target = parts.string(branch, "NextAction", here) if label is not None else None
+            if label is not None and target is not None:
+                yield Transition(identifier, "error", label, target, f"{here}.NextAction")
 
-    def _label(self, condition: Mapping[str, Any], place: str) -> str:
-        operator = self._string(condition, "Operator", place)
-        operands = [str(operand) for operand in self._list(condition, "Operands", place)]
-        return operands[0] if operator == "Equals" and len(operands) == 1 else " ".join([operator, *operands])
+    def _label(self, condition: Mapping[str, Any], path: str, parts: _Parts) -> str | None:
+        operator = parts.string(condition, "Operator", path)
+        operands = parts.list(condition, "Operands", path) if operator is not None else None
+        if operator is None or operands is None:
+            return None
+        texts = [str(operand) for operand in operands]
+        return texts[0] if operator == "Equals" and len(texts) == 1 else " ".join([operator, *texts])
 
-    def _string(self, holder: Mapping[str, Any], key: str, place: str) -> str:
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Takes the parts of one block, and notes a flaw where one has the wrong shape; None stands for it then."""
+
+    flaws: list[Flaw]
+    block: str | None
+    place: str
+
+    def _flaw(self, path: str, problem: str, remedy: str) -> None:
+        self.flaws.append(Flaw("malformed", self.block, self.place, path, problem, remedy))
+
+    def string(self, holder: Mapping[str, Any], key: str, path: str) -> str | None:
         value = holder.get(key)
-        if not isinstance(value, str):
-            found = f"{key} is missing" if value is None else f"{key} is {_kind(value)}"
-            raise self._error(place, found, f"Write {key} as a string")
-        return value
+        if isinstance(value, str):
+            return value
+        found = f"{key} is missing" if value is None else f"{key} is {kind(value)}"
+        self._flaw(f"{path}.{key}", found, f"Write {key} as a string")
+        return None
 
-    def _list(self, holder: Mapping[str, Any], key: str, place: str, missing: Any = None) -> list[Any]:
-        value = holder.get(key, missing)
-        if not isinstance(value, list | tuple):
-            found = f"{key} is missing" if value is None else f"{key} is {_kind(value)}"
-            raise self._error(place, found, f"Write {key} as a list")
-        return list(value)
+    def list(self, holder: Mapping[str, Any], key: str, path: str) -> list[Any] | None:
+        value = holder.get(key)
+        if isinstance(value, list):
+            return value
+        found = f"{key} is missing" if value is None else f"{key} is {kind(value)}"
+        self._flaw(f"{path}.{key}", found, f"Write {key} as a list")
+        return None
 
-    def _mapping(self, holder: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
-        return self._object(holder.get(key, {}), key, place)
+    def mapping(self, value: Any, key: str, path: str) -> Mapping[str, Any] | None:
+        if isinstance(value, Mapping):
+            return value
+        self._flaw(path, f"{key} holds {kind(value)}", f"Write {key} as JSON objects")
+        return None
 
-    def _object(self, value: Any, key: str, place: str) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            raise self._error(place, f"{key} holds {_kind(value)}", f"Write {key} as JSON objects")
-        return value
-
-
-def _kind(value: Any) -> str:
-    """How JSON calls a value."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"the text {value[:40]!r}"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return "an object" if isinstance(value, Mapping) else f"the number {value}"
+    def entries(
+        self, branches: Mapping[str, Any], key: str, path: str
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The objects of an optional list of branches, each with its path."""
+        for index, entry in enumerate((self.list(branches, key, path) or ()) if key in branches else ()):
+            here = f"{path}.{key}[{index}]"
+            branch = self.mapping(entry, key, here)
+            if branch is not None:
+                yield here, branch

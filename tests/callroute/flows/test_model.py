@@ -140,6 +140,48 @@ def test_what_is_not_a_flow_is_refused_with_place_and_problem(text: str, place: 
     assert refused.value.remedy
 
 
+def test_a_key_that_is_there_twice_is_refused_since_one_of_its_values_would_be_lost() -> None:
+    text = json.dumps(document()).replace('"Text"', '"Text": "other", "Text"')
+    with pytest.raises(InputError, match=r"Actions\[0\].Parameters: the key 'Text' is there more than once"):
+        Flow.read(text, "x.json")
+
+
+def test_what_read_refuses_examine_tells_all_at_once_and_keeps_what_is_sound() -> None:
+    hello, end = document()["Actions"]
+    broken = {**hello, "Identifier": "broken", "Transitions": {"NextAction": "gone", "Errors": [None]}}
+    text = json.dumps(document(StartAction="begin", Actions=[hello, broken, "x", end, end]))
+    flow = Flow.examine(text, "x.json")
+    assert [(flaw.rule, flaw.block, flaw.path) for flaw in flow.flaws] == [
+        ("malformed", "broken", "$.Actions[1].Transitions.Errors[0]"),
+        ("malformed", None, "$.Actions[2]"),
+        ("duplicate-identifier", "end", "$.Actions[4].Identifier"),
+        ("no-start", None, "$.StartAction"),
+        ("dangling-transition", "broken", "$.Actions[1].Transitions.NextAction"),
+    ]
+    assert list(flow.actions) == ["hello", "broken", "end"]
+    assert flow.actions["broken"].target("next") == "gone"
+
+
+def test_blocks_and_branches_know_their_place_in_the_file() -> None:
+    flow = read(document())
+    assert flow.actions["end"].path == "$.Actions[1]"
+    assert [transition.path for transition in flow.actions["hello"].transitions] == [
+        "$.Actions[0].Transitions.NextAction",
+        "$.Actions[0].Transitions.Errors[0].NextAction",
+    ]
+
+
+def test_a_flow_is_written_with_all_that_it_held_known_or_not() -> None:
+    novelty = {"Identifier": "n", "Type": "SomethingNew", "Extra": [1, 2.5, None, {"z": 1, "a": 2}]}
+    text = json.dumps(document(StartAction="n", Actions=[novelty], Unknown={"b": "é", "a": []}), indent=2)
+    assert json.dumps(json.loads(Flow.read(text, "x.json").write())) == json.dumps(json.loads(text))
+
+
+def test_a_module_is_told_by_its_settings() -> None:
+    assert read(document(Settings={})).is_module
+    assert not read(document()).is_module
+
+
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [("gone.json", None, "no such file"), ("sjis.json", "銀行".encode("shift_jis"), "not UTF-8")],

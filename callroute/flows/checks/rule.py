@@ -1,0 +1,166 @@
+"""What a rule is, what it looks at, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from callroute.flows.blocks import BlockType, FlowKind, kinds_of, type_of
+from callroute.flows.json_text import member, walk
+from callroute.flows.routes import Analysis, analyse
+
+if TYPE_CHECKING:
+    from callroute.flows.catalogue import RouteCatalogue
+    from callroute.flows.model import Action, Flow
+
+Severity = Literal["error", "warning", "note"]
+"""`error`: Connect refuses the flow, or calls or records go wrong. `warning`: likely not what was meant. `note`: to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something found in a flow.
+
+    Attributes:
+        rule: identifier of the rule.
+        severity: that of the rule.
+        file: the flow.
+        block: identifier of the block; None where it concerns the whole flow.
+        path: JSON path in the file.
+        message: what is so.
+        hint: what to do.
+    """
+
+    rule: str
+    severity: Severity
+    file: str
+    block: str | None
+    path: str
+    message: str
+    hint: str
+
+
+class Found(NamedTuple):
+    """What a rule finds; the rest of a Finding is known of the rule and the flow."""
+
+    block: str | None
+    path: str
+    message: str
+    hint: str
+
+
+class Scalar(NamedTuple):
+    """A text, number, true, false or null among a block's parameters and condition operands."""
+
+    action: Action
+    path: str
+    value: Any
+
+
+# Values that a page, not Connect, makes sense of: a view has flags and empty fields of its own.
+_OPAQUE = "ViewData"
+
+
+class Subject:
+    """A flow with what several rules need to know of it, each found out once.
+
+    Args:
+        flow: the flow, read by `Flow.examine`.
+        catalogue: its route catalogue, if it has one.
+        set_elsewhere: contact attributes that other flows are known to set.
+    """
+
+    def __init__(
+        self, flow: Flow, catalogue: RouteCatalogue | None, set_elsewhere: Collection[str] = ()
+    ) -> None:
+        self.flow = flow
+        self.catalogue = catalogue
+        self.set_elsewhere = set_elsewhere
+
+    @property
+    def actions(self) -> Iterable[Action]:
+        """All blocks, in the file's order."""
+        return self.flow.actions.values()
+
+    @cached_property
+    def known(self) -> list[tuple[Action, BlockType]]:
+        """The blocks whose type is known, each with that."""
+        return [(action, row) for action in self.actions if (row := type_of(action))]
+
+    @cached_property
+    def types(self) -> Mapping[str, BlockType]:
+        """What is known of each block's type, by its identifier."""
+        return {action.identifier: row for action, row in self.known}
+
+    @cached_property
+    def kinds(self) -> frozenset[FlowKind]:
+        """What the flow can be for."""
+        return kinds_of(self.flow)
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The routes on all paths."""
+        return analyse(self.flow)
+
+    @cached_property
+    def scalars(self) -> list[Scalar]:
+        """Every scalar of every block's parameters and condition operands."""
+        return [
+            Scalar(action, path, value)
+            for action in self.actions
+            for path, value in _values_of(action, self.conditions(action))
+            if not isinstance(value, dict | list)
+        ]
+
+    def conditions(self, action: Action) -> list[tuple[str, str, list[Any]]]:
+        """A block's conditions: JSON path, operator and operands; those that could not be read are left out."""
+        block = self._block(action).get("Transitions")
+        branches = block.get("Conditions") if isinstance(block, dict) else None
+        found = []
+        for index, branch in enumerate(branches if isinstance(branches, list) else ()):
+            condition = branch.get("Condition") if isinstance(branch, dict) else None
+            if isinstance(condition, dict) and isinstance(condition.get("Operands"), list):
+                path = f"{action.path}.Transitions.Conditions[{index}].Condition"
+                found.append((path, str(condition.get("Operator")), condition["Operands"]))
+        return found
+
+    def _block(self, action: Action) -> dict[str, Any]:
+        index = int(action.path.removeprefix("$.Actions[").removesuffix("]"))
+        block: dict[str, Any] = self.flow.document["Actions"][index]
+        return block
+
+
+def _values_of(action: Action, conditions: list[tuple[str, str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+    for name, value in action.parameters.items():
+        if name != _OPAQUE:
+            yield from walk(value, member(f"{action.path}.Parameters", name))
+    for path, _, operands in conditions:
+        yield from walk(operands, f"{path}.Operands")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that is checked.
+
+    Attributes:
+        id: its name, in small letters and hyphens.
+        severity: how bad it is to break it.
+        description: what must be so, as a sentence.
+        source: where that is known from.
+        find: looks for it in a flow.
+    """
+
+    id: str
+    severity: Severity
+    description: str
+    source: str
+    find: Callable[[Subject], Iterable[Found]]
+
+
+# How sources are named in the rules; docs/checks.md explains them.
+LIVE = "live requests published in 2026"
+LANGUAGE = "AWS: Flow language reference"
+OURS = "this project: what the record needs"
+SENSE = "this project: what callers would meet"

@@ -1,0 +1,264 @@
+"""Guards `callroute check` as others build on it: exit codes, JSON for programs, SARIF for code scanning."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from typer.testing import CliRunner
+
+from callroute.cli.app import app
+from callroute.cli.check import examine
+from callroute.flows.checks import RULES
+
+ROOT = Path(__file__).parents[3]
+FIXTURES = ROOT / "tests" / "callroute" / "flows" / "fixtures"
+FLOWS = [str(path) for path in sorted((ROOT / "flow_definitions").glob("*.json"))]
+UNTRACKED = str(FIXTURES / "bad" / "untracked-stop.json")
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["check", *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_our_flows_have_notes_and_notes_are_no_failure() -> None:
+    code, out, err = run(*FLOWS)
+    assert code == 0
+    assert "2 flows checked: 5 notes." in out
+    assert err == ""
+
+
+def test_findings_are_told_with_file_line_block_rule_and_hint() -> None:
+    code, out, _ = run(UNTRACKED)
+    assert code == 1
+    assert f"{UNTRACKED}:6: error untracked-stop [welcome]" in out
+    assert "has no call_route" in out
+    assert "callroute track" in out
+    assert out.endswith("1 flow checked: 1 error, 1 note.\n")
+
+
+def test_json_is_one_document_with_all_fields() -> None:
+    code, out, err = run(UNTRACKED, "--format", "json")
+    assert (code, err) == (1, "")
+    (finding,) = [finding for finding in json.loads(out)["findings"] if finding["severity"] == "error"]
+    assert finding == {
+        "rule": "untracked-stop",
+        "severity": "error",
+        "file": UNTRACKED,
+        "block": "welcome",
+        "path": "$.Actions[0]",
+        "message": "A caller who hangs up here (prompt) has no call_route.",
+        "hint": "Set call_route on every path to it, or let `callroute track` do so.",
+        "line": 6,
+    }
+
+
+def test_without_findings_json_is_an_empty_list() -> None:
+    code, out, _ = run(
+        *FLOWS, "--format", "json", "--ignore", "failed-tracking", "--ignore", "endless-retries"
+    )
+    assert (code, json.loads(out)) == (0, {"findings": []})
+
+
+def test_a_rule_that_is_ignored_finds_nothing() -> None:
+    code, out, _ = run(UNTRACKED, "--ignore", "untracked-stop")
+    assert code == 0
+    assert "error untracked-stop" not in out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no such file"),
+        ("{", "this is not JSON"),
+        ('{"modules": [], "version": "1"}', "an export of the Connect console"),
+        ('{"Version": "2018-01-01"}', "'2018-01-01'"),
+    ],
+)
+def test_an_unusable_file_is_exit_code_2_and_nothing_on_standard_output(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    code, out, err = run(str(path), FLOWS[0])
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_an_unknown_rule_is_exit_code_2_and_the_nearest_is_named() -> None:
+    code, out, err = run(UNTRACKED, "--ignore", "untraked-stop")
+    assert (code, out) == (2, "")
+    assert "untracked-stop" in err
+
+
+def test_an_unusable_route_catalogue_is_exit_code_2(tmp_path: Path) -> None:
+    shutil.copy(FLOWS[0], tmp_path / "x.json")
+    (tmp_path / "x.routes.yaml").write_text("flow: x.json\n", encoding="utf-8")
+    assert run(str(tmp_path / "x.json"))[0] == 2
+
+
+def test_flows_that_are_given_together_set_attributes_for_each_other(tmp_path: Path) -> None:
+    reading = FIXTURES / "bad" / "unset-attribute.json"
+    setting = tmp_path / "other.json"
+    setting.write_text(
+        (FIXTURES / "good" / "unset-attribute.json")
+        .read_text(encoding="utf-8")
+        .replace('"opening"', '"customer_name"'),
+        encoding="utf-8",
+    )
+    alone = {finding.rule for finding in examine([reading]).findings}
+    together = {
+        finding.rule for finding in examine([reading, setting]).findings if finding.file == str(reading)
+    }
+    assert alone - together == {"unset-attribute"}
+
+
+# What code scanning needs of SARIF 2.1.0, from the standard's schema: names, types, required properties.
+TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["tool", "results"],
+                "additionalProperties": False,
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "type": "object",
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "type": "object",
+                                "required": ["name"],
+                                "properties": {
+                                    "rules": {
+                                        "type": "array",
+                                        "uniqueItems": True,
+                                        "items": {
+                                            "type": "object",
+                                            "required": ["id"],
+                                            "additionalProperties": False,
+                                            "properties": {
+                                                "id": {"type": "string"},
+                                                "shortDescription": TEXT,
+                                                "defaultConfiguration": {
+                                                    "type": "object",
+                                                    "properties": {"level": LEVEL},
+                                                },
+                                                "properties": {"type": "object"},
+                                            },
+                                        },
+                                    }
+                                },
+                            }
+                        },
+                    },
+                    "results": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["message"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "ruleId": {"type": "string"},
+                                "ruleIndex": {"type": "integer", "minimum": -1},
+                                "level": LEVEL,
+                                "message": TEXT,
+                                "locations": {
+                                    "type": "array",
+                                    "items": {
+                                        "type": "object",
+                                        "required": ["physicalLocation"],
+                                        "properties": {
+                                            "physicalLocation": {
+                                                "type": "object",
+                                                "required": ["artifactLocation", "region"],
+                                                "properties": {
+                                                    "artifactLocation": {
+                                                        "type": "object",
+                                                        "properties": {
+                                                            "uri": {
+                                                                "type": "string",
+                                                                "format": "uri-reference",
+                                                            }
+                                                        },
+                                                    },
+                                                    "region": {
+                                                        "type": "object",
+                                                        "properties": {
+                                                            "startLine": {"type": "integer", "minimum": 1}
+                                                        },
+                                                    },
+                                                },
+                                            },
+                                            "logicalLocations": {
+                                                "type": "array",
+                                                "items": {
+                                                    "type": "object",
+                                                    "additionalProperties": False,
+                                                    "properties": {
+                                                        "name": {"type": "string"},
+                                                        "fullyQualifiedName": {"type": "string"},
+                                                        "kind": {"type": "string"},
+                                                    },
+                                                },
+                                            },
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def sarif(*arguments: str) -> Any:
+    document = json.loads(run(*arguments, "--format", "sarif")[1])
+    jsonschema.validate(document, SARIF)
+    return document["runs"][0]
+
+
+def test_sarif_has_the_rules_and_each_result_points_to_its_rule_and_line() -> None:
+    every = sorted(str(path) for path in (FIXTURES / "bad").glob("*.json"))
+    run = sarif(*every)
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == [rule.id for rule in RULES]
+    assert {result["ruleId"] for result in run["results"]} == {rule.id for rule in RULES} - {
+        "content-too-long",
+        "too-many-blocks",
+    }
+    for result in run["results"]:
+        rule = rules[result["ruleIndex"]]
+        assert (rule["id"], rule["defaultConfiguration"]["level"]) == (result["ruleId"], result["level"])
+
+
+def test_sarif_names_a_file_of_the_repository_as_code_scanning_knows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    (result, *_) = sarif("flow_definitions/call_route.json")["results"]
+    (location,) = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "flow_definitions/call_route.json"
+    line = location["physicalLocation"]["region"]["startLine"]
+    lines = (ROOT / "flow_definitions" / "call_route.json").read_text(encoding="utf-8").splitlines()
+    name = location["logicalLocations"][0]["name"]
+    assert f'"Identifier": "{name}"' in lines[line], "the block begins on the line before its identifier"

@@ -1,0 +1,59 @@
+"""Flows made up by hypothesis, of the blocks that a caller meets most, tracked here and there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+ROUTES = ("start", "1", "1-1", "2")
+
+
+@st.composite
+def flow_documents(draw: st.DrawFn, most_blocks: int = 12) -> dict[str, Any]:
+    """A flow that Connect would take: any block may lead to any other, so loops and shared blocks abound."""
+    count = draw(st.integers(4, most_blocks))
+    names = [f"block-{number}" for number in range(count)] + ["end"]
+    blocks = [_block(draw, name, names) for name in names[:-1]]
+    blocks.append({"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}})
+    return {"Version": "2019-10-30", "StartAction": names[0], "Metadata": {}, "Actions": blocks}
+
+
+def _block(draw: st.DrawFn, name: str, names: list[str]) -> dict[str, Any]:
+    target = st.sampled_from(names)
+    kind = draw(st.sampled_from(("say", "say", "menu", "menu", "route", "route", "hours", "loop", "other")))
+    transitions: dict[str, Any] = {"NextAction": draw(target)}
+    errors = ["NoMatchingError"]
+    operands: list[str] = []
+    parameters: dict[str, Any]
+    if kind == "say":
+        type_, parameters = "MessageParticipant", {"Text": name}
+    elif kind == "menu":
+        type_ = "GetParticipantInput"
+        parameters = {"Text": name, "StoreInput": "False", "InputTimeLimitSeconds": "5"}
+        operands = draw(st.lists(st.sampled_from("0129*#"), min_size=1, max_size=3, unique=True))
+        errors = ["InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError"]
+    elif kind == "hours":
+        type_, parameters, operands = "CheckHoursOfOperation", {"HoursOfOperationId": "h"}, ["True", "False"]
+    elif kind == "loop":
+        type_, parameters = "Loop", {"LoopCount": str(draw(st.integers(0, 3)))}
+        operands, errors = ["ContinueLooping", "DoneLooping"], []
+    else:
+        type_ = "UpdateContactAttributes"
+        attributes = {"reason": "$.Attributes.call_route"}
+        if kind == "route":
+            values = {
+                "call_route": st.sampled_from(ROUTES),
+                "call_completed": st.sampled_from(("true", "false")),
+            }
+            written = draw(st.lists(st.sampled_from(sorted(values)), min_size=1, unique=True))
+            attributes = {attribute: draw(values[attribute]) for attribute in written}
+        parameters = {"Attributes": attributes, "TargetContact": "Current"}
+    if operands:
+        transitions["Conditions"] = [
+            {"NextAction": draw(target), "Condition": {"Operator": "Equals", "Operands": [operand]}}
+            for operand in operands
+        ]
+    if errors:
+        transitions["Errors"] = [{"NextAction": draw(target), "ErrorType": error} for error in errors]
+    return {"Identifier": name, "Type": type_, "Parameters": parameters, "Transitions": transitions}
