@@ -24,6 +24,8 @@ format: .venv/.dev  ## formats the sources
 lint: .venv/.dev
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck -pyflakes ""
+	@$(BIN)/zizmor --offline --strict-collection --collect=all --persona=auditor --no-progress --quiet .github
 
 types: .venv/.dev
 	@$(BIN)/mypy
@@ -40,6 +42,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 lock: .venv/.dev  ## resolves requirements/*.in anew
 	$(COMPILE) --upgrade requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) requirements/local.in --constraints requirements/dev.txt --output-file requirements/local.txt
+	$(COMPILE) requirements/policy.in --constraints requirements/dev.txt --output-file requirements/policy.txt
 	$(COMPILE) requirements/deploy.in --constraints requirements/dev.txt --output-file requirements/deploy.txt
 
 clean:  ## removes the virtual environment and all caches

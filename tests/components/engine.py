@@ -58,6 +58,8 @@ class Registered:
     retain_on_delete: bool
     depends_on: frozenset[str]
     """URNs that must be there first, by option or because an input comes from them."""
+    comes_from: Mapping[str, frozenset[str]]
+    """The URNs from which an input comes, by its name."""
 
 
 class Engine(Mocks):
@@ -145,6 +147,9 @@ class _Monitor(MockMonitor):
                 protect=request.protect,
                 retain_on_delete=request.retainOnDelete,
                 depends_on=frozenset(request.dependencies),
+                comes_from={
+                    name: frozenset(sources.urns) for name, sources in request.propertyDependencies.items()
+                },
             )
         )
         return response
