@@ -29,6 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime import get_root_resource, set_all_config, set_mocks
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 from callroute.errors import InputError, LocalCloudError
@@ -240,6 +241,7 @@ def _run(program: Callable[[], object], settings: Settings, engine: _Engine) -> 
         # Outputs that depend on a failed resource fail as well. Only the first failure is told, below.
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         set_mocks(engine, settings.project, settings.stack, preview=False, logger=_quiet_logger())
+        SETTINGS.outputs = _TasksOfOneLoop(asyncio.get_running_loop())
         set_all_config(settings.config, sorted(settings.secrets))
         stack = get_root_resource()
         await run_pulumi_func(lambda: _ignore(program()))
@@ -264,6 +266,23 @@ def _run(program: Callable[[], object], settings: Settings, engine: _Engine) -> 
         raise raised[0]
     plain: dict[str, Any] = _plain(result)
     return plain
+
+
+class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
+    """The outputs that Pulumi waits for at the end of a program: none of another run.
+
+    When the coroutines of a run that failed are collected as garbage, they register their outputs once more, with
+    whichever run is going on by then; to wait for these would fail, since their loop is closed.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        """Adds a task of the loop; drops one of another."""
+        if task.get_loop() is self._loop:
+            super().add(task)
 
 
 def _ignore(_value: object) -> None:

@@ -5,6 +5,7 @@ The programs here are small Pulumi programs of their own, run as the real one is
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from botocore.exceptions import ClientError
 from callroute.errors import InputError
 from callroute.local import provisioner
 from callroute.local.emulator import Emulator
-from callroute.local.provisioner import Deployment, ProvisioningError, Settings, deploy
+from callroute.local.provisioner import Deployment, ProvisioningError, Settings, _TasksOfOneLoop, deploy
 from callroute.local.resources import CREATORS
 
 INSTANCE = "00000000-0000-0000-0000-000000000000"
@@ -617,3 +618,21 @@ def test_asking_for_one_of_several_names_them(run: Run) -> None:
         deployment.one("aws:sqs/queue:Queue", "letters")
     with pytest.raises(LookupError, match="registered: none"):
         deployment.one("aws:iam/role:Role")
+
+
+def test_what_a_failed_run_left_behind_is_not_waited_for_by_the_next() -> None:
+    async def nothing() -> None:
+        return None
+
+    async def other_loops_task() -> asyncio.Task[None]:
+        return asyncio.ensure_future(nothing())
+
+    async def run(foreign: asyncio.Task[None]) -> None:
+        waited_for = _TasksOfOneLoop(asyncio.get_running_loop())
+        own = asyncio.ensure_future(nothing())
+        for task in (foreign, own):
+            waited_for.add(task)
+        assert waited_for == {own}
+        await own
+
+    asyncio.run(run(asyncio.run(other_loops_task())))
