@@ -9,7 +9,7 @@ from pulumi import RunError
 from rich.console import Console
 from typer.core import TyperGroup
 
-from callroute.cli import call, demo, replay, simulate
+from callroute.cli import call, check, demo, draw, replay, simulate
 from callroute.errors import InputError, LocalCloudError
 
 UNUSABLE_INPUT = 2
@@ -51,5 +51,7 @@ def main() -> None:
 
 app.command()(demo.demo)
 app.command()(call.call)
+app.command()(draw.draw)
 app.command()(replay.replay)
 app.command()(simulate.simulate)
+app.command()(check.check)

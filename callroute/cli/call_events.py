@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from rich.text import Text
@@ -23,6 +24,8 @@ def _words(event: simulator.Event) -> tuple[str, str, str]:
     match event:
         case simulator.Said():
             return "says", event.text, ""
+        case simulator.InputAsked():
+            return "asks", f"{event.text}  (up to {event.digits} digits; {event.seconds:g} s)", ""
         case simulator.MenuOffered():
             return "asks", f"{event.text}  ({' '.join(event.keys)}; {event.seconds:g} s)", ""
         case simulator.Pressed():
@@ -48,6 +51,36 @@ def _words(event: simulator.Event) -> tuple[str, str, str]:
             return "set-up", f"queue {event.queue}", "dim"
         case simulator.VoiceChanged():
             return "set-up", f"voice {event.voice} ({event.engine.lower()})", "dim"
+        case simulator.BotAsked():
+            return "bot asks", event.text, ""
+        case simulator.BotUnderstood():
+            return "bot", f"understands {event.intent}", "cyan"
+        case simulator.InputStored():
+            return "input", event.digits, "cyan"
+        case simulator.FlowAttributesSet():
+            pairs = ", ".join(f"{name} = {value}" for name, value in event.attributes.items())
+            return "flow sets", pairs, "dim"
+        case simulator.Compared():
+            outcome = f"is {event.value!r}: {event.branch or 'no match'}"
+            return "compares", f"{event.subject} {outcome}", "dim"
+        case simulator.Fetched():
+            return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
+        case simulator.Unnoticed():
+            return "set-up", event.type, "dim"
+        case simulator.Failed():
+            return "fails", f"{event.block} fails ({event.error})", "red"
+        case simulator.FlowEntered():
+            return "flow", f"goes on in {event.flow}", "dim"
+        case simulator.FlowLeft():
+            return "flow", "comes back", "dim"
+        case simulator.Waited():
+            return "waits", f"{event.seconds:g} s", "dim"
+        case simulator.CallbackCreated():
+            return "callback", f"to {event.number} from {event.queue or 'no queue'}", "yellow"
+        case simulator.Transferred():
+            return "transfer", f"as a new contact ({event.method}) to {event.queue}", "yellow"
+        case simulator.ThirdPartyConnected():
+            return "outside", f"{event.number or 'someone'} takes the call", "yellow"
         case simulator.LoggingChanged():
             return "set-up", f"logging {'on' if event.enabled else 'off'}", "dim"
     raise AssertionError(f"no words for {type(event).__name__}")
@@ -57,6 +90,10 @@ _ENDINGS = {
     "message": "the caller hangs up during a message",
     "menu": "the caller hangs up at a menu",
     "queue": "the caller gives up waiting and hangs up",
+    "input": "the caller hangs up while digits are asked for",
+    "bot": "the caller hangs up at a bot",
+    "third party": "the conversation with someone outside Connect is over",
+    "another flow": "the call goes on in another flow, which is not followed",
     "conversation": "the conversation with the agent is over",
     "flow": "the flow ends the call",
     "step limit": f"cut off after {simulator.STEP_LIMIT:,} blocks: left to itself this call would not end",

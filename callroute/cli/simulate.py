@@ -1,4 +1,4 @@
-"""`callroute simulate`: one call through one flow, with nothing but the flow: no emulator, no stack."""
+"""`callroute simulate`: calls through one flow, with nothing but the flow: no emulator, no stack."""
 
 from __future__ import annotations
 
@@ -8,21 +8,35 @@ import re
 import uuid
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from callroute.cli import output
 from callroute.cli.call_events import line_of
 from callroute.cli.flow_files import read_flow
 from callroute.errors import InputError
 from callroute.flows import simulator
-from callroute.flows.contact_record import contact_record
+from callroute.flows.contact_record import contact_records
+from callroute.flows.files import read_text
+from callroute.flows.scenarios import (
+    LONGEST_WAIT_SECONDS,
+    coverage,
+    load_scenarios,
+    read_world,
+    run_scenario,
+    with_answer,
+)
+from callroute.flows.simulator.world import KINDS
+from callroute.flows.yaml_text import Yaml
+
+if TYPE_CHECKING:
+    from callroute.flows.model import Flow, Transition
+    from callroute.flows.scenarios import Coverage, Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
-DEFAULT_ANSWER_SECONDS = 20.0
-LONGEST_WAIT_SECONDS = 86_400
 
 
 def simulate(
@@ -46,39 +60,180 @@ def simulate(
         str,
         typer.Option(metavar="TIME", help="When the call comes in, ISO 8601; UTC unless it says otherwise."),
     ] = DEFAULT_START,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:PLACE=VALUE",
+            help="What something outside the flow answers, such as lambda:customer-lookup='{tier: gold}', "
+            "split:*=30 or errors:BLOCK=NoMatchingError. May be given several times. "
+            f"KIND is one of {', '.join(KINDS)}; PLACE a block, the name of what it asks, or *.",
+        ),
+    ] = None,
+    flow_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="Where the call goes on in a module or another flow: its file. May be given several times.",
+        ),
+    ] = None,
+    world_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--world", metavar="FILE", help="All such answers in a YAML file (see docs/simulation.md)."
+        ),
+    ] = None,
+    scenario_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--scenarios", metavar="FILE", help="Run the scenarios in this YAML file instead of one call."
+        ),
+    ] = None,
+    minimum_coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PERCENT", min=0, max=100, help="Fail if the scenarios take fewer of the flow's branches."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else.")
     ] = False,
 ) -> None:
-    """Play one caller through a flow: what is said and pressed, the attributes, and the contact record.
+    """Play one caller through a flow, or run the scenarios that are kept beside it.
 
     The same arguments give the same call to the last character, its contact id and times included. Placeholders that
     the flow's route catalogue declares get stand-in values.
     """
-    pressed = simulator.read_keys(keys)
     start = _moment(at)
-    world, patience = _surroundings(closed, agent_answers_after, leaves_queue_after)
+    if scenario_file is not None:
+        _require_no_caller(
+            keys, closed, agent_answers_after, leaves_queue_after, answer, flow_file, world_file
+        )
+        run_scenarios(flow, scenario_file, start, minimum_coverage, as_json)
+        return
+    if minimum_coverage is not None:
+        raise InputError(
+            "--minimum-coverage", "", "one call has no minimum", "Give the scenarios with --scenarios"
+        )
+    pressed = simulator.read_keys(keys)
+    world, patience = _surroundings(closed, agent_answers_after, leaves_queue_after, world_file)
+    for text in answer or ():
+        world = with_answer(world, text, "--answer")
+    named = dict(_named_flow(text) for text in flow_file or ())
+    world = dataclasses.replace(world, flows={**world.flows, **named})
+    # Derived, not random: whoever compares two runs sees only what differs in the call.
+    what = [flow.name, *pressed, at, repr(world), repr(patience)]
+    contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(what)))
     playing = simulator.play(
         read_flow(flow),
         simulator.KeyedCaller(pressed, patience),
         clock=simulator.SimulatedClock(start),
-        world=world,
-    )
-    # Derived, not random: whoever compares two runs sees only what differs in the call.
-    contact_id = str(
-        uuid.uuid5(uuid.NAMESPACE_URL, "|".join([flow.name, *pressed, at, repr(world), repr(patience)]))
+        world=dataclasses.replace(world, contact_id=contact_id),
     )
     if as_json:
         events: list[dict[str, Any]] = []
         call = simulator.watch(playing, lambda event: events.append(_as_json(event)))
-        record = contact_record(call, contact_id=contact_id)
-        document = {"events": events, "attributes": dict(call.attributes), "contact_record": record}
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        records = contact_records(call, contact_id=contact_id, **_endpoints(world))
+        output.print_json(
+            {
+                "events": events,
+                "attributes": dict(call.attributes),
+                "contact_record": records[0],
+                "contact_records": records,
+            }
+        )
     else:
         console = Console(highlight=False, soft_wrap=True)
         call = simulator.watch(playing, lambda event: console.print(line_of(event, start)))
-        console.print(Text("\ncontact record", "bold"))
-        console.print_json(json.dumps(contact_record(call, contact_id=contact_id)), indent=2)
+        for number, record in enumerate(contact_records(call, contact_id=contact_id, **_endpoints(world))):
+            title = "contact record" if number == 0 else f"contact record of leg {number}"
+            console.print(Text(f"\n{title}", "bold"))
+            console.print_json(json.dumps(record), indent=2)
+
+
+def run_scenarios(
+    flow_path: Path, path: Path, start: datetime, minimum_coverage: float | None, as_json: bool
+) -> None:
+    """Runs the scenarios of a file; exit code 1 where one fails or too few branches are taken."""
+    flow = read_flow(flow_path)
+    results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, read_flow)]
+    covered = coverage(flow, results)
+    too_few = minimum_coverage is not None and covered.percent < minimum_coverage
+    if as_json:
+        output.print_json(_results_as_json(results, covered))
+    else:
+        _print_results(path, results, covered)
+    if too_few:
+        output.err.print(
+            f"the scenarios take {covered.percent:.1f} % of the branches; {minimum_coverage:g} % are demanded"
+        )
+    if too_few or any(result.failures for result in results):
+        raise typer.Exit(output.FINDINGS)
+
+
+def _print_results(path: Path, results: list[Result], covered: Coverage) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for result in results:
+        good = not result.failures
+        console.print(Text.assemble(("✓ ", "green") if good else ("✗ ", "red"), result.scenario.name))
+        for failure in result.failures:
+            console.print(Text(f"    {path}:{result.scenario.line}: {failure}", "red"))
+    held = sum(not result.failures for result in results)
+    console.print(Text(f"\n{held} of {len(results)} scenarios hold", "bold"))
+    console.print(f"{covered.taken} of {covered.total} branches taken ({covered.percent:.1f} %)")
+    for branch in covered.not_taken:
+        console.print(
+            f"    not taken: {branch.source}: {_branch_name(branch)} → {branch.target}", markup=False
+        )
+
+
+def _branch_name(branch: Transition) -> str:
+    return {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}[
+        branch.kind
+    ]
+
+
+def _results_as_json(results: list[Result], covered: Coverage) -> dict[str, Any]:
+    return {
+        "scenarios": [
+            {
+                "name": result.scenario.name,
+                "line": result.scenario.line,
+                "passed": not result.failures,
+                "failures": list(result.failures),
+            }
+            for result in results
+        ],
+        "coverage": {
+            "percent": round(covered.percent, 1),
+            "taken": covered.taken,
+            "total": covered.total,
+            "not_taken": [
+                {"source": each.source, "kind": each.kind, "label": each.label, "target": each.target}
+                for each in covered.not_taken
+            ],
+        },
+    }
+
+
+def _require_no_caller(*caller: object) -> None:
+    if any(caller):
+        raise InputError(
+            "--scenarios",
+            "",
+            "the scenarios say themselves who calls and what the world answers",
+            "Leave out --keys, --closed, --agent-answers-after, --leaves-queue-after, --answer, --flow-file and --world",
+        )
+
+
+def _named_flow(text: str) -> tuple[str, Flow | str]:
+    name, equals, file = text.partition("=")
+    if not (equals and name and file):
+        raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Write NAME=FILE")
+    return name, file if file in {simulator.ENDS, simulator.RETURNS} else read_flow(Path(file))
+
+
+def _endpoints(world: simulator.World) -> dict[str, Any]:
+    return {"customer_number": world.customer_number, "system_number": world.system_number}
 
 
 def _moment(text: str) -> datetime:
@@ -96,7 +251,7 @@ def _moment(text: str) -> datetime:
 
 
 def _surroundings(
-    closed: bool, answers_after: float | None, leaves_after: float | None
+    closed: bool, answers_after: float | None, leaves_after: float | None, world_file: Path | None
 ) -> tuple[simulator.World, float | None]:
     """The world of the call, and after how long the caller leaves a queue."""
     options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
@@ -112,12 +267,17 @@ def _surroundings(
             "an agent answers, by --agent-answers-after",
             "Give one of the two options",
         )
-    if leaves_after is None and answers_after is None:
-        answers_after = DEFAULT_ANSWER_SECONDS
-    return simulator.World(is_open=not closed, agent_answers_after=answers_after), leaves_after
+    world = simulator.World()
+    if world_file is not None:
+        world = read_world(Yaml.read(read_text(world_file), str(world_file)), read_flow)
+    if closed:
+        world = dataclasses.replace(world, is_open=False)
+    if answers_after is not None or leaves_after is not None:
+        world = dataclasses.replace(world, agent_answers_after=answers_after)
+    return world, leaves_after
 
 
 def _as_json(event: simulator.Event) -> dict[str, Any]:
-    fields = dataclasses.asdict(event)
+    fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}

@@ -6,21 +6,56 @@ is present and null, which is what makes consumers that only think of absent key
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
+
+from callroute.flows.simulator.world import CUSTOMER_NUMBER, INSTANCE_ARN, SYSTEM_NUMBER
 
 if TYPE_CHECKING:
     from callroute.flows.simulator import Call
 
-INSTANCE_ARN = "arn:aws:connect:ap-northeast-1:111111111111:instance/00000000-0000-0000-0000-000000000000"
-"""The instance of simulated calls: documentation's account number, no real instance."""
-
-CUSTOMER_NUMBER = "+815000000001"
-SYSTEM_NUMBER = "+815000000099"
+__all__ = [
+    "CUSTOMER_NUMBER",
+    "INSTANCE_ARN",
+    "SYSTEM_NUMBER",
+    "contact_record",
+    "contact_records",
+    "versions",
+]
 
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _EMITTED_AFTER = timedelta(seconds=60)
 _AFTER_CONTACT_WORK = timedelta(seconds=30)
+
+
+def contact_records(call: Call, *, contact_id: str, **settings: Any) -> list[dict[str, Any]]:
+    """The first versions of the records of all contacts of a call: its own, then one for each of its legs.
+
+    A leg has an identifier of its own, made from that of the call, so that the same call gives the same records. It
+    names the first contact (InitialContactId) and the one from which it came (PreviousContactId), which names it in
+    turn (NextContactId).
+
+    Args:
+        call: how the call went.
+        contact_id: identifier of the first contact.
+        settings: as for `contact_record`.
+    """
+    contacts = [call, *call.legs]
+    ids = [contact_id]
+    for number in range(1, len(contacts)):
+        ids.append(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{contact_id}/{number}")))
+    records = [
+        contact_record(contact, contact_id=own, **settings)
+        for own, contact in zip(ids, contacts, strict=True)
+    ]
+    for own, record, contact in zip(ids[1:], records[1:], contacts[1:], strict=True):
+        record["InitialContactId"] = contact_id
+        record["PreviousContactId"] = ids[contact.came_of]
+        # A callback asked for before a transfer keeps its place: a record has room for one successor only.
+        if records[contact.came_of]["NextContactId"] is None:
+            records[contact.came_of]["NextContactId"] = own
+    return records
 
 
 def contact_record(
@@ -32,7 +67,9 @@ def contact_record(
     instance_arn: str = INSTANCE_ARN,
     queue_name: str | None = None,
 ) -> dict[str, Any]:
-    """The first version of a call's contact record, as emitted about a minute after the call.
+    """The first version of a contact's record, as emitted about a minute after the contact has ended.
+
+    Of a call with legs this is the first contact; see `contact_records` for all of them.
 
     Args:
         call: how the call went.
@@ -45,7 +82,7 @@ def contact_record(
     Returns:
         A JSON object: times are UTC in whole seconds, durations whole seconds.
     """
-    ended = _whole_second(call.ended)
+    ended, third = _whole_second(call.ended), call.third_party
     return {
         "AWSAccountId": instance_arn.split(":")[4],
         "AWSContactTraceRecordFormatVersion": "2017-03-10",
@@ -60,10 +97,10 @@ def contact_record(
         "ContactId": contact_id,
         "CustomerEndpoint": _endpoint(customer_number or "anonymous"),
         "CustomerVoiceActivity": None,
-        "DisconnectReason": call.disconnect_reason,
+        "DisconnectReason": call.disconnect_reason or None,
         "DisconnectTimestamp": _stamp(ended),
         "InitialContactId": None,
-        "InitiationMethod": "INBOUND",
+        "InitiationMethod": call.initiation_method,
         "InitiationTimestamp": _stamp(call.started),
         "InstanceARN": instance_arn,
         "LastUpdateTimestamp": _stamp(ended + _EMITTED_AFTER),
@@ -82,8 +119,8 @@ def contact_record(
             "aws:connect:systemEndpoint": system_number,
         },
         "TaskTemplateInfo": None,
-        "TransferCompletedTimestamp": None,
-        "TransferredToEndpoint": None,
+        "TransferCompletedTimestamp": None if third is None else _stamp(third.connected),
+        "TransferredToEndpoint": None if third is None else _endpoint(third.number),
         "VoiceIdResult": None,
     }
 

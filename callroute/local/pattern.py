@@ -34,8 +34,9 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
 def _field(name: str, wanted: Any, event: Any) -> bool:
     value = event.get(name, _ABSENT) if isinstance(event, Mapping) else _ABSENT
     if isinstance(wanted, Mapping):
-        # In a list of objects any of them may match.
-        return any(matches(wanted, each) for each in (value if isinstance(value, list) else [value]))
+        # In a list of objects any of them may match; an empty list is like nothing at all.
+        objects = (value or [_ABSENT]) if isinstance(value, list) else [value]
+        return any(matches(wanted, each) for each in objects)
     if not isinstance(wanted, list):
         raise PatternError(f"{name!r}: {wanted!r} must be a list of values")
     return any(_value(name, each, list(_leaves(value))) for each in wanted)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callroute.errors import InputError, LocalCloudError
-from callroute.flows.contact_record import CUSTOMER_NUMBER, contact_record, versions
+from callroute.flows.contact_record import CUSTOMER_NUMBER, contact_records, versions
 from callroute.flows.model import Flow
 from callroute.flows.simulator import Call, Caller, Clock, Event, World, play
 from callroute.local.emulator import Emulator
@@ -39,7 +39,9 @@ class PlacedCall:
     call: Call
     """How it went."""
     versions: list[dict[str, Any]]
-    """Its contact record as sent: the first version, then the later ones."""
+    """The contact record of its own contact as sent: the first version, then the later ones."""
+    leg_versions: list[dict[str, Any]]
+    """Likewise those of its legs, the contacts that came of it by a transfer or a callback."""
 
     @property
     def contact_record(self) -> dict[str, Any]:
@@ -89,14 +91,15 @@ class Phone:
             registered.inputs["instanceId"]
         )  # before the caller has gone through it all
         call = yield from play(self._read(registered), caller, clock=clock, world=world)
-        record = contact_record(
+        own, *legs = contact_records(
             call,
             contact_id=contact_id or str(uuid.uuid4()),
             customer_number=customer_number,
             instance_arn=instance_arn(self._deployment.emulator, registered.inputs["instanceId"]),
         )
-        placed = PlacedCall(call, versions(record))
-        datas = (json.dumps(version, ensure_ascii=False).encode() for version in placed.versions)
+        placed = PlacedCall(call, versions(own), [version for leg in legs for version in versions(leg)])
+        sent = (*placed.versions, *placed.leg_versions)
+        datas = (json.dumps(version, ensure_ascii=False).encode() for version in sent)
         put_records(self._deployment.emulator, stream_arn, datas)
         return placed
 

@@ -64,7 +64,8 @@ def test_json_is_one_document_with_events_attributes_and_record() -> None:
     result = document(
         BANK, "--keys", "3,2", "--leaves-queue-after", "60", "--at", "2026-12-31T23:59:00+09:00"
     )
-    assert set(result) == {"events", "attributes", "contact_record"}
+    assert set(result) == {"events", "attributes", "contact_record", "contact_records"}
+    assert result["contact_records"] == [result["contact_record"]]
     assert result["attributes"] == result["contact_record"]["Attributes"]
     assert result["attributes"] == {
         "call_flow": "bank",
@@ -145,11 +146,159 @@ def test_where_the_simulator_cannot_follow_the_story_up_to_there_is_told(tmp_pat
     flow = json.loads(Path(PLAIN).read_text(encoding="utf-8"))
     for action in flow["Actions"]:
         if action["Identifier"] == "completed":
-            action["Type"] = "ShowView"
+            action["Type"] = "ShowHologram"
     path = tmp_path / "x.json"
     path.write_text(json.dumps(flow), encoding="utf-8")
     result = simulate(str(path), "--keys", "1,1")
     assert result.exit_code == 2
     assert "call_route = 1-1" in result.stdout
-    assert f"{path}: block 'completed' (ShowView)" in result.stderr
+    assert f"{path}: block 'completed' (ShowHologram)" in result.stderr
     assert simulate(str(path), "--keys", "1,1", "--json").stdout == ""
+
+
+# --- What lies outside the flow --------------------------------------------------------------------------------------
+
+
+def block(name: str, kind: str, then: str | None, **parameters: Any) -> dict[str, Any]:
+    transitions = {"NextAction": then} if then else {}
+    return {"Identifier": name, "Type": kind, "Parameters": parameters, "Transitions": transitions}
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Path:
+    """A flow that asks a Lambda function, then goes on in a module."""
+    actions = [
+        block("ask", "InvokeLambdaFunction", "say", LambdaFunctionARN="arn:aws:lambda:x:1:function:lookup"),
+        block("say", "MessageParticipant", "more", Text="Hello $.External.name"),
+        block("more", "InvokeFlowModule", "end", FlowModuleId="greeting"),
+        block("end", "DisconnectParticipant", None),
+    ]
+    path = tmp_path / "asking.json"
+    document = {"Version": "2019-10-30", "StartAction": "ask", "Actions": actions}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    module = document | {
+        "StartAction": "in",
+        "Actions": [
+            block("in", "MessageParticipant", "out", Text="from the module"),
+            block("out", "EndFlowModuleExecution", None),
+        ],
+    }
+    (tmp_path / "module.json").write_text(json.dumps(module), encoding="utf-8")
+    return path
+
+
+def test_answers_and_other_flows_come_from_the_command_line(asking: Path) -> None:
+    told = simulate(
+        str(asking),
+        *("--answer", "lambda:lookup={name: Hana}"),
+        *("--flow-file", f"greeting={asking.with_name('module.json')}"),
+    )
+    assert told.exit_code == 0, told.stderr
+    assert "Hello Hana" in told.stdout
+    assert "from the module" in told.stdout
+
+
+def test_or_from_a_file_and_what_is_typed_goes_before_it(asking: Path, tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text("lambda: {lookup: {name: File}}\nflows: {greeting: module.json}\n", encoding="utf-8")
+    assert "Hello File" in simulate(str(asking), "--world", str(world)).stdout
+    typed = simulate(str(asking), "--world", str(world), "--answer", "lambda:lookup={name: Typed}")
+    assert "Hello Typed" in typed.stdout
+    events = document(str(asking), "--world", str(world))["events"]
+    assert {"event": "fetched", "subject": "lambda lookup", "values": {"name": "File"}}.items() <= events[
+        0
+    ].items()
+
+
+def test_an_answer_that_is_missing_is_named_with_the_option_that_gives_it(asking: Path) -> None:
+    result = simulate(str(asking))
+    assert result.exit_code == 2
+    assert "block 'ask' (InvokeLambdaFunction)" in result.stderr
+    assert "--answer 'lambda:lookup=…'" in result.stderr
+
+
+def test_legs_have_records_of_their_own(tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text("agent_transfers_to: arn:q/experts\n", encoding="utf-8")
+    records = document(BANK, "--keys", "1", "--world", str(world))["contact_records"]
+    assert [record["InitiationMethod"] for record in records] == ["INBOUND", "TRANSFER"]
+    assert records[0]["NextContactId"] == records[1]["ContactId"]
+    assert "contact record of leg 1" in simulate(BANK, "--keys", "1", "--world", str(world)).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (("--answer", "lamda:x={}"), ["--answer", "did you mean 'lambda'"]),
+        (("--flow-file", "nothing"), ["--flow-file", "NAME=FILE"]),
+        (("--flow-file", "x=nowhere.json"), ["nowhere.json"]),
+        (("--world", "nowhere.yaml"), ["nowhere.yaml"]),
+        (("--minimum-coverage", "50"), ["--minimum-coverage", "--scenarios"]),
+        (("--scenarios", "x.yaml", "--keys", "1"), ["--scenarios", "--keys"]),
+        (("--scenarios", "nowhere.yaml"), ["nowhere.yaml"]),
+    ],
+)
+def test_unusable_surroundings_are_refused(arguments: tuple[str, ...], messages: list[str]) -> None:
+    result = simulate(PLAIN, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    for message in messages:
+        assert message in result.stderr
+
+
+# --- Scenarios -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scenarios(tmp_path: Path) -> Path:
+    path = tmp_path / "few.scenarios.yaml"
+    path.write_text(
+        "flow: call_route.json\n"
+        "scenarios:\n"
+        "  - {name: contracts, keys: '1, 1', attributes: {call_route: 1-1}}\n"
+        "  - {name: 'a [bold] claim', keys: hangup, hears: nobody says this}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_scenarios_tell_what_holds_what_does_not_and_which_branches_were_not_taken(scenarios: Path) -> None:
+    result = simulate(PLAIN, "--scenarios", str(scenarios))
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == "✓ contracts"
+    assert lines[1] == "✗ a [bold] claim"
+    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it is never said")
+    assert "1 of 2 scenarios hold" in lines
+    assert "    not taken: menu-start: when 2 → route-2" in lines
+    assert "    not taken: menu-start: error InputTimeLimitExceeded → notice-start" in lines
+
+
+def test_scenarios_as_json(scenarios: Path) -> None:
+    result = simulate(PLAIN, "--scenarios", str(scenarios), "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert [(each["name"], each["line"], each["passed"]) for each in told["scenarios"]] == [
+        ("contracts", 3, True),
+        ("a [bold] claim", 4, False),
+    ]
+    covered = told["coverage"]
+    assert covered["taken"] + len(covered["not_taken"]) == covered["total"] == 42
+    assert {"source": "menu-start", "kind": "condition", "label": "2", "target": "route-2"} in covered[
+        "not_taken"
+    ]
+
+
+def test_a_minimum_of_coverage_can_be_demanded() -> None:
+    own = str(FOLDER / "call_route.scenarios.yaml")
+    assert simulate(PLAIN, "--scenarios", own, "--minimum-coverage", "100").exit_code == 0
+
+
+def test_too_little_coverage_fails_though_all_scenarios_hold(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(
+        "flow: call_route.json\nscenarios: [{name: a, ends: CUSTOMER_DISCONNECT}]\n", encoding="utf-8"
+    )
+    assert simulate(PLAIN, "--scenarios", str(path)).exit_code == 0
+    demanded = simulate(PLAIN, "--scenarios", str(path), "--minimum-coverage", "50")
+    assert demanded.exit_code == 1
+    assert "50 % are demanded" in demanded.stderr

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from callroute.local.emulator import Emulator
@@ -29,7 +29,8 @@ EVENTS = st.recursive(
 
 
 @pytest.mark.emulator
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(pattern={"data": {"data": [{"exists": False}]}}, event={"data": []})
 @given(
     pattern=st.dictionaries(NAMES, PATTERNS, min_size=1, max_size=2),
     event=st.dictionaries(NAMES, EVENTS, max_size=3),

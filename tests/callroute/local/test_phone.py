@@ -259,3 +259,21 @@ def test_records_that_the_stream_refuses_are_an_error(
     monkeypatch.setattr(kinesis, "put_records", lambda **_: refused)
     with pytest.raises(StreamError, match="refused 1 of 2 records: ProvisionedThroughputExceededException"):
         put_records(deployment.emulator, deployment.outputs["stream"], [b"1", b"2"])
+
+
+def test_a_leg_of_the_call_is_a_contact_of_its_own_and_is_sent_as_well(
+    deployment: Deployment, reader: _Reader
+) -> None:
+    _, placed = place(
+        deployment,
+        "Queue",
+        contact_id="c-2",
+        world=World(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
+    )
+    sent = [json.loads(record["Data"]) for record in reader.records()]
+
+    assert sent == [*placed.versions, *placed.leg_versions]
+    assert {record["InitiationMethod"] for record in placed.versions} == {"INBOUND"}
+    assert {(record["InitiationMethod"], record["PreviousContactId"]) for record in placed.leg_versions} == {
+        ("TRANSFER", "c-2")
+    }

@@ -1,0 +1,50 @@
+"""`callroute draw`: a flow as a picture."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callroute.errors import InputError
+from callroute.flows import drawing
+from callroute.flows.files import read_text
+from callroute.flows.model import Flow
+
+
+class Format(str, Enum):
+    """What a flow can be drawn as."""
+
+    mermaid = "mermaid"
+    svg = "svg"
+
+
+def draw(
+    flow: Annotated[Path, typer.Argument(metavar="FLOW", help="The flow, in Connect's flow language.")],
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="Mermaid, for pull requests and wikis, or SVG, as the flow designer shows it."
+        ),
+    ] = Format.mermaid,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="File to write; else the terminal.")
+    ] = None,
+) -> None:
+    """Draw a flow: its blocks and branches, where callers can hang up, and which route each block sets.
+
+    The same flow gives the same picture to the last character.
+    """
+    read = Flow.examine(read_text(flow), str(flow))
+    picture = drawing.mermaid(read) if format_ is Format.mermaid else drawing.svg(read)
+    if out is None:
+        typer.echo(picture, nl=False)
+        return
+    try:
+        out.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            str(out), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"
+        ) from error

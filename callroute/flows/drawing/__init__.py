@@ -1,0 +1,11 @@
+"""Draws a flow: as Mermaid, which renders in pull requests, or as SVG, which shows it as the flow designer does.
+
+The same flow gives the same text to the last character.
+"""
+
+from __future__ import annotations
+
+from callroute.flows.drawing.mermaid import mermaid
+from callroute.flows.drawing.svg import svg
+
+__all__ = ["mermaid", "svg"]
