@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from callroute.flows.drawing import mermaid
+from callroute.flows.model import Flow
 from components.documents.state_machine import ITEM_ATTRIBUTES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -92,7 +94,9 @@ def test_links_lead_to_files_and_headings_that_are_there(document: Path) -> None
 
 def test_the_contract_lists_the_attributes_of_an_item_and_no_others() -> None:
     listed = re.findall(
-        r"^\| `(\w+)` \| [SN](?=[ ,])", (REPOSITORY / "docs/record.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| `(\w+)` \| [SN](?=[ ,])",
+        (REPOSITORY / "docs/record.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
     )
 
     assert listed == ["contact_id", *ITEM_ATTRIBUTES]
@@ -127,3 +131,11 @@ def test_json_that_is_shown_is_json() -> None:
     for document in DOCUMENTS:
         for block in re.findall(r"```json\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
             json.loads(block)
+
+
+def test_the_readme_shows_the_flow_as_it_is() -> None:
+    blocks = re.findall(
+        r"```mermaid\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+
+    assert mermaid(Flow.load(REPOSITORY / "flow_definitions/call_route.json")) in blocks

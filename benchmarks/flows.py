@@ -1,0 +1,101 @@
+"""How long a flow of 250 blocks takes to be checked, and to be called ten thousand times."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from benchmarks.measurement import Measurement, seconds
+from callroute.flows.checks import check
+from callroute.flows.model import Flow
+from callroute.flows.simulator import KeyedCaller, SimulatedClock, play_out
+
+BLOCKS = 250
+CALLS = 10_000
+RUNS = 10
+START = datetime.fromisoformat("2026-04-01T10:00:00+09:00")
+
+
+def measure() -> list[Measurement]:
+    """Checking, and simulating callers who go through a part of the flow and through all of it."""
+    text = json.dumps(_menus(BLOCKS))
+    flow = Flow.read(text, "250 blocks")
+    menus = sum(action.type == "GetParticipantInput" for action in flow.actions.values())
+    return [_checking(text), _simulating(flow, 10), _simulating(flow, menus)]
+
+
+def _checking(text: str) -> Measurement:
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        check(Flow.examine(text, "250 blocks"))
+        times.append(time.perf_counter() - start)
+    return Measurement(
+        f"a flow of {BLOCKS} blocks read and checked",
+        f"{median(times) * 1000:.0f} ms",
+        "at most 50 ms",
+        median(times) <= 0.05,
+        f"median of {RUNS}, all rules",
+    )
+
+
+def _simulating(flow: Flow, menus: int) -> Measurement:
+    keys = ["1"] * menus
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        events, _ = play_out(flow, KeyedCaller(keys), clock=SimulatedClock(START))
+    elapsed = time.perf_counter() - start
+    how = f"each caller through {menus} menus, {len(events)} events"
+    return seconds(f"a flow of {BLOCKS} blocks called {CALLS:,} times", elapsed, at_most=5, how=how)
+
+
+def _menus(blocks: int) -> dict[str, Any]:
+    """Menu after menu, each followed by the block that sets its route; the last leads to the end."""
+    actions: list[dict[str, Any]] = []
+    count = (blocks - 2) // 2
+    for number in range(count):
+        menu, route, after = (
+            f"menu-{number}",
+            f"route-{number}",
+            f"menu-{number + 1}" if number + 1 < count else "closing",
+        )
+        errors = ("InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError")
+        actions += [
+            {
+                "Identifier": menu,
+                "Type": "GetParticipantInput",
+                "Parameters": {"Text": "Press 1.", "StoreInput": "False", "InputTimeLimitSeconds": "5"},
+                "Transitions": {
+                    "NextAction": menu,
+                    "Conditions": [
+                        {"NextAction": route, "Condition": {"Operator": "Equals", "Operands": ["1"]}}
+                    ],
+                    "Errors": [{"NextAction": "end", "ErrorType": error} for error in errors],
+                },
+            },
+            {
+                "Identifier": route,
+                "Type": "UpdateContactAttributes",
+                "Parameters": {"Attributes": {"call_route": str(number)}, "TargetContact": "Current"},
+                "Transitions": {
+                    "NextAction": after,
+                    "Errors": [{"NextAction": after, "ErrorType": "NoMatchingError"}],
+                },
+            },
+        ]
+    actions += [
+        {
+            "Identifier": "closing",
+            "Type": "MessageParticipant",
+            "Parameters": {"Text": "Goodbye."},
+            "Transitions": {
+                "NextAction": "end",
+                "Errors": [{"NextAction": "end", "ErrorType": "NoMatchingError"}],
+            },
+        },
+        {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}},
+    ]
+    return {"Version": "2019-10-30", "StartAction": "menu-0", "Actions": actions}
