@@ -8,13 +8,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import costs, flows, pipeline, start_up
+from benchmarks import costs, flows, pipeline, policy, start_up
 from benchmarks.measurement import Measurement
 
 SUITES: tuple[tuple[str, Callable[[], list[Measurement]]], ...] = (
     ("start-up", start_up.measure),
     ("flows", flows.measure),
     ("pipeline", pipeline.measure),
+    ("policy pack", policy.measure),
     ("costs", costs.measure),
 )
 

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "callroute/cli": {"callroute.flows", "callroute.local", "callroute.reports"},
     "components/documents": {"callroute.flows"},
     "components": {"components.documents", "callroute.flows"},
+    "policy": {"components.documents", "callroute.flows"},
 }
 WITHOUT = {
     "callroute/flows": {"pulumi", "pulumi_aws", "boto3", "botocore", "ministack"},

@@ -6,7 +6,7 @@ log group give the pipe's. Nothing else is granted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,40 @@ _INTEGRATIONS = {
     "arn:aws:states:::dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
     "arn:aws:states:::sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
 }
+
+READ_STREAM = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
+"""What a pipe does with the stream that it reads."""
+
+WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+"""What a pipe does with the streams of its log group."""
+
+DELIVER_LOGS = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
+"""What a state machine that logs does. These actions manage the account's log deliveries and have no resource level.
+
+Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
+"""
+
+USE_KEY = {
+    "dynamodb": ("kms:Decrypt", "kms:DescribeKey"),
+    "kinesis": ("kms:Decrypt",),
+    "sqs": ("kms:Decrypt", "kms:GenerateDataKey"),
+}
+"""What whoever writes to a table or a queue, or reads from a stream, does with the customer key that encrypts it."""
 
 
 @dataclass(frozen=True)
@@ -85,36 +119,9 @@ def state_machine_policy(
             )
         statements.append(_allow(need.state, [need.action], arn))
     if kms_key_arn:
-        statements.append(
-            _use_key("UseKeyOfTable", kms_key_arn, table_arn, "dynamodb", ["kms:Decrypt", "kms:DescribeKey"])
-        )
-        statements.append(
-            _use_key(
-                "UseKeyOfQueue",
-                kms_key_arn,
-                quarantine_queue_arn,
-                "sqs",
-                ["kms:Decrypt", "kms:GenerateDataKey"],
-            )
-        )
-    statements.append(
-        # These actions manage the account's log deliveries and have no resource level.
-        # Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
-        _allow(
-            "DeliverLogs",
-            [
-                "logs:CreateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:DescribeLogGroups",
-                "logs:DescribeResourcePolicies",
-                "logs:GetLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:UpdateLogDelivery",
-            ],
-            "*",
-        )
-    )
+        statements.append(_use_key("UseKeyOfTable", kms_key_arn, table_arn, "dynamodb"))
+        statements.append(_use_key("UseKeyOfQueue", kms_key_arn, quarantine_queue_arn, "sqs"))
+    statements.append(_allow("DeliverLogs", DELIVER_LOGS, "*"))
     return _document(statements)
 
 
@@ -138,36 +145,16 @@ def pipe_policy(
         stream_kms_key_arn: the customer key of the stream, where it has one.
     """
     statements = [
-        _allow(
-            "ReadStream",
-            [
-                "kinesis:DescribeStream",
-                "kinesis:DescribeStreamSummary",
-                "kinesis:GetRecords",
-                "kinesis:GetShardIterator",
-                "kinesis:ListShards",
-            ],
-            stream_arn,
-        ),
+        _allow("ReadStream", READ_STREAM, stream_arn),
         _allow("RecordRoutes", ["states:StartSyncExecution"], state_machine_arn),
         _allow("KeepDeadLetters", ["sqs:SendMessage"], dead_letter_queue_arn),
         # `:*` stands for the log group's own streams.
-        _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{log_group_arn}:*"),
+        _allow("WriteLogs", WRITE_LOGS, f"{log_group_arn}:*"),
     ]
     if stream_kms_key_arn:
-        statements.append(
-            _use_key("UseKeyOfStream", stream_kms_key_arn, stream_arn, "kinesis", ["kms:Decrypt"])
-        )
+        statements.append(_use_key("UseKeyOfStream", stream_kms_key_arn, stream_arn, "kinesis"))
     if kms_key_arn:
-        statements.append(
-            _use_key(
-                "UseKeyOfQueue",
-                kms_key_arn,
-                dead_letter_queue_arn,
-                "sqs",
-                ["kms:Decrypt", "kms:GenerateDataKey"],
-            )
-        )
+        statements.append(_use_key("UseKeyOfQueue", kms_key_arn, dead_letter_queue_arn, "sqs"))
     return _document(statements)
 
 
@@ -188,15 +175,15 @@ def trust_policy(
     )
 
 
-def _use_key(sid: str, key_arn: str, resource_arn: str, service: str, actions: list[str]) -> Statement:
+def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
     """Use of a customer key, through the service that encrypts with it and in no other way."""
     region = resource_arn.split(":")[3]
     condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
-    return {**_allow(sid, actions, key_arn), "Condition": condition}
+    return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}
 
 
-def _allow(sid: str, actions: list[str], resource: str) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+def _allow(sid: str, actions: Iterable[str], resource: str) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
 
 
 def _document(statements: list[Statement]) -> Document:

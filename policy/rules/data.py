@@ -1,0 +1,204 @@
+"""Rules about data at rest: encrypted, recoverable, kept for as long as somebody decided, and no secret in plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulumi_policy import EnforcementLevel, Severity
+
+from policy.rules.documents import parse
+from policy.rules.marks import SecretText
+from policy.rules.pipeline import LOG_GROUP
+from policy.rules.roles import QUEUE, STREAM, TABLE
+from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, must, shown, texts
+
+_KEYS = {
+    LOG_GROUP: ("kmsKeyId",),
+    QUEUE: ("kmsMasterKeyId",),
+    STREAM: ("kmsKeyId",),
+    TABLE: ("serverSideEncryption", "kmsKeyArn"),
+}
+"""Where a customer key stands."""
+
+_NAMES = {LOG_GROUP: "logs", QUEUE: "queues", STREAM: "streams", TABLE: "tables"}
+
+
+def _encrypted(resource: Resource, settings: Settings) -> Iterator[Finding]:
+    key = resource.get(*_KEYS[resource.type])
+    if resource.type == TABLE:
+        yield from must(
+            resource.get("serverSideEncryption", "enabled"),
+            lambda value: value is True,
+            "must have serverSideEncryption enabled, so that a KMS key encrypts it",
+        )
+    elif resource.type == STREAM:
+        type_ = resource.get("encryptionType")
+        yield from must(
+            type_,
+            lambda value: value == "KMS",
+            f"must have the encryptionType KMS, and not {shown(type_ or 'NONE')}",
+        )
+        yield from must(key, _is_text, "must have a kmsKeyId")
+    elif resource.type == QUEUE and not isinstance(key, Unknown) and not _is_text(key):
+        yield from must(
+            resource.get("sqsManagedSseEnabled"),
+            lambda value: value is True,
+            "must have sqsManagedSseEnabled or a kmsMasterKeyId",
+        )
+    if _NAMES[resource.type] in settings["customerKeys"]:
+        yield from must(
+            key,
+            lambda value: _is_text(value) and not re.match(r"(arn:.*:)?alias/aws/", value),
+            f"must be encrypted with a customer key: {'.'.join(_KEYS[resource.type])} is {shown(key)}",
+        )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _recoverable(table: Resource, settings: Settings) -> Iterator[Finding]:
+    if matches_any(table.stack, settings["stacks"]):
+        for path, what in (
+            (("pointInTimeRecovery", "enabled"), "pointInTimeRecovery"),
+            (("deletionProtectionEnabled",), "deletionProtectionEnabled"),
+        ):
+            yield from must(
+                table.get(*path),
+                lambda value: value is True,
+                f"must have {what} on the protected stack {table.stack}",
+            )
+
+
+def _protected(resource: Resource, settings: Settings) -> Iterator[Finding]:
+    if matches_any(resource.stack, settings["stacks"]) and not resource.protect:
+        yield f"must have Pulumi's option protect on the protected stack {resource.stack}"
+
+
+def _expires(table: Resource, settings: Settings) -> Iterator[Finding]:
+    ttl, enabled, attribute = table.get("ttl"), table.get("ttl", "enabled"), table.get("ttl", "attributeName")
+    if isinstance(enabled, Unknown):
+        yield enabled
+    elif not isinstance(enabled, bool):
+        yield f"must say in ttl whether its items expire, and not {shown(ttl)}"
+    elif enabled:
+        yield from must(attribute, _is_text, "must name in ttl the attribute by which its items expire")
+    elif matches_any(table.stack, settings["mustExpire"]):
+        yield f"must let its items expire on the stack {table.stack}"
+
+
+_CREDENTIALS = {
+    "an AWS access key": r"\b(AKIA|ASIA)[A-Z0-9]{16}\b",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,})",
+    "a Pulumi access token": r"\bpul-[0-9a-f]{40}\b",
+    "a Slack token": r"\bxox[abeprs]-[A-Za-z0-9-]{10,}",
+    "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
+    "a password in a URL": r"\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@]*:[^/\s:@]+@",
+}
+"""What credentials look like, wherever they stand."""
+
+_SECRET_NAME = re.compile(
+    r"(^|[a-z_-])(pass(word|phrase|wd)|secret|salt|api_?key|private_?key|(access|auth|api)_?token|credentials?)(text|string|value)?$",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
+"""What stands for a value that is elsewhere."""
+
+
+def _no_secrets(resource: Resource, _: Settings) -> Iterator[Finding]:
+    """Walks everything without recursion: JSON text inside of a property may be nested at will."""
+    waiting: list[tuple[str, str, Any]] = [("", name, value) for name, value in resource.props.items()]
+    while waiting:
+        path, name, value = waiting.pop()
+        where = f"{path}.{name}" if path else name
+        if isinstance(value, SecretText):
+            continue
+        if isinstance(value, Unknown):
+            # What is not known yet may become a secret in plain text only where its name says so.
+            if _SECRET_NAME.search(name):
+                yield value
+        elif isinstance(value, str):
+            found = [what for what, pattern in _CREDENTIALS.items() if re.search(pattern, value)]
+            if not found and value and _SECRET_NAME.search(name) and not _REFERENCE.match(value):
+                found = ["what its name calls a secret"]
+            yield from (f"must not hold {what} in plain text in {where}" for what in found)
+            if not found and value[:1] in ("{", "["):
+                waiting += _inside(value, where)
+        elif isinstance(value, Mapping):
+            waiting += ((where, str(key), part) for key, part in value.items())
+        elif isinstance(value, list):
+            waiting += ((where, f"{name}[{index}]", part) for index, part in enumerate(value))
+
+
+def _inside(text: str, where: str) -> list[tuple[str, str, Any]]:
+    try:
+        value = parse(text)
+    except ValueError:
+        return []
+    return [("", where, value)]
+
+
+_PROTECTED = texts("Names of protected stacks; * stands for anything.", ("prod", "prod-*", "production"))
+_UNPROTECTED = "Call records exist nowhere else."
+
+RULES = (
+    Rule(
+        name="data-is-encrypted-at-rest",
+        description="Tables, streams, queues and logs must be encrypted at rest, with customer keys where the team says so.",
+        severity=Severity.HIGH,
+        reason="Contact records hold callers' numbers, and encryption that is added later does not reach what was stored.",
+        remediation="Use the components as they are, or set kmsKeyArn for a customer key.",
+        url="https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html",
+        types=tuple(_KEYS),
+        check=_encrypted,
+        settings={
+            "customerKeys": texts("What must have a customer key, of: logs, queues, streams, tables.", ()),
+        },
+    ),
+    Rule(
+        name="tables-are-recoverable",
+        description="On protected stacks tables must have point-in-time recovery and deletion protection.",
+        severity=Severity.HIGH,
+        reason=_UNPROTECTED,
+        remediation="Set protectData to true.",
+        url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html",
+        types=(TABLE,),
+        check=_recoverable,
+        settings={"stacks": _PROTECTED},
+    ),
+    Rule(
+        name="data-is-protected",
+        description="On protected stacks Pulumi must refuse to delete tables, streams and queues.",
+        severity=Severity.HIGH,
+        reason=_UNPROTECTED,
+        remediation="Set protectData to true.",
+        url="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
+        types=(TABLE, STREAM, QUEUE),
+        check=_protected,
+        settings={"stacks": _PROTECTED},
+    ),
+    Rule(
+        name="tables-say-whether-items-expire",
+        description="Tables must say whether their items expire, so that keeping them for ever is somebody's decision.",
+        severity=Severity.MEDIUM,
+        reason="Personal data that nobody decided to keep must not be kept.",
+        remediation="Set retentionDays; 0 keeps records for ever, and says so in the table.",
+        url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html",
+        types=(TABLE,),
+        check=_expires,
+        settings={"mustExpire": texts("Names of stacks whose items must expire; * stands for anything.", ())},
+    ),
+    Rule(
+        name="no-secrets-in-plain-text",
+        description="No property may hold a secret in plain text, since it would stand in Pulumi's state and in previews.",
+        severity=Severity.CRITICAL,
+        level=EnforcementLevel.MANDATORY,
+        reason="A secret that was once in a state or a log has to be replaced.",
+        remediation="Set it with `pulumi config set --secret`, and pass it on as a secret output.",
+        url="https://www.pulumi.com/docs/iac/concepts/secrets/",
+        check=_no_secrets,
+    ),
+)

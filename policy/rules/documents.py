@@ -1,0 +1,260 @@
+"""IAM policy documents in any form in which they reach Pulumi, read into one.
+
+JSON text (also what getPolicyDocument puts out) or an object; one statement or a list of them; single texts or lists.
+What cannot be read is told as a problem; it is never an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from policy.rules.rule import Resource, Unknown, shown
+
+Kind = Literal["identity", "resource", "trust"]
+"""What a document is attached to: a principal, a resource, or a role as its trust policy."""
+
+_PLACES: dict[str, Sequence[tuple[tuple[str, ...], Kind]]] = {
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": [(("policyDocument",), "resource")],
+    "aws:dynamodb/resourcePolicy:ResourcePolicy": [(("policy",), "resource")],
+    "aws:iam/groupPolicy:GroupPolicy": [(("policy",), "identity")],
+    "aws:iam/policy:Policy": [(("policy",), "identity")],
+    "aws:iam/role:Role": [
+        (("assumeRolePolicy",), "trust"),
+        (("inlinePolicies", "*", "policy"), "identity"),
+    ],
+    "aws:iam/rolePolicy:RolePolicy": [(("policy",), "identity")],
+    "aws:iam/userPolicy:UserPolicy": [(("policy",), "identity")],
+    "aws:kinesis/resourcePolicy:ResourcePolicy": [(("policy",), "resource")],
+    "aws:kms/key:Key": [(("policy",), "resource")],
+    "aws:kms/keyPolicy:KeyPolicy": [(("policy",), "resource")],
+    "aws:s3/bucketPolicy:BucketPolicy": [(("policy",), "resource")],
+    "aws:sns/topicPolicy:TopicPolicy": [(("policy",), "resource")],
+    "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy": [(("inlinePolicy",), "identity")],
+    "aws:sqs/queue:Queue": [(("policy",), "resource")],
+    "aws:sqs/queuePolicy:QueuePolicy": [(("policy",), "resource")],
+}
+"""Where documents stand, by type; `*` stands for every element of a list."""
+
+
+def types_with(*kinds: Kind) -> tuple[str, ...]:
+    """The types of resource that carry a document of one of some kinds."""
+    return tuple(type_ for type_, places in _PLACES.items() if any(kind in kinds for _, kind in places))
+
+
+TYPES = types_with("identity", "resource", "trust")
+"""The types of resource that carry a document."""
+
+_ELEMENTS = {
+    *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"),
+    "Condition",
+}
+_VERSIONS = (None, "2008-10-17", "2012-10-17")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement; each element in its one form, empty where it is absent."""
+
+    label: str
+    """What to call it: `statement 'Sid'`, or its number from 1."""
+    allows: bool
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    not_resources: tuple[str, ...]
+    principals: tuple[tuple[str, str], ...]
+    """(kind, name) as ("Service", "pipes.amazonaws.com"); ("*", "*") is everybody."""
+    not_principals: tuple[tuple[str, str], ...]
+    conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
+    """(operator, key, values)."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What could be read of a document."""
+
+    kind: Kind
+    place: str
+    """The property in which it stands, as `inlinePolicies[0].policy`."""
+    statements: tuple[Statement, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What is wrong with it, as the end of the sentence "… must …"."""
+    unknown: Unknown | None = None
+    """The first value of it that is not known yet."""
+
+
+def documents(resource: Resource) -> Iterator[Document]:
+    """Every document that a resource carries."""
+    for path, kind in _PLACES.get(resource.type, ()):
+        for place, value in _at(resource.props, path, ""):
+            yield read(value, kind, place)
+
+
+def _at(value: Any, path: Sequence[str], place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Unknown) or not path:
+        if value is not None:
+            yield place, value
+    elif path[0] == "*":
+        for index, each in enumerate(value if isinstance(value, list) else ()):
+            yield from _at(each, path[1:], f"{place}[{index}]")
+    elif isinstance(value, Mapping):
+        yield from _at(value.get(path[0]), path[1:], f"{place}.{path[0]}".lstrip("."))
+
+
+class _ProblemError(ValueError):
+    """What a document or a statement must be and is not."""
+
+
+def read(value: Any, kind: Kind, place: str) -> Document:
+    """Reads a document: JSON text or an object of plain values, in which Unknowns may stand."""
+    if isinstance(value, Unknown):
+        return Document(kind, place, unknown=value)
+    statements: list[Statement] = []
+    problems: list[str] = []
+    unknown = None
+    try:
+        listed = _statements(value)
+    except _ProblemError as problem:
+        return Document(kind, place, problems=(f"have a policy document in {place} that {problem}",))
+    for number, each in enumerate(listed, 1):
+        if found := _first_unknown(each):
+            unknown = unknown or found
+            continue
+        try:
+            statements.append(_statement(each, kind, number))
+        except _ProblemError as problem:
+            problems.append(f"have a {_label(each, number)} in {place} that {problem}")
+    return Document(kind, place, tuple(statements), tuple(problems), unknown)
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, or says something twice, of which readers take one or the other.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError(f"it says {twice[0]} twice")
+    return dict(pairs)
+
+
+def _statements(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            value = parse(value)
+        except ValueError as error:
+            raise _ProblemError(f"is JSON: {error}") from None
+    if not isinstance(value, Mapping):
+        raise _ProblemError(f"is an object with Version and Statement, and not {shown(value)}")
+    if strange := sorted(set(map(str, value)) - {"Version", "Id", "Statement"}):
+        raise _ProblemError(f"has no element {strange[0]!r}")
+    version = value.get("Version")
+    if not isinstance(version, Unknown) and version not in _VERSIONS:
+        raise _ProblemError(f"has the Version 2012-10-17, and not {shown(version)}")
+    listed = value.get("Statement")
+    if isinstance(listed, (Mapping, Unknown)):
+        return [listed]
+    if not isinstance(listed, list) or not listed:
+        raise _ProblemError(f"has a Statement, an object or a list of them, and not {shown(listed)}")
+    return listed
+
+
+def _label(statement: Any, number: int) -> str:
+    sid = statement.get("Sid") if isinstance(statement, Mapping) else None
+    return f"statement {sid!r}" if isinstance(sid, str) and sid else f"statement {number}"
+
+
+def _statement(value: Any, kind: Kind, number: int) -> Statement:
+    if not isinstance(value, Mapping):
+        raise _ProblemError(f"is an object, and not {shown(value)}")
+    if strange := sorted(set(map(str, value)) - _ELEMENTS):
+        raise _ProblemError(f"has no element {strange[0]!r}")
+    if value.get("Effect") not in ("Allow", "Deny"):
+        raise _ProblemError(f"has the Effect Allow or Deny, and not {shown(value.get('Effect'))}")
+    if not isinstance(value.get("Sid", ""), str):
+        raise _ProblemError(f"has a text as Sid, and not {shown(value['Sid'])}")
+    _one_of(value, "Action", "NotAction")
+    needs, has_not = ("Resource", "Principal") if kind == "identity" else ("Principal", "Resource")
+    _one_of(value, needs, f"Not{needs}")
+    if kind != "resource" and (too_much := [name for name in (has_not, f"Not{has_not}") if name in value]):
+        raise _ProblemError(f"has no {too_much[0]}, which its kind of policy does not know")
+    return Statement(
+        _label(value, number),
+        value["Effect"] == "Allow",
+        _texts(value, "Action"),
+        _texts(value, "NotAction"),
+        _texts(value, "Resource"),
+        _texts(value, "NotResource"),
+        _principals(value, "Principal"),
+        _principals(value, "NotPrincipal"),
+        _conditions(value.get("Condition")),
+    )
+
+
+def _one_of(statement: Mapping[str, Any], *names: str) -> None:
+    if sum(name in statement for name in names) != 1:
+        raise _ProblemError(f"has one of {' and '.join(names)}")
+
+
+def _texts(statement: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return _listed(statement[name], name) if name in statement else ()
+
+
+def _listed(value: Any, name: str) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    if not listed or not all(isinstance(each, str) and each for each in listed):
+        raise _ProblemError(f"has a text or a list of texts as {name}, and not {shown(value)}")
+    return tuple(listed)
+
+
+def _principals(statement: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    value = statement.get(name)
+    if name not in statement or value == "*":
+        return (("*", "*"),) if value == "*" else ()
+    if not isinstance(value, Mapping) or not value:
+        raise _ProblemError(f"has an object such as {{'Service': NAME}} as {name}, and not {shown(value)}")
+    if strange := sorted(set(map(str, value)) - {"AWS", "CanonicalUser", "Federated", "Service"}):
+        raise _ProblemError(f"has no {name} of the kind {strange[0]!r}")
+    return tuple((kind, each) for kind, names in value.items() for each in _listed(names, f"{name}.{kind}"))
+
+
+def _conditions(value: Any) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, Mapping) or not all(isinstance(keys, Mapping) for keys in value.values()):
+        raise _ProblemError(
+            f"has an object of operators, each with an object of keys, as Condition, and not {shown(value)}"
+        )
+    return tuple(
+        (operator, key, _scalars(values, key))
+        for operator, keys in value.items()
+        for key, values in keys.items()
+    )
+
+
+def _scalars(value: Any, key: str) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, (str, int, float)) for each in listed):
+        raise _ProblemError(
+            f"has texts, numbers or booleans as the condition's {key}, and not {shown(value)}"
+        )
+    return tuple(each if isinstance(each, str) else json.dumps(each) for each in listed)
+
+
+def _first_unknown(value: Any) -> Unknown | None:
+    """The first Unknown inside of a value; JSON text holds none, and objects from the engine nest 100 deep at most."""
+    if isinstance(value, Unknown):
+        return value
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return next(filter(None, map(_first_unknown, parts)), None)

@@ -1,0 +1,114 @@
+"""Who holds which policy documents, over all resources of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from policy.rules.documents import Document, documents
+from policy.rules.rule import Resource, Unknown, of_type
+
+_NAMES = {
+    "aws:iam/role:Role": "role",
+    "aws:iam/user:User": "user",
+    "aws:iam/group:Group": "group",
+}
+_INLINE = {
+    "aws:iam/rolePolicy:RolePolicy": "role",
+    "aws:iam/userPolicy:UserPolicy": "user",
+    "aws:iam/groupPolicy:GroupPolicy": "group",
+}
+_ATTACHMENTS = {
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ("role", "policyArn"),
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment": ("user", "policyArn"),
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": ("group", "policyArn"),
+    "aws:iam/policyAttachment:PolicyAttachment": ("*", "policyArn"),
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": ("roleName", "policyArns"),
+    "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": ("userName", "policyArns"),
+    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": ("groupName", "policyArns"),
+}
+
+
+@dataclass
+class Holder:
+    """A role, user or group, and what it may do."""
+
+    kind: str
+    resource: Resource
+    """The principal, or where it is not of this stack the first resource that gives it a policy."""
+    documents: list[Document] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    """ARNs of policies that it carries and this stack does not hold."""
+    unknown: Unknown | None = None
+    """A value that must be known before all of this is."""
+
+
+def holders(resources: Sequence[Resource]) -> list[Holder]:
+    """Every principal that gets a policy in this stack, with all of its policies."""
+    found: dict[tuple[str, str], Holder] = {}
+    managed = {
+        policy.get("arn"): policy
+        for policy in of_type(resources, "aws:iam/policy:Policy")
+        if isinstance(policy.get("arn"), str)
+    }
+
+    def holder(kind: str, name: Any, giver: Resource) -> Holder:
+        # A principal that is not known yet stands alone with what it is given.
+        key = (kind, name if isinstance(name, str) else giver.urn)
+        one = found.setdefault(key, Holder(kind, giver))
+        if isinstance(name, Unknown):
+            one.unknown = one.unknown or name
+        return one
+
+    for type_, kind in _NAMES.items():
+        for principal in of_type(resources, type_):
+            name = principal.get("name")
+            _add(
+                holder(kind, principal.urn if isinstance(name, Unknown) else name, principal),
+                documents(principal),
+            )
+    for type_, kind in _INLINE.items():
+        for policy in of_type(resources, type_):
+            _add(holder(kind, policy.get(kind), policy), documents(policy))
+    for giver, kind, name, arn in _attached(resources):
+        one = holder(kind, name, giver)
+        if isinstance(arn, Unknown):
+            one.unknown = one.unknown or arn
+        elif isinstance(arn, str):
+            if arn in managed:
+                _add(one, documents(managed[arn]))
+            else:
+                one.elsewhere.append(arn)
+    return list(found.values())
+
+
+def _add(holder: Holder, given: Iterator[Document]) -> None:
+    for document in given:
+        if document.kind == "identity":
+            holder.documents.append(document)
+            holder.unknown = holder.unknown or document.unknown
+
+
+def _attached(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, Any, Any]]:
+    """(what attaches, kind of principal, its name, ARN of the policy)."""
+    for role in of_type(resources, "aws:iam/role:Role"):
+        for arn in _listed(role.get("managedPolicyArns")):
+            yield role, "role", role.get("name"), arn
+    for resource in resources:
+        if resource.type not in _ATTACHMENTS:
+            continue
+        holder, policies = _ATTACHMENTS[resource.type]
+        for arn in _listed(resource.get(policies)):
+            if holder == "*":
+                for kind in ("role", "user", "group"):
+                    for name in _listed(resource.get(f"{kind}s")):
+                        yield resource, kind, name, arn
+            else:
+                yield resource, holder.removesuffix("Name"), resource.get(holder), arn
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return (
+        value if isinstance(value, list) else [] if value is None or isinstance(value, Mapping) else [value]
+    )

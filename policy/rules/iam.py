@@ -1,0 +1,367 @@
+"""Rules about what is granted, to whom, and who may assume a role.
+
+Each defect is told by one rule: a document that cannot be read by the first of them, a wildcard by the one about
+wildcards; the others pass over it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
+from policy_sentry.querying.actions import get_action_data
+from policy_sentry.shared.iam_data import get_service_prefix_data
+from pulumi_policy import Severity
+
+from policy.rules import grants
+from policy.rules.documents import TYPES, Document, Kind, Statement, documents, types_with
+from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, texts
+
+# A grant is given with the first deployment and used against us later: nothing below is worth a deployment.
+_MANDATORY = "A permission that is too broad does its harm before anybody reads a warning."
+
+_ATTACHED: Mapping[str, Sequence[str]] = {
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": ("policyArn",),
+    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": ("policyArns",),
+    "aws:iam/policyAttachment:PolicyAttachment": ("policyArn",),
+    "aws:iam/role:Role": ("managedPolicyArns",),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ("policyArn",),
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": ("policyArns",),
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment": ("policyArn",),
+    "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": ("policyArns",),
+    "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment": ("managedPolicyArn",),
+}
+"""The ways in which a managed policy is attached: properties by type."""
+
+MANAGED_BY_AWS = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
+_BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUserAccess")
+"""AWS managed policies that no list of allowed ones can allow."""
+
+
+def _managed(resource: Resource, settings: Settings) -> Iterator[Finding]:
+    for name in _ATTACHED[resource.type]:
+        value = resource.get(name)
+        for arn in value if isinstance(value, list) else [value]:
+            if isinstance(arn, Unknown):
+                yield arn
+                continue
+            found = MANAGED_BY_AWS.fullmatch(arn) if isinstance(arn, str) else None
+            if found and matches_any(found[1].rpartition("/")[2], _BROAD):
+                yield f"must not carry the AWS managed policy {found[1]}, which allows nearly everything"
+            elif found and arn not in settings["allowed"]:
+                yield f"must not carry the AWS managed policy {found[1]}, which the rule's setting allowed does not list"
+
+
+def _readable(resource: Resource, _: Settings) -> Iterator[Finding]:
+    for document in documents(resource):
+        for problem in document.problems:
+            yield f"must {problem}"
+        if document.unknown:
+            yield document.unknown
+
+
+def _statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
+    """The statements that allow something, of all documents of some kinds; Unknown for what cannot be read yet."""
+    for document in documents(resource):
+        if document.kind in kinds:
+            yield from (statement for statement in document.statements if statement.allows)
+            if document.unknown:
+                yield document.unknown
+
+
+def is_wildcard(text: str) -> bool:
+    """Whether an action or an ARN stands for more than itself."""
+    return "*" in text or "?" in text
+
+
+def _wildcard_actions(resource: Resource, _: Settings) -> Iterator[Finding]:
+    for statement in _statements(resource, "identity", "resource", "trust"):
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        for action in filter(is_wildcard, statement.actions):
+            yield f"must name single actions in {statement.label}, and not {action}"
+
+
+def _exclusions(resource: Resource, _: Settings) -> Iterator[Finding]:
+    for statement in _statements(resource, "identity", "resource", "trust"):
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        for element, excludes in (
+            ("NotAction", statement.not_actions),
+            ("NotResource", statement.not_resources),
+            ("NotPrincipal", statement.not_principals),
+        ):
+            if excludes:
+                yield f"must say what {statement.label} allows, and not by {element} what it does not"
+
+
+def _wildcard_resources(resource: Resource, _: Settings) -> Iterator[Finding]:
+    if resource.type.startswith("aws:kms/"):
+        return  # In the policy of a key, `*` is that key.
+    for statement in _statements(resource, "identity", "resource"):
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        for arn in statement.resources:
+            if arn == "*":
+                actions = [action for action in statement.actions if not is_wildcard(action)]
+                if could := [action for action in actions if has_resource_level(action)]:
+                    yield f"must name the resources of {', '.join(could)} in {statement.label}, and not *"
+            elif is_everything(arn):
+                yield f"must name the resources of {statement.label}, and not {arn}"
+
+
+@cache
+def has_resource_level(action: str) -> bool:
+    """Whether an action can be limited to resources; one that IAM does not know counts as if."""
+    service, _, name = action.partition(":")
+    found = get_action_data(service.lower(), name) if name else None
+    # False where the service or the action is unknown, for all that is promised.
+    known = [each for entries in found.values() for each in entries] if found else []
+    return not known or any(each["resource_arn_format"] != "*" for each in known)
+
+
+@cache
+def is_everything(arn: str) -> bool:
+    """Whether an ARN stands for all resources of a service, or for all of one of its types: `table/*`, `tab*`.
+
+    It does where it covers a resource of which it cannot know the name.
+    """
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or is_wildcard(parts[2]):
+        return is_wildcard(arn)
+    service, name = parts[2], parts[5]
+    # Not by get_raw_arns_for_service, which fails on a service that it does not know.
+    types = get_service_prefix_data(service).get("resources", {}).values()
+    known = [re.sub(r"\$\{.*?\}", _NOBODYS, each["arn"].split(":", 5)[5]) for each in types]
+    return any(covers(name, resource) for resource in (_NOBODYS, f"{_NOBODYS}/{_NOBODYS}", *known))
+
+
+_NOBODYS = "a-name-that-nobody-gave"
+
+
+def covers(pattern: str, text: str) -> bool:
+    """Whether IAM's pattern, in which `*` and `?` are wildcards, matches a text."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, text, re.DOTALL) is not None
+
+
+def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
+    """The known ways to more permissions that some actions open: actions by name, without those that contain another."""
+    lower = {action.lower() for action in actions}
+    open_ = {
+        name: set(needs) for name, needs in PRIVILEGE_ESCALATION_METHODS.items() if lower.issuperset(needs)
+    }
+    least = {
+        name: needs for name, needs in open_.items() if not any(other < needs for other in open_.values())
+    }
+    return {name: PRIVILEGE_ESCALATION_METHODS[name] for name in sorted(least)}
+
+
+def _allowed_actions(document: Document) -> set[str]:
+    return {action for statement in document.statements if statement.allows for action in statement.actions}
+
+
+def _escalation(resource: Resource, _: Settings) -> Iterator[Finding]:
+    for document in documents(resource):
+        if document.kind == "identity":
+            for name, needs in _escalations(_allowed_actions(document)).items():
+                yield f"must not allow {' with '.join(needs)}, which opens more permissions ({name})"
+            if document.unknown:
+                yield document.unknown
+
+
+def _combined_escalation(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
+    for holder in grants.holders(resources):
+        if holder.unknown:
+            yield holder.resource, holder.unknown
+        single = [_allowed_actions(document) for document in holder.documents]
+        told = {name for actions in single for name in _escalations(actions)}
+        for name, needs in _escalations(set().union(*single)).items():
+            if name not in told:
+                yield (
+                    holder.resource,
+                    f"must not be allowed {' with '.join(needs)} by its policies together,"
+                    f" which opens more permissions ({name})",
+                )
+
+
+def _trusted(resource: Resource, settings: Settings) -> Iterator[Finding]:
+    for statement in _statements(resource, "trust"):
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        for kind, name in statement.principals:
+            if kind != "Service":
+                principal = "everybody" if kind == "*" else f"{kind} {name}"
+                yield f"must trust services by name in {statement.label}, and not {principal}"
+            elif not matches_any(name, settings["services"]) or is_wildcard(name):
+                yield f"must trust one of {', '.join(settings['services'])} in {statement.label}, and not {name}"
+        for action in statement.actions:
+            if action.lower() != "sts:assumerole" and not is_wildcard(action):
+                yield f"must let its services do sts:AssumeRole only in {statement.label}, and not {action}"
+
+
+_POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
+"""Operators that hold only where the key is there and has the value; not so with IfExists behind them."""
+_SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
+
+
+def _names_a_source(key: str, value: str) -> bool:
+    """Whether the value of a source key stands for one account at most."""
+    if key == "aws:sourceaccount":
+        return not is_wildcard(value)
+    parts = value.split(":", 5)
+    # The ARNs of some services, such as S3, hold no account: there the resource has to be named in full.
+    return len(parts) == 6 and not is_wildcard(parts[4] or parts[5])
+
+
+def _bound(resource: Resource, settings: Settings) -> Iterator[Finding]:
+    for statement in _statements(resource, "trust"):
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        bound = any(
+            operator.lower() in _POSITIVE
+            and key.lower() in _SOURCES
+            and values
+            and all(_names_a_source(key.lower(), value) for value in values)
+            for operator, key, values in statement.conditions
+        )
+        for kind, name in statement.principals:
+            if kind == "Service" and not bound and name not in settings["exempt"]:
+                yield f"must bind {name} to aws:SourceAccount or aws:SourceArn in {statement.label}"
+
+
+_CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
+"""Condition keys that tell who calls, or on whose behalf."""
+
+
+def _public(resource: Resource, _: Settings) -> Iterator[Finding]:
+    for statement in _statements(resource, "resource"):
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        bound = any(
+            operator.lower() in _POSITIVE and key.lower() in _CALLERS and values and "*" not in values
+            for operator, key, values in statement.conditions
+        )
+        for kind, name in statement.principals:
+            if kind in ("*", "AWS") and is_wildcard(name) and not bound:
+                yield f"must say whom {statement.label} allows, and not everybody"
+
+
+RULES = (
+    Rule(
+        name="iam-documents-are-readable",
+        description="Policy documents must be JSON that IAM accepts, so that it can be judged what they allow.",
+        severity=Severity.HIGH,
+        reason="What cannot be read cannot be judged by any other rule.",
+        remediation="Write the document with components.documents.permissions, or mend the element that is named.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html",
+        types=TYPES,
+        check=_readable,
+    ),
+    Rule(
+        name="iam-no-broad-managed-policies",
+        description="No principal may carry an AWS managed policy, unless the team lists it; none of the broad ones ever.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Attach a policy of the stack that allows the single actions that are used.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
+        types=tuple(_ATTACHED),
+        check=_managed,
+        settings={
+            "allowed": texts(
+                "ARNs of AWS managed policies that may be attached; no *FullAccess or the like.", ()
+            )
+        },
+    ),
+    Rule(
+        name="iam-no-wildcard-actions",
+        description="Statements that allow must name single actions, without wildcards.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="List the actions that are used; components.documents.permissions derives them.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html",
+        types=TYPES,
+        check=_wildcard_actions,
+    ),
+    Rule(
+        name="iam-no-allow-by-exclusion",
+        description="Statements that allow must say what they allow, and not with NotAction, NotResource or NotPrincipal.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Name what is allowed; what AWS adds tomorrow is then not allowed today.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html",
+        types=TYPES,
+        check=_exclusions,
+    ),
+    Rule(
+        name="iam-no-avoidable-wildcard-resources",
+        description="Statements that allow must name their resources, unless no action of theirs has a resource level.",
+        severity=Severity.HIGH,
+        reason=_MANDATORY,
+        remediation="Give the ARN of the resource; put actions without a resource level into a statement of their own.",
+        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
+        types=types_with("identity", "resource"),
+        check=_wildcard_resources,
+    ),
+    Rule(
+        name="iam-no-privilege-escalation",
+        description="No policy may allow a combination of actions by which its holder gains further permissions.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Take out one of the actions that are named.",
+        url="https://pathfinding.cloud",
+        types=types_with("identity"),
+        check=_escalation,
+    ),
+    Rule(
+        name="iam-no-combined-privilege-escalation",
+        description="The policies of one principal must not together allow what gains it further permissions.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Take out one of the actions that are named, or give them to different principals.",
+        url="https://pathfinding.cloud",
+        check_stack=_combined_escalation,
+    ),
+    Rule(
+        name="iam-no-public-resources",
+        description="The policy of a queue, a key or the like must not allow everybody.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Name the principal, or add a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+        types=types_with("resource"),
+        check=_public,
+    ),
+    Rule(
+        name="iam-trust-only-named-services",
+        description="Roles must be assumable by AWS services that are named, and by nobody else.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Name the service as principal, as in components.documents.permissions.trust_policy.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+        types=("aws:iam/role:Role",),
+        check=_trusted,
+        settings={
+            "services": texts("Services that may be trusted; * stands for anything.", ("*.amazonaws.com",)),
+        },
+    ),
+    Rule(
+        name="iam-trust-is-bound-to-a-source",
+        description="A service must be trusted on behalf of one account or resource only (no confused deputy).",
+        severity=Severity.HIGH,
+        reason=_MANDATORY,
+        remediation="Add StringEquals conditions for aws:SourceAccount and aws:SourceArn.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
+        types=("aws:iam/role:Role",),
+        check=_bound,
+        settings={"exempt": texts("Services that send neither of the two keys.", ())},
+    ),
+)

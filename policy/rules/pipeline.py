@@ -1,0 +1,272 @@
+"""Rules that keep the pipeline from losing records, or from telling callers' numbers to a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pulumi_policy import Severity
+
+from policy.rules.roles import MACHINE, PIPE, STREAM, is_lambda, lambda_states
+from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, must, number, of_type, shown
+
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+SECONDS_PER_HOUR = 3_600
+_DEFAULT_RETENTION_HOURS = 24
+"""What Kinesis keeps where nothing is said."""
+
+
+def _stream_parameter(pipe: Resource, *path: str) -> Any:
+    return pipe.get("sourceParameters", "kinesisStreamParameters", *path)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _no_lambda(resource: Resource, _: Settings) -> Iterator[Finding]:
+    if resource.type.startswith("aws:lambda/"):
+        yield "must not be part of this stack, which does without Lambda"
+    elif resource.type == PIPE:
+        for name in ("enrichment", "target"):
+            value = resource.get(name)
+            if isinstance(value, Unknown):
+                yield value
+            elif is_lambda(value):
+                yield f"must not call Lambda as {name}: {value}"
+    elif resource.type == MACHINE:
+        definition = resource.get("definition")
+        if isinstance(definition, Unknown):
+            yield definition
+        for state, calls in lambda_states(definition):
+            yield f"must not call Lambda in its state {state!r}: {calls}"
+
+
+def _calls_synchronously(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    call = pipe.get("targetParameters", "stepFunctionStateMachineParameters", "invocationType")
+    yield from must(
+        call,
+        lambda value: value in (None, "REQUEST_RESPONSE"),
+        f"must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {shown(call)}",
+    )
+
+
+def _target_is_express(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
+    machines = list(of_type(resources, MACHINE))
+    for pipe in of_type(resources, PIPE):
+        target = pipe.get("target")
+        if isinstance(target, Unknown):
+            # What the target will be is not known yet, but where it comes from is.
+            behind = [machine for machine in machines if machine.urn in pipe.dependencies.get("target", ())]
+            if not behind:
+                yield pipe, target
+        else:
+            behind = [machine for machine in machines if machine.get("arn") == target]
+        for machine in behind:
+            type_ = machine.get("type")
+            for finding in must(
+                type_,
+                lambda value: value == "EXPRESS",
+                f"must be EXPRESS, since {pipe.name} waits for its executions, and not {shown(type_ or 'STANDARD')}",
+            ):
+                yield machine, finding
+
+
+def _dead_letters(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    yield from must(
+        _stream_parameter(pipe, "deadLetterConfig", "arn"),
+        lambda arn: isinstance(arn, str) and ":sqs:" in arn and not arn.endswith(".fifo"),
+        "must have a standard SQS queue as dead-letter queue, or what keeps failing is lost",
+    )
+
+
+def _finite(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    for name, what in (("maximumRetryAttempts", "retries"), ("maximumRecordAgeInSeconds", "record age")):
+        value = _stream_parameter(pipe, name)
+        yield from must(
+            value,
+            lambda value: _is_number(value) and value >= 0,
+            f"must have a finite {name}, or one failing record blocks its shard; {what}: {shown(value)}",
+        )
+
+
+def _bisects(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    yield from must(
+        _stream_parameter(pipe, "onPartialBatchItemFailure"),
+        lambda value: value == "AUTOMATIC_BISECT",
+        "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along",
+    )
+
+
+def _starts_at_the_oldest(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    position = _stream_parameter(pipe, "startingPosition")
+    yield from must(
+        position,
+        lambda value: value == "TRIM_HORIZON",
+        f"must have the startingPosition TRIM_HORIZON, and not {shown(position)}, which misses records",
+    )
+
+
+def _age_below_retention(
+    resources: Sequence[Resource], settings: Settings
+) -> Iterator[tuple[Resource, Finding]]:
+    streams = list(of_type(resources, STREAM))
+    for pipe in of_type(resources, PIPE):
+        source, age = pipe.get("source"), _stream_parameter(pipe, "maximumRecordAgeInSeconds")
+        found = [
+            stream
+            for stream in streams
+            if (stream.urn in pipe.dependencies.get("source", ()))
+            or (isinstance(source, str) and stream.get("arn") == source)
+        ]
+        if not found and isinstance(source, Unknown):
+            yield pipe, source
+            continue
+        hours = found[0].get("retentionPeriod") if found else settings["existingStreamRetentionHours"]
+        hours = _DEFAULT_RETENTION_HOURS if hours is None else hours
+        for value in (age, hours):
+            if isinstance(value, Unknown):
+                yield pipe, value
+        if not _is_number(age) or age < 0:
+            continue  # It is told by pipe-retries-are-finite, or is not known yet.
+        if _is_number(hours) and age >= hours * SECONDS_PER_HOUR:
+            yield (
+                pipe,
+                f"must have a maximumRecordAgeInSeconds below the {hours} hours that its stream keeps records,"
+                f" and not {age}: what it gives up could not be replayed",
+            )
+
+
+def _no_execution_data(resource: Resource, _: Settings) -> Iterator[Finding]:
+    path = (
+        ("loggingConfiguration", "includeExecutionData")
+        if resource.type == MACHINE
+        else ("logConfiguration", "includeExecutionDatas")
+    )
+    yield from must(
+        resource.get(*path),
+        lambda value: not value,
+        f"must not set {path[1]}: execution data puts callers' numbers into the log",
+    )
+
+
+def _log_retention(group: Resource, settings: Settings) -> Iterator[Finding]:
+    days, least = group.get("retentionInDays"), settings["minimumDays"]
+    yield from must(
+        days,
+        lambda value: _is_number(value) and value >= max(least, 1),
+        f"must have a retentionInDays of {least} days or more, and not {shown(days)}",
+    )
+
+
+_LOSSY = "A record that is lost is lost for good, and nobody hears of it."
+_PIPES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/{}.html"
+
+RULES = (
+    Rule(
+        name="no-lambda",
+        description="This stack must do without Lambda functions.",
+        severity=Severity.MEDIUM,
+        reason="It is a decision of the design: a function is a thing to patch, to scale and to grant permissions to.",
+        remediation="Write it as JSONata in the state machine.",
+        url="https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
+        types=("aws:lambda/*", PIPE, MACHINE),
+        check=_no_lambda,
+    ),
+    Rule(
+        name="pipe-calls-synchronously",
+        description="A pipe must wait for its state machine, since only then does it see what fails.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Set invocation_type to REQUEST_RESPONSE.",
+        url=_PIPES.format("eb-pipes-event-target"),
+        types=(PIPE,),
+        check=_calls_synchronously,
+    ),
+    Rule(
+        name="pipe-target-is-express",
+        description="The state machine behind a pipe must be an Express one.",
+        severity=Severity.HIGH,
+        reason="A pipe that waits cannot call a Standard state machine: it stops.",
+        remediation='Set type="EXPRESS"; an existing state machine is then replaced.',
+        url=_PIPES.format("eb-pipes-event-target"),
+        check_stack=_target_is_express,
+    ),
+    Rule(
+        name="pipe-has-dead-letter-queue",
+        description="A pipe must put the positions of records that keep failing on a dead-letter queue.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Give dead_letter_config the ARN of a standard SQS queue.",
+        url=_PIPES.format("eb-pipes-batching-concurrency"),
+        types=(PIPE,),
+        check=_dead_letters,
+    ),
+    Rule(
+        name="pipe-retries-are-finite",
+        description="A pipe must give up on a record at last: retries and age must be finite.",
+        severity=Severity.HIGH,
+        reason="By default both are endless, and one failing record blocks its shard.",
+        remediation="Set maximum_retry_attempts and maximum_record_age_in_seconds.",
+        url=_PIPES.format("eb-pipes-batching-concurrency"),
+        types=(PIPE,),
+        check=_finite,
+    ),
+    Rule(
+        name="pipe-age-below-stream-retention",
+        description="A pipe must give up on a record before the stream does, so that it can be replayed.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Lower maximumRecordAgeSeconds, or lengthen streamRetentionHours.",
+        url="https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html",
+        check_stack=_age_below_retention,
+        settings={
+            "existingStreamRetentionHours": number(
+                "Hours for which a stream keeps records that is not of this stack.",
+                _DEFAULT_RETENTION_HOURS,
+                24,
+            )
+        },
+    ),
+    Rule(
+        name="pipe-bisects-failing-batches",
+        description="A pipe must halve a failing batch until the bad record stands alone.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Set on_partial_batch_item_failure to AUTOMATIC_BISECT.",
+        url=_PIPES.format("eb-pipes-batching-concurrency"),
+        types=(PIPE,),
+        check=_bisects,
+    ),
+    Rule(
+        name="pipe-starts-at-trim-horizon",
+        description="A pipe must start with the oldest record that the stream keeps.",
+        severity=Severity.HIGH,
+        reason="LATEST can miss records for minutes whenever the pipe is made or changed.",
+        remediation="Set starting_position to TRIM_HORIZON.",
+        url=_PIPES.format("eb-pipes-kinesis"),
+        types=(PIPE,),
+        check=_starts_at_the_oldest,
+    ),
+    Rule(
+        name="no-execution-data-in-logs",
+        description="Logs must not hold execution data, which are contact records with callers' numbers.",
+        severity=Severity.HIGH,
+        reason="What is in a log has left the table's encryption, retention and access.",
+        remediation="Set include_execution_data to False, and leave out the pipe's include_execution_datas.",
+        url=_PIPES.format("eb-pipes-logs"),
+        types=(PIPE, MACHINE),
+        check=_no_execution_data,
+    ),
+    Rule(
+        name="log-groups-have-retention",
+        description="Log groups must say for how long they keep logs.",
+        severity=Severity.MEDIUM,
+        reason="Without it they are kept, and paid for, for ever.",
+        remediation="Set retention_in_days.",
+        url="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
+        types=(LOG_GROUP,),
+        check=_log_retention,
+        settings={"minimumDays": number("The least number of days.", 1, 1)},
+    ),
+)

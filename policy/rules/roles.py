@@ -1,0 +1,293 @@
+"""Roles may do exactly what their definitions use: what is excess and what is missing, each by itself.
+
+The needs come from the same place as the program's own permissions, components.documents.permissions; here they are
+read off the state machine and the pipe as they are registered, and set against whatever the role carries in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_policy import Severity
+
+from components.documents.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, WRITE_LOGS, task_needs
+from policy.rules.documents import parse
+from policy.rules.grants import Holder, holders
+from policy.rules.iam import MANAGED_BY_AWS, covers, has_resource_level, is_everything, is_wildcard
+from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
+
+MACHINE = "aws:sfn/stateMachine:StateMachine"
+PIPE = "aws:pipes/pipe:Pipe"
+QUEUE = "aws:sqs/queue:Queue"
+ROLE = "aws:iam/role:Role"
+STREAM = "aws:kinesis/stream:Stream"
+TABLE = "aws:dynamodb/table:Table"
+
+# Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
+_TRACE = (
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+)
+
+
+@dataclass(frozen=True)
+class Need:
+    """One action on one resource that something does."""
+
+    action: str
+    resource: str
+    """An ARN, or `*`."""
+    use: str
+    """What does it, as `its state 'Store' does that`."""
+    certain: bool = True
+    """False where the stack does not show whether it is needed: it may then be granted or not."""
+
+
+class _CannotTellError(Exception):
+    """What a definition must be so that its needs can be told."""
+
+
+class _ToldElsewhereError(Exception):
+    """What stands in the way of telling the needs is refused by a rule of its own."""
+
+
+class _NotYetError(Exception):
+    """A value that the needs depend on is not known yet."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        self.unknown = unknown
+        super().__init__(unknown.path)
+
+
+Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need]]
+
+
+def _text(resource: Resource, *path: str) -> str | None:
+    value = resource.get(*path)
+    if isinstance(value, Unknown):
+        raise _NotYetError(value)
+    if value is not None and not isinstance(value, str):
+        raise _CannotTellError(f"have a text as {'.'.join(path)}, and not {shown(value)}")
+    return value or None
+
+
+def is_lambda(value: Any) -> bool:
+    """Whether something called is a Lambda function, by its ARN or by the integration's."""
+    return isinstance(value, str) and ":lambda:" in value
+
+
+def lambda_states(definition: Any) -> Iterator[tuple[str, str]]:
+    """The states of a definition that call Lambda, and the resource by which they do, however deep they stand."""
+    try:
+        waiting: list[Any] = [parse(definition)] if isinstance(definition, str) else []
+    except ValueError:
+        return  # It is told by state-machine-role-fits-its-definition.
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            for name, part in value.items():
+                called = part.get("Resource") if isinstance(part, Mapping) else None
+                if is_lambda(called):
+                    yield str(name), str(called)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
+    arn = _text(machine, "arn")
+    text = _text(machine, "definition")
+    if any(lambda_states(text)):
+        raise _ToldElsewhereError("no-lambda")
+    try:
+        needs = task_needs(parse(text or ""))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        told = (
+            str(error) if type(error) is ValueError else "it is not a state machine in Amazon States Language"
+        )
+        raise _CannotTellError(f"have a definition that tells what it needs: {told}") from None
+    for need in needs:
+        service = need.action.partition(":")[0]
+        resource = _target(need.target, service, arn or "")
+        yield Need(need.action, resource, f"its state {need.state!r} does that")
+        yield from _key_needs(service, resource, resources)
+    if (_text(machine, "loggingConfiguration", "level") or "OFF") != "OFF":
+        yield from (Need(action, "*", "it logs") for action in DELIVER_LOGS)
+    if machine.get("tracingConfiguration", "enabled") is True:
+        yield from (Need(action, "*", "it is traced") for action in _TRACE)
+
+
+def _target(target: str, service: str, machine_arn: str) -> str:
+    """The ARN of what a Task names: a table by name, a queue by URL, both in the state machine's account and region."""
+    if target.startswith("arn:"):
+        return target
+    name = target.rpartition("/")[2]
+    _, partition, _, region, account = (*machine_arn.split(":", 5), "", "", "", "", "")[:5]
+    return f"arn:{partition}:{service}:{region}:{account}:{'table/' if service == 'dynamodb' else ''}{name}"
+
+
+def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
+    source, target = _text(pipe, "source") or "", _text(pipe, "target") or ""
+    if is_lambda(target) or is_lambda(_text(pipe, "enrichment")):
+        raise _ToldElsewhereError("no-lambda")
+    for what, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
+        if not arn.startswith("arn:") or arn.split(":")[2] != service:
+            raise _CannotTellError(
+                f"have a {what} in {service}, since it is not known what {shown(arn)} needs"
+            )
+    if enrichment := _text(pipe, "enrichment"):
+        raise _CannotTellError(f"have no enrichment, since it is not known what {shown(enrichment)} needs")
+    yield from (Need(action, source, "it reads its source") for action in READ_STREAM)
+    yield from _key_needs("kinesis", source, resources)
+    call = _text(pipe, "targetParameters", "stepFunctionStateMachineParameters", "invocationType")
+    start = "states:StartExecution" if call == "FIRE_AND_FORGET" else "states:StartSyncExecution"
+    yield Need(start, target, "it calls its target")
+    dead_letters = _text(pipe, "sourceParameters", "kinesisStreamParameters", "deadLetterConfig", "arn")
+    if dead_letters:
+        service = (*dead_letters.split(":"), "", "", "")[2]
+        action = "sns:Publish" if service == "sns" else "sqs:SendMessage"
+        yield Need(action, dead_letters, "it keeps there what fails")
+        yield from _key_needs("sqs", dead_letters, resources)
+    group = _text(pipe, "logConfiguration", "cloudwatchLogsLogDestination", "logGroupArn")
+    if group and (_text(pipe, "logConfiguration", "level") or "ERROR") != "OFF":
+        yield from (Need(action, f"{group.removesuffix(':*')}:*", "it logs") for action in WRITE_LOGS)
+
+
+def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need]:
+    """Use of the customer key with which a table, stream or queue is encrypted.
+
+    The state of a table names a key also where AWS manages it, and no permission is needed then. A key is known to be
+    a customer's where a stream or queue names it, or the stack makes it.
+    """
+    actions = USE_KEY.get(service, ())
+    found = [each for each in resources if each.type in (QUEUE, STREAM, TABLE) and each.get("arn") == arn]
+    if not found:  # It is not of this stack, which therefore does not show how it is encrypted.
+        yield from (Need(action, "*", "its key may need it", certain=False) for action in actions)
+    for each in found:
+        key = _key(each)
+        if isinstance(key, Unknown):
+            raise _NotYetError(key)
+        if isinstance(key, str) and key.startswith("arn:"):
+            customers = [
+                *(_key(other) for other in resources if other.type in (QUEUE, STREAM)),
+                *(other.get("arn") for other in of_type(resources, "aws:kms/key:Key")),
+            ]
+            certain = key in customers
+            yield from (Need(action, key, f"{each.name} is encrypted with it", certain) for action in actions)
+
+
+def _key(resource: Resource) -> Any:
+    path = {
+        QUEUE: ("kmsMasterKeyId",),
+        STREAM: ("kmsKeyId",),
+        TABLE: ("serverSideEncryption", "kmsKeyArn"),
+    }[resource.type]
+    value = resource.get(*path)
+    return value if isinstance(value, (str, Unknown)) else None
+
+
+def _fits(
+    type_: str, needs_of: Needs
+) -> Callable[[Sequence[Resource], Settings], Iterator[tuple[Resource, Finding]]]:
+    """A check that the roles of all resources of a type fit what these do."""
+
+    def check(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
+        held = {holder.resource.urn: holder for holder in holders(resources)}
+        roles = {
+            role.get("arn"): role for role in of_type(resources, ROLE) if isinstance(role.get("arn"), str)
+        }
+        for resource in of_type(resources, type_):
+            try:
+                arn = _text(resource, "roleArn")
+                if arn not in roles:
+                    raise _CannotTellError(
+                        f"have a role of this stack, since it is not known what {shown(arn)} allows"
+                    )
+                needs = list(needs_of(resource, resources))
+            except _NotYetError as not_yet:
+                yield resource, not_yet.unknown
+            except _ToldElsewhereError:
+                continue
+            except _CannotTellError as error:
+                yield resource, f"must {error}"
+            else:
+                holder = held[roles[arn].urn]
+                yield from ((holder.resource, finding) for finding in _compare(holder, resource, needs))
+
+    return check
+
+
+def _compare(holder: Holder, user: Resource, needs: Sequence[Need]) -> Iterator[Finding]:
+    if holder.unknown:
+        yield holder.unknown
+        return
+    if any(document.problems for document in holder.documents):
+        return  # It is told by iam-documents-are-readable.
+    for arn in holder.elsewhere:
+        if not MANAGED_BY_AWS.fullmatch(arn):  # which a rule of its own refuses
+            yield f"must carry policies of this stack only, since it is not known what {arn} allows"
+    statements = [statement for document in holder.documents for statement in document.statements]
+
+    def says(action: str, resource: str, allows: bool) -> bool:
+        return any(
+            statement.allows == allows
+            and any(covers(pattern.lower(), action.lower()) for pattern in statement.actions)
+            and any(covers(pattern, resource) for pattern in statement.resources)
+            for statement in statements
+        )
+
+    for need in dict.fromkeys(needs):
+        if need.certain and (
+            says(need.action, need.resource, False) or not says(need.action, need.resource, True)
+        ):
+            yield f"must be allowed {need.action} on {need.resource} for {user.name}: {need.use}"
+    pairs = {(need.action.lower(), need.resource) for need in needs}
+    granted = {
+        (action, resource)
+        for statement in statements
+        if statement.allows
+        for action in statement.actions
+        for resource in statement.resources
+    }
+    for action, resource in sorted(granted):
+        if not _is_told_elsewhere(action, resource) and not pairs & {
+            (action.lower(), resource),
+            (action.lower(), "*"),
+        }:
+            yield f"must not be allowed {action} on {resource}: nothing in {user.name} does that"
+
+
+def _is_told_elsewhere(action: str, resource: str) -> bool:
+    """Whether a grant is refused by the rules about wildcards already."""
+    if resource == "*":
+        return is_wildcard(action) or has_resource_level(action)
+    return is_wildcard(action) or is_everything(resource)
+
+
+_REASON = "A permission too many is a risk nobody sees, one too few stops the pipeline when it is needed."
+_URL = "https://docs.aws.amazon.com/{}"
+
+RULES = (
+    Rule(
+        name="state-machine-role-fits-its-definition",
+        description="The role of a state machine must allow what the definition does, and nothing else.",
+        severity=Severity.HIGH,
+        reason=_REASON,
+        remediation="Derive the policy with components.documents.permissions.state_machine_policy.",
+        url=_URL.format("step-functions/latest/dg/service-integration-iam-templates.html"),
+        check_stack=_fits(MACHINE, _state_machine_needs),
+    ),
+    Rule(
+        name="pipe-role-fits-its-pipe",
+        description="The role of a pipe must allow what source, target, dead-letter queue and log need, and nothing else.",
+        severity=Severity.HIGH,
+        reason=_REASON,
+        remediation="Derive the policy with components.documents.permissions.pipe_policy.",
+        url=_URL.format("eventbridge/latest/userguide/eb-pipes-permissions.html"),
+        check_stack=_fits(PIPE, _pipe_needs),
+    ),
+)

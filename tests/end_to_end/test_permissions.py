@@ -1,0 +1,457 @@
+"""Guards against a permission that nothing needs, and against a need that no permission covers.
+
+The stack's own policies are given to principals of the local cloud, where IAM is enforced, whole and with one action taken
+away. What each action is needed for is shown in the strongest way that the local cloud allows, and the test says which:
+
+- `run`: the pipe itself ends without it, naming it.
+- `call`: nothing here makes the call as AWS's service does, so it is made with the arguments of the definition.
+- `documented`: AWS says that its service needs it, and has no such call for others to make, or the emulator judges the
+  call by another ARN than AWS (docs/fidelity.md); only IAM's judgement of the policy is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from callroute.local.emulator import Credentials, Emulator
+from callroute.local.pipe import Pipe, PipeError, PipeSettings
+from callroute.local.provisioner import Deployment, deploy
+from tests.contact_records import contact_record
+
+Document = dict[str, Any]
+Call = Callable[["Stack", Credentials], object]
+
+DENIED = {"AccessDenied", "AccessDeniedException"}
+NEXT_YEAR = 365 * 86_400
+
+
+@dataclass
+class Stack:
+    """The local stack, and principals with policies of its roles."""
+
+    deployment: Deployment
+    _principals: dict[str, Credentials] = field(default_factory=dict)
+
+    @property
+    def emulator(self) -> Emulator:
+        """Where it stands."""
+        return self.deployment.emulator
+
+    def output(self, type_: str, ending: str, name: str) -> str:
+        """An output of the one resource of a type whose name ends so."""
+        return str(self.deployment.one(type_, ending).outputs[name])
+
+    @property
+    def stream(self) -> str:
+        """ARN of the stream."""
+        return self.output("aws:kinesis/stream:Stream", "stream", "arn")
+
+    @property
+    def table(self) -> str:
+        """Name of the table."""
+        return self.output("aws:dynamodb/table:Table", "table", "name")
+
+    @property
+    def machine(self) -> Any:
+        """The registered state machine."""
+        return self.deployment.one("aws:sfn/stateMachine:StateMachine")
+
+    def queue(self, ending: str) -> str:
+        """URL of a queue."""
+        return self.output("aws:sqs/queue:Queue", ending, "url")
+
+    def task(self, name: str) -> dict[str, Any]:
+        """The arguments of a Task of the registered definition."""
+        definition = json.loads(self.machine.inputs["definition"])
+        arguments: dict[str, Any] = definition["States"]["EachContact"]["ItemProcessor"]["States"][name][
+            "Arguments"
+        ]
+        return arguments
+
+    def policy(self, role: str) -> Document:
+        """The policy of a role, as registered."""
+        document: Document = json.loads(
+            self.deployment.one("aws:iam/rolePolicy:RolePolicy", f"{role}-policy").inputs["policy"]
+        )
+        return document
+
+    def principal(self, document: Document) -> Credentials:
+        """Somebody who carries just this policy."""
+        text = json.dumps(document)
+        if text not in self._principals:
+            iam, name = self.emulator.client("iam"), f"needs-{len(self._principals)}"
+            iam.create_user(UserName=name)
+            iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=text)
+            key = iam.create_access_key(UserName=name)["AccessKey"]
+            self._principals[text] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+        return self._principals[text]
+
+    def pipe(self, credentials: Credentials, now: Callable[[], float] = time.time) -> Pipe:
+        """The registered pipe, acting as somebody; it begins with the oldest record."""
+        registered = self.deployment.one("aws:pipes/pipe:Pipe")
+        return Pipe(
+            PipeSettings.read(registered.outputs["arn"], registered.inputs),
+            lambda service: self.emulator.client(service, credentials),
+            now=now,
+            pause=lambda _seconds: None,
+        )
+
+
+@pytest.fixture(scope="module")
+def stack(emulator: Emulator) -> Iterator[Stack]:
+    """A stack of its own with one record on its stream."""
+    emulator.reset()
+    stack = Stack(deploy(emulator))
+    emulator.client("kinesis").put_record(
+        StreamARN=stack.stream, PartitionKey="a", Data=json.dumps(contact_record()).encode()
+    )
+    yield stack
+    emulator.reset()
+
+
+def without(document: Document, sid: str, action: str) -> Document:
+    """A policy with one action taken away from one statement."""
+    statements = []
+    for each in document["Statement"]:
+        left = [name for name in each["Action"] if (each["Sid"], name) != (sid, action)]
+        if left:
+            statements.append({**each, "Action": left})
+    return {**document, "Statement": statements}
+
+
+# What the actions are needed for.
+
+
+def hand_over(stack: Stack, credentials: Credentials) -> None:
+    """Reads the record and hands it to the state machine."""
+    (handled,) = stack.pipe(credentials).drain()
+    assert handled.became == "handed_over"
+
+
+def give_up(stack: Stack, credentials: Credentials) -> None:
+    """Reads the record when it has become too old, and keeps its position on the dead-letter queue."""
+    (handled,) = stack.pipe(credentials, lambda: time.time() + NEXT_YEAR).drain()
+    assert handled.became == "dead_lettered"
+
+
+def store(stack: Stack, credentials: Credentials) -> None:
+    """Writes an item as the Task does, to the table that it names and under its condition."""
+    arguments = stack.task("Store")
+    stack.emulator.client("dynamodb", credentials).update_item(
+        TableName=arguments["TableName"],
+        Key={"contact_id": {"S": "needed"}},
+        UpdateExpression="SET last_update = :last_update",
+        ConditionExpression=arguments["ConditionExpression"],
+        ExpressionAttributeValues={":last_update": {"S": "2024-04-17T23:49:31Z"}},
+    )
+
+
+def quarantine(stack: Stack, credentials: Credentials) -> None:
+    """Sends a message as the Task does, to the queue that it names."""
+    url = stack.task("Quarantine")["QueueUrl"]
+    stack.emulator.client("sqs", credentials).send_message(QueueUrl=url, MessageBody="{}")
+
+
+def ask(service: str, operation: str, **arguments: Any) -> Call:
+    """A call of an API; `STREAM` stands for the stream's ARN."""
+
+    def call(stack: Stack, credentials: Credentials) -> None:
+        given = {name: stack.stream if value == "STREAM" else value for name, value in arguments.items()}
+        getattr(stack.emulator.client(service, credentials), operation)(**given)
+
+    return call
+
+
+@dataclass(frozen=True)
+class Need:
+    """Why an action is there."""
+
+    role: str
+    sid: str
+    action: str
+    shown: str
+    """`run`, `call` or `documented`."""
+    call: Call | None = None
+
+
+DOCUMENTED = (
+    "CreateLogDelivery",
+    "DeleteLogDelivery",
+    "GetLogDelivery",
+    "ListLogDeliveries",
+    "UpdateLogDelivery",
+)
+NEEDS = [
+    Need("pipe", "ReadStream", "kinesis:ListShards", "run", hand_over),
+    Need("pipe", "ReadStream", "kinesis:GetShardIterator", "run", hand_over),
+    Need("pipe", "ReadStream", "kinesis:GetRecords", "run", hand_over),
+    Need("pipe", "RecordRoutes", "states:StartSyncExecution", "run", hand_over),
+    Need("pipe", "KeepDeadLetters", "sqs:SendMessage", "run", give_up),
+    Need(
+        "pipe",
+        "ReadStream",
+        "kinesis:DescribeStream",
+        "call",
+        ask("kinesis", "describe_stream", StreamARN="STREAM"),
+    ),
+    Need(
+        "pipe",
+        "ReadStream",
+        "kinesis:DescribeStreamSummary",
+        "call",
+        ask("kinesis", "describe_stream_summary", StreamARN="STREAM"),
+    ),
+    Need("pipe", "WriteLogs", "logs:CreateLogStream", "documented"),
+    Need("pipe", "WriteLogs", "logs:PutLogEvents", "documented"),
+    Need("recorder", "Store", "dynamodb:UpdateItem", "call", store),
+    Need("recorder", "Quarantine", "sqs:SendMessage", "call", quarantine),
+    Need(
+        "recorder",
+        "DeliverLogs",
+        "logs:PutResourcePolicy",
+        "call",
+        ask("logs", "put_resource_policy", policyName="needed", policyDocument="{}"),
+    ),
+    Need(
+        "recorder",
+        "DeliverLogs",
+        "logs:DescribeResourcePolicies",
+        "call",
+        ask("logs", "describe_resource_policies"),
+    ),
+    Need("recorder", "DeliverLogs", "logs:DescribeLogGroups", "call", ask("logs", "describe_log_groups")),
+    *(Need("recorder", "DeliverLogs", f"logs:{name}", "documented") for name in DOCUMENTED),
+]
+by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.action}")
+
+
+def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
+    granted = {
+        (role, statement["Sid"], action)
+        for role in ("pipe", "recorder")
+        for statement in stack.policy(role)["Statement"]
+        for action in statement["Action"]
+    }
+
+    assert granted == {(need.role, need.sid, need.action) for need in NEEDS}
+
+
+@by_need
+def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
+    document = stack.policy(need.role)
+    if need.call:
+        need.call(stack, stack.principal(document))
+    assert judged(stack, document, need) == "allowed"
+
+
+@by_need
+def test_without_the_action_it_fails_for_that_reason(stack: Stack, need: Need) -> None:
+    document = without(stack.policy(need.role), need.sid, need.action)
+
+    if need.shown == "run":
+        with pytest.raises(PipeError, match=f"not authorized to perform: {need.action} "):
+            need.call(stack, stack.principal(document))  # type: ignore[misc]  # whatever runs has a call
+    elif need.call:
+        with pytest.raises(ClientError, match=f"not authorized to perform: {need.action} ") as caught:
+            need.call(stack, stack.principal(document))
+        assert caught.value.response["Error"]["Code"] in DENIED
+    assert judged(stack, document, need) == "implicitDeny"
+
+
+def judged(stack: Stack, document: Document, need: Need) -> str:
+    """IAM's judgement of the action on the resource that the role's statement is for."""
+    (statement,) = [each for each in stack.policy(need.role)["Statement"] if each["Sid"] == need.sid]
+    # A log group's own streams, which `:*` stands for.
+    resource = statement["Resource"].replace(":*", ":log-stream:a")
+    answer = stack.emulator.client("iam").simulate_custom_policy(
+        PolicyInputList=[json.dumps(document)], ActionNames=[need.action], ResourceArns=[resource]
+    )
+    return str(answer["EvaluationResults"][0]["EvalDecision"])
+
+
+def test_the_pipe_may_log_in_its_own_group_only(stack: Stack) -> None:
+    # The emulator judges these calls by the group's ARN without `:*`, so that not even the own group could be written.
+    name = stack.output("aws:cloudwatch/logGroup:LogGroup", "recorder-logs", "arn")
+    answer = stack.emulator.client("iam").simulate_custom_policy(
+        PolicyInputList=[json.dumps(stack.policy("pipe"))],
+        ActionNames=["logs:CreateLogStream", "logs:PutLogEvents"],
+        ResourceArns=[f"{name}:log-stream:a"],
+    )
+
+    assert [each["EvalDecision"] for each in answer["EvaluationResults"]] == ["implicitDeny"] * 2
+
+
+# What neither of the two may do.
+
+ITEM = {"contact_id": {"S": "a"}}
+
+
+def on(service: str, operation: str, **arguments: Any) -> Callable[[Stack, Credentials | None], object]:
+    """A call of an API whose arguments may be worked out from the stack; None is the root principal."""
+
+    def call(stack: Stack, credentials: Credentials | None) -> object:
+        client = (
+            stack.emulator.client(service, credentials) if credentials else stack.emulator.client(service)
+        )
+        given = {name: value(stack) if callable(value) else value for name, value in arguments.items()}
+        return getattr(client, operation)(**given)
+
+    return call
+
+
+def table(stack: Stack) -> str:
+    """Name of the stack's table."""
+    return stack.table
+
+
+def stream(stack: Stack) -> str:
+    """ARN of the stack's stream."""
+    return stack.stream
+
+
+def machine(stack: Stack) -> str:
+    """ARN of the stack's state machine."""
+    return str(stack.machine.outputs["arn"])
+
+
+def log_group(stack: Stack) -> str:
+    """Name of the state machine's log group, to which the pipe does not log."""
+    return stack.output("aws:cloudwatch/logGroup:LogGroup", "recorder-logs", "name")
+
+
+def role(stack: Stack) -> str:
+    """Name of the state machine's role."""
+    return stack.output("aws:iam/role:Role", "recorder-role", "name")
+
+
+def others(stack: Stack) -> None:
+    """A table, a stream, a queue and a state machine of somebody else."""
+    client = stack.emulator.client
+    client("dynamodb").create_table(
+        TableName="other",
+        KeySchema=[{"AttributeName": "contact_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "contact_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client("kinesis").create_stream(StreamName="other", ShardCount=1)
+    client("sqs").create_queue(QueueName="other")
+    client("stepfunctions").create_state_machine(
+        name="other",
+        type="EXPRESS",
+        roleArn=stack.output("aws:iam/role:Role", "recorder-role", "arn"),
+        definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
+    )
+
+
+OTHER = "arn:aws:{}:ap-northeast-1:111111111111:{}"
+
+
+def other_queue(stack: Stack) -> str:
+    """URL of the queue of somebody else."""
+    return stack.queue("quarantine").rpartition("/")[0] + "/other"
+
+
+FORBIDDEN = {
+    "read all items": on("dynamodb", "scan", TableName=table),
+    "read an item": on("dynamodb", "get_item", TableName=table, Key=ITEM),
+    "query the items of a day": on(
+        "dynamodb",
+        "query",
+        TableName=table,
+        KeyConditionExpression="contact_id = :id",
+        ExpressionAttributeValues={":id": {"S": "a"}},
+    ),
+    "replace an item": on("dynamodb", "put_item", TableName=table, Item=ITEM),
+    "delete an item": on("dynamodb", "delete_item", TableName=table, Key=ITEM),
+    "write many items": on(
+        "dynamodb",
+        "batch_write_item",
+        RequestItems=lambda stack: {stack.table: [{"PutRequest": {"Item": ITEM}}]},
+    ),
+    "change the table": on("dynamodb", "update_table", TableName=table, BillingMode="PAY_PER_REQUEST"),
+    "write to another table": on("dynamodb", "update_item", TableName="other", Key=ITEM),
+    "put a record on the stream": on("kinesis", "put_record", StreamARN=stream, Data=b"a", PartitionKey="a"),
+    "put records on the stream": on(
+        "kinesis", "put_records", StreamARN=stream, Records=[{"Data": b"a", "PartitionKey": "a"}]
+    ),
+    "change what the stream keeps": on(
+        "kinesis", "increase_stream_retention_period", StreamARN=stream, RetentionPeriodHours=48
+    ),
+    "list all streams": on("kinesis", "list_streams"),
+    "read another stream": on(
+        "kinesis",
+        "get_shard_iterator",
+        StreamARN=OTHER.format("kinesis", "stream/other"),
+        ShardId="shardId-000000000000",
+        ShardIteratorType="TRIM_HORIZON",
+    ),
+    "list the shards of another stream": on(
+        "kinesis", "list_shards", StreamARN=OTHER.format("kinesis", "stream/other")
+    ),
+    "start an execution without waiting": on("stepfunctions", "start_execution", stateMachineArn=machine),
+    "run another state machine": on(
+        "stepfunctions", "start_sync_execution", stateMachineArn=OTHER.format("states", "stateMachine:other")
+    ),
+    "read the definition": on("stepfunctions", "describe_state_machine", stateMachineArn=machine),
+    "take what is quarantined": on(
+        "sqs", "receive_message", QueueUrl=lambda stack: stack.queue("quarantine")
+    ),
+    "take dead letters": on("sqs", "receive_message", QueueUrl=lambda stack: stack.queue("dead-letters")),
+    "send to another queue": on("sqs", "send_message", QueueUrl=other_queue, MessageBody="{}"),
+    "empty the dead letters": on("sqs", "purge_queue", QueueUrl=lambda stack: stack.queue("dead-letters")),
+    "log in another group": on("logs", "create_log_stream", logGroupName=log_group, logStreamName="other"),
+    "read a log": on("logs", "filter_log_events", logGroupName=log_group),
+    "read a role's policies": on("iam", "list_role_policies", RoleName=role),
+}
+ONE_ANOTHERS = {
+    ("pipe", "quarantine"): on(
+        "sqs", "send_message", QueueUrl=lambda stack: stack.queue("quarantine"), MessageBody="{}"
+    ),
+    ("pipe", "store"): on("dynamodb", "update_item", TableName=table, Key=ITEM),
+    ("recorder", "keep dead letters"): on(
+        "sqs", "send_message", QueueUrl=lambda stack: stack.queue("dead-letters"), MessageBody="{}"
+    ),
+    ("recorder", "read the stream"): on("kinesis", "list_shards", StreamARN=stream),
+    ("recorder", "run itself"): on(
+        "stepfunctions", "start_sync_execution", stateMachineArn=machine, input="[]"
+    ),
+}
+DENIALS = {
+    **{(role, what): call for role in ("pipe", "recorder") for what, call in FORBIDDEN.items()},
+    **ONE_ANOTHERS,
+}
+
+
+@pytest.fixture(scope="module")
+def with_others(stack: Stack) -> Stack:
+    """The stack, and what is somebody else's beside it."""
+    others(stack)
+    return stack
+
+
+@pytest.mark.parametrize(("role", "what"), DENIALS)
+def test_nothing_else_is_allowed(with_others: Stack, role: str, what: str) -> None:
+    call = DENIALS[role, what]
+
+    with pytest.raises(ClientError) as caught:
+        call(with_others, with_others.principal(with_others.policy(role)))
+
+    assert caught.value.response["Error"]["Code"] in DENIED
+
+
+@pytest.mark.parametrize("what", [*FORBIDDEN, *ONE_ANOTHERS], ids=str)
+def test_what_is_denied_could_be_done_with_a_permission(
+    with_others: Stack, what: str | tuple[str, str]
+) -> None:
+    call = ONE_ANOTHERS[what] if isinstance(what, tuple) else FORBIDDEN[what]
+
+    call(
+        with_others, None
+    )  # by the root principal: the denial above came from IAM, and not from a slip in the call

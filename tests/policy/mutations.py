@@ -1,0 +1,1461 @@
+"""Ways to break the program's resources, each of which exactly one rule must tell.
+
+A mutation is made on the recorded resources of the stack `prod`. Where a change would leave a role with a permission too
+many or too few, which another rule would tell as well, it changes the role along with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.policy.stacks import Recorded, Stack
+
+STACK = "prod"
+
+ACCOUNT = "arn:aws:{}:ap-northeast-1:111111111111:{}"
+TABLE = ACCOUNT.format("dynamodb", "table/call-records")
+QUARANTINE = ACCOUNT.format("sqs", "call-route-tracker-quarantine-0000000")
+DEAD_LETTERS = ACCOUNT.format("sqs", "call-route-tracker-pipe-dead-letters-0000000")
+STREAM = ACCOUNT.format("kinesis", "stream/call-route-tracker-stream-0000000")
+PIPE_LOGS = ACCOUNT.format("logs", "log-group:/aws/vendedlogs/pipes/call-route-tracker-prod:*")
+KEY = ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000001")
+OTHER_KEY = ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000002")
+
+TRACKER = "call-route-tracker"
+RECORDER = f"{TRACKER}-recorder"
+PIPE = f"{TRACKER}-pipe"
+FLOW = f"{TRACKER}-call-route-with-operator"
+TAGS = {"project": TRACKER, "stack": STACK}
+
+Change = Callable[[Stack], object]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One way to break a stack."""
+
+    rule: str
+    what: str
+    """What is changed, for people."""
+    resource: str
+    """Logical name of the resource that must be named."""
+    messages: tuple[str, ...]
+    """What must be said, without the resource's name in front and the full stop behind."""
+    change: Change
+
+
+MUTATIONS: list[Mutation] = []
+
+
+def breaks(rule: str, what: str, resource: str, *messages: str) -> Callable[[Change], Change]:
+    """Makes a mutation of a function that changes a stack."""
+
+    def keep(change: Change) -> Change:
+        MUTATIONS.append(Mutation(rule, what, resource, messages, change))
+        return change
+
+    return keep
+
+
+# What the mutations are made of.
+
+
+def document(resource: Recorded, name: str = "policy") -> dict[str, Any]:
+    """A document that a resource carries, parsed."""
+    parsed: dict[str, Any] = json.loads(resource.inputs[name])
+    return parsed
+
+
+def edit(resource: Recorded, change: Callable[[dict[str, Any]], object], name: str = "policy") -> None:
+    """Changes a JSON text among a resource's inputs."""
+    parsed = document(resource, name)
+    change(parsed)
+    resource.inputs[name] = json.dumps(parsed)
+
+
+def statement(stack: Stack, role: str, sid: str, **changes: Any) -> None:
+    """Changes elements of one statement of a role's policy; None takes an element away."""
+
+    def change(parsed: dict[str, Any]) -> None:
+        (found,) = [each for each in parsed["Statement"] if each["Sid"] == sid]
+        found.update(changes)
+        for name in [name for name, value in changes.items() if value is None]:
+            del found[name]
+
+    edit(stack.one("RolePolicy", f"{role}-policy"), change)
+
+
+def without_statement(stack: Stack, role: str, sid: str) -> None:
+    """Takes a statement away from a role's policy."""
+
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["Statement"] = [each for each in parsed["Statement"] if each["Sid"] != sid]
+
+    edit(stack.one("RolePolicy", f"{role}-policy"), change)
+
+
+def with_statement(stack: Stack, role: str, **elements: Any) -> None:
+    """Adds a statement that allows something to a role's policy."""
+    added = {"Sid": "Added", "Effect": "Allow", **elements}
+    edit(stack.one("RolePolicy", f"{role}-policy"), lambda parsed: parsed["Statement"].append(added))
+
+
+def trust(stack: Stack, role: str, **changes: Any) -> None:
+    """Changes elements of the one statement of a role's trust policy; None takes an element away."""
+
+    def change(parsed: dict[str, Any]) -> None:
+        (found,) = parsed["Statement"]
+        found.update(changes)
+        for name in [name for name, value in changes.items() if value is None]:
+            del found[name]
+
+    edit(stack.one("Role", f"{role}-role"), change, "assumeRolePolicy")
+
+
+def policy(*actions: str, resource: str = "arn:aws:iam::111111111111:user/operator") -> str:
+    """A document with one statement."""
+    allowed = {"Sid": "Added", "Effect": "Allow", "Action": list(actions), "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": allowed})
+
+
+def source(stack: Stack) -> dict[str, Any]:
+    """The pipe's parameters of its stream."""
+    found: dict[str, Any] = stack.one("Pipe").inputs["sourceParameters"]["kinesisStreamParameters"]
+    return found
+
+
+# Documents
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "a policy that is not JSON",
+    f"{PIPE}-policy",
+    "must have a policy document in policy that is JSON: Expecting value: line 1 column 1 (char 0)",
+)
+def _(stack: Stack) -> None:
+    stack.one("RolePolicy", "pipe-policy").inputs["policy"] = "Allow everything"
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "a statement without Effect",
+    f"{RECORDER}-policy",
+    "must have a statement 'Store' in policy that has the Effect Allow or Deny, and not null",
+)
+def _(stack: Stack) -> None:
+    statement(stack, "recorder", "Store", Effect=None)
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "a principal that is a number",
+    f"{PIPE}-role",
+    "must have a statement 'AssumeRole' in assumeRolePolicy that has an object such as {'Service': NAME} as Principal,"
+    " and not 42",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Principal=42)
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "a document that names an element twice",
+    f"{RECORDER}-policy",
+    "must have a policy document in policy that is JSON: it says Version twice",
+)
+def _(stack: Stack) -> None:
+    found = stack.one("RolePolicy", "recorder-policy")
+    found.inputs["policy"] = found.inputs["policy"].replace("{", '{"Version": "2008-10-17", ', 1)
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "a queue policy, given as an object, with a misspelt element",
+    f"{TRACKER}-quarantine",
+    "must have a statement 1 in policy that has no element 'Actions'",
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "quarantine").inputs["policy"] = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Actions": "sqs:SendMessage",
+            "Resource": QUARANTINE,
+        },
+    }
+
+
+# Managed policies
+
+MANAGED = "arn:aws:iam::aws:policy/{}"
+NEARLY_EVERYTHING = "must not carry the AWS managed policy {}, which allows nearly everything"
+NOT_LISTED = "must not carry the AWS managed policy {}, which the rule's setting allowed does not list"
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "AmazonDynamoDBFullAccess in a role's arguments",
+    f"{RECORDER}-role",
+    NEARLY_EVERYTHING.format("AmazonDynamoDBFullAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.one("Role", "recorder-role").inputs["managedPolicyArns"] = [
+        MANAGED.format("AmazonDynamoDBFullAccess")
+    ]
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "AdministratorAccess attached to a role",
+    "added",
+    NEARLY_EVERYTHING.format("AdministratorAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "added",
+        {
+            "role": stack.one("Role", "pipe-role").outputs["name"],
+            "policyArn": MANAGED.format("AdministratorAccess"),
+        },
+    )
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "PowerUserAccess attached to a user",
+    "added",
+    NEARLY_EVERYTHING.format("PowerUserAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+        "added",
+        {"user": "operator", "policyArn": MANAGED.format("PowerUserAccess")},
+    )
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "AWSStepFunctionsFullAccess attached to a group",
+    "added",
+    NEARLY_EVERYTHING.format("AWSStepFunctionsFullAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+        "added",
+        {"group": "operators", "policyArn": MANAGED.format("AWSStepFunctionsFullAccess")},
+    )
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "IAMFullAccess by an attachment for many at once",
+    "added",
+    NEARLY_EVERYTHING.format("IAMFullAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/policyAttachment:PolicyAttachment",
+        "added",
+        {"name": "many", "users": ["operator"], "policyArn": MANAGED.format("IAMFullAccess")},
+    )
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "a narrower AWS managed policy that nobody listed, by an exclusive attachment",
+    "added",
+    NOT_LISTED.format("service-role/AWSLambdaBasicExecutionRole"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive",
+        "added",
+        {"userName": "operator", "policyArns": [MANAGED.format("service-role/AWSLambdaBasicExecutionRole")]},
+    )
+
+
+# Wildcards
+
+SINGLE = "must name single actions in statement {!r}, and not {}"
+
+
+@breaks(
+    "iam-no-wildcard-actions",
+    "all actions of DynamoDB",
+    f"{RECORDER}-policy",
+    SINGLE.format("Store", "dynamodb:*"),
+)
+def _(stack: Stack) -> None:
+    statement(stack, "recorder", "Store", Action="dynamodb:*")
+
+
+@breaks(
+    "iam-no-wildcard-actions", "all actions there are", f"{PIPE}-policy", SINGLE.format("RecordRoutes", "*")
+)
+def _(stack: Stack) -> None:
+    statement(stack, "pipe", "RecordRoutes", Action=["*"])
+
+
+@breaks(
+    "iam-no-wildcard-actions",
+    "a wildcard inside an action's name",
+    f"{PIPE}-policy",
+    SINGLE.format("KeepDeadLetters", "sqs:Send*"),
+)
+def _(stack: Stack) -> None:
+    statement(stack, "pipe", "KeepDeadLetters", Action="sqs:Send*")
+
+
+@breaks(
+    "iam-no-wildcard-actions",
+    "a wildcard for one letter, in a user's policy",
+    "added",
+    SINGLE.format("Added", "dynamodb:?etItem"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/userPolicy:UserPolicy",
+        "added",
+        {"user": "operator", "policy": policy("dynamodb:?etItem", resource=TABLE)},
+    )
+
+
+EXCLUSION = "must say what statement {!r} allows, and not by {} what it does not"
+
+
+@breaks(
+    "iam-no-allow-by-exclusion",
+    "NotAction with Allow",
+    f"{RECORDER}-policy",
+    EXCLUSION.format("Added", "NotAction"),
+)
+def _(stack: Stack) -> None:
+    with_statement(stack, "recorder", NotAction="iam:*", Resource=TABLE)
+
+
+@breaks(
+    "iam-no-allow-by-exclusion",
+    "NotResource with Allow",
+    f"{PIPE}-policy",
+    EXCLUSION.format("Added", "NotResource"),
+)
+def _(stack: Stack) -> None:
+    with_statement(stack, "pipe", Action=["sqs:SendMessage"], NotResource=[QUARANTINE])
+
+
+@breaks(
+    "iam-no-allow-by-exclusion",
+    "NotPrincipal with Allow in a queue's policy",
+    f"{PIPE}-dead-letters",
+    EXCLUSION.format("Everyone else", "NotPrincipal"),
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "dead-letters").inputs["policy"] = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "Everyone else",
+                    "Effect": "Allow",
+                    "NotPrincipal": {"AWS": "arn:aws:iam::111111111111:user/operator"},
+                    "Action": "sqs:SendMessage",
+                    "Resource": DEAD_LETTERS,
+                }
+            ],
+        }
+    )
+
+
+NOT_ALL = "must name the resources of {} in statement {!r}, and not *"
+
+
+@breaks(
+    "iam-no-avoidable-wildcard-resources",
+    "an UpdateItem on every table",
+    f"{RECORDER}-policy",
+    NOT_ALL.format("dynamodb:UpdateItem", "Store"),
+)
+def _(stack: Stack) -> None:
+    statement(stack, "recorder", "Store", Resource="*")
+
+
+@breaks(
+    "iam-no-avoidable-wildcard-resources",
+    "an action with a resource level among those without",
+    f"{RECORDER}-policy",
+    NOT_ALL.format("sqs:SendMessage", "DeliverLogs"),
+)
+def _(stack: Stack) -> None:
+    edit(
+        stack.one("RolePolicy", "recorder-policy"),
+        lambda parsed: parsed["Statement"][-1]["Action"].append("sqs:SendMessage"),
+    )
+
+
+@breaks(
+    "iam-no-avoidable-wildcard-resources",
+    "every stream by an ARN",
+    f"{PIPE}-policy",
+    f"must name the resources of statement 'ReadStream', and not {ACCOUNT.format('kinesis', 'stream/*')}",
+)
+def _(stack: Stack) -> None:
+    statement(stack, "pipe", "ReadStream", Resource=[ACCOUNT.format("kinesis", "stream/*")])
+
+
+@breaks(
+    "iam-no-avoidable-wildcard-resources",
+    "every table by the beginning of its type",
+    f"{RECORDER}-policy",
+    f"must name the resources of statement 'Store', and not {ACCOUNT.format('dynamodb', 'tab*')}",
+)
+def _(stack: Stack) -> None:
+    statement(stack, "recorder", "Store", Resource=ACCOUNT.format("dynamodb", "tab*"))
+
+
+@breaks(
+    "iam-no-avoidable-wildcard-resources",
+    "every resource of any service by an ARN, in a group's policy",
+    "added",
+    "must name the resources of statement 'Added', and not arn:aws:*",
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/groupPolicy:GroupPolicy",
+        "added",
+        {"group": "operators", "policy": policy("sqs:ReceiveMessage", resource="arn:aws:*")},
+    )
+
+
+# Escalation
+
+OPENS = "must not allow {}, which opens more permissions ({})"
+TOGETHER = "must not be allowed {} by its policies together, which opens more permissions ({})"
+
+
+@breaks(
+    "iam-no-privilege-escalation",
+    "keys for other users, in a user's policy",
+    "added",
+    OPENS.format("iam:createaccesskey", "CreateAccessKey"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/userPolicy:UserPolicy",
+        "added",
+        {"user": "operator", "policy": policy("iam:CreateAccessKey")},
+    )
+
+
+@breaks(
+    "iam-no-privilege-escalation",
+    "PassRole with RunInstances, in a group's policy",
+    "added",
+    OPENS.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/groupPolicy:GroupPolicy",
+        "added",
+        {"group": "operators", "policy": policy("iam:PassRole", "ec2:RunInstances")},
+    )
+
+
+@breaks(
+    "iam-no-privilege-escalation",
+    "a role that rewrites policies, in a managed policy of the team's own",
+    "added",
+    OPENS.format("iam:putrolepolicy", "PutRolePolicy"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:iam/policy:Policy",
+        "added",
+        {"policy": policy("iam:GetRole", "IAM:PutRolePolicy"), "tags": TAGS},
+        arn="arn:aws:iam::111111111111:policy/added",
+    )
+
+
+@breaks(
+    "iam-no-combined-privilege-escalation",
+    "PassRole and RunInstances in two policies of a user",
+    "one",
+    TOGETHER.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
+)
+def _(stack: Stack) -> None:
+    for name, action in (("one", "iam:PassRole"), ("two", "ec2:RunInstances")):
+        stack.add("aws:iam/userPolicy:UserPolicy", name, {"user": "operator", "policy": policy(action)})
+
+
+@breaks(
+    "iam-no-combined-privilege-escalation",
+    "the same, one of them attached to a group",
+    "inline",
+    TOGETHER.format("iam:passrole with cloudformation:createstack", "PassExistingRoleToCloudFormation"),
+)
+def _(stack: Stack) -> None:
+    arn = "arn:aws:iam::111111111111:policy/attached"
+    group = {"group": "operators"}
+    stack.add("aws:iam/groupPolicy:GroupPolicy", "inline", {**group, "policy": policy("iam:PassRole")})
+    stack.add(
+        "aws:iam/policy:Policy",
+        "attached",
+        {"policy": policy("cloudformation:CreateStack"), "tags": TAGS},
+        arn=arn,
+    )
+    stack.add(
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment", "attachment", {**group, "policyArn": arn}
+    )
+
+
+@breaks(
+    "iam-no-combined-privilege-escalation",
+    "the same in a role of its own, inline and by a policy resource",
+    "deployer",
+    TOGETHER.format("iam:passrole with glue:createdevendpoint", "PassExistingRoleToNewGlueDevEndpoint"),
+)
+def _(stack: Stack) -> None:
+    trusted = stack.one("Role", "pipe-role").inputs["assumeRolePolicy"]
+    stack.add(
+        "aws:iam/role:Role",
+        "deployer",
+        {
+            "name": "deployer",
+            "assumeRolePolicy": trusted,
+            "inlinePolicies": [{"name": "pass", "policy": policy("iam:PassRole")}],
+            "tags": TAGS,
+        },
+    )
+    stack.add(
+        "aws:iam/rolePolicy:RolePolicy",
+        "glue",
+        {"role": "deployer", "policy": policy("glue:CreateDevEndpoint")},
+    )
+
+
+# Everybody
+
+
+def open_to(principal: Any, action: str, resource: str, **elements: Any) -> str:
+    """The policy of a resource, with one statement."""
+    allowed = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource, **elements}
+    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+
+
+EVERYBODY = "must say whom statement 1 allows, and not everybody"
+
+
+@breaks(
+    "iam-no-public-resources",
+    "a queue that takes messages from everybody",
+    f"{TRACKER}-quarantine",
+    EVERYBODY,
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to("*", "sqs:SendMessage", QUARANTINE)
+
+
+@breaks("iam-no-public-resources", "a stream that every account may read", "added", EVERYBODY)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:kinesis/resourcePolicy:ResourcePolicy",
+        "added",
+        {"resourceArn": STREAM, "policy": open_to({"AWS": ["*"]}, "kinesis:GetRecords", STREAM)},
+    )
+
+
+@breaks("iam-no-public-resources", "a key for everybody who comes through some service", "added", EVERYBODY)
+def _(stack: Stack) -> None:
+    condition = {"StringLike": {"kms:ViaService": "sqs.*.amazonaws.com"}}
+    opened = open_to({"AWS": "*"}, "kms:Decrypt", "*", Condition=condition)
+    stack.add("aws:kms/key:Key", "added", {"policy": opened, "tags": TAGS}, arn=OTHER_KEY)
+
+
+# Trust
+
+
+@breaks(
+    "iam-trust-only-named-services",
+    "another account as principal",
+    f"{RECORDER}-role",
+    "must trust services by name in statement 'AssumeRole', and not AWS arn:aws:iam::222222222222:root",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "recorder", Principal={"AWS": "arn:aws:iam::222222222222:root"})
+
+
+@breaks(
+    "iam-trust-only-named-services",
+    "everybody as principal",
+    f"{PIPE}-role",
+    "must trust services by name in statement 'AssumeRole', and not everybody",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Principal="*")
+
+
+@breaks(
+    "iam-trust-only-named-services",
+    "any service as principal",
+    f"{PIPE}-role",
+    "must trust one of *.amazonaws.com in statement 'AssumeRole', and not *.amazonaws.com",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Principal={"Service": ["*.amazonaws.com"]})
+
+
+@breaks(
+    "iam-trust-only-named-services",
+    "tags that whoever assumes the role may choose",
+    f"{PIPE}-role",
+    "must let its services do sts:AssumeRole only in statement 'AssumeRole', and not sts:TagSession",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Action=["sts:AssumeRole", "sts:TagSession"])
+
+
+UNBOUND = "must bind {} to aws:SourceAccount or aws:SourceArn in statement 'AssumeRole'"
+
+
+@breaks(
+    "iam-trust-is-bound-to-a-source", "no condition", f"{PIPE}-role", UNBOUND.format("pipes.amazonaws.com")
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition=None)
+
+
+@breaks(
+    "iam-trust-is-bound-to-a-source",
+    "a condition that holds where the key is missing",
+    f"{RECORDER}-role",
+    UNBOUND.format("states.amazonaws.com"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "recorder", Condition={"StringEqualsIfExists": {"aws:SourceAccount": "111111111111"}})
+
+
+@breaks(
+    "iam-trust-is-bound-to-a-source",
+    "a condition that any account meets",
+    f"{PIPE}-role",
+    UNBOUND.format("pipes.amazonaws.com"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition={"StringLike": {"aws:SourceAccount": "*"}})
+
+
+@breaks(
+    "iam-trust-is-bound-to-a-source",
+    "a condition that the pipes of all accounts meet",
+    f"{PIPE}-role",
+    UNBOUND.format("pipes.amazonaws.com"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition={"ArnLike": {"aws:SourceArn": "arn:aws:pipes:ap-northeast-1:*:pipe/*"}})
+
+
+@breaks(
+    "iam-trust-is-bound-to-a-source",
+    "a condition on something else",
+    f"{PIPE}-role",
+    UNBOUND.format("pipes.amazonaws.com"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition={"StringEquals": {"aws:RequestedRegion": "ap-northeast-1"}})
+
+
+# Roles that fit
+
+MISSING = "must be allowed {} on {} for {}: {}"
+EXCESS = "must not be allowed {} on {}: nothing in {} does that"
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "the permission to quarantine taken away",
+    f"{RECORDER}-role",
+    MISSING.format("sqs:SendMessage", QUARANTINE, RECORDER, "its state 'Quarantine' does that"),
+)
+def _(stack: Stack) -> None:
+    without_statement(stack, "recorder", "Quarantine")
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a permission to read the table",
+    f"{RECORDER}-role",
+    EXCESS.format("dynamodb:Scan", TABLE, RECORDER),
+)
+def _(stack: Stack) -> None:
+    statement(stack, "recorder", "Store", Action=["dynamodb:UpdateItem", "dynamodb:Scan"])
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "the permission for another table",
+    f"{RECORDER}-role",
+    MISSING.format("dynamodb:UpdateItem", TABLE, RECORDER, "its state 'Store' does that"),
+    EXCESS.format("dynamodb:UpdateItem", ACCOUNT.format("dynamodb", "table/other"), RECORDER),
+)
+def _(stack: Stack) -> None:
+    statement(stack, "recorder", "Store", Resource=ACCOUNT.format("dynamodb", "table/other"))
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a state that writes to another table",
+    f"{RECORDER}-role",
+    MISSING.format(
+        "dynamodb:UpdateItem",
+        ACCOUNT.format("dynamodb", "table/copies"),
+        RECORDER,
+        "its state 'Copy' does that",
+    ),
+)
+def _(stack: Stack) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::dynamodb:updateItem",
+        "Arguments": {"TableName": "copies"},
+        "End": True,
+    }
+    edit(stack.one("StateMachine"), lambda parsed: parsed["States"].update(Copy=task), "definition")
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a state of a kind whose permissions nobody knows",
+    RECORDER,
+    "must have a definition that tells what it needs: state 'Tell': no permission is known for"
+    " 'arn:aws:states:::sns:publish'; add it to _INTEGRATIONS",
+)
+def _(stack: Stack) -> None:
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Arguments": {}, "End": True}
+    edit(stack.one("StateMachine"), lambda parsed: parsed["States"].update(Tell=task), "definition")
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a Deny on what the definition does",
+    f"{RECORDER}-role",
+    MISSING.format("dynamodb:UpdateItem", TABLE, RECORDER, "its state 'Store' does that"),
+)
+def _(stack: Stack) -> None:
+    with_statement(stack, "recorder", Effect="Deny", Action="dynamodb:*", Resource=TABLE)
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a managed policy that this stack does not hold",
+    f"{RECORDER}-role",
+    "must carry policies of this stack only, since it is not known what arn:aws:iam::111111111111:policy/other allows",
+)
+def _(stack: Stack) -> None:
+    stack.one("Role", "recorder-role").inputs["managedPolicyArns"] = [
+        "arn:aws:iam::111111111111:policy/other"
+    ]
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a customer key for the quarantine queue, and no permission to use it",
+    f"{RECORDER}-role",
+    *(
+        MISSING.format(action, KEY, RECORDER, f"{TRACKER}-quarantine is encrypted with it")
+        for action in ("kms:Decrypt", "kms:GenerateDataKey")
+    ),
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "quarantine").inputs["kmsMasterKeyId"] = KEY
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "the permission to keep dead letters taken away",
+    f"{PIPE}-role",
+    MISSING.format("sqs:SendMessage", DEAD_LETTERS, PIPE, "it keeps there what fails"),
+)
+def _(stack: Stack) -> None:
+    without_statement(stack, "pipe", "KeepDeadLetters")
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a permission to write to the stream",
+    f"{PIPE}-role",
+    EXCESS.format("kinesis:PutRecord", STREAM, PIPE),
+)
+def _(stack: Stack) -> None:
+    with_statement(stack, "pipe", Action="kinesis:PutRecord", Resource=STREAM)
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "another dead-letter queue than the role's",
+    f"{PIPE}-role",
+    MISSING.format("sqs:SendMessage", QUARANTINE, PIPE, "it keeps there what fails"),
+    EXCESS.format("sqs:SendMessage", DEAD_LETTERS, PIPE),
+)
+def _(stack: Stack) -> None:
+    source(stack)["deadLetterConfig"]["arn"] = QUARANTINE
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a pipe that does not log any more",
+    f"{PIPE}-role",
+    EXCESS.format("logs:CreateLogStream", PIPE_LOGS, PIPE),
+    EXCESS.format("logs:PutLogEvents", PIPE_LOGS, PIPE),
+)
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["logConfiguration"]["level"] = "OFF"
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a customer key for the stream, and the permission for another one",
+    f"{PIPE}-role",
+    MISSING.format("kms:Decrypt", KEY, PIPE, f"{TRACKER}-stream is encrypted with it"),
+    EXCESS.format("kms:Decrypt", OTHER_KEY, PIPE),
+)
+def _(stack: Stack) -> None:
+    stack.one("Stream").inputs["kmsKeyId"] = KEY
+    with_statement(stack, "pipe", Action="kms:Decrypt", Resource=OTHER_KEY)
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a role that is not of this stack",
+    PIPE,
+    'must have a role of this stack, since it is not known what "arn:aws:iam::111111111111:role/other" allows',
+)
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["roleArn"] = "arn:aws:iam::111111111111:role/other"
+
+
+# The pipeline
+
+FUNCTION = ACCOUNT.format("lambda", "function:enrich")
+
+
+@breaks("no-lambda", "a function", "added", "must not be part of this stack, which does without Lambda")
+def _(stack: Stack) -> None:
+    stack.add("aws:lambda/function:Function", "added", {"runtime": "python3.13", "handler": "main.handler"})
+
+
+@breaks(
+    "no-lambda",
+    "a state that calls a function",
+    RECORDER,
+    "must not call Lambda in its state 'Enrich': arn:aws:states:::lambda:invoke",
+)
+def _(stack: Stack) -> None:
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {}, "End": True}
+
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["States"]["EachContact"]["ItemProcessor"]["States"]["Enrich"] = task
+
+    edit(stack.one("StateMachine"), change, "definition")
+
+
+@breaks("no-lambda", "a function as enrichment", PIPE, f"must not call Lambda as enrichment: {FUNCTION}")
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["enrichment"] = FUNCTION
+
+
+@breaks("no-lambda", "a function as the pipe's target", PIPE, f"must not call Lambda as target: {FUNCTION}")
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["target"] = FUNCTION
+
+
+SYNCHRONOUS = "must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {}"
+
+
+@breaks("pipe-calls-synchronously", "FIRE_AND_FORGET", PIPE, SYNCHRONOUS.format('"FIRE_AND_FORGET"'))
+def _(stack: Stack) -> None:
+    call(stack, "FIRE_AND_FORGET")
+    statement(stack, "pipe", "RecordRoutes", Action=["states:StartExecution"])
+
+
+@breaks("pipe-calls-synchronously", "a misspelt type of call", PIPE, SYNCHRONOUS.format('"request_response"'))
+def _(stack: Stack) -> None:
+    call(stack, "request_response")
+
+
+@breaks("pipe-calls-synchronously", "an empty type of call", PIPE, SYNCHRONOUS.format('""'))
+def _(stack: Stack) -> None:
+    call(stack, "")
+
+
+def call(stack: Stack, type_: str) -> None:
+    """Sets how the pipe calls its state machine."""
+    stack.one("Pipe").inputs["targetParameters"]["stepFunctionStateMachineParameters"]["invocationType"] = (
+        type_
+    )
+
+
+EXPRESS = f"must be EXPRESS, since {PIPE} waits for its executions, and not {{}}"
+
+
+@breaks("pipe-target-is-express", "a Standard state machine", RECORDER, EXPRESS.format('"STANDARD"'))
+def _(stack: Stack) -> None:
+    stack.one("StateMachine").inputs["type"] = "STANDARD"
+
+
+@breaks("pipe-target-is-express", "no type, which is Standard", RECORDER, EXPRESS.format('"STANDARD"'))
+def _(stack: Stack) -> None:
+    del stack.one("StateMachine").inputs["type"]
+
+
+@breaks("pipe-target-is-express", "a misspelt type", RECORDER, EXPRESS.format('"Express"'))
+def _(stack: Stack) -> None:
+    stack.one("StateMachine").inputs["type"] = "Express"
+
+
+NO_DEAD_LETTERS = "must have a standard SQS queue as dead-letter queue, or what keeps failing is lost"
+
+
+@breaks("pipe-has-dead-letter-queue", "no dead-letter queue", PIPE, NO_DEAD_LETTERS)
+def _(stack: Stack) -> None:
+    del source(stack)["deadLetterConfig"]
+    without_statement(stack, "pipe", "KeepDeadLetters")
+
+
+@breaks("pipe-has-dead-letter-queue", "a dead-letter queue without a name", PIPE, NO_DEAD_LETTERS)
+def _(stack: Stack) -> None:
+    source(stack)["deadLetterConfig"] = {}
+    without_statement(stack, "pipe", "KeepDeadLetters")
+
+
+@breaks("pipe-has-dead-letter-queue", "a FIFO queue, which pipes do not take", PIPE, NO_DEAD_LETTERS)
+def _(stack: Stack) -> None:
+    dead_letters(stack, f"{DEAD_LETTERS}.fifo", "sqs:SendMessage")
+
+
+@breaks("pipe-has-dead-letter-queue", "a topic, which keeps nothing", PIPE, NO_DEAD_LETTERS)
+def _(stack: Stack) -> None:
+    dead_letters(stack, ACCOUNT.format("sns", "dead-letters"), "sns:Publish")
+
+
+def dead_letters(stack: Stack, arn: str, action: str) -> None:
+    """Lets pipe and role use something else for dead letters."""
+    source(stack)["deadLetterConfig"]["arn"] = arn
+    statement(stack, "pipe", "KeepDeadLetters", Action=action, Resource=arn)
+
+
+FINITE = "must have a finite {}, or one failing record blocks its shard; {}"
+
+
+@breaks(
+    "pipe-retries-are-finite",
+    "no limit to retries",
+    PIPE,
+    FINITE.format("maximumRetryAttempts", "retries: null"),
+)
+def _(stack: Stack) -> None:
+    del source(stack)["maximumRetryAttempts"]
+
+
+@breaks(
+    "pipe-retries-are-finite", "endless retries", PIPE, FINITE.format("maximumRetryAttempts", "retries: -1")
+)
+def _(stack: Stack) -> None:
+    source(stack)["maximumRetryAttempts"] = -1
+
+
+@breaks(
+    "pipe-retries-are-finite",
+    "records of any age",
+    PIPE,
+    FINITE.format("maximumRecordAgeInSeconds", "record age: -1"),
+)
+def _(stack: Stack) -> None:
+    source(stack)["maximumRecordAgeInSeconds"] = -1
+
+
+@breaks(
+    "pipe-retries-are-finite",
+    "an age that is a text",
+    PIPE,
+    FINITE.format("maximumRecordAgeInSeconds", 'record age: "a day"'),
+)
+def _(stack: Stack) -> None:
+    source(stack)["maximumRecordAgeInSeconds"] = "a day"
+
+
+TOO_OLD = (
+    "must have a maximumRecordAgeInSeconds below the {} hours that its stream keeps records, and not {}:"
+    " what it gives up could not be replayed"
+)
+
+
+@breaks(
+    "pipe-age-below-stream-retention", "an age that equals the retention", PIPE, TOO_OLD.format(168, 604800)
+)
+def _(stack: Stack) -> None:
+    source(stack)["maximumRecordAgeInSeconds"] = 604_800
+
+
+@breaks("pipe-age-below-stream-retention", "a shorter retention", PIPE, TOO_OLD.format(24, 86400))
+def _(stack: Stack) -> None:
+    stack.one("Stream").inputs["retentionPeriod"] = 24
+
+
+@breaks("pipe-age-below-stream-retention", "no retention, which is a day", PIPE, TOO_OLD.format(24, 86400))
+def _(stack: Stack) -> None:
+    del stack.one("Stream").inputs["retentionPeriod"]
+
+
+@breaks(
+    "pipe-age-below-stream-retention",
+    "a stream of another stack, whose retention nobody told",
+    PIPE,
+    TOO_OLD.format(24, 86400),
+)
+def _(stack: Stack) -> None:
+    elsewhere = ACCOUNT.format("kinesis", "stream/elsewhere")
+    pipe = stack.one("Pipe")
+    pipe.inputs["source"] = elsewhere
+    del pipe.dependencies["source"]
+    statement(stack, "pipe", "ReadStream", Resource=elsewhere)
+
+
+BISECTS = "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along"
+
+
+@breaks("pipe-bisects-failing-batches", "no bisection", PIPE, BISECTS)
+def _(stack: Stack) -> None:
+    del source(stack)["onPartialBatchItemFailure"]
+
+
+@breaks("pipe-bisects-failing-batches", "an empty value", PIPE, BISECTS)
+def _(stack: Stack) -> None:
+    source(stack)["onPartialBatchItemFailure"] = ""
+
+
+@breaks("pipe-bisects-failing-batches", "a value that is not a text", PIPE, BISECTS)
+def _(stack: Stack) -> None:
+    source(stack)["onPartialBatchItemFailure"] = True
+
+
+POSITION = "must have the startingPosition TRIM_HORIZON, and not {}, which misses records"
+
+
+@breaks("pipe-starts-at-trim-horizon", "LATEST", PIPE, POSITION.format('"LATEST"'))
+def _(stack: Stack) -> None:
+    source(stack)["startingPosition"] = "LATEST"
+
+
+@breaks("pipe-starts-at-trim-horizon", "a point in time", PIPE, POSITION.format('"AT_TIMESTAMP"'))
+def _(stack: Stack) -> None:
+    source(stack)["startingPosition"] = "AT_TIMESTAMP"
+
+
+@breaks("pipe-starts-at-trim-horizon", "no position", PIPE, POSITION.format("null"))
+def _(stack: Stack) -> None:
+    del source(stack)["startingPosition"]
+
+
+DATA_IN_LOG = "must not set {}: execution data puts callers' numbers into the log"
+
+
+@breaks(
+    "no-execution-data-in-logs",
+    "the state machine logs its data",
+    RECORDER,
+    DATA_IN_LOG.format("includeExecutionData"),
+)
+def _(stack: Stack) -> None:
+    stack.one("StateMachine").inputs["loggingConfiguration"]["includeExecutionData"] = True
+
+
+@breaks(
+    "no-execution-data-in-logs", "the pipe logs its data", PIPE, DATA_IN_LOG.format("includeExecutionDatas")
+)
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["logConfiguration"]["includeExecutionDatas"] = ["ALL"]
+
+
+@breaks(
+    "no-execution-data-in-logs",
+    "the same by a text that the provider takes for true",
+    RECORDER,
+    DATA_IN_LOG.format("includeExecutionData"),
+)
+def _(stack: Stack) -> None:
+    stack.one("StateMachine").inputs["loggingConfiguration"]["includeExecutionData"] = "true"
+
+
+DAYS = "must have a retentionInDays of 1 days or more, and not {}"
+
+
+@breaks("log-groups-have-retention", "no retention", f"{RECORDER}-logs", DAYS.format("null"))
+def _(stack: Stack) -> None:
+    del stack.one("LogGroup", "recorder-logs").inputs["retentionInDays"]
+
+
+@breaks("log-groups-have-retention", "zero days, which is for ever", f"{PIPE}-logs", DAYS.format("0"))
+def _(stack: Stack) -> None:
+    stack.one("LogGroup", "pipe-logs").inputs["retentionInDays"] = 0
+
+
+@breaks("log-groups-have-retention", "another log group without retention", "added", DAYS.format("null"))
+def _(stack: Stack) -> None:
+    stack.add("aws:cloudwatch/logGroup:LogGroup", "added", {"name": "/added", "tags": TAGS})
+
+
+# Data
+
+
+@breaks(
+    "data-is-encrypted-at-rest",
+    "a table without its encryption",
+    f"{TRACKER}-table",
+    "must have serverSideEncryption enabled, so that a KMS key encrypts it",
+)
+def _(stack: Stack) -> None:
+    del stack.one("Table").inputs["serverSideEncryption"]
+
+
+@breaks(
+    "data-is-encrypted-at-rest",
+    "a stream that is not encrypted",
+    f"{TRACKER}-stream",
+    'must have the encryptionType KMS, and not "NONE"',
+)
+def _(stack: Stack) -> None:
+    stack.one("Stream").inputs["encryptionType"] = "NONE"
+
+
+@breaks("data-is-encrypted-at-rest", "a stream without a key", f"{TRACKER}-stream", "must have a kmsKeyId")
+def _(stack: Stack) -> None:
+    del stack.one("Stream").inputs["kmsKeyId"]
+
+
+@breaks(
+    "data-is-encrypted-at-rest",
+    "a queue whose encryption is switched off",
+    f"{TRACKER}-quarantine",
+    "must have sqsManagedSseEnabled or a kmsMasterKeyId",
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "quarantine").inputs["sqsManagedSseEnabled"] = False
+
+
+@breaks(
+    "tables-are-recoverable",
+    "point-in-time recovery switched off",
+    f"{TRACKER}-table",
+    "must have pointInTimeRecovery on the protected stack prod",
+)
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["pointInTimeRecovery"]["enabled"] = False
+
+
+@breaks(
+    "tables-are-recoverable",
+    "no point-in-time recovery",
+    f"{TRACKER}-table",
+    "must have pointInTimeRecovery on the protected stack prod",
+)
+def _(stack: Stack) -> None:
+    del stack.one("Table").inputs["pointInTimeRecovery"]
+
+
+@breaks(
+    "tables-are-recoverable",
+    "no deletion protection",
+    f"{TRACKER}-table",
+    "must have deletionProtectionEnabled on the protected stack prod",
+)
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["deletionProtectionEnabled"] = False
+
+
+UNPROTECTED = "must have Pulumi's option protect on the protected stack prod"
+
+
+@breaks("data-is-protected", "the table unprotected", f"{TRACKER}-table", UNPROTECTED)
+def _(stack: Stack) -> None:
+    stack.one("Table").protect = False
+
+
+@breaks("data-is-protected", "the stream unprotected", f"{TRACKER}-stream", UNPROTECTED)
+def _(stack: Stack) -> None:
+    stack.one("Stream").protect = False
+
+
+@breaks("data-is-protected", "the dead-letter queue unprotected", f"{PIPE}-dead-letters", UNPROTECTED)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "dead-letters").protect = False
+
+
+@breaks(
+    "tables-say-whether-items-expire",
+    "no word about expiry",
+    f"{TRACKER}-table",
+    "must say in ttl whether its items expire, and not null",
+)
+def _(stack: Stack) -> None:
+    del stack.one("Table").inputs["ttl"]
+
+
+@breaks(
+    "tables-say-whether-items-expire",
+    "expiry by no attribute",
+    f"{TRACKER}-table",
+    "must name in ttl the attribute by which its items expire",
+)
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["ttl"] = {"enabled": True}
+
+
+@breaks(
+    "tables-say-whether-items-expire",
+    "expiry that is neither on nor off",
+    f"{TRACKER}-table",
+    'must say in ttl whether its items expire, and not {"enabled": "perhaps"}',
+)
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["ttl"] = {"enabled": "perhaps"}
+
+
+PLAIN = "must not hold {} in plain text in {}"
+
+
+@breaks(
+    "no-secrets-in-plain-text",
+    "the salt of hashed phone numbers",
+    RECORDER,
+    PLAIN.format("what its name calls a secret", "definition.States.Settings.Assign.settings.salt"),
+)
+def _(stack: Stack) -> None:
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["States"]["Settings"]["Assign"]["settings"]["salt"] = "a-salt-for-tests-only"
+
+    edit(stack.one("StateMachine"), change, "definition")
+
+
+@breaks(
+    "no-secrets-in-plain-text",
+    "an access key in a tag",
+    f"{TRACKER}-quarantine",
+    PLAIN.format("an AWS access key", "tags.note"),
+)
+def _(stack: Stack) -> None:
+    # Put together here, so that no scanner takes this file for a leak. It is AWS's own example.
+    stack.one("Queue", "quarantine").inputs["tags"]["note"] = "key AKIA" + "IOSFODNN7EXAMPLE"
+
+
+@breaks(
+    "no-secrets-in-plain-text",
+    "a password in a URL in a role's description",
+    f"{PIPE}-role",
+    PLAIN.format("a password in a URL", "description"),
+)
+def _(stack: Stack) -> None:
+    stack.one("Role", "pipe-role").inputs["description"] = "see https://user:" + "hunter2@example.com/"
+
+
+@breaks(
+    "no-secrets-in-plain-text",
+    "a password argument",
+    "added",
+    PLAIN.format("what its name calls a secret", "masterPassword"),
+)
+def _(stack: Stack) -> None:
+    stack.add("aws:rds/cluster:Cluster", "added", {"masterPassword": "correct horse"})
+
+
+# Flows
+
+
+def blocks(stack: Stack, **changes: Callable[[dict[str, Any]], object]) -> None:
+    """Changes blocks of the stack's flow, by identifier with `_` for `-`."""
+
+    def change(parsed: dict[str, Any]) -> None:
+        for block in parsed["Actions"]:
+            if identified := changes.get(block["Identifier"].replace("-", "_")):
+                identified(block)
+
+    edit(stack.one("ContactFlow", "with-operator"), change, "content")
+
+
+def without_attribute(name: str) -> Callable[[dict[str, Any]], object]:
+    """A change that takes a contact attribute out of the block that sets it."""
+    return lambda block: block["Parameters"]["Attributes"].pop(name)
+
+
+LANGUAGE = "must have a content in the Connect flow language: content: {}"
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "content that is not JSON",
+    FLOW,
+    LANGUAGE.format("line 1 column 1: this is not JSON (Expecting value). Give a flow as JSON"),
+)
+def _(stack: Stack) -> None:
+    stack.one("ContactFlow").inputs["content"] = "Press 1"
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "the console's export",
+    FLOW,
+    LANGUAGE.format(
+        "modules: this is an export of the Connect console, which is another language than the API's. Open the flow in"
+        " the console, or read it with `aws connect describe-contact-flow`, and take the content in flow language"
+        " 2019-10-30"
+    ),
+)
+def _(stack: Stack) -> None:
+    stack.one("ContactFlow").inputs["content"] = json.dumps({"modules": [], "version": "1"})
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "another version of the language",
+    FLOW,
+    LANGUAGE.format("Version: Version is '2020-01-01'. Give a flow in flow language '2019-10-30'"),
+)
+def _(stack: Stack) -> None:
+    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Version="2020-01-01"), "content")
+
+
+TAKES = "must have a content that Connect takes: block 'closed': {}"
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "a branch that leads nowhere",
+    FLOW,
+    TAKES.format(
+        "Its branch 'next' leads to 'nowhere', which does not exist. Lead it to the identifier of a block of this flow"
+    ),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, closed=lambda block: block["Transitions"].update(NextAction="nowhere"))
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "an empty text",
+    FLOW,
+    TAKES.format(
+        "An empty string: Connect refuses it wherever it stands. Give a value, or leave the field out"
+    ),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, closed=lambda block: block["Parameters"].update(Text=""))
+
+
+ROUTE = "must set call_route on every path to block {!r}"
+
+
+@breaks(
+    "flow-stops-are-tracked",
+    "a first menu without a route",
+    FLOW,
+    ROUTE.format("menu-start"),
+    ROUTE.format("notice-start"),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_start=without_attribute("call_route"))
+
+
+@breaks("flow-stops-are-tracked", "a prompt before the first route", FLOW, ROUTE.format("welcome"))
+def _(stack: Stack) -> None:
+    welcome = {
+        "Identifier": "welcome",
+        "Type": "MessageParticipant",
+        "Parameters": {"Text": "お電話ありがとうございます。"},
+        "Transitions": {"NextAction": "route-start", "Errors": []},
+    }
+
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["Actions"].append(welcome)
+        parsed["StartAction"] = "welcome"
+
+    edit(stack.one("ContactFlow"), change, "content")
+
+
+@breaks(
+    "flow-stops-are-tracked",
+    "a route under a misspelt name",
+    FLOW,
+    ROUTE.format("menu-start"),
+    ROUTE.format("notice-start"),
+)
+def _(stack: Stack) -> None:
+    def misspell(block: dict[str, Any]) -> None:
+        attributes = block["Parameters"]["Attributes"]
+        attributes["call_rout"] = attributes.pop("call_route")
+
+    blocks(stack, route_start=misspell)
+
+
+COMPLETED = 'must set call_completed to "false" before block {!r}'
+TOO_EARLY = 'must not set call_completed to "true" before block {!r}'
+
+
+@breaks(
+    "flow-completion-is-told",
+    "no call_completed at the start",
+    FLOW,
+    COMPLETED.format("goodbye-start"),
+    COMPLETED.format("menu-start"),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_start=without_attribute("call_completed"))
+
+
+@breaks(
+    "flow-completion-is-told",
+    "calls that are completed from the start",
+    FLOW,
+    *(TOO_EARLY.format(f"menu-{menu}") for menu in ("balance", "open-account", "start")),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_start=lambda block: block["Parameters"]["Attributes"].update(call_completed="true"))
+
+
+@breaks(
+    "flow-completion-is-told",
+    "a choice that completes a call before the menus are done",
+    FLOW,
+    TOO_EARLY.format("menu-balance"),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_balance=lambda block: block["Parameters"]["Attributes"].update(call_completed="true"))
+
+
+# Tags
+
+
+@breaks(
+    "resources-have-required-tags",
+    "no tags",
+    f"{TRACKER}-quarantine",
+    "must have the tag project",
+    "must have the tag stack",
+)
+def _(stack: Stack) -> None:
+    del stack.one("Queue", "quarantine").inputs["tags"]
+
+
+@breaks("resources-have-required-tags", "one tag missing", f"{PIPE}-role", "must have the tag stack")
+def _(stack: Stack) -> None:
+    del stack.one("Role", "pipe-role").inputs["tags"]["stack"]
+
+
+@breaks("resources-have-required-tags", "an empty tag", f"{TRACKER}-table", "must have the tag project")
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["tags"]["project"] = ""
