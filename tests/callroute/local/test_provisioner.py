@@ -624,15 +624,19 @@ def test_what_a_failed_run_left_behind_is_not_waited_for_by_the_next() -> None:
     async def nothing() -> None:
         return None
 
-    async def other_loops_task() -> asyncio.Task[None]:
+    async def task() -> asyncio.Task[None]:
         return asyncio.ensure_future(nothing())
 
-    async def run(foreign: asyncio.Task[None]) -> None:
-        waited_for = _TasksOfOneLoop(asyncio.get_running_loop())
-        own = asyncio.ensure_future(nothing())
-        for task in (foreign, own):
-            waited_for.add(task)
-        assert waited_for == {own}
-        await own
+    # Not asyncio.run: it would take the main thread's loop away from the tests that follow.
+    failed_run, next_run = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        foreign, own = failed_run.run_until_complete(task()), next_run.run_until_complete(task())
+        waited_for = _TasksOfOneLoop(next_run)
+        for each in (foreign, own):
+            waited_for.add(each)
+            each.get_loop().run_until_complete(each)
 
-    asyncio.run(run(asyncio.run(other_loops_task())))
+        assert waited_for == {own}
+    finally:
+        failed_run.close()
+        next_run.close()
