@@ -13,7 +13,8 @@ demo: .venv/.local  ## simulated callers through the whole chain on this machine
 	@$(BIN)/python -m callroute demo
 
 test: .venv/.dev  ## all tests
-	@$(BIN)/python -m pytest
+	@# Many tests wait for an emulator, so that more workers than cores pay.
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 check: lint types flows test  ## what CI runs: format, lint, types, our own flows, tests
 
