@@ -9,7 +9,7 @@ from pulumi import RunError
 from rich.console import Console
 from typer.core import TyperGroup
 
-from callroute.cli import call, check, demo, draw, replay, simulate
+from callroute.cli import call, check, demo, draw, replay, simulate, track
 from callroute.errors import InputError, LocalCloudError
 
 UNUSABLE_INPUT = 2
@@ -55,3 +55,4 @@ app.command()(draw.draw)
 app.command()(replay.replay)
 app.command()(simulate.simulate)
 app.command()(check.check)
+app.command()(track.track)

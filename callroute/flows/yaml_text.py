@@ -52,7 +52,7 @@ class Yaml:
             problem = getattr(error, "problem", None) or "it cannot be parsed"
             raise InputError(source, place, f"this is not YAML ({problem})", "Mend the YAML") from error
         if node is None:
-            raise InputError(source, "", "there is nothing in it", "Write the scenarios into it")
+            raise InputError(source, "", "there is nothing in it", "Fill it, or leave it away")
         return cls(source, "", node)
 
     @property

@@ -1,0 +1,116 @@
+"""`callroute track`: a flow comes back with drop-off tracking in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callroute.errors import InputError
+from callroute.flows.catalogue import SUFFIX, RouteCatalogue
+from callroute.flows.files import read_text
+from callroute.flows.model import Flow
+from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, route_line
+from callroute.flows.tracking import track as tracked_flow
+
+
+def track(
+    flow: Annotated[Path, typer.Argument(metavar="FLOW", help="The flow, in Connect's flow language.")],
+    routes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names for routes (YAML; see docs/tracking.md).")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File for the flow; its route catalogue is written beside it. May be FLOW itself. "
+            "Else the flow goes to the terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Put drop-off tracking into a flow, or bring the tracking that it has up to date.
+
+    Blocks that set call_route, call_completed and call_flow are added; callers hear what they heard before, and all
+    else stays as it is. A second run changes nothing. What cannot be seen in the flow is told on standard error.
+    """
+    text = read_text(flow)
+    read = Flow.read(text, str(flow))
+    target = out or flow
+    tracked = tracked_flow(
+        read,
+        RouteNames.load(routes) if routes else None,
+        _known_routes(flow, target),
+        file=target.name,
+        call_flow=_name(read, flow),
+    )
+    content = text if tracked.document == read.document else read.layout.write(tracked.document)
+    if out is None:
+        typer.echo(content, nl=False)
+    else:
+        _write(out, content)
+    typer.echo(_told(tracked, _write_catalogue(tracked, target, written=out is not None)), err=True)
+    for note in tracked.notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def _known_routes(flow: Path, target: Path) -> RouteCatalogue | None:
+    """The routes known so far: of the catalogue that will be brought up to date, else of the one beside the flow."""
+    before, here = RouteCatalogue.beside(flow), RouteCatalogue.beside(target)
+    if before is None or here is None:
+        return here or before
+    placeholders: Mapping[str, str] = {**before.placeholders, **here.placeholders}
+    return replace(here, call_flow=here.call_flow or before.call_flow, placeholders=placeholders)
+
+
+def _name(flow: Flow, path: Path) -> str:
+    """What a flow is called: by the designer, or else by its file."""
+    metadata = flow.document.get("Metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) and name else path.stem
+
+
+def _write_catalogue(tracked: Tracked, target: Path, *, written: bool) -> str:
+    """Writes the catalogue where the flow is written; says what became of it."""
+    if tracked.catalogue is None:
+        return "it sets no routes, so there is no route catalogue"
+    routes = f"{len(tracked.catalogue.routes)} routes"
+    if not written:
+        return f"a route catalogue with {routes} is written where -o names a file"
+    path = target.with_name(target.stem + SUFFIX)
+    text = read_text(path) if path.exists() else ""
+    if not text or RouteCatalogue.read(text, str(path)) != tracked.catalogue:
+        _write(path, _continued(text, tracked.catalogue) or catalogue_text(tracked.catalogue))
+    return f"{routes} in {path}"
+
+
+def _continued(text: str, catalogue: RouteCatalogue) -> str:
+    """A catalogue's text with its new routes at the end, comments and order kept; empty where that will not do."""
+    if not text:
+        return ""
+    known = RouteCatalogue.read(text, "").routes
+    lines = [route_line(route) for name, route in catalogue.routes.items() if name not in known]
+    longer = "\n".join([text.rstrip("\n"), *lines]) + "\n"
+    try:
+        return longer if RouteCatalogue.read(longer, "") == catalogue else ""
+    except InputError:
+        return ""
+
+
+def _told(tracked: Tracked, catalogue: str) -> str:
+    if not tracked.blocks:
+        return f"no tracking blocks are needed; {catalogue}"
+    return f"{tracked.blocks} tracking blocks, {tracked.added} of them new; {catalogue}"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            str(path), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"
+        ) from error

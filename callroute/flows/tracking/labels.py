@@ -1,0 +1,95 @@
+"""What routes are called in reports: what callers hear there; and the text of a route catalogue."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from callroute.flows.blocks import StopKind, type_of
+
+if TYPE_CHECKING:
+    from callroute.flows.catalogue import Route, RouteCatalogue
+    from callroute.flows.model import Action
+    from callroute.flows.tracking.ways import Graph
+
+LONGEST = 80
+"""Characters of a text that make a label."""
+
+# For stops that say nothing that stands in the flow.
+_SILENT: Mapping[StopKind, tuple[str, str]] = {
+    "prompt": ("Recorded message", "録音メッセージ"),
+    "menu": ("Menu", "メニュー"),
+    "input": ("Input", "番号の入力"),
+    "bot": ("Bot", "自動音声の対話"),
+    "view": ("View", "画面"),
+    "wait": ("Waiting", "待機"),
+    "hold": ("On hold", "保留"),
+    "queue": ("Transfer to a queue", "キューへの転送"),
+    "agent": ("Transfer to an agent", "担当者への転送"),
+    "third party": ("Transfer to a telephone number", "外線への転送"),
+    "other flow": ("Another flow", "別のフロー"),
+}
+_END = ("End of the call", "通話の終了")
+
+_TAG = re.compile(r"<[^>]*>")
+# JSON leaves these as they are, and YAML does not take them so.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+def label(graph: Graph, blocks: Iterable[str]) -> tuple[str, str]:
+    """What a caller hears first from one of these blocks on, in English and in Japanese.
+
+    The language of a text is not known: it stands for both, until somebody translates it.
+    """
+    pending = list(blocks)
+    seen = set(pending)
+    silent = None
+    while pending:
+        action = graph.flow.actions[pending.pop(0)]
+        row = type_of(action)
+        if row is not None and row.stop is not None:
+            text = spoken(action)
+            if text:
+                return text, text
+            silent = silent or _SILENT[row.stop]
+        for way in graph.ways(action.identifier) if row is None or row.stop is None else ():
+            if way.target not in seen:
+                seen.add(way.target)
+                pending.append(way.target)
+    return silent or _END
+
+
+def spoken(action: Action) -> str:
+    """The text that a block speaks, on one line, cut to a label's length; empty where it speaks none."""
+    text = action.parameters.get("Text") or _TAG.sub(" ", str(action.parameters.get("SSML") or ""))
+    line = " ".join(str(text).split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
+
+
+def catalogue_text(catalogue: RouteCatalogue) -> str:
+    """A route catalogue as YAML, a line for each route."""
+    lines = [
+        "# What the flow gives to call_route. Labels are what callers hear there; put your own words in their place.",
+        f"flow: {_quoted(catalogue.flow)}",
+    ]
+    if catalogue.call_flow is not None:
+        lines.append(f"call_flow: {_quoted(catalogue.call_flow)}")
+    if catalogue.placeholders:
+        lines.append("placeholders:")
+        lines += [f"  {_quoted(name)}: {_quoted(text)}" for name, text in catalogue.placeholders.items()]
+    lines.append("routes:")
+    lines += [route_line(route) for route in catalogue.routes.values()]
+    return "\n".join(lines) + "\n"
+
+
+def route_line(route: Route) -> str:
+    """A route as a line of a catalogue."""
+    parent = f"parent: {_quoted(route.parent)}, " if route.parent is not None else ""
+    return f"  - {{route: {_quoted(route.route)}, {parent}en: {_quoted(route.en)}, ja: {_quoted(route.ja)}}}"
+
+
+def _quoted(text: str) -> str:
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
