@@ -105,7 +105,11 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "strict", "lenient", "change"), LIMITS, ids=lambda each: getattr(each, "__name__", str(each))[:60])
+@pytest.mark.parametrize(
+    ("rule", "strict", "lenient", "change"),
+    LIMITS,
+    ids=lambda each: getattr(each, "__name__", str(each))[:60],
+)
 def test_a_setting_decides_what_a_rule_says(
     pack: Pack, rule: str, strict: dict[str, Any], lenient: dict[str, Any], change: Break
 ) -> None:
