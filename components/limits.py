@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from components.documents.pipe import BATCH_CHARACTERS
+from components.documents.pipe import BATCH_BYTES
 from components.documents.time_zone import time_zones
 
-# A contact record has 2,000 to 4,000 characters, and the pipe's template puts some 150 around it. Only a batch whose
+# A contact record has 2,000 to 4,000 bytes, and the pipe's template puts some 150 around it. Only a batch whose
 # records are this large on average fits; what is larger still (attributes may take 32 KB) is made up for by its
-# neighbours: at the default of 10 records, each may have 26,000 characters.
-RECORD_CHARACTERS = 5_000
+# neighbours: at the default of 10 records, each may have 26,000 bytes; a batch that does not fit is halved by the pipe.
+RECORD_BYTES = 5_000
 
 # What CloudWatch Logs accepts, without 0 (for ever). Source: pulumi_aws.cloudwatch.LogGroup.
 LOG_RETENTION_DAYS = (
@@ -120,10 +120,10 @@ LIMITS: dict[str, Limit] = {
     "stream_retention_hours": _between(24, 8_760, "hours", "Kinesis keeps records for one day to one year."),
     "batch_size": _between(
         1,
-        BATCH_CHARACTERS // RECORD_CHARACTERS,
+        BATCH_BYTES // RECORD_BYTES,
         "records",
-        f"A batch must fit {BATCH_CHARACTERS:,} characters, and a contact record takes up to "
-        f"{RECORD_CHARACTERS:,}: make the batch smaller.",
+        f"A batch must fit {BATCH_BYTES:,} bytes, and a contact record takes up to "
+        f"{RECORD_BYTES:,}: make the batch smaller.",
     ),
     "batching_window_seconds": _between(
         0, 300, "seconds", "It is how long the pipe may wait for a full batch."

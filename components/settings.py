@@ -28,7 +28,7 @@ from callroute.errors import InputError
 from callroute.flows.catalogue import RouteCatalogue
 from callroute.flows.files import read_text
 from callroute.flows.model import Flow
-from callroute.flows.placeholders import fill
+from callroute.flows.placeholders import fill, names
 from components.call_route_tracker import CallRouteTrackerArgs
 from components.contact_flow import (
     CONTENT_CHARACTERS,
@@ -45,6 +45,9 @@ SALT_CHARACTERS = 16
 # What AWS lets a tag be. Source: Tag naming limits and requirements, Tagging AWS Resources User Guide.
 _TAG_KEY = r"(?!aws:)[\w .:/=+@-]{1,128}"
 _TAG_VALUE = r"[\w .:/=+@-]{0,256}"
+
+TAGS = 48
+"""Tags that a stack may add: AWS takes 50, and `project` and `stack` are two of them."""
 
 _TYPES = {
     "bool_parsing": "true or false",
@@ -106,12 +109,20 @@ def _from_json(value: Any) -> Any:
 
 
 def _tags(value: dict[str, str]) -> dict[str, str]:
-    for key, text in value.items():
-        if not re.fullmatch(_TAG_KEY, key) or not re.fullmatch(_TAG_VALUE, text):
-            raise _WrongError(
-                "keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+-@, no key beginning aws:",
-                f"Respell the tag {key!r}.",
-            )
+    wrong = [
+        repr(key)
+        for key, text in value.items()
+        if not re.fullmatch(_TAG_KEY, key) or not re.fullmatch(_TAG_VALUE, text)
+    ]
+    if wrong:
+        raise _WrongError(
+            "keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+-@, no key beginning aws:",
+            f"Respell {', '.join(wrong)}.",
+        )
+    if len(value) > TAGS:
+        raise _WrongError(
+            f"up to {TAGS} tags", f"There are {len(value)}, and AWS allows 50 with project and stack."
+        )
     return value
 
 
@@ -165,9 +176,15 @@ class FlowSettings(_Checked):
         if "file" not in info.data:
             return value
         try:
-            characters = len(_content(info.data["file"], value))
+            content = _content(info.data["file"], value)
         except InputError as error:
             raise _WrongError("a value for each placeholder of the flow", str(error)) from None
+        if left := names(content):
+            raise _WrongError(
+                "values that hold no placeholders themselves",
+                f"After filling, {', '.join('${' + name + '}' for name in left)} is left over: write the value out.",
+            )
+        characters = len(content)
         if characters > CONTENT_CHARACTERS:
             raise _WrongError(
                 f"flows of up to {CONTENT_CHARACTERS} characters",
@@ -249,12 +266,27 @@ class Settings(_Checked):
     @field_validator("flows")
     @classmethod
     def _each_flow_once(cls, value: list[FlowSettings]) -> list[FlowSettings]:
+        shared = []
         for what in ("key", "name", "phone_number_id"):
             found = [getattr(flow, what) for flow in value if getattr(flow, what)]
-            if twice := sorted({one for one in found if found.count(one) > 1}):
-                raise _WrongError(
-                    f"each {to_camel(what)} once", f"Change one of the flows that share {twice[0]!r}."
-                )
+            shared += [f"{to_camel(what)} {one!r}" for one in sorted(set(found)) if found.count(one) > 1]
+        if shared:
+            raise _WrongError(
+                "each key (from the file), name and phoneNumberId once",
+                f"Change one of the flows that share {', '.join(shared)}.",
+            )
+        return value
+
+    @field_validator("connect_instance", "stream_arn", "stream_kms_key_arn", "kms_key_arn", mode="before")
+    @classmethod
+    def _is_in_the_region(cls, value: Any, info: ValidationInfo) -> Any:
+        region = (info.context or {}).get("region")
+        found = re.match(r"arn:[^:]*:[^:]*:([a-z0-9-]+):", value) if isinstance(value, str) else None
+        if region and found and found[1] != region:
+            raise _WrongError(
+                f"an ARN in {region}, the region of the stack",
+                f"It is in {found[1]}: take one of {region}, or set aws:region.",
+            )
         return value
 
     @field_validator("stream_kms_key_arn")
@@ -299,22 +331,27 @@ class Settings(_Checked):
         config = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
         values = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
         return cls.read(
-            values, secrets={key for key in values if pulumi_config.is_config_secret(prefix + key)}
+            values,
+            secrets={key for key in values if pulumi_config.is_config_secret(prefix + key)},
+            region=config.get("aws:region"),
         )
 
     @classmethod
-    def read(cls, values: Mapping[str, Any], *, secrets: Collection[str] = ()) -> Settings:
+    def read(
+        cls, values: Mapping[str, Any], *, secrets: Collection[str] = (), region: str | None = None
+    ) -> Settings:
         """Settings from config values, which Pulumi gives as text.
 
         Args:
             values: value by key, without the project's name.
             secrets: the keys whose values are secrets.
+            region: the AWS region of the stack, where it is known.
 
         Raises:
             SettingsError: some of them are wrong; it holds them all.
         """
         try:
-            return cls.model_validate(values, context={"secrets": secrets})
+            return cls.model_validate(values, context={"secrets": secrets, "region": region})
         except ValidationError as error:
             # Not chained: pydantic's own message would show the values, secrets too.
             problems = [_problem(cast("Mapping[str, Any]", found), secrets) for found in error.errors()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,19 +74,43 @@ def _records(text: str, source: str) -> Iterator[tuple[str, bytes]]:
     if not text.strip():
         raise InputError(source, "", "is empty", _SHAPES)
     try:
-        whole = json.loads(text)
+        whole = _json(text, source, "")
     except json.JSONDecodeError as error:
         yield from _lines(text, source, error)
         return
     yield from _unpacked(whole, source, "")
 
 
+def _json(text: str, source: str, place: str) -> Any:
+    """JSON, and nothing that only Python takes for it; what a stream would hold otherwise than the file is refused."""
+
+    def refuse(number: str) -> None:
+        raise InputError(
+            source, place, f"{number[:20]} is no number of JSON that can be kept", "Mend the number"
+        )
+
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if not math.isfinite(number):
+            refuse(digits)
+        return number
+
+    try:
+        return json.loads(text, parse_constant=refuse, parse_float=finite)
+    except RecursionError as error:
+        raise InputError(source, place, "is nested too deeply", _SHAPES) from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # Python's limit on the digits of a whole number
+        raise InputError(source, place, f"cannot be read ({error})", "Mend the number") from error
+
+
 def _lines(text: str, source: str, not_one_document: json.JSONDecodeError) -> Iterator[tuple[str, bytes]]:
     """JSON Lines. A text whose first line is no JSON by itself was meant as one document, and is broken."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     for position, (number, line) in enumerate(lines):
         try:
-            value = json.loads(line)
+            value = _json(line, source, f"line {number}")
         except json.JSONDecodeError as error:
             broken, line_number = (error, number) if position else (not_one_document, not_one_document.lineno)
             place = f"line {line_number}, column {broken.colno}"

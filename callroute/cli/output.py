@@ -19,10 +19,10 @@ FINDINGS = 1
 PIPED_WIDTH = 120
 """Columns where the output goes into a file or another program, which wrap nothing."""
 
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False)
 if not out.is_terminal:
-    out = Console(highlight=False, width=PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+    out = Console(highlight=False, markup=False, width=PIPED_WIDTH)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -34,33 +34,40 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
     """
     used = names(text)
     known = used if declared is None else declared
-    for name in used:
-        if name not in known:
-            raise InputError(
-                source,
+    problems = [
+        *(
+            (
                 f"${{{name}}}",
                 "the route catalogue does not declare this placeholder",
                 f"Declare it under `placeholders`{_among(known)}",
             )
-        if name not in values:
-            raise InputError(
-                source, f"${{{name}}}", "this placeholder has no value", f"Give a value for {name}"
-            )
-    for name, value in values.items():
-        if name not in known:
-            raise InputError(
-                source,
+            for name in used
+            if name not in known
+        ),
+        *(
+            (f"${{{name}}}", "this placeholder has no value", f"Give a value for {name}")
+            for name in used
+            if name in known and name not in values
+        ),
+        *(
+            (
                 name,
                 "a value is given for a placeholder that the flow does not have",
                 f"Drop it{_among(known)}",
             )
-        if not value:
-            raise InputError(
-                source,
-                name,
-                "its value is empty, and Connect refuses empty strings",
-                f"Give a value for {name}",
-            )
+            for name in values
+            if name not in known
+        ),
+        *(
+            (name, "its value is empty, and Connect refuses empty strings", f"Give a value for {name}")
+            for name, value in values.items()
+            if name in known and not value
+        ),
+    ]
+    if problems:
+        place, problem, remedy = problems[0]
+        others = "".join(f". Also {where}: {what}. {mend}" for where, what, mend in problems[1:])
+        raise InputError(source, place, problem, remedy + others)
     return _PLACEHOLDER.sub(lambda match: json.dumps(values[match[1]], ensure_ascii=False)[1:-1], text)
 
 

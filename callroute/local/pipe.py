@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 
 from callroute.errors import LocalCloudError
 from callroute.local.pattern import matches
-from components.documents.pipe import BATCH_CHARACTERS
+from components.documents.pipe import BATCH_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -305,7 +305,7 @@ class Pipe:
         ]
         # Half of a surrogate pair can stand in JSON but not in UTF-8.
         payload = f"[{','.join(shaped)}]".encode("utf-8", "replace").decode("utf-8")
-        if len(payload) > BATCH_CHARACTERS:
+        if len(payload.encode()) > BATCH_BYTES:
             return None
         try:
             answer = self._ask(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-BATCH_CHARACTERS = 262_144
-"""A whole batch, as the target receives it, may hold this many characters (docs/fidelity.md)."""
+BATCH_BYTES = 262_144
+"""A whole batch, as the target receives it, may hold this many bytes of UTF-8 (docs/fidelity.md)."""
 
 FILTER_PATTERN: dict[str, Any] = {
     "data": {

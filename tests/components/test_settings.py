@@ -62,7 +62,7 @@ def problems(changes: Mapping[str, str | None], secrets: Collection[str] = ()) -
         ("streamMode", "ONDEMAND", "PROVISIONED or ON_DEMAND", "Did you mean ON_DEMAND?"),
         ("shardCount", "0", "1 to 200 shards", "ON_DEMAND"),
         ("streamRetentionHours", "12", "24 to 8760 hours", "one day to one year"),
-        ("batchSize", "100", "1 to 52 records", "must fit 262,144 characters"),
+        ("batchSize", "100", "1 to 52 records", "must fit 262,144 bytes"),
         ("batchSize", "ten", "1 to 52 records", "pulumi config set"),
         ("batchingWindowSeconds", "600", "0 to 300 seconds", "wait"),
         ("parallelizationFactor", "0", "1 to 10 batches", "at the same time"),
@@ -135,8 +135,9 @@ def test_a_file_that_is_no_flow_is_told_from_a_console_export(
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        ({"file": "call_route.json", "name": "other"}, "each key once"),
-        ({"file": "copy.json", "name": "menu"}, "each name once"),
+        ({"file": "call_route.json", "name": "other"}, "share key 'call-route'."),
+        ({"file": "copy.json", "name": "menu"}, "share name 'menu'."),
+        ({"file": "call_route.json", "name": "menu"}, "share key 'call-route', name 'menu'."),
     ],
 )
 def test_two_flows_cannot_be_the_same(
@@ -149,7 +150,7 @@ def test_two_flows_cannot_be_the_same(
 
     found = problems({"flows": json.dumps([FLOW, other])})
 
-    assert found["flows"].allowed == says
+    assert found["flows"].remedy.endswith(says)
 
 
 def test_a_typo_in_a_key_is_an_error_that_names_the_key_meant() -> None:
@@ -335,3 +336,45 @@ def test_config_in_the_environment_counts_too(engine: Engine, monkeypatch: pytes
 
     with pytest.raises(SettingsError, match="Did you mean timeZone"):
         engine.run(lambda: Settings.load())
+
+
+def test_what_is_in_another_region_than_the_stack_is_refused() -> None:
+    values = {
+        "connectInstance": "arn:aws:connect:us-east-1:111111111111:instance/00000000-0000-0000-0000-000000000000",
+        "streamArn": "arn:aws:kinesis:us-east-1:111111111111:stream/records",
+        "kmsKeyArn": "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-0000-0000-000000000000",
+    }
+
+    with pytest.raises(SettingsError) as raised:
+        Settings.read(values, region="ap-northeast-1")
+
+    assert {problem.key for problem in raised.value.problems} == set(values)
+    assert all("ap-northeast-1" in problem.allowed for problem in raised.value.problems)
+    assert Settings.read(values, region="us-east-1").stream_arn == values["streamArn"]
+
+
+def test_every_wrong_tag_is_named_and_there_are_at_most_as_many_as_aws_takes() -> None:
+    assert all(
+        key in problems({"tags": json.dumps({"a;": "1", "aws:b": "2"})})["tags"].remedy
+        for key in ("a;", "aws:b")
+    )
+    assert "tags" in problems({"tags": json.dumps({f"t{number}": "1" for number in range(49)})})
+
+
+def test_a_placeholder_cannot_be_filled_with_another_and_all_its_faults_are_told() -> None:
+    flow = {"file": "call_route_with_operator.json", "name": "bank"}
+
+    found = problems(
+        {
+            "flows": json.dumps(
+                [{**flow, "placeholders": {"OperatorQueueArn": "${Left}", "OperatorHoursArn": "h"}}]
+            )
+        }
+    )
+    assert "${Left}" in found["flows[0].placeholders"].remedy
+
+    found = problems(
+        {"flows": json.dumps([{**flow, "placeholders": {"Operator": "1", "OperatorQueueArn": ""}}])}
+    )
+    for name in ("Operator:", "OperatorQueueArn", "OperatorHoursArn"):
+        assert name in found["flows[0].placeholders"].remedy

@@ -15,6 +15,7 @@ import pytest
 from callroute.flows.drawing import mermaid
 from callroute.flows.model import Flow
 from components.documents.state_machine import ITEM_ATTRIBUTES
+from tests.components.engine import Engine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
@@ -139,3 +140,15 @@ def test_the_readme_shows_the_flow_as_it_is() -> None:
     )
 
     assert mermaid(Flow.load(REPOSITORY / "flow_definitions/call_route.json")) in blocks
+
+
+@pytest.mark.timeout(60, method="thread")
+def test_the_component_can_be_used_as_the_readme_shows() -> None:
+    engine = Engine()
+    (example,) = re.findall(
+        r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+
+    engine.run(lambda: exec(example, {}))  # noqa: S102 - our own document
+
+    assert "call-route-tracker:index:CallRouteTracker" in {resource.type for resource in engine.resources}

@@ -20,6 +20,7 @@ from components.documents.deploy_role import Place, documents
 from components.settings import Settings
 from tests import aws_cli
 from tests.components.test_program import OUTPUTS
+from tests.contact_records import contact_record
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -165,6 +166,31 @@ def test_a_dead_letter_that_cannot_be_replayed_stays(emulator: Emulator, tmp_pat
     assert number["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "1"
 
 
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_a_quarantined_contact_is_put_back_as_written(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reset()
+    kinesis, sqs = emulator.client("kinesis"), emulator.client("sqs")
+    kinesis.create_stream(StreamName="records", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="records", WaiterConfig={"Delay": 0.02})
+    queue = sqs.create_queue(QueueName="quarantine", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    contact = contact_record("mended", Attributes={"call_route": "紛失"})
+    message = {"reason": "any", "event_id": "shard:1", "sequence_number": "1", "contact": contact}
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(message))
+    look, put_back = blocks(section("Look at the quarantine"))
+
+    looked = run_as_written(look, emulator, queue, tmp_path)
+    done = run_as_written(put_back, emulator, queue, tmp_path)
+
+    assert json.loads(looked.stdout) == {"reason": "any", "sequence_number": "1", "contact_id": "mended"}
+    assert done.returncode == 0, done.stderr
+    shard = kinesis.get_shard_iterator(
+        StreamName="records", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    (record,) = kinesis.get_records(ShardIterator=shard)["Records"]
+    assert json.loads(record["Data"]) == contact
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue), "and the message is done with"
+
+
 def dead_letter(first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": "1.0",
@@ -182,7 +208,8 @@ def run_as_written(
     """Runs a block with an `aws` that calls the emulator and a `pulumi` that knows the outputs."""
     commands = {
         "aws": f'exec "{sys.executable}" -m tests.aws_cli "$@"',
-        "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl) echo "{queue}";; *) exit 1;; esac',
+        "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl|quarantineQueueUrl) echo "{queue}";; *) exit 1;; esac',
+        "python": f'exec "{sys.executable}" "$@"',
     }
     for name, script in commands.items():
         file = directory / name
@@ -196,6 +223,7 @@ def run_as_written(
             "PATH": f"{directory}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "AWS_ENDPOINT_URL": emulator.endpoint,
+            "EDITOR": "true",
         },
         capture_output=True,
         text=True,

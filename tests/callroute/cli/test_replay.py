@@ -70,3 +70,13 @@ def test_unusable_input_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     assert ran.stdout == ""
     assert f"{bad}: line 2" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "[red]records.json"
+    path.write_text(json.dumps(contact_record("a", Attributes={"call_route": "[/x][red]menu"})))
+
+    ran = callroute("replay", path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "[/x][red]menu" in ran.stdout

@@ -404,7 +404,7 @@ def test_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
 
 
 def test_a_batch_that_is_too_long_for_the_target_is_halved(line: Line) -> None:
-    line.put(*(contact_record(name, Padding="あ" * 150_000) for name in ("a", "b")), key="k")
+    line.put(*(contact_record(name, Padding="あ" * 50_000) for name in ("a", "b")), key="k")
 
     assert handed_over(list(line.pipe().drain())) == ["a", "b"]
     assert [len(batch) for batch in line.states.inputs()] == [1, 1]
