@@ -71,7 +71,8 @@ def task_needs(definition: Document) -> list[TaskNeed]:
     """What the Tasks of a state machine need, in the order of the definition, Map and Parallel included.
 
     Raises:
-        ValueError: a Task uses an integration that is not in the table above, or does not name its target.
+        ValueError: a Task uses an integration that is not in the table above, or does not name its target; or a state
+            does what needs permissions that are not known: another role's, a distributed Map's, its reader's or writer's.
     """
     return list(_walk(definition["States"]))
 
@@ -90,8 +91,17 @@ def _walk(states: Document) -> Iterator[TaskNeed]:
                     f"state {name!r}: {argument} must be a plain name, so that its permission can be narrow"
                 )
             yield TaskNeed(name, action, target)
-        for part in (state.get("ItemProcessor"), *state.get("Branches", [])):
+        for element in ("Credentials", "ItemReader", "ResultWriter"):
+            if element in state:
+                raise ValueError(f"state {name!r}: no permission is known for {element}")
+        # Iterator is the older name of ItemProcessor.
+        for part in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", [])):
             if part:
+                mode = part.get("ProcessorConfig", {}).get("Mode", "INLINE")
+                if mode != "INLINE":
+                    raise ValueError(
+                        f"state {name!r}: no permission is known for the ProcessorConfig.Mode {mode!r}"
+                    )
                 yield from _walk(part["States"])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policy.rules.documents import parse
 from policy.rules.marks import SecretText
 from policy.rules.pipeline import LOG_GROUP
 from policy.rules.roles import QUEUE, STREAM, TABLE
@@ -101,11 +101,24 @@ _CREDENTIALS = {
 """What credentials look like, wherever they stand."""
 
 _SECRET_NAME = re.compile(
-    r"(^|[a-z_-])(pass(word|phrase|wd)|secret|salt|api_?key|private_?key|(access|auth|api)_?token|credentials?)(text|string|value)?$",
+    r"(^|[a-z0-9_-])(pass(word|phrase|wd)|secret|salt|(access|api|private)[_-]?key|token|credential)s?"
+    r"(text|string|value)?$",
     re.IGNORECASE,
 )
+_NO_SECRET_NAME = re.compile(
+    r"(client|continuation|idempotency|next|pagination|request|task)[_-]?tokens?$", re.IGNORECASE
+)
+"""Tokens that open nothing: they tell calls, pages and tasks from one another."""
+_COUNT_NAME = re.compile(r"tokens$", re.IGNORECASE)
+"""Where a number stands under such a name, as maxTokens, it counts them."""
 _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
 """What stands for a value that is elsewhere."""
+
+
+def _is_secret_name(name: str) -> bool:
+    """Whether a name is one of a secret; an element of a list has the list's, and a number behind it is no matter."""
+    name = name.rstrip("[]0123456789")
+    return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
 
 
 def _no_secrets(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -118,27 +131,38 @@ def _no_secrets(resource: Resource, _: Settings) -> Iterator[Finding]:
             continue
         if isinstance(value, Unknown):
             # What is not known yet may become a secret in plain text only where its name says so.
-            if _SECRET_NAME.search(name):
+            if _is_secret_name(name):
                 yield value
         elif isinstance(value, str):
             found = [what for what, pattern in _CREDENTIALS.items() if re.search(pattern, value)]
-            if not found and value and _SECRET_NAME.search(name) and not _REFERENCE.match(value):
+            if not found and value and _is_secret_name(name) and not _REFERENCE.match(value):
                 found = ["what its name calls a secret"]
             yield from (f"must not hold {what} in plain text in {where}" for what in found)
-            if not found and value[:1] in ("{", "["):
+            if not found and value.lstrip()[:1] in ("{", "["):
                 waiting += _inside(value, where)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            if _is_secret_name(name) and not _COUNT_NAME.search(name):
+                yield f"must not hold what its name calls a secret in plain text in {where}"
         elif isinstance(value, Mapping):
             waiting += ((where, str(key), part) for key, part in value.items())
         elif isinstance(value, list):
-            waiting += ((where, f"{name}[{index}]", part) for index, part in enumerate(value))
+            waiting += ((path, f"{name}[{index}]", part) for index, part in enumerate(value))
 
 
 def _inside(text: str, where: str) -> list[tuple[str, str, Any]]:
     try:
-        value = parse(text)
-    except ValueError:
+        value = json.loads(text, object_pairs_hook=_all)
+    except (RecursionError, ValueError):
         return []
     return [("", where, value)]
+
+
+def _all(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object with all that it says: what it says twice as a list, since readers take one or the other."""
+    values: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return {key: said[0] if len(said) == 1 else said for key, said in values.items()}
 
 
 _PROTECTED = texts("Names of protected stacks; * stands for anything.", ("prod", "prod-*", "production"))
@@ -155,7 +179,11 @@ RULES = (
         types=tuple(_KEYS),
         check=_encrypted,
         settings={
-            "customerKeys": texts("What must have a customer key, of: logs, queues, streams, tables.", ()),
+            "customerKeys": texts(
+                "What must have a customer key, of: logs, queues, streams, tables.",
+                (),
+                choices=sorted(_NAMES.values()),
+            ),
         },
     ),
     Rule(

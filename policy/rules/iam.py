@@ -7,7 +7,7 @@ wildcards; the others pass over it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
@@ -141,7 +141,8 @@ def is_everything(arn: str) -> bool:
     return any(covers(name, resource) for resource in (_NOBODYS, f"{_NOBODYS}/{_NOBODYS}", *known))
 
 
-_NOBODYS = "a-name-that-nobody-gave"
+_NOBODYS = "-".join(["\uffff" * 4] * 5)
+"""A name that nobody gives: whatever somebody writes beside a wildcard it does not meet, except hyphens."""
 
 
 def covers(pattern: str, text: str) -> bool:
@@ -209,15 +210,33 @@ def _trusted(resource: Resource, settings: Settings) -> Iterator[Finding]:
 _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
 """Operators that hold only where the key is there and has the value; not so with IfExists behind them."""
 _SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
+_CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
+"""Condition keys that tell who calls, or on whose behalf."""
 
 
-def _names_a_source(key: str, value: str) -> bool:
-    """Whether the value of a source key stands for one account at most."""
-    if key == "aws:sourceaccount":
-        return not is_wildcard(value)
+def _names_one(key: str, value: str) -> bool:
+    """Whether the value of a condition key stands for one account, or one organisation, at most."""
+    if "${" in value:  # A variable takes its value from the call that it should bind.
+        return False
+    if not key.endswith("arn"):
+        return value.strip() != "" and not is_wildcard(value)
     parts = value.split(":", 5)
+    if len(parts) < 6:
+        return False
     # The ARNs of some services, such as S3, hold no account: there the resource has to be named in full.
-    return len(parts) == 6 and not is_wildcard(parts[4] or parts[5])
+    named = parts[4] or parts[5]
+    return named.strip() != "" and not is_wildcard(named)
+
+
+def _is_bound(statement: Statement, keys: Set[str]) -> bool:
+    """Whether a condition on one of some keys, in lower case, holds for one account or organisation per value only."""
+    return any(
+        operator.lower() in _POSITIVE
+        and key.lower() in keys
+        and values
+        and all(_names_one(key.lower(), value) for value in values)
+        for operator, key, values in statement.conditions
+    )
 
 
 def _bound(resource: Resource, settings: Settings) -> Iterator[Finding]:
@@ -225,20 +244,10 @@ def _bound(resource: Resource, settings: Settings) -> Iterator[Finding]:
         if isinstance(statement, Unknown):
             yield statement
             continue
-        bound = any(
-            operator.lower() in _POSITIVE
-            and key.lower() in _SOURCES
-            and values
-            and all(_names_a_source(key.lower(), value) for value in values)
-            for operator, key, values in statement.conditions
-        )
+        bound = _is_bound(statement, _SOURCES)
         for kind, name in statement.principals:
             if kind == "Service" and not bound and name not in settings["exempt"]:
                 yield f"must bind {name} to aws:SourceAccount or aws:SourceArn in {statement.label}"
-
-
-_CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
-"""Condition keys that tell who calls, or on whose behalf."""
 
 
 def _public(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -246,13 +255,8 @@ def _public(resource: Resource, _: Settings) -> Iterator[Finding]:
         if isinstance(statement, Unknown):
             yield statement
             continue
-        bound = any(
-            operator.lower() in _POSITIVE and key.lower() in _CALLERS and values and "*" not in values
-            for operator, key, values in statement.conditions
-        )
-        for kind, name in statement.principals:
-            if kind in ("*", "AWS") and is_wildcard(name) and not bound:
-                yield f"must say whom {statement.label} allows, and not everybody"
+        if any(is_wildcard(name) for _, name in statement.principals) and not _is_bound(statement, _CALLERS):
+            yield f"must say whom {statement.label} allows, and not everybody"
 
 
 RULES = (

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pulumi_policy import Severity
 
 from policy.rules.roles import MACHINE, PIPE, STREAM, is_lambda, lambda_states
-from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, must, number, of_type, shown
+from policy.rules.rule import (
+    Finding,
+    Resource,
+    Rule,
+    Settings,
+    Unknown,
+    matches_any,
+    must,
+    number,
+    of_type,
+    shown,
+)
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 SECONDS_PER_HOUR = 3_600
@@ -24,8 +36,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+_LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
+"""Functions and what belongs to them, and the leave for an instance of Amazon Connect to call one."""
+
+
 def _no_lambda(resource: Resource, _: Settings) -> Iterator[Finding]:
-    if resource.type.startswith("aws:lambda/"):
+    if matches_any(resource.type, _LAMBDA_TYPES):
         yield "must not be part of this stack, which does without Lambda"
     elif resource.type == PIPE:
         for name in ("enrichment", "target"):
@@ -51,17 +67,39 @@ def _calls_synchronously(pipe: Resource, _: Settings) -> Iterator[Finding]:
     )
 
 
+_MACHINE_ARN = re.compile(r"arn:[^:]*:states:")
+
+
+def _without_qualifier(arn: str) -> str:
+    """The ARN of a state machine without the alias or the version that may stand behind it."""
+    return ":".join(arn.split(":")[:7])
+
+
 def _target_is_express(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
     machines = list(of_type(resources, MACHINE))
     for pipe in of_type(resources, PIPE):
         target = pipe.get("target")
+        # What the target will be may not be known yet, but where it comes from is.
+        feeding = [machine for machine in machines if machine.urn in pipe.dependencies.get("target", ())]
         if isinstance(target, Unknown):
-            # What the target will be is not known yet, but where it comes from is.
-            behind = [machine for machine in machines if machine.urn in pipe.dependencies.get("target", ())]
+            behind = feeding
             if not behind:
                 yield pipe, target
+        elif not isinstance(target, str) or not _MACHINE_ARN.match(target):
+            continue  # It is told by no-lambda or pipe-role-fits-its-pipe.
         else:
-            behind = [machine for machine in machines if machine.get("arn") == target]
+            base = _without_qualifier(target)
+            behind = [
+                machine
+                for machine in machines
+                if machine.get("arn") == base
+                or (machine in feeding and not isinstance(machine.get("arn"), str))
+            ]
+            if not behind:
+                yield (
+                    pipe,
+                    f"must call a state machine of this stack, since it is not known whether {shown(target)} is EXPRESS",
+                )
         for machine in behind:
             type_ = machine.get("type")
             for finding in must(
@@ -127,6 +165,11 @@ def _age_below_retention(
         for value in (age, hours):
             if isinstance(value, Unknown):
                 yield pipe, value
+        if not isinstance(hours, Unknown) and not _is_number(hours):
+            yield (
+                pipe,
+                f"must read a stream whose retentionPeriod is a number of hours, and not {shown(hours)}",
+            )
         if not _is_number(age) or age < 0:
             continue  # It is told by pipe-retries-are-finite, or is not known yet.
         if _is_number(hours) and age >= hours * SECONDS_PER_HOUR:
@@ -170,7 +213,7 @@ RULES = (
         reason="It is a decision of the design: a function is a thing to patch, to scale and to grant permissions to.",
         remediation="Write it as JSONata in the state machine.",
         url="https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
-        types=("aws:lambda/*", PIPE, MACHINE),
+        types=(*_LAMBDA_TYPES, PIPE, MACHINE),
         check=_no_lambda,
     ),
     Rule(

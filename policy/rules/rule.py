@@ -237,7 +237,10 @@ def must(value: Any, holds: Callable[[Any], bool], otherwise: str) -> Iterator[F
 def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
     kind = schema["type"]
     if kind == "array":
-        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        choices = schema["items"].get("enum")
+        return isinstance(value, list) and all(
+            isinstance(each, str) and (choices is None or each in choices) for each in value
+        )
     if kind == "integer":
         return (
             isinstance(value, int) and not isinstance(value, bool) and value >= schema.get("minimum", value)
@@ -246,16 +249,19 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    return {"array": "a list of texts", "integer": f"a whole number from {schema.get('minimum', 0)}"}.get(
-        schema["type"], "true or false"
+    if schema["type"] == "array":
+        choices = schema["items"].get("enum")
+        return f"a list of any of {', '.join(choices)}" if choices else "a list of texts"
+    return (
+        f"a whole number from {schema.get('minimum', 0)}" if schema["type"] == "integer" else "true or false"
     )
 
 
-def texts(description: str, default: Sequence[str]) -> dict[str, Any]:
-    """Schema of a setting that is a list of texts."""
+def texts(description: str, default: Sequence[str], *, choices: Sequence[str] = ()) -> dict[str, Any]:
+    """Schema of a setting that is a list of texts; of these only, where there are choices."""
     return {
         "type": "array",
-        "items": {"type": "string"},
+        "items": {"type": "string", **({"enum": list(choices)} if choices else {})},
         "description": description,
         "default": list(default),
     }

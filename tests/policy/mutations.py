@@ -578,6 +578,53 @@ def _(stack: Stack) -> None:
     stack.add("aws:kms/key:Key", "added", {"policy": opened, "tags": TAGS}, arn=OTHER_KEY)
 
 
+def opened_queue(stack: Stack, condition: dict[str, Any], principal: Any = "*") -> None:
+    """Gives the quarantine queue a policy with a condition."""
+    opened = open_to(principal, "sqs:SendMessage", QUARANTINE, Condition=condition)
+    stack.one("Queue", "quarantine").inputs["policy"] = opened
+
+
+@breaks(
+    "iam-no-public-resources",
+    "a condition that everybody meets by a variable",
+    f"{TRACKER}-quarantine",
+    EVERYBODY,
+)
+def _(stack: Stack) -> None:
+    opened_queue(stack, {"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}})
+
+
+@breaks(
+    "iam-no-public-resources",
+    "a condition of wildcards that every account meets",
+    f"{TRACKER}-quarantine",
+    EVERYBODY,
+)
+def _(stack: Stack) -> None:
+    opened_queue(stack, {"StringLike": {"aws:SourceAccount": "????????????"}})
+
+
+@breaks(
+    "iam-no-public-resources",
+    "a condition that the topics of all accounts meet, as one of its values",
+    f"{TRACKER}-quarantine",
+    EVERYBODY,
+)
+def _(stack: Stack) -> None:
+    topics = "arn:aws:sns:ap-northeast-1:{}:calls"
+    opened_queue(stack, {"ArnLike": {"aws:SourceArn": [topics.format("111111111111"), topics.format("*")]}})
+
+
+@breaks("iam-no-public-resources", "every identity provider", f"{TRACKER}-quarantine", EVERYBODY)
+def _(stack: Stack) -> None:
+    opened_queue(stack, {}, {"Federated": "*"})
+
+
+@breaks("iam-no-public-resources", "every service", f"{TRACKER}-quarantine", EVERYBODY)
+def _(stack: Stack) -> None:
+    opened_queue(stack, {}, {"Service": "*"})
+
+
 # Trust
 
 
@@ -671,6 +718,16 @@ def _(stack: Stack) -> None:
     trust(stack, "pipe", Condition={"StringEquals": {"aws:RequestedRegion": "ap-northeast-1"}})
 
 
+@breaks(
+    "iam-trust-is-bound-to-a-source",
+    "a variable that the call itself fills",
+    f"{PIPE}-role",
+    UNBOUND.format("pipes.amazonaws.com"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceAccount": "${aws:SourceAccount}"}})
+
+
 # Roles that fit
 
 MISSING = "must be allowed {} on {} for {}: {}"
@@ -727,6 +784,90 @@ def _(stack: Stack) -> None:
         "End": True,
     }
     edit(stack.one("StateMachine"), lambda parsed: parsed["States"].update(Copy=task), "definition")
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a state that writes to another table, in a Map by its older name",
+    f"{RECORDER}-role",
+    MISSING.format(
+        "dynamodb:UpdateItem",
+        ACCOUNT.format("dynamodb", "table/copies"),
+        RECORDER,
+        "its state 'Copy' does that",
+    ),
+)
+def _(stack: Stack) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::dynamodb:updateItem",
+        "Arguments": {"TableName": "copies"},
+        "End": True,
+    }
+    each = {"Type": "Map", "Iterator": {"StartAt": "Copy", "States": {"Copy": task}}, "End": True}
+    edit(stack.one("StateMachine"), lambda parsed: parsed["States"].update(Old=each), "definition")
+
+
+UNTOLD = "must have a definition that tells what it needs: state '{}': no permission is known for {}"
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a Map that reads its items from a bucket",
+    RECORDER,
+    UNTOLD.format("EachContact", "ItemReader"),
+)
+def _(stack: Stack) -> None:
+    reader = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": {"Bucket": "calls"}}
+    edit(
+        stack.one("StateMachine"),
+        lambda parsed: parsed["States"]["EachContact"].update(ItemReader=reader),
+        "definition",
+    )
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a Map that writes its results to a bucket",
+    RECORDER,
+    UNTOLD.format("EachContact", "ResultWriter"),
+)
+def _(stack: Stack) -> None:
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Arguments": {"Bucket": "calls"}}
+    edit(
+        stack.one("StateMachine"),
+        lambda parsed: parsed["States"]["EachContact"].update(ResultWriter=writer),
+        "definition",
+    )
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a distributed Map",
+    RECORDER,
+    UNTOLD.format("EachContact", "the ProcessorConfig.Mode 'DISTRIBUTED'"),
+)
+def _(stack: Stack) -> None:
+    mode = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+    edit(
+        stack.one("StateMachine"),
+        lambda parsed: parsed["States"]["EachContact"]["ItemProcessor"].update(ProcessorConfig=mode),
+        "definition",
+    )
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a state that takes on another role",
+    RECORDER,
+    UNTOLD.format("Store", "Credentials"),
+)
+def _(stack: Stack) -> None:
+    def change(parsed: dict[str, Any]) -> None:
+        store = parsed["States"]["EachContact"]["ItemProcessor"]["States"]["Store"]
+        store["Credentials"] = {"RoleArn": "arn:aws:iam::222222222222:role/writer"}
+
+    edit(stack.one("StateMachine"), change, "definition")
 
 
 @breaks(
@@ -875,6 +1016,20 @@ def _(stack: Stack) -> None:
     stack.one("Pipe").inputs["target"] = FUNCTION
 
 
+@breaks(
+    "no-lambda",
+    "a function that flows may call",
+    "added",
+    "must not be part of this stack, which does without Lambda",
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:connect/lambdaFunctionAssociation:LambdaFunctionAssociation",
+        "added",
+        {"instanceId": "00000000-0000-0000-0000-000000000000", "functionArn": FUNCTION},
+    )
+
+
 SYNCHRONOUS = "must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {}"
 
 
@@ -917,6 +1072,51 @@ def _(stack: Stack) -> None:
 @breaks("pipe-target-is-express", "a misspelt type", RECORDER, EXPRESS.format('"Express"'))
 def _(stack: Stack) -> None:
     stack.one("StateMachine").inputs["type"] = "Express"
+
+
+def target(stack: Stack, arn: str) -> None:
+    """Lets the pipe call another state machine, or the same by another ARN, and its role with it."""
+    pipe = stack.one("Pipe")
+    pipe.inputs["target"] = arn
+    del pipe.dependencies["target"]
+    statement(stack, "pipe", "RecordRoutes", Resource=arn)
+
+
+@breaks(
+    "pipe-target-is-express",
+    "a Standard state machine behind an alias",
+    RECORDER,
+    EXPRESS.format('"STANDARD"'),
+)
+def _(stack: Stack) -> None:
+    machine = stack.one("StateMachine")
+    machine.inputs["type"] = "STANDARD"
+    target(stack, f"{machine.outputs['arn']}:live")
+
+
+@breaks(
+    "pipe-target-is-express",
+    "a version of a Standard state machine",
+    RECORDER,
+    EXPRESS.format('"STANDARD"'),
+)
+def _(stack: Stack) -> None:
+    machine = stack.one("StateMachine")
+    machine.inputs["type"] = "STANDARD"
+    target(stack, f"{machine.outputs['arn']}:1")
+
+
+ELSEWHERE = ACCOUNT.format("states", "stateMachine:other")
+
+
+@breaks(
+    "pipe-target-is-express",
+    "a state machine that is not of this stack",
+    PIPE,
+    f'must call a state machine of this stack, since it is not known whether "{ELSEWHERE}" is EXPRESS',
+)
+def _(stack: Stack) -> None:
+    target(stack, ELSEWHERE)
 
 
 NO_DEAD_LETTERS = "must have a standard SQS queue as dead-letter queue, or what keeps failing is lost"
@@ -1025,6 +1225,16 @@ def _(stack: Stack) -> None:
     pipe.inputs["source"] = elsewhere
     del pipe.dependencies["source"]
     statement(stack, "pipe", "ReadStream", Resource=elsewhere)
+
+
+@breaks(
+    "pipe-age-below-stream-retention",
+    "a retention that is not a number",
+    PIPE,
+    'must read a stream whose retentionPeriod is a number of hours, and not "a week"',
+)
+def _(stack: Stack) -> None:
+    stack.one("Stream").inputs["retentionPeriod"] = "a week"
 
 
 BISECTS = "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along"
@@ -1272,6 +1482,34 @@ def _(stack: Stack) -> None:
 )
 def _(stack: Stack) -> None:
     stack.add("aws:rds/cluster:Cluster", "added", {"masterPassword": "correct horse"})
+
+
+def note(stack: Stack, value: Any) -> None:
+    """Adds a resource that no other rule is about, with one property."""
+    stack.add("aws:ssm/document:Document", "added", {"tags": TAGS, "content": value})
+
+
+SECRETS: dict[str, tuple[Any, str]] = {
+    "an access key by its name": ({"accessKey": "abc"}, "content.accessKey"),
+    "a secret access key by its name": ({"aws_secret_access_key": "abc"}, "content.aws_secret_access_key"),
+    "a token by its name": ({"token": "abc"}, "content.token"),
+    "passwords in a list": ({"passwords": ["abc"]}, "content.passwords[0]"),
+    "secrets in a list of lists": ({"secret": [["abc"]]}, "content.secret[0][0]"),
+    "a second password": ({"password2": "abc"}, "content.password2"),
+    "a number as a password": ({"password": 12345678}, "content.password"),
+    "a secret in JSON text with white space in front": ('\n {"salt": "abc"}', "content.salt"),
+    "a secret in JSON text that is then said anew": ('{"salt": "abc", "salt": ""}', "content.salt[0]"),
+}
+
+
+def tell_secret(what: str, value: Any, where: str) -> None:
+    """Makes a mutation of a value that holds a secret."""
+    message = PLAIN.format("what its name calls a secret", where)
+    breaks("no-secrets-in-plain-text", what, "added", message)(lambda stack: note(stack, value))
+
+
+for _what, (_value, _where) in SECRETS.items():
+    tell_secret(_what, _value, _where)
 
 
 # Flows

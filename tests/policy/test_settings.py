@@ -161,6 +161,12 @@ def test_stacks_that_are_not_protected_need_no_protection(pack: Pack) -> None:
             {"stack": ["prod"]},
             "cannot be judged: the rule has no setting 'stack'; it has stacks.",
         ),
+        (
+            "data-is-encrypted-at-rest",
+            {"customerKeys": ["tables", "queue"]},
+            "cannot be judged: the rule takes a list of any of logs, queues, streams, tables as customerKeys,"
+            ' and not ["tables", "queue"].',
+        ),
         ("no-lambda", {"allowed": True}, "cannot be judged: the rule has no setting 'allowed'; it has none."),
     ],
 )

@@ -13,7 +13,7 @@ from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import remove_actions_that_are_not_wildcard_arn_only
 
 from policy.rules import RULES
-from tests.policy.mutations import KEY, QUARANTINE, STREAM, open_to
+from tests.policy.mutations import KEY, QUARANTINE, STREAM, TAGS, open_to, target
 from tests.policy.pack import Pack, Violation
 from tests.policy.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, recorded
 
@@ -145,6 +145,64 @@ def test_a_secret_is_one_by_pulumis_mark_and_not_by_its_looks(
 
     assert bool(said) is refused
     assert SALT not in str(said), "a message must not tell the secret"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"clientRequestToken": "abc", "nextToken": "abc"},
+        {"maxTokens": 4096},
+        {"passwordLength": 12, "secret": True, "token": ""},
+        {"secretArn": "abc", "secrets": ["arn:aws:secretsmanager:ap-northeast-1:111111111111:secret:a"]},
+        " {not JSON",
+    ],
+    ids=str,
+)
+def test_what_only_sounds_like_a_secret_is_none(pack: Pack, content: object) -> None:
+    stack = recorded("prod")
+    stack.add("aws:ssm/document:Document", "added", {"tags": TAGS, "content": content})
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"aws:SourceAccount": "111111111111"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+        {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::recordings"}},
+        {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:111111111111:*"}},
+        {"StringLike": {"aws:PrincipalArn": ["arn:aws:iam::111111111111:role/*"]}},
+    ],
+    ids=str,
+)
+def test_a_queue_for_a_caller_who_is_named_is_not_public(pack: Pack, condition: dict[str, object]) -> None:
+    stack = recorded("prod")
+    opened = open_to("*", "sqs:SendMessage", QUARANTINE, Condition=condition)
+    stack.one("Queue", "quarantine").inputs["policy"] = opened
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+def test_an_alias_of_an_express_state_machine_is_a_target(pack: Pack) -> None:
+    stack = recorded("prod")
+    target(stack, f"{stack.one('StateMachine').outputs['arn']}:live")
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+@pytest.mark.parametrize(("type_", "refused"), [("EXPRESS", []), ("STANDARD", ["mandatory"])])
+def test_a_state_machine_whose_arn_is_not_known_yet_is_found_by_what_the_target_comes_from(
+    pack: Pack, type_: str, refused: list[str]
+) -> None:
+    stack = recorded("prod")
+    machine = stack.one("StateMachine")
+    machine.inputs["type"] = type_
+    machine.outputs["arn"] = UNKNOWN
+
+    said = [each.level for each in pack.judge_stack(stack) if each.rule == "pipe-target-is-express"]
+
+    assert said == refused
 
 
 def policies(stack: Stack) -> dict[str, str]:

@@ -158,6 +158,37 @@ def test_tasks_inside_branches_are_found() -> None:
     assert [need.state for need in task_needs(machine)] == ["One", "Two"]
 
 
+def test_tasks_inside_a_map_are_found_by_its_older_name_too() -> None:
+    send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Arguments": {"QueueUrl": "q"}}
+    machine = {
+        "States": {
+            "New": {"Type": "Map", "ItemProcessor": {"States": {"One": send}}},
+            "Old": {"Type": "Map", "Iterator": {"States": {"Two": send}}},
+        }
+    }
+
+    assert [need.state for need in task_needs(machine)] == ["One", "Two"]
+
+
+@pytest.mark.parametrize(
+    ("elements", "what"),
+    [
+        ({"Credentials": {"RoleArn": "arn:aws:iam::222222222222:role/other"}}, "Credentials"),
+        ({"ItemReader": {"Resource": "arn:aws:states:::s3:getObject"}}, "ItemReader"),
+        ({"ResultWriter": {"Resource": "arn:aws:states:::s3:putObject"}}, "ResultWriter"),
+        *(
+            ({name: {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "States": {}}}, "the ProcessorConfig.Mode")
+            for name in ("ItemProcessor", "Iterator")
+        ),
+    ],
+)
+def test_what_needs_permissions_that_are_not_known_is_refused_by_name(
+    elements: dict[str, object], what: str
+) -> None:
+    with pytest.raises(ValueError, match=f"'Each': no permission is known for {what}"):
+        task_needs({"States": {"Each": {"Type": "Map", **elements}}})
+
+
 def test_a_role_is_assumed_by_one_service_for_one_resource_of_one_account() -> None:
     (statement,) = trust_policy("pipes.amazonaws.com", account_id="111111111111", source_arn="arn:pipe")[
         "Statement"
