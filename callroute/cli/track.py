@@ -109,7 +109,7 @@ def _told(tracked: Tracked, catalogue: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(
             str(path), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"

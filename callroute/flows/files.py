@@ -17,7 +17,8 @@ def read_text(path: Path) -> str:
         InputError: the file is missing, unreadable or not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        # Bytes, since reading as text would change the line breaks.
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(
             str(path), "", "there is no such file", "Give the path of an existing file"

@@ -24,7 +24,7 @@ class Layout:
     r"""How a JSON text is formatted, as far as writing keeps it.
 
     Keys stay in their order in any case. Kept are: indentation or one line, blanks after `,` and `:`, whether other
-    characters than ASCII are escaped, and the line break at the end. Not kept are objects put on one line inside an
+    characters than ASCII are escaped, the kind of line breaks, and the one at the end. Not kept are objects put on one line inside an
     indented text, and the spelling of numbers and escapes.
 
     Attributes:
@@ -32,23 +32,26 @@ class Layout:
         blanks: whether a blank follows `,` and `:` on one line.
         escaped: whether characters beyond ASCII are written as `\uXXXX`.
         final_newline: whether the text ends with a line break.
+        line_break: what ends a line: `\n`, or `\r\n` as on Windows.
     """
 
     indent: str | None = "  "
     blanks: bool = True
     escaped: bool = False
     final_newline: bool = True
+    line_break: str = "\n"
 
     @classmethod
     def of(cls, text: str) -> Layout:
         """The layout of a text, taken from its first indented line."""
-        member, key = _FIRST_MEMBER.search(text), _FIRST_KEY.match(text)
+        member, key = _FIRST_MEMBER.search(text.replace("\r\n", "\n")), _FIRST_KEY.match(text)
         return cls(
             indent=member[1] if member else None,
             blanks=not key or bool(key[1]),
             # A text without either may get any characters; it has said nothing against them.
             escaped=text.isascii() and "\\u" in text,
             final_newline=text.endswith("\n"),
+            line_break="\r\n" if "\r\n" in text else "\n",
         )
 
     def write(self, value: Any) -> str:
@@ -63,7 +66,8 @@ class Layout:
         )
         # Half of a surrogate pair is a JSON string, but not text that can be saved as UTF-8.
         text = _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
-        return text + "\n" if self.final_newline else text
+        text = text + "\n" if self.final_newline else text
+        return text.replace("\n", self.line_break)
 
 
 @dataclass(frozen=True, slots=True)

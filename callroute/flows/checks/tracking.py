@@ -175,9 +175,14 @@ def _completion_unset(subject: Subject) -> Iterator[Found]:
             )
 
 
+def _is_true(value: object) -> bool:
+    """As the record reads it: in any case of letters (docs/record.md)."""
+    return isinstance(value, str) and value.lower() == "true"
+
+
 def _completed_too_early(subject: Subject) -> Iterator[Found]:
     for stop in _tracked(subject):
-        if stop.kind in _IN_THE_MENUS and "true" in stop.completed:
+        if stop.kind in _IN_THE_MENUS and any(_is_true(value) for value in stop.completed):
             yield Found(
                 stop.action.identifier,
                 stop.action.path,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from callroute.cli.contact_record_files import RECORD_BYTES, read_all_files
 from callroute.errors import InputError
+from tests import corpus
 from tests.contact_records import contact_record
 
 A = contact_record("a", Attributes={"call_route": "紛失"})
@@ -130,12 +130,9 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         read_all_files([path])
 
 
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
-
-
-@pytest.mark.skipif(CORPUS is None, reason="CALLROUTE_CORPUS names no folder of samples")
+@pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)
 def test_every_sample_of_the_corpus_is_read() -> None:
-    paths = sorted(Path(str(CORPUS), "contact_records").glob("*.json"))
+    paths = sorted(Path(corpus.CONTACT_RECORDS or "").glob("*.json"))
 
     assert paths
     for path in paths:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from callroute.flows.blocks import ALL, BLOCK_TYPES, NAMES_ONLY, FlowKind, declared_kind, kinds_of, type_of
 from callroute.flows.model import Action, Flow
-
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
+from tests import corpus
 
 ROWS = sorted(BLOCK_TYPES)
 
@@ -100,9 +97,9 @@ def test_what_a_flow_says_it_is_for_goes_before() -> None:
     assert declared_kind(flow("MessageParticipant", Metadata=[])) is None
 
 
-@pytest.mark.skipif(CORPUS is None, reason="CALLROUTE_CORPUS does not name a folder that holds flows/*.json")
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
 def test_nearly_all_blocks_of_the_corpus_are_known() -> None:
-    paths = sorted((Path(CORPUS or "") / "flows").glob("*.json"))
+    paths = corpus.flows()
     types = [
         action["Type"] for path in paths for action in json.loads(path.read_text(encoding="utf-8"))["Actions"]
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -21,9 +20,9 @@ from callroute.flows.checks import RULES, Finding, attributes_set, check
 from callroute.flows.files import read_text
 from callroute.flows.json_text import walk
 from callroute.flows.model import Flow
+from tests import corpus
 from tests.callroute.flows.generated import flow_documents
 
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parent / "fixtures"
 OURS = sorted((ROOT / "flow_definitions").glob("*.json"))
@@ -165,9 +164,9 @@ def test_a_stop_shared_by_routes_is_found_only_where_the_record_cannot_tell_the_
 # --- Flows of others, and broken ones --------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(CORPUS is None, reason="CALLROUTE_CORPUS does not name a folder that holds flows/*.json")
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
 def test_every_flow_of_the_corpus_is_read_written_back_equal_and_checked() -> None:
-    paths = sorted((Path(CORPUS or "") / "flows").glob("*.json"))
+    paths = corpus.flows()
     assert paths, "the corpus has no flows"
     for path in paths:
         text = read_text(path)

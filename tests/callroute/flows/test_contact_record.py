@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import pytest
 
 from callroute.flows.contact_record import contact_record, versions
 from callroute.flows.simulator import Call, QueueStay
+from tests import corpus
 
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
 QUEUE_ARN = "arn:aws:connect:ap-northeast-1:222222222222:instance/i-1/queue/q-1"
 
 # The keys of a published record of a real call whose caller hung up in the menu.
@@ -78,11 +77,9 @@ def test_a_call_that_ends_in_the_menu_has_all_keys_with_null_for_what_was_not_us
     json.dumps(record)
 
 
-@pytest.mark.skipif(
-    CORPUS is None, reason="CALLROUTE_CORPUS does not name a folder that holds contact_records/"
-)
+@pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)
 def test_the_shape_is_that_of_a_published_record() -> None:
-    path = Path(CORPUS or "") / "contact_records" / "00-sample-ivr-hangup.json"
+    path = Path(corpus.CONTACT_RECORDS or "", "00-sample-ivr-hangup.json")
     published = json.loads(path.read_text(encoding="utf-8"))
     assert shape(contact_record(call(), contact_id="c-1")) == shape(published)
 

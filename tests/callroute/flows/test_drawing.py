@@ -25,12 +25,12 @@ from callroute.flows.drawing.lettering import shorten, width, wrap
 from callroute.flows.drawing.picture import picture
 from callroute.flows.files import read_text
 from callroute.flows.model import Flow
+from tests import corpus
 from tests.callroute.flows.generated import flow_documents
 
 ROOT = Path(__file__).parents[3]
 OWN_FLOWS = sorted((ROOT / "flow_definitions").glob("*.json"))
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
-CORPUS_FLOWS = sorted(Path(CORPUS, "flows").glob("*.json")) if CORPUS else []
+CORPUS_FLOWS = corpus.readable_flows()
 SVG = "{http://www.w3.org/2000/svg}"
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=120)
@@ -348,7 +348,7 @@ def test_a_flow_without_blocks_is_an_empty_picture() -> None:
     assert drawing.mermaid(empty).startswith("flowchart LR\n")
 
 
-@pytest.mark.skipif(not CORPUS_FLOWS, reason="CALLROUTE_CORPUS does not name a folder that holds flows/")
+@pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
 @pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
 def test_flows_of_other_teams_are_drawn(path: Path) -> None:
     what = Flow.examine(read_text(path), str(path))

@@ -27,6 +27,7 @@ LAYOUTS = st.builds(
     blanks=st.booleans(),
     escaped=st.booleans(),
     final_newline=st.booleans(),
+    line_break=st.sampled_from(("\n", "\r\n")),
 )
 
 
@@ -56,6 +57,7 @@ def test_writing_again_changes_nothing(value: object, layout: Layout) -> None:
         '{\n  "a": {\n    "b": [\n      1\n    ]\n  }\n}\n',
         '{\n    "a": "\\u00e9"\n}',
         '{\n\t"a": {},\n\t"b": []\n}',
+        '{\r\n  "a": {\r\n    "b": 1\r\n  }\r\n}\r\n',
     ],
 )
 def test_a_text_in_a_common_layout_is_written_back_to_the_character(text: str) -> None:

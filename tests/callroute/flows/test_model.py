@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import pytest
 
 from callroute.errors import InputError
 from callroute.flows.model import Flow, Transition
-
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
+from tests import corpus
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -209,9 +207,9 @@ def targets(value: Any) -> set[str]:
     return set().union(*map(targets, value)) if isinstance(value, list) else set()
 
 
-@pytest.mark.skipif(CORPUS is None, reason="CALLROUTE_CORPUS does not name a folder that holds flows/*.json")
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
 def test_every_flow_of_the_corpus_is_read_in_full_or_refused_for_a_branch_that_leads_nowhere() -> None:
-    paths = sorted((Path(CORPUS or "") / "flows").glob("*.json"))
+    paths = corpus.flows()
     assert paths, "the corpus has no flows"
     refused = []
     for path in paths:

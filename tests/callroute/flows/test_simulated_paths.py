@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,12 @@ from callroute.flows.simulator import (
     World,
     play_out,
 )
+from tests import corpus
 from tests.callroute.flows.generated import flow_documents
 
 START = datetime(2026, 4, 1, 1, tzinfo=timezone.utc)
 KEYS = st.lists(st.sampled_from([*"0129*#", TIMEOUT, HANGUP]), max_size=12)
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
-CORPUS_FLOWS = sorted(Path(CORPUS, "flows").glob("*.json")) if CORPUS else []
+CORPUS_FLOWS = corpus.readable_flows()
 
 
 @settings(deadline=None)
@@ -109,7 +108,7 @@ def play_corpus(path: Path, keys: list[str]) -> None:
     assert records[0]["Attributes"] == dict(call.attributes)
 
 
-@pytest.mark.skipif(not CORPUS_FLOWS, reason="CALLROUTE_CORPUS does not name a folder that holds flows/")
+@pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
 @pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
 def test_callers_get_through_flows_of_other_teams_or_hear_why_not(path: Path) -> None:
     for keys in ([], ["1"] * 20, ["2"] * 20, [TIMEOUT] * 20, ["1", "2", "3"] * 7, ["9"] * 20):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
@@ -35,9 +34,9 @@ from callroute.flows.simulator import (
 from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, track, without_tracking
 from callroute.flows.tracking.ways import Graph
 from callroute.flows.tracking.wiring import PREFIX, identifier
+from tests import corpus
 from tests.callroute.flows.generated import flow_documents
 
-CORPUS = os.environ.get("CALLROUTE_CORPUS")
 FOLDER = Path(__file__).parents[3] / "flow_definitions"
 OURS = ("call_route.json", "call_route_with_operator.json")
 ERRORS = {rule.id for rule in RULES if rule.severity == "error"}
@@ -413,18 +412,18 @@ def test_routes_of_the_plain_flow_are_those_that_were_set_by_hand(keys: list[str
     assert by_machine.attributes[COMPLETED] == by_hand.attributes[COMPLETED]
 
 
-def corpus() -> Iterator[Flow]:
-    for path in sorted((Path(CORPUS or "") / "flows").glob("*.json")):
+def trackable() -> Iterator[Flow]:
+    for path in corpus.flows():
         try:
             yield Flow.load(path)
         except InputError:
             continue
 
 
-@pytest.mark.skipif(CORPUS is None, reason="CALLROUTE_CORPUS does not name a folder that holds flows/*.json")
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
 def test_every_flow_of_the_corpus_can_be_tracked() -> None:
     count = 0
-    for what in corpus():
+    for what in trackable():
         count += 1
         after = assert_sound(what, tracked(what))
         _assert_laid_out(what, after)
