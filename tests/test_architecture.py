@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +63,20 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
 def test_what_needs_no_cloud_imports_none(room: str) -> None:
     for path in modules(room):
         assert not {name.split(".")[0] for name in imported(path)} & WITHOUT[room], path
+
+
+def test_the_program_needs_no_more_than_its_own_dependencies() -> None:
+    # What `pulumi install` installs is requirements/deploy.txt; these come with the other groups.
+    absent = ("boto3", "botocore", "ministack", "rich", "typer", "cfnlint", "pytest")
+    program = f"import sys; sys.modules.update(dict.fromkeys({absent}))\nimport components.settings, components.call_route_tracker"
+
+    ran = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
