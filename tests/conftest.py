@@ -1,13 +1,20 @@
-"""What tests of several rooms share: the emulator."""
+"""What tests of several rooms share: the emulator, and how examples are chosen."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from callroute.local.emulator import Emulator
+
+# No test asserts a time, so no example has a deadline either. CI tries the same examples each time: a change is judged by
+# what it changed. Elsewhere chance goes on looking.
+settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
