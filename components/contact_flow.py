@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from callroute.flows.model import CONTENT_CHARACTERS
 from components.limits import ArgumentError, check
 
 # Limits of CreateContactFlow (docs/fidelity.md).
-CONTENT_CHARACTERS = 256_000
 NAME_CHARACTERS = 127
 DESCRIPTION_CHARACTERS = 500
 

@@ -27,11 +27,10 @@ from pydantic.alias_generators import to_camel
 from callroute.errors import InputError
 from callroute.flows.catalogue import RouteCatalogue
 from callroute.flows.files import read_text
-from callroute.flows.model import Flow
+from callroute.flows.model import CONTENT_CHARACTERS, Flow
 from callroute.flows.placeholders import fill, names
 from components.call_route_tracker import CallRouteTrackerArgs
 from components.contact_flow import (
-    CONTENT_CHARACTERS,
     DESCRIPTION_CHARACTERS,
     NAME_CHARACTERS,
     ContactFlowArgs,

@@ -6,16 +6,13 @@ from typing import Any
 
 import typer
 from pulumi import RunError
-from rich.console import Console
 from typer.core import TyperGroup
 
-from callroute.cli import call, check, demo, draw, replay, simulate, track
+from callroute.cli import call, check, demo, draw, output, replay, simulate, track
 from callroute.errors import InputError, LocalCloudError
 
 UNUSABLE_INPUT = 2
 LOCAL_CLOUD_FAILED = 3
-
-error_console = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class Commands(TyperGroup):
@@ -32,7 +29,7 @@ class Commands(TyperGroup):
             raise self._told(error, LOCAL_CLOUD_FAILED) from error
 
     def _told(self, error: Exception, code: int) -> typer.Exit:
-        error_console.print(f"error: {error}", markup=False)
+        output.err.print(f"error: {error}")
         return typer.Exit(code)
 
 

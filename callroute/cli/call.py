@@ -14,7 +14,6 @@ from callroute.cli.call_events import line_of
 from callroute.cli.flow_files import read_flow, stand_ins
 from callroute.flows import simulator
 from callroute.flows.catalogue import RouteCatalogue
-from callroute.reports.call_records import read_all
 
 Answer = TypeVar("Answer")
 
@@ -55,7 +54,7 @@ def call(
         with output.err.status("The contact record goes through stream, pipe and state machine …"):
             tally = cloud.settle()
         contact_id = placed.contact_record["ContactId"]
-        items = read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
+        items = output.items_of(cloud)
         item = next((each for each in items if each["contact_id"] == contact_id), None)
         quarantined = cloud.quarantined()
     if as_json:

@@ -18,7 +18,6 @@ from callroute.cli import output
 from callroute.flows import simulator
 from callroute.flows.catalogue import RouteCatalogue
 from callroute.local.cloud import LocalCloud
-from callroute.reports.call_records import read_all
 from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
 
 FLOW = "call-route-with-operator"
@@ -47,7 +46,7 @@ def demo(
             place_calls(cloud, calls, random.Random(seed))  # noqa: S311 - callers, not keys
         with output.err.status("Their contact records go through stream, pipe and state machine …"):
             tally = cloud.settle()
-        items = read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
+        items = output.items_of(cloud)
         quarantined = cloud.quarantined()
     stops = drop_off(items, [RouteCatalogue.load(CATALOGUE)])
     if as_json:

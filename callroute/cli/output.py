@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from callroute.local.cloud import LocalCloud, Tally
+from callroute.reports.call_records import read_all
 
 FINDINGS = 1
 """Exit code where records were quarantined or dead-lettered."""
@@ -31,6 +32,11 @@ def local_cloud(overrides: Mapping[str, Any] | None = None) -> Iterator[LocalClo
     with err.status("Starting the local cloud …") as status, LocalCloud(overrides) as cloud:
         status.stop()
         yield cloud
+
+
+def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
+    """Every call record of the local cloud, sorted by contact_id."""
+    return read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
 
 
 def print_json(document: Any) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from callroute.cli import output
 from callroute.cli.contact_record_files import read_all_files
-from callroute.reports.call_records import read_all
 
 
 def replay(
@@ -33,7 +32,7 @@ def replay(
         with output.err.status(f"{len(records):,} records through stream, pipe and state machine …"):
             cloud.put(records)
             tally = cloud.settle()
-        items = read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
+        items = output.items_of(cloud)
         quarantined = cloud.quarantined()
     if as_json:
         output.print_json(

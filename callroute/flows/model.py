@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LANGUAGE_VERSION = "2019-10-30"
 
+CONTENT_CHARACTERS = 256_000
+"""Characters that Connect takes in a flow, white space not counted (docs/fidelity.md)."""
+
 TransitionKind = Literal["next", "condition", "error"]
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 FIRST_YEAR = 2020
 LAST_YEAR = 2045
+START = datetime(FIRST_YEAR, 1, 1, tzinfo=timezone.utc)
 
 
 @cache
@@ -40,19 +41,25 @@ def offset_changes(name: str) -> list[dict[str, int | str]]:
         hint = f"; did you mean {' or '.join(near)}?" if near else "; use an IANA name such as Asia/Tokyo"
         raise ValueError(f"{name!r} is not an IANA time zone{hint}")
     zone = _zone(name)
-    start = datetime(FIRST_YEAR, 1, 1, tzinfo=timezone.utc)
-    changes = [_change(0, zone, start)]
-    changes += [_change(int(at.timestamp()), zone, at) for at in _transitions(zone, start)]
+    changes = [_change(0, zone, START)]
+    changes += [_change(int(at.timestamp()), zone, at) for at in _transitions(name)]
     return changes
 
 
+@cache
 def _zone(name: str) -> ZoneInfo:
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 
 
-def _transitions(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
-    """The instants at which the offset changes. zoneinfo does not list them: look at each day, then narrow down."""
+@cache
+def _transitions(name: str) -> tuple[datetime, ...]:
+    """The instants at which the offset changes. Kept, since a stack writes its definition more than once."""
+    return tuple(_search(_zone(name), START))
+
+
+def _search(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
+    """The same, looked for: zoneinfo does not list the changes, so look at each day, then narrow down."""
     end = datetime(LAST_YEAR + 1, 1, 1, tzinfo=timezone.utc)
     offset = _offset(zone, start)
     while start < end:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from callroute.flows.checks.rule import LANGUAGE, LIVE, Found, Rule, Subject
+from callroute.flows.model import CONTENT_CHARACTERS
 from callroute.flows.placeholders import names
 
-CONTENT_CHARACTERS = 256_000
 BLOCKS = 250
 IDENTIFIER_CHARACTERS = 50
 SPOKEN_CHARACTERS = 3_000

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
 from callroute.flows.blocks import NO_MATCH
-from callroute.flows.checks.content import BLOCKS, CONTENT_CHARACTERS, IDENTIFIER_CHARACTERS
-from callroute.flows.model import Flow
+from callroute.flows.checks.content import BLOCKS, IDENTIFIER_CHARACTERS
+from callroute.flows.model import CONTENT_CHARACTERS, Flow
 from callroute.flows.routes import COMPLETED
 from callroute.flows.tracking.ways import ENTRY, Way
 
