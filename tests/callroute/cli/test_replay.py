@@ -80,3 +80,10 @@ def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stderr
     assert "[/x][red]menu" in ran.stdout
+
+
+def test_what_looks_like_markup_in_a_message_is_printed_as_it_is() -> None:
+    ran = callroute("replay", "[red]nowhere.json")
+
+    assert ran.returncode == 2
+    assert "[red]nowhere.json: cannot be read" in ran.stderr
