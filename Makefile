@@ -51,8 +51,9 @@ clean:  ## removes the virtual environment and all caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.created:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "$(PYTHON) is too old: Python 3.10 or newer is needed (make PYTHON=python3.12 …)" >&2; exit 1; }
+	@# The locked libraries have nothing to install for a Python that came out after them.
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' \
+		|| { echo "$$($(PYTHON) --version) will not do: Python 3.10 to 3.14 is needed (make PYTHON=python3.12 …)" >&2; exit 1; }
 	@echo "Setting up .venv …" >&2
 	@$(PYTHON) -m venv .venv
 	@touch $@

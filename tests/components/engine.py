@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from pulumi.runtime.stack import Stack
 ACCOUNT = "111111111111"
 REGION = "ap-northeast-1"
 PROJECT = "call-route-tracker"
+
+_LOOP = asyncio.new_event_loop()
 
 _COMPUTED: dict[str, Callable[[str], dict[str, str]]] = {
     "aws:dynamodb/table:Table": lambda name: {"arn": _arn("dynamodb", f"table/{name}")},
@@ -85,6 +88,8 @@ class Engine(Mocks):
     ) -> None:
         """Runs a program to its end; assert only after it."""
         self._preview = preview
+        # Pulumi's mocks work on the thread's event loop, which Python makes by itself before 3.14 only.
+        asyncio.set_event_loop(_LOOP)
         reset_options()
         pulumi.runtime.set_all_config(dict(config or {}), list(secrets))
         pulumi.runtime.set_mocks(self, PROJECT, stack, preview, monitor=_Monitor(self))

@@ -334,8 +334,12 @@ def test_every_supported_python_is_checked() -> None:
     check = read("ci.yml")["jobs"]["check"]
     pythons = check["strategy"]["matrix"]["python"]
 
-    assert pythons == ["3.10", "3.11", "3.12", "3.13"]
-    assert f'requires-python = ">={pythons[0]}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    oldest, newest = (int(each.removeprefix("3.")) for each in (pythons[0], pythons[-1]))
+    assert pythons == [f"3.{minor}" for minor in range(oldest, newest + 1)]
+    supported = f'requires-python = ">=3.{oldest},<3.{newest + 1}"'
+    assert supported in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f"(3, {oldest}) <= sys.version_info < (3, {newest + 1})" in (ROOT / "Makefile").read_text("utf-8")
+    assert f"Python 3.{oldest} to 3.{newest}" in (ROOT / "README.md").read_text("utf-8")
     assert check["steps"][-1]["run"] == "make check"
     assert set(read("ci.yml")["on"]) == {"pull_request", "push", "workflow_call"}
 

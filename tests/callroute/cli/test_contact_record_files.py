@@ -85,7 +85,7 @@ def test_files_are_read_in_the_order_in_which_they_are_named(write: Write) -> No
         ("  \n ", "is empty"),
         ("not JSON", "line 1, column 1: is not JSON"),
         (f"{json.dumps(A)}\n{{broken", "line 2, column 2: is not JSON"),
-        ('{\n  "ContactId": "a",\n}', "line 3, column 1: is not JSON"),
+        ('{\n  "ContactId": "a"\n  "Channel": "VOICE"\n}', "line 3, column 3: is not JSON"),
         ("7", "7 is not a contact record"),
         ('{"a": NaN}', "NaN is no number of JSON"),
         ('{"a": 1}\n{"a": -Infinity}', "line 2: -Infinity is no number of JSON"),
