@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-
-from callroute.errors import InputError
 from callroute.flows.files import read_text
+from callroute.flows.yaml_text import Yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,69 +81,35 @@ class RouteCatalogue:
         Raises:
             InputError: it is not YAML, or not a catalogue.
         """
-        try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            place = f"line {mark.line + 1}" if mark else ""
-            raise InputError(
-                source, place, "this is not YAML", "Mend the YAML of the route catalogue"
-            ) from error
-        top = _mapping(document, source, "", _KEYS)
-        placeholders = top.get("placeholders") or {}
-        if not isinstance(placeholders, Mapping):
-            raise InputError(source, "placeholders", "it is not a mapping", "Write `name: meaning` lines")
-        call_flow = top.get("call_flow")
+        top = Yaml.read(text, source).mapping(_KEYS, required=("flow", "routes"))
+        placeholders = top["placeholders"].mapping() if "placeholders" in top else {}
         return cls(
-            flow=_string(top, "flow", source, ""),
-            call_flow=None if call_flow is None else _string(top, "call_flow", source, ""),
-            placeholders={name: _string(placeholders, name, source, "placeholders") for name in placeholders},
-            routes=_routes(top.get("routes"), source),
+            flow=top["flow"].text(),
+            call_flow=top["call_flow"].text() if "call_flow" in top else None,
+            placeholders={name: meaning.text() for name, meaning in placeholders.items()},
+            routes=_routes(top["routes"]),
         )
 
 
-def _routes(entries: Any, source: str) -> dict[str, Route]:
-    if not isinstance(entries, list) or not entries:
-        raise InputError(source, "routes", "there are no routes", "List them under `routes`, parents first")
+def _routes(listed: Yaml) -> dict[str, Route]:
     routes: dict[str, Route] = {}
-    for index, entry in enumerate(entries):
-        place = f"routes[{index}]"
-        fields = _mapping(entry, source, place, _ROUTE_KEYS)
-        parent = None if fields.get("parent") is None else _string(fields, "parent", source, place)
+    entries = listed.items() if listed.is_list else []
+    if not entries:
+        raise listed.error("there are no routes", "List them under `routes`, parents first")
+    for entry in entries:
+        fields = entry.mapping(_ROUTE_KEYS, required=("route", "en", "ja"))
         route = Route(
-            route=_string(fields, "route", source, place),
-            parent=parent,
-            en=_string(fields, "en", source, place),
-            ja=_string(fields, "ja", source, place),
+            route=fields["route"].text(),
+            parent=fields["parent"].text() if "parent" in fields else None,
+            en=fields["en"].text(),
+            ja=fields["ja"].text(),
         )
         if route.route in routes:
-            raise InputError(
-                source, place, f"the route {route.route!r} is listed twice", "List every route once"
-            )
-        if parent is not None and parent not in routes:
-            raise InputError(
-                source,
-                place,
-                f"the parent {parent!r} of route {route.route!r} is not listed before it",
+            raise fields["route"].error(f"the route {route.route!r} is listed twice", "List every route once")
+        if route.parent is not None and route.parent not in routes:
+            raise fields["parent"].error(
+                f"the parent {route.parent!r} of route {route.route!r} is not listed before it",
                 "List parents before their children; leave `parent` out where calls start",
             )
         routes[route.route] = route
     return routes
-
-
-def _mapping(value: Any, source: str, place: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(source, place, "it is not a mapping", f"Write the keys {', '.join(keys)}")
-    for key in value:
-        if key not in keys:
-            raise InputError(source, place, f"the key {key!r} is unknown", f"Use {', '.join(keys)}")
-    return value
-
-
-def _string(holder: Mapping[str, Any], key: str, source: str, place: str) -> str:
-    value = holder.get(key)
-    if not isinstance(value, str) or not value:
-        found = f"{key!r} is missing" if value is None else f"{key!r} is {value!r} and not text"
-        # YAML takes an unquoted 1 for a number, and call_route is text.
-        raise InputError(source, place, found, f'Write {key} as text, digits in quotes: "1"')
-    return value

@@ -64,15 +64,21 @@ class Yaml:
         """An error that names this place."""
         return InputError(self.source, f"line {self.line}: {self.place}".removesuffix(": "), problem, remedy)
 
-    def mapping(self, keys: Collection[str] | None = None, within: str | None = None) -> dict[str, Yaml]:
+    def mapping(
+        self,
+        keys: Collection[str] | None = None,
+        within: str | None = None,
+        required: Collection[str] = (),
+    ) -> dict[str, Yaml]:
         """The values by key.
 
         Args:
             keys: the keys that there may be; None where any may.
             within: what to call the values' places; by default this one's.
+            required: the keys that there must be.
 
         Raises:
-            InputError: it is no mapping, a key is unknown or there twice.
+            InputError: it is no mapping, a key is unknown, missing or there twice.
         """
         if not isinstance(self.node, yaml.MappingNode):
             expected = f"Write the keys {', '.join(keys)}" if keys else "Write `name: value` lines"
@@ -95,7 +101,11 @@ class Yaml:
             if key in values:
                 raise at_key.error(f"the key {key!r} is there twice", "Keep one of them")
             values[key] = value
-        return merged | values
+        values = merged | values
+        for key in required:
+            if key not in values:
+                raise self.error(f"{key!r} is missing", f"Write the keys {', '.join(required)}")
+        return values
 
     def items(self) -> list[Yaml]:
         """The values of a list; a single value is a list of one."""

@@ -36,6 +36,10 @@ def test_call_flow_and_placeholders_may_be_left_out() -> None:
     assert catalogue.placeholders == {}
 
 
+def test_digits_need_no_quotes() -> None:
+    assert RouteCatalogue.read(GOOD.replace('"1"', "1"), "x.routes.yaml") == RouteCatalogue.read(GOOD, "y")
+
+
 def test_a_flow_finds_the_catalogue_beside_it_or_none(tmp_path: Path) -> None:
     (tmp_path / "x.routes.yaml").write_text(GOOD, encoding="utf-8")
     beside = RouteCatalogue.beside(tmp_path / "x.json")
@@ -48,21 +52,26 @@ def test_a_flow_finds_the_catalogue_beside_it_or_none(tmp_path: Path) -> None:
     ("text", "place", "problem"),
     [
         ("flow: [", "line 1", "not YAML"),
-        ("just text", "", "not a mapping"),
-        ("", "", "not a mapping"),
-        (GOOD.replace("call_flow", "callflow"), "", "'callflow' is unknown"),
-        (GOOD.replace("flow: x.json", "", 1), "", "'flow' is missing"),
-        (GOOD.replace("call_flow: shop", "call_flow: 7"), "", "'call_flow' is 7"),
-        (GOOD.replace("{QueueArn: where callers wait}", "[QueueArn]"), "placeholders", "not a mapping"),
-        (GOOD.replace("where callers wait", ""), "placeholders", "'QueueArn' is missing"),
-        ("flow: x.json", "routes", "no routes"),
-        ("flow: x.json\nroutes: []", "routes", "no routes"),
-        (GOOD.replace('"1"', "1"), "routes[1]", "'route' is 1"),
-        (GOOD.replace('"1"', "start"), "routes[1]", "listed twice"),
-        (GOOD.replace("parent: start", "parent: begin"), "routes[1]", "'begin'"),
-        (GOOD.replace("parent: start", 'parent: "1"'), "routes[1]", "not listed before"),
-        (GOOD.replace(", ja: 一", ""), "routes[1]", "'ja' is missing"),
-        (GOOD.replace("ja: 一", "jp: 一"), "routes[1]", "'jp' is unknown"),
+        ("just text", "line 1", "not a mapping"),
+        ("", "", "nothing in it"),
+        (GOOD.replace("call_flow", "callflow"), "line 3: callflow", "'callflow' is unknown"),
+        (GOOD.replace("flow: x.json", "", 1), "line 3", "'flow' is missing"),
+        (GOOD.replace("call_flow: shop", "call_flow: [shop]"), "line 3: call_flow", "a list and not text"),
+        (GOOD.replace("call_flow: shop", "flow: y.json"), "line 3: flow", "there twice"),
+        (
+            GOOD.replace("{QueueArn: where callers wait}", "[QueueArn]"),
+            "line 4: placeholders",
+            "not a mapping",
+        ),
+        (GOOD.replace("where callers wait", ""), "line 4: placeholders: QueueArn", "empty"),
+        ("flow: x.json", "line 1", "'routes' is missing"),
+        ("flow: x.json\nroutes: []", "line 2: routes", "no routes"),
+        ("flow: x.json\nroutes: start", "line 2: routes", "no routes"),
+        (GOOD.replace('"1"', "start"), "line 7: routes: route", "listed twice"),
+        (GOOD.replace("parent: start", "parent: begin"), "line 7: routes: parent", "'begin'"),
+        (GOOD.replace("parent: start", 'parent: "1"'), "line 7: routes: parent", "not listed before"),
+        (GOOD.replace(", ja: 一", ""), "line 7: routes", "'ja' is missing"),
+        (GOOD.replace("ja: 一", "jp: 一"), "line 7: routes: jp", "'jp' is unknown"),
     ],
 )
 def test_what_is_not_a_catalogue_is_refused_with_place_and_problem(
