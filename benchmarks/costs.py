@@ -80,9 +80,12 @@ def _standard_transitions(cloud: LocalCloud, record: bytes) -> int:
         },
     }
     states = cloud.emulator.client("stepfunctions")
-    role = cloud.deployment.one("aws:sfn/stateMachine:StateMachine").inputs["roleArn"]
+    iam, name = cloud.emulator.client("iam"), f"earlier-{uuid.uuid4().hex}"
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": []}))["Role"]
+    full_access = {"Statement": {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}}
+    iam.put_role_policy(RoleName=name, PolicyName="full-access", PolicyDocument=json.dumps(full_access))
     arn = states.create_state_machine(
-        name=f"earlier-{uuid.uuid4().hex}", definition=json.dumps(machine), roleArn=role, type="STANDARD"
+        name=name, definition=json.dumps(machine), roleArn=role["Arn"], type="STANDARD"
     )["stateMachineArn"]
     event = [{"data": base64.b64encode(record).decode()}]
     execution = states.start_execution(stateMachineArn=arn, input=json.dumps(event))["executionArn"]

@@ -1,4 +1,4 @@
-"""The real state machine definition in the emulator's interpreter."""
+"""The real state machine definition in the emulator's interpreter, with the permissions that are derived from it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from callroute.local.emulator import Emulator
+from components.documents.permissions import state_machine_policy
 from components.documents.state_machine import RecordFormat, definition
 
 
@@ -35,6 +36,13 @@ class Recorder:
         self.role_arn = self.emulator.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
         )["Role"]["Arn"]
+        self.may(
+            state_machine_policy(
+                self.definition,
+                table_arn=f"arn:aws:dynamodb:{self.emulator.region}:{self.emulator.account_id}:table/{name}",
+                quarantine_queue_arn=f"arn:aws:sqs:{self.emulator.region}:{self.emulator.account_id}:{name}",
+            )
+        )
         self.arn = self._create(name, self.definition)
 
     def _create(self, name: str, machine: dict[str, Any]) -> str:
@@ -42,6 +50,12 @@ class Recorder:
             name=name, definition=json.dumps(machine), roleArn=self.role_arn, type="EXPRESS"
         )
         return str(answer["stateMachineArn"])
+
+    def may(self, policy: dict[str, Any]) -> None:
+        """Let its role do this from now on, and nothing else."""
+        self.emulator.client("iam").put_role_policy(
+            RoleName=self.table, PolicyName="policy", PolicyDocument=json.dumps(policy)
+        )
 
     def changed(self, machine: dict[str, Any]) -> None:
         """Run another definition from now on."""

@@ -1,7 +1,8 @@
 """The emulator: AWS's APIs on this machine, as a child process that lives as long as the block that started it.
 
-It is ministack, with IAM enforced: every call needs valid credentials and the permissions that go with them. Nothing it
-is given, and nothing its clients use, comes from the user's own AWS set-up.
+It is ministack, with IAM enforced: every call needs valid credentials and the permissions that go with them, also the
+calls that a state machine's Tasks make (task_permissions.py). Nothing it is given, and nothing its clients use, comes from
+the user's own AWS set-up.
 """
 
 from __future__ import annotations
@@ -36,20 +37,8 @@ STOP_SECONDS = 5.0
 START_ATTEMPTS = 3
 LOG_TAIL_LINES = 30
 
-# The child ends when its standard input does. That happens however this process dies, so that no emulator is left behind
-# even where no handler of ours can run (SIGKILL, SIGTERM). It then clears up after itself, unless told that we will.
-CHILD_PROGRAM = """
-import os, runpy, shutil, sys, threading
-
-def end_with_parent():
-    if not sys.stdin.buffer.read():
-        shutil.rmtree(os.environ["HOME"], ignore_errors=True)
-    os._exit(0)
-
-threading.Thread(target=end_with_parent, daemon=True).start()
-sys.argv = ["ministack"]
-runpy.run_module("ministack", run_name="__main__", alter_sys=True)
-"""
+CHILD = ("-m", "callroute.local.emulator_process")
+"""What the child's Python runs."""
 
 
 class EmulatorError(LocalCloudError):
@@ -170,8 +159,8 @@ class Emulator:
         self._clients.clear()
         self.endpoint = f"http://{HOST}:{port}"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-                [sys.executable, "-c", CHILD_PROGRAM],
+            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+                [sys.executable, *CHILD],
                 env=self._environment(port),
                 cwd=self._directory,
                 stdin=subprocess.PIPE,
@@ -202,8 +191,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
-            # Where our own packages come from, be that a virtual environment, a user's directory or a variable.
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            # Ourselves, and where our packages come from: a virtual environment, a user's directory or a variable.
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
         }
 
     def _answers(self) -> bool:
@@ -231,7 +220,7 @@ class Emulator:
         if child is None:
             return
         try:
-            # See CHILD_PROGRAM. There is no state worth the second that an orderly end takes.
+            # See emulator_process.py. There is no state worth the second that an orderly end takes.
             child.communicate(b"bye", timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()

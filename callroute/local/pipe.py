@@ -320,7 +320,11 @@ class Pipe:
             return None
         if answer["status"] != "SUCCEEDED":
             logger.warning(
-                "an execution for %d records ended %s: %s", len(batch), answer["status"], answer.get("error")
+                "an execution for %d records ended %s: %s: %s",
+                len(batch),
+                answer["status"],
+                answer.get("error"),
+                answer.get("cause"),
             )
             return None
         output = json.loads(answer["output"])

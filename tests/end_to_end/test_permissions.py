@@ -1,19 +1,24 @@
 """Guards against a permission that nothing needs, and against a need that no permission covers.
 
-The stack's own policies are given to principals of the local cloud, where IAM is enforced, whole and with one action taken
-away. What each action is needed for is shown in the strongest way that the local cloud allows, and the test says which:
+The stack is one with customer keys, which has every statement that there is. Its chain runs in the local cloud, where IAM
+is enforced, with the roles' own policies and with one action taken away. What each action is needed for is shown in the
+strongest way that the local cloud allows, and the test says which:
 
-- `run`: the pipe itself ends without it, naming it.
-- `call`: nothing here makes the call as AWS's service does, so it is made with the arguments of the definition.
-- `documented`: AWS says that its service needs it, and has no such call for others to make, or the emulator judges the
-  call by another ARN than AWS (docs/fidelity.md); only IAM's judgement of the policy is looked at.
+- `run`: the chain itself fails without it, naming it: the pipe ends, or the state machine's execution fails, so that the
+  record is dead-lettered.
+- `call`: nothing here makes the call as AWS's service does, so it is made by a principal with the role's policy.
+- `documented`: AWS says that its service needs it, and has no such call for others to make, or the emulator does not make
+  it (customer keys), or judges it by another ARN than AWS (docs/fidelity.md); only IAM's judgement of the policy is looked
+  at.
 """
 
 from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,19 +27,27 @@ from botocore.exceptions import ClientError
 
 from callroute.local.emulator import Credentials, Emulator
 from callroute.local.pipe import Pipe, PipeError, PipeSettings
-from callroute.local.provisioner import Deployment, deploy
+from callroute.local.provisioner import Deployment, Registered, deploy
 from tests.contact_records import contact_record
+from tests.iam import allows
 
 Document = dict[str, Any]
-Call = Callable[["Stack", Credentials], object]
+Use = Callable[["Stack", Document], object]
 
 DENIED = {"AccessDenied", "AccessDeniedException"}
 NEXT_YEAR = 365 * 86_400
+KEY, KEY_OF_STREAM, OTHER_KEY = (
+    f"arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-00000000000{number}"
+    for number in (1, 2, 3)
+)
 
 
 @dataclass
 class Stack:
-    """The local stack, and principals with policies of its roles."""
+    """The local stack, and principals with policies of its roles.
+
+    Its stream holds two records: one that can be stored, and after it one that never can.
+    """
 
     deployment: Deployment
     _principals: dict[str, Credentials] = field(default_factory=dict)
@@ -51,7 +64,7 @@ class Stack:
     @property
     def stream(self) -> str:
         """ARN of the stream."""
-        return self.output("aws:kinesis/stream:Stream", "stream", "arn")
+        return str(self.deployment.one("aws:pipes/pipe:Pipe").inputs["source"])
 
     @property
     def table(self) -> str:
@@ -67,20 +80,13 @@ class Stack:
         """URL of a queue."""
         return self.output("aws:sqs/queue:Queue", ending, "url")
 
-    def task(self, name: str) -> dict[str, Any]:
-        """The arguments of a Task of the registered definition."""
-        definition = json.loads(self.machine.inputs["definition"])
-        arguments: dict[str, Any] = definition["States"]["EachContact"]["ItemProcessor"]["States"][name][
-            "Arguments"
-        ]
-        return arguments
-
     def policy(self, role: str) -> Document:
         """The policy of a role, as registered."""
-        document: Document = json.loads(
-            self.deployment.one("aws:iam/rolePolicy:RolePolicy", f"{role}-policy").inputs["policy"]
-        )
+        document: Document = json.loads(self._role_policy(role).inputs["policy"])
         return document
+
+    def _role_policy(self, role: str) -> Registered:
+        return self.deployment.one("aws:iam/rolePolicy:RolePolicy", f"{role}-policy")
 
     def principal(self, document: Document) -> Credentials:
         """Somebody who carries just this policy."""
@@ -92,6 +98,17 @@ class Stack:
             key = iam.create_access_key(UserName=name)["AccessKey"]
             self._principals[text] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
         return self._principals[text]
+
+    @contextmanager
+    def recorder_may(self, document: Document) -> Iterator[None]:
+        """Gives the state machine's role this policy for as long as the block lasts."""
+        registered, iam = self._role_policy("recorder"), self.emulator.client("iam")
+        names = {"RoleName": registered.inputs["role"], "PolicyName": registered.outputs["name"]}
+        iam.put_role_policy(**names, PolicyDocument=json.dumps(document))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(**names, PolicyDocument=registered.inputs["policy"])
 
     def pipe(self, credentials: Credentials, now: Callable[[], float] = time.time) -> Pipe:
         """The registered pipe, acting as somebody; it begins with the oldest record."""
@@ -106,14 +123,37 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(emulator: Emulator) -> Iterator[Stack]:
-    """A stack of its own with one record on its stream."""
+    """A stack with customer keys, on a stream with a key of its own."""
     emulator.reset()
-    stack = Stack(deploy(emulator))
-    emulator.client("kinesis").put_record(
-        StreamARN=stack.stream, PartitionKey="a", Data=json.dumps(contact_record()).encode()
+    kinesis = emulator.client("kinesis")
+    kinesis.create_stream(StreamName="calls", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(
+        StreamName="calls", WaiterConfig={"Delay": 0.02, "MaxAttempts": 500}
     )
-    yield stack
+    arn = kinesis.describe_stream_summary(StreamName="calls")["StreamDescriptionSummary"]["StreamARN"]
+    stack = Stack(
+        deploy(emulator, overrides={"streamArn": arn, "streamKmsKeyArn": KEY_OF_STREAM, "kmsKeyArn": KEY})
+    )
+    for record in (contact_record(), contact_record(ContactId=None)):
+        kinesis.put_record(StreamARN=arn, PartitionKey="a", Data=json.dumps(record).encode())
+    with state_machines_do_not_wait(emulator):
+        yield stack
     emulator.reset()
+
+
+@contextmanager
+def state_machines_do_not_wait(emulator: Emulator) -> Iterator[None]:
+    """A Task that the queue refused is tried again by itself, 15 s long: a missing permission looks like an overload."""
+
+    def scale(factor: int) -> None:
+        body = json.dumps({"stepfunctions._SFN_WAIT_SCALE": factor}).encode()
+        request = urllib.request.Request(f"{emulator.endpoint}/_ministack/config", data=body)  # noqa: S310 (own http endpoint)
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 (likewise)
+            assert json.load(answer)["applied"]
+
+    scale(0)
+    yield
+    scale(1)
 
 
 def without(document: Document, sid: str, action: str) -> Document:
@@ -129,42 +169,30 @@ def without(document: Document, sid: str, action: str) -> Document:
 # What the actions are needed for.
 
 
-def hand_over(stack: Stack, credentials: Credentials) -> None:
-    """Reads the record and hands it to the state machine."""
-    (handled,) = stack.pipe(credentials).drain()
-    assert handled.became == "handed_over"
+def hand_over(stack: Stack, document: Document) -> None:
+    """Reads the records and hands them to the state machine."""
+    assert all(each.became == "handed_over" for each in stack.pipe(stack.principal(document)).drain())
 
 
-def give_up(stack: Stack, credentials: Credentials) -> None:
-    """Reads the record when it has become too old, and keeps its position on the dead-letter queue."""
-    (handled,) = stack.pipe(credentials, lambda: time.time() + NEXT_YEAR).drain()
-    assert handled.became == "dead_lettered"
+def give_up(stack: Stack, document: Document) -> None:
+    """Reads the records when they have become too old, and keeps their position on the dead-letter queue."""
+    handled = stack.pipe(stack.principal(document), lambda: time.time() + NEXT_YEAR).drain()
+    assert [each.became for each in handled] == ["dead_lettered"] * 2
 
 
-def store(stack: Stack, credentials: Credentials) -> None:
-    """Writes an item as the Task does, to the table that it names and under its condition."""
-    arguments = stack.task("Store")
-    stack.emulator.client("dynamodb", credentials).update_item(
-        TableName=arguments["TableName"],
-        Key={"contact_id": {"S": "needed"}},
-        UpdateExpression="SET last_update = :last_update",
-        ConditionExpression=arguments["ConditionExpression"],
-        ExpressionAttributeValues={":last_update": {"S": "2024-04-17T23:49:31Z"}},
-    )
+def record(stack: Stack, document: Document) -> tuple[str, str]:
+    """Has the state machine, with this policy, store the one record and quarantine the other; tells what became of them."""
+    with stack.recorder_may(document):
+        stored, quarantined = stack.pipe(stack.principal(stack.policy("pipe"))).drain()
+    return stored.output or stored.became, quarantined.output or quarantined.became
 
 
-def quarantine(stack: Stack, credentials: Credentials) -> None:
-    """Sends a message as the Task does, to the queue that it names."""
-    url = stack.task("Quarantine")["QueueUrl"]
-    stack.emulator.client("sqs", credentials).send_message(QueueUrl=url, MessageBody="{}")
-
-
-def ask(service: str, operation: str, **arguments: Any) -> Call:
+def ask(service: str, operation: str, **arguments: Any) -> Use:
     """A call of an API; `STREAM` stands for the stream's ARN."""
 
-    def call(stack: Stack, credentials: Credentials) -> None:
+    def call(stack: Stack, document: Document) -> None:
         given = {name: stack.stream if value == "STREAM" else value for name, value in arguments.items()}
-        getattr(stack.emulator.client(service, credentials), operation)(**given)
+        getattr(stack.emulator.client(service, stack.principal(document)), operation)(**given)
 
     return call
 
@@ -178,7 +206,7 @@ class Need:
     action: str
     shown: str
     """`run`, `call` or `documented`."""
-    call: Call | None = None
+    use: Use | None = None
 
 
 DOCUMENTED = (
@@ -210,8 +238,15 @@ NEEDS = [
     ),
     Need("pipe", "WriteLogs", "logs:CreateLogStream", "documented"),
     Need("pipe", "WriteLogs", "logs:PutLogEvents", "documented"),
-    Need("recorder", "Store", "dynamodb:UpdateItem", "call", store),
-    Need("recorder", "Quarantine", "sqs:SendMessage", "call", quarantine),
+    Need("pipe", "UseKeyOfStream", "kms:Decrypt", "documented"),
+    Need("pipe", "UseKeyOfQueue", "kms:Decrypt", "documented"),
+    Need("pipe", "UseKeyOfQueue", "kms:GenerateDataKey", "documented"),
+    Need("recorder", "Store", "dynamodb:UpdateItem", "run", record),
+    Need("recorder", "Quarantine", "sqs:SendMessage", "run", record),
+    Need("recorder", "UseKeyOfTable", "kms:Decrypt", "documented"),
+    Need("recorder", "UseKeyOfTable", "kms:DescribeKey", "documented"),
+    Need("recorder", "UseKeyOfQueue", "kms:Decrypt", "documented"),
+    Need("recorder", "UseKeyOfQueue", "kms:GenerateDataKey", "documented"),
     Need(
         "recorder",
         "DeliverLogs",
@@ -229,7 +264,7 @@ NEEDS = [
     Need("recorder", "DeliverLogs", "logs:DescribeLogGroups", "call", ask("logs", "describe_log_groups")),
     *(Need("recorder", "DeliverLogs", f"logs:{name}", "documented") for name in DOCUMENTED),
 ]
-by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.action}")
+by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.sid} {need.action}")
 
 
 def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
@@ -246,46 +281,88 @@ def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
 @by_need
 def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
     document = stack.policy(need.role)
-    if need.call:
-        need.call(stack, stack.principal(document))
-    assert judged(stack, document, need) == "allowed"
+
+    if need.use is record:
+        assert record(stack, document) == ("stored", "quarantined")
+    elif need.use:
+        need.use(stack, document)
+    assert allowed(stack, document, need)
 
 
 @by_need
-def test_without_the_action_it_fails_for_that_reason(stack: Stack, need: Need) -> None:
-    document = without(stack.policy(need.role), need.sid, need.action)
+def test_without_the_action_it_fails_for_that_reason(
+    stack: Stack, need: Need, caplog: pytest.LogCaptureFixture
+) -> None:
+    document, refusal = (
+        without(stack.policy(need.role), need.sid, need.action),
+        f"not authorized to perform: {need.action} ",
+    )
 
-    if need.shown == "run":
-        with pytest.raises(PipeError, match=f"not authorized to perform: {need.action} "):
-            need.call(stack, stack.principal(document))  # type: ignore[misc]  # whatever runs has a call
-    elif need.call:
-        with pytest.raises(ClientError, match=f"not authorized to perform: {need.action} ") as caught:
-            need.call(stack, stack.principal(document))
-        assert caught.value.response["Error"]["Code"] in DENIED
-    assert judged(stack, document, need) == "implicitDeny"
+    if need.use is record:
+        lost = {"Store": ("dead_lettered", "quarantined"), "Quarantine": ("stored", "dead_lettered")}
+        assert record(stack, document) == lost[need.sid]
+        assert refusal in caplog.text
+    elif need.use:
+        with pytest.raises(PipeError if need.shown == "run" else ClientError, match=refusal):
+            need.use(stack, document)
+    assert not allowed(stack, document, need)
 
 
-def judged(stack: Stack, document: Document, need: Need) -> str:
-    """IAM's judgement of the action on the resource that the role's statement is for."""
+def allowed(stack: Stack, document: Document, need: Need) -> bool:
+    """IAM's judgement of the action on the resource that the role's statement is for, in the way that it is for."""
     (statement,) = [each for each in stack.policy(need.role)["Statement"] if each["Sid"] == need.sid]
     # A log group's own streams, which `:*` stands for.
     resource = statement["Resource"].replace(":*", ":log-stream:a")
-    answer = stack.emulator.client("iam").simulate_custom_policy(
-        PolicyInputList=[json.dumps(document)], ActionNames=[need.action], ResourceArns=[resource]
+    context = statement.get("Condition", {}).get("StringEquals", {})
+    return allows(document, need.action, resource, context=context)
+
+
+KEYS = [
+    ("pipe", KEY_OF_STREAM, "kms:Decrypt", {"kinesis"}),
+    ("pipe", KEY, "kms:Decrypt", {"sqs"}),
+    ("pipe", KEY, "kms:GenerateDataKey", {"sqs"}),
+    ("recorder", KEY, "kms:Decrypt", {"dynamodb", "sqs"}),
+    ("recorder", KEY, "kms:DescribeKey", {"dynamodb"}),
+    ("recorder", KEY, "kms:GenerateDataKey", {"sqs"}),
+]
+
+
+@pytest.mark.parametrize(("role", "key", "action", "through"), KEYS)
+def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
+    stack: Stack, role: str, key: str, action: str, through: set[str]
+) -> None:
+    document = stack.policy(role)
+    ways = {
+        service: {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
+        for service in ("dynamodb", "kinesis", "sqs", "s3")
+    }
+
+    assert {service for service, way in ways.items() if allows(document, action, key, context=way)} == through
+    assert not allows(document, action, key), "by a call of its own"
+    assert not any(allows(document, action, OTHER_KEY, context=way) for way in ways.values()), (
+        "somebody else's key"
     )
-    return str(answer["EvaluationResults"][0]["EvalDecision"])
+    elsewhere = {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}
+    assert not allows(document, action, key, context=elsewhere), "in another region"
+
+
+@pytest.mark.parametrize(
+    "action", ["kms:Encrypt", "kms:CreateGrant", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
+)
+@pytest.mark.parametrize("role", ["pipe", "recorder"])
+def test_nothing_else_can_be_done_with_a_key(stack: Stack, role: str, action: str) -> None:
+    for key in (KEY, KEY_OF_STREAM):
+        for service in ("dynamodb", "kinesis", "sqs"):
+            way = {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
+            assert not allows(stack.policy(role), action, key, context=way)
 
 
 def test_the_pipe_may_log_in_its_own_group_only(stack: Stack) -> None:
     # The emulator judges these calls by the group's ARN without `:*`, so that not even the own group could be written.
-    name = stack.output("aws:cloudwatch/logGroup:LogGroup", "recorder-logs", "arn")
-    answer = stack.emulator.client("iam").simulate_custom_policy(
-        PolicyInputList=[json.dumps(stack.policy("pipe"))],
-        ActionNames=["logs:CreateLogStream", "logs:PutLogEvents"],
-        ResourceArns=[f"{name}:log-stream:a"],
-    )
+    theirs = stack.output("aws:cloudwatch/logGroup:LogGroup", "recorder-logs", "arn")
 
-    assert [each["EvalDecision"] for each in answer["EvaluationResults"]] == ["implicitDeny"] * 2
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert not allows(stack.policy("pipe"), action, f"{theirs}:log-stream:a")
 
 
 # What neither of the two may do.

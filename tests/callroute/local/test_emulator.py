@@ -188,7 +188,7 @@ def test_another_port_is_tried_when_one_is_taken_after_the_probe(monkeypatch: py
 def test_one_that_cannot_start_says_why_and_keeps_its_log(
     monkeypatch: pytest.MonkeyPatch, kept_log: list[Path]
 ) -> None:
-    monkeypatch.setattr(module, "CHILD_PROGRAM", "import sys; print('no such module: x'); sys.exit(3)")
+    monkeypatch.setattr(module, "CHILD", ("-c", "import sys; print('no such module: x'); sys.exit(3)"))
     with pytest.raises(EmulatorError, match="did not start") as raised, Emulator():
         pytest.fail("the block must not be entered")
     kept_log.append(log_named_in(str(raised.value)))
@@ -201,7 +201,7 @@ def test_one_that_never_answers_is_given_up_and_ended(
     monkeypatch: pytest.MonkeyPatch, kept_log: list[Path]
 ) -> None:
     deaf = "import os, threading; print(os.getpid(), flush=True); threading.Event().wait()"
-    monkeypatch.setattr(module, "CHILD_PROGRAM", deaf)
+    monkeypatch.setattr(module, "CHILD", ("-c", deaf))
     monkeypatch.setattr(module, "START_SECONDS", 0.5)
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     with pytest.raises(EmulatorError, match="still running") as raised, Emulator():

@@ -77,6 +77,7 @@ def test_a_customer_key_may_be_used_only_through_the_services_that_encrypt_with_
     plain, with_key = documents(None)[who], documents(KEY)[who]
     added = [each for each in with_key["Statement"] if each not in plain["Statement"]]
 
+    assert plain["Statement"] == [each for each in with_key["Statement"] if each not in added]
     assert {each["Resource"] for each in added} == {KEY}
     for statement in added:
         assert all(action.startswith("kms:") for action in statement["Action"])
