@@ -64,6 +64,8 @@ class CallRouteTrackerArgs:
     """Age at which a record is dead-lettered; must be below the stream's retention."""
     kms_key_arn: pulumi.Input[str] | None = None
     """Customer key for table, stream and queues; AWS managed keys without it."""
+    permissions_boundary_arn: pulumi.Input[str] | None = None
+    """Managed policy that bounds what the two roles can be allowed."""
     log_retention_days: int = 30
     """How long the logs of state machine and pipe are kept."""
     protect_data: bool = True
@@ -227,6 +229,7 @@ class CallRouteTracker(pulumi.ComponentResource):
             table=self.table.table,
             quarantine_queue=self.quarantine_queue,
             kms_key_arn=args.kms_key_arn,
+            permissions_boundary_arn=args.permissions_boundary_arn,
             log_retention_days=args.log_retention_days,
             tags=args.tags,
             opts=child,
@@ -247,6 +250,7 @@ class CallRouteTracker(pulumi.ComponentResource):
             ),
             kms_key_arn=args.kms_key_arn,
             stream_kms_key_arn=stream_kms_key_arn,
+            permissions_boundary_arn=args.permissions_boundary_arn,
             log_retention_days=args.log_retention_days,
             protect_data=args.protect_data,
             tags=args.tags,

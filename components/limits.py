@@ -153,6 +153,11 @@ LIMITS["kms_key_arn"] = LIMITS["stream_kms_key_arn"] = _matching(
     "the ARN of a KMS key, as arn:aws:kms:ap-northeast-1:111111111111:key/ID",
     "Copy the key's ARN; ids and aliases cannot be put into a permission.",
 )
+LIMITS["permissions_boundary_arn"] = _matching(
+    r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+",
+    "the ARN of a managed policy, as arn:aws:iam::111111111111:policy/NAME",
+    "Copy the ARN from `aws iam list-policies`; an inline policy cannot be a boundary.",
+)
 
 
 def age_below_retention(age_seconds: int, retention_hours: int) -> Limit | None:

@@ -72,6 +72,7 @@ class RecordPipe(pulumi.ComponentResource):
         pace: batches and retries.
         kms_key_arn: customer key of the dead-letter queue.
         stream_kms_key_arn: customer key of the stream.
+        permissions_boundary_arn: managed policy that bounds what the role can be allowed.
         log_retention_days: how long the log is kept.
         protect_data: guards the dead-letter queue against deletion by Pulumi.
         tags: tags of whatever can have tags.
@@ -98,6 +99,7 @@ class RecordPipe(pulumi.ComponentResource):
         pace: PipePace,
         kms_key_arn: pulumi.Input[str] | None,
         stream_kms_key_arn: pulumi.Input[str] | None,
+        permissions_boundary_arn: pulumi.Input[str] | None,
         log_retention_days: int,
         protect_data: bool,
         tags: Mapping[str, str],
@@ -120,6 +122,7 @@ class RecordPipe(pulumi.ComponentResource):
             assume_role_policy=pulumi.Output.all(account_id=account_id, source_arn=pipe_arn).apply(
                 lambda known: json.dumps(trust_policy("pipes.amazonaws.com", **known))
             ),
+            permissions_boundary=permissions_boundary_arn,
             tags=tags,
             opts=child,
         )

@@ -26,6 +26,7 @@ class RouteRecorder(pulumi.ComponentResource):
         table: the table of call records.
         quarantine_queue: where records go that can never be stored.
         kms_key_arn: customer key of table and queue.
+        permissions_boundary_arn: managed policy that bounds what the role can be allowed.
         log_retention_days: how long the log is kept.
         tags: tags of whatever can have tags.
         opts: options of this component.
@@ -50,6 +51,7 @@ class RouteRecorder(pulumi.ComponentResource):
         table: aws.dynamodb.Table,
         quarantine_queue: aws.sqs.Queue,
         kms_key_arn: pulumi.Input[str] | None,
+        permissions_boundary_arn: pulumi.Input[str] | None,
         log_retention_days: int,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
@@ -62,6 +64,7 @@ class RouteRecorder(pulumi.ComponentResource):
             assume_role_policy=pulumi.Output.all(account_id=account_id, source_arn=state_machine_arn).apply(
                 lambda known: json.dumps(trust_policy("states.amazonaws.com", **known))
             ),
+            permissions_boundary=permissions_boundary_arn,
             tags=tags,
             opts=child,
         )

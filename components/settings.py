@@ -255,6 +255,8 @@ class Settings(_Checked):
     """Age in seconds at which a record is dead-lettered; below the stream's retention."""
     kms_key_arn: str | None = None
     """ARN of a customer key for table, stream and queues, in place of AWS managed keys."""
+    permissions_boundary_arn: str | None = None
+    """ARN of the managed policy that bounds what the two roles can be allowed."""
     log_retention_days: int = 30
     """Days for which the logs of state machine and pipe are kept."""
     protect_data: bool = True
@@ -392,6 +394,7 @@ class Settings(_Checked):
             maximum_retry_attempts=self.maximum_retry_attempts,
             maximum_record_age_seconds=self.maximum_record_age_seconds,
             kms_key_arn=self.kms_key_arn,
+            permissions_boundary_arn=self.permissions_boundary_arn,
             log_retention_days=self.log_retention_days,
             protect_data=self.protect_data,
             tags={**default_tags, **self.tags},

@@ -95,8 +95,8 @@ class Deployment:
     def credentials_of(self, role_arn: str, *, service: str, source_arn: str) -> Credentials:
         """Credentials with which a service acts in a role, on behalf of one resource.
 
-        Services cannot assume roles in the emulator, so an IAM user carries a copy of the role's policies; IAM is
-        enforced on it. The trust policy is judged here, as AWS would judge it. The copy is made once per role and
+        Services cannot assume roles in the emulator, so an IAM user carries a copy of the role's policies and has its
+        permissions boundary; IAM is enforced on it. The trust policy is judged here, as AWS would judge it. The copy is made once per role and
         holds the policies of that moment.
 
         Args:
@@ -109,7 +109,8 @@ class Deployment:
         """
         iam = self.emulator.client("iam")
         name = role_arn.rpartition("/")[2]
-        trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        role = iam.get_role(RoleName=name)["Role"]
+        trust = role["AssumeRolePolicyDocument"]
         context = {"aws:SourceArn": source_arn, "aws:SourceAccount": self.emulator.account_id}
         if not _trusts(trust, service, context):
             raise ProvisioningError(
@@ -117,7 +118,8 @@ class Deployment:
             )
         if role_arn not in self._acting:
             user = f"{name[:50]}-acting"
-            iam.create_user(UserName=user)
+            boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+            iam.create_user(UserName=user, **({"PermissionsBoundary": boundary} if boundary else {}))
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
                 iam.put_user_policy(UserName=user, PolicyName=policy, PolicyDocument=json.dumps(document))

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from components.documents.permissions import Document, Statement
+from components.documents.permissions import Document, Statement, pipe_policy, state_machine_policy
+from components.documents.state_machine import RecordFormat, definition
 
 _ISSUER = "token.actions.githubusercontent.com"
 
@@ -42,6 +43,10 @@ class Place:
     """The setting `streamArn`."""
     kms_key_arn: str | None = None
     """The setting `kmsKeyArn`."""
+    stream_kms_key_arn: str | None = None
+    """The setting `streamKmsKeyArn`."""
+    permissions_boundary_arn: str | None = None
+    """The setting `permissionsBoundaryArn`. With it, the stack's roles can only be made, and given policies, within it."""
     project: str = "call-route-tracker"
     """Name of the Pulumi project, with which the names of all resources but the table begin."""
     partition: str = "aws"
@@ -105,6 +110,33 @@ def preview_policy(place: Place) -> Document:
     return _document(grant.statement(grant.reads) for grant in _all(place) if grant.reads)
 
 
+def boundary_policy(place: Place) -> Document:
+    """All that the stack's two roles can ever need, by the prefixes of names: a permissions boundary for both.
+
+    A managed policy of the account. It allows nothing by itself: a role may do what both its own policy and this allow.
+    """
+    table, quarantine = place.table_name, f"{place.project}-quarantine-*"
+    recorder = state_machine_policy(
+        definition(table_name=table, quarantine_queue_url=quarantine, record=RecordFormat()),
+        table_arn=place.arn("dynamodb", f"table/{table}"),
+        quarantine_queue_arn=place.arn("sqs", quarantine),
+        kms_key_arn=place.kms_key_arn,
+    )
+    pipe = pipe_policy(
+        stream_arn=_stream_arn(place),
+        state_machine_arn=place.arn("states", f"stateMachine:{place.project}-{place.stack}"),
+        dead_letter_queue_arn=place.arn("sqs", f"{place.project}-pipe-dead-letters-*"),
+        log_group_arn=place.arn("logs", f"log-group:/aws/vendedlogs/pipes/{place.project}-{place.stack}"),
+        kms_key_arn=place.kms_key_arn,
+        stream_kms_key_arn=place.stream_kms_key_arn if place.stream_arn else place.kms_key_arn,
+    )
+    return _document(
+        {**statement, "Sid": f"{role}{statement['Sid']}"}
+        for role, policy in (("Recorder", recorder), ("Pipe", pipe))
+        for statement in policy["Statement"]
+    )
+
+
 def github_trust_policy(place: Place, environment: str) -> Document:
     """Lets the jobs of one environment of one repository assume the role, and nobody else."""
     provider = f"arn:{place.partition}:iam::{place.account_id}:oidc-provider/{_ISSUER}"
@@ -127,8 +159,9 @@ def github_trust_policy(place: Place, environment: str) -> Document:
 
 
 def documents(place: Place) -> dict[str, Document]:
-    """All four documents, by the name of the file that docs/operations.md writes them to."""
+    """All documents, by the name of the file that docs/operations.md writes them to; the boundary only where it is set."""
     return {
+        **({"boundary-policy.json": boundary_policy(place)} if place.permissions_boundary_arn else {}),
         "deploy-policy.json": deploy_policy(place),
         "deploy-trust.json": github_trust_policy(place, place.stack),
         "preview-policy.json": preview_policy(place),
@@ -259,7 +292,6 @@ def _role(place: Place) -> list[Grant]:
             _role_arns(place),
             reads=("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
             writes=(
-                "iam:CreateRole",
                 "iam:DeleteRole",
                 # Before the role is deleted.
                 "iam:ListInstanceProfilesForRole",
@@ -267,7 +299,17 @@ def _role(place: Place) -> list[Grant]:
                 "iam:UntagRole",
                 "iam:UpdateAssumeRolePolicy",
             ),
-        )
+        ),
+        Grant(
+            "MakeRoles",
+            _role_arns(place),
+            # Nobody who deploys can take a boundary away (iam:DeleteRolePermissionsBoundary), nor change what it says.
+            writes=(
+                "iam:CreateRole",
+                *(["iam:PutRolePermissionsBoundary"] if place.permissions_boundary_arn else []),
+            ),
+            condition=_within_boundary(place),
+        ),
     ]
 
 
@@ -277,9 +319,24 @@ def _role_policy(place: Place) -> list[Grant]:
             "PoliciesOfRoles",
             _role_arns(place),
             reads=("iam:GetRolePolicy",),
-            writes=("iam:DeleteRolePolicy", "iam:PutRolePolicy"),
-        )
+            writes=("iam:DeleteRolePolicy",),
+        ),
+        Grant(
+            "WritePoliciesOfRoles",
+            _role_arns(place),
+            writes=("iam:PutRolePolicy",),
+            condition=_within_boundary(place),
+        ),
     ]
+
+
+def _within_boundary(place: Place) -> dict[str, dict[str, str]]:
+    """For roles with the boundary only: the one that a request names, else the one that the role has.
+
+    Source: Delegating responsibility to others using permissions boundaries, IAM User Guide.
+    """
+    arn = place.permissions_boundary_arn
+    return {"ArnEquals": {"iam:PermissionsBoundary": arn}} if arn else {}
 
 
 def _log_group(place: Place) -> list[Grant]:
@@ -393,7 +450,7 @@ def _contact_record_streaming(place: Place) -> list[Grant]:
         # Connect looks at the stream, and lets its own role write to it, on behalf of who associates them.
         Grant(
             "StreamOfContactRecords",
-            (place.stream_arn or place.arn("kinesis", f"stream/{place.project}-stream-*"),),
+            (_stream_arn(place),),
             writes=("kinesis:DescribeStream",),
         ),
         Grant(
@@ -453,6 +510,10 @@ def _pass(place: Place, role: str, service: str) -> Grant:
 
 def _role_arns(place: Place) -> tuple[str, ...]:
     return tuple(place.role_arn(f"{place.project}-{role}-role-*") for role in ("pipe", "recorder"))
+
+
+def _stream_arn(place: Place) -> str:
+    return place.stream_arn or place.arn("kinesis", f"stream/{place.project}-stream-*")
 
 
 def _instance_arn(place: Place) -> str:

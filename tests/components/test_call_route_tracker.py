@@ -396,6 +396,13 @@ def test_a_customer_key_encrypts_everything_and_the_roles_may_use_it(engine: Eng
     }
 
 
+def test_a_permissions_boundary_is_on_both_roles(engine: Engine) -> None:
+    boundary = "arn:aws:iam::111111111111:policy/boundary"
+    build(engine, permissions_boundary_arn=boundary)
+
+    assert [role.inputs["permissionsBoundary"] for role in engine.of(ROLE)] == [boundary] * 2
+
+
 @pytest.mark.parametrize("protect", [True, False])
 def test_what_holds_records_is_protected_or_not_as_the_stack_says(engine: Engine, protect: bool) -> None:
     build(engine, protect_data=protect)
@@ -506,6 +513,7 @@ def test_the_promised_outputs_are_there(engine: Engine) -> None:
         ({"maximum_record_age_seconds": 86_400}, "maximum_record_age_seconds", "86400"),
         ({"log_retention_days": 31}, "log_retention_days", "31"),
         ({"kms_key_arn": "alias/calls"}, "kms_key_arn", "'alias/calls'"),
+        ({"permissions_boundary_arn": "boundary"}, "permissions_boundary_arn", "'boundary'"),
         ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", "set"),
         ({"record": RecordFormat(time_zone="Asia/Tokio")}, "time_zone", "'Asia/Tokio'"),
         ({"record": RecordFormat(country_code="+81")}, "country_code", "'+81'"),

@@ -59,6 +59,7 @@ def problems(changes: Mapping[str, str | None], secrets: Collection[str] = ()) -
         ("streamKmsKeyArn", "alias/mine", "the ARN of a KMS key", "aliases cannot"),
         ("streamKmsKeyArn", KEY_ARN, "nothing, unless streamArn is set", "kmsKeyArn"),
         ("kmsKeyArn", "alias/mine", "the ARN of a KMS key", "aliases cannot"),
+        ("permissionsBoundaryArn", "boundary", "the ARN of a managed policy", "inline"),
         ("streamMode", "ONDEMAND", "PROVISIONED or ON_DEMAND", "Did you mean ON_DEMAND?"),
         ("shardCount", "0", "1 to 200 shards", "ON_DEMAND"),
         ("streamRetentionHours", "12", "24 to 8760 hours", "one day to one year"),

@@ -27,6 +27,7 @@ VARIANTS: dict[str, dict[str, str]] = {
         "streamKmsKeyArn": KEY,
         "maximumRecordAgeSeconds": "43200",
     },
+    "within a permissions boundary": {"permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/boundary"},
     "without flows": {"flows": "[]"},
 }
 

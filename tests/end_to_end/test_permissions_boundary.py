@@ -1,0 +1,84 @@
+"""Guards the permissions boundary: with it the chain works, and whoever can write the roles' policies gains nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from callroute.local.cloud import pipe_of
+from callroute.local.emulator import Emulator
+from callroute.local.provisioner import Deployment, deploy
+from components.documents.deploy_role import Place, boundary_policy
+from tests.contact_records import contact_record
+
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+@pytest.fixture(scope="module")
+def deployment(emulator: Emulator) -> Iterator[Deployment]:
+    """A stack whose roles have the boundary, and policies that somebody widened to everything."""
+    emulator.reset()
+    place = Place(
+        account_id=emulator.account_id,
+        region=emulator.region,
+        stack="local",
+        connect_instance_id="00000000-0000-0000-0000-000000000000",
+        table_name="call-records",
+        repository="your-organisation/call-route-tracker",
+        state_bucket="your-pulumi-state",
+        state_key_arn="arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001",
+    )
+    iam = emulator.client("iam")
+    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(boundary_policy(place)))[
+        "Policy"
+    ]["Arn"]
+    deployment = deploy(emulator, overrides={"permissionsBoundaryArn": arn})
+    for policy in deployment.all("aws:iam/rolePolicy:RolePolicy"):
+        iam.put_role_policy(
+            RoleName=policy.inputs["role"],
+            PolicyName=policy.outputs["name"],
+            PolicyDocument=json.dumps(EVERYTHING),
+        )
+    yield deployment
+    emulator.reset()
+
+
+def test_the_chain_works_within_it(deployment: Deployment) -> None:
+    kinesis = deployment.emulator.client("kinesis")
+    stream = deployment.one("aws:kinesis/stream:Stream").outputs["arn"]
+    for record in (contact_record(), contact_record(ContactId=None)):
+        kinesis.put_record(StreamARN=stream, PartitionKey="a", Data=json.dumps(record).encode())
+
+    assert [handled.output for handled in pipe_of(deployment).drain()] == ["stored", "quarantined"]
+
+
+def test_a_widened_pipe_gains_nothing(deployment: Deployment) -> None:
+    pipe = deployment.one("aws:pipes/pipe:Pipe")
+    credentials = deployment.credentials_of(
+        pipe.inputs["roleArn"], service="pipes.amazonaws.com", source_arn=pipe.outputs["arn"]
+    )
+
+    with pytest.raises(ClientError, match="not authorized to perform: dynamodb:Scan"):
+        deployment.emulator.client("dynamodb", credentials).scan(TableName="call-records")
+
+
+def test_a_widened_state_machine_gains_nothing(deployment: Deployment) -> None:
+    client = deployment.emulator.client
+    role = deployment.one("aws:sfn/stateMachine:StateMachine").inputs["roleArn"]
+    url = client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"]
+    send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": True}
+    machine = {
+        "StartAt": "Send",
+        "States": {"Send": {**send, "Parameters": {"QueueUrl": url, "MessageBody": "a"}}},
+    }
+    arn = client("stepfunctions").create_state_machine(
+        name="elsewhere", type="EXPRESS", roleArn=role, definition=json.dumps(machine)
+    )["stateMachineArn"]
+
+    answer = client("stepfunctions").start_sync_execution(stateMachineArn=arn, input="{}")
+
+    assert (answer["status"], answer["error"]) == ("FAILED", "SQS.AmazonSQSException")
+    assert "not authorized to perform: sqs:SendMessage on resource: " in answer["cause"]
