@@ -36,12 +36,13 @@ class Recorder:
         self.role_arn = self.emulator.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
         )["Role"]["Arn"]
-        self.may(
-            state_machine_policy(
-                self.definition,
-                table_arn=f"arn:aws:dynamodb:{self.emulator.region}:{self.emulator.account_id}:table/{name}",
-                quarantine_queue_arn=f"arn:aws:sqs:{self.emulator.region}:{self.emulator.account_id}:{name}",
-            )
+        policy = state_machine_policy(
+            self.definition,
+            table_arn=f"arn:aws:dynamodb:{self.emulator.region}:{self.emulator.account_id}:table/{name}",
+            quarantine_queue_arn=f"arn:aws:sqs:{self.emulator.region}:{self.emulator.account_id}:{name}",
+        )
+        self.emulator.client("iam").put_role_policy(
+            RoleName=name, PolicyName="policy", PolicyDocument=json.dumps(policy)
         )
         self.arn = self._create(name, self.definition)
 
@@ -50,12 +51,6 @@ class Recorder:
             name=name, definition=json.dumps(machine), roleArn=self.role_arn, type="EXPRESS"
         )
         return str(answer["stateMachineArn"])
-
-    def may(self, policy: dict[str, Any]) -> None:
-        """Let its role do this from now on, and nothing else."""
-        self.emulator.client("iam").put_role_policy(
-            RoleName=self.table, PolicyName="policy", PolicyDocument=json.dumps(policy)
-        )
 
     def changed(self, machine: dict[str, Any]) -> None:
         """Run another definition from now on."""

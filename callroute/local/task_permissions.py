@@ -26,6 +26,7 @@ from ministack.core.iam_evaluator import (
 )
 from ministack.core.responses import get_region
 from ministack.services import stepfunctions
+from ministack.services.stepfunctions import _ExecutionError, _state_machines
 
 # Service -> the error with which Step Functions fails a Task that the service refused, and the end of its cause.
 # It is the general exception of the SDK for Java, since neither API has one for a missing permission (docs/fidelity.md).
@@ -62,8 +63,7 @@ def enforce() -> None:
         state: dict[str, Any], given: Any, execution: dict[str, Any], context: dict[str, Any]
     ) -> Any:
         _action(state["Resource"])  # here, since not every kind of Task gets to _invoke_resource
-        machine = stepfunctions._state_machines[execution["stateMachineArn"]]
-        token = _role_arn.set(machine["roleArn"])
+        token = _role_arn.set(_state_machines[execution["stateMachineArn"]]["roleArn"])
         try:
             return execute_task(state, given, execution, context)
         finally:
@@ -91,7 +91,7 @@ def _action(resource: str) -> str:
     """The IAM action of a Task's Resource: `dynamodb:UpdateItem` of `arn:aws:states:::dynamodb:updateItem`."""
     service, _, operation = resource.removeprefix(_INTEGRATION).partition(":")
     if not resource.startswith(_INTEGRATION) or service not in _REFUSED or not operation.isalnum():
-        raise stepfunctions._ExecutionError(
+        raise _ExecutionError(
             "States.Runtime",
             f"the local cloud does not know the permission of a Task with Resource {resource!r}; add it in {__name__}",
         )
@@ -102,19 +102,24 @@ def _judge(role_arn: str, action: str, arguments: dict[str, Any]) -> None:
     """Fails the Task unless the role may make this call, as if it were a request of its own."""
     service = action.partition(":")[0]
     account_id, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-    session_arn = f"arn:aws:sts::{account_id}:assumed-role/{role}/state-machine"
-    session = ResolvedCredential("", "", account_id, session_arn, "", "AssumedRole")
+    session = ResolvedCredential(
+        access_key_id="",
+        secret_access_key="",
+        account_id=account_id,
+        principal_arn=f"arn:aws:sts::{account_id}:assumed-role/{role}/state-machine",
+        principal_id="",
+        principal_type="AssumedRole",
+    )
     principal = resolve_principal("", account_id, session)
-    region = get_region()
-    body = json.dumps(arguments).encode()
+    region, body = get_region(), json.dumps(arguments).encode()
     resource_arn = extract_resource_arn(service, "POST", "/", {}, body, {}, region, account_id)
     context = EvalContext(
-        principal.arn,
-        principal.type,
-        principal.account,
-        action,
-        resource_arn,
-        region,
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource_arn,
+        region=region,
         principal_keys=principal.keys,
     )
     result = evaluate(context, principal.policies, *principal.limits)
@@ -123,4 +128,4 @@ def _judge(role_arn: str, action: str, arguments: dict[str, Any]) -> None:
     if result.decision != "Allow":
         error, ending = _REFUSED[service]
         message = identity_denial_message(action, principal.arn, resource_arn, result.decision == "Deny")
-        raise stepfunctions._ExecutionError(error, f"{message} {ending}")
+        raise _ExecutionError(error, f"{message} {ending}")

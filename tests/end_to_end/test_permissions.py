@@ -152,8 +152,10 @@ def state_machines_do_not_wait(emulator: Emulator) -> Iterator[None]:
             assert json.load(answer)["applied"]
 
     scale(0)
-    yield
-    scale(1)
+    try:
+        yield
+    finally:
+        scale(1)
 
 
 def without(document: Document, sid: str, action: str) -> Document:
