@@ -107,16 +107,9 @@ class Deployment:
         Raises:
             ProvisioningError: the role's trust policy does not let them.
         """
-        iam = self.emulator.client("iam")
-        name = role_arn.rpartition("/")[2]
-        role = iam.get_role(RoleName=name)["Role"]
-        trust = role["AssumeRolePolicyDocument"]
-        context = {"aws:SourceArn": source_arn, "aws:SourceAccount": self.emulator.account_id}
-        if not _trusts(trust, service, context):
-            raise ProvisioningError(
-                f"{role_arn} cannot be assumed by {service} for {source_arn}: its trust policy is {json.dumps(trust)}"
-            )
+        role = self.trusting_role(role_arn, service=service, source_arn=source_arn)
         if role_arn not in self._acting:
+            iam, name = self.emulator.client("iam"), role["RoleName"]
             user = f"{name[:50]}-acting"
             boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
             iam.create_user(UserName=user, **({"PermissionsBoundary": boundary} if boundary else {}))
@@ -126,6 +119,27 @@ class Deployment:
             key = iam.create_access_key(UserName=user)["AccessKey"]
             self._acting[role_arn] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
         return self._acting[role_arn]
+
+    def trusting_role(self, role_arn: str, *, service: str, source_arn: str) -> dict[str, Any]:
+        """A role, as GetRole describes it, that a service may act in on behalf of a resource.
+
+        Args:
+            role_arn: the role.
+            service: who wants to act, as `states.amazonaws.com`.
+            source_arn: the resource on whose behalf: AWS's `aws:SourceArn`.
+
+        Raises:
+            ProvisioningError: the role's trust policy does not let them.
+        """
+        iam = self.emulator.client("iam")
+        role: dict[str, Any] = iam.get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
+        trust = role["AssumeRolePolicyDocument"]
+        context = {"aws:SourceArn": source_arn, "aws:SourceAccount": self.emulator.account_id}
+        if not _trusts(trust, service, context):
+            raise ProvisioningError(
+                f"{role_arn} cannot be assumed by {service} for {source_arn}: its trust policy is {json.dumps(trust)}"
+            )
+        return role
 
 
 def deploy(
@@ -159,7 +173,13 @@ def deploy(
         )
     engine = _Engine(emulator)
     outputs = _run(lambda: runpy.run_path(str(project), run_name="__main__"), settings, engine)
-    return Deployment(emulator, stack, tuple(engine.resources), outputs)
+    deployment = Deployment(emulator, stack, tuple(engine.resources), outputs)
+    for machine in deployment.all("aws:sfn/stateMachine:StateMachine"):
+        # AWS refuses to make one whose role it could not act in. Pipes are asked when they begin to act.
+        deployment.trusting_role(
+            machine.inputs["roleArn"], service="states.amazonaws.com", source_arn=machine.outputs["arn"]
+        )
+    return deployment
 
 
 class Secret(str):

@@ -191,10 +191,20 @@ aws.iam.RolePolicy("p", role=role.name, policy=json.dumps({"Version": "2012-10-1
     assert document["Statement"][0]["Action"] == "sqs:*"
 
 
+def trust_in(service: str, **condition: Any) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def test_a_state_machine_runs_as_registered(run: Run, emulator: Emulator) -> None:
     deployment = run(f"""
 logs = aws.cloudwatch.LogGroup("logs", retention_in_days=14, skip_destroy=True, tags={{"team": "voice"}})
-role = aws.iam.Role("r", assume_role_policy={TRUST!r})
+role = aws.iam.Role("r", assume_role_policy={trust_in("states.amazonaws.com")!r})
 aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE!r},
     logging_configuration={{"level": "ERROR", "include_execution_data": False,
         "log_destination": logs.arn.apply(lambda arn: arn + ":*")}},
@@ -582,6 +592,22 @@ def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
     with pytest.raises(ProvisioningError, match=f"cannot be assumed by {service} for {source_arn}"):
         deployment.credentials_of(arn, service=service, source_arn=source_arn)
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        f'aws.iam.Role("r", assume_role_policy={trust_in("pipes.amazonaws.com")!r}).arn',
+        "aws.iam.Role('r', assume_role_policy="
+        f"{trust_in('states.amazonaws.com', StringEquals={'aws:SourceArn': 'arn:another-machine'})!r}).arn",
+    ],
+    ids=["another service", "another state machine"],
+)
+def test_a_state_machine_is_refused_whose_role_does_not_trust_it(run: Run, role: str) -> None:
+    with pytest.raises(
+        ProvisioningError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
+    ):
+        run(f'aws.sfn.StateMachine("m", type="EXPRESS", role_arn={role}, definition={MACHINE!r})')
 
 
 @pytest.mark.parametrize(
