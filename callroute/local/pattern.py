@@ -34,12 +34,14 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
 def _field(name: str, wanted: Any, event: Any) -> bool:
     value = event.get(name, _ABSENT) if isinstance(event, Mapping) else _ABSENT
     if isinstance(wanted, Mapping):
-        # In a list of objects any of them may match; an empty list is like nothing at all.
-        objects = (value or [_ABSENT]) if isinstance(value, list) else [value]
+        # In a list any of its objects may match; where there is none, it is like nothing at all.
+        objects: list[Any] = [each for each in _flat(value) if isinstance(each, Mapping)] or [_ABSENT]
         return any(matches(wanted, each) for each in objects)
     if not isinstance(wanted, list):
         raise PatternError(f"{name!r}: {wanted!r} must be a list of values")
-    return any(_value(name, each, list(_leaves(value))) for each in wanted)
+    # What is at the end of a path: a scalar, null included, or the scalars of a list. An object is not.
+    leaves = [each for each in _flat(value) if not isinstance(each, Mapping)]
+    return any(_value(name, each, leaves) for each in wanted)
 
 
 def _value(name: str, wanted: Any, leaves: list[Any]) -> bool:
@@ -50,12 +52,12 @@ def _value(name: str, wanted: Any, leaves: list[Any]) -> bool:
     return any(type(leaf) is type(wanted) and leaf == wanted for leaf in leaves)
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    """What is at the end of a path: a scalar, null included, or the scalars of a list. An object is not."""
+def _flat(value: Any) -> Iterator[Any]:
+    """A value, or what a list holds, lists in it opened."""
     if isinstance(value, list):
         for each in value:
-            yield from _leaves(each)
-    elif value is not _ABSENT and not isinstance(value, Mapping):
+            yield from _flat(each)
+    elif value is not _ABSENT:
         yield value
 
 

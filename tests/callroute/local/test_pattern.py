@@ -31,6 +31,8 @@ EVENTS = st.recursive(
 @pytest.mark.emulator
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(pattern={"data": {"data": [{"exists": False}]}}, event={"data": []})
+@example(pattern={"data": {"data": [{"exists": False}]}}, event={"data": ["VOICE", {"data": "VOICE"}]})
+@example(pattern={"data": {"data": ["VOICE"]}}, event={"data": [[{"data": "VOICE"}]]})
 @given(
     pattern=st.dictionaries(NAMES, PATTERNS, min_size=1, max_size=2),
     event=st.dictionaries(NAMES, EVENTS, max_size=3),
