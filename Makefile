@@ -1,4 +1,4 @@
-# Every target sets up the virtual environment by itself; where it stands already that takes no time.
+# Every target sets up the virtual environments that it needs; where they stand already that takes no time.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ help:  ## this list
 demo: .venv/.local  ## simulated callers through the whole chain on this machine
 	@$(BIN)/python -m callroute demo
 
-test: .venv/.dev  ## all tests
+test: .venv/.dev policy/.venv/.made  ## all tests
 	@# Many tests wait for an emulator, so that more workers than cores pay.
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
@@ -34,7 +34,7 @@ types: .venv/.dev
 flows: .venv/.dev
 	@$(BIN)/python -m callroute check flow_definitions/*.json
 
-bench: .venv/.dev  ## measures the numbers that docs/benchmarks.md quotes
+bench: .venv/.dev policy/.venv/.made  ## measures the numbers that docs/benchmarks.md quotes
 	@$(BIN)/python -m benchmarks
 
 # uv resolves for every supported Python and platform at once; pip, which installs, checks the hashes.
@@ -46,8 +46,8 @@ lock: .venv/.dev  ## resolves requirements/*.in anew
 	$(COMPILE) requirements/policy.in --constraints requirements/dev.txt --output-file requirements/policy.txt
 	$(COMPILE) requirements/deploy.in --constraints requirements/dev.txt --output-file requirements/deploy.txt
 
-clean:  ## removes the virtual environment and all caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## removes the virtual environments and all caches
+	rm -rf .venv policy/.venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.created:
@@ -67,3 +67,10 @@ clean:  ## removes the virtual environment and all caches
 	@echo "Installing requirements/dev.txt …" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@ .venv/.local
+
+# The policy pack's own, which PulumiPolicy.yaml names: made anew, so that it holds what is locked and nothing else.
+policy/.venv/.made: requirements/policy.txt | .venv/.created
+	@echo "Setting up policy/.venv …" >&2
+	@$(BIN)/python -m venv --clear policy/.venv
+	@policy/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@

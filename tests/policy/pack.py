@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # comes without types
+import yaml
 from google.protobuf import empty_pb2, struct_pb2  # type: ignore[import-untyped]  # comes without types
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
@@ -29,6 +30,21 @@ WATCHER = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
 START_SECONDS = 30
 CALL_SECONDS = 20
 MOST_MESSAGE_BYTES = 400 * 1024 * 1024
+
+
+def interpreter(folder: Path = FOLDER) -> Path:
+    """The Python with which the engine starts a pack: that of the virtual environment which PulumiPolicy.yaml names.
+
+    Raises:
+        RuntimeError: there is no such environment yet.
+    """
+    project = yaml.safe_load((folder / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
+    found: Path = folder / project["runtime"]["options"]["virtualenv"] / "bin" / "python"
+    if not found.exists():
+        raise RuntimeError(
+            f"{found} is missing. Run `make test`, which sets up the pack's virtual environment."
+        )
+    return found
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +72,7 @@ class Pack:
 
     def __enter__(self) -> Pack:
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-            [sys.executable, "-u", "-m", "pulumi.policy", NO_ENGINE, "."],
+            [interpreter(), "-u", "-m", "pulumi.policy", NO_ENGINE, "."],
             cwd=FOLDER,
             env=self._environment,
             stdin=subprocess.DEVNULL,

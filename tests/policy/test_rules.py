@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections import Counter
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValid
 from policy.rules import POLICIES, RULES
 from policy.rules.rule import Rule
 from tests.policy.mutations import MUTATIONS, STACK, Mutation
-from tests.policy.pack import FOLDER, Pack, Violation
+from tests.policy.pack import FOLDER, Pack, Violation, interpreter
 from tests.policy.stacks import recorded
 from tests.policy.tables import DOCUMENT, mutation_table, need_table, rule_table
 
@@ -96,38 +94,36 @@ def test_pulumi_finds_a_virtual_environment_and_locked_dependencies_in_the_packs
         assert re.search(rf"^{package}==", locked, re.MULTILINE)
 
 
-def test_the_pack_imports_nothing_that_its_virtual_environment_lacks() -> None:
-    # The tests run it with all that is installed here; Pulumi runs it with what policy.txt lists.
-    program = "import policy.rules, sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    imported = subprocess.run(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-c", program],
-        cwd=FOLDER.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout.split()
-    locked = {
-        _normal(name)
-        for name in re.findall(
-            r"^([A-Za-z0-9._-]+)==",
-            (FOLDER.parent / "requirements/policy.txt").read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
-    }
-    found = packages_distributions()
+def test_the_pack_runs_with_what_is_locked_and_nothing_else() -> None:
+    program = "from importlib.metadata import distributions as all; print(*{f'{d.name}=={d.version}' for d in all()})"
+    printed = subprocess.run(  # noqa: S603 - the pack's own interpreter
+        [interpreter(), "-c", program], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    found = {_normal(each) for each in printed.split() if not each.startswith(("pip==", "setuptools=="))}
+    locked = (FOLDER.parent / "requirements/policy.txt").read_text(encoding="utf-8")
 
-    lacking = {
-        name: found[name]
-        for name in imported
-        if name in found and not locked & {_normal(distribution) for distribution in found[name]}
-    }
-    assert lacking == {}
-    assert {"pulumi_policy", "policy_sentry", "cloudsplaining", "callroute", "components"} <= set(imported)
+    assert found <= {
+        _normal(each) for each in re.findall(r"^[A-Za-z0-9._-]+==[^ ;]+", locked, re.MULTILINE)
+    }, "policy/.venv is out of date: run `make test`"
+    assert any(each.startswith("pulumi-policy==") for each in found)
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[._-]+", "-", name).lower()
+def _normal(pinned: str) -> str:
+    name, _, version = pinned.partition("==")
+    return f"{re.sub(r'[._-]+', '-', name).lower()}=={version}"
+
+
+def test_a_pack_without_its_virtual_environment_says_how_to_make_one(tmp_path: Path) -> None:
+    project = "runtime: {name: python, options: {virtualenv: elsewhere}}"
+    (tmp_path / "PulumiPolicy.yaml").write_text(project, encoding="utf-8")
+
+    with pytest.raises(RuntimeError, match=r"elsewhere/bin/python is missing\. Run `make test`"):
+        interpreter(tmp_path)
+
+    python = tmp_path / "elsewhere/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert interpreter(tmp_path) == python
 
 
 def test_the_tables_in_the_docs_are_those_of_the_rules_and_of_the_mutations() -> None:
