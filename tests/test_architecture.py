@@ -39,6 +39,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def modules(room: str) -> list[Path]:
     others = [REPOSITORY / other for other in MAY_IMPORT if other.startswith(f"{room}/")]
+    others.append(REPOSITORY / room / ".venv")  # the policy pack's, which others have written
     found = [
         path
         for path in (REPOSITORY / room).rglob("*.py")

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from policy.rules.json_text import inside
 from policy.rules.marks import SecretText
 from policy.rules.pipeline import LOG_GROUP
 from policy.rules.roles import QUEUE, STREAM, TABLE
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, must, shown, texts
 
+REPLICA = "aws:dynamodb/tableReplica:TableReplica"
+FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
+
 _KEYS = {
+    FIREHOSE: ("serverSideEncryption", "keyArn"),
     LOG_GROUP: ("kmsKeyId",),
     QUEUE: ("kmsMasterKeyId",),
+    REPLICA: ("kmsKeyArn",),
     STREAM: ("kmsKeyId",),
     TABLE: ("serverSideEncryption", "kmsKeyArn"),
 }
 """Where a customer key stands."""
 
-_NAMES = {LOG_GROUP: "logs", QUEUE: "queues", STREAM: "streams", TABLE: "tables"}
+_NAMES = {
+    FIREHOSE: "streams",
+    LOG_GROUP: "logs",
+    QUEUE: "queues",
+    REPLICA: "tables",
+    STREAM: "streams",
+    TABLE: "tables",
+}
 
 
 def _encrypted(resource: Resource, settings: Settings) -> Iterator[Finding]:
     key = resource.get(*_KEYS[resource.type])
-    if resource.type == TABLE:
+    if resource.type == FIREHOSE and resource.get("kinesisSourceConfiguration"):
+        return  # It stores nothing by itself: what it reads stays in the stream, which is encrypted.
+    if resource.type in (FIREHOSE, TABLE):
         yield from must(
             resource.get("serverSideEncryption", "enabled"),
             lambda value: value is True,
@@ -48,11 +62,22 @@ def _encrypted(resource: Resource, settings: Settings) -> Iterator[Finding]:
             "must have sqsManagedSseEnabled or a kmsMasterKeyId",
         )
     if _NAMES[resource.type] in settings["customerKeys"]:
-        yield from must(
-            key,
-            lambda value: _is_text(value) and not re.match(r"(arn:.*:)?alias/aws/", value),
-            f"must be encrypted with a customer key: {'.'.join(_KEYS[resource.type])} is {shown(key)}",
-        )
+        for place, value in ((".".join(_KEYS[resource.type]), key), *_of_replicas(resource, "kmsKeyArn")):
+            yield from must(
+                value,
+                lambda value: _is_text(value) and not re.match(r"(arn:.*:)?alias/aws/", value),
+                f"must be encrypted with a customer key: {place} is {shown(value)}",
+            )
+
+
+def _of_replicas(table: Resource, name: str) -> Iterator[tuple[str, Any]]:
+    """A property of each of the replicas that are written into a table: (place, value)."""
+    replicas = table.get("replicas")
+    if isinstance(replicas, Unknown):
+        yield "replicas", replicas
+    for index, replica in enumerate(replicas if isinstance(replicas, list) else ()):
+        value = replica.get(name) if isinstance(replica, Mapping) else replica
+        yield f"replicas[{index}].{name}", value
 
 
 def _is_text(value: Any) -> bool:
@@ -61,12 +86,15 @@ def _is_text(value: Any) -> bool:
 
 def _recoverable(table: Resource, settings: Settings) -> Iterator[Finding]:
     if matches_any(table.stack, settings["stacks"]):
-        for path, what in (
-            (("pointInTimeRecovery", "enabled"), "pointInTimeRecovery"),
-            (("deletionProtectionEnabled",), "deletionProtectionEnabled"),
+        recovery = ("pointInTimeRecovery", "enabled") if table.type == TABLE else ("pointInTimeRecovery",)
+        for what, value in (
+            ("pointInTimeRecovery", table.get(*recovery)),
+            ("deletionProtectionEnabled", table.get("deletionProtectionEnabled")),
+            *_of_replicas(table, "pointInTimeRecovery"),
+            *_of_replicas(table, "deletionProtectionEnabled"),
         ):
             yield from must(
-                table.get(*path),
+                value,
                 lambda value: value is True,
                 f"must have {what} on the protected stack {table.stack}",
             )
@@ -94,6 +122,8 @@ _CREDENTIALS = {
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,})",
     "a Pulumi access token": r"\bpul-[0-9a-f]{40}\b",
+    "a Google API key": r"\bAIza[A-Za-z0-9_-]{35}",
+    "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
     "a Slack token": r"\bxox[abeprs]-[A-Za-z0-9-]{10,}",
     "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
     "a password in a URL": r"\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@]*:[^/\s:@]+@",
@@ -101,8 +131,8 @@ _CREDENTIALS = {
 """What credentials look like, wherever they stand."""
 
 _SECRET_NAME = re.compile(
-    r"(^|[a-z0-9_-])(pass(word|phrase|wd)|secret|salt|(access|api|private)[_-]?key|token|credential)s?"
-    r"(text|string|value)?$",
+    r"(pass(code|phrase|wd|word)|pwd|secret|salt|token|credential"
+    r"|(access|api|auth|private|secret|shared|signing)[_-]?key)s?(binary|string|text|value)?$",
     re.IGNORECASE,
 )
 _NO_SECRET_NAME = re.compile(
@@ -116,17 +146,17 @@ _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
 
 
 def _is_secret_name(name: str) -> bool:
-    """Whether a name is one of a secret; an element of a list has the list's, and a number behind it is no matter."""
-    name = name.rstrip("[]0123456789")
+    """Whether a name is one of a secret; a number behind it is no matter."""
+    name = name.rstrip("0123456789")
     return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
 
 
 def _no_secrets(resource: Resource, _: Settings) -> Iterator[Finding]:
     """Walks everything without recursion: JSON text inside of a property may be nested at will."""
-    waiting: list[tuple[str, str, Any]] = [("", name, value) for name, value in resource.props.items()]
+    # (place, name, value); an element of a list has the list's name.
+    waiting: list[tuple[str, str, Any]] = [(name, name, value) for name, value in resource.props.items()]
     while waiting:
-        path, name, value = waiting.pop()
-        where = f"{path}.{name}" if path else name
+        where, name, value = waiting.pop()
         if isinstance(value, SecretText):
             continue
         if isinstance(value, Unknown):
@@ -138,31 +168,21 @@ def _no_secrets(resource: Resource, _: Settings) -> Iterator[Finding]:
             if not found and value and _is_secret_name(name) and not _REFERENCE.match(value):
                 found = ["what its name calls a secret"]
             yield from (f"must not hold {what} in plain text in {where}" for what in found)
-            if not found and value.lstrip()[:1] in ("{", "["):
-                waiting += _inside(value, where)
+            if not found and (content := inside(value)) is not value:
+                waiting.append((where, name, content))
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             if _is_secret_name(name) and not _COUNT_NAME.search(name):
                 yield f"must not hold what its name calls a secret in plain text in {where}"
         elif isinstance(value, Mapping):
-            waiting += ((where, str(key), part) for key, part in value.items())
+            waiting += ((f"{where}.{key}", _name_of(str(key), value), part) for key, part in value.items())
         elif isinstance(value, list):
-            waiting += ((path, f"{name}[{index}]", part) for index, part in enumerate(value))
+            waiting += ((f"{where}[{index}]", name, part) for index, part in enumerate(value))
 
 
-def _inside(text: str, where: str) -> list[tuple[str, str, Any]]:
-    try:
-        value = json.loads(text, object_pairs_hook=_all)
-    except (RecursionError, ValueError):
-        return []
-    return [("", where, value)]
-
-
-def _all(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object with all that it says: what it says twice as a list, since readers take one or the other."""
-    values: dict[str, list[Any]] = {}
-    for key, value in pairs:
-        values.setdefault(key, []).append(value)
-    return {key: said[0] if len(said) == 1 else said for key, said in values.items()}
+def _name_of(key: str, entry: Mapping[str, Any]) -> str:
+    """What a value is called: by its key, or in an entry such as {"name": "PASSWORD", "value": …} by the name there."""
+    names = [name for each, name in entry.items() if str(each).lower() in ("key", "name")]
+    return names[0] if key.lower() == "value" and names and isinstance(names[0], str) else key
 
 
 _PROTECTED = texts("Names of protected stacks; * stands for anything.", ("prod", "prod-*", "production"))
@@ -182,7 +202,7 @@ RULES = (
             "customerKeys": texts(
                 "What must have a customer key, of: logs, queues, streams, tables.",
                 (),
-                choices=sorted(_NAMES.values()),
+                choices=sorted(set(_NAMES.values())),
             ),
         },
     ),
@@ -193,7 +213,7 @@ RULES = (
         reason=_UNPROTECTED,
         remediation="Set protectData to true.",
         url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html",
-        types=(TABLE,),
+        types=(TABLE, REPLICA),
         check=_recoverable,
         settings={"stacks": _PROTECTED},
     ),
@@ -204,7 +224,7 @@ RULES = (
         reason=_UNPROTECTED,
         remediation="Set protectData to true.",
         url="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
-        types=(TABLE, STREAM, QUEUE),
+        types=(TABLE, REPLICA, STREAM, QUEUE),
         check=_protected,
         settings={"stacks": _PROTECTED},
     ),

@@ -7,45 +7,66 @@ What cannot be read is told as a problem; it is never an error.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from policy.rules.rule import Resource, Unknown, shown
+from policy.rules.json_text import inside, parse
+from policy.rules.rule import Resource, Unknown, matches_any, shown
 
 Kind = Literal["identity", "resource", "trust"]
 """What a document is attached to: a principal, a resource, or a role as its trust policy."""
 
-_PLACES: dict[str, Sequence[tuple[tuple[str, ...], Kind]]] = {
+_Place = tuple[tuple[str, ...], Kind]
+_RESOURCE_POLICY: Sequence[_Place] = [(("policy",), "resource")]
+_IDENTITY_POLICY: Sequence[_Place] = [(("policy",), "identity")]
+
+PLACES: Mapping[str, Sequence[_Place]] = {
+    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": _RESOURCE_POLICY,
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": [(("policyDocument",), "resource")],
-    "aws:dynamodb/resourcePolicy:ResourcePolicy": [(("policy",), "resource")],
-    "aws:iam/groupPolicy:GroupPolicy": [(("policy",), "identity")],
-    "aws:iam/policy:Policy": [(("policy",), "identity")],
+    "aws:dynamodb/resourcePolicy:ResourcePolicy": _RESOURCE_POLICY,
+    "aws:ecr/repositoryPolicy:RepositoryPolicy": _RESOURCE_POLICY,
+    "aws:iam/groupPolicy:GroupPolicy": _IDENTITY_POLICY,
+    "aws:iam/policy:Policy": _IDENTITY_POLICY,
     "aws:iam/role:Role": [
         (("assumeRolePolicy",), "trust"),
         (("inlinePolicies", "*", "policy"), "identity"),
     ],
-    "aws:iam/rolePolicy:RolePolicy": [(("policy",), "identity")],
-    "aws:iam/userPolicy:UserPolicy": [(("policy",), "identity")],
-    "aws:kinesis/resourcePolicy:ResourcePolicy": [(("policy",), "resource")],
-    "aws:kms/key:Key": [(("policy",), "resource")],
-    "aws:kms/keyPolicy:KeyPolicy": [(("policy",), "resource")],
-    "aws:s3/bucketPolicy:BucketPolicy": [(("policy",), "resource")],
-    "aws:sns/topicPolicy:TopicPolicy": [(("policy",), "resource")],
+    "aws:iam/rolePolicy:RolePolicy": _IDENTITY_POLICY,
+    "aws:iam/userPolicy:UserPolicy": _IDENTITY_POLICY,
+    "aws:kinesis/resourcePolicy:ResourcePolicy": _RESOURCE_POLICY,
+    "aws:kms/externalKey:ExternalKey": _RESOURCE_POLICY,
+    "aws:kms/key:Key": _RESOURCE_POLICY,
+    "aws:kms/keyPolicy:KeyPolicy": _RESOURCE_POLICY,
+    "aws:kms/replicaExternalKey:ReplicaExternalKey": _RESOURCE_POLICY,
+    "aws:kms/replicaKey:ReplicaKey": _RESOURCE_POLICY,
+    "aws:s3/bucket:Bucket": _RESOURCE_POLICY,
+    "aws:s3/bucketPolicy:BucketPolicy": _RESOURCE_POLICY,
+    "aws:secretsmanager/secret:Secret": _RESOURCE_POLICY,
+    "aws:secretsmanager/secretPolicy:SecretPolicy": _RESOURCE_POLICY,
+    "aws:sns/topic:Topic": _RESOURCE_POLICY,
+    "aws:sns/topicPolicy:TopicPolicy": _RESOURCE_POLICY,
+    "aws:sqs/queue:Queue": _RESOURCE_POLICY,
+    "aws:sqs/queuePolicy:QueuePolicy": _RESOURCE_POLICY,
     "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy": [(("inlinePolicy",), "identity")],
-    "aws:sqs/queue:Queue": [(("policy",), "resource")],
-    "aws:sqs/queuePolicy:QueuePolicy": [(("policy",), "resource")],
 }
-"""Where documents stand, by type; `*` stands for every element of a list."""
+"""Where a document must stand, or nothing, by type; `*` stands for every element of a list."""
 
+_USUAL_NAMES = ("accessPolicies", "accessPolicy", "policy", "policyDocument", "resourcePolicy")
+"""Under these names most other types have theirs, so that a value that is not known yet may become one."""
 
-def types_with(*kinds: Kind) -> tuple[str, ...]:
-    """The types of resource that carry a document of one of some kinds."""
-    return tuple(type_ for type_, places in _PLACES.items() if any(kind in kinds for _, kind in places))
+_NARROWING = (
+    "aws:ec2/vpcEndpoint*",
+    "aws:eks/podIdentityAssociation:*",
+    "aws:organizations/*",
+    "aws:rolesanywhere/profile:*",
+    "aws:transfer/*",
+)
+"""Types whose documents give nothing to anybody: they bound what other documents allow."""
 
-
-TYPES = types_with("identity", "resource", "trust")
-"""The types of resource that carry a document."""
+TYPES = ("aws:*",)
+"""The types of resource that may carry a document: any of the provider's."""
 
 _ELEMENTS = {
     *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"),
@@ -87,10 +108,64 @@ class Document:
 
 
 def documents(resource: Resource) -> Iterator[Document]:
-    """Every document that a resource carries."""
-    for path, kind in _PLACES.get(resource.type, ()):
+    """Every document that a resource carries: what stands in a place for one, and what looks like one anywhere else."""
+    places = set()
+    for path, kind in PLACES.get(resource.type, ()):
         for place, value in _at(resource.props, path, ""):
+            places.add(place)
             yield read(value, kind, place)
+    if not matches_any(resource.type, TYPES) or matches_any(resource.type, _NARROWING):
+        return
+    for place, value, content in walk(resource.props, "statement"):
+        if place in places:
+            continue
+        if is_document(content):
+            speaks_of_principals = _elements(content) & {"principal", "notprincipal"}
+            yield read(value, "resource" if speaks_of_principals else "identity", place)
+        elif isinstance(value, Unknown) and place in _USUAL_NAMES:
+            yield read(value, "resource", place)
+
+
+def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
+    """Every value among properties: (place as `rules[0].arn`, the value, what it says where it is JSON text).
+
+    Goes into JSON texts, without recursion, since they may be nested at will, and not into documents.
+
+    Args:
+        props: the properties of a resource.
+        word: what is looked for, in lower case; a JSON text that does not hold it is passed over.
+    """
+    waiting = list(props.items())[::-1]
+    while waiting:
+        place, value = waiting.pop()
+        is_passed_over = isinstance(value, str) and word not in value.lower() and not _ESCAPED.search(value)
+        content = value if is_passed_over else inside(value)
+        yield place, value, content
+        if isinstance(content, Mapping) and not is_document(content):
+            waiting += [(f"{place}.{key}", part) for key, part in content.items()][::-1]
+        elif isinstance(content, list):
+            waiting += [(f"{place}[{index}]", part) for index, part in enumerate(content)][::-1]
+
+
+_ESCAPED = re.compile(r"\\u00[2-7]")
+"""A letter of a word that JSON need not escape."""
+
+
+def is_document(value: Any) -> bool:
+    """Whether a value is a policy document, be it one that cannot be read; other languages have a Statement too."""
+    return bool(_elements(value) & {"effect", "action", "notaction"})
+
+
+def _elements(document: Any) -> set[str]:
+    """Names of the elements of all statements, in lower case; those of unknown statements may be any."""
+    if not isinstance(document, Mapping):
+        return set()
+    said = [part for key, part in document.items() if str(key).lower() == "statement"]
+    # One statement, a list of them, or several lists where a JSON text says it more than once.
+    for _ in range(2):
+        said = [part for each in said for part in (each if isinstance(each, list) else [each])]
+    found = {str(key).lower() for each in said if isinstance(each, Mapping) for key in each}
+    return found | ({"effect"} if any(isinstance(each, Unknown) for each in said) else set())
 
 
 def _at(value: Any, path: Sequence[str], place: str) -> Iterator[tuple[str, Any]]:
@@ -128,25 +203,6 @@ def read(value: Any, kind: Kind, place: str) -> Document:
         except _ProblemError as problem:
             problems.append(f"have a {_label(each, number)} in {place} that {problem}")
     return Document(kind, place, tuple(statements), tuple(problems), unknown)
-
-
-def parse(text: str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError: it is not JSON, or says something twice, of which readers take one or the other.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_once)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise ValueError(f"it says {twice[0]} twice")
-    return dict(pairs)
 
 
 def _statements(value: Any) -> list[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from pulumi_policy import Severity
 
@@ -13,6 +15,7 @@ from callroute.flows.model import Flow
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, shown
 
 FLOW = "aws:connect/contactFlow:ContactFlow"
+MODULE = "aws:connect/contactFlowModule:ContactFlowModule"
 
 _REFUSED = {rule.id for rule in checks.RULES if rule.severity == "error"} - {
     rule.id for rule in tracking.RULES
@@ -26,8 +29,8 @@ _TRACKING = {
 }
 """Checks that tell where tracking has a gap, and what a flow must do about it, before the block's name."""
 
-_CALLS_COME_IN = (None, "CONTACT_FLOW")
-"""Types of flow in which a call begins; others run inside a call that has been through one of these."""
+_CALLS_COME_IN = "CONTACT_FLOW"
+"""Type of flow in which a call begins; others run inside a call that has been through one of these."""
 
 
 def _parses(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -38,37 +41,63 @@ def _parses(resource: Resource, _: Settings) -> Iterator[Finding]:
         yield f"must have its content as a text, and not {shown(content)}"
     else:
         try:
-            found = _findings(content, _REFUSED)
+            flow = Flow.examine(content, "content")
         except InputError as error:
             yield f"must have a content in the Connect flow language: {str(error).rstrip('.')}"
-        else:
-            for each in found:
-                place = f"block {each.block!r}" if each.block else each.path
-                yield f"must have a content that Connect takes: {place}: {each.message} {each.hint}".rstrip(
-                    "."
-                )
+            return
+        if resource.type == MODULE and not flow.is_module:
+            yield "must have Settings in its content, which every module has"
+        for each in _findings(_as_registered(flow, resource), _REFUSED):
+            place = f"block {each.block!r}" if each.block else each.path
+            yield f"must have a content that Connect takes: {place}: {each.message} {each.hint}".rstrip(".")
 
 
-def _findings(content: str, rules: Collection[str]) -> list[checks.Finding]:
-    flow = Flow.examine(content, "content")
+def _type(flow: Resource) -> Any:
+    type_ = flow.get("type")
+    return _CALLS_COME_IN if type_ is None else type_
+
+
+def _as_registered(flow: Flow, resource: Resource) -> Flow:
+    """A flow as what it is registered for, whatever its content says that it is for."""
+    if resource.type == MODULE:
+        return replace(flow, document={**flow.document, "Settings": {}})
+    first, *others = str(_type(resource)).lower().split("_")
+    kind = "".join([first, *map(str.capitalize, others)])  # as the console names it: contactFlow
+    metadata = flow.document.get("Metadata")
+    document = {key: value for key, value in flow.document.items() if key != "Settings"}
+    document["Metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), "type": kind}
+    return replace(flow, document=document)
+
+
+def _findings(flow: Flow, rules: Collection[str]) -> list[checks.Finding]:
     return checks.check(flow, rules=[rule for rule in checks.RULES if rule.id in rules])
+
+
+def lambda_blocks(content: Any) -> list[str]:
+    """The blocks of a flow or module that call Lambda."""
+    try:
+        flow = Flow.examine(content, "content") if isinstance(content, str) else None
+    except InputError:
+        return []  # It is told by flow-content-is-flow-language.
+    blocks = flow.actions.values() if flow else ()
+    return [block.identifier for block in blocks if block.type == "InvokeLambdaFunction"]
 
 
 def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
     """A check that some checks find nothing in a flow in which calls begin."""
 
     def check(resource: Resource, _: Settings) -> Iterator[Finding]:
-        content, type_ = resource.get("content"), resource.get("type")
+        content, type_ = resource.get("content"), _type(resource)
         for value in (content, type_):
             if isinstance(value, Unknown):
                 yield value
                 return
-        if isinstance(content, str) and type_ in _CALLS_COME_IN:
+        if isinstance(content, str) and type_ == _CALLS_COME_IN:
             try:
-                found = _findings(content, rules)
+                flow = _as_registered(Flow.examine(content, "content"), resource)
             except InputError:
                 return  # It is told by flow-content-is-flow-language.
-            for each in found:
+            for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 
     return check
@@ -77,12 +106,12 @@ def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
 RULES = (
     Rule(
         name="flow-content-is-flow-language",
-        description="The content of a contact flow must be one that Amazon Connect takes.",
+        description="The content of a contact flow or module must be one that Amazon Connect takes.",
         severity=Severity.HIGH,
         reason="Connect refuses it otherwise, in the middle of a deployment, and hardly says why.",
         remediation="Run `python -m callroute check` on the flow.",
         url="https://docs.aws.amazon.com/connect/latest/APIReference/flow-language.html",
-        types=(FLOW,),
+        types=(FLOW, MODULE),
         check=_parses,
     ),
     Rule(

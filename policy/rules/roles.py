@@ -6,16 +6,24 @@ read off the state machine and the pipe as they are registered, and set against 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pulumi_policy import Severity
 
 from components.documents.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, WRITE_LOGS, task_needs
-from policy.rules.documents import parse
-from policy.rules.grants import Holder, holders
-from policy.rules.iam import MANAGED_BY_AWS, covers, has_resource_level, is_everything, is_wildcard
+from policy.rules.documents import Statement, walk
+from policy.rules.grants import Holder, holder_of, holders
+from policy.rules.iam import (
+    ARN_COLONS,
+    MANAGED_BY_AWS,
+    covers,
+    has_resource_level,
+    is_everything,
+    is_wildcard,
+)
+from policy.rules.json_text import parse
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
 
 MACHINE = "aws:sfn/stateMachine:StateMachine"
@@ -77,31 +85,19 @@ def _text(resource: Resource, *path: str) -> str | None:
 
 def is_lambda(value: Any) -> bool:
     """Whether something called is a Lambda function, by its ARN or by the integration's."""
-    return isinstance(value, str) and ":lambda:" in value
+    return isinstance(value, str) and value.startswith("arn:") and ":lambda:" in value
 
 
-def lambda_states(definition: Any) -> Iterator[tuple[str, str]]:
-    """The states of a definition that call Lambda, and the resource by which they do, however deep they stand."""
-    try:
-        waiting: list[Any] = [parse(definition)] if isinstance(definition, str) else []
-    except ValueError:
-        return  # It is told by state-machine-role-fits-its-definition.
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            for name, part in value.items():
-                called = part.get("Resource") if isinstance(part, Mapping) else None
-                if is_lambda(called):
-                    yield str(name), str(called)
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
+def service_of(arn: Any) -> str:
+    """The service that an ARN names, as `sqs`; empty where it is no ARN."""
+    parts = arn.split(":") if isinstance(arn, str) else []
+    return parts[2] if len(parts) > ARN_COLONS and parts[0] == "arn" else ""
 
 
 def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
     arn = _text(machine, "arn")
     text = _text(machine, "definition")
-    if any(lambda_states(text)):
+    if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
         raise _ToldElsewhereError("no-lambda")
     try:
         needs = task_needs(parse(text or ""))
@@ -135,7 +131,7 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
     if is_lambda(target) or is_lambda(_text(pipe, "enrichment")):
         raise _ToldElsewhereError("no-lambda")
     for what, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
-        if not arn.startswith("arn:") or arn.split(":")[2] != service:
+        if service_of(arn) != service:
             raise _CannotTellError(
                 f"have a {what} in {service}, since it is not known what {shown(arn)} needs"
             )
@@ -148,10 +144,15 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
     yield Need(start, target, "it calls its target")
     dead_letters = _text(pipe, "sourceParameters", "kinesisStreamParameters", "deadLetterConfig", "arn")
     if dead_letters:
-        service = (*dead_letters.split(":"), "", "", "")[2]
-        action = "sns:Publish" if service == "sns" else "sqs:SendMessage"
+        action = "sns:Publish" if service_of(dead_letters) == "sns" else "sqs:SendMessage"
         yield Need(action, dead_letters, "it keeps there what fails")
         yield from _key_needs("sqs", dead_letters, resources)
+    for elsewhere in ("firehoseLogDestination", "s3LogDestination"):
+        destination = pipe.get("logConfiguration", elsewhere)
+        if isinstance(destination, Unknown):
+            raise _NotYetError(destination)
+        if destination:
+            raise _CannotTellError(f"have no {elsewhere}, since it is not known what that needs")
     group = _text(pipe, "logConfiguration", "cloudwatchLogsLogDestination", "logGroupArn")
     if group and (_text(pipe, "logConfiguration", "level") or "ERROR") != "OFF":
         yield from (Need(action, f"{group.removesuffix(':*')}:*", "it logs") for action in WRITE_LOGS)
@@ -196,7 +197,7 @@ def _fits(
     """A check that the roles of all resources of a type fit what these do."""
 
     def check(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
-        held = {holder.resource.urn: holder for holder in holders(resources)}
+        held = holders(resources)
         roles = {
             role.get("arn"): role for role in of_type(resources, ROLE) if isinstance(role.get("arn"), str)
         }
@@ -215,7 +216,7 @@ def _fits(
             except _CannotTellError as error:
                 yield resource, f"must {error}"
             else:
-                holder = held[roles[arn].urn]
+                holder = holder_of(held, roles[arn])
                 yield from ((holder.resource, finding) for finding in _compare(holder, resource, needs))
 
     return check
@@ -232,18 +233,12 @@ def _compare(holder: Holder, user: Resource, needs: Sequence[Need]) -> Iterator[
             yield f"must carry policies of this stack only, since it is not known what {arn} allows"
     statements = [statement for document in holder.documents for statement in document.statements]
 
-    def says(action: str, resource: str, allows: bool) -> bool:
-        return any(
-            statement.allows == allows
-            and any(covers(pattern.lower(), action.lower()) for pattern in statement.actions)
-            and any(covers(pattern, resource) for pattern in statement.resources)
-            for statement in statements
-        )
-
     for need in dict.fromkeys(needs):
-        if need.certain and (
-            says(need.action, need.resource, False) or not says(need.action, need.resource, True)
-        ):
+        concerning = [each for each in statements if _concerns(each, need)]
+        allowed = any(each.allows for each in concerning)
+        # Whether the conditions of a Deny are met, only the call itself tells.
+        denied = any(not each.allows and not each.conditions for each in concerning)
+        if need.certain and (denied or not allowed):
             yield f"must be allowed {need.action} on {need.resource} for {user.name}: {need.use}"
     pairs = {(need.action.lower(), need.resource) for need in needs}
     granted = {
@@ -259,6 +254,16 @@ def _compare(holder: Holder, user: Resource, needs: Sequence[Need]) -> Iterator[
             (action.lower(), "*"),
         }:
             yield f"must not be allowed {action} on {resource}: nothing in {user.name} does that"
+
+
+def _concerns(statement: Statement, need: Need) -> bool:
+    """Whether a statement, be it by what it names or by what it leaves out, is about all that is needed."""
+    action, excluded = need.action.lower(), statement.not_actions
+    is_action = any(covers(pattern.lower(), action) for pattern in statement.actions or excluded)
+    is_resource = any(
+        covers(pattern, need.resource) for pattern in statement.resources or statement.not_resources
+    )
+    return is_action != bool(excluded) and is_resource != bool(statement.not_resources)
 
 
 def _is_told_elsewhere(action: str, resource: str) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from policy.rules.flows import FLOW, MODULE
 from policy.rules.pipeline import LOG_GROUP
 from policy.rules.roles import MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, texts
 
 _TAGGED = (
     *(LOG_GROUP, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE),
-    "aws:connect/contactFlow:ContactFlow",
+    *(FLOW, MODULE),
     "aws:iam/policy:Policy",
     "aws:kms/key:Key",
 )

@@ -127,6 +127,34 @@ def source(stack: Stack) -> dict[str, Any]:
     return found
 
 
+# What can be judged
+
+SIGHT = "must be a resource that these rules can judge, and not {}"
+ELSEWHERE_MADE: dict[str, tuple[str, dict[str, Any]]] = {
+    "a role by another provider": ("aws-native:iam:Role", {"managedPolicyArns": []}),
+    "a resource by AWS's general interface": (
+        "aws:cloudcontrol/resource:Resource",
+        {"typeName": "AWS::IAM::Role", "desiredState": "{}"},
+    ),
+    "a stack of CloudFormation": (
+        "aws:cloudformation/stack:Stack",
+        {"templateUrl": "https://templates.example.com/roles.yaml"},
+    ),
+    "a resource that runs code": ("pulumi-python:dynamic:Resource", {}),
+}
+
+
+def make_elsewhere(what: str, type_: str, inputs: dict[str, Any]) -> None:
+    """Makes a mutation of a resource that no rule can look into."""
+    breaks("resources-can-be-judged", what, "added", SIGHT.format(type_))(
+        lambda stack: stack.add(type_, "added", inputs)
+    )
+
+
+for _what, (_type, _inputs) in ELSEWHERE_MADE.items():
+    make_elsewhere(_what, _type, _inputs)
+
+
 # Documents
 
 
@@ -188,6 +216,27 @@ def _(stack: Stack) -> None:
             "Resource": QUARANTINE,
         },
     }
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "the policy of a topic that is not JSON",
+    "added",
+    "must have a policy document in policy that is JSON: Expecting value: line 1 column 1 (char 0)",
+)
+def _(stack: Stack) -> None:
+    stack.add("aws:sns/topic:Topic", "added", {"policy": "Allow everything"})
+
+
+@breaks(
+    "iam-documents-are-readable",
+    "a document that says Statement twice, in a resource of a type that no rule lists",
+    "added",
+    "must have a policy document in containerPolicy that is JSON: it says Statement twice",
+)
+def _(stack: Stack) -> None:
+    text = policy("mediastore:GetObject").replace("{", '{"Statement": "none", ', 1)
+    stack.add("aws:mediastore/containerPolicy:ContainerPolicy", "added", {"containerPolicy": text})
 
 
 # Managed policies
@@ -282,6 +331,34 @@ def _(stack: Stack) -> None:
     )
 
 
+@breaks(
+    "iam-no-broad-managed-policies",
+    "AdministratorAccess for whoever signs in, as one of all that a permission set has",
+    "added",
+    NEARLY_EVERYTHING.format("AdministratorAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:ssoadmin/managedPolicyAttachmentsExclusive:ManagedPolicyAttachmentsExclusive",
+        "added",
+        {"managedPolicyArns": [MANAGED.format("AdministratorAccess")]},
+    )
+
+
+@breaks(
+    "iam-no-broad-managed-policies",
+    "AmazonS3FullAccess by a property of a type that no rule lists",
+    "added",
+    NEARLY_EVERYTHING.format("AmazonS3FullAccess"),
+)
+def _(stack: Stack) -> None:
+    stack.add(
+        "aws:quicksight/iamPolicyAssignment:IamPolicyAssignment",
+        "added",
+        {"policyArn": MANAGED.format("AmazonS3FullAccess")},
+    )
+
+
 # Wildcards
 
 SINGLE = "must name single actions in statement {!r}, and not {}"
@@ -326,6 +403,42 @@ def _(stack: Stack) -> None:
         "added",
         {"user": "operator", "policy": policy("dynamodb:?etItem", resource=TABLE)},
     )
+
+
+OWN_ACCOUNT = {"AWS": "arn:aws:iam::111111111111:root"}
+TOPIC = ACCOUNT.format("sns", "calls")
+
+
+@breaks(
+    "iam-no-wildcard-actions",
+    "all actions on a topic, in the topic's own arguments",
+    "added",
+    "must name single actions in statement 1, and not sns:*",
+)
+def _(stack: Stack) -> None:
+    stack.add("aws:sns/topic:Topic", "added", {"policy": open_to(OWN_ACCOUNT, "sns:*", TOPIC)})
+
+
+@breaks(
+    "iam-no-wildcard-actions",
+    "an object deep in the arguments of a type that no rule lists",
+    "added",
+    SINGLE.format("Added", "s3:*"),
+)
+def _(stack: Stack) -> None:
+    document = json.loads(policy("s3:*", resource="arn:aws:s3:::recordings/*"))
+    stack.add("aws:odb/network:Network", "added", {"access": [{"s3": {"policyDocument": document}}]})
+
+
+@breaks(
+    "iam-no-wildcard-actions",
+    "JSON text inside of JSON text, its letters escaped",
+    "added",
+    SINGLE.format("Added", "s3:*"),
+)
+def _(stack: Stack) -> None:
+    hidden = policy("s3:*", resource="arn:aws:s3:::recordings/*").replace("Statement", "\\u0053tatement")
+    stack.add("aws:ssm/document:Document", "added", {"tags": TAGS, "content": json.dumps({"text": hidden})})
 
 
 EXCLUSION = "must say what statement {!r} allows, and not by {} what it does not"
@@ -532,12 +645,58 @@ def _(stack: Stack) -> None:
             "inlinePolicies": [{"name": "pass", "policy": policy("iam:PassRole")}],
             "tags": TAGS,
         },
+        arn="arn:aws:iam::111111111111:role/deployer",
     )
     stack.add(
         "aws:iam/rolePolicy:RolePolicy",
         "glue",
         {"role": "deployer", "policy": policy("glue:CreateDevEndpoint")},
     )
+
+
+GROUPS_TOGETHER = TOGETHER.replace("its policies", "its policies and those of its groups")
+
+
+def group_policy(stack: Stack, group: str, action: str) -> None:
+    """Lets a group do something."""
+    stack.add(
+        "aws:iam/groupPolicy:GroupPolicy", f"{group}-policy", {"group": group, "policy": policy(action)}
+    )
+
+
+@breaks(
+    "iam-no-combined-privilege-escalation",
+    "PassRole of a user and RunInstances of its group",
+    "added",
+    GROUPS_TOGETHER.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
+)
+def _(stack: Stack) -> None:
+    group_policy(stack, "operators", "ec2:RunInstances")
+    stack.add(
+        "aws:iam/userPolicy:UserPolicy", "added", {"user": "operator", "policy": policy("iam:PassRole")}
+    )
+    stack.add(
+        "aws:iam/userGroupMembership:UserGroupMembership",
+        "membership",
+        {"user": "operator", "groups": ["operators"]},
+    )
+
+
+@breaks(
+    "iam-no-combined-privilege-escalation",
+    "a user in two groups, each of which allows a part",
+    "one",
+    GROUPS_TOGETHER.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
+)
+def _(stack: Stack) -> None:
+    for name, group, action in (
+        ("one", "operators", "iam:PassRole"),
+        ("two", "builders", "ec2:RunInstances"),
+    ):
+        group_policy(stack, group, action)
+        stack.add(
+            "aws:iam/groupMembership:GroupMembership", name, {"group": group, "users": ["operator", name]}
+        )
 
 
 # Everybody
@@ -613,6 +772,29 @@ def _(stack: Stack) -> None:
 def _(stack: Stack) -> None:
     topics = "arn:aws:sns:ap-northeast-1:{}:calls"
     opened_queue(stack, {"ArnLike": {"aws:SourceArn": [topics.format("111111111111"), topics.format("*")]}})
+
+
+@breaks("iam-no-public-resources", "a secret that everybody may read", "added", EVERYBODY)
+def _(stack: Stack) -> None:
+    opened = open_to("*", "secretsmanager:GetSecretValue", "*")
+    stack.add("aws:secretsmanager/secret:Secret", "added", {"policy": opened})
+
+
+@breaks("iam-no-public-resources", "a topic to which everybody may publish", "added", EVERYBODY)
+def _(stack: Stack) -> None:
+    stack.add("aws:sns/topic:Topic", "added", {"policy": open_to({"AWS": "*"}, "sns:Publish", TOPIC)})
+
+
+@breaks(
+    "iam-no-public-resources",
+    "a file system that everybody may mount, a type that no rule lists",
+    "added",
+    EVERYBODY,
+)
+def _(stack: Stack) -> None:
+    files = ACCOUNT.format("elasticfilesystem", "file-system/fs-1")
+    opened = open_to("*", "elasticfilesystem:ClientMount", files)
+    stack.add("aws:efs/fileSystemPolicy:FileSystemPolicy", "added", {"policy": opened})
 
 
 @breaks("iam-no-public-resources", "every identity provider", f"{TRACKER}-quarantine", EVERYBODY)
@@ -726,6 +908,41 @@ def _(stack: Stack) -> None:
 )
 def _(stack: Stack) -> None:
     trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceAccount": "${aws:SourceAccount}"}})
+
+
+FOREIGN = "must not be bound by {} to another account than its own, 111111111111: 222222222222"
+OTHER_PIPE = "arn:aws:pipes:ap-northeast-1:222222222222:pipe/*"
+
+
+@breaks(
+    "iam-trust-stays-in-its-account",
+    "another account's id",
+    f"{RECORDER}-role",
+    FOREIGN.format("aws:SourceAccount"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "recorder", Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}})
+
+
+@breaks(
+    "iam-trust-stays-in-its-account",
+    "the pipes of another account",
+    f"{PIPE}-role",
+    FOREIGN.format("aws:SourceArn"),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition={"ArnLike": {"aws:SourceArn": OTHER_PIPE}})
+
+
+@breaks(
+    "iam-trust-stays-in-its-account",
+    "another account beside the own one, under a key in small letters",
+    f"{PIPE}-role",
+    FOREIGN.format("aws:sourceaccount"),
+)
+def _(stack: Stack) -> None:
+    both = ["111111111111", "222222222222"]
+    trust(stack, "pipe", Condition={"StringEquals": {"aws:sourceaccount": both}})
 
 
 # Roles that fit
@@ -894,6 +1111,26 @@ def _(stack: Stack) -> None:
 
 @breaks(
     "state-machine-role-fits-its-definition",
+    "a Deny on all actions but some",
+    f"{RECORDER}-role",
+    MISSING.format("sqs:SendMessage", QUARANTINE, RECORDER, "its state 'Quarantine' does that"),
+)
+def _(stack: Stack) -> None:
+    with_statement(stack, "recorder", Effect="Deny", NotAction=["dynamodb:*", "logs:*"], Resource="*")
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a Deny on all resources but one",
+    f"{RECORDER}-role",
+    MISSING.format("sqs:SendMessage", QUARANTINE, RECORDER, "its state 'Quarantine' does that"),
+)
+def _(stack: Stack) -> None:
+    with_statement(stack, "recorder", Effect="Deny", Action="sqs:*", NotResource=TABLE)
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
     "a managed policy that this stack does not hold",
     f"{RECORDER}-role",
     "must carry policies of this stack only, since it is not known what arn:aws:iam::111111111111:policy/other allows",
@@ -973,6 +1210,27 @@ def _(stack: Stack) -> None:
 
 @breaks(
     "pipe-role-fits-its-pipe",
+    "a log in a bucket, for which nobody knows the permissions",
+    PIPE,
+    "must have no s3LogDestination, since it is not known what that needs",
+)
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["logConfiguration"]["s3LogDestination"] = {"bucketName": "logs"}
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a Deny on all actions but some",
+    f"{PIPE}-role",
+    MISSING.format("sqs:SendMessage", DEAD_LETTERS, PIPE, "it keeps there what fails"),
+)
+def _(stack: Stack) -> None:
+    kept = ["kinesis:*", "states:*", "logs:*"]
+    with_statement(stack, "pipe", Effect="Deny", NotAction=kept, Resource="*")
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
     "a role that is not of this stack",
     PIPE,
     'must have a role of this stack, since it is not known what "arn:aws:iam::111111111111:role/other" allows',
@@ -995,7 +1253,8 @@ def _(stack: Stack) -> None:
     "no-lambda",
     "a state that calls a function",
     RECORDER,
-    "must not call Lambda in its state 'Enrich': arn:aws:states:::lambda:invoke",
+    "must not call Lambda in definition.States.EachContact.ItemProcessor.States.Enrich.Resource:"
+    " arn:aws:states:::lambda:invoke",
 )
 def _(stack: Stack) -> None:
     task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {}, "End": True}
@@ -1006,12 +1265,12 @@ def _(stack: Stack) -> None:
     edit(stack.one("StateMachine"), change, "definition")
 
 
-@breaks("no-lambda", "a function as enrichment", PIPE, f"must not call Lambda as enrichment: {FUNCTION}")
+@breaks("no-lambda", "a function as enrichment", PIPE, f"must not call Lambda in enrichment: {FUNCTION}")
 def _(stack: Stack) -> None:
     stack.one("Pipe").inputs["enrichment"] = FUNCTION
 
 
-@breaks("no-lambda", "a function as the pipe's target", PIPE, f"must not call Lambda as target: {FUNCTION}")
+@breaks("no-lambda", "a function as the pipe's target", PIPE, f"must not call Lambda in target: {FUNCTION}")
 def _(stack: Stack) -> None:
     stack.one("Pipe").inputs["target"] = FUNCTION
 
@@ -1027,6 +1286,84 @@ def _(stack: Stack) -> None:
         "aws:connect/lambdaFunctionAssociation:LambdaFunctionAssociation",
         "added",
         {"instanceId": "00000000-0000-0000-0000-000000000000", "functionArn": FUNCTION},
+    )
+
+
+@breaks("no-lambda", "a rule that calls a function", "added", f"must not call Lambda in arn: {FUNCTION}")
+def _(stack: Stack) -> None:
+    stack.add("aws:cloudwatch/eventTarget:EventTarget", "added", {"rule": "nightly", "arn": FUNCTION})
+
+
+@breaks(
+    "no-lambda",
+    "a function that changes what is delivered to a bucket",
+    "added",
+    "must not call Lambda in extendedS3Configuration.processingConfiguration.processors[0].parameters[0]"
+    f".parameterValue: {FUNCTION}:$LATEST",
+)
+def _(stack: Stack) -> None:
+    parameter = {"parameterName": "LambdaArn", "parameterValue": f"{FUNCTION}:$LATEST"}
+    processing = {"enabled": True, "processors": [{"type": "Lambda", "parameters": [parameter]}]}
+    stack.add(
+        "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
+        "added",
+        {
+            "serverSideEncryption": {"enabled": True},
+            "extendedS3Configuration": {"processingConfiguration": processing},
+        },
+    )
+
+
+LOOKUP = {
+    "Identifier": "lookup",
+    "Type": "InvokeLambdaFunction",
+    "Parameters": {"LambdaFunctionARN": "$.Attributes.lookup", "InvocationTimeLimitSeconds": "3"},
+    "Transitions": {
+        "NextAction": "route-start",
+        "Errors": [{"NextAction": "route-start", "ErrorType": "NoMatchingError"}],
+    },
+}
+
+
+@breaks(
+    "no-lambda", "a block of a flow that calls a function", FLOW, "must not call Lambda in block 'lookup'"
+)
+def _(stack: Stack) -> None:
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["Actions"].append(LOOKUP)
+        parsed["StartAction"] = "lookup"
+
+    edit(stack.one("ContactFlow"), change, "content")
+
+
+@breaks(
+    "no-lambda",
+    "a block of a module that calls a function",
+    "added",
+    "must not call Lambda in block 'lookup'",
+)
+def _(stack: Stack) -> None:
+    back = {"NextAction": "end", "ErrorType": "NoMatchingError"}
+    module(stack, {**LOOKUP, "Transitions": {"NextAction": "end", "Errors": [back]}})
+
+
+END = {"Identifier": "end", "Type": "EndFlowModuleExecution", "Parameters": {}, "Transitions": {}}
+
+
+def module(stack: Stack, *blocks: dict[str, Any], **top: Any) -> None:
+    """Adds a flow module that does some blocks and ends."""
+    content = {
+        "Version": "2019-10-30",
+        "StartAction": [*blocks, END][0]["Identifier"],
+        "Actions": [*blocks, END],
+        "Settings": {},
+        **top,
+    }
+    stack.add(
+        "aws:connect/contactFlowModule:ContactFlowModule",
+        "added",
+        {"content": json.dumps({key: value for key, value in content.items() if value is not None})}
+        | {"tags": TAGS},
     )
 
 
@@ -1237,6 +1574,22 @@ def _(stack: Stack) -> None:
     stack.one("Stream").inputs["retentionPeriod"] = "a week"
 
 
+@breaks(
+    "pipe-age-below-stream-retention",
+    "a shorter retention, and another stream that is kept for longer",
+    PIPE,
+    TOO_OLD.format(24, 86400),
+)
+def _(stack: Stack) -> None:
+    stream, pipe = stack.one("Stream"), stack.one("Pipe")
+    longer = stack.add(stream.type, "longer", {**stream.inputs, "retentionPeriod": 8_760}, arn=f"{STREAM}-2")
+    longer.protect = True
+    stream.inputs["retentionPeriod"] = 24
+    # It comes first, and the pipe's source is said to come from both.
+    stack.insert(1, stack.pop())
+    pipe.dependencies["source"] = [longer.urn, stream.urn]
+
+
 BISECTS = "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along"
 
 
@@ -1271,6 +1624,86 @@ def _(stack: Stack) -> None:
 @breaks("pipe-starts-at-trim-horizon", "no position", PIPE, POSITION.format("null"))
 def _(stack: Stack) -> None:
     del source(stack)["startingPosition"]
+
+
+STOPPED = "must have the desiredState RUNNING, and not {}: what its stream drops meanwhile is lost"
+
+
+@breaks("pipe-is-running", "a pipe that is stopped", PIPE, STOPPED.format('"STOPPED"'))
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["desiredState"] = "STOPPED"
+
+
+@breaks("pipe-is-running", "a misspelt state", PIPE, STOPPED.format('"Running"'))
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["desiredState"] = "Running"
+
+
+@breaks("pipe-is-running", "a state that is not a text", PIPE, STOPPED.format("false"))
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["desiredState"] = False
+
+
+NARROW = "must let all tracked calls pass, and not only {}"
+
+
+def filtered(stack: Stack, *patterns: str) -> None:
+    """Gives the pipe other filters."""
+    filters = [{"pattern": pattern} for pattern in patterns]
+    stack.one("Pipe").inputs["sourceParameters"]["filterCriteria"]["filters"] = filters
+
+
+@breaks(
+    "pipe-passes-tracked-calls",
+    "calls of one route only",
+    PIPE,
+    NARROW.format('["{\\"data\\": {\\"Attributes\\": {\\"call_route\\": [\\"sales\\"]}}}"]'),
+)
+def _(stack: Stack) -> None:
+    filtered(stack, '{"data": {"Attributes": {"call_route": ["sales"]}}}')
+
+
+@breaks(
+    "pipe-passes-tracked-calls",
+    "two filters, neither of which lets all calls pass",
+    PIPE,
+    NARROW.format('["{\\"data\\": {\\"Channel\\": [\\"CHAT\\"]}}", "{\\"data\\": {\\"Queue\\": [null]}}"]'),
+)
+def _(stack: Stack) -> None:
+    filtered(stack, '{"data": {"Channel": ["CHAT"]}}', '{"data": {"Queue": [null]}}')
+
+
+@breaks("pipe-passes-tracked-calls", "a filter that is not JSON", PIPE, NARROW.format('["call_route"]'))
+def _(stack: Stack) -> None:
+    filtered(stack, "call_route")
+
+
+KEPT = "must have messageRetentionSeconds of 4 days or more, and not {}"
+
+
+@breaks("queues-keep-messages", "dead letters for a minute", f"{PIPE}-dead-letters", KEPT.format("60"))
+def _(stack: Stack) -> None:
+    stack.one("Queue", "dead-letters").inputs["messageRetentionSeconds"] = 60
+
+
+@breaks(
+    "queues-keep-messages",
+    "quarantined records for not quite four days",
+    f"{TRACKER}-quarantine",
+    KEPT.format("345599"),
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "quarantine").inputs["messageRetentionSeconds"] = 345_599
+
+
+@breaks(
+    "queues-keep-messages",
+    "a time that is not a number",
+    f"{TRACKER}-quarantine",
+    KEPT.format('"14 days"'),
+)
+def _(stack: Stack) -> None:
+    stack.one("Queue", "quarantine").inputs["messageRetentionSeconds"] = "14 days"
 
 
 DATA_IN_LOG = "must not set {}: execution data puts callers' numbers into the log"
@@ -1360,6 +1793,16 @@ def _(stack: Stack) -> None:
 
 
 @breaks(
+    "data-is-encrypted-at-rest",
+    "a delivery stream that is not encrypted",
+    "added",
+    "must have serverSideEncryption enabled, so that a KMS key encrypts it",
+)
+def _(stack: Stack) -> None:
+    stack.add("aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream", "added", {"name": "calls"})
+
+
+@breaks(
     "tables-are-recoverable",
     "point-in-time recovery switched off",
     f"{TRACKER}-table",
@@ -1389,6 +1832,36 @@ def _(stack: Stack) -> None:
     stack.one("Table").inputs["deletionProtectionEnabled"] = False
 
 
+@breaks(
+    "tables-are-recoverable",
+    "a replica of which nothing can be recovered",
+    f"{TRACKER}-table",
+    "must have replicas[0].pointInTimeRecovery on the protected stack prod",
+)
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["replicas"] = [{"regionName": "us-west-2", "deletionProtectionEnabled": True}]
+
+
+def replica(stack: Stack, *, protect: bool = True, **inputs: Any) -> None:
+    """Adds a replica of the table as a resource of its own."""
+    added = stack.add(
+        "aws:dynamodb/tableReplica:TableReplica",
+        "added",
+        {"globalTableArn": TABLE, "pointInTimeRecovery": True, "deletionProtectionEnabled": True, **inputs},
+    )
+    added.protect = protect
+
+
+@breaks(
+    "tables-are-recoverable",
+    "a replica, as a resource of its own, that anybody may delete",
+    "added",
+    "must have deletionProtectionEnabled on the protected stack prod",
+)
+def _(stack: Stack) -> None:
+    replica(stack, deletionProtectionEnabled=False)
+
+
 UNPROTECTED = "must have Pulumi's option protect on the protected stack prod"
 
 
@@ -1405,6 +1878,11 @@ def _(stack: Stack) -> None:
 @breaks("data-is-protected", "the dead-letter queue unprotected", f"{PIPE}-dead-letters", UNPROTECTED)
 def _(stack: Stack) -> None:
     stack.one("Queue", "dead-letters").protect = False
+
+
+@breaks("data-is-protected", "a replica of the table unprotected", "added", UNPROTECTED)
+def _(stack: Stack) -> None:
+    replica(stack, protect=False)
 
 
 @breaks(
@@ -1497,6 +1975,12 @@ SECRETS: dict[str, tuple[Any, str]] = {
     "secrets in a list of lists": ({"secret": [["abc"]]}, "content.secret[0][0]"),
     "a second password": ({"password2": "abc"}, "content.password2"),
     "a number as a password": ({"password": 12345678}, "content.password"),
+    "a secret key": ({"SecretKey": "abc"}, "content.SecretKey"),
+    "a password by the name that stands beside it": (
+        {"environment": [{"name": "DB_PASSWORD", "value": "abc"}]},
+        "content.environment[0].value",
+    ),
+    "a password by a key that is a path": ({"/calls/db/password": "abc"}, "content./calls/db/password"),
     "a secret in JSON text with white space in front": ('\n {"salt": "abc"}', "content.salt"),
     "a secret in JSON text that is then said anew": ('{"salt": "abc", "salt": ""}', "content.salt[0]"),
 }
@@ -1595,6 +2079,41 @@ def _(stack: Stack) -> None:
     blocks(stack, closed=lambda block: block["Parameters"].update(Text=""))
 
 
+@breaks(
+    "flow-content-is-flow-language",
+    "a block of a module, in a flow that says it is one",
+    FLOW,
+    TAKES.format(
+        "EndFlowModuleExecution may stand in module flows; this is a contact flow."
+        " Move it to a flow of that kind, or use a block that may stand here"
+    ),
+)
+def _(stack: Stack) -> None:
+    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Settings={}), "content")
+    blocks(stack, closed=lambda block: block.update({**END, "Identifier": "closed"}))
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "a module whose start does not exist",
+    "added",
+    "must have a content that Connect takes: $.StartAction: There is no block 'nowhere'."
+    " Name the identifier of the block that runs first",
+)
+def _(stack: Stack) -> None:
+    module(stack, StartAction="nowhere")
+
+
+@breaks(
+    "flow-content-is-flow-language",
+    "a module without Settings",
+    "added",
+    "must have Settings in its content, which every module has",
+)
+def _(stack: Stack) -> None:
+    module(stack, Settings=None)
+
+
 ROUTE = "must set call_route on every path to block {!r}"
 
 
@@ -1638,6 +2157,31 @@ def _(stack: Stack) -> None:
         attributes["call_rout"] = attributes.pop("call_route")
 
     blocks(stack, route_start=misspell)
+
+
+@breaks(
+    "flow-stops-are-tracked",
+    "no route in a flow that says it is a module",
+    FLOW,
+    ROUTE.format("menu-start"),
+    ROUTE.format("notice-start"),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_start=without_attribute("call_route"))
+    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Settings={}), "content")
+
+
+@breaks(
+    "flow-stops-are-tracked",
+    "no route in a flow that says it is for callers in a queue",
+    FLOW,
+    ROUTE.format("menu-start"),
+    ROUTE.format("notice-start"),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_start=without_attribute("call_route"))
+    told = {"type": "customerQueue"}
+    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Metadata=told), "content")
 
 
 COMPLETED = 'must set call_completed to "false" before block {!r}'

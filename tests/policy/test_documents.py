@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from policy.rules import RULES
-from policy.rules.documents import TYPES, documents, read
+from policy.rules.documents import PLACES, documents, read
 from policy.rules.iam import is_everything
 from policy.rules.rule import Resource, Unknown, matches_any
 from tests.policy.mutations import ACCOUNT, KEY, TAGS, policy
@@ -205,7 +205,7 @@ as_sent = odd_documents | odd_documents.map(json.dumps) | st.text(max_size=40)
 def odd_stack(value: Any) -> Stack:
     """A stack with an odd value in every place that a rule parses."""
     stack = recorded("prod")
-    for type_ in TYPES:
+    for type_ in PLACES:
         stack.add(
             type_,
             f"odd {type_}",
@@ -244,7 +244,7 @@ def test_no_value_crashes_the_pack(pack: Pack, value: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(value=as_sent)
 def test_reading_a_document_ends_in_statements_or_in_problems(value: Any) -> None:
-    for type_ in TYPES:
+    for type_ in PLACES:
         resource = Resource(
             type_, "odd", "urn:pulumi:dev::p::t::odd", {"policy": value, "policyDocument": value}
         )

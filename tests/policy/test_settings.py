@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policy.rules import RULES
-from tests.policy.mutations import KEY, MANAGED, TAGS, trust
+from tests.policy.mutations import KEY, MANAGED, STREAM, TAGS, trust
 from tests.policy.pack import Pack, Violation
 from tests.policy.stacks import Stack, recorded
 
@@ -91,6 +91,19 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         lambda stack: trust(stack, "pipe", Condition=None),
     ),
     (
+        "iam-trust-stays-in-its-account",
+        {"accounts": []},
+        {"accounts": ["222222222222"]},
+        lambda stack: trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
+    ),
+    ("queues-keep-messages", {"minimumDays": 15}, {"minimumDays": 14}, unchanged),
+    (
+        "resources-can-be-judged",
+        {"allowed": []},
+        {"allowed": ["aws-native:*"]},
+        lambda stack: stack.add("aws-native:sqs:Queue", "added", {}),
+    ),
+    (
         "iam-trust-only-named-services",
         {"services": ["pipes.amazonaws.com"]},
         {"services": ["pipes.amazonaws.com", "states.*"]},
@@ -133,6 +146,27 @@ def test_customer_keys_satisfy_where_they_are_asked_for(pack: Pack) -> None:
     rule = "data-is-encrypted-at-rest"
 
     assert said(pack, stack, rule, {"customerKeys": ["tables", "streams", "queues"]}) == []
+
+
+def test_every_replica_needs_a_customer_key_where_tables_do(pack: Pack) -> None:
+    stack = recorded("prod", {"kmsKeyArn": KEY})
+    kept = {"pointInTimeRecovery": True, "deletionProtectionEnabled": True}
+    stack.one("Table").inputs["replicas"] = [{**kept, "kmsKeyArn": KEY}, kept]
+
+    (found,) = said(pack, stack, "data-is-encrypted-at-rest", {"customerKeys": ["tables"]})
+
+    assert found.message.endswith("must be encrypted with a customer key: replicas[1].kmsKeyArn is null.")
+
+
+def test_a_delivery_stream_that_reads_a_stream_needs_no_encryption_of_its_own(pack: Pack) -> None:
+    stack = recorded("prod", {"kmsKeyArn": KEY})
+    stack.add(
+        "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
+        "added",
+        {"kinesisSourceConfiguration": {"kinesisStreamArn": STREAM}},
+    )
+
+    assert said(pack, stack, "data-is-encrypted-at-rest", {"customerKeys": ["streams"]}) == []
 
 
 def test_stacks_that_are_not_protected_need_no_protection(pack: Pack) -> None:

@@ -12,8 +12,22 @@ from parliament import analyze_policy_string
 from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import remove_actions_that_are_not_wildcard_arn_only
 
+from components.documents.pipe import FILTER_PATTERN
 from policy.rules import RULES
-from tests.policy.mutations import KEY, QUARANTINE, STREAM, TAGS, open_to, target
+from policy.rules.rule import matches_any
+from tests.policy.mutations import (
+    KEY,
+    MANAGED,
+    OWN_ACCOUNT,
+    QUARANTINE,
+    STREAM,
+    TAGS,
+    filtered,
+    open_to,
+    policy,
+    target,
+    with_statement,
+)
 from tests.policy.pack import Pack, Violation
 from tests.policy.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, recorded
 
@@ -40,10 +54,20 @@ def test_nothing_is_said_against_a_stack_of_ours(pack: Pack, stack: str, variant
 
 def test_the_program_registers_what_the_rules_are_about() -> None:
     stack = recorded("prod")
-    judged = {rule.name for rule in RULES for each in stack if each.type in rule.types}
+    judged = {rule.name for rule in RULES for each in stack if matches_any(each.type, rule.types)}
 
     with_types = {rule.name for rule in RULES if rule.types}
+    with_types.remove("resources-can-be-judged")  # which is about what the program does not register
     assert with_types - judged == set(), "a rule that never meets its resources says nothing"
+
+
+ABOUT_DOCUMENTS = (
+    "iam-documents-are-readable",
+    "iam-no-allow-by-exclusion",
+    "iam-no-avoidable-wildcard-resources",
+    "iam-no-privilege-escalation",
+    "iam-no-wildcard-actions",
+)
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -54,12 +78,8 @@ def test_a_first_preview_says_what_it_cannot_judge_yet_and_refuses_nothing(pack:
     assert all("can't be known during preview" in each.message for each in said)
     tracker = "call-route-tracker"
     documents = [
-        (rule.name, f"{tracker}-{role}-policy")
-        for role in ("pipe", "recorder")
-        for rule in RULES
-        if rule.check and "aws:iam/rolePolicy:RolePolicy" in rule.types
+        (rule, f"{tracker}-{role}-policy") for role in ("pipe", "recorder") for rule in ABOUT_DOCUMENTS
     ]
-    assert len(documents) == 10
     assert sorted((each.rule, each.resource) for each in said) == sorted(
         [
             *documents,
@@ -68,6 +88,7 @@ def test_a_first_preview_says_what_it_cannot_judge_yet_and_refuses_nothing(pack:
             ("pipe-has-dead-letter-queue", f"{tracker}-pipe"),
             # Stack rules name the resource in the message: the SDK leaves it out of the note itself.
             ("iam-no-combined-privilege-escalation", ""),
+            ("iam-trust-stays-in-its-account", ""),
             ("pipe-role-fits-its-pipe", ""),
             ("state-machine-role-fits-its-definition", ""),
         ]
@@ -92,6 +113,7 @@ def test_an_unknown_value_is_neither_a_violation_nor_passed_over(pack: Pack) -> 
     noted = set()
     stack = recorded("prod")
     stack.one("Role", "pipe-role").inputs["managedPolicyArns"] = []
+    stack.one("Pipe").inputs["desiredState"] = "RUNNING"
     connect = {"Service": "connect.amazonaws.com"}
     stack.one("Queue", "quarantine").inputs["policy"] = open_to(connect, "sqs:SendMessage", QUARANTINE)
     for resource in stack:
@@ -106,6 +128,7 @@ def test_an_unknown_value_is_neither_a_violation_nor_passed_over(pack: Pack) -> 
     assert noted == {rule.name for rule in RULES if rule.check} - {
         "data-is-protected",  # which looks at an option, and options are always known
         "no-secrets-in-plain-text",  # which cannot tell which of the unknown values may become secret
+        "resources-can-be-judged",  # which looks at the type
     }
 
 
@@ -164,6 +187,138 @@ def test_what_only_sounds_like_a_secret_is_none(pack: Pack, content: object) -> 
     stack.add("aws:ssm/document:Document", "added", {"tags": TAGS, "content": content})
 
     assert pack.judge(stack) == list[Violation]()
+
+
+HARMLESS: dict[str, tuple[str, dict[str, object]]] = {
+    # None of these is a grant, and none of these texts is a document.
+    "a policy that bounds what an endpoint lets through": (
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        {"policy": open_to("*", "*", "*")},
+    ),
+    "a policy that bounds what accounts may do": (
+        "aws:organizations/policy:Policy",
+        {"content": policy("*", resource="*")},
+    ),
+    "a managed policy as boundary": (
+        "aws:iam/user:User",
+        {"permissionsBoundary": MANAGED.format("PowerUserAccess")},
+    ),
+    "a secret's policy, where * is the secret": (
+        "aws:secretsmanager/secretPolicy:SecretPolicy",
+        {"policy": open_to(OWN_ACCOUNT, "secretsmanager:GetSecretValue", "*")},
+    ),
+    "a policy about personal data in logs": (
+        "aws:cloudwatch/logDataProtectionPolicy:LogDataProtectionPolicy",
+        {
+            "policyDocument": {
+                "Name": "calls",
+                "Version": "2021-06-01",
+                "Statement": [{"DataIdentifier": ["a"], "Operation": {"Audit": {}}}],
+            }
+        },
+    ),
+    "the rules of a firewall": (
+        "aws:wafv2/webAcl:WebAcl",
+        {"rules": [{"action": {"allow": {}}, "statement": {"rateBasedStatement": {"limit": 100}}}]},
+    ),
+    "a query": ("aws:athena/namedQuery:NamedQuery", {"query": '{"Statement": "SELECT * FROM calls"}'}),
+    "a text that is nested too deeply to be one": (
+        "aws:ssm/document:Document",
+        {"content": '{"Statement":' + "[" * 100_000 + "]" * 100_000 + "}", "tags": TAGS},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_what_allows_nothing_is_not_judged_as_a_grant(pack: Pack, what: str) -> None:
+    stack = recorded("prod")
+    type_, inputs = HARMLESS[what]
+    stack.add(type_, "added", inputs)
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+@pytest.mark.parametrize("place", ["policy", "policyDocument", "accessPolicies"])
+def test_a_value_that_may_become_a_document_is_named_on_types_that_no_rule_lists(
+    pack: Pack, place: str
+) -> None:
+    stack = recorded("prod")
+    stack.add("aws:glue/resourcePolicy:ResourcePolicy", "added", {place: UNKNOWN})
+
+    said = pack.judge(stack)
+
+    assert "iam-documents-are-readable" in {each.rule for each in said}
+    assert all(f".added.{place} can't be known" in each.message for each in said)
+
+
+@pytest.mark.parametrize("role", ["pipe", "recorder"])
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"Action": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}, "Resource": "*"},
+        {"NotAction": ["a:B"], "Condition": {"Null": {"aws:SourceIp": "false"}}, "Resource": "*"},
+        {"NotAction": ["*"], "Resource": "*"},
+        {"Action": "*", "NotResource": "*"},
+        {"Action": "dynamodb:DeleteTable", "Resource": "*"},
+    ],
+    ids=str,
+)
+def test_a_deny_that_takes_nothing_needed_away_for_sure_is_no_violation(
+    pack: Pack, role: str, elements: dict[str, object]
+) -> None:
+    stack = recorded("prod")
+    with_statement(stack, role, Effect="Deny", **elements)
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        [],
+        [json.dumps(FILTER_PATTERN, indent=1)],
+        [json.dumps(FILTER_PATTERN), '{"data": {"Channel": ["CHAT"]}}'],
+    ],
+    ids=str,
+)
+def test_a_filter_may_let_more_pass_than_tracked_calls(pack: Pack, filters: list[str]) -> None:
+    stack = recorded("prod")
+    filtered(stack, *filters)
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+def test_two_roles_of_one_name_are_judged_as_one(pack: Pack) -> None:
+    stack = recorded("prod")
+    machine, role = stack.one("StateMachine"), stack.one("Role", "recorder-role")
+    named = {**role.inputs, "name": role.outputs["name"]}
+    stack.add(role.type, "second", named, arn=f"{role.outputs['arn']}-2")
+    machine.inputs["roleArn"] = f"{role.outputs['arn']}-2"
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+def test_what_a_groups_own_policies_open_is_told_of_the_group_alone(pack: Pack) -> None:
+    stack = recorded("prod")
+    for action in ("iam:PassRole", "ec2:RunInstances"):
+        stack.add("aws:iam/groupPolicy:GroupPolicy", action, {"group": "operators", "policy": policy(action)})
+    stack.add(
+        "aws:iam/groupMembership:GroupMembership", "added", {"group": "operators", "users": ["operator"]}
+    )
+
+    assert [each.resource for each in pack.judge(stack)] == ["iam:PassRole"]
+
+
+def test_a_membership_that_is_not_known_yet_is_named(pack: Pack) -> None:
+    stack = recorded("prod")
+    stack.add(
+        "aws:iam/userGroupMembership:UserGroupMembership", "added", {"user": UNKNOWN, "groups": ["operators"]}
+    )
+
+    (said,) = pack.judge(stack)
+
+    assert (said.rule, said.level) == ("iam-no-combined-privilege-escalation", "advisory")
+    assert ".added.user can't be known" in said.message
 
 
 @pytest.mark.parametrize(

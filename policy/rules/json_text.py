@@ -1,0 +1,42 @@
+"""JSON among the properties of a resource: read strictly where it is meant to be JSON, and found wherever it stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, or says something twice, of which readers take one or the other.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError(f"it says {twice[0]} twice")
+    return dict(pairs)
+
+
+def inside(value: Any) -> Any:
+    """What an object or a list in a JSON text says, what it says twice as a list; any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value, object_pairs_hook=_all)
+    except (RecursionError, ValueError):
+        return value
+
+
+def _all(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return {key: said[0] if len(said) == 1 else said for key, said in values.items()}
