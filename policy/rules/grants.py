@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from policy.rules.documents import Document, documents
+from policy.rules.documents import Document, Statement, documents
 from policy.rules.rule import Resource, Unknown, of_type
 
 _NAMES = {
@@ -104,6 +104,19 @@ def holders(resources: Sequence[Resource]) -> Holders:
                 for group in _listed(membership.get(groups)):
                     holder("user", user, membership).groups.append(holder("group", group, membership))
     return found
+
+
+def given_by_resources(resources: Sequence[Resource], arn: str) -> list[Statement]:
+    """What the policies of resources say about a principal: allowed to it by name, or denied to it or to everybody."""
+    return [
+        statement
+        for resource in resources
+        for document in documents(resource)
+        if document.kind == "resource"
+        for statement in document.statements
+        if ("AWS", arn) in statement.principals
+        or (not statement.allows and {("*", "*"), ("AWS", "*")} & set(statement.principals))
+    ]
 
 
 def _add(holder: Holder, given: Iterator[Document]) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
-from functools import cache
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
-from policy_sentry.querying.actions import get_action_data
-from policy_sentry.shared.iam_data import get_service_prefix_data
 from pulumi_policy import Severity
 
 from policy.rules import grants
+from policy.rules.arns import MANAGED_BY_AWS, account_of, has_resource_level, is_everything, is_wildcard
 from policy.rules.documents import TYPES, Document, Kind, Statement, documents, walk
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, of_type, texts
 
@@ -25,7 +23,6 @@ _MANDATORY = "A permission that is too broad does its harm before anybody reads 
 _ATTACHING = re.compile(r"(^|[a-z])[pP]olicyArns?(\[\d+\])?$")
 """Properties by which policies are attached: there a value that is not known yet may become a managed one."""
 
-MANAGED_BY_AWS = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
 _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUserAccess")
 """AWS managed policies that no list of allowed ones can allow."""
 
@@ -61,11 +58,6 @@ def _statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknow
             yield from (statement for statement in document.statements if statement.allows)
             if document.unknown:
                 yield document.unknown
-
-
-def is_wildcard(text: str) -> bool:
-    """Whether an action or an ARN stands for more than itself."""
-    return "*" in text or "?" in text
 
 
 def _wildcard_actions(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -105,42 +97,6 @@ def _wildcard_resources(resource: Resource, _: Settings) -> Iterator[Finding]:
                     yield f"must name the resources of {', '.join(could)} in {statement.label}, and not *"
             elif is_everything(arn):
                 yield f"must name the resources of {statement.label}, and not {arn}"
-
-
-@cache
-def has_resource_level(action: str) -> bool:
-    """Whether an action can be limited to resources; one that IAM does not know counts as if."""
-    service, _, name = action.partition(":")
-    found = get_action_data(service.lower(), name) if name else None
-    # False where the service or the action is unknown, for all that is promised.
-    known = [each for entries in found.values() for each in entries] if found else []
-    return not known or any(each["resource_arn_format"] != "*" for each in known)
-
-
-@cache
-def is_everything(arn: str) -> bool:
-    """Whether an ARN stands for all resources of a service, or for all of one of its types: `table/*`, `tab*`.
-
-    It does where it covers a resource of which it cannot know the name.
-    """
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or is_wildcard(parts[2]):
-        return is_wildcard(arn)
-    service, name = parts[2], parts[5]
-    # Not by get_raw_arns_for_service, which fails on a service that it does not know.
-    types = get_service_prefix_data(service).get("resources", {}).values()
-    known = [re.sub(r"\$\{.*?\}", _NOBODYS, each["arn"].split(":", 5)[5]) for each in types]
-    return any(covers(name, resource) for resource in (_NOBODYS, f"{_NOBODYS}/{_NOBODYS}", *known))
-
-
-_NOBODYS = "-".join(["\uffff" * 4] * 5)
-"""A name that nobody gives: whatever somebody writes beside a wildcard it does not meet, except hyphens."""
-
-
-def covers(pattern: str, text: str) -> bool:
-    """Whether IAM's pattern, in which `*` and `?` are wildcards, matches a text."""
-    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
 def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -205,9 +161,6 @@ def _trusted(resource: Resource, settings: Settings) -> Iterator[Finding]:
                 yield f"must let its services do sts:AssumeRole only in {statement.label}, and not {action}"
 
 
-ARN_COLONS = 5
-"""How many colons an ARN has at least: arn:partition:service:region:account:resource."""
-
 _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
 """Operators that hold only where the key is there and has the value; not so with IfExists behind them."""
 _SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
@@ -255,13 +208,13 @@ def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Itera
     """A role's own ARN tells its account, so that this is known once the role is made."""
     for role in of_type(resources, "aws:iam/role:Role"):
         arn = role.get("arn")
-        own = arn.split(":")[4] if isinstance(arn, str) and arn.count(":") >= ARN_COLONS else None
+        own = account_of(arn)
         for statement in _statements(role, "trust"):
             if isinstance(statement, Unknown):
                 yield role, statement
                 continue
             for key, account in _source_accounts(statement):
-                if own is None:
+                if not own:
                     yield role, Unknown("arn")
                 elif account not in (own, *settings["accounts"]):
                     yield (
@@ -275,8 +228,7 @@ def _source_accounts(statement: Statement) -> Iterator[tuple[str, str]]:
     for operator, key, values in statement.conditions:
         if operator.lower() in _POSITIVE and key.lower() in _SOURCES:
             for value in values:
-                parts = value.split(":")
-                account = value if len(parts) == 1 else parts[4] if len(parts) > ARN_COLONS else ""
+                account = account_of(value) if ":" in value else value
                 if account and not is_wildcard(account) and "${" not in account:
                     yield key, account
 

@@ -8,10 +8,11 @@ from typing import Any
 from pulumi_policy import Severity
 
 from components.documents.pipe import FILTER_PATTERN
+from policy.rules.arns import is_lambda, service_of
 from policy.rules.documents import TYPES, walk
 from policy.rules.flows import FLOW, MODULE, lambda_blocks
 from policy.rules.json_text import parse
-from policy.rules.roles import MACHINE, PIPE, QUEUE, STREAM, is_lambda, service_of
+from policy.rules.roles import MACHINE, PIPE, QUEUE, STREAM
 from policy.rules.rule import (
     Finding,
     Resource,
@@ -162,9 +163,8 @@ def _age_below_retention(
         if not found and isinstance(source, Unknown):
             yield pipe, source
             continue
-        kept = [stream.get("retentionPeriod") for stream in found]
-        kept = kept or [settings["existingStreamRetentionHours"]]
-        hours = _DEFAULT_RETENTION_HOURS if kept[0] is None else kept[0]
+        hours = found[0].get("retentionPeriod") if found else settings["existingStreamRetentionHours"]
+        hours = _DEFAULT_RETENTION_HOURS if hours is None else hours
         for value in (age, hours):
             if isinstance(value, Unknown):
                 yield pipe, value
@@ -195,22 +195,28 @@ def _runs(pipe: Resource, _: Settings) -> Iterator[Finding]:
 def _passes_tracked_calls(pipe: Resource, _: Settings) -> Iterator[Finding]:
     """Records pass that meet one of the filters, or all where there is none."""
     filters = pipe.get("sourceParameters", "filterCriteria", "filters")
-    if isinstance(filters, Unknown):
-        yield filters
-    if not filters or not isinstance(filters, list):
-        return
-    patterns = [each.get("pattern") if isinstance(each, Mapping) else each for each in filters]
-    if any(_pattern(pattern) == FILTER_PATTERN for pattern in patterns):
+    listed = filters if isinstance(filters, list) else [filters]
+    patterns = [each.get("pattern") if isinstance(each, Mapping) else each for each in listed]
+    if filters in (None, []) or any(_lets_pass(_parsed(pattern), FILTER_PATTERN) for pattern in patterns):
         return
     unknown = [each for each in patterns if isinstance(each, Unknown)]
     yield unknown[0] if unknown else f"must let all tracked calls pass, and not only {shown(patterns)}"
 
 
-def _pattern(text: Any) -> Any:
+def _parsed(pattern: Any) -> Any:
     try:
-        return parse(text) if isinstance(text, str) else None
+        return parse(pattern) if isinstance(pattern, str) else None
     except ValueError:
         return None
+
+
+def _lets_pass(pattern: Any, tracked: Any) -> bool:
+    """Whether a filter lets pass whatever another one does: it asks of no other field, and takes the same values."""
+    if isinstance(pattern, Mapping) and isinstance(tracked, Mapping):
+        return all(name in tracked and _lets_pass(part, tracked[name]) for name, part in pattern.items())
+    return (
+        isinstance(pattern, list) and isinstance(tracked, list) and all(each in pattern for each in tracked)
+    )
 
 
 def _queue_retention(queue: Resource, settings: Settings) -> Iterator[Finding]:
@@ -348,7 +354,7 @@ RULES = (
         description="A pipe's filter must let every inbound call pass that carries a route.",
         severity=Severity.HIGH,
         reason=_LOSSY,
-        remediation="Use components.documents.pipe.FILTER_PATTERN as one of the patterns.",
+        remediation="Use components.documents.pipe.FILTER_PATTERN, or ask for less than it does.",
         url=_PIPES.format("eb-pipes-event-filtering"),
         types=(PIPE,),
         check=_passes_tracked_calls,

@@ -13,16 +13,17 @@ from typing import Any
 from pulumi_policy import Severity
 
 from components.documents.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, WRITE_LOGS, task_needs
-from policy.rules.documents import Statement, walk
-from policy.rules.grants import Holder, holder_of, holders
-from policy.rules.iam import (
-    ARN_COLONS,
+from policy.rules.arns import (
     MANAGED_BY_AWS,
     covers,
     has_resource_level,
     is_everything,
+    is_lambda,
     is_wildcard,
+    service_of,
 )
+from policy.rules.documents import Statement, walk
+from policy.rules.grants import Holder, given_by_resources, holder_of, holders
 from policy.rules.json_text import parse
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
 
@@ -81,17 +82,6 @@ def _text(resource: Resource, *path: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _CannotTellError(f"have a text as {'.'.join(path)}, and not {shown(value)}")
     return value or None
-
-
-def is_lambda(value: Any) -> bool:
-    """Whether something called is a Lambda function, by its ARN or by the integration's."""
-    return isinstance(value, str) and value.startswith("arn:") and ":lambda:" in value
-
-
-def service_of(arn: Any) -> str:
-    """The service that an ARN names, as `sqs`; empty where it is no ARN."""
-    parts = arn.split(":") if isinstance(arn, str) else []
-    return parts[2] if len(parts) > ARN_COLONS and parts[0] == "arn" else ""
 
 
 def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
@@ -217,12 +207,16 @@ def _fits(
                 yield resource, f"must {error}"
             else:
                 holder = holder_of(held, roles[arn])
-                yield from ((holder.resource, finding) for finding in _compare(holder, resource, needs))
+                given = given_by_resources(resources, arn or "")
+                for finding in _compare(holder, given, resource, needs):
+                    yield holder.resource, finding
 
     return check
 
 
-def _compare(holder: Holder, user: Resource, needs: Sequence[Need]) -> Iterator[Finding]:
+def _compare(
+    holder: Holder, given: Sequence[Statement], user: Resource, needs: Sequence[Need]
+) -> Iterator[Finding]:
     if holder.unknown:
         yield holder.unknown
         return
@@ -232,7 +226,7 @@ def _compare(holder: Holder, user: Resource, needs: Sequence[Need]) -> Iterator[
         if not MANAGED_BY_AWS.fullmatch(arn):  # which a rule of its own refuses
             yield f"must carry policies of this stack only, since it is not known what {arn} allows"
     statements = [statement for document in holder.documents for statement in document.statements]
-
+    statements += given
     for need in dict.fromkeys(needs):
         concerning = [each for each in statements if _concerns(each, need)]
         allowed = any(each.allows for each in concerning)

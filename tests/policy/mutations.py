@@ -1131,6 +1131,32 @@ def _(stack: Stack) -> None:
 
 @breaks(
     "state-machine-role-fits-its-definition",
+    "a permission to read the table, given by the table's own policy",
+    f"{RECORDER}-role",
+    EXCESS.format("dynamodb:Scan", TABLE, RECORDER),
+)
+def _(stack: Stack) -> None:
+    role = {"AWS": [stack.one("Role", "recorder-role").outputs["arn"]]}
+    stack.add(
+        "aws:dynamodb/resourcePolicy:ResourcePolicy",
+        "added",
+        {"resourceArn": TABLE, "policy": open_to(role, "dynamodb:Scan", TABLE)},
+    )
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a Deny for everybody in the policy of the quarantine queue",
+    f"{RECORDER}-role",
+    MISSING.format("sqs:SendMessage", QUARANTINE, RECORDER, "its state 'Quarantine' does that"),
+)
+def _(stack: Stack) -> None:
+    closed = open_to("*", "sqs:*", QUARANTINE, Effect="Deny")
+    stack.add("aws:sqs/queuePolicy:QueuePolicy", "added", {"queueUrl": "quarantine", "policy": closed})
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
     "a managed policy that this stack does not hold",
     f"{RECORDER}-role",
     "must carry policies of this stack only, since it is not known what arn:aws:iam::111111111111:policy/other allows",

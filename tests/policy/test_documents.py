@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from policy.rules import RULES
+from policy.rules.arns import is_everything
 from policy.rules.documents import PLACES, documents, read
-from policy.rules.iam import is_everything
 from policy.rules.rule import Resource, Unknown, matches_any
 from tests.policy.mutations import ACCOUNT, KEY, TAGS, policy
 from tests.policy.pack import Pack

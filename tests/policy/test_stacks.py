@@ -27,6 +27,7 @@ from tests.policy.mutations import (
     policy,
     target,
     with_statement,
+    without_statement,
 )
 from tests.policy.pack import Pack, Violation
 from tests.policy.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, recorded
@@ -278,12 +279,22 @@ def test_a_deny_that_takes_nothing_needed_away_for_sure_is_no_violation(
         [],
         [json.dumps(FILTER_PATTERN, indent=1)],
         [json.dumps(FILTER_PATTERN), '{"data": {"Channel": ["CHAT"]}}'],
+        ['{"data": {"Channel": ["CHAT", "VOICE"]}}'],
     ],
     ids=str,
 )
 def test_a_filter_may_let_more_pass_than_tracked_calls(pack: Pack, filters: list[str]) -> None:
     stack = recorded("prod")
     filtered(stack, *filters)
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+def test_what_a_resources_own_policy_allows_to_a_role_is_counted(pack: Pack) -> None:
+    stack = recorded("prod")
+    without_statement(stack, "recorder", "Quarantine")
+    role = {"AWS": stack.one("Role", "recorder-role").outputs["arn"]}
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to(role, "sqs:SendMessage", QUARANTINE)
 
     assert pack.judge(stack) == list[Violation]()
 
