@@ -73,6 +73,8 @@ _ELEMENTS = {
     "Condition",
 }
 _VERSIONS = (None, "2008-10-17", "2012-10-17")
+_ACTION = re.compile(r"\*|[\w-]+:[\w*?-]+", re.ASCII)
+"""How IAM writes actions; what is not written so it refuses, or means something else than it looks like."""
 
 
 @dataclass(frozen=True)
@@ -245,11 +247,14 @@ def _statement(value: Any, kind: Kind, number: int) -> Statement:
     _one_of(value, needs, f"Not{needs}")
     if kind != "resource" and (too_much := [name for name in (has_not, f"Not{has_not}") if name in value]):
         raise _ProblemError(f"has no {too_much[0]}, which its kind of policy does not know")
+    actions, not_actions = _texts(value, "Action"), _texts(value, "NotAction")
+    if odd := [action for action in (*actions, *not_actions) if not _ACTION.fullmatch(action)]:
+        raise _ProblemError(f"has actions such as sqs:SendMessage, and not {shown(odd[0])}")
     return Statement(
         _label(value, number),
         value["Effect"] == "Allow",
-        _texts(value, "Action"),
-        _texts(value, "NotAction"),
+        actions,
+        not_actions,
         _texts(value, "Resource"),
         _texts(value, "NotResource"),
         _principals(value, "Principal"),

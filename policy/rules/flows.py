@@ -29,8 +29,15 @@ _TRACKING = {
 }
 """Checks that tell where tracking has a gap, and what a flow must do about it, before the block's name."""
 
-_CALLS_COME_IN = "CONTACT_FLOW"
-"""Type of flow in which a call begins; others run inside a call that has been through one of these."""
+_CONTACT_FLOW = "CONTACT_FLOW"
+"""The type of flow where none is said."""
+
+_INSIDE_OF_CALLS = (
+    *("AGENT_HOLD", "AGENT_TRANSFER", "AGENT_WHISPER"),
+    *("CUSTOMER_HOLD", "CUSTOMER_QUEUE", "CUSTOMER_WHISPER"),
+    *("CAMPAIGN", "OUTBOUND_WHISPER", "QUEUE_TRANSFER"),
+)
+"""Types of flow in which no inbound call begins; they run inside a call that has been through a flow of another type."""
 
 
 def _parses(resource: Resource, _: Settings) -> Iterator[Finding]:
@@ -54,7 +61,7 @@ def _parses(resource: Resource, _: Settings) -> Iterator[Finding]:
 
 def _type(flow: Resource) -> Any:
     type_ = flow.get("type")
-    return _CALLS_COME_IN if type_ is None else type_
+    return _CONTACT_FLOW if type_ is None else type_
 
 
 def _as_registered(flow: Flow, resource: Resource) -> Flow:
@@ -92,7 +99,7 @@ def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
             if isinstance(value, Unknown):
                 yield value
                 return
-        if isinstance(content, str) and type_ == _CALLS_COME_IN:
+        if isinstance(content, str) and type_ not in _INSIDE_OF_CALLS:
             try:
                 flow = _as_registered(Flow.examine(content, "content"), resource)
             except InputError:

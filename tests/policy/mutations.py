@@ -2210,6 +2210,18 @@ def _(stack: Stack) -> None:
     edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Metadata=told), "content")
 
 
+@breaks(
+    "flow-stops-are-tracked",
+    "no route in a flow of a type that is misspelt",
+    FLOW,
+    ROUTE.format("menu-start"),
+    ROUTE.format("notice-start"),
+)
+def _(stack: Stack) -> None:
+    blocks(stack, route_start=without_attribute("call_route"))
+    stack.one("ContactFlow").inputs["type"] = "contact_flow"
+
+
 COMPLETED = 'must set call_completed to "false" before block {!r}'
 TOO_EARLY = 'must not set call_completed to "true" before block {!r}'
 

@@ -108,6 +108,11 @@ REFUSED = [
     ({"Statement": {**WIDE, "NotAction": "sqs:SendMessage"}}, "has one of Action and NotAction"),
     ({"Statement": {**WIDE, "Action": []}}, "has a text or a list of texts as Action, and not []"),
     ({"Statement": {**WIDE, "Action": {"sqs": "*"}}}, "has a text or a list of texts as Action"),
+    (
+        {"Statement": {**WIDE, "Action": ["sqs:*", "SendMessage"]}},
+        'such as sqs:SendMessage, and not "SendMessage"',
+    ),
+    ({"Statement": {**WIDE, "Action": "iam:CreateAccessKey "}}, 'and not "iam:CreateAccessKey "'),
     ({"Statement": {**WIDE, "Resource": [1]}}, "has a text or a list of texts as Resource, and not [1]"),
     ({"Statement": {**WIDE, "Sid": 1, "Effect": "Deny"}}, "has a text as Sid, and not 1"),
     ({"Statement": {**WIDE, "Principal": "*"}}, "has no Principal, which its kind of policy does not know"),
@@ -202,10 +207,22 @@ odd_documents |= st.fixed_dictionaries({"Statement": st.lists(sound_statements, 
 as_sent = odd_documents | odd_documents.map(json.dumps) | st.text(max_size=40)
 
 
+ODD_TYPES = (
+    # One for each form of place: a document's, a trust policy's, a list of documents, and none that a rule lists.
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
+    "aws:efs/fileSystemPolicy:FileSystemPolicy",
+    "aws:iam/role:Role",
+    "aws:iam/userPolicy:UserPolicy",
+    "aws:kms/key:Key",
+    "aws:sqs/queue:Queue",
+    "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy",
+)
+
+
 def odd_stack(value: Any) -> Stack:
     """A stack with an odd value in every place that a rule parses."""
     stack = recorded("prod")
-    for type_ in PLACES:
+    for type_ in ODD_TYPES:
         stack.add(
             type_,
             f"odd {type_}",
@@ -220,6 +237,7 @@ def odd_stack(value: Any) -> Stack:
     stack.one("StateMachine").inputs["loggingConfiguration"] = value
     stack.one("ContactFlow").inputs["content"] = value
     stack.one("Table").inputs["ttl"] = value
+    stack.one("Table").inputs["replicas"] = value
     stack.one("Pipe").inputs["sourceParameters"] = value
     stack.one("Stream").inputs["retentionPeriod"] = value
     return stack
@@ -306,11 +324,13 @@ def judged_in_process(type_: str, props: dict[str, Any]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(content=flows)
-def test_no_flow_crashes_a_rule(content: dict[str, Any]) -> None:
-    judged_in_process(
-        "aws:connect/contactFlow:ContactFlow", {"content": json.dumps(content), "type": "CONTACT_FLOW"}
-    )
+@given(
+    content=flows,
+    type_=st.just("CONTACT_FLOW") | values,
+    kind=st.sampled_from(["contactFlow:ContactFlow", "contactFlowModule:ContactFlowModule"]),
+)
+def test_no_flow_crashes_a_rule(content: dict[str, Any], type_: Any, kind: str) -> None:
+    judged_in_process(f"aws:connect/{kind}", {"content": json.dumps(content), "type": type_})
 
 
 @settings(max_examples=150, deadline=None)
@@ -336,7 +356,11 @@ def test_no_pipe_crashes_a_rule(source: Any, target: Any, parameters: Any, logs:
             "source": source,
             "target": target,
             "roleArn": "arn:role",
-            "sourceParameters": {"kinesisStreamParameters": parameters},
+            "sourceParameters": {
+                "kinesisStreamParameters": parameters,
+                "filterCriteria": {"filters": parameters},
+            },
+            "desiredState": parameters,
             "targetParameters": {"stepFunctionStateMachineParameters": parameters},
             "logConfiguration": logs,
         },
