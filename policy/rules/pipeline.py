@@ -11,7 +11,7 @@ from components.documents.pipe import FILTER_PATTERN
 from policy.rules.arns import is_lambda, service_of
 from policy.rules.documents import TYPES, walk
 from policy.rules.flows import FLOW, MODULE, lambda_blocks
-from policy.rules.json_text import parse
+from policy.rules.json_text import inside, parse
 from policy.rules.roles import MACHINE, PIPE, QUEUE, STREAM
 from policy.rules.rule import (
     Finding,
@@ -24,6 +24,7 @@ from policy.rules.rule import (
     number,
     of_type,
     shown,
+    texts,
 )
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -219,6 +220,55 @@ def _lets_pass(pattern: Any, tracked: Any) -> bool:
     )
 
 
+def _drops_no_record(machine: Resource, settings: Settings) -> Iterator[Finding]:
+    definition = machine.get("definition")
+    if isinstance(definition, Unknown):
+        yield definition
+    for states in _scopes(definition):
+        for name, state in states.items():
+            for catch in _mappings(state.get("Catch") if isinstance(state, Mapping) else None):
+                errors = catch.get("ErrorEquals")
+                is_expected = isinstance(errors, list) and all(
+                    each in settings["expected"] for each in errors
+                )
+                if not is_expected and (end := _end_without_task(states, catch.get("Next"))):
+                    yield f"must keep or fail what its state {name!r} catches, and not end in {end!r}: {shown(errors)}"
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (each for each in (value if isinstance(value, list) else ()) if isinstance(each, Mapping))
+
+
+def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
+    """The states of a definition, by name, and those of each part of it, however deep it stands."""
+    waiting = [inside(definition)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("States"), Mapping):
+                yield value["States"]
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _end_without_task(states: Mapping[str, Any], start: Any) -> str | None:
+    """A state in which an execution may end well, from some state on, without any Task; None where there is none."""
+    waiting, seen = [start], []
+    while waiting:
+        name = waiting.pop()
+        state = states.get(name) if isinstance(name, str) and name not in seen else None
+        if not isinstance(state, Mapping) or state.get("Type") in ("Task", "Fail"):
+            continue
+        seen.append(name)
+        if state.get("Type") != "Choice" and state.get("Next") is None:
+            return str(name)
+        choices = state.get("Choices")
+        waiting += [state.get("Next"), state.get("Default")]
+        waiting += [each.get("Next") for each in _mappings(choices)]
+    return None
+
+
 def _queue_retention(queue: Resource, settings: Settings) -> Iterator[Finding]:
     seconds, days = queue.get("messageRetentionSeconds"), settings["minimumDays"]
     yield from must(
@@ -358,6 +408,21 @@ RULES = (
         url=_PIPES.format("eb-pipes-event-filtering"),
         types=(PIPE,),
         check=_passes_tracked_calls,
+    ),
+    Rule(
+        name="state-machine-drops-no-record",
+        description="What a state machine catches must be kept by a Task or fail, unless it is expected.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Lead the Catch to a state that quarantines the record, or let the error fail the execution.",
+        url="https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html",
+        types=(MACHINE,),
+        check=_drops_no_record,
+        settings={
+            "expected": texts(
+                "Errors after which there is nothing to keep.", ("DynamoDB.ConditionalCheckFailedException",)
+            )
+        },
     ),
     Rule(
         name="queues-keep-messages",

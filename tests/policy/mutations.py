@@ -1704,6 +1704,72 @@ def _(stack: Stack) -> None:
     filtered(stack, "call_route")
 
 
+DROPPED = "must keep or fail what its state {!r} catches, and not end in {!r}: {}"
+
+
+def each_contact(stack: Stack, change: Callable[[dict[str, Any]], object]) -> None:
+    """Changes the states that each contact runs through."""
+    edit(
+        stack.one("StateMachine"),
+        lambda parsed: change(parsed["States"]["EachContact"]["ItemProcessor"]["States"]),
+        "definition",
+    )
+
+
+@breaks(
+    "state-machine-drops-no-record",
+    "every error passed over",
+    RECORDER,
+    DROPPED.format("Store", "OlderVersion", '["States.ALL"]'),
+)
+def _(stack: Stack) -> None:
+    catch = {"ErrorEquals": ["States.ALL"], "Next": "OlderVersion"}
+    each_contact(stack, lambda states: states["Store"]["Catch"].append(catch))
+
+
+@breaks(
+    "state-machine-drops-no-record",
+    "throttling taken for an older version",
+    RECORDER,
+    DROPPED.format(
+        "Store",
+        "OlderVersion",
+        '["DynamoDB.ConditionalCheckFailedException", "DynamoDB.ThrottlingException"]',
+    ),
+)
+def _(stack: Stack) -> None:
+    each_contact(
+        stack,
+        lambda states: states["Store"]["Catch"][0]["ErrorEquals"].append("DynamoDB.ThrottlingException"),
+    )
+
+
+@breaks(
+    "state-machine-drops-no-record",
+    "some other refusals dropped, behind a choice",
+    RECORDER,
+    DROPPED.format(
+        "Store", "OlderVersion", '["DynamoDB.AmazonDynamoDBException", "DynamoDB.ValidationException"]'
+    ),
+)
+def _(stack: Stack) -> None:
+    each_contact(stack, lambda states: states["WhyRefused"].update(Default="OlderVersion"))
+
+
+@breaks(
+    "state-machine-drops-no-record",
+    "a record that could not be quarantined",
+    RECORDER,
+    DROPPED.format("Quarantine", "Gone", '["States.TaskFailed"]'),
+)
+def _(stack: Stack) -> None:
+    def change(states: dict[str, Any]) -> None:
+        states["Quarantine"]["Catch"] = [{"ErrorEquals": ["States.TaskFailed"], "Next": "Gone"}]
+        states["Gone"] = {"Type": "Succeed"}
+
+    each_contact(stack, change)
+
+
 KEPT = "must have messageRetentionSeconds of 4 days or more, and not {}"
 
 

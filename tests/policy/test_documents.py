@@ -292,7 +292,7 @@ flows = st.fixed_dictionaries(
     optional={"Metadata": values, "Settings": values},
 )
 states = st.fixed_dictionaries(
-    {"Type": st.sampled_from(["Task", "Map", "Parallel"]) | values},
+    {"Type": st.sampled_from(["Task", "Map", "Parallel", "Choice", "Pass"]) | values},
     optional={
         "Resource": st.sampled_from(
             ["arn:aws:states:::sqs:sendMessage", "arn:aws:states:::dynamodb:updateItem"]
@@ -304,9 +304,17 @@ states = st.fixed_dictionaries(
         | values,
         "ItemProcessor": values,
         "Branches": values,
+        "Catch": st.lists(
+            st.fixed_dictionaries({"ErrorEquals": values, "Next": st.just("a") | values}) | values,
+            max_size=2,
+        )
+        | values,
+        "Choices": st.lists(st.fixed_dictionaries({"Next": values}) | values, max_size=2) | values,
     },
 )
-definitions = st.fixed_dictionaries({"States": st.dictionaries(texts, states, max_size=3) | values})
+definitions = st.fixed_dictionaries(
+    {"States": st.dictionaries(st.just("a") | texts, states, max_size=3) | values}
+)
 
 
 def judged_in_process(type_: str, props: dict[str, Any]) -> None:

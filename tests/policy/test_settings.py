@@ -96,6 +96,12 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         {"accounts": ["222222222222"]},
         lambda stack: trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
     ),
+    (
+        "state-machine-drops-no-record",
+        {"expected": []},
+        {"expected": ["DynamoDB.ConditionalCheckFailedException"]},
+        unchanged,
+    ),
     ("queues-keep-messages", {"minimumDays": 15}, {"minimumDays": 14}, unchanged),
     (
         "resources-can-be-judged",

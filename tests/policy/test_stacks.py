@@ -87,6 +87,7 @@ def test_a_first_preview_says_what_it_cannot_judge_yet_and_refuses_nothing(pack:
             ("no-lambda", f"{tracker}-pipe"),
             ("no-lambda", f"{tracker}-recorder"),
             ("pipe-has-dead-letter-queue", f"{tracker}-pipe"),
+            ("state-machine-drops-no-record", f"{tracker}-recorder"),
             # Stack rules name the resource in the message: the SDK leaves it out of the note itself.
             ("iam-no-combined-privilege-escalation", ""),
             ("iam-trust-stays-in-its-account", ""),
