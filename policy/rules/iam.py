@@ -7,7 +7,7 @@ wildcards; the others pass over it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from pulumi_policy import Severity
@@ -15,10 +15,22 @@ from pulumi_policy import Severity
 from policy.rules import grants
 from policy.rules.arns import MANAGED_BY_AWS, account_of, has_resource_level, is_everything, is_wildcard
 from policy.rules.documents import TYPES, Document, Kind, Statement, documents, walk
-from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, of_type, texts
+from policy.rules.rule import (
+    Finding,
+    Resource,
+    ResourceCheck,
+    Rule,
+    Settings,
+    Unknown,
+    matches_any,
+    of_type,
+    texts,
+)
 
 # A grant is given with the first deployment and used against us later: nothing below is worth a deployment.
 _MANDATORY = "A permission that is too broad does its harm before anybody reads a warning."
+
+StatementCheck = Callable[[Statement, Settings], Iterable[Finding]]
 
 _ATTACHING = re.compile(r"(^|[a-z])[pP]olicyArns?(\[\d+\])?$")
 """Properties by which policies are attached: there a value that is not known yet may become a managed one."""
@@ -60,43 +72,54 @@ def _statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknow
                 yield document.unknown
 
 
-def _wildcard_actions(resource: Resource, _: Settings) -> Iterator[Finding]:
-    for statement in _statements(resource, "identity", "resource", "trust"):
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
-        for action in filter(is_wildcard, statement.actions):
-            yield f"must name single actions in {statement.label}, and not {action}"
+def _each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceCheck]:
+    """Makes a check of resources of one of single statements that allow something."""
+
+    def check_resources(check_statement: StatementCheck) -> ResourceCheck:
+        def check(resource: Resource, settings: Settings) -> Iterator[Finding]:
+            for statement in _statements(resource, *kinds):
+                if isinstance(statement, Unknown):
+                    yield statement
+                else:
+                    yield from check_statement(statement, settings)
+
+        return check
+
+    return check_resources
 
 
-def _exclusions(resource: Resource, _: Settings) -> Iterator[Finding]:
-    for statement in _statements(resource, "identity", "resource", "trust"):
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
-        for element, excludes in (
-            ("NotAction", statement.not_actions),
-            ("NotResource", statement.not_resources),
-            ("NotPrincipal", statement.not_principals),
-        ):
-            if excludes:
-                yield f"must say what {statement.label} allows, and not by {element} what it does not"
+@_each_statement("identity", "resource", "trust")
+def _wildcard_actions(statement: Statement, _: Settings) -> Iterator[Finding]:
+    for action in filter(is_wildcard, statement.actions):
+        yield f"must name single actions in {statement.label}, and not {action}"
 
 
-def _wildcard_resources(resource: Resource, _: Settings) -> Iterator[Finding]:
+@_each_statement("identity", "resource", "trust")
+def _exclusions(statement: Statement, _: Settings) -> Iterator[Finding]:
+    for element, excludes in (
+        ("NotAction", statement.not_actions),
+        ("NotResource", statement.not_resources),
+        ("NotPrincipal", statement.not_principals),
+    ):
+        if excludes:
+            yield f"must say what {statement.label} allows, and not by {element} what it does not"
+
+
+def _wildcard_resources(resource: Resource, settings: Settings) -> Iterable[Finding]:
     if resource.type.startswith(("aws:kms/", "aws:secretsmanager/")):
-        return  # In the policy of a key or of a secret, `*` is that key or secret.
-    for statement in _statements(resource, "identity", "resource"):
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
-        for arn in statement.resources:
-            if arn == "*":
-                actions = [action for action in statement.actions if not is_wildcard(action)]
-                if could := [action for action in actions if has_resource_level(action)]:
-                    yield f"must name the resources of {', '.join(could)} in {statement.label}, and not *"
-            elif is_everything(arn):
-                yield f"must name the resources of {statement.label}, and not {arn}"
+        return ()  # In the policy of a key or of a secret, `*` is that key or secret.
+    return _named_resources(resource, settings)
+
+
+@_each_statement("identity", "resource")
+def _named_resources(statement: Statement, _: Settings) -> Iterator[Finding]:
+    for arn in statement.resources:
+        if arn == "*":
+            actions = [action for action in statement.actions if not is_wildcard(action)]
+            if could := [action for action in actions if has_resource_level(action)]:
+                yield f"must name the resources of {', '.join(could)} in {statement.label}, and not *"
+        elif is_everything(arn):
+            yield f"must name the resources of {statement.label}, and not {arn}"
 
 
 def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -145,20 +168,17 @@ def _combined_escalation(resources: Sequence[Resource], _: Settings) -> Iterator
                 )
 
 
-def _trusted(resource: Resource, settings: Settings) -> Iterator[Finding]:
-    for statement in _statements(resource, "trust"):
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
-        for kind, name in statement.principals:
-            if kind != "Service":
-                principal = "everybody" if kind == "*" else f"{kind} {name}"
-                yield f"must trust services by name in {statement.label}, and not {principal}"
-            elif not matches_any(name, settings["services"]) or is_wildcard(name):
-                yield f"must trust one of {', '.join(settings['services'])} in {statement.label}, and not {name}"
-        for action in statement.actions:
-            if action.lower() != "sts:assumerole" and not is_wildcard(action):
-                yield f"must let its services do sts:AssumeRole only in {statement.label}, and not {action}"
+@_each_statement("trust")
+def _trusted(statement: Statement, settings: Settings) -> Iterator[Finding]:
+    for kind, name in statement.principals:
+        if kind != "Service":
+            principal = "everybody" if kind == "*" else f"{kind} {name}"
+            yield f"must trust services by name in {statement.label}, and not {principal}"
+        elif not matches_any(name, settings["services"]) or is_wildcard(name):
+            yield f"must trust one of {', '.join(settings['services'])} in {statement.label}, and not {name}"
+    for action in statement.actions:
+        if action.lower() != "sts:assumerole" and not is_wildcard(action):
+            yield f"must let its services do sts:AssumeRole only in {statement.label}, and not {action}"
 
 
 _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
@@ -193,15 +213,12 @@ def _is_bound(statement: Statement, keys: Set[str]) -> bool:
     )
 
 
-def _bound(resource: Resource, settings: Settings) -> Iterator[Finding]:
-    for statement in _statements(resource, "trust"):
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
-        bound = _is_bound(statement, _SOURCES)
-        for kind, name in statement.principals:
-            if kind == "Service" and not bound and name not in settings["exempt"]:
-                yield f"must bind {name} to aws:SourceAccount or aws:SourceArn in {statement.label}"
+@_each_statement("trust")
+def _bound(statement: Statement, settings: Settings) -> Iterator[Finding]:
+    bound = _is_bound(statement, _SOURCES)
+    for kind, name in statement.principals:
+        if kind == "Service" and not bound and name not in settings["exempt"]:
+            yield f"must bind {name} to aws:SourceAccount or aws:SourceArn in {statement.label}"
 
 
 def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Iterator[tuple[Resource, Finding]]:
@@ -233,13 +250,10 @@ def _source_accounts(statement: Statement) -> Iterator[tuple[str, str]]:
                     yield key, account
 
 
-def _public(resource: Resource, _: Settings) -> Iterator[Finding]:
-    for statement in _statements(resource, "resource"):
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
-        if any(is_wildcard(name) for _, name in statement.principals) and not _is_bound(statement, _CALLERS):
-            yield f"must say whom {statement.label} allows, and not everybody"
+@_each_statement("resource")
+def _public(statement: Statement, _: Settings) -> Iterator[Finding]:
+    if any(is_wildcard(name) for _, name in statement.principals) and not _is_bound(statement, _CALLERS):
+        yield f"must say whom {statement.label} allows, and not everybody"
 
 
 RULES = (

@@ -6,6 +6,7 @@ read off the state machine and the pipe as they are registered, and set against 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,13 +108,18 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
         yield from (Need(action, "*", "it is traced") for action in _TRACE)
 
 
+_QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)\.)?[^/]+/(\d{12})/([^/]+)")
+
+
 def _target(target: str, service: str, machine_arn: str) -> str:
-    """The ARN of what a Task names: a table by name, a queue by URL, both in the state machine's account and region."""
+    """The ARN of what a Task names: a table in the state machine's account and region, or a queue by its URL."""
     if target.startswith("arn:"):
         return target
-    name = target.rpartition("/")[2]
     _, partition, _, region, account = (*machine_arn.split(":", 5), "", "", "", "", "")[:5]
-    return f"arn:{partition}:{service}:{region}:{account}:{'table/' if service == 'dynamodb' else ''}{name}"
+    name = f"table/{target}" if service == "dynamodb" else target.rpartition("/")[2]
+    if url := _QUEUE_URL.fullmatch(target):
+        region, account, name = url[1] or region, url[2], url[3]
+    return f"arn:{partition}:{service}:{region}:{account}:{name}"
 
 
 def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]:

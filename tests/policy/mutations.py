@@ -1030,6 +1030,24 @@ UNTOLD = "must have a definition that tells what it needs: state '{}': no permis
 
 @breaks(
     "state-machine-role-fits-its-definition",
+    "a queue of the same name in another account and region",
+    f"{RECORDER}-role",
+    MISSING.format(
+        "sqs:SendMessage",
+        QUARANTINE.replace("ap-northeast-1:111111111111", "us-west-2:222222222222"),
+        RECORDER,
+        "its state 'Quarantine' does that",
+    ),
+    EXCESS.format("sqs:SendMessage", QUARANTINE, RECORDER),
+)
+def _(stack: Stack) -> None:
+    name = QUARANTINE.rpartition(":")[2]
+    url = f"https://sqs.us-west-2.amazonaws.com/222222222222/{name}"
+    each_contact(stack, lambda states: states["Quarantine"]["Arguments"].update(QueueUrl=url))
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
     "a Map that reads its items from a bucket",
     RECORDER,
     UNTOLD.format("EachContact", "ItemReader"),

@@ -149,6 +149,14 @@ class Pack:
         ]
         return [_violation(each, name) for name, answer in asked for each in answer.result().diagnostics]
 
+    def remediated(self, stack: Iterable[Recorded]) -> list[str]:
+        """Names of the resources whose inputs the pack would change: the engine asks that before it has them judged."""
+        return [
+            resource.name
+            for resource in stack
+            if self._stub.Remediate(_request(resource), timeout=CALL_SECONDS).remediations
+        ]
+
     def judge_stack(self, stack: Sequence[Recorded]) -> list[Violation]:
         """What the stack rules say, of inputs and outputs."""
         request = analyzer_pb2.AnalyzeStackRequest()

@@ -53,6 +53,11 @@ def test_nothing_is_said_against_a_stack_of_ours(pack: Pack, stack: str, variant
     assert pack.judge(recorded(stack, VARIANTS[variant])) == []
 
 
+@pytest.mark.parametrize("preview", [True, False])
+def test_the_pack_judges_and_changes_nothing(pack: Pack, preview: bool) -> None:
+    assert pack.remediated(recorded("prod", preview=preview)) == []
+
+
 def test_the_program_registers_what_the_rules_are_about() -> None:
     stack = recorded("prod")
     judged = {rule.name for rule in RULES for each in stack if matches_any(each.type, rule.types)}
