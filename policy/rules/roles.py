@@ -23,7 +23,7 @@ from policy.rules.arns import (
     is_wildcard,
     service_of,
 )
-from policy.rules.documents import Statement, walk
+from policy.rules.documents import Statement, documents, walk
 from policy.rules.grants import Holder, given_by_resources, holder_of, holders
 from policy.rules.json_text import parse
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
@@ -34,6 +34,12 @@ QUEUE = "aws:sqs/queue:Queue"
 ROLE = "aws:iam/role:Role"
 STREAM = "aws:kinesis/stream:Stream"
 TABLE = "aws:dynamodb/table:Table"
+
+_SERVICES = {
+    MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
+    PIPE: re.compile(r"pipes\.amazonaws\.com"),
+}
+"""The principal as which what has a role assumes it; that of Step Functions may name the region."""
 
 # Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
 _TRACE = (
@@ -214,7 +220,10 @@ def _fits(
             else:
                 holder = holder_of(held, roles[arn])
                 given = given_by_resources(resources, arn or "")
-                for finding in _compare(holder, given, resource, needs):
+                for finding in (
+                    *_compare(holder, given, resource, needs),
+                    *_compare_trust(roles[arn], resource),
+                ):
                     yield holder.resource, finding
 
     return check
@@ -256,6 +265,24 @@ def _compare(
             yield f"must not be allowed {action} on {resource}: nothing in {user.name} does that"
 
 
+def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
+    """Who else may assume a role, among services by name; the rules about trust tell of all others."""
+    trusted = {
+        principal
+        for document in documents(role)
+        if document.kind == "trust"
+        for statement in document.statements
+        if statement.allows
+        for principal in statement.principals
+    }
+    services = sorted(name for kind, name in trusted if kind == "Service" and not is_wildcard(name))
+    others = [name for name in services if not _SERVICES[user.type].fullmatch(name)]
+    for name in others:
+        yield f"must not be assumable by {name}: {user.name} is not of that service"
+    if trusted and len(others) == len(trusted):
+        yield f"must be assumable by the service of {user.name}"
+
+
 def _concerns(statement: Statement, need: Need) -> bool:
     """Whether a statement, be it by what it names or by what it leaves out, is about all that is needed."""
     action, excluded = need.action.lower(), statement.not_actions
@@ -279,7 +306,7 @@ _URL = "https://docs.aws.amazon.com/{}"
 RULES = (
     Rule(
         name="state-machine-role-fits-its-definition",
-        description="The role of a state machine must allow what the definition does, and nothing else.",
+        description="The role of a state machine must allow what the definition does, to Step Functions, and nothing else.",
         severity=Severity.HIGH,
         reason=_REASON,
         remediation="Derive the policy with components.documents.permissions.state_machine_policy.",
@@ -288,7 +315,7 @@ RULES = (
     ),
     Rule(
         name="pipe-role-fits-its-pipe",
-        description="The role of a pipe must allow what source, target, dead-letter queue and log need, and nothing else.",
+        description="The role of a pipe must allow what source, target, dead-letter queue and log need, to Pipes, and nothing else.",
         severity=Severity.HIGH,
         reason=_REASON,
         remediation="Derive the policy with components.documents.permissions.pipe_policy.",

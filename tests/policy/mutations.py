@@ -1048,6 +1048,16 @@ def _(stack: Stack) -> None:
 
 @breaks(
     "state-machine-role-fits-its-definition",
+    "another service that may assume the role as well",
+    f"{RECORDER}-role",
+    f"must not be assumable by lambda.amazonaws.com: {RECORDER} is not of that service",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "recorder", Principal={"Service": ["states.amazonaws.com", "lambda.amazonaws.com"]})
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
     "a Map that reads its items from a bucket",
     RECORDER,
     UNTOLD.format("EachContact", "ItemReader"),
@@ -1271,6 +1281,17 @@ def _(stack: Stack) -> None:
 def _(stack: Stack) -> None:
     kept = ["kinesis:*", "states:*", "logs:*"]
     with_statement(stack, "pipe", Effect="Deny", NotAction=kept, Resource="*")
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "another service that may assume the role instead",
+    f"{PIPE}-role",
+    f"must be assumable by the service of {PIPE}",
+    f"must not be assumable by states.amazonaws.com: {PIPE} is not of that service",
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Principal={"Service": "states.amazonaws.com"})
 
 
 @breaks(
