@@ -34,6 +34,13 @@ INTERACTIVE: frozenset[FlowKind] = INBOUND | {"queue"}
 _ANY = 2**31
 
 SPEECH = ("PromptId", "Text", "SSML", "Media")
+
+# Source: the reference's page on actions. KeyExists is not on it [third: a published flow builder].
+EQUALS = ("Equals",)
+NUMBER_OPERATORS = ("NumberGreaterThan", "NumberGreaterOrEqualTo", "NumberLessThan", "NumberLessOrEqualTo")
+OPERATORS = (*EQUALS, "TextStartsWith", "TextEndsWith", "TextContains", *NUMBER_OPERATORS, "KeyExists")
+"""All ways in which a condition can compare."""
+
 NO_MATCH = "NoMatchingError"
 NO_CONDITION = "NoMatchingCondition"
 
@@ -53,9 +60,10 @@ class BlockType:
         values: by parameter, what it may be; a reference (`$.…`) is always let through.
         numbers: by parameter, the least and the greatest whole number it may be; references are let through.
         references: parameters that must be one whole reference.
-        conditions: operands of conditions that must be there, each with Equals.
+        conditions: operands of conditions that must be there.
         conditions_optional: operands that may be there besides; None for any.
         some_condition: whether at least one condition must be there.
+        operators: how its conditions may compare.
         errors: error branches that must be there.
         errors_optional: error branches that may be there besides.
         next: whether it goes on to a NextAction.
@@ -77,6 +85,7 @@ class BlockType:
     conditions: tuple[str, ...] = ()
     conditions_optional: tuple[str, ...] | None = ()
     some_condition: bool = False
+    operators: tuple[str, ...] = EQUALS
     errors: tuple[str, ...] = ()
     errors_optional: tuple[str, ...] = ()
     next: Literal["required", "optional", "refused"] = "required"
@@ -88,6 +97,13 @@ class BlockType:
     def parameters(self) -> frozenset[str]:
         """All parameters that are known of it."""
         return frozenset((*self.required, *self.one_of, *self.some_of, *self.optional))
+
+    @property
+    def variant(self) -> str:
+        """Which of its ways a GetParticipantInput works in, to be said behind its name; empty for other types."""
+        if self.name != "GetParticipantInput":
+            return ""
+        return {"menu": " (menu)", "input": " (stored input)"}.get(self.stop or "", " (key buffer)")
 
     @property
     def terminal(self) -> bool:
@@ -301,6 +317,7 @@ _TYPES = (
         references=("ComparisonValue",),
         conditions_optional=None,
         some_condition=True,
+        operators=OPERATORS,
         errors=(NO_CONDITION,),
     ),
     BlockType(
@@ -335,6 +352,7 @@ _TYPES = (
         },
         conditions_optional=None,
         some_condition=True,
+        operators=(*EQUALS, *NUMBER_OPERATORS),
         errors=(NO_MATCH, NO_CONDITION),
         kinds=INTERACTIVE,
     ),
@@ -343,6 +361,7 @@ _TYPES = (
         "live: NumberLessThan with cumulative 1 + percent; doc: distributebypercentage",
         conditions_optional=None,
         some_condition=True,
+        operators=("NumberLessThan",),
         errors=(NO_CONDITION,),
         kinds=INTERACTIVE,
     ),
@@ -365,8 +384,10 @@ _TYPES = (
     # --- What the flow sets ------------------------------------------------------------------------------------------
     BlockType(
         "UpdateContactAttributes",
-        "live: exactly these two parameters and this error; doc: updatecontactattributes",
-        required=("Attributes", "TargetContact"),
+        "live: no other parameters, and this error; third: published flows of some age go without TargetContact; "
+        "doc: updatecontactattributes",
+        required=("Attributes",),
+        optional=("TargetContact",),
         values={"TargetContact": ("Current", "Related")},
         errors=(NO_MATCH,),
     ),

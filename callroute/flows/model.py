@@ -31,10 +31,12 @@ class Transition:
     Attributes:
         source: identifier of the block it leaves.
         kind: `next` (what is done by default), `condition` (a result was matched) or `error`.
-        label: the operand of an Equals condition (`1`, `True`), operator and operands of any other condition, or
-            the error type; empty for `next`.
+        label: what tells it to people: the operand of an Equals condition (`1`, `True`), operator and operands of any
+            other condition, or the error type; empty for `next`.
         target: identifier of the block it leads to.
         path: JSON path of what names the target.
+        operator: how a condition compares (`Equals`, `NumberLessThan`); empty for any other branch.
+        operands: what a condition compares with, as text; Connect takes one.
     """
 
     source: str
@@ -42,6 +44,8 @@ class Transition:
     label: str
     target: str
     path: str = field(default="", compare=False)
+    operator: str = ""
+    operands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +240,12 @@ class _Reader:
             )
         version = document.get("Version")
         if version != LANGUAGE_VERSION:
-            found = "Version is missing" if version is None else f"Version is {version!r}"
-            raise self._error("Version", found, f"Give a flow in flow language {LANGUAGE_VERSION!r}")
+            raise self._error(
+                "Version", _found(document, "Version"), f"Give a flow in flow language {LANGUAGE_VERSION!r}"
+            )
         blocks = document.get("Actions")
         if not isinstance(blocks, list):
-            found = "Actions is missing" if blocks is None else f"Actions is {kind(blocks)}"
-            raise self._error("the flow", found, "Write Actions as a list")
+            raise self._error("the flow", _found(document, "Actions"), "Write Actions as a list")
         return document
 
     def _start(self, document: Mapping[str, Any], actions: Mapping[str, Action]) -> str:
@@ -251,8 +255,7 @@ class _Reader:
         if isinstance(start, str):
             place, problem = "StartAction", f"there is no block {start!r}"
         else:
-            found = "missing" if start is None else kind(start)
-            place, problem = "the flow", f"StartAction is {found}"
+            place, problem = "the flow", _found(document, "StartAction")
         remedy = "Name the identifier of the block that runs first"
         self._flaw("no-start", place, "$.StartAction", problem, remedy)
         return ""
@@ -288,23 +291,37 @@ class _Reader:
                 yield Transition(identifier, "next", "", target, f"{path}.NextAction")
         for here, branch in parts.entries(branches, "Conditions", path):
             condition = parts.mapping(branch.get("Condition", {}), "Condition", f"{here}.Condition")
-            label = None if condition is None else self._label(condition, f"{here}.Condition", parts)
-            target = parts.string(branch, "NextAction", here) if label is not None else None
-            if label is not None and target is not None:
-                yield Transition(identifier, "condition", label, target, f"{here}.NextAction")
+            test = None if condition is None else self._test(condition, f"{here}.Condition", parts)
+            target = parts.string(branch, "NextAction", here) if test is not None else None
+            if test is not None and target is not None:
+                operator, operands = test
+                equals = operator == "Equals" and len(operands) == 1
+                said = operands[0] if equals else " ".join([operator, *operands])
+                yield Transition(
+                    identifier, "condition", said, target, f"{here}.NextAction", operator, operands
+                )
         for here, branch in parts.entries(branches, "Errors", path):
             label = parts.string(branch, "ErrorType", here)
             target = parts.string(branch, "NextAction", here) if label is not None else None
             if label is not None and target is not None:
                 yield Transition(identifier, "error", label, target, f"{here}.NextAction")
 
-    def _label(self, condition: Mapping[str, Any], path: str, parts: _Parts) -> str | None:
+    def _test(
+        self, condition: Mapping[str, Any], path: str, parts: _Parts
+    ) -> tuple[str, tuple[str, ...]] | None:
         operator = parts.string(condition, "Operator", path)
         operands = parts.list(condition, "Operands", path) if operator is not None else None
         if operator is None or operands is None:
             return None
-        texts = [str(operand) for operand in operands]
-        return texts[0] if operator == "Equals" and len(texts) == 1 else " ".join([operator, *texts])
+        return operator, tuple(str(operand) for operand in operands)
+
+
+def _found(holder: Mapping[str, Any], key: str) -> str:
+    """What stands where something else should: null is not the same as nothing."""
+    return f"{key} is {kind(holder[key])}" if key in holder else f"{key} is missing"
+
+
+_OPTIONAL_LISTS = frozenset(("Conditions", "Errors"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,16 +339,15 @@ class _Parts:
         value = holder.get(key)
         if isinstance(value, str):
             return value
-        found = f"{key} is missing" if value is None else f"{key} is {kind(value)}"
-        self._flaw(f"{path}.{key}", found, f"Write {key} as a string")
+        self._flaw(f"{path}.{key}", _found(holder, key), f"Write {key} as a string")
         return None
 
     def list(self, holder: Mapping[str, Any], key: str, path: str) -> list[Any] | None:
         value = holder.get(key)
         if isinstance(value, list):
             return value
-        found = f"{key} is missing" if value is None else f"{key} is {kind(value)}"
-        self._flaw(f"{path}.{key}", found, f"Write {key} as a list")
+        remedy = f"Write {key} as a list" + (", or leave it out" if key in _OPTIONAL_LISTS else "")
+        self._flaw(f"{path}.{key}", _found(holder, key), remedy)
         return None
 
     def mapping(self, value: Any, key: str, path: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from callroute.flows.checks import attributes, block_rules, content, paths, tracking
+from callroute.flows.checks import attributes, block_rules, conditions, content, paths, tracking
 from callroute.flows.checks.attributes import attributes_set
 from callroute.flows.checks.rule import Finding, Rule, Severity, Subject
 
@@ -18,6 +18,7 @@ __all__ = ["RULES", "Finding", "Rule", "Severity", "attributes_set", "check"]
 RULES: tuple[Rule, ...] = (
     *content.RULES,
     *block_rules.RULES,
+    *conditions.RULES,
     *paths.RULES,
     *attributes.RULES,
     *tracking.RULES,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from callroute.flows.blocks import ALL, NAMES_ONLY, BlockType, FlowKind, declared_kind
-from callroute.flows.checks.rule import LANGUAGE, LIVE, Found, Rule, Subject
+from callroute.flows.checks.rule import LIVE, TABLE, Found, Rule, Subject
 from callroute.flows.json_text import member
 
-_TABLE = "`callroute.flows.blocks`, which names the source of each type"
 _WHOLE_REFERENCE = re.compile(r"\$\.[A-Za-z]\S*")
 _FEW = 6
 _TAGS = 6
@@ -77,7 +75,7 @@ def _refused_parameter(subject: Subject) -> Iterator[Found]:
                 yield Found(
                     action.identifier,
                     member(path, name),
-                    f"Connect refuses {name} in {action.type}{_variant(row)}.",
+                    f"Connect refuses {name} in {action.type}{row.variant}.",
                     _INSTEAD.get((action.type, name), f"Leave {name} out."),
                 )
         for name in [name for name in row.one_of if name in action.parameters][1:]:
@@ -102,7 +100,7 @@ def _unknown_parameter(subject: Subject) -> Iterator[Found]:
                 yield Found(
                     action.identifier,
                     member(f"{action.path}.Parameters", name),
-                    f"{action.type}{_variant(row)} is not known to take {name}.",
+                    f"{action.type}{row.variant} is not known to take {name}.",
                     f"It takes {', '.join(sorted(row.parameters)) or 'none'}; mend the spelling or leave it out.",
                 )
 
@@ -159,7 +157,7 @@ def _missing_error_branch(subject: Subject) -> Iterator[Found]:
                 yield Found(
                     action.identifier,
                     f"{action.path}.Transitions",
-                    f"{action.type}{_variant(row)} needs an error branch {label}.",
+                    f"{action.type}{row.variant} needs an error branch {label}.",
                     f"Add one for {label} under Errors.",
                 )
 
@@ -174,63 +172,9 @@ def _refused_error_branch(subject: Subject) -> Iterator[Found]:
                 yield Found(
                     action.identifier,
                     transition.path.removesuffix(".NextAction"),
-                    f"{action.type}{_variant(row)} has no error branch {label or '(empty)'}.",
+                    f"{action.type}{row.variant} has no error branch {label or '(empty)'}.",
                     f"Leave it out; it has {', '.join((*row.errors, *row.errors_optional)) or 'none'}.",
                 )
-
-
-def _duplicate_branch(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
-        counts = Counter((transition.kind, transition.label) for transition in action.transitions)
-        for transition in action.transitions:
-            key = (transition.kind, transition.label)
-            if counts[key] > 1:
-                counts[key] = 0  # said once
-                yield Found(
-                    action.identifier,
-                    transition.path.removesuffix(".NextAction"),
-                    f"The {transition.kind} branch {transition.label!r} is there more than once.",
-                    "Keep one of them.",
-                )
-
-
-def _missing_condition(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        path = f"{action.path}.Transitions"
-        for operand in row.conditions:
-            if action.target("condition", operand) is None:
-                yield Found(
-                    action.identifier,
-                    path,
-                    f"{action.type} needs a condition Equals {operand}.",
-                    "Add it under Conditions.",
-                )
-        if row.some_condition and not action.labels("condition"):
-            yield Found(
-                action.identifier,
-                path,
-                f"{action.type}{_variant(row)} needs one condition at least.",
-                "Add one under Conditions.",
-            )
-
-
-def _refused_condition(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        if row.conditions_optional is None or row.terminal:
-            continue
-        known = (*row.conditions, *row.conditions_optional)
-        for path, operator, operands in subject.conditions(action):
-            if (operator == "Equals" and len(operands) == 1 and str(operands[0]) in known) or operands == [
-                ""
-            ]:
-                continue
-            said = " ".join([operator, *map(str, operands)])
-            yield Found(
-                action.identifier,
-                path,
-                f"{action.type}{_variant(row)} has no condition {said}.",
-                f"Use Equals with one of {', '.join(known)}." if known else "Leave the condition out.",
-            )
 
 
 def _missing_transition(subject: Subject) -> Iterator[Found]:
@@ -260,13 +204,6 @@ def _listed(kinds: frozenset[FlowKind]) -> str:
     return ", ".join(sorted(kinds)) if kinds < ALL else "all"
 
 
-def _variant(row: BlockType) -> str:
-    """Which of its ways a GetParticipantInput works in."""
-    if row.name != "GetParticipantInput":
-        return ""
-    return {"menu": " (menu)", "input": " (stored input)"}.get(row.stop or "", " (key buffer)")
-
-
 def _choice(row: BlockType, name: str) -> str:
     return f": {' or '.join(row.values[name])}" if name in row.values else ""
 
@@ -276,17 +213,17 @@ RULES = (
         "unknown-block-type",
         "warning",
         "The type of every block is one of the flow language's.",
-        _TABLE,
+        TABLE,
         _unknown_block_type,
     ),
     Rule(
         "misplaced-block",
         "error",
         "All blocks of a flow may stand in one kind of flow, its own where it says so.",
-        _TABLE,
+        TABLE,
         _misplaced_block,
     ),
-    Rule("missing-parameter", "error", "Blocks have the parameters they need.", _TABLE, _missing_parameter),
+    Rule("missing-parameter", "error", "Blocks have the parameters they need.", TABLE, _missing_parameter),
     Rule(
         "refused-parameter",
         "error",
@@ -298,40 +235,25 @@ RULES = (
         "unknown-parameter",
         "warning",
         "Blocks have no parameter that their type is not known to take.",
-        _TABLE,
+        TABLE,
         _unknown_parameter,
     ),
     Rule(
-        "wrong-value", "error", "Parameters with a choice of values have one of these.", _TABLE, _wrong_value
+        "wrong-value", "error", "Parameters with a choice of values have one of these.", TABLE, _wrong_value
     ),
     Rule(
         "missing-error-branch",
         "error",
         "Blocks have the error branches they need.",
-        _TABLE,
+        TABLE,
         _missing_error_branch,
     ),
     Rule(
         "refused-error-branch",
         "error",
         "Blocks have no other error branches than those of their type.",
-        _TABLE,
+        TABLE,
         _refused_error_branch,
-    ),
-    Rule(
-        "duplicate-branch",
-        "error",
-        "A block has each condition and each error once.",
-        LANGUAGE,
-        _duplicate_branch,
-    ),
-    Rule("missing-condition", "error", "Blocks have the conditions they need.", _TABLE, _missing_condition),
-    Rule(
-        "refused-condition",
-        "error",
-        "Blocks have no other conditions than those of their type.",
-        _TABLE,
-        _refused_condition,
     ),
     Rule("missing-transition", "error", "Blocks that go on have a NextAction.", LIVE, _missing_transition),
     Rule(

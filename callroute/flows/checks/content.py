@@ -30,8 +30,9 @@ _FORBIDDEN_IDENTIFIERS = frozenset(
     )
 )
 _MUSTACHE = re.compile(r"\{\{\s*[^{}\s][^{}]*\}\}")
-# Connect's own words for numbers: a Loop block takes its count as a number too.
+# Connect takes numbers too where a Loop block counts and where a condition compares (docs/fidelity.md).
 _NUMBERS = frozenset((("Loop", "LoopCount"),))
+_OPERAND = re.compile(r"\.Condition\.Operands\[\d+\]$")
 
 
 def _flaw(rule: str) -> Callable[[Subject], Iterator[Found]]:
@@ -105,7 +106,7 @@ def _not_text(subject: Subject) -> Iterator[Found]:
     for action, path, value in subject.scalars:
         if not isinstance(value, str):
             name = path.removeprefix(f"{action.path}.Parameters.")
-            if type(value) is int and (action.type, name) in _NUMBERS:
+            if type(value) is int and ((action.type, name) in _NUMBERS or _OPERAND.search(path)):
                 continue
             yield Found(
                 action.identifier,

@@ -162,5 +162,6 @@ class Rule:
 # How sources are named in the rules; docs/checks.md explains them.
 LIVE = "live requests published in 2026"
 LANGUAGE = "AWS: Flow language reference"
+TABLE = "`callroute.flows.blocks`, which names the source of each type"
 OURS = "this project: what the record needs"
 SENSE = "this project: what callers would meet"

@@ -223,5 +223,6 @@ def _label(action: Action, transition: Transition) -> str:
         return label
     if transition.kind == "error":
         return _ERRORS.get(transition.label, transition.label)
-    operator, blank, operand = transition.label.partition(" ")
-    return f"{_OPERATORS[operator]} {operand}" if blank and operator in _OPERATORS else transition.label
+    if transition.operator in _OPERATORS:
+        return " ".join((_OPERATORS[transition.operator], *transition.operands))
+    return transition.label

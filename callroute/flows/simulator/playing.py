@@ -56,7 +56,9 @@ class Block:
         self.identifier = action.identifier
         self._branches: dict[tuple[str, str], Transition] = {}
         for transition in action.transitions:
-            self._branches.setdefault((transition.kind, transition.label), transition)
+            # A result is found by what it equals; other comparisons are for the blocks that compare.
+            if transition.kind != "condition" or transition.operator == "Equals":
+                self._branches.setdefault((transition.kind, transition.label), transition)
 
     def error(self, problem: str, remedy: str) -> SimulationError:
         """An error in this block."""

@@ -62,6 +62,9 @@ def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -
     }
     flow = read(document(StartAction="compare", Actions=[compare]))
     assert flow.actions["compare"].labels("condition") == ("1", "NumberLessThan 1")
+    _, equal, less = flow.actions["compare"].transitions
+    assert (equal.operator, equal.operands) == ("Equals", ("1",))
+    assert (less.operator, less.operands) == ("NumberLessThan", ("1",))
 
 
 def test_a_block_of_an_unknown_type_is_kept() -> None:
@@ -127,6 +130,19 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
             "block 'hello'",
             "Errors holds null",
         ),
+        *(
+            (
+                json.dumps(
+                    document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {key: value}}])
+                ),
+                "block 'hello'",
+                f"{key} is {found}",
+            )
+            for key in ("Conditions", "Errors", "NextAction")
+            for value, found in ((None, "null"), ({}, "an object"), (False, "false"))
+        ),
+        (json.dumps(document() | {"Actions": None}), "the flow", "Actions is null"),
+        (json.dumps(document() | {"StartAction": None}), "the flow", "StartAction is null"),
     ],
 )
 def test_what_is_not_a_flow_is_refused_with_place_and_problem(text: str, place: str, problem: str) -> None:

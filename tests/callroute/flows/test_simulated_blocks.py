@@ -130,6 +130,16 @@ def test_a_comparison_takes_the_branch_whose_condition_holds(
     assert heard(events) == ["yes" if holds else "no"]
 
 
+@pytest.mark.parametrize("operator", ["GreaterThan", "Exists", "KeyExists", "NumberLess than"])
+def test_an_operator_that_is_not_known_is_named_and_not_taken_for_another(operator: str) -> None:
+    conditions = [(operator, "1", "yes")]
+    check = block(
+        "check", "Compare", "no", conditions, {"NoMatchingCondition": "no"}, ComparisonValue="$.Attributes.x"
+    )
+    with pytest.raises(SimulationError, match=f"block 'check' .*the operator '{operator}'"):
+        run(flow(check, say("yes"), say("no")), attributes={"x": f"{operator} 1"})
+
+
 def test_the_first_condition_that_holds_decides() -> None:
     conditions = [("NumberLessThan", "31", "first"), ("NumberLessThan", "61", "second")]
     split = block("split", "DistributeByPercentage", "rest", conditions, {"NoMatchingCondition": "rest"})

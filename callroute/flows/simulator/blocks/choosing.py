@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from callroute.flows.simulator.blocks import settings
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
     from callroute.flows.model import Transition
     from callroute.flows.simulator.playing import Block, Playing, Step
-
-_OPERATORS = re.compile(r"(Equals|Text\w+|Number\w+) (.*)", re.DOTALL)
 
 
 def _loop(block: Block) -> Step:
@@ -52,13 +49,17 @@ def _conditions(block: Block) -> Callable[[Playing, str], Transition | None]:
     tests = []
     for branch in block.action.transitions:
         if branch.kind == "condition":
-            operation = _OPERATORS.fullmatch(branch.label)
-            operator, operand = operation.groups() if operation else ("Equals", branch.label)
-            if operator not in _TESTS:
+            if branch.operator not in _TESTS:
                 raise block.error(
-                    f"the operator {operator} is not simulated", f"Simulated are {', '.join(_TESTS)}"
+                    f"the operator {branch.operator!r} of a condition is not simulated",
+                    f"Simulated are {', '.join(_TESTS)}",
                 )
-            tests.append((_TESTS[operator], settings.resolver(block, operand), branch))
+            if len(branch.operands) != 1:
+                raise block.error(
+                    f"a condition {branch.operator} has {len(branch.operands)} operands",
+                    "Give one operand",
+                )
+            tests.append((_TESTS[branch.operator], settings.resolver(block, branch.operands[0]), branch))
 
     def find(call: Playing, value: str) -> Transition | None:
         return next(
