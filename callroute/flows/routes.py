@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from callroute.flows.blocks import StopKind, kinds_of, type_of
+from callroute.flows.references import paths_in
 
 if TYPE_CHECKING:
     from callroute.flows.model import Action, Flow, Transition
@@ -237,8 +238,8 @@ def written_by(action: Action, attribute: str) -> Written:
     if attribute in attributes:
         value = attributes[attribute]
         text = value if isinstance(value, str) else str(value)
-        return Written((Dynamic(text) if "$." in text else text,), keeps=False)
-    if any(name.startswith("$.") for name in attributes):
+        return Written((Dynamic(text) if paths_in(text) else text,), keeps=False)
+    if any(map(paths_in, attributes)):
         # The name of an attribute may be a reference too, and then any attribute may be meant.
         return Written((Dynamic(f"an attribute named by a reference in {action.identifier}"),))
     return Written()

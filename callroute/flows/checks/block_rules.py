@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from callroute.flows.blocks import ALL, NAMES_ONLY, BlockType, FlowKind, declared_kind
 from callroute.flows.checks.rule import LIVE, TABLE, Found, Rule, Subject
 from callroute.flows.json_text import member
+from callroute.flows.references import is_reference
 
-_WHOLE_REFERENCE = re.compile(r"\$\.[A-Za-z]\S*")
 _FEW = 6
 _TAGS = 6
 
@@ -131,13 +130,9 @@ def _allowed(row: BlockType, name: str, value: object) -> str:
     text = str(value)
     if text == "":
         return ""  # that is another rule's finding
-    reference = text.startswith("$.") or "{" in text
+    reference = text.startswith("$") or "{" in text
     if name in row.references:
-        return (
-            ""
-            if _WHOLE_REFERENCE.fullmatch(text) or "{" in text
-            else "one reference such as $.Attributes.name"
-        )
+        return "" if is_reference(text) or "{" in text else "one reference such as $.Attributes.name"
     if reference:
         return ""
     if name in row.values:

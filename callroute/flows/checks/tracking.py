@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from callroute.flows.checks.rule import OURS, Found, Rule, Subject
 from callroute.flows.json_text import member
+from callroute.flows.references import paths_in
 from callroute.flows.routes import (
     COMPLETED,
     ROUTE,
@@ -137,7 +138,7 @@ def _unknown_route(subject: Subject) -> Iterator[Found]:
     if subject.catalogue is None:
         return
     for action, value in _set_values(subject):
-        if isinstance(value, str) and "$." not in value and value not in subject.catalogue.routes:
+        if isinstance(value, str) and not paths_in(value) and value not in subject.catalogue.routes:
             yield Found(
                 action.identifier,
                 member(f"{action.path}.Parameters.Attributes", ROUTE),
@@ -150,7 +151,7 @@ def _unset_route(subject: Subject) -> Iterator[Found]:
     if subject.catalogue is None:
         return
     values = {value for _, value in _set_values(subject)}
-    if any(isinstance(value, str) and "$." in value for value in values):
+    if any(isinstance(value, str) and paths_in(value) for value in values):
         return  # what is known only in the call may be any of them
     for route in subject.catalogue.routes:
         if route not in values:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
+from callroute.flows.references import navigate, shown, written
 from callroute.flows.simulator.events import (
     AgentConnected,
     Call,
@@ -19,7 +20,6 @@ from callroute.flows.simulator.events import (
     ThirdParty,
     Transferred,
 )
-from callroute.flows.simulator.references import navigate, shown, written
 from callroute.flows.simulator.world import ANY, KINDS, Answers, names_of, problem_of
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from callroute.flows.model import Action, Flow, Transition
+    from callroute.flows.references import Path
     from callroute.flows.simulator.people import Caller, Clock
-    from callroute.flows.simulator.references import Path
     from callroute.flows.simulator.world import World
 
     Steps = Generator[Event, None, "Transition | None"]

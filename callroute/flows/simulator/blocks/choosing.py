@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callroute.flows.references import shown
 from callroute.flows.simulator.blocks import settings
 from callroute.flows.simulator.events import Compared, Failed, Fetched, HoursChecked, LoopPassed
-from callroute.flows.simulator.references import shown
 from callroute.flows.simulator.world import names_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from callroute.flows.simulator.references import template, whole
+from callroute.flows.references import template, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

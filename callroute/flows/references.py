@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 # $.Name.name.name, with $['name'] and $.Name.['name with blanks'] for names that have other characters.
+_QUOTED = r"""\.?\[(?:'[^']+'|"[^"]+")\]"""
+_PATTERN = rf"\$(?P<first>\.[A-Za-z]\w*|{_QUOTED})(?P<rest>(?:{_QUOTED}|\.[\w-]+|\[\d+\])*)"
 # Names are ASCII, as Connect's are: Japanese text may follow a reference without a blank.
-_STEP = r"(?:\.?\['[^']+'\]|\.[\w-]+|\[\d+\])"
-_REFERENCE = re.compile(
-    rf"\$(?:\.(?P<first>[A-Za-z]\w*)|\['(?P<quoted>[^']+)'\])(?P<rest>{_STEP}*)", re.ASCII
-)
-_PART = re.compile(r"\.?\['([^']+)'\]|\.([\w-]+)|\[(\d+)\]", re.ASCII)
+_REFERENCE = re.compile(_PATTERN, re.ASCII)
+_WHOLE = re.compile(_PATTERN)
+_PART = re.compile(r"""\.?\[(?:'([^']+)'|"([^"]+)"|(\d+))\]|\.([\w-]+)""", re.ASCII)
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 FLAT = frozenset({"Attributes", "FlowAttributes"})
@@ -39,12 +39,23 @@ def template(text: str) -> str | tuple[str | Path, ...]:
     return tuple(pieces)
 
 
+def paths_in(text: str) -> tuple[Path, ...]:
+    """The paths of all references in a text."""
+    pieces = template(text)
+    return () if isinstance(pieces, str) else tuple(piece for piece in pieces if isinstance(piece, tuple))
+
+
 def whole(text: str) -> Path | None:
     """The path where the text is one whole reference and nothing else."""
     pieces = template(text)
     if isinstance(pieces, tuple) and len(pieces) == 1 and isinstance(pieces[0], tuple):
         return pieces[0]
     return None
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text looks like one reference and nothing else, in whatever letters its names are."""
+    return _WHOLE.fullmatch(text) is not None
 
 
 def written(path: Path) -> str:
@@ -72,9 +83,13 @@ def shown(value: Any) -> str:
 
 
 def _path(match: re.Match[str]) -> tuple[Path, int]:
-    first = match["first"] or match["quoted"]
-    found = list(_PART.finditer(match["rest"]))
-    parts = [part[1] or part[2] or part[3] for part in found]
-    if first in FLAT and len(parts) > 1:
-        return (first, parts[0]), match.start("rest") + found[0].end()
-    return (first, *parts), match.end()
+    first, *_ = map(_name, _PART.finditer(match["first"]))
+    rest = list(_PART.finditer(match["rest"]))
+    if first in FLAT and len(rest) > 1:
+        return (first, _name(rest[0])), match.start("rest") + rest[0].end()
+    return (first, *map(_name, rest)), match.end()
+
+
+def _name(part: re.Match[str]) -> str:
+    name: str = next(filter(None, part.groups()))
+    return name
