@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROUTE = "call_route"
 COMPLETED = "call_completed"
+CALL_FLOW = "call_flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +147,19 @@ class Paths:
             start: identifier of the block from which to look.
             values: the attribute's values on entering it.
         """
+        return self._first(start, values, ends=False)
+
+    def first_places(self, start: str, values: Collection[Value]) -> dict[str, frozenset[Value]]:
+        """The stops that a call comes to next, as `first_stops`, and the blocks where it ends without any."""
+        return self._first(start, values, ends=True)
+
+    def _first(self, start: str, values: Collection[Value], *, ends: bool) -> dict[str, frozenset[Value]]:
         reached = self._spread(start, values, failures=False, beyond_stops=False)
-        return {block: found for block, found in reached.items() if self._passages[block].stop}
+        return {
+            block: found
+            for block, found in reached.items()
+            if (passage := self._passages[block]).stop or (ends and not passage.targets)
+        }
 
     def _spread(
         self, start: str, values: Collection[Value], *, failures: bool, beyond_stops: bool

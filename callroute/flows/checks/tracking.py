@@ -16,6 +16,7 @@ from callroute.flows.checks.rule import OURS, Found, Rule, Subject
 from callroute.flows.json_text import member
 from callroute.flows.references import paths_in
 from callroute.flows.routes import (
+    CALL_FLOW,
     COMPLETED,
     ROUTE,
     Dynamic,
@@ -23,13 +24,15 @@ from callroute.flows.routes import (
     Stop,
     Value,
     attributes_of,
+    inherits,
 )
 
 if TYPE_CHECKING:
     from callroute.flows.model import Action
 
-_CHOICES = frozenset(("menu", "bot"))
+_CHOICES = frozenset(("menu", "bot", "view"))
 _IN_THE_MENUS = frozenset(("menu", "input", "bot", "view"))
+_COMPLETIONS = ("true", "false")
 _SHOWN = 5
 
 
@@ -72,13 +75,14 @@ def _ambiguous_stop(subject: Subject) -> Iterator[Found]:
                 here.path,
                 f"Calls come here{more} with {_some(sorted(routes))}; {route!r} is also the route at "
                 f"{_some(elsewhere)}, so a record does not tell which place it was.",
-                f"Set a {ROUTE} of its own before this block.",
+                f"Set a {ROUTE} of its own before this block; `callroute track` does so where its route file names "
+                "the block under `blocks`.",
             )
 
 
 def _indistinguishable_branches(subject: Subject) -> Iterator[Found]:
     # Menus that share a branch with the same routes need not look where it leads more than once.
-    next_stops = cache(Paths(subject.flow, ROUTE).first_stops)
+    next_places = cache(Paths(subject.flow, ROUTE).first_places)
     for stop in _tracked(subject):
         if stop.kind not in _CHOICES:
             continue
@@ -87,7 +91,7 @@ def _indistinguishable_branches(subject: Subject) -> Iterator[Found]:
         arrivals = {
             target: {
                 block: values
-                for block, values in next_stops(target, stop.routes).items()
+                for block, values in next_places(target, stop.routes).items()
                 if block != stop.action.identifier
             }
             for target in {branch.target for branch in branches}
@@ -110,7 +114,7 @@ def _indistinguishable_branches(subject: Subject) -> Iterator[Found]:
 def _shared(one: Mapping[str, frozenset[Value]], other: Mapping[str, frozenset[Value]]) -> str:
     """A route by which two choices cannot be told apart.
 
-    That both may come to one common stop with its own route (closed, say) is fine, as long as that is not all.
+    That both may come to one common place with its own route (closed, say) is fine, as long as that is not all.
     """
     routes, others = _texts(one.values()), _texts(other.values())
     if routes == others:
@@ -126,12 +130,16 @@ def _texts(values: Iterable[frozenset[Value]]) -> set[str]:
     return {value for found in values for value in found if isinstance(value, str)}
 
 
-def _set_values(subject: Subject) -> Iterator[tuple[Action, object]]:
-    """What blocks that calls reach set `call_route` to."""
+def _set_values(subject: Subject, attribute: str = ROUTE) -> Iterator[tuple[Action, object]]:
+    """What blocks that calls reach set an attribute to."""
     for action in subject.actions:
         attributes = attributes_of(action)
-        if ROUTE in attributes and action.identifier in subject.analysis.reached:
-            yield action, attributes[ROUTE]
+        if attribute in attributes and action.identifier in subject.analysis.reached:
+            yield action, attributes[attribute]
+
+
+def _path(action: Action, attribute: str) -> str:
+    return member(f"{action.path}.Parameters.Attributes", attribute)
 
 
 def _unknown_route(subject: Subject) -> Iterator[Found]:
@@ -141,7 +149,7 @@ def _unknown_route(subject: Subject) -> Iterator[Found]:
         if isinstance(value, str) and not paths_in(value) and value not in subject.catalogue.routes:
             yield Found(
                 action.identifier,
-                member(f"{action.path}.Parameters.Attributes", ROUTE),
+                _path(action, ROUTE),
                 f"The route {value!r} is not in the route catalogue.",
                 "Add it to the catalogue, or mend the spelling.",
             )
@@ -161,6 +169,29 @@ def _unset_route(subject: Subject) -> Iterator[Found]:
                 f"The route {route!r} of the route catalogue is set by no block that a call reaches.",
                 "Take it out of the catalogue, or set it.",
             )
+
+
+def _unknown_call_flow(subject: Subject) -> Iterator[Found]:
+    if subject.catalogue is None:
+        return
+    named = subject.catalogue.call_flow
+    values = list(_set_values(subject, CALL_FLOW))
+    for action, value in values:
+        if isinstance(value, str) and not paths_in(value) and value != named:
+            yield Found(
+                action.identifier,
+                _path(action, CALL_FLOW),
+                f"The flow calls itself {value!r}, its route catalogue "
+                + (f"{named!r}." if named else "gives it no name."),
+                f"Write `call_flow: {value}` in the catalogue, or mend the spelling: reports find labels by it.",
+            )
+    if named and not values and not inherits(subject.flow):
+        yield Found(
+            None,
+            "$.Actions",
+            f"The route catalogue calls the flow {named!r}, but no block that a call reaches sets {CALL_FLOW}.",
+            f"Set {CALL_FLOW} where {ROUTE} is set first, or take it out of the catalogue: reports find labels by it.",
+        )
 
 
 def _completion_unset(subject: Subject) -> Iterator[Found]:
@@ -189,6 +220,34 @@ def _completed_too_early(subject: Subject) -> Iterator[Found]:
                 stop.action.path,
                 f"{COMPLETED} can be true here, while the caller is still in the menus ({stop.kind}).",
                 f'Set {COMPLETED} to "true" after the last menu, or back to "false" before this one.',
+            )
+
+
+def _unknown_completion(subject: Subject) -> Iterator[Found]:
+    for action, value in _set_values(subject, COMPLETED):
+        if isinstance(value, str) and value and not paths_in(value) and value.lower() not in _COMPLETIONS:
+            yield Found(
+                action.identifier,
+                _path(action, COMPLETED),
+                f"{COMPLETED} is set to {value!r}, which the record takes for false.",
+                'Set it to "true" or "false".',
+            )
+
+
+def _dynamic_completion(subject: Subject) -> Iterator[Found]:
+    for action, value in _set_values(subject, COMPLETED):
+        if isinstance(value, str) and paths_in(value):
+            stops = [
+                stop.action.identifier
+                for stop in _tracked(subject)
+                if stop.kind in _IN_THE_MENUS and Dynamic(value) in stop.completed
+            ]
+            where = f", so whether it is true in the menus {_some(stops)} cannot be told" if stops else ""
+            yield Found(
+                action.identifier,
+                _path(action, COMPLETED),
+                f"{COMPLETED} is taken from {value}, which is known only in a call{where}.",
+                'Make sure that it is "true" or "false", and "true" only after the last menu.',
             )
 
 
@@ -248,7 +307,7 @@ RULES = (
     Rule(
         "indistinguishable-branches",
         "warning",
-        "Two choices of a menu or bot that lead to different blocks do so with different routes.",
+        "Two choices of a menu, bot or view that lead to different blocks do so with different routes.",
         OURS,
         _indistinguishable_branches,
     ),
@@ -260,6 +319,13 @@ RULES = (
         _unknown_route,
     ),
     Rule("unset-route", "warning", "Every route of the catalogue is set by a block.", OURS, _unset_route),
+    Rule(
+        "unknown-call-flow",
+        "warning",
+        "The route catalogue beside the flow names it as the flow itself does in `call_flow`.",
+        OURS,
+        _unknown_call_flow,
+    ),
     Rule(
         "completion-unset",
         "warning",
@@ -273,6 +339,20 @@ RULES = (
         "`call_completed` is not true in a menu, an input or a bot.",
         OURS,
         _completed_too_early,
+    ),
+    Rule(
+        "unknown-completion",
+        "warning",
+        "Every value given to `call_completed` is `true` or `false`.",
+        OURS,
+        _unknown_completion,
+    ),
+    Rule(
+        "dynamic-completion",
+        "note",
+        "`call_completed` is set to texts, not to what is known only in a call.",
+        OURS,
+        _dynamic_completion,
     ),
     Rule(
         "dynamic-route",

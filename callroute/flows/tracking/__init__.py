@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from callroute.flows.blocks import kinds_of, type_of
 from callroute.flows.catalogue import Route, RouteCatalogue
 from callroute.flows.placeholders import names as placeholders_of
-from callroute.flows.routes import COMPLETED, ROUTE, attributes_of
+from callroute.flows.routes import CALL_FLOW, COMPLETED, ROUTE, attributes_of
 from callroute.flows.tracking.completion import Completion
 from callroute.flows.tracking.labels import catalogue_text, label, route_line
 from callroute.flows.tracking.names import Name, RouteNames
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PREFIX", "RouteNames", "Tracked", "catalogue_text", "route_line", "track", "without_tracking"]
 
-CALL_FLOW = "call_flow"
 _SHOWN = 5
 
 
