@@ -16,7 +16,7 @@ from callroute.errors import InputError
 from callroute.flows import checks
 from callroute.flows.catalogue import RouteCatalogue
 from callroute.flows.files import read_text
-from callroute.flows.json_text import lines
+from callroute.flows.json_text import places
 from callroute.flows.model import Flow
 
 FINDINGS = 1
@@ -98,6 +98,6 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     return Report(
         findings=findings,
         files=[str(path) for path in flows],
-        lines={str(path): lines(text) for path, text in texts.items() if str(path) in marked},
+        places={str(path): places(text) for path, text in texts.items() if str(path) in marked},
         rules=rules,
     )

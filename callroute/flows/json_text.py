@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from callroute.errors import InputError
 
@@ -146,18 +146,34 @@ def member(path: str, key: str) -> str:
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 
 
-def lines(text: str) -> dict[str, int]:
-    """The line, from 1, on which each value of a JSON text begins (a member: its key), by JSON path."""
-    found = {"$": 1}
-    line = 1
+class Place(NamedTuple):
+    """Where a value begins in a text, for people: line and columns count from 1.
+
+    Attributes:
+        line: the line.
+        column: the column of its first sign.
+        end: the column behind its first token, which is the name of a member, a bracket, or a scalar.
+    """
+
+    line: int
+    column: int
+    end: int
+
+
+def places(text: str) -> dict[str, Place]:
+    """Where each value of a JSON text begins (a member: its key), by JSON path."""
+    found = {"$": Place(1, 1, 2)}
+    line, line_start = 1, 0
     # For each open object or list: its path, and the key or index of what comes next in it.
     stack: list[tuple[str, str | int | None]] = []
-    for piece in _TOKEN.findall(text):
+    for token in _TOKEN.finditer(text):
+        piece = token[0]
+        place = Place(line, token.start() - line_start + 1, token.end() - line_start + 1)
         if piece == "\n":
-            line += 1
+            line, line_start = line + 1, token.end()
         elif piece in "{[":
             stack.append((_here(stack), None if piece == "{" else 0))
-            found.setdefault(stack[-1][0], line)
+            found.setdefault(stack[-1][0], place)
         elif piece in "}]":
             stack.pop()
         elif piece == "," and stack:
@@ -167,7 +183,7 @@ def lines(text: str) -> dict[str, int]:
             path, key = stack[-1]
             if key is None:
                 stack[-1] = (path, json.loads(piece))
-            found.setdefault(_here(stack), line)
+            found.setdefault(_here(stack), place)
     return found
 
 

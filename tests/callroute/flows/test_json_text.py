@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callroute.errors import InputError
-from callroute.flows.json_text import DEEPEST, JsonText, Layout, lines, walk
+from callroute.flows.json_text import DEEPEST, JsonText, Layout, places, walk
 
 VALUES = st.recursive(
     st.none()
@@ -86,21 +86,27 @@ def test_what_is_nested_without_end_is_refused(levels: int) -> None:
     assert JsonText.read("[" * (DEEPEST - 1) + "1" + "]" * (DEEPEST - 1), "x")
 
 
-def test_the_line_of_a_path_is_that_of_its_key_or_element() -> None:
-    text = '{\n "a": [\n  {"b": "x\\"{[,:"},\n  2\n ],\n\n "c d":\n  {}\n}'
-    assert lines(text) == {
-        "$": 1,
-        "$.a": 2,
-        "$.a[0]": 3,
-        "$.a[0].b": 3,
-        "$.a[1]": 4,
-        '$["c d"]': 7,
+def test_the_place_of_a_path_is_that_of_its_key_or_element() -> None:
+    text = '{\n "a": [\n  {"b": "x\\"{[,:"},\n  2\n ],\r\n\n "c d":\n  {}\n}'
+    assert places(text) == {
+        "$": (1, 1, 2),
+        "$.a": (2, 2, 5),
+        "$.a[0]": (3, 3, 4),
+        "$.a[0].b": (3, 4, 7),
+        "$.a[1]": (4, 3, 4),
+        '$["c d"]': (7, 2, 7),
     }
 
 
 @given(value=VALUES, layout=LAYOUTS)
-def test_every_path_of_a_value_has_a_line(value: object, layout: Layout) -> None:
+def test_every_path_of_a_value_has_a_place_in_the_text(value: object, layout: Layout) -> None:
     text = layout.write(value)
-    found = lines(text)
+    found = places(text)
     assert set(found) == {path for path, _ in walk(value)}
-    assert all(1 <= line <= text.count("\n") + 1 for line in found.values())
+    written = text.split("\n")
+    for path, (line, column, end) in found.items():
+        token = written[line - 1][column - 1 : end - 1]
+        if path.endswith("]") or path == "$":
+            assert token == token.strip() != ""
+        else:
+            assert json.loads(token) == path.rpartition(".")[2]
