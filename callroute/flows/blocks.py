@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from callroute.flows.model import Action, Flow
@@ -31,7 +31,7 @@ INBOUND: frozenset[FlowKind] = frozenset(("contact", "transfer", "module"))
 INTERACTIVE: frozenset[FlowKind] = INBOUND | {"queue"}
 
 # AWS names no greatest value.
-_ANY = 2**31
+ANY = 2**31
 
 SPEECH = ("PromptId", "Text", "SSML", "Media")
 
@@ -45,26 +45,54 @@ NO_MATCH = "NoMatchingError"
 NO_CONDITION = "NoMatchingCondition"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What is known of an object: the parameters of a block, or an object among these.
+
+    Attributes:
+        required: members that must be there.
+        one_of: members of which exactly one must be there.
+        some_of: members of which one at least must be there.
+        optional: members that may be there besides.
+        refused: members that AWS was seen to refuse; any other unknown one may just be newer than this table.
+        values: by member, what it may be; a reference (`$.…`) is always let through.
+        numbers: by member, the least and the greatest whole number it may be; references are let through.
+        references: members that must be one whole reference.
+        inside: by member, the shape of the object, or of the objects, that it holds.
+        holds: whether what has this shape is one object, a list of them, or an object that names them.
+    """
+
+    required: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    some_of: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+    inside: Mapping[str, Shape] = field(default_factory=dict)
+    holds: Literal["object", "list", "names"] = "object"
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """All members that are known of it."""
+        return frozenset((*self.required, *self.one_of, *self.some_of, *self.optional))
+
+
 @dataclass(frozen=True, slots=True)
-class BlockType:
-    """What is known of one type of block.
+class BlockType(Shape):
+    """What is known of one type of block: the shape of its parameters, its branches, its place.
 
     Attributes:
         name: the type; where a type works in two ways, the rows share it.
         source: where the row is known from.
-        required: parameters that must be there.
-        one_of: parameters of which exactly one must be there.
-        some_of: parameters of which one at least must be there.
-        optional: parameters that may be there besides.
-        refused: parameters that AWS was seen to refuse; any other unknown one may just be newer than this table.
-        values: by parameter, what it may be; a reference (`$.…`) is always let through.
-        numbers: by parameter, the least and the greatest whole number it may be; references are let through.
-        references: parameters that must be one whole reference.
         conditions: operands of conditions that must be there.
         conditions_optional: operands that may be there besides; None for any.
+        conditions_of: a parameter that lists further operands that must be there.
         some_condition: whether at least one condition must be there.
         operators: how its conditions may compare.
         errors: error branches that must be there.
+        errors_with: by parameter (`a.b` for b in a), error branches that must be there where that is.
         errors_optional: error branches that may be there besides.
         next: whether it goes on to a NextAction.
         kinds: the flows in which it may stand.
@@ -74,29 +102,18 @@ class BlockType:
 
     name: str
     source: str
-    required: tuple[str, ...] = ()
-    one_of: tuple[str, ...] = ()
-    some_of: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    references: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     conditions_optional: tuple[str, ...] | None = ()
+    conditions_of: str = ""
     some_condition: bool = False
     operators: tuple[str, ...] = EQUALS
     errors: tuple[str, ...] = ()
+    errors_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     errors_optional: tuple[str, ...] = ()
     next: Literal["required", "optional", "refused"] = "required"
     kinds: frozenset[FlowKind] = ALL
     stop: StopKind | None = None
     asks: bool = False
-
-    @property
-    def parameters(self) -> frozenset[str]:
-        """All parameters that are known of it."""
-        return frozenset((*self.required, *self.one_of, *self.some_of, *self.optional))
 
     @property
     def variant(self) -> str:
@@ -110,6 +127,20 @@ class BlockType:
         """Whether nothing follows it."""
         return self.next == "refused"
 
+    def errors_needed(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        """The error branches that a block with these parameters must have."""
+        more = [errors for path, errors in self.errors_with.items() if _has(parameters, path)]
+        return (*self.errors, *(error for errors in more for error in errors))
+
+
+def _has(parameters: Mapping[str, Any], path: str) -> bool:
+    value: Any = parameters
+    for name in path.split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return False
+        value = value[name]
+    return True
+
 
 def _plain(name: str, source: str, *required: str, optional: tuple[str, ...] = ()) -> BlockType:
     """A block that does one thing, and has an error branch for when that fails."""
@@ -117,6 +148,29 @@ def _plain(name: str, source: str, *required: str, optional: tuple[str, ...] = (
 
 
 _PROFILE_ANSWER = ("ProfileResponseData",)
+
+# The objects inside parameters, from the pages of the types that have them; `live` where a request showed it.
+_SWITCH = ("True", "False")
+_ABLE = ("Enabled", "Disabled")
+_MEDIA = Shape(
+    required=("Uri",),
+    optional=("SourceType", "MediaType"),
+    values={"SourceType": ("S3",), "MediaType": ("Audio",)},
+)
+_SPOKEN = {"Media": _MEDIA}
+_KEYS = Shape(
+    optional=("InputTerminationSequence", "DisableCancelKey", "InterdigitTimeLimitSeconds"),
+    values={"DisableCancelKey": _SWITCH},
+    numbers={"InterdigitTimeLimitSeconds": (1, 20)},
+)
+_RECORDED = ("RecordedParticipants", "IVRRecordingBehavior")
+_RECORDING = Shape(
+    optional=(*_RECORDED, "ScreenRecordedParticipants"), values={"IVRRecordingBehavior": _ABLE}
+)
+_EVENTS = (
+    *("AgentHold", "AgentWhisper", "CustomerHold", "CustomerQueue", "CustomerRemaining", "CustomerWhisper"),
+    *("DefaultAgentUI", "DisconnectAgentUI", "PauseContact", "ResumeContact"),
+)
 
 _MENU = BlockType(
     "GetParticipantInput",
@@ -126,8 +180,9 @@ _MENU = BlockType(
     one_of=SPEECH,
     optional=("DTMFConfiguration", "SkipWhenDTMFBufferEnabled"),
     refused=("InputValidation", "InputEncryption"),
-    values={"StoreInput": ("True", "False")},
-    numbers={"InputTimeLimitSeconds": (1, _ANY)},
+    inside={**_SPOKEN, "DTMFConfiguration": _KEYS},
+    values={"StoreInput": _SWITCH},
+    numbers={"InputTimeLimitSeconds": (1, ANY)},
     conditions_optional=tuple("0123456789*#"),
     errors=(NO_CONDITION, NO_MATCH, "InputTimeLimitExceeded"),
     kinds=INTERACTIVE,
@@ -141,8 +196,25 @@ _STORED_INPUT = BlockType(
     required=("StoreInput", "InputTimeLimitSeconds", "InputValidation"),
     one_of=SPEECH,
     optional=("DTMFConfiguration", "InputEncryption"),
-    numbers={"InputTimeLimitSeconds": (1, _ANY)},
+    inside={
+        **_SPOKEN,
+        "DTMFConfiguration": _KEYS,
+        "InputEncryption": Shape(required=("EncryptionKeyId", "Key")),
+        "InputValidation": Shape(
+            one_of=("PhoneNumberValidation", "CustomValidation"),
+            inside={
+                "PhoneNumberValidation": Shape(
+                    required=("NumberFormat",),
+                    optional=("CountryCode",),
+                    values={"NumberFormat": ("Local", "E164")},
+                ),
+                "CustomValidation": Shape(required=("MaximumLength",), numbers={"MaximumLength": (1, ANY)}),
+            },
+        ),
+    },
+    numbers={"InputTimeLimitSeconds": (1, ANY)},
     errors=(NO_MATCH,),
+    errors_with={"InputValidation.PhoneNumberValidation": ("InvalidPhoneNumber",)},
     errors_optional=("InvalidPhoneNumber",),
     kinds=INTERACTIVE,
     stop="input",
@@ -165,6 +237,7 @@ _TYPES = (
         "doc: messageparticipant",
         one_of=SPEECH,
         optional=("SkipWhenDTMFBufferEnabled",),
+        inside=_SPOKEN,
         errors_optional=(NO_MATCH,),
         kinds=ALL - {"hold"},
         stop="prompt",
@@ -173,6 +246,7 @@ _TYPES = (
         "MessageParticipantIteratively",
         "live: may go without NextAction; doc: messageparticipantiteratively",
         required=("Messages",),
+        inside={"Messages": Shape(one_of=SPEECH, inside=_SPOKEN, holds="list")},
         optional=("InterruptFrequencySeconds",),
         conditions_optional=("MessagesInterrupted",),
         errors_optional=(NO_MATCH,),
@@ -184,14 +258,18 @@ _TYPES = (
         "ConnectParticipantWithLexBot",
         "doc: connectparticipantwithlexbot",
         one_of=SPEECH,
+        some_of=("LexV2Bot", "LexBot"),
         optional=(
-            "LexV2Bot",
-            "LexBot",
             "LexSessionAttributes",
             "LexInitializationData",
             "LexInitilizationData",  # so spelt on AWS's page
             "LexTimeoutSeconds",
         ),
+        inside={
+            **_SPOKEN,
+            "LexV2Bot": Shape(required=("AliasArn",)),
+            "LexBot": Shape(required=("Name", "Region", "Alias")),
+        },
         conditions_optional=None,
         errors=(NO_CONDITION, NO_MATCH),
         errors_optional=("InputTimeLimitExceeded",),
@@ -204,6 +282,7 @@ _TYPES = (
         "live: a time limit and three errors; doc: showview (chat only)",
         required=("ViewResource", "InvocationTimeLimitSeconds"),
         optional=("ViewData", "SensitiveDataConfiguration"),
+        inside={"ViewResource": Shape(required=("Id",), optional=("Version",))},
         conditions_optional=None,
         errors=(NO_CONDITION, NO_MATCH, "TimeLimitExceeded"),
         kinds=INBOUND | {"queue"},
@@ -217,6 +296,7 @@ _TYPES = (
         optional=("Events",),
         conditions=("WaitCompleted",),
         conditions_optional=("CustomerReturned", "BotParticipantDisconnected"),
+        conditions_of="Events",
         errors=(NO_MATCH,),
         errors_optional=("ParticipantNotFound",),
         stop="wait",
@@ -279,7 +359,7 @@ _TYPES = (
         "live: three errors; third: parameters",
         required=("ThirdPartyPhoneNumber", "ThirdPartyConnectionTimeLimitSeconds", "ContinueFlowExecution"),
         optional=("ThirdPartyDTMFDigits", "CallerId"),
-        values={"ContinueFlowExecution": ("True", "False")},
+        values={"ContinueFlowExecution": _SWITCH},
         errors=("CallFailed", "ConnectionTimeLimitExceeded", NO_MATCH),
         kinds=INTERACTIVE,
         stop="third party",
@@ -391,7 +471,13 @@ _TYPES = (
         values={"TargetContact": ("Current", "Related")},
         errors=(NO_MATCH,),
     ),
-    _plain("UpdateFlowAttributes", 'live: values {"Value": …}; doc: updateflowattributes', "FlowAttributes"),
+    BlockType(
+        "UpdateFlowAttributes",
+        'live: values {"Value": …}, the error branch is required; doc: updateflowattributes',
+        required=("FlowAttributes",),
+        inside={"FlowAttributes": Shape(required=("Value",), holds="names")},
+        errors=(NO_MATCH,),
+    ),
     BlockType(
         "UpdateContactData",
         "live: at least one field, TargetContact may be missing; doc: updatecontactdata",
@@ -425,27 +511,41 @@ _TYPES = (
         "UpdateFlowLoggingBehavior",
         "live: no error branch; doc: updateflowloggingbehavior",
         required=("FlowLoggingBehavior",),
-        values={"FlowLoggingBehavior": ("Enabled", "Disabled")},
+        values={"FlowLoggingBehavior": _ABLE},
     ),
     BlockType(
         "UpdateContactRecordingBehavior",
         "live: NoMatchingError is refused; doc: updatecontactrecordingbehavior",
         required=("RecordingBehavior",),
         optional=("AnalyticsBehavior",),
+        inside={"RecordingBehavior": _RECORDING},
         kinds=INTERACTIVE | {"outbound whisper"},
     ),
     BlockType(
         "UpdateContactRecordingAndAnalyticsBehavior",
-        "doc: updatecontactrecordingandanalyticsbehavior",
-        some_of=("VoiceBehavior", "ChatBehavior", "ScreenRecordingBehavior"),
+        "live: one of the three, both errors, a third with ChatBehavior; doc: "
+        "updatecontactrecordingandanalyticsbehavior",
+        one_of=("VoiceBehavior", "ChatBehavior", "ScreenRecordingBehavior"),
+        inside={
+            "VoiceBehavior": Shape(
+                optional=("VoiceRecordingBehavior", "VoiceAnalyticsBehavior"),
+                inside={
+                    "VoiceRecordingBehavior": Shape(
+                        optional=_RECORDED, values={"IVRRecordingBehavior": _ABLE}
+                    )
+                },
+            ),
+            "ScreenRecordingBehavior": Shape(optional=("ScreenRecordedParticipants",)),
+        },
         errors=(NO_MATCH, "ChannelMismatch"),
+        errors_with={"ChatBehavior": ("InFlightRedactionConfigurationFailed",)},
         errors_optional=("InFlightRedactionConfigurationFailed",),
     ),
     BlockType(
         "UpdateContactMediaStreamingBehavior",
         "doc: updatecontactmediastreamingbehavior",
         required=("MediaStreamingState", "Participants", "MediaStreamType"),
-        values={"MediaStreamingState": ("Enabled", "Disabled")},
+        values={"MediaStreamingState": _ABLE},
         errors=(NO_MATCH,),
         kinds=ALL - {"hold"},
     ),
@@ -460,6 +560,7 @@ _TYPES = (
         "doc: updatecontacteventhooks; third: EventHooksConfiguration",
         required=("EventHooks",),
         optional=("EventHooksConfiguration",),
+        inside={"EventHooks": Shape(optional=_EVENTS)},
         errors=(NO_MATCH,),
     ),
     BlockType(
@@ -471,8 +572,9 @@ _TYPES = (
     ),
     BlockType(
         "UpdateContactRoutingBehavior",
-        "doc: updatecontactroutingbehavior (no errors)",
-        one_of=("QueuePriority", "QueueTimeAdjustmentSeconds"),
+        "live: an error branch with RoutingProficiencies and none without; doc: updatecontactroutingbehavior",
+        one_of=("QueuePriority", "QueueTimeAdjustmentSeconds", "RoutingProficiencies"),
+        errors_with={"RoutingProficiencies": (NO_MATCH,)},
         kinds=INTERACTIVE,
     ),
     BlockType(
@@ -511,9 +613,14 @@ _TYPES = (
     # --- What the flow asks of others --------------------------------------------------------------------------------
     BlockType(
         "InvokeLambdaFunction",
-        "doc: invokelambdafunction",
+        "live: the types of response; doc: invokelambdafunction",
         required=("LambdaFunctionARN", "InvocationTimeLimitSeconds"),
         optional=("InvocationType", "LambdaInvocationAttributes", "ResponseValidation"),
+        inside={
+            "ResponseValidation": Shape(
+                optional=("ResponseType",), values={"ResponseType": ("STRING_MAP", "JSON")}
+            )
+        },
         values={"InvocationType": ("SYNCHRONOUS", "ASYNCHRONOUS")},
         numbers={"InvocationTimeLimitSeconds": (1, 8)},
         errors=(NO_MATCH,),
@@ -526,7 +633,7 @@ _TYPES = (
         optional=("QueueId", "AgentId", "ContactFlowId", "CallerId"),
         numbers={
             "InitialCallDelaySeconds": (1, 259_200),
-            "MaximumConnectionAttempts": (1, _ANY),
+            "MaximumConnectionAttempts": (1, ANY),
             "RetryDelaySeconds": (1, 259_200),
         },
         errors=(NO_MATCH,),
@@ -635,6 +742,31 @@ _TYPES = (
 
 # These are known by name alone [third]: their parameters and branches are left unchecked.
 NAMES_ONLY = frozenset(("CreateContact", "RenderMessageTemplate", "StartOutboundEmailContact"))
+
+# What the designer, its exports and people call blocks, by the flow language's type.
+_OTHER_NAMES = {
+    "MessageParticipant": ("PlayPrompt",),
+    "GetParticipantInput": ("GetUserInput", "GetCustomerInput", "StoreUserInput", "StoreCustomerInput"),
+    "ConnectParticipantWithLexBot": ("GetParticipantWithLexV2Bot",),
+    "DisconnectParticipant": ("Disconnect", "EndFlow"),
+    "UpdateContactTargetQueue": ("SetQueue", "SetWorkingQueue"),
+    "TransferContactToQueue": ("TransferToQueue",),
+    "TransferParticipantToThirdParty": ("TransferToPhoneNumber", "TransferToThirdParty"),
+    "UpdateContactAttributes": ("SetAttributes", "SetContactAttributes"),
+    "Compare": ("CheckAttribute", "CheckContactAttributes"),
+    "CheckMetricData": ("CheckQueueStatus", "CheckStaffing", "CheckMetric"),
+    "InvokeLambdaFunction": ("InvokeExternalResource", "InvokeLambda"),
+    "UpdateContactTextToSpeechVoice": ("SetVoice",),
+    "UpdateContactRecordingBehavior": ("SetRecordingBehavior",),
+    "UpdateFlowLoggingBehavior": ("SetLoggingBehavior",),
+    "UpdateContactCallbackNumber": ("SetCallbackNumber",),
+    "UpdateContactEventHooks": ("SetContactFlow", "SetEventHook"),
+    "UpdateContactMediaStreamingBehavior": ("StartMediaStreaming", "StopMediaStreaming"),
+    "DistributeByPercentage": ("Distribute",),
+    "InvokeFlowModule": ("InvokeModule",),
+}
+OTHER_NAMES: Mapping[str, str] = {name: type_ for type_, names in _OTHER_NAMES.items() for name in names}
+"""The flow language's type by another name for it; Connect refuses these names as types."""
 
 BLOCK_TYPES: Mapping[str, BlockType] = {row.name: row for row in (*_TYPES, _MENU)}
 """All types by name; for GetParticipantInput the menu (`type_of` tells which of its ways a block works in)."""

@@ -140,8 +140,8 @@ def _is_personal(subject: Subject, path: Path) -> bool:
             return names != ["ProfileId"]
         case ("Lex", *names):
             return "Slots" in names
-        case ("Views", "ViewResultData", *_):
-            return True
+        case ("Views", "ViewResultData", *names):
+            return names != ["actionName"]  # the button that was pressed, not what was entered
     return False
 
 

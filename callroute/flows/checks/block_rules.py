@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
-from callroute.flows.blocks import ALL, NAMES_ONLY, BlockType, FlowKind, declared_kind
+from callroute.flows.blocks import (
+    ALL,
+    ANY,
+    BLOCK_TYPES,
+    NAMES_ONLY,
+    OTHER_NAMES,
+    SPEECH,
+    FlowKind,
+    Shape,
+    declared_kind,
+)
 from callroute.flows.checks.rule import LIVE, TABLE, Found, Rule, Subject
-from callroute.flows.json_text import member
+from callroute.flows.json_text import kind, member
 from callroute.flows.references import is_reference
 
+# What names a thing or is spoken is a text, whatever block it stands in.
+_TEXTS = frozenset(
+    (
+        *("QueueId", "AgentId", "ContactFlowId", "FlowModuleId", "HoursOfOperationId", "LambdaFunctionARN"),
+        *SPEECH[:3],
+    )
+)
 _FEW = 6
 _TAGS = 6
 
@@ -16,11 +34,14 @@ _TAGS = 6
 def _unknown_block_type(subject: Subject) -> Iterator[Found]:
     for action in subject.actions:
         if action.identifier not in subject.types and action.type not in NAMES_ONLY:
+            near = get_close_matches(action.type, BLOCK_TYPES, n=1)
+            meant = OTHER_NAMES.get(action.type) or (near[0] if near else "")
             yield Found(
                 action.identifier,
                 f"{action.path}.Type",
                 f"{action.type!r} is no type of block that is known here.",
-                "Mend the spelling; if it is new in Connect, this block was checked only for its branches.",
+                (f"If {meant} is meant, write that" if meant else "Mend the spelling")
+                + "; if it is new in Connect, this block was checked only for its branches.",
             )
 
 
@@ -47,42 +68,41 @@ def _misplaced_block(subject: Subject) -> Iterator[Found]:
 
 
 def _missing_parameter(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        path = f"{action.path}.Parameters"
-        there = action.parameters
-        for name in row.required:
-            if name not in there:
+    for action, name, path, given, shape in subject.settings:
+        if not isinstance(given, dict):
+            continue
+        for parameter in shape.required:
+            if parameter not in given:
                 yield Found(
                     action.identifier,
                     path,
-                    f"{action.type} needs {name}.",
-                    f"Give {name}{_choice(row, name)}.",
+                    f"{name} needs {parameter}.",
+                    f"Give {parameter}{_choice(shape, parameter)}.",
                 )
-        for options in filter(None, (row.one_of, row.some_of)):
-            if not any(name in there for name in options):
+        for options in filter(None, (shape.one_of, shape.some_of)):
+            if not any(option in given for option in options):
                 few = ", ".join(options[:_FEW]) + (", …" if len(options) > _FEW else "")
-                yield Found(
-                    action.identifier, path, f"{action.type} needs one of {few}.", "Give one of them."
-                )
+                yield Found(action.identifier, path, f"{name} needs one of {few}.", "Give one of them.")
 
 
 def _refused_parameter(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        path = f"{action.path}.Parameters"
-        for name in row.refused:
-            if name in action.parameters:
+    for action, name, path, given, shape in subject.settings:
+        if not isinstance(given, dict):
+            continue
+        for parameter in shape.refused:
+            if parameter in given:
                 yield Found(
                     action.identifier,
-                    member(path, name),
-                    f"Connect refuses {name} in {action.type}{row.variant}.",
-                    _INSTEAD.get((action.type, name), f"Leave {name} out."),
+                    member(path, parameter),
+                    f"Connect refuses {parameter} in {name}.",
+                    _INSTEAD.get((action.type, parameter), f"Leave {parameter} out."),
                 )
-        for name in [name for name in row.one_of if name in action.parameters][1:]:
+        for parameter in [option for option in shape.one_of if option in given][1:]:
             yield Found(
                 action.identifier,
-                member(path, name),
-                f"{action.type} takes only one of {', '.join(row.one_of)}.",
-                f"Leave {name} or the other out.",
+                member(path, parameter),
+                f"{name} takes only one of {', '.join(shape.one_of)}.",
+                f"Leave {parameter} or the other out.",
             )
 
 
@@ -93,28 +113,39 @@ _INSTEAD = {
 
 
 def _unknown_parameter(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        for name in action.parameters:
-            if name not in row.parameters and name not in row.refused:
+    for action, name, path, given, shape in subject.settings:
+        for parameter in given if isinstance(given, dict) else ():
+            if parameter not in shape.parameters and parameter not in shape.refused:
                 yield Found(
                     action.identifier,
-                    member(f"{action.path}.Parameters", name),
-                    f"{action.type}{row.variant} is not known to take {name}.",
-                    f"It takes {', '.join(sorted(row.parameters)) or 'none'}; mend the spelling or leave it out.",
+                    member(path, parameter),
+                    f"{name} is not known to take {parameter}.",
+                    f"It takes {', '.join(sorted(shape.parameters)) or 'none'}; mend the spelling or leave it out.",
                 )
 
 
 def _wrong_value(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        for name, value in action.parameters.items():
-            allowed = _allowed(row, name, value)
+    for action, name, path, given, shape in subject.settings:
+        if not isinstance(given, dict):
+            members = ", ".join((*shape.required, *shape.one_of, *shape.some_of, *shape.optional))
+            yield Found(
+                action.identifier,
+                path,
+                f"{name} holds {kind(given)}; it may be an object with {members}.",
+                "Write it as a JSON object.",
+            )
+            continue
+        for parameter, value in given.items():
+            allowed = _allowed(shape, parameter, value)
             if allowed:
+                found = kind(value) if isinstance(value, dict | list) else repr(value)
                 yield Found(
                     action.identifier,
-                    member(f"{action.path}.Parameters", name),
-                    f"{name} is {value!r}; it may be {allowed}.",
-                    "Give one of these.",
+                    member(path, parameter),
+                    f"{parameter} is {found}; it may be {allowed}.",
+                    "Give what it may be.",
                 )
+    for action in subject.actions:
         tags = action.parameters.get("Tags")
         if action.type == "TagContact" and isinstance(tags, dict) and len(tags) > _TAGS:
             yield Found(
@@ -125,29 +156,35 @@ def _wrong_value(subject: Subject) -> Iterator[Found]:
             )
 
 
-def _allowed(row: BlockType, name: str, value: object) -> str:
+def _allowed(shape: Shape, name: str, value: object) -> str:
     """What a parameter may be, where it is not."""
     text = str(value)
     if text == "":
         return ""  # that is another rule's finding
+    if name in _TEXTS and isinstance(value, dict | list):
+        return "a text"
+    if name == "TagKeys":
+        return "a list of one key at least" if value == [] else ""
     reference = text.startswith("$") or "{" in text
-    if name in row.references:
+    if name in shape.references:
         return "" if is_reference(text) or "{" in text else "one reference such as $.Attributes.name"
     if reference:
         return ""
-    if name in row.values:
-        fits = text.lower() in {option.lower() for option in row.values[name]}
-        return "" if fits else " or ".join(row.values[name])
-    if name in row.numbers:
-        least, greatest = row.numbers[name]
+    if name in shape.values:
+        fits = text.lower() in {option.lower() for option in shape.values[name]}
+        return "" if fits else " or ".join(shape.values[name])
+    if name in shape.numbers:
+        least, greatest = shape.numbers[name]
         fits = text.isascii() and text.isdigit() and least <= int(text[:10]) <= greatest and len(text) <= 10
-        return "" if fits else f"a whole number from {least} to {greatest}"
+        if fits:
+            return ""
+        return f"a whole number from {least}" + (f" to {greatest}" if greatest < ANY else "")
     return ""
 
 
 def _missing_error_branch(subject: Subject) -> Iterator[Found]:
     for action, row in subject.known:
-        for label in row.errors:
+        for label in row.errors_needed(action.parameters):
             if action.target("error", label) is None:
                 yield Found(
                     action.identifier,
@@ -161,14 +198,15 @@ def _refused_error_branch(subject: Subject) -> Iterator[Found]:
     for action, row in subject.known:
         if row.terminal:
             continue
+        known = (*row.errors_needed(action.parameters), *row.errors_optional)
         for transition in action.transitions:
             label = transition.label
-            if transition.kind == "error" and label not in row.errors and label not in row.errors_optional:
+            if transition.kind == "error" and label not in known:
                 yield Found(
                     action.identifier,
                     transition.path.removesuffix(".NextAction"),
                     f"{action.type}{row.variant} has no error branch {label or '(empty)'}.",
-                    f"Leave it out; it has {', '.join((*row.errors, *row.errors_optional)) or 'none'}.",
+                    f"Leave it out; it has {', '.join(known) or 'none'}.",
                 )
 
 
@@ -199,8 +237,8 @@ def _listed(kinds: frozenset[FlowKind]) -> str:
     return ", ".join(sorted(kinds)) if kinds < ALL else "all"
 
 
-def _choice(row: BlockType, name: str) -> str:
-    return f": {' or '.join(row.values[name])}" if name in row.values else ""
+def _choice(shape: Shape, name: str) -> str:
+    return f": {' or '.join(shape.values[name])}" if name in shape.values else ""
 
 
 RULES = (

@@ -38,7 +38,9 @@ def _duplicate_branch(subject: Subject) -> Iterator[Found]:
 def _missing_condition(subject: Subject) -> Iterator[Found]:
     for action, row in subject.known:
         path = f"{action.path}.Transitions"
-        for operand in row.conditions:
+        listed = action.parameters.get(row.conditions_of)
+        events = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+        for operand in (*row.conditions, *events):
             if action.target("condition", operand) is None:
                 yield Found(
                     action.identifier,

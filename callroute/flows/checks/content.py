@@ -13,6 +13,9 @@ from callroute.flows.placeholders import names
 BLOCKS = 250
 IDENTIFIER_CHARACTERS = 50
 SPOKEN_CHARACTERS = 3_000
+SPOKEN_CHARACTERS_IN_ALL = 6_000
+"""Characters with the tags of SSML, which are not spoken."""
+
 
 _FORBIDDEN_CHARACTERS = re.compile(r"[%:()\\/=$,;\[\]{}]")
 _FORBIDDEN_IDENTIFIERS = frozenset(
@@ -29,6 +32,7 @@ _FORBIDDEN_IDENTIFIERS = frozenset(
         "valueOf",
     )
 )
+_TAG = re.compile(r"<[^>]*>")
 _MUSTACHE = re.compile(r"\{\{\s*[^{}\s][^{}]*\}\}")
 # Connect takes numbers too where a Loop block counts and where a condition compares (docs/fidelity.md).
 _NUMBERS = frozenset((("Loop", "LoopCount"),))
@@ -120,11 +124,19 @@ def _not_text(subject: Subject) -> Iterator[Found]:
 
 def _text_too_long(subject: Subject) -> Iterator[Found]:
     for action, path, value in subject.scalars:
-        if isinstance(value, str) and len(value) > SPOKEN_CHARACTERS and path.endswith((".Text", ".SSML")):
+        if (
+            not isinstance(value, str)
+            or len(value) <= SPOKEN_CHARACTERS
+            or not path.endswith((".Text", ".SSML"))
+        ):
+            continue
+        spoken = len(_TAG.sub("", value)) if path.endswith(".SSML") else len(value)
+        if spoken > SPOKEN_CHARACTERS or len(value) > SPOKEN_CHARACTERS_IN_ALL:
             yield Found(
                 action.identifier,
                 path,
-                f"The text to be spoken has {len(value):,} characters; Connect takes {SPOKEN_CHARACTERS:,}.",
+                f"The text has {spoken:,} characters to be spoken, {len(value):,} in all; "
+                f"Connect takes {SPOKEN_CHARACTERS:,} and {SPOKEN_CHARACTERS_IN_ALL:,}.",
                 "Split it into several blocks.",
             )
 
@@ -206,7 +218,7 @@ RULES = (
     Rule(
         "text-too-long",
         "error",
-        f"A text to be spoken has at most {SPOKEN_CHARACTERS:,} characters.",
+        f"A text has at most {SPOKEN_CHARACTERS:,} characters to be spoken, {SPOKEN_CHARACTERS_IN_ALL:,} with tags.",
         "AWS: Play prompt block",
         _text_too_long,
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from callroute.flows.blocks import BlockType, FlowKind, kinds_of, type_of
+from callroute.flows.blocks import BlockType, FlowKind, Shape, kinds_of, type_of
 from callroute.flows.json_text import member, walk
 from callroute.flows.routes import Analysis, analyse
 
@@ -59,6 +59,24 @@ class Scalar(NamedTuple):
     value: Any
 
 
+class Setting(NamedTuple):
+    """The parameters of a block, or an object among these, with what is known of its shape.
+
+    Attributes:
+        action: the block.
+        name: what it is called in messages: the block's type, `Media of MessageParticipant`.
+        path: its JSON path.
+        given: what the file says; whatever that is.
+        shape: what it should be.
+    """
+
+    action: Action
+    name: str
+    path: str
+    given: Any
+    shape: Shape
+
+
 # Values that a page, not Connect, makes sense of: a view has flags and empty fields of its own.
 _OPAQUE = "ViewData"
 
@@ -93,6 +111,18 @@ class Subject:
     def types(self) -> Mapping[str, BlockType]:
         """What is known of each block's type, by its identifier."""
         return {action.identifier: row for action, row in self.known}
+
+    @cached_property
+    def settings(self) -> list[Setting]:
+        """The parameters of every known block, each followed by the objects in it."""
+        found = []
+        for action, row in self.known:
+            name, path = f"{action.type}{row.variant}", f"{action.path}.Parameters"
+            pending = [Setting(action, name, path, action.parameters, row)]
+            while pending:
+                found.append(pending[0])
+                pending[:1] = _inside(pending[0])
+        return found
 
     @cached_property
     def kinds(self) -> frozenset[FlowKind]:
@@ -138,6 +168,25 @@ def _values_of(action: Action, conditions: list[tuple[str, str, list[Any]]]) -> 
             yield from walk(value, member(f"{action.path}.Parameters", name))
     for path, _, operands in conditions:
         yield from walk(operands, f"{path}.Operands")
+
+
+def _inside(outer: Setting) -> Iterator[Setting]:
+    """The objects in an object that have a known shape. A text may stand for one: a reference, or a placeholder."""
+    if not outer.shape.inside or not isinstance(outer.given, dict):
+        return
+    for member_name, shape in outer.shape.inside.items():
+        if member_name not in outer.given or isinstance(outer.given[member_name], str):
+            continue
+        value, path = outer.given[member_name], member(outer.path, member_name)
+        name = f"{member_name} of {outer.name}"
+        if shape.holds == "list" and isinstance(value, list):
+            for index, each in enumerate(value):
+                yield Setting(outer.action, name, f"{path}[{index}]", each, shape)
+        elif shape.holds == "names" and isinstance(value, dict):
+            for key, each in value.items():
+                yield Setting(outer.action, name, member(path, key), each, shape)
+        else:
+            yield Setting(outer.action, name, path, value, shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from callroute.flows.blocks import ALL, BLOCK_TYPES, NAMES_ONLY, FlowKind, declared_kind, kinds_of, type_of
+from callroute.flows.blocks import (
+    ALL,
+    BLOCK_TYPES,
+    NAMES_ONLY,
+    OPERATORS,
+    OTHER_NAMES,
+    FlowKind,
+    Shape,
+    declared_kind,
+    kinds_of,
+    type_of,
+)
 from callroute.flows.model import Action, Flow
 from tests import corpus
 
@@ -23,14 +35,25 @@ def flow(*types: str, **more: Any) -> Flow:
     return Flow.read(json.dumps(document), "x.json")
 
 
+def shapes(shape: Shape) -> Iterator[Shape]:
+    """A shape and those of the objects in it."""
+    yield shape
+    for inner in shape.inside.values():
+        yield from shapes(inner)
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_says_where_it_is_known_from_and_does_not_contradict_itself(name: str) -> None:
     row = BLOCK_TYPES[name]
     assert row.source.startswith(("live: ", "doc: ", "third: "))
-    parameters = [*row.required, *row.one_of, *row.some_of, *row.optional, *row.refused]
-    assert len(set(parameters)) == len(parameters), "a parameter has one role"
-    assert {*row.values, *row.numbers, *row.references} <= row.parameters
+    for shape in shapes(row):
+        parameters = [*shape.required, *shape.one_of, *shape.some_of, *shape.optional, *shape.refused]
+        assert len(set(parameters)) == len(parameters), "a parameter has one role"
+        assert {*shape.values, *shape.numbers, *shape.references, *shape.inside} <= shape.parameters
     assert not set(row.errors) & set(row.errors_optional)
+    assert set(row.operators) <= set(OPERATORS)
+    assert row.conditions_of in {"", *row.parameters}
+    assert {path.partition(".")[0] for path in row.errors_with} <= row.parameters
     assert row.kinds
     if row.terminal:
         assert not row.errors
@@ -57,6 +80,8 @@ def test_the_whole_flow_language_is_known() -> None:
     """
     assert set(reference.split()) <= set(BLOCK_TYPES)
     assert not NAMES_ONLY & set(BLOCK_TYPES)
+    assert not set(OTHER_NAMES) & {*BLOCK_TYPES, *NAMES_ONLY}
+    assert set(OTHER_NAMES.values()) <= set(BLOCK_TYPES)
 
 
 @pytest.mark.parametrize(
