@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +17,13 @@ from rich.console import Console
 from rich.text import Text
 
 from callroute.flows.checks import Finding, Rule
-from callroute.flows.json_text import Place
+from callroute.flows.json_text import Layout, Place, printable
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 # How often a finding is one, for code scanning: warnings and notes weigh what callers would suffer, errors what is there.
 _PRECISION = {"error": "high", "warning": "medium", "note": "medium"}
 _BLOCK = re.compile(r"^\$\.Actions\[\d+\]")
+_LAYOUT = Layout(final_newline=False)
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -61,11 +61,11 @@ def print_text(report: Report) -> None:
                     f"{file}:{report.place_of(finding).line}: ",
                     (finding.severity, _STYLES[finding.severity]),
                     (f" {finding.rule}", "bold"),
-                    f" [{finding.block}]" if finding.block else "",
+                    printable(f" [{finding.block}]" if finding.block else ""),
                 )
             )
-            console.print(Text(f"    {finding.message}"))
-            console.print(Text(f"    {finding.hint}", "dim"))
+            console.print(Text(printable(f"    {finding.message}")))
+            console.print(Text(printable(f"    {finding.hint}"), "dim"))
     counts: Counter[str] = Counter(finding.severity for finding in report.findings)
     found = ", ".join(_count(counts[severity], severity) for severity in _STYLES if counts[severity])
     console.print(Text(f"{_count(len(report.files), 'flow')} checked: {found or 'no findings'}."))
@@ -81,7 +81,7 @@ def as_json(report: Report) -> str:
     for finding in report.findings:
         place = report.place_of(finding)
         findings.append({**dataclasses.asdict(finding), "line": place.line, "column": place.column})
-    return json.dumps({"findings": findings}, ensure_ascii=False, indent=2)
+    return _LAYOUT.write({"findings": findings})
 
 
 def as_sarif(report: Report) -> str:
@@ -106,7 +106,7 @@ def as_sarif(report: Report) -> str:
         ],
     }
     document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    return _LAYOUT.write(document)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -16,7 +16,8 @@ DEEPEST = 100
 
 _FIRST_MEMBER = re.compile(r'[{\[]\n([ \t]*)["{\[]')
 _FIRST_KEY = re.compile(r'\s*{\s*"(?:[^"\\]|\\.)*":( ?)')
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character: JSON can say it (`\\ud800`), UTF-8 cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,14 @@ class Layout:
             separators=(f",{blank}" if self.indent is None else ",", f":{blank}"),
             allow_nan=False,
         )
-        # Half of a surrogate pair is a JSON string, but not text that can be saved as UTF-8.
-        text = _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+        text = printable(text)
         text = text + "\n" if self.final_newline else text
         return text.replace("\n", self.line_break)
+
+
+def printable(text: str) -> str:
+    """A text that can be printed and saved: halves of characters are written as JSON writes them."""
+    return LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,13 @@ class _Reader:
                 "Open the flow in the console, or read it with `aws connect describe-contact-flow`, "
                 f"and take the content in flow language {LANGUAGE_VERSION}",
             )
+        answer = next((key for key in ("ContactFlow", "ContactFlowModule") if key in document), None)
+        if answer:
+            raise self._error(
+                answer,
+                "this is what `aws connect` answers about a flow, and not the flow",
+                f"Take its Content, such as by `jq -r .{answer}.Content`",
+            )
         version = document.get("Version")
         if version != LANGUAGE_VERSION:
             raise self._error(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from callroute.flows.checks.rule import LANGUAGE, LIVE, Found, Rule, Subject
+from callroute.flows.json_text import LONE_SURROGATE
 from callroute.flows.model import CONTENT_CHARACTERS
 from callroute.flows.placeholders import names
 
@@ -83,6 +84,8 @@ def _bad_identifier(subject: Subject) -> Iterator[Found]:
             problem = f"The identifier has {len(name)} characters; Connect takes {IDENTIFIER_CHARACTERS}."
         elif found := _FORBIDDEN_CHARACTERS.search(name):
             problem = f"The identifier holds {found[0]!r}, which Connect does not take."
+        elif LONE_SURROGATE.search(name):
+            problem = f"The identifier {name!r} holds half of a character, which cannot be sent."
         elif name in _FORBIDDEN_IDENTIFIERS:
             problem = f"Connect does not take {name!r} as an identifier."
         else:

@@ -32,7 +32,8 @@ def _unreachable_block(subject: Subject) -> Iterator[Found]:
 def _dead_end(subject: Subject) -> Iterator[Found]:
     for action in subject.actions:
         row = subject.types.get(action.identifier)
-        if not action.transitions and not (row and row.next != "required"):
+        # Of an unknown type it is not known whether anything follows it.
+        if not action.transitions and row and row.next == "required":
             yield Found(
                 action.identifier,
                 f"{action.path}.Transitions",
@@ -73,7 +74,7 @@ def _unbounded_loop(subject: Subject) -> Iterator[Found]:
                 subject,
                 loop,
                 "A call can go round for ever without the caller being asked, through",
-                "Put a Loop block into it, so that it ends.",
+                "Let a Loop block count it, and lead its DoneLooping out: after that it counts anew.",
             )
 
 

@@ -62,6 +62,18 @@ def test_json_is_one_document_with_all_fields() -> None:
     }
 
 
+@pytest.mark.parametrize("output", ["text", "json", "sarif"])
+def test_half_a_character_in_a_name_is_told_and_can_be_printed(tmp_path: Path, output: str) -> None:
+    flow = Path(UNTRACKED).read_text(encoding="utf-8").replace('"welcome"', '"wel\\ud800come"')
+    path = tmp_path / "x.json"
+    path.write_text(flow, encoding="utf-8")
+    code, out, err = run(str(path), "--format", output)
+    assert (code, err) == (1, "")
+    assert "bad-identifier" in out
+    assert "wel\\ud800come" in out
+    assert output == "text" or json.loads(out)
+
+
 def test_without_findings_json_is_an_empty_list() -> None:
     code, out, _ = run(
         *FLOWS, "--format", "json", "--ignore", "failed-tracking", "--ignore", "endless-retries"

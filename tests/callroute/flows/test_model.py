@@ -90,6 +90,8 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
         ("[]", "", "a list"),
         ('"x"', "", "the text 'x'"),
         (json.dumps({"modules": [], "version": "1"}), "modules", "export of the Connect console"),
+        (json.dumps({"ContactFlow": {"Content": "{}"}}), "ContactFlow", "`aws connect` answers"),
+        (json.dumps({"ContactFlowModule": {}}), "ContactFlowModule", "and not the flow"),
         (json.dumps(document(Version=None)), "Version", "Version is missing"),
         (json.dumps(document(Version="2020-01-01")), "Version", "'2020-01-01'"),
         (json.dumps(document(StartAction=None)), "the flow", "StartAction is missing"),
