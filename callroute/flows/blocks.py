@@ -95,7 +95,8 @@ class BlockType(Shape):
         errors_with: by parameter (`a.b` for b in a), error branches that must be there where that is.
         errors_optional: error branches that may be there besides.
         next: whether it goes on to a NextAction.
-        kinds: the flows in which it may stand.
+        kinds: the flows in which it may stand, by its page; a flow is taken to be of such a kind.
+        kinds_besides: the flows in which another page or live requests let it stand too.
         stop: what a caller does in it, where they can hang up in it; None where it takes no time that matters.
         asks: whether it waits for the caller to do something.
     """
@@ -112,6 +113,7 @@ class BlockType(Shape):
     errors_optional: tuple[str, ...] = ()
     next: Literal["required", "optional", "refused"] = "required"
     kinds: frozenset[FlowKind] = ALL
+    kinds_besides: frozenset[FlowKind] = frozenset()
     stop: StopKind | None = None
     asks: bool = False
 
@@ -291,9 +293,11 @@ _TYPES = (
     ),
     BlockType(
         "Wait",
-        "live: TimeLimitSeconds (the page says TimeoutSeconds); doc: wait (chat only)",
-        one_of=("TimeLimitSeconds", "TimeoutSeconds"),
+        "live: TimeLimitSeconds is required, the page's TimeoutSeconds refused; doc: wait (chat only)",
+        required=("TimeLimitSeconds",),
         optional=("Events",),
+        refused=("TimeoutSeconds",),
+        numbers={"TimeLimitSeconds": (1, 604_800)},
         conditions=("WaitCompleted",),
         conditions_optional=("CustomerReturned", "BotParticipantDisconnected"),
         conditions_of="Events",
@@ -321,9 +325,11 @@ _TYPES = (
     ),
     BlockType(
         "EndFlowExecution",
-        "live: no parameters and no branches; doc: endflowexecution (whisper and customer queue flows, modules)",
+        "live: no parameters and no branches; doc: endflowexecution (whisper and customer queue flows), and the "
+        "administrator guide's End flow / Resume (all flows; it disconnects where there is nothing to go back to)",
         next="refused",
         kinds=frozenset(("queue", "whisper", "outbound whisper", "module")),
+        kinds_besides=ALL,
     ),
     BlockType(
         "EndFlowModuleExecution",
@@ -356,10 +362,19 @@ _TYPES = (
     ),
     BlockType(
         "TransferParticipantToThirdParty",
-        "live: three errors; third: parameters",
-        required=("ThirdPartyPhoneNumber", "ThirdPartyConnectionTimeLimitSeconds", "ContinueFlowExecution"),
-        optional=("ThirdPartyDTMFDigits", "CallerId"),
+        "live: three errors; third: published flows say TimeLimit where the page says Timeout; "
+        "doc: transferparticipanttothirdparty",
+        one_of=("ThirdPartyPhoneNumber", "VoiceConnector"),
+        optional=(
+            *("ThirdPartyConnectionTimeLimitSeconds", "ThirdPartyConnectionTimeoutSeconds"),
+            *("ContinueFlowExecution", "ThirdPartyDTMFDigits", "CallerId"),
+        ),
+        inside={"CallerId": Shape(some_of=("Number", "Name"))},
         values={"ContinueFlowExecution": _SWITCH},
+        numbers={
+            "ThirdPartyConnectionTimeLimitSeconds": (0, 600),
+            "ThirdPartyConnectionTimeoutSeconds": (0, 600),
+        },
         errors=("CallFailed", "ConnectionTimeLimitExceeded", NO_MATCH),
         kinds=INTERACTIVE,
         stop="third party",
@@ -608,8 +623,9 @@ _TYPES = (
         kinds=INBOUND,
     ),
     _plain("TagContact", "live: at most 6 tags, the error branch is required; doc: tagcontact", "Tags"),
-    _plain("UntagContact", "live: so spelt; doc: untagcontact", "TagKeys"),
-    _plain("UnTagContact", "doc: untagcontact (live it is UntagContact)", "TagKeys"),
+    _plain(
+        "UntagContact", "live: so spelt, the page's UnTagContact is refused; doc: untagcontact", "TagKeys"
+    ),
     # --- What the flow asks of others --------------------------------------------------------------------------------
     BlockType(
         "InvokeLambdaFunction",
@@ -764,6 +780,7 @@ _OTHER_NAMES = {
     "UpdateContactMediaStreamingBehavior": ("StartMediaStreaming", "StopMediaStreaming"),
     "DistributeByPercentage": ("Distribute",),
     "InvokeFlowModule": ("InvokeModule",),
+    "UntagContact": ("UnTagContact",),
 }
 OTHER_NAMES: Mapping[str, str] = {name: type_ for type_, names in _OTHER_NAMES.items() for name in names}
 """The flow language's type by another name for it; Connect refuses these names as types."""
@@ -812,8 +829,10 @@ def kinds_of(flow: Flow) -> frozenset[FlowKind]:
     declared = declared_kind(flow)
     if declared:
         return frozenset((declared,))
-    kinds = ALL - {"module"}
+    kinds = kinds_besides = ALL - {"module"}
     for action in flow.actions.values():
         row = type_of(action)
-        kinds = kinds & row.kinds if row else kinds
-    return kinds
+        if row:
+            kinds &= row.kinds
+            kinds_besides &= row.kinds | row.kinds_besides
+    return kinds or kinds_besides

@@ -259,7 +259,10 @@ def written_by(action: Action, attribute: str) -> Written:
 
 def attributes_of(action: Action) -> Mapping[str, object]:
     """The contact attributes that a block sets on the call it runs in, as they stand in the file."""
-    if action.type != "UpdateContactAttributes" or action.parameters.get("TargetContact") == "Related":
+    if (
+        action.type != "UpdateContactAttributes"
+        or str(action.parameters.get("TargetContact")).lower() == "related"
+    ):
         return {}
     attributes = action.parameters.get("Attributes")
     return attributes if isinstance(attributes, Mapping) else {}

@@ -41,7 +41,7 @@ def _unknown_block_type(subject: Subject) -> Iterator[Found]:
                 f"{action.path}.Type",
                 f"{action.type!r} is no type of block that is known here.",
                 (f"If {meant} is meant, write that" if meant else "Mend the spelling")
-                + "; if it is new in Connect, this block was checked only for its branches.",
+                + "; if it is new in Connect, this block was checked only for its branches, and not as a stop.",
             )
 
 
@@ -51,13 +51,14 @@ def _misplaced_block(subject: Subject) -> Iterator[Found]:
         return
     left: frozenset[FlowKind] = frozenset((declared,)) if declared else ALL - {"module"}
     for action, row in subject.known:
-        if left & row.kinds:
-            left = left & row.kinds if not declared else left
+        kinds = row.kinds | row.kinds_besides
+        if left & kinds:
+            left = left & kinds if not declared else left
             continue
         yield Found(
             action.identifier,
             f"{action.path}.Type",
-            f"{action.type} may stand in {_listed(row.kinds)} flows; "
+            f"{action.type} may stand in {_listed(kinds)} flows; "
             + (
                 f"this is a {declared} flow."
                 if declared

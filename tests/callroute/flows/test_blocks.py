@@ -78,7 +78,9 @@ def test_the_whole_flow_language_is_known() -> None:
         ConnectParticipantWithLexBot DisconnectParticipant GetParticipantInput MessageParticipant
         MessageParticipantIteratively ShowView
     """
-    assert set(reference.split()) <= set(BLOCK_TYPES)
+    # Live, the page's UnTagContact is refused, and UntagContact taken.
+    assert {*reference.split()} - {"UnTagContact"} <= set(BLOCK_TYPES)
+    assert OTHER_NAMES["UnTagContact"] == "UntagContact"
     assert not NAMES_ONLY & set(BLOCK_TYPES)
     assert not set(OTHER_NAMES) & {*BLOCK_TYPES, *NAMES_ONLY}
     assert set(OTHER_NAMES.values()) <= set(BLOCK_TYPES)
@@ -108,6 +110,7 @@ def test_getting_input_works_in_three_ways(parameters: dict[str, str], stop: str
         (("EndFlowExecution", "UpdateContactRecordingBehavior"), {"queue", "outbound whisper"}),
         (("MessageParticipantIteratively", "MessageParticipant"), {"queue"}),
         (("SomethingNew", "InvokeFlowModule"), {"contact"}),
+        (("EndFlowExecution", "InvokeFlowModule"), {"contact"}),
         (("TransferContactToQueue", "DequeueContactAndTransferToQueue"), set()),
     ],
 )
