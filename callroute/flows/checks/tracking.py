@@ -30,7 +30,7 @@ from callroute.flows.routes import (
 if TYPE_CHECKING:
     from callroute.flows.model import Action
 
-_CHOICES = frozenset(("menu", "bot", "view"))
+_CHOICES = frozenset(("menu", "bot"))
 _IN_THE_MENUS = frozenset(("menu", "input", "bot", "view"))
 _COMPLETIONS = ("true", "false")
 _SHOWN = 5
@@ -307,7 +307,7 @@ RULES = (
     Rule(
         "indistinguishable-branches",
         "warning",
-        "Two choices of a menu, bot or view that lead to different blocks do so with different routes.",
+        "Two choices of a menu or bot that lead to different blocks do so with different routes.",
         OURS,
         _indistinguishable_branches,
     ),
