@@ -56,9 +56,10 @@ def print_text(report: Report) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         for finding in findings:
+            place = report.place_of(finding)
             console.print(
                 Text.assemble(
-                    f"{file}:{report.place_of(finding).line}: ",
+                    f"{file}:{place.line}:{place.column}: ",
                     (finding.severity, _STYLES[finding.severity]),
                     (f" {finding.rule}", "bold"),
                     printable(f" [{finding.block}]" if finding.block else ""),
