@@ -175,9 +175,9 @@ def _inside(outer: Setting) -> Iterator[Setting]:
     if not outer.shape.inside or not isinstance(outer.given, dict):
         return
     for member_name, shape in outer.shape.inside.items():
-        if member_name not in outer.given or isinstance(outer.given[member_name], str):
+        value, path = outer.given.get(member_name, ""), member(outer.path, member_name)
+        if value == "" or (isinstance(value, str) and (value.startswith("$") or "{" in value)):
             continue
-        value, path = outer.given[member_name], member(outer.path, member_name)
         name = f"{member_name} of {outer.name}"
         if shape.holds == "list" and isinstance(value, list):
             for index, each in enumerate(value):
