@@ -314,8 +314,12 @@ def _scalars(value: Any, key: str) -> tuple[str, ...]:
 
 
 def _first_unknown(value: Any) -> Unknown | None:
-    """The first Unknown inside of a value; JSON text holds none, and objects from the engine nest 100 deep at most."""
-    if isinstance(value, Unknown):
-        return value
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return next(filter(None, map(_first_unknown, parts)), None)
+    """The first Unknown inside of a value; without recursion, since what came from JSON text may be nested at will."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Unknown):
+            return part
+        if isinstance(part, (Mapping, list)):
+            waiting += list(part.values() if isinstance(part, Mapping) else part)[::-1]
+    return None

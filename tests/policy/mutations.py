@@ -2177,7 +2177,7 @@ def _(stack: Stack) -> None:
     "flow-content-is-flow-language",
     "another version of the language",
     FLOW,
-    LANGUAGE.format("Version: Version is '2020-01-01'. Give a flow in flow language '2019-10-30'"),
+    LANGUAGE.format("Version: Version is the text '2020-01-01'. Give a flow in flow language '2019-10-30'"),
 )
 def _(stack: Stack) -> None:
     edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Version="2020-01-01"), "content")

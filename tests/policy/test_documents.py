@@ -380,7 +380,7 @@ def test_half_a_surrogate_pair_reaches_no_message(pack: Pack, text: str) -> None
     assert pack.judge_resources(odd_stack(text))
 
 
-@pytest.mark.parametrize("depth", [300, 5_000])
+@pytest.mark.parametrize("depth", [300, 5_000, 20_000])
 def test_deep_nesting_crashes_nothing(pack: Pack, depth: int) -> None:
     nested = '{"States": {"a": {"Type": "Map", "ItemProcessor": ' * depth + "{}" + "}}}" * depth
     text = '{"Statement": {"Effect": ' + "[" * depth + "]" * depth + "}}"
