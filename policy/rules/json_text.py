@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
+
+_DEEPEST = 500
+"""Levels of nesting that are read. Newer Pythons read far more, and going through them would take minutes."""
 
 
 def parse(text: str) -> Any:
@@ -13,7 +17,7 @@ def parse(text: str) -> Any:
         ValueError: it is not JSON, or says something twice, of which readers take one or the other.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return _read(text, _once)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -30,7 +34,7 @@ def inside(value: Any) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value, object_pairs_hook=_all)
+        return _read(value, _all)
     except (RecursionError, ValueError):
         return value
 
@@ -40,3 +44,18 @@ def _all(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         values.setdefault(key, []).append(value)
     return {key: said[0] if len(said) == 1 else said for key, said in values.items()}
+
+
+def _read(text: str, hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:
+    value = json.loads(text, object_pairs_hook=hook)
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for each in level
+            if isinstance(each, (dict, list))
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return value
+    raise RecursionError
