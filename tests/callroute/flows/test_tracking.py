@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from callroute.errors import InputError
 from callroute.flows.catalogue import Route, RouteCatalogue
 from callroute.flows.checks import RULES, check
-from callroute.flows.model import Flow
-from callroute.flows.routes import COMPLETED, ROUTE, analyse, attributes_of, inherits
+from callroute.flows.model import Action, Flow
+from callroute.flows.routes import COMPLETED, ROUTE, Dynamic, Stop, analyse, attributes_of, inherits
 from callroute.flows.simulator import (
     AttributesSet,
     Call,
@@ -35,12 +35,14 @@ from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, track,
 from callroute.flows.tracking.ways import Graph
 from callroute.flows.tracking.wiring import PREFIX, identifier
 from tests import corpus
+from tests.callroute.flows.every_call import Stage, every_call
 from tests.callroute.flows.generated import flow_documents
 
 FOLDER = Path(__file__).parents[3] / "flow_definitions"
 OURS = ("call_route.json", "call_route_with_operator.json")
 ERRORS = {rule.id for rule in RULES if rule.severity == "error"}
 START = datetime(2026, 4, 1, 1, tzinfo=timezone.utc)
+CORPUS_FLOWS = corpus.readable_flows()
 MENU_ERRORS = ("InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError")
 
 
@@ -249,43 +251,56 @@ def heard(events: Sequence[Event]) -> list[tuple[Any, ...]]:
     ]
 
 
-def assert_same_for_callers(before: Flow, after: Flow, keys: Sequence[str], world: World) -> None:
-    events, _ = call(before, *keys, world=world)
-    events_after, _ = call(after, *keys, world=world)
-    one, other = heard(events), heard(events_after)
-    ends = [event for event in (*events[-1:], *events_after[-1:]) if isinstance(event, Ended)]
-    if any(end.during == "step limit" for end in ends):
-        # A call that goes round for ever is cut off earlier where a round has more blocks.
-        common = min(len(one), len(other)) - 1
-        one, other = one[:common], other[:common]
-    assert one == other
-    if inherits(before):
-        return  # then the route comes from the flow that led to it
+def assert_same_for_callers(before: Flow, after: Flow) -> None:
+    """Every call hears the same, goes the same way and ends alike; its record names the place where it ended."""
+    found, untracked, now = every_call(before), Stage(before), Stage(after)
+    # What tracking sets, and what the flow copies from it.
+    ours = {ROUTE, COMPLETED, "call_flow"}
+    ours |= {
+        name
+        for action in before.actions.values()
+        for name, value in attributes_of(action).items()
+        if value in (f"$.Attributes.{ROUTE}", f"$.Attributes.{COMPLETED}")
+    }
+    stops = {stop.action.identifier: stop for stop in analyse(after).stops}
+    for planned in found.planned:
+        events, went = planned.play(untracked)
+        events_after, went_after = planned.play(now)
+        assert heard(events) == heard(events_after)
+        assert dict(went.attributes).keys() | ours == dict(went_after.attributes).keys() | ours
+        assert all(
+            went_after.attributes[name] == went.attributes[name] for name in went.attributes.keys() - ours
+        )
+        assert [leg.disconnect_reason for leg in (went, *went.legs)] == [
+            leg.disconnect_reason for leg in (went_after, *went_after.legs)
+        ]
+        if inherits(before):
+            continue  # then the route comes from the flow that led to it
+        if any(may_set(before.actions[name], ours) for name in planned.journey.failed):
+            continue  # the flow's own blocks that set it did not work
+        assert_never_without_a_route(events_after)
+        stop = stops.get(planned.journey.here)
+        if stop is not None:
+            assert_left_with_the_route_of(stop, went_after)
+
+
+def may_set(action: Action, attributes: Set[str]) -> bool:
+    return any(name in attributes or name.startswith("$.") for name in attributes_of(action))
+
+
+def assert_never_without_a_route(events: Sequence[Event]) -> None:
     route = None
-    for event in events_after:
+    for event in events:
         if isinstance(event, AttributesSet):
             route = event.attributes.get(ROUTE, route)
-        elif isinstance(event, Ended):
-            assert route or event.during == "step limit"
-        elif hasattr(event, "text"):
-            assert route, f"{event.block} is heard without a route"
+        elif hasattr(event, "text") or isinstance(event, Ended):
+            assert route, f"a caller is in {event.block} without a route"
 
 
-KEYS = st.lists(st.sampled_from((*"0129*#", "timeout")), max_size=8)
-WORLDS = st.builds(
-    World,
-    is_open=st.booleans(),
-    queue_is_full=st.booleans(),
-    agent_answers_after=st.sampled_from((None, 5.0)),
-    talk_seconds=st.just(5.0),
-    answers=st.fixed_dictionaries(
-        {
-            "lex": st.fixed_dictionaries({"*": st.lists(st.sampled_from(("Yes", "No", "Else")), max_size=6)}),
-            "third_party": st.fixed_dictionaries({"*": st.sampled_from(("answered", "CallFailed"))}),
-        }
-    ),
-    flows=st.just({"flow": "ends", "module": "returns"}),
-)
+def assert_left_with_the_route_of(stop: Stop, went: Call) -> None:
+    """What the record says is what `check` says of the stop in which the call ended."""
+    for name, values in ((ROUTE, stop.routes), (COMPLETED, stop.completed)):
+        assert went.attributes.get(name) in values or any(isinstance(value, Dynamic) for value in values)
 
 
 @st.composite
@@ -346,17 +361,15 @@ def any_flow(draw: st.DrawFn) -> Flow:
 
 
 @settings(deadline=None)
-@given(what=any_flow(), keys=KEYS, world=WORLDS)
-def test_any_flow_comes_back_tracked_and_callers_hear_what_they_heard_before(
-    what: Flow, keys: list[str], world: World
-) -> None:
+@given(what=any_flow())
+def test_any_flow_comes_back_tracked_and_callers_hear_what_they_heard_before(what: Flow) -> None:
     # A Compare that looks at call_route takes another way once there is one; that is what its author asked for.
     assert_same = "$.Attributes.call_route" not in [
         action.parameters.get("ComparisonValue") for action in what.actions.values()
     ]
     after = assert_sound(what, tracked(what))
     if assert_same:
-        assert_same_for_callers(what, after, keys, world)
+        assert_same_for_callers(what, after)
 
 
 @settings(deadline=None)
@@ -388,58 +401,32 @@ def test_our_own_flows_tracked_by_hand_come_back_as_they_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-@given(keys=KEYS, world=WORLDS)
-@settings(deadline=None, max_examples=50)
-def test_our_own_flows_without_their_tracking_can_be_tracked_anew(
-    name: str, keys: list[str], world: World
-) -> None:
+def test_our_own_flows_without_their_tracking_can_be_tracked_anew(name: str) -> None:
     bare = ours_bare(name)
     assert_sound(bare, tracked(bare))
     # One message speaks the route, which is not set before.
     if "$.Attributes" not in json.dumps(bare.document):
-        assert_same_for_callers(bare, ours_tracked(name), keys, world)
+        assert_same_for_callers(bare, ours_tracked(name))
 
 
-@given(keys=KEYS)
-@settings(deadline=None)
-def test_routes_of_the_plain_flow_are_those_that_were_set_by_hand(keys: list[str]) -> None:
-    _, by_hand = call(ours(OURS[0]), *keys)
-    events, by_machine = call(ours_tracked(OURS[0]), *keys)
-    assert by_hand is not None
-    assert by_machine is not None
-    assert by_machine.attributes[ROUTE] == by_hand.attributes[ROUTE]
-    assert isinstance(events[-1], Ended)
-    assert by_machine.attributes[COMPLETED] == by_hand.attributes[COMPLETED]
+def test_routes_of_the_plain_flow_are_those_that_were_set_by_hand() -> None:
+    one, other = Stage(ours(OURS[0])), Stage(ours_tracked(OURS[0]))
+    for planned in every_call(ours_bare(OURS[0])).planned:
+        _, by_hand = planned.play(one)
+        _, by_machine = planned.play(other)
+        assert by_machine.attributes[ROUTE] == by_hand.attributes[ROUTE]
+        if planned.journey.here != "closing":
+            # By hand it is true before the last message already, by machine once that was heard.
+            assert by_machine.attributes[COMPLETED] == by_hand.attributes[COMPLETED]
 
 
-def trackable() -> Iterator[Flow]:
-    for path in corpus.flows():
-        try:
-            yield Flow.load(path)
-        except InputError:
-            continue
-
-
-@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
-def test_every_flow_of_the_corpus_can_be_tracked() -> None:
-    count = 0
-    for what in trackable():
-        count += 1
-        after = assert_sound(what, tracked(what))
-        _assert_laid_out(what, after)
-        for keys in ([], ["1"], ["2", "1"], ["timeout", "1", "1", "1"], ["9", "0", "2", "3"]):
-            for is_open in (True, False):
-                world = World(
-                    is_open=is_open,
-                    answers={
-                        "lambda": {"*": {}},
-                        "lex": {"*": "none"},
-                        "profile": {"*": {}},
-                        "split": {"*": 1},
-                    },
-                )
-                assert_same_for_callers(what, after, keys, world)
-    assert count, "the corpus has no flows"
+@pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
+@pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
+def test_every_flow_of_the_corpus_can_be_tracked(path: Path) -> None:
+    what = Flow.load(path)
+    after = assert_sound(what, tracked(what))
+    _assert_laid_out(what, after)
+    assert_same_for_callers(what, after)
 
 
 # --- Start values ----------------------------------------------------------------------------------------------------
