@@ -24,6 +24,7 @@ from callroute.flows.files import read_text
 from callroute.flows.scenarios import (
     LONGEST_WAIT_SECONDS,
     coverage,
+    entered,
     load_scenarios,
     read_world,
     run_scenario,
@@ -33,6 +34,8 @@ from callroute.flows.simulator.world import KINDS
 from callroute.flows.yaml_text import Yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from callroute.flows.model import Flow, Transition
     from callroute.flows.scenarios import Coverage, Result
 
@@ -157,11 +160,12 @@ def run_scenarios(
     flow = read_flow(flow_path)
     results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, read_flow)]
     covered = coverage(flow, results)
+    others = {other.source: coverage(other, results) for other in entered(flow, results)}
     too_few = minimum_coverage is not None and covered.percent < minimum_coverage
     if as_json:
-        output.print_json(_results_as_json(results, covered))
+        output.print_json(_results_as_json(results, covered, others))
     else:
-        _print_results(path, results, covered)
+        _print_results(path, results, covered, others)
     if too_few:
         output.err.print(
             f"the scenarios take {covered.percent:.1f} % of the branches; {minimum_coverage:g} % are demanded"
@@ -170,7 +174,9 @@ def run_scenarios(
         raise typer.Exit(output.FINDINGS)
 
 
-def _print_results(path: Path, results: list[Result], covered: Coverage) -> None:
+def _print_results(
+    path: Path, results: list[Result], covered: Coverage, others: Mapping[str, Coverage]
+) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for result in results:
         good = not result.failures
@@ -179,7 +185,15 @@ def _print_results(path: Path, results: list[Result], covered: Coverage) -> None
             console.print(Text(f"    {path}:{result.scenario.line}: {failure}", "red"))
     held = sum(not result.failures for result in results)
     console.print(Text(f"\n{held} of {len(results)} scenarios hold", "bold"))
-    console.print(f"{covered.taken} of {covered.total} branches taken ({covered.percent:.1f} %)")
+    _print_coverage(console, "", covered)
+    for source, each in others.items():
+        _print_coverage(console, f"entered besides: {source}: ", each)
+
+
+def _print_coverage(console: Console, what: str, covered: Coverage) -> None:
+    console.print(
+        f"{what}{covered.taken} of {covered.total} branches taken ({covered.percent:.1f} %)", markup=False
+    )
     for branch in covered.not_taken:
         console.print(
             f"    not taken: {branch.source}: {_branch_name(branch)} → {branch.target}", markup=False
@@ -192,7 +206,9 @@ def _branch_name(branch: Transition) -> str:
     ]
 
 
-def _results_as_json(results: list[Result], covered: Coverage) -> dict[str, Any]:
+def _results_as_json(
+    results: list[Result], covered: Coverage, others: Mapping[str, Coverage]
+) -> dict[str, Any]:
     return {
         "scenarios": [
             {
@@ -203,15 +219,20 @@ def _results_as_json(results: list[Result], covered: Coverage) -> dict[str, Any]
             }
             for result in results
         ],
-        "coverage": {
-            "percent": round(covered.percent, 1),
-            "taken": covered.taken,
-            "total": covered.total,
-            "not_taken": [
-                {"source": each.source, "kind": each.kind, "label": each.label, "target": each.target}
-                for each in covered.not_taken
-            ],
-        },
+        "coverage": _coverage_as_json(covered),
+        "entered": [{"flow": source} | _coverage_as_json(each) for source, each in others.items()],
+    }
+
+
+def _coverage_as_json(covered: Coverage) -> dict[str, Any]:
+    return {
+        "percent": round(covered.percent, 1),
+        "taken": covered.taken,
+        "total": covered.total,
+        "not_taken": [
+            {"source": each.source, "kind": each.kind, "label": each.label, "target": each.target}
+            for each in covered.not_taken
+        ],
     }
 
 

@@ -406,6 +406,17 @@ def coverage(flow: Flow, results: list[Result]) -> Coverage:
     return Coverage(len(branches) - len(not_taken), len(branches), not_taken)
 
 
+def entered(flow: Flow, results: list[Result]) -> list[Flow]:
+    """The other flows and modules into which scenarios have led, by their file's name."""
+    flows = {
+        other.source: other
+        for result in results
+        for other in result.scenario.world.flows.values()
+        if not isinstance(other, str) and other.source in result.taken and other.source != flow.source
+    }
+    return [flows[source] for source in sorted(flows)]
+
+
 def countable(action: Action) -> list[Transition]:
     """The branches of a block that a call can take."""
     row = type_of(action)

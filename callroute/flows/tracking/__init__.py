@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from callroute.errors import InputError
 from callroute.flows.blocks import kinds_of, type_of
 from callroute.flows.catalogue import Route, RouteCatalogue
+from callroute.flows.model import Flow
 from callroute.flows.placeholders import names as placeholders_of
 from callroute.flows.routes import CALL_FLOW, COMPLETED, ROUTE, attributes_of
 from callroute.flows.tracking.completion import Completion
@@ -20,6 +23,7 @@ from callroute.flows.tracking.wiring import (
     Wiring,
     branch_identifier,
     identifier,
+    is_tracking,
     place_identifier,
     put_in,
     wire,
@@ -27,11 +31,12 @@ from callroute.flows.tracking.wiring import (
 )
 
 if TYPE_CHECKING:
-    from callroute.flows.model import Action, Flow
+    from callroute.flows.model import Action
 
 __all__ = ["PREFIX", "RouteNames", "Tracked", "catalogue_text", "route_line", "track", "without_tracking"]
 
 _SHOWN = 5
+_RUNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,30 @@ def track(
         call_flow: value of `call_flow` where neither route file nor catalogue nor the flow gives one.
 
     Raises:
-        InputError: the route file names what the flow does not have, or the flow would be too large for Connect.
+        InputError: the route file names what the flow does not have, the flow would be too large for Connect, or its
+            tracking blocks have been changed in such a way that no run would be the last.
     """
+    read, tracked = flow, _once(flow, names, catalogue, file, call_flow)
+    for _ in range(_RUNS):
+        if tracked.document == read.document:
+            before = {action.identifier for action in flow.actions.values() if is_tracking(action)}
+            now = {action.identifier for action in read.actions.values() if is_tracking(action)}
+            return replace(tracked, added=len(now - before))
+        # Who leads one branch of a tracking block elsewhere makes it their own; once what is put in around it brings
+        # its branches together again, it is ours again, and the blocks around it may not be needed.
+        read = Flow.read(json.dumps(tracked.document), flow.source)
+        tracked = _once(read, names, catalogue, file, call_flow)
+    raise InputError(
+        flow.source,
+        "",
+        f"its tracking does not settle: after {_RUNS} runs the next one would still change it",
+        f"Take out the blocks whose identifiers begin with {PREFIX!r}, and run this again",
+    )
+
+
+def _once(
+    flow: Flow, names: RouteNames | None, catalogue: RouteCatalogue | None, file: str, call_flow: str
+) -> Tracked:
     bare, ours = without_tracking(flow)
     graph = Graph(bare)
     names = _with_kept_names(names or RouteNames(), graph, ours)

@@ -288,6 +288,28 @@ def test_scenarios_as_json(scenarios: Path) -> None:
     ]
 
 
+def test_modules_into_which_scenarios_lead_are_counted_each_by_itself(asking: Path, tmp_path: Path) -> None:
+    path = tmp_path / "asking.scenarios.yaml"
+    path.write_text(
+        "flow: asking.json\n"
+        "world: {lambda: {lookup: {}}, flows: {greeting: module.json}}\n"
+        "scenarios: [{name: a, hears: from the module}]\n",
+        encoding="utf-8",
+    )
+    module = json.loads(asking.with_name("module.json").read_text("utf-8"))
+    module["Actions"][0]["Transitions"]["Errors"] = [{"NextAction": "out", "ErrorType": "NoMatchingError"}]
+    asking.with_name("module.json").write_text(json.dumps(module), encoding="utf-8")
+    arguments = str(asking), "--scenarios", str(path), "--minimum-coverage", "100"
+    result = simulate(*arguments)
+    assert result.exit_code == 0, "the module is not what the minimum is about"
+    assert "3 of 3 branches taken (100.0 %)" in result.stdout
+    assert f"{asking.with_name('module.json')}: 1 of 2 branches taken (50.0 %)" in result.stdout
+    assert "not taken: in: error NoMatchingError → out" in result.stdout
+    told = json.loads(simulate(*arguments, "--json").stdout)
+    assert told["coverage"]["taken"] == 3
+    assert [(Path(each["flow"]).name, each["percent"]) for each in told["entered"]] == [("module.json", 50)]
+
+
 def test_a_minimum_of_coverage_can_be_demanded() -> None:
     own = str(FOLDER / "call_route.scenarios.yaml")
     assert simulate(PLAIN, "--scenarios", own, "--minimum-coverage", "100").exit_code == 0
