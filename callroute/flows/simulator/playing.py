@@ -115,6 +115,7 @@ class Playing:
         # What the call has come by, for references.
         self.attributes: dict[str, str] = dict(world.attributes)
         self.flow_attributes: dict[str, str] = {}
+        self.tables: Mapping[str, Any] = {}
         self.answered: dict[str, Any] = {}
         self.system: dict[str, str] = {}
         self.hooks: dict[str, str] = {}
@@ -125,7 +126,7 @@ class Playing:
         self._flow = flow
         self._steps = program(flow)
         self._jump: str | None = None
-        self._callers_frames: list[tuple[Flow, Transition, dict[str, str]]] = []
+        self._callers_frames: list[tuple[Flow, Transition, dict[str, str], Mapping[str, Any]]] = []
         self._taken: dict[str, list[Transition]] = {flow.source: []}
         self._path = self._taken[flow.source]
         self._answers = {kind: Answers(places) for kind, places in world.answers.items()}
@@ -199,8 +200,8 @@ class Playing:
         if returning is None:
             self._callers_frames.clear()
         else:
-            self._callers_frames.append((self._flow, returning, self.flow_attributes))
-        self.flow_attributes = {}
+            self._callers_frames.append((self._flow, returning, self.flow_attributes, self.tables))
+        self.flow_attributes, self.tables = {}, {}
         self._go_to(flow)
         self._jump = flow.start
         return FlowEntered(self.now(), self._last_block, flow.source)
@@ -209,7 +210,7 @@ class Playing:
         """Comes back from a module; False where the call is in none."""
         if not self._callers_frames:
             return False
-        flow, returning, self.flow_attributes = self._callers_frames.pop()
+        flow, returning, self.flow_attributes, self.tables = self._callers_frames.pop()
         self._go_to(flow)
         self._path.append(returning)
         self._jump = returning.target
@@ -222,14 +223,14 @@ class Playing:
 
     def aside(self, flow: Flow, block: str, deadline: datetime | None = None) -> Generator[Event, None, None]:
         """Plays a flow beside the one the call is in, as a queue does: until it ends or its time is up."""
-        kept = self._flow, self._callers_frames, self.flow_attributes
+        kept = self._flow, self._callers_frames, self.flow_attributes, self.tables
         outer = self._deadline, self.is_aside
-        self._callers_frames, self.flow_attributes = [], {}
+        self._callers_frames, self.flow_attributes, self.tables = [], {}, {}
         self._deadline, self.is_aside = deadline, True
         self._go_to(flow)
         yield FlowEntered(self.now(), block, flow.source)
         yield from self._run(flow.start)
-        flow, self._callers_frames, self.flow_attributes = kept
+        flow, self._callers_frames, self.flow_attributes, self.tables = kept
         self._deadline, self.is_aside = outer
         self._go_to(flow)
 
@@ -438,6 +439,8 @@ class Playing:
             return self.flow_attributes.get(rest[0], "")
         if name in {"External", "Lex", "Customer", "Views"}:
             return shown(navigate(self.answered.get(name), rest))
+        if name == "DataTables":
+            return shown(navigate(self.tables, rest))
         if name == "Metrics":
             dotted = ".".join(rest)
             return shown(self.answer(block, "metrics", dotted, written(path)))
@@ -446,7 +449,7 @@ class Playing:
             raise block.error(
                 f"the reference {written(path)} is not simulated",
                 f"Simulated are $.Attributes.…, $.FlowAttributes.…, $.External.…, $.Lex.…, $.Metrics.…, "
-                f"$.Customer.…, $.Views.… and {', '.join(f'$.{known}' for known in self._system_values())}",
+                f"$.Customer.…, $.Views.…, $.DataTables.… and {', '.join(f'$.{known}' for known in self._system_values())}",
             )
         return value
 

@@ -30,6 +30,9 @@ KINDS: Mapping[str, str] = {
     "third_party": "what becomes of a transfer to a telephone number: answered, CallFailed or "
     "ConnectionTimeLimitExceeded",
     "profile": "what the customer profile holds: a mapping, which becomes $.Customer",
+    "status": "what a check of the caller's voice, or of a call made by a campaign, finds: the text of a condition "
+    "such as Authenticated or CallAnswered",
+    "table": "what is read from a data table: a mapping by query, which becomes $.DataTables",
     "view": "what is done with a view: an action, or a mapping {action, data}",
     "errors": "the error with which a block, or every block of a type, fails: such as NoMatchingError",
 }
@@ -83,9 +86,9 @@ class World:
 def problem_of(kind: str, answer: Any) -> str:
     """What is wrong with an answer of a kind (see `KINDS`); empty where nothing is."""
     match kind, answer:
-        case ("lambda" | "profile", Mapping()):
+        case ("lambda" | "profile" | "table", Mapping()):
             return ""
-        case ("lambda" | "profile", _):
+        case ("lambda" | "profile" | "table", _):
             return "is not a mapping"
         case ("lex", str() | {"intent": str()}) | ("view", str() | {"action": str()}):
             return ""
@@ -97,7 +100,7 @@ def problem_of(kind: str, answer: Any) -> str:
             return "" if 1 <= answer <= 100 else "is not from 1 to 100"
         case ("third_party", "answered" | "CallFailed" | "ConnectionTimeLimitExceeded"):
             return ""
-        case ("errors", str()) if answer:
+        case ("errors" | "status", str()) if answer:
             return ""
     return f"is not {KINDS[kind].partition(': ')[2]}"
 

@@ -63,7 +63,7 @@ _NATURAL = {
 }
 
 
-_ANSWERS = {"External": "lambda", "Customer": "profile", "Lex": "lex", "Views": "view"}
+_ANSWERS = {"External": "lambda", "Customer": "profile", "Lex": "lex", "Views": "view", "DataTables": "table"}
 # Blocks that fail where what they work with is empty.
 _NEEDS = frozenset(
     (
@@ -375,8 +375,12 @@ def _ways_through(action: Action) -> Iterator[Decision]:
             yield from (Decision("split", number) for number in numbers if 1 <= number <= 100)
         case "InvokeLambdaFunction":
             yield Decision("lambda", {})
-        case "GetCustomerProfile":
+        case "GetCustomerProfile" | "GetCustomerProfileObject" | "GetCalculatedAttributesForCustomerProfile":
             yield Decision("profile", {})
+        case "CheckVoiceId" | "CheckOutboundCallStatus":
+            yield from (Decision("status", label) for label in labels)
+        case "EvaluateDataTableValues" | "ListDataTableValues":
+            yield Decision("table", {})
         case "ShowView":
             yield from (Decision("view", {"action": label}) for label in (*labels, _NONE_OF_THESE))
         case "TransferParticipantToThirdParty":

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from callroute.flows.blocks import BLOCK_TYPES
 from callroute.flows.contact_record import contact_records
 from callroute.flows.model import Flow
 from callroute.flows.simulator import (
@@ -38,6 +39,7 @@ from callroute.flows.simulator import (
     World,
     play_out,
 )
+from callroute.flows.simulator.blocks import STEPS
 
 START = datetime(2026, 4, 1, 1, tzinfo=timezone.utc)
 Errors = dict[str, str]
@@ -300,6 +302,63 @@ def test_a_customer_profile_fills_references() -> None:
     find = block("find", "GetCustomerProfile", "tell", errors={"NoneFoundError": "tell"})
     what = flow(find, say("tell", "Hello $.Customer.FirstName"))
     assert heard(run(what, answers={"profile": {"*": {"FirstName": "Hana"}}})[0]) == ["Hello Hana"]
+
+
+@pytest.mark.parametrize("kind", ["GetCustomerProfileObject", "GetCalculatedAttributesForCustomerProfile"])
+def test_objects_and_calculated_attributes_add_to_the_profile(kind: str) -> None:
+    what = flow(
+        block("find", "GetCustomerProfile", "more"),
+        block("more", kind, "tell"),
+        say("tell", "$.Customer.FirstName $.Customer.CalculatedAttributes.calls"),
+    )
+    profile = {"find": {"FirstName": "Hana"}, "more": {"CalculatedAttributes": {"calls": 3}}}
+    assert heard(run(what, answers={"profile": profile})[0]) == ["Hana 3"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "spoken"),
+    [
+        ("CheckVoiceId", "Authenticated", ["known"]),
+        ("CheckVoiceId", "Inconclusive", ["sorry"]),
+        ("CheckOutboundCallStatus", "VoicemailBeep", ["sorry"]),
+    ],
+)
+def test_a_check_of_voice_or_call_progress_branches_by_what_was_found(
+    kind: str, found: str, spoken: list[str]
+) -> None:
+    known = [("Equals", "Authenticated", "known")]
+    check = block("check", kind, "end", known, {"NoMatchingError": "sorry"}, CheckVoiceIdOption="x")
+    what = flow(check, say("known"), say("sorry"))
+    assert heard(run(what, answers={"status": {"check": found}})[0]) == spoken
+    assert "--answer 'status:check=…'" in refusal(what).remedy
+
+
+def test_what_a_data_table_gave_is_gone_with_the_next_and_unknown_to_other_flows() -> None:
+    text = "$.DataTables.stores.city $.DataTables.hours['opens at']"
+    module = flow(say("inside", text, "out"), block("out", "EndFlowModuleExecution", None), source="m.json")
+    what = flow(
+        block("one", "EvaluateDataTableValues", "call"),
+        block("call", "InvokeFlowModule", "tell", FlowModuleId="m"),
+        say("tell", text, "two"),
+        block("two", "ListDataTableValues", "tell again"),
+        say("tell again", text),
+    )
+    tables = {"one": {"stores": {"city": "Osaka"}}, "two": {"hours": {"opens at": 9}}}
+    events, _ = run(what, answers={"table": tables}, flows={"m": module})
+    assert heard(events) == [" ", "Osaka ", " 9"]
+
+
+@pytest.mark.parametrize("kind", ["AuthenticateParticipant", "CreatePersistentContactAssociation"])
+def test_calls_take_the_error_branch_of_blocks_for_chats(kind: str) -> None:
+    what = flow(block("chat", kind, "wrong", errors={"NoMatchingError": "right"}), say("wrong"), say("right"))
+    events, _ = run(what)
+    assert events[0] == Failed(START, "chat", "NoMatchingError")
+    assert heard(events) == ["right"]
+
+
+def test_of_the_blocks_that_are_known_only_those_of_email_are_not_simulated() -> None:
+    assert set(BLOCK_TYPES) - set(STEPS) == {"LoadContactContent"}
+    assert "LoadContactContent" in str(refusal(flow(block("mail", "LoadContactContent"))))
 
 
 def test_a_view_branches_by_the_action_taken() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callroute.flows.simulator.blocks import choosing, going, speaking, writing
+from callroute.flows.simulator.blocks import choosing, going, looking_up, speaking, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ STEPS: Mapping[str, Callable[[Block], Step]] = {
     **writing.STEPS,
     **speaking.STEPS,
     **choosing.STEPS,
+    **looking_up.STEPS,
     **going.STEPS,
 }
 """What makes the step of each type of block."""
@@ -27,6 +28,8 @@ DECIDES = frozenset(
     {
         "CheckHoursOfOperation",
         "CheckMetricData",
+        "CheckOutboundCallStatus",
+        "CheckVoiceId",
         "Compare",
         "ConnectParticipantWithLexBot",
         "DequeueContactAndTransferToQueue",

@@ -129,7 +129,6 @@ _UNNOTICED = (
     "CompleteOutboundCall",
     "CreateCase",
     "CreateCustomerProfile",
-    "CreatePersistentContactAssociation",
     "CreateTask",
     "CreateWisdomSession",
     "GetCase",
@@ -150,6 +149,7 @@ _UNNOTICED = (
     "UpdateCustomerProfile",
     "UpdatePreviousContactParticipantState",
     "UpdateRoutingCriteria",
+    "UpsertDataTableValues",
 )
 
 STEPS: Mapping[str, Callable[[Block], Step]] = {
