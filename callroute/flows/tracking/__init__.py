@@ -14,7 +14,7 @@ from callroute.flows.model import Flow
 from callroute.flows.placeholders import names as placeholders_of
 from callroute.flows.routes import CALL_FLOW, COMPLETED, ROUTE, attributes_of
 from callroute.flows.tracking.completion import Completion
-from callroute.flows.tracking.labels import catalogue_text, label, route_line
+from callroute.flows.tracking.labels import catalogue_text, label, route_line, told_apart
 from callroute.flows.tracking.names import Name, RouteNames
 from callroute.flows.tracking.places import START, Places, Symbol
 from callroute.flows.tracking.ways import ENTRY, Graph, Way
@@ -241,6 +241,8 @@ def _catalogue(
         parent = places.parents[symbol]
         above = values.get(parent) if parent else None
         en, ja = label(graph, places.begins(symbol))
+        en = told_apart(value, en, [route.en for route in routes.values()])
+        ja = told_apart(value, ja, [route.ja for route in routes.values()])
         name = places.name(symbol)
         routes[value] = Route(
             value,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from callroute.flows.blocks import StopKind, type_of
+from callroute.flows.blocks import NO_CONDITION, StopKind, type_of
+from callroute.flows.routes import attributes_of
 
 if TYPE_CHECKING:
     from callroute.flows.catalogue import Route, RouteCatalogue
     from callroute.flows.model import Action
-    from callroute.flows.tracking.ways import Graph
+    from callroute.flows.tracking.ways import Graph, Way
 
 LONGEST = 80
 """Characters of a text that make a label."""
@@ -41,30 +43,64 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 def label(graph: Graph, blocks: Iterable[str]) -> tuple[str, str]:
     """What a caller hears first from one of these blocks on, in English and in Japanese.
 
-    The language of a text is not known: it stands for both, until somebody translates it.
+    What happens when all goes well goes before what happens after an error, when closed, or otherwise; a text goes
+    before a stop that says nothing. The language of a text is not known: it stands for both, until somebody translates
+    it.
     """
-    pending = list(blocks)
-    seen = set(pending)
-    silent = None
-    while pending:
-        action = graph.flow.actions[pending.pop(0)]
-        row = type_of(action)
-        if row is not None and row.stop is not None:
-            text = spoken(action)
-            if text:
-                return text, text
-            silent = silent or _SILENT[row.stop]
-        for way in graph.ways(action.identifier) if row is None or row.stop is None else ():
-            if way.target not in seen:
-                seen.add(way.target)
-                pending.append(way.target)
-    return silent or _END
+    seen: set[str] = set()
+    likely: list[tuple[str, Mapping[str, str]]] = [(block, {}) for block in blocks]
+    while likely:
+        silent: tuple[str, str] | None = None
+        less_likely: list[tuple[str, Mapping[str, str]]] = []
+        pending = deque(likely)
+        while pending:
+            block, known = pending.popleft()
+            if block in seen:
+                continue
+            seen.add(block)
+            action = graph.flow.actions[block]
+            row = type_of(action)
+            if row is not None and row.stop is not None:
+                text = spoken(action)
+                if text:
+                    return text, text
+                silent = silent or _SILENT[row.stop]
+                continue
+            known = {**known, **{name: str(value) for name, value in attributes_of(action).items()}}
+            ways = _taken(graph, action, known)
+            silent = silent or (None if ways else _END)
+            for way in ways:
+                otherwise = len(ways) > 1 and way.label == NO_CONDITION
+                onward = less_likely if otherwise or graph.failure(way) else pending
+                onward.append((way.target, known))
+        if silent:
+            return silent
+        likely = less_likely
+    return _END
+
+
+def _taken(graph: Graph, action: Action, known: Mapping[str, str]) -> Sequence[Way]:
+    """The ways out of a block; of a Compare of an attribute that was set on the way here, the one for its value."""
+    ways = graph.ways(action.identifier)
+    subject = str(action.parameters.get("ComparisonValue")) if action.type == "Compare" else ""
+    value = known.get(subject.removeprefix("$.Attributes."))
+    if value is None or "$." in value:
+        return ways
+    return [way for way in ways if way.label == value] or [way for way in ways if way.label == NO_CONDITION]
 
 
 def spoken(action: Action) -> str:
     """The text that a block speaks, on one line, cut to a label's length; empty where it speaks none."""
     text = action.parameters.get("Text") or _TAG.sub(" ", str(action.parameters.get("SSML") or ""))
-    line = " ".join(str(text).split())
+    return _cut(" ".join(str(text).split()))
+
+
+def told_apart(route: str, text: str, others: Iterable[str]) -> str:
+    """A label as it is, or with its route in front where another route has the same."""
+    return _cut(f"{route}: {text}") if text in others else text
+
+
+def _cut(line: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
 
 

@@ -1134,6 +1134,48 @@ def test_what_is_not_heard_has_a_label_that_says_what_happens() -> None:
     assert catalogue.routes["2"] == Route("2", "start", "End of the call", "通話の終了")
 
 
+def test_a_label_is_what_is_heard_when_all_goes_well() -> None:
+    what = flow(
+        menu("main", k1="hours", k2="lookup", k3="queue"),
+        hours("hours", "welcome", "closed"),
+        block(
+            "lookup",
+            "InvokeLambdaFunction",
+            "ask",
+            errors={"NoMatchingError": "sorry"},
+            LambdaFunctionARN="l",
+        ),
+        compare("ask", "$.External.found", "sorry", yes="welcome"),
+        say("closed", "end"),
+        say("sorry", "end"),
+        say("welcome", "end"),
+        queue("queue", "sorry"),
+    )
+    catalogue = tracked(what).catalogue
+    assert catalogue is not None
+    assert [route.en for route in catalogue.routes.values()][1:] == [
+        "welcome message",
+        "2: welcome message",
+        "Transfer to a queue",
+    ]
+
+
+def test_a_label_follows_the_attribute_that_the_choice_has_set() -> None:
+    what = flow(
+        menu("language", k1="english", k2="spanish"),
+        sets("english", "kind", language="en"),
+        sets("spanish", "kind", language="es"),
+        compare("kind", "$.Attributes.language", "sorry", en="hello", es="hola"),
+        say("hello", "end"),
+        say("hola", "end"),
+        say("sorry", "end"),
+    )
+    catalogue = tracked(what).catalogue
+    assert catalogue is not None
+    assert catalogue.routes["1"].en == "hello message"
+    assert catalogue.routes["2"].en == "hola message"
+
+
 def test_labels_are_short_and_without_markup() -> None:
     hello = block(
         "hello", "MessageParticipant", "end", SSML="<speak>Hello,\n<break/> " + "you " * 40 + "</speak>"
