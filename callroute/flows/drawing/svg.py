@@ -24,6 +24,7 @@ _LINE = 18.0
 _ROW = 22.0
 _TITLE_SIZE, _TEXT_SIZE, _ROUTE_SIZE = 14.0, 13.0, 12.0
 _DETAIL_LINES = 4
+_BELOW_NAME = 4.0
 _FOOT = 64.0
 _APART = 5.0  # what goes down and what goes up between the same two blocks
 
@@ -87,7 +88,8 @@ def _face(block: DrawnBlock) -> _Face:
     room = inner - (width("stop", _TEXT_SIZE) + 12 if block.stop else 0)
     lines = wrap(block.detail, _TEXT_SIZE, inner, _DETAIL_LINES)
     name = shorten(block.name, _TEXT_SIZE, inner) if block.name else ""
-    height = _HEADER + _LINE * (len(lines) + bool(name)) + (_ROW + 4 if block.route is not None else 0) + 4
+    route = _ROW + 4 + (_BELOW_NAME if name else 0) if block.route is not None else 0
+    height = _HEADER + _LINE * (len(lines) + bool(name)) + route + 4
     rows = []
     for branch in block.branches:
         if branch.label:
@@ -156,6 +158,7 @@ def _block(block: DrawnBlock, face: _Face, box: Box) -> Iterator[str]:
         yield _text(_PADDING, y, face.name, "name")
         y += _LINE
     if block.route is not None:
+        y += _BELOW_NAME if face.name else 0
         room = box.width - 2 * _PADDING - 12
         label = f"call_route = {block.route}"
         if width(label, _ROUTE_SIZE) > room:
