@@ -189,9 +189,12 @@ class Places:
         Args:
             kept: names from an earlier run, which people may have changed in the flow.
         """
+        known = dict.fromkeys(
+            path for symbol, path in self.paths.items() if symbol != START or self.starts_calls
+        )
         for path, name in self.names.routes.items():
-            if path not in self.paths.values():
-                raise name.unknown("route", path, list(dict.fromkeys(self.paths.values())))
+            if path not in known:
+                raise name.unknown("route", path, list(known))
         ordered = [(START, START, START_ROUTE, ""), *self._named_in_order]
         values: dict[Symbol, str] = {}
         owners: dict[str, str] = {}

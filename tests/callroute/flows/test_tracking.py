@@ -755,6 +755,12 @@ def test_what_a_route_file_names_is_set_in_a_module_too() -> None:
     assert values(what, 'routes: {"1": callback}') == {"track-main-1": {"call_route": "callback"}}
 
 
+def test_a_name_for_the_start_of_a_flow_in_which_no_call_starts_is_refused() -> None:
+    what = flow(menu("main", k1="end"), Settings={})
+    with pytest.raises(InputError, match="no route 'start'"):
+        tracked(what, "routes: {start: in_module}")
+
+
 def test_blocks_of_the_flows_author_that_set_the_route_are_left_and_go_into_the_names_below_them() -> None:
     what = flow(
         sets("begin", "main", call_route="top", call_completed="false"),
