@@ -142,6 +142,12 @@ def test_an_operator_that_is_not_known_is_named_and_not_taken_for_another(operat
         run(flow(check, say("yes"), say("no")), attributes={"x": f"{operator} 1"})
 
 
+def test_what_was_never_set_matches_nothing() -> None:
+    errors = {"NoMatchingCondition": "no"}
+    check = block("check", "Compare", "no", [("Equals", "x", "yes")], errors, ComparisonValue="$.External.x")
+    assert heard(run(flow(check, say("yes"), say("no")))[0]) == ["no"]
+
+
 def test_the_first_condition_that_holds_decides() -> None:
     conditions = [("NumberLessThan", "31", "first"), ("NumberLessThan", "61", "second")]
     split = block("split", "DistributeByPercentage", "rest", conditions, {"NoMatchingCondition": "rest"})
@@ -383,6 +389,7 @@ def test_a_view_branches_by_the_action_taken() -> None:
         ("$.Attributes.name.", "Hana."),
         ("$.Attributes.nameさん", "Hanaさん"),
         ("$.Attributes['full name']/$.Attributes.['full name']", "Hana S/Hana S"),
+        ("$['Attributes']['full name']/$['Attributes'].name", "Hana S/Hana"),
         ("$.Attributes.never_set!", "!"),
         ("$.StoredCustomerInput", ""),
         ("$5 and $.50", "$5 and $.50"),

@@ -341,6 +341,26 @@ def any_flow(draw: st.DrawFn) -> Flow:
                         InputValidation={"CustomValidation": {"MaximumLength": "2"}},
                     ),
                     compare(name, "$.StoredCustomerInput", then, k1=error, k2=then),
+                    compare(name, "$.External.found", then, yes=error),
+                    compare(name, "$.Attributes.kind", then, vip=error),
+                    sets(name, then, kind="vip"),
+                    block(
+                        name,
+                        "InvokeLambdaFunction",
+                        then,
+                        errors={"NoMatchingError": error},
+                        LambdaFunctionARN="function",
+                    ),
+                    block(
+                        name,
+                        "UpdateContactTargetQueue",
+                        then,
+                        errors={"NoMatchingError": error},
+                        QueueId="queue",
+                    ),
+                    block(
+                        name, "InvokeFlowModule", then, errors={"NoMatchingError": error}, FlowModuleId="m"
+                    ),
                     compare(name, "$.Attributes.call_route", then, k1=error),
                     block(
                         name,
