@@ -380,6 +380,8 @@ class Places:
             if not new and known:
                 continue
             known |= new
+            if self.graph.flow.actions[block].type == "InvokeFlowModule":
+                new = new | {Symbol("hand", "<module>")}  # which may set a route of its own
             for onward in self.graph.ways(block):
                 symbol = self.on_ways.get(onward) or self._by_hand.get(block)
                 pending.append((onward, frozenset(new) if symbol is None else frozenset((symbol,))))

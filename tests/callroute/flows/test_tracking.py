@@ -1005,6 +1005,14 @@ def test_names_once_given_stay_without_the_route_file() -> None:
     assert attributes_of(again(renamed).actions["track-main-1"]) == {"call_route": "accounts"}
 
 
+def test_a_named_block_has_its_route_after_a_module_too_whatever_the_module_has_set() -> None:
+    module = block("module", "InvokeFlowModule", "bye", errors={"NoMatchingError": "end"}, FlowModuleId="m")
+    what = flow(menu("main", k1="before"), say("before", "module"), module, say("bye", "end"))
+    names = "{blocks: {before: sales, bye: sales}}"
+    after = again(tracked(what, names))
+    assert analyse(after).routes["bye"] == {"sales"}
+
+
 def test_labels_of_a_route_file_go_into_the_catalogue() -> None:
     catalogue = tracked(NAMED, NAMES).catalogue
     assert catalogue is not None
