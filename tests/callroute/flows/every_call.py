@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,11 @@ class PlannedCall:
     keys: tuple[str, ...]
     hangs_up_at: int | None
     patience: float | None
+
+    def where_fails(self, blocks: Iterable[str]) -> PlannedCall:
+        """The same call, while some blocks fail each time."""
+        errors = {**self.world.answers.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
+        return replace(self, world=replace(self.world, answers={**self.world.answers, "errors": errors}))
 
     def play(self, stage: Stage) -> tuple[list[Event], Call]:
         """Plays it."""

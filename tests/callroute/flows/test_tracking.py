@@ -257,6 +257,7 @@ def heard(events: Sequence[Event]) -> list[tuple[Any, ...]]:
 def assert_same_for_callers(before: Flow, after: Flow) -> None:
     """Every call hears the same, goes the same way and ends alike; its record names the place where it ended."""
     found, untracked, now = every_call(before), Stage(before), Stage(after)
+    put_in = after.actions.keys() - before.actions.keys()
     # What tracking sets, and what the flow copies from it.
     ours = {ROUTE, COMPLETED, "call_flow"}
     ours |= {
@@ -270,6 +271,8 @@ def assert_same_for_callers(before: Flow, after: Flow) -> None:
         events, went = planned.play(untracked)
         events_after, went_after = planned.play(now)
         assert heard(events) == heard(events_after)
+        where_tracking_fails, _ = planned.where_fails(put_in).play(now)
+        assert heard(events) == heard(where_tracking_fails)
         assert dict(went.attributes).keys() | ours == dict(went_after.attributes).keys() | ours
         assert all(
             went_after.attributes[name] == went.attributes[name] for name in went.attributes.keys() - ours
