@@ -177,12 +177,13 @@ class Stage:
         self.flow = flow
         self.outer = flow
         kinds = kinds_of(flow)
+        # A whisper is heard only when an agent answers.
+        self.whisper = bool(kinds & {"whisper", "outbound whisper"}) and not kinds & {"contact", "transfer"}
         if kinds and not kinds & {"contact", "transfer"}:
             if "module" in kinds:
                 comes = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
             else:
-                whisper = kinds & {"whisper", "outbound whisper"}
-                event = "CustomerWhisper" if whisper else "CustomerQueue"
+                event = "CustomerWhisper" if self.whisper else "CustomerQueue"
                 comes = [
                     _block("hook", "UpdateContactEventHooks", "choose", EventHooks={event: "it"}),
                     _block("choose", "UpdateContactTargetQueue", "queue", QueueId="q"),
@@ -201,16 +202,12 @@ class Stage:
         """How many blocks a call has been in before it comes to the flow."""
         return 0 if self.outer is self.flow else len(self.outer.actions) - 1
 
-    @property
-    def answers_after(self) -> float | None:
-        """Seconds after which an agent answers: a whisper is heard only then."""
-        return 1.0 if "CustomerWhisper" in self.outer.write() and self.outer is not self.flow else None
-
     def world(self, world: World) -> World:
         """The world in which the flow is at hand under the name by which the outer one calls it."""
         if self.outer is self.flow:
             return world
-        return replace(world, flows={**world.flows, "it": self.flow}, agent_answers_after=self.answers_after)
+        answers_after = 1.0 if self.whisper else None
+        return replace(world, flows={**world.flows, "it": self.flow}, agent_answers_after=answers_after)
 
 
 def _block(name: str, type_: str, then: str, **parameters: Any) -> dict[str, Any]:
@@ -469,7 +466,10 @@ class _Past:
     def __init__(self, flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]) -> None:
         self._flow = flow
         self._blocks = blocks
-        self.decisions = [replace(each, answer=copy.deepcopy(each.answer)) for each in decisions]
+        self.decisions = [
+            replace(each, answer=copy.deepcopy(each.answer)) if isinstance(each.answer, dict) else each
+            for each in decisions
+        ]
         self.around: dict[str, dict[str, str]] = {}
 
     def put(self, before: int, path: tuple[str, ...], value: str, *, anew: bool = True) -> None:
