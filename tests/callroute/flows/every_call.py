@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.flows.blocks import kinds_of, type_of
 from callroute.flows.model import Action, Flow, Transition
+from callroute.flows.references import whole
 from callroute.flows.routes import attributes_of
 from callroute.flows.simulator import (
     ENDS,
@@ -35,7 +36,6 @@ from callroute.flows.simulator import (
     World,
     play_out,
 )
-from callroute.flows.simulator.references import whole
 
 if TYPE_CHECKING:
     from callroute.flows.simulator import MenuOffered, Said
