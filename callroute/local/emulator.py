@@ -1,8 +1,9 @@
 """The emulator: AWS's APIs on this machine, as a child process that lives as long as the block that started it.
 
 It is ministack, with IAM enforced: every call needs valid credentials and the permissions that go with them, also the
-calls that a state machine's Tasks make (task_permissions.py). Nothing it is given, and nothing its clients use, comes from
-the user's own AWS set-up.
+calls that a state machine's Tasks make (task_permissions.py), also on customer keys (customer_keys.py), and also those of
+a role that is to deliver logs (log_delivery.py). Nothing it is given, and nothing its clients use, comes from the user's
+own AWS set-up.
 """
 
 from __future__ import annotations

@@ -37,6 +37,10 @@ POLL_PAUSE = 0.05
 """Seconds between two looks at a shard in which nothing was new."""
 
 
+MISSING_PERMISSION = {"AccessDenied", "AccessDeniedException", "KMSAccessDeniedException", "KmsAccessDenied"}
+"""Codes of the errors with which Kinesis, Step Functions and SQS tell of one, also of one on a customer key."""
+
+
 class PipeError(LocalCloudError):
     """The pipe cannot run as registered: an argument it does not know, or a permission its role lacks."""
 
@@ -178,10 +182,13 @@ class Pipe:
         self._now = now
         self._pause = pause
         self._iterators: dict[str, str] = {}
+        self._started = False
 
     def poll(self) -> list[Handled]:
         """Take what is new in each shard, up to a batch a lane, and see it through. Empty when nothing was new."""
         handled: list[Handled] = []
+        if not self._started:
+            self._start()
         for shard_id in self._shards():
             records, next_iterator = self._take(shard_id)
             if records:
@@ -195,6 +202,12 @@ class Pipe:
         """Poll until every shard is read to its end."""
         while handled := self.poll():
             yield from handled
+
+    def _start(self) -> None:
+        """Describes the stream. AWS says that a pipe needs to, but not what for; what it says is of no use here."""
+        self._ask(self._kinesis.describe_stream_summary, StreamARN=self.settings.stream_arn)
+        self._ask(self._kinesis.describe_stream, StreamARN=self.settings.stream_arn, Limit=1)
+        self._started = True
 
     def _shards(self) -> list[str]:
         answer = self._ask(self._kinesis.list_shards, StreamARN=self.settings.stream_arn)
@@ -344,7 +357,7 @@ class Pipe:
         try:
             return call(**arguments)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"):
+            if error.response["Error"]["Code"] in MISSING_PERMISSION:
                 message = error.response["Error"].get("Message", "")
                 raise PipeError(
                     f"the role of pipe {self.settings.arn} lacks a permission: {message}"

@@ -1,22 +1,21 @@
 """Guards against a permission that nothing needs, and against a need that no permission covers.
 
 The stack is one with customer keys, which has every statement that there is. Its chain runs in the local cloud, where IAM
-is enforced, with the roles' own policies and with one action taken away. What each action is needed for is shown in the
-strongest way that the local cloud allows, and the test says which:
+is enforced, with the roles' own policies and with one action taken away. How it is shown what each is needed for:
 
-- `run`: the chain itself fails without it, naming it: the pipe ends, or the state machine's execution fails, so that the
-  record is dead-lettered.
-- `call`: nothing here makes the call as AWS's service does, so it is made by a principal with the role's policy.
-- `documented`: AWS says that its service needs it, and has no such call for others to make, or the emulator does not make
-  it (customer keys), or judges it by another ARN than AWS (docs/fidelity.md); only IAM's judgement of the policy is looked
-  at.
+- `run`: the chain itself fails without it, naming it: the state machine cannot be made, the pipe ends, or the state
+  machine's execution fails, so that the record is dead-lettered.
+- `documented`: only others' word. Nothing here does what AWS would need it for, and only IAM's judgement of the policy is
+  looked at.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from botocore.exceptions import ClientError
 from callroute.local.emulator import Credentials, Emulator
 from callroute.local.pipe import Pipe, PipeError, PipeSettings
 from callroute.local.provisioner import Deployment, Registered, deploy
+from callroute.local.resources import CREATORS
 from tests.contact_records import contact_record
 from tests.iam import allows
 
@@ -127,9 +127,10 @@ def stack(emulator: Emulator) -> Iterator[Stack]:
     emulator.reset()
     kinesis = emulator.client("kinesis")
     kinesis.create_stream(StreamName="calls", ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(
-        StreamName="calls", WaiterConfig={"Delay": 0.02, "MaxAttempts": 500}
-    )
+    there, soon = kinesis.get_waiter("stream_exists"), {"Delay": 0.02, "MaxAttempts": 500}
+    there.wait(StreamName="calls", WaiterConfig=soon)
+    kinesis.start_stream_encryption(StreamName="calls", EncryptionType="KMS", KeyId=KEY_OF_STREAM)
+    there.wait(StreamName="calls", WaiterConfig=soon)
     arn = kinesis.describe_stream_summary(StreamName="calls")["StreamDescriptionSummary"]["StreamARN"]
     stack = Stack(
         deploy(emulator, overrides={"streamArn": arn, "streamKmsKeyArn": KEY_OF_STREAM, "kmsKeyArn": KEY})
@@ -189,14 +190,12 @@ def record(stack: Stack, document: Document) -> tuple[str, str]:
     return stored.output or stored.became, quarantined.output or quarantined.became
 
 
-def ask(service: str, operation: str, **arguments: Any) -> Use:
-    """A call of an API; `STREAM` stands for the stream's ARN."""
-
-    def call(stack: Stack, document: Document) -> None:
-        given = {name: stack.stream if value == "STREAM" else value for name, value in arguments.items()}
-        getattr(stack.emulator.client(service, stack.principal(document)), operation)(**given)
-
-    return call
+def make_state_machine(stack: Stack, document: Document) -> None:
+    """Makes the registered state machine once more, with this policy for its role."""
+    given = copy.deepcopy(stack.machine.inputs)
+    del given["name"]
+    with stack.recorder_may(document):
+        CREATORS[stack.machine.type](stack.emulator, f"again-{uuid.uuid4().hex}", given)
 
 
 @dataclass(frozen=True)
@@ -207,64 +206,47 @@ class Need:
     sid: str
     action: str
     shown: str
-    """`run`, `call` or `documented`."""
+    """`run` or `documented`."""
     use: Use | None = None
 
 
-DOCUMENTED = (
-    "CreateLogDelivery",
-    "DeleteLogDelivery",
-    "GetLogDelivery",
-    "ListLogDeliveries",
-    "UpdateLogDelivery",
-)
 NEEDS = [
-    Need("pipe", "ReadStream", "kinesis:ListShards", "run", hand_over),
-    Need("pipe", "ReadStream", "kinesis:GetShardIterator", "run", hand_over),
-    Need("pipe", "ReadStream", "kinesis:GetRecords", "run", hand_over),
+    *(
+        Need("pipe", "ReadStream", f"kinesis:{name}", "run", hand_over)
+        for name in (
+            "DescribeStream",
+            "DescribeStreamSummary",
+            "GetRecords",
+            "GetShardIterator",
+            "ListShards",
+        )
+    ),
+    Need("pipe", "UseKeyOfStream", "kms:Decrypt", "run", hand_over),
     Need("pipe", "RecordRoutes", "states:StartSyncExecution", "run", hand_over),
     Need("pipe", "KeepDeadLetters", "sqs:SendMessage", "run", give_up),
-    Need(
-        "pipe",
-        "ReadStream",
-        "kinesis:DescribeStream",
-        "call",
-        ask("kinesis", "describe_stream", StreamARN="STREAM"),
-    ),
-    Need(
-        "pipe",
-        "ReadStream",
-        "kinesis:DescribeStreamSummary",
-        "call",
-        ask("kinesis", "describe_stream_summary", StreamARN="STREAM"),
-    ),
+    Need("pipe", "UseKeyOfQueue", "kms:Decrypt", "run", give_up),
+    Need("pipe", "UseKeyOfQueue", "kms:GenerateDataKey", "run", give_up),
     Need("pipe", "WriteLogs", "logs:CreateLogStream", "documented"),
     Need("pipe", "WriteLogs", "logs:PutLogEvents", "documented"),
-    Need("pipe", "UseKeyOfStream", "kms:Decrypt", "documented"),
-    Need("pipe", "UseKeyOfQueue", "kms:Decrypt", "documented"),
-    Need("pipe", "UseKeyOfQueue", "kms:GenerateDataKey", "documented"),
     Need("recorder", "Store", "dynamodb:UpdateItem", "run", record),
+    Need("recorder", "UseKeyOfTable", "kms:Decrypt", "run", record),
+    Need("recorder", "UseKeyOfTable", "kms:DescribeKey", "run", record),
     Need("recorder", "Quarantine", "sqs:SendMessage", "run", record),
-    Need("recorder", "UseKeyOfTable", "kms:Decrypt", "documented"),
-    Need("recorder", "UseKeyOfTable", "kms:DescribeKey", "documented"),
-    Need("recorder", "UseKeyOfQueue", "kms:Decrypt", "documented"),
-    Need("recorder", "UseKeyOfQueue", "kms:GenerateDataKey", "documented"),
-    Need(
-        "recorder",
-        "DeliverLogs",
-        "logs:PutResourcePolicy",
-        "call",
-        ask("logs", "put_resource_policy", policyName="needed", policyDocument="{}"),
+    Need("recorder", "UseKeyOfQueue", "kms:Decrypt", "run", record),
+    Need("recorder", "UseKeyOfQueue", "kms:GenerateDataKey", "run", record),
+    *(
+        Need("recorder", "DeliverLogs", f"logs:{name}", "run", make_state_machine)
+        for name in (
+            "CreateLogDelivery",
+            "DeleteLogDelivery",
+            "DescribeLogGroups",
+            "DescribeResourcePolicies",
+            "GetLogDelivery",
+            "ListLogDeliveries",
+            "PutResourcePolicy",
+            "UpdateLogDelivery",
+        )
     ),
-    Need(
-        "recorder",
-        "DeliverLogs",
-        "logs:DescribeResourcePolicies",
-        "call",
-        ask("logs", "describe_resource_policies"),
-    ),
-    Need("recorder", "DeliverLogs", "logs:DescribeLogGroups", "call", ask("logs", "describe_log_groups")),
-    *(Need("recorder", "DeliverLogs", f"logs:{name}", "documented") for name in DOCUMENTED),
 ]
 by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.sid} {need.action}")
 
@@ -301,11 +283,12 @@ def test_without_the_action_it_fails_for_that_reason(
     )
 
     if need.use is record:
-        lost = {"Store": ("dead_lettered", "quarantined"), "Quarantine": ("stored", "dead_lettered")}
-        assert record(stack, document) == lost[need.sid]
+        of_the_table = need.sid in ("Store", "UseKeyOfTable")
+        lost = ("dead_lettered", "quarantined") if of_the_table else ("stored", "dead_lettered")
+        assert record(stack, document) == lost
         assert refusal in caplog.text
     elif need.use:
-        with pytest.raises(PipeError if need.shown == "run" else ClientError, match=refusal):
+        with pytest.raises(PipeError if need.role == "pipe" else ClientError, match=refusal):
             need.use(stack, document)
     assert not allowed(stack, document, need)
 

@@ -436,6 +436,8 @@ def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
 @pytest.mark.parametrize(
     "missing",
     [
+        "kinesis:DescribeStream",
+        "kinesis:DescribeStreamSummary",
         "kinesis:ListShards",
         "kinesis:GetShardIterator",
         "kinesis:GetRecords",
@@ -445,6 +447,8 @@ def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
 )
 def test_a_permission_that_the_role_lacks_ends_the_pipe_by_name(line: Line, missing: str) -> None:
     needed = {
+        "kinesis:DescribeStream": line.stream_arn,
+        "kinesis:DescribeStreamSummary": line.stream_arn,
         "kinesis:ListShards": line.stream_arn,
         "kinesis:GetShardIterator": line.stream_arn,
         "kinesis:GetRecords": line.stream_arn,
@@ -462,7 +466,13 @@ def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
     credentials = principal(
         line.emulator,
         {
-            "Action": ["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"],
+            "Action": [
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
             "Resource": line.stream_arn,
         },
         {"Action": "states:StartSyncExecution", "Resource": line.state_machine_arn},

@@ -205,10 +205,12 @@ def test_a_state_machine_runs_as_registered(run: Run, emulator: Emulator) -> Non
     deployment = run(f"""
 logs = aws.cloudwatch.LogGroup("logs", retention_in_days=14, skip_destroy=True, tags={{"team": "voice"}})
 role = aws.iam.Role("r", assume_role_policy={trust_in("states.amazonaws.com")!r})
+policy = aws.iam.RolePolicy("p", role=role.name, policy=json.dumps({{"Version": "2012-10-17", "Statement": [{{
+    "Effect": "Allow", "Action": "logs:*", "Resource": "*"}}]}}))
 aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE!r},
     logging_configuration={{"level": "ERROR", "include_execution_data": False,
         "log_destination": logs.arn.apply(lambda arn: arn + ":*")}},
-    tags={{"team": "voice"}})
+    tags={{"team": "voice"}}, opts=pulumi.ResourceOptions(depends_on=[policy]))
 """)
     group = deployment.one("aws:cloudwatch/logGroup:LogGroup")
     groups = emulator.client("logs").describe_log_groups(logGroupNamePrefix=group.id)["logGroups"]
@@ -608,6 +610,25 @@ def test_a_state_machine_is_refused_whose_role_does_not_trust_it(run: Run, role:
         ProvisioningError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
     ):
         run(f'aws.sfn.StateMachine("m", type="EXPRESS", role_arn={role}, definition={MACHINE!r})')
+
+
+@pytest.mark.parametrize("level", ["ALL", "ERROR", "OFF"])
+def test_a_state_machine_that_logs_is_refused_whose_role_may_not_deliver_logs(run: Run, level: str) -> None:
+    program = f"""
+role = aws.iam.Role("r", assume_role_policy={trust_in("states.amazonaws.com")!r})
+logs = aws.cloudwatch.LogGroup("l", name="l")
+aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE!r}, logging_configuration={{
+    "level": {level!r}, "log_destination": logs.arn.apply(lambda arn: f"{{arn}}:*")}})
+"""
+    if level == "OFF":
+        run(program)
+    else:
+        with pytest.raises(
+            ProvisioningError,
+            match=r"StateMachine 'm': .*AccessDeniedException.* The state machine IAM Role is not authorized to "
+            r"access the Log Destination: .* not authorized to perform: logs:CreateLogDelivery ",
+        ):
+            run(program)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,18 @@ def test_the_queues_own_policy_holds_as_well(emulator: Emulator) -> None:
     assert machine.run()[:2] == ("FAILED", "SQS.AmazonSQSException")
 
 
+def test_a_task_that_may_not_use_the_queues_customer_key_fails_by_name(emulator: Emulator) -> None:
+    machine = Machine(emulator).may("sqs:SendMessage").may("kms:GenerateDataKey", "*")
+    key = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001"
+    emulator.client("sqs").set_queue_attributes(QueueUrl=machine.url, Attributes={"KmsMasterKeyId": key})
+
+    status, error, cause = machine.run()
+
+    assert (status, error) == ("FAILED", "SQS.AmazonSQSException")
+    assert f"is not authorized to perform: kms:Decrypt on resource: {key} " in cause
+    assert machine.may("kms:Decrypt", key).run()[0] == "SUCCEEDED"
+
+
 def test_with_a_time_limit_of_its_own_a_task_is_judged_too(emulator: Emulator) -> None:
     assert Machine(emulator, TimeoutSeconds=5).run()[:2] == ("FAILED", "SQS.AmazonSQSException")
 
@@ -148,7 +160,12 @@ def test_a_task_whose_permission_is_not_known_is_an_error_that_names_it(
 
 @pytest.mark.parametrize(
     "change",
-    ["del stepfunctions._invoke_resource", "stepfunctions._execute_task = lambda state, execution: None"],
+    [
+        "del stepfunctions._invoke_resource",
+        "stepfunctions._execute_task = lambda state, execution: None",
+        "stepfunctions._create_state_machine = lambda name, definition: None",
+        "from ministack.core import iam_evaluator; iam_evaluator.enforce = lambda request: None",
+    ],
 )
 def test_an_emulator_with_other_insides_does_not_start(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
@@ -156,9 +173,7 @@ def test_an_emulator_with_other_insides_does_not_start(change: str, monkeypatch:
         "from callroute.local.emulator_process import main; main()"
     )
     monkeypatch.setattr(module, "CHILD", ("-c", program))
-    with pytest.raises(
-        EmulatorError, match=r"UnknownInsidesError: .*mend callroute.local.task_permissions"
-    ) as raised:
+    with pytest.raises(EmulatorError, match=r"UnknownInsidesError: .*mend callroute.local") as raised:
         Emulator().__enter__()
 
     log = re.search(r"Its log is (\S+) and ends with", str(raised.value))

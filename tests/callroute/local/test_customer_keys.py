@@ -1,0 +1,138 @@
+"""Guards against a caller who can use a table, stream or queue in the local cloud, but on AWS not the key that encrypts it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from callroute.local.emulator import Credentials, Emulator
+
+KEY = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001"
+Call = Callable[[Credentials], Any]
+
+
+def caller(
+    emulator: Emulator, allowed: Mapping[str, dict[str, Any]], boundary: str | None = None
+) -> Credentials:
+    """Somebody who may do these actions; with each comes what more its statement says."""
+    iam, name = emulator.client("iam"), uuid.uuid4().hex
+    statements = [
+        {"Effect": "Allow", "Action": action, "Resource": "*", **more} for action, more in allowed.items()
+    ]
+    iam.create_user(UserName=name, **({"PermissionsBoundary": boundary} if boundary else {}))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+def send(emulator: Emulator, key: str | None) -> Call:
+    """Sends a message to a new queue with this key."""
+    attributes = {"KmsMasterKeyId": key} if key else {"SqsManagedSseEnabled": "true"}
+    url = emulator.client("sqs").create_queue(QueueName=uuid.uuid4().hex, Attributes=attributes)["QueueUrl"]
+    return lambda who: emulator.client("sqs", who).send_message(QueueUrl=url, MessageBody="m")
+
+
+def update(emulator: Emulator, key: str | None) -> Call:
+    """Writes an item of a new table with this key."""
+    name = uuid.uuid4().hex
+    emulator.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
+    )
+    return lambda who: emulator.client("dynamodb", who).update_item(TableName=name, Key={"id": {"S": "a"}})
+
+
+def read(emulator: Emulator, key: str | None) -> Call:
+    """Reads a new stream with this key."""
+    kinesis, name = emulator.client("kinesis"), uuid.uuid4().hex
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    there, soon = kinesis.get_waiter("stream_exists"), {"Delay": 0.02, "MaxAttempts": 500}
+    there.wait(StreamName=name, WaiterConfig=soon)
+    if key:
+        kinesis.start_stream_encryption(StreamName=name, EncryptionType="KMS", KeyId=key)
+        there.wait(StreamName=name, WaiterConfig=soon)
+    arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+    iterator = kinesis.get_shard_iterator(
+        StreamARN=arn, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    return lambda who: emulator.client("kinesis", who).get_records(StreamARN=arn, ShardIterator=iterator)
+
+
+NEEDS = [
+    (update, "dynamodb:UpdateItem", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
+    (read, "kinesis:GetRecords", ("kms:Decrypt",), "KMSAccessDeniedException"),
+    (send, "sqs:SendMessage", ("kms:GenerateDataKey", "kms:Decrypt"), "KmsAccessDenied"),
+]
+
+
+@pytest.mark.parametrize(("call", "action", "uses", "code"), NEEDS)
+def test_a_call_needs_each_use_of_the_customer_key(
+    emulator: Emulator,
+    call: Callable[[Emulator, str], Call],
+    action: str,
+    uses: tuple[str, ...],
+    code: str,
+) -> None:
+    do = call(emulator, KEY)
+    allowed: dict[str, dict[str, Any]] = {action: {}, **{use: {"Resource": KEY} for use in uses}}
+    do(caller(emulator, allowed))
+
+    for use in uses:
+        rest = {name: more for name, more in allowed.items() if name != use}
+        with pytest.raises(ClientError, match=f"perform: {use} on resource: {KEY} ") as caught:
+            do(caller(emulator, rest))
+        assert caught.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize("key", ["alias/aws/service", None])
+@pytest.mark.parametrize(("call", "action"), [need[:2] for need in NEEDS])
+def test_without_a_customer_key_nothing_more_is_needed(
+    emulator: Emulator, call: Callable[[Emulator, str | None], Call], action: str, key: str | None
+) -> None:
+    call(emulator, key)(caller(emulator, {action: {}}))
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        {"Condition": {"StringEquals": {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}}},
+        {"Condition": {"StringEquals": {"kms:ViaService": "dynamodb.ap-northeast-1.amazonaws.com"}}},
+        {"Resource": KEY[:-1] + "2"},
+    ],
+    ids=["in another region", "through another service", "another key"],
+)
+def test_a_permission_for_another_use_does_not_help(emulator: Emulator, grant: dict[str, Any]) -> None:
+    do = send(emulator, KEY)
+    right = {"Condition": {"StringEquals": {"kms:ViaService": "sqs.ap-northeast-1.amazonaws.com"}}}
+    allowed = {"sqs:SendMessage": {}, "kms:GenerateDataKey": right, "kms:Decrypt": right}
+    do(caller(emulator, allowed))
+
+    with pytest.raises(ClientError, match="kms:Decrypt"):
+        do(caller(emulator, {**allowed, "kms:Decrypt": grant}))
+
+
+def test_the_callers_boundary_holds_for_the_key_too(emulator: Emulator) -> None:
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    boundary = emulator.client("iam").create_policy(
+        PolicyName=uuid.uuid4().hex,
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )["Policy"]["Arn"]
+    everything: dict[str, dict[str, Any]] = {"*": {}}
+
+    send(emulator, None)(caller(emulator, everything, boundary))
+    with pytest.raises(ClientError, match="kms:GenerateDataKey"):
+        send(emulator, KEY)(caller(emulator, everything, boundary))
+
+
+def test_who_may_not_make_the_call_at_all_hears_of_that_and_not_of_the_key(emulator: Emulator) -> None:
+    with pytest.raises(ClientError, match="not authorized to perform: sqs:SendMessage "):
+        send(emulator, KEY)(caller(emulator, {"sqs:ReceiveMessage": {}}))
