@@ -133,7 +133,6 @@ class RecordPipe(pulumi.ComponentResource):
                 stream_arn=stream_arn,
                 state_machine_arn=state_machine_arn,
                 dead_letter_queue_arn=self.dead_letter_queue.arn,
-                log_group_arn=self.logs.arn,
                 kms_key_arn=kms_key_arn,
                 stream_kms_key_arn=stream_kms_key_arn,
             ).apply(lambda arns: json.dumps(pipe_policy(**arns))),

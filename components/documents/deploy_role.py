@@ -126,7 +126,6 @@ def boundary_policy(place: Place) -> Document:
         stream_arn=_stream_arn(place),
         state_machine_arn=place.arn("states", f"stateMachine:{place.project}-{place.stack}"),
         dead_letter_queue_arn=place.arn("sqs", f"{place.project}-pipe-dead-letters-*"),
-        log_group_arn=place.arn("logs", f"log-group:/aws/vendedlogs/pipes/{place.project}-{place.stack}"),
         kms_key_arn=place.kms_key_arn,
         stream_kms_key_arn=place.stream_kms_key_arn if place.stream_arn else place.kms_key_arn,
     )

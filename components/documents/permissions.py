@@ -29,9 +29,6 @@ READ_STREAM = (
 )
 """What a pipe does with the stream that it reads."""
 
-WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
-"""What a pipe does with the streams of its log group."""
-
 DELIVER_LOGS = (
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -140,17 +137,15 @@ def pipe_policy(
     stream_arn: str,
     state_machine_arn: str,
     dead_letter_queue_arn: str,
-    log_group_arn: str,
     kms_key_arn: str | None = None,
     stream_kms_key_arn: str | None = None,
 ) -> Document:
-    """What the pipe's role may do.
+    """What the pipe's role may do. Its log needs nothing: EventBridge delivers it on behalf of whoever made the pipe.
 
     Args:
         stream_arn: the source.
         state_machine_arn: the target, an Express state machine called synchronously.
         dead_letter_queue_arn: where the positions of records go that could not be handed over.
-        log_group_arn: where the pipe logs, without `:*`.
         kms_key_arn: the customer key of the queue, where it has one.
         stream_kms_key_arn: the customer key of the stream, where it has one.
     """
@@ -158,8 +153,6 @@ def pipe_policy(
         _allow("ReadStream", READ_STREAM, stream_arn),
         _allow("RecordRoutes", ["states:StartSyncExecution"], state_machine_arn),
         _allow("KeepDeadLetters", ["sqs:SendMessage"], dead_letter_queue_arn),
-        # `:*` stands for the log group's own streams.
-        _allow("WriteLogs", WRITE_LOGS, f"{log_group_arn}:*"),
     ]
     if stream_kms_key_arn:
         statements.append(_use_key("UseKeyOfStream", stream_kms_key_arn, stream_arn, "kinesis"))

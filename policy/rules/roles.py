@@ -13,7 +13,7 @@ from typing import Any
 
 from pulumi_policy import Severity
 
-from components.documents.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, WRITE_LOGS, task_needs
+from components.documents.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 from policy.rules.arns import (
     MANAGED_BY_AWS,
     covers,
@@ -155,9 +155,6 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
             raise _NotYetError(destination)
         if destination:
             raise _CannotTellError(f"have no {elsewhere}, since it is not known what that needs")
-    group = _text(pipe, "logConfiguration", "cloudwatchLogsLogDestination", "logGroupArn")
-    if group and (_text(pipe, "logConfiguration", "level") or "ERROR") != "OFF":
-        yield from (Need(action, f"{group.removesuffix(':*')}:*", "it logs") for action in WRITE_LOGS)
 
 
 def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need]:

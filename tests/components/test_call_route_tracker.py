@@ -329,7 +329,6 @@ def test_the_role_of_the_pipe_may_do_exactly_this(engine: Engine) -> None:
     build(engine)
 
     stream = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/calls-stream-0000000"
-    logs = "arn:aws:logs:ap-northeast-1:111111111111:log-group:/aws/vendedlogs/pipes/calls-test:*"
     assert permissions(engine.one(POLICY, "pipe-policy")) == {
         ("kinesis:DescribeStream", stream),
         ("kinesis:DescribeStreamSummary", stream),
@@ -338,8 +337,6 @@ def test_the_role_of_the_pipe_may_do_exactly_this(engine: Engine) -> None:
         ("kinesis:ListShards", stream),
         ("states:StartSyncExecution", "arn:aws:states:ap-northeast-1:111111111111:stateMachine:calls-test"),
         ("sqs:SendMessage", "arn:aws:sqs:ap-northeast-1:111111111111:calls-pipe-dead-letters-0000000"),
-        ("logs:CreateLogStream", logs),
-        ("logs:PutLogEvents", logs),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from policy.rules import RULES
-from tests.end_to_end.test_permissions import NEEDS
+from tests.end_to_end.test_permissions import NEEDS, Use, give_up, hand_over, make_state_machine, record
 from tests.policy.mutations import MUTATIONS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "policies.md"
@@ -50,10 +50,18 @@ def mutation_table() -> str:
 
 
 def need_table() -> str:
-    """Every action that the two roles are granted, and how it is shown that it is needed."""
+    """Every action that the two roles are granted, and what happens without it."""
     roles = {"pipe": "pipe", "recorder": "state machine"}
-    rows = [(roles[need.role], f"`{need.sid}`", f"`{need.action}`", need.shown) for need in NEEDS]
-    return _table(("role", "statement", "action", "shown by"), rows)
+    rows = [(roles[need.role], f"`{need.sid}`", f"`{need.action}`", _WITHOUT[need.use]) for need in NEEDS]
+    return _table(("role", "statement", "action", "without it"), rows)
+
+
+_WITHOUT: dict[Use, str] = {
+    hand_over: "the pipe ends",
+    give_up: "the pipe ends",
+    record: "the record is dead-lettered",
+    make_state_machine: "the state machine is refused",
+}
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -18,7 +18,6 @@ QUARANTINE = ACCOUNT.format("sqs", "quarantine")
 DEAD_LETTERS = ACCOUNT.format("sqs", "dead-letters")
 STREAM = ACCOUNT.format("kinesis", "stream/contact-records")
 MACHINE = ACCOUNT.format("states", "stateMachine:recorder")
-LOG_GROUP = ACCOUNT.format("logs", "log-group:/aws/vendedlogs/pipes/tracker")
 KEY = ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000001")
 
 
@@ -39,7 +38,6 @@ def documents(key: str | None) -> dict[str, dict[str, Any]]:
             stream_arn=STREAM,
             state_machine_arn=MACHINE,
             dead_letter_queue_arn=DEAD_LETTERS,
-            log_group_arn=LOG_GROUP,
             kms_key_arn=key,
             stream_kms_key_arn=key,
         ),
@@ -67,8 +65,6 @@ def test_the_pipe_may_read_its_stream_call_its_target_and_keep_what_failed() -> 
         ("kinesis:ListShards", STREAM),
         ("states:StartSyncExecution", MACHINE),
         ("sqs:SendMessage", DEAD_LETTERS),
-        ("logs:CreateLogStream", f"{LOG_GROUP}:*"),
-        ("logs:PutLogEvents", f"{LOG_GROUP}:*"),
     }
 
 
