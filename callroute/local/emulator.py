@@ -1,9 +1,8 @@
 """The emulator: AWS's APIs on this machine, as a child process that lives as long as the block that started it.
 
-It is ministack, with IAM enforced: every call needs valid credentials and the permissions that go with them, also the
-calls that a state machine's Tasks make (task_permissions.py), also on customer keys (customer_keys.py), and also those of
-a role that is to deliver logs (log_delivery.py). Nothing it is given, and nothing its clients use, comes from the user's
-own AWS set-up.
+It is ministack, with IAM enforced: every call needs valid credentials and the permissions that go with them, also on
+customer keys, and also the calls that a state machine makes in its role (emulator_process/). Nothing it is given, and
+nothing its clients use, comes from the user's own AWS set-up.
 """
 
 from __future__ import annotations
@@ -221,7 +220,7 @@ class Emulator:
         if child is None:
             return
         try:
-            # See emulator_process.py. There is no state worth the second that an orderly end takes.
+            # See emulator_process/__main__.py. There is no state worth the second that an orderly end takes.
             child.communicate(b"bye", timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()

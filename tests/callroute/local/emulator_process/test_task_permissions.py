@@ -170,7 +170,7 @@ def test_a_task_whose_permission_is_not_known_is_an_error_that_names_it(
 def test_an_emulator_with_other_insides_does_not_start(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
         f"from ministack.services import stepfunctions; {change}\n"
-        "from callroute.local.emulator_process import main; main()"
+        "from callroute.local.emulator_process.__main__ import main; main()"
     )
     monkeypatch.setattr(module, "CHILD", ("-c", program))
     with pytest.raises(EmulatorError, match=r"UnknownInsidesError: .*mend callroute.local") as raised:

@@ -16,8 +16,8 @@ from ministack.core.responses import get_region
 from ministack.services import stepfunctions
 from ministack.services.stepfunctions import _ExecutionError, _state_machines
 
-from callroute.local import customer_keys
-from callroute.local.judgement import insides, refusal, session_of
+from callroute.local.emulator_process import customer_keys
+from callroute.local.emulator_process.judgement import insides, refusal, session_of
 
 # Service -> the error with which Step Functions fails a Task that the service refused, and what its cause tells of that.
 # It is the general exception of the SDK for Java, since neither API has one for a missing permission (docs/fidelity.md).

@@ -17,7 +17,7 @@ def main() -> None:
     # Only now, and not above: they take a moment, in which the parent may end.
     from ministack.app import main as serve
 
-    from callroute.local import customer_keys, log_delivery, task_permissions
+    from callroute.local.emulator_process import customer_keys, log_delivery, task_permissions
 
     for more in (task_permissions, customer_keys, log_delivery):
         more.enforce()

@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.responses import error_response_json
 from ministack.services import stepfunctions
 
-from callroute.local.judgement import insides, refusal, session_of
+from callroute.local.emulator_process.judgement import insides, refusal, session_of
 
 NEEDED = (
     "logs:CreateLogDelivery",

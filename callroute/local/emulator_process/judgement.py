@@ -1,8 +1,4 @@
-"""IAM's judgement in the emulator's process, for what ministack does not judge by itself.
-
-This and the modules that use it reach into ministack, whose release is locked with its hash. Should another release have
-other insides, the emulator does not start.
-"""
+"""IAM's judgement, for what ministack does not judge by itself."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ministack.services.dynamodb import _tables
 from ministack.services.kinesis import _resolve_stream_by_arn
 from ministack.services.sqs import _queue_by_arn
 
-from callroute.local.judgement import insides, refusal
+from callroute.local.emulator_process.judgement import insides, refusal
 
 NEEDED = {
     "dynamodb:UpdateItem": ("kms:Decrypt", "kms:DescribeKey"),

@@ -1,0 +1,5 @@
+"""What runs in the emulator's process beside ministack: the permissions that AWS asks for and ministack does not.
+
+Each module replaces a function of ministack, whose release is locked with its hash. Should another release have other
+insides, the emulator does not start.
+"""
