@@ -173,6 +173,7 @@ def test_an_emulator_with_other_insides_does_not_start(change: str, monkeypatch:
         "from callroute.local.emulator_process.__main__ import main; main()"
     )
     monkeypatch.setattr(module, "CHILD", ("-c", program))
+    monkeypatch.setattr(module, "START_ATTEMPTS", 1)
     with pytest.raises(EmulatorError, match=r"UnknownInsidesError: .*mend callroute.local") as raised:
         Emulator().__enter__()
 
