@@ -16,6 +16,7 @@ from pulumi_policy import Severity
 from components.documents.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 from policy.rules.arns import (
     MANAGED_BY_AWS,
+    account_of,
     covers,
     has_resource_level,
     is_everything,
@@ -91,6 +92,16 @@ def _text(resource: Resource, *path: str) -> str | None:
     return value or None
 
 
+def _refuse(resource: Resource, *paths: str) -> None:
+    """Refuses what is set at a path, since nobody here knows which permissions it takes."""
+    for path in paths:
+        value = resource.get(*path.split("."))
+        if isinstance(value, Unknown):
+            raise _NotYetError(value)
+        if value:
+            raise _CannotTellError(f"have no {path}, since it is not known what that needs")
+
+
 def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
     arn = _text(machine, "arn")
     text = _text(machine, "definition")
@@ -103,6 +114,7 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
             str(error) if type(error) is ValueError else "it is not a state machine in Amazon States Language"
         )
         raise _CannotTellError(f"have a definition that tells what it needs: {told}") from None
+    _refuse(machine, "encryptionConfiguration.kmsKeyId")
     for need in needs:
         service = need.action.partition(":")[0]
         resource = _target(need.target, service, arn or "")
@@ -137,8 +149,13 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
             raise _CannotTellError(
                 f"have a {what} in {service}, since it is not known what {shown(arn)} needs"
             )
-    if enrichment := _text(pipe, "enrichment"):
-        raise _CannotTellError(f"have no enrichment, since it is not known what {shown(enrichment)} needs")
+    _refuse(
+        pipe,
+        "enrichment",
+        "kmsKeyIdentifier",
+        "logConfiguration.firehoseLogDestination",
+        "logConfiguration.s3LogDestination",
+    )
     yield from (Need(action, source, "it reads its source") for action in READ_STREAM)
     yield from _key_needs("kinesis", source, resources)
     call = _text(pipe, "targetParameters", "stepFunctionStateMachineParameters", "invocationType")
@@ -149,12 +166,6 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
         action = "sns:Publish" if service_of(dead_letters) == "sns" else "sqs:SendMessage"
         yield Need(action, dead_letters, "it keeps there what fails")
         yield from _key_needs("sqs", dead_letters, resources)
-    for elsewhere in ("firehoseLogDestination", "s3LogDestination"):
-        destination = pipe.get("logConfiguration", elsewhere)
-        if isinstance(destination, Unknown):
-            raise _NotYetError(destination)
-        if destination:
-            raise _CannotTellError(f"have no {elsewhere}, since it is not known what that needs")
 
 
 def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need]:
@@ -263,21 +274,43 @@ def _compare(
 
 
 def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
-    """Who else may assume a role, among services by name; the rules about trust tell of all others."""
-    trusted = {
-        principal
-        for document in documents(role)
-        if document.kind == "trust"
-        for statement in document.statements
-        if statement.allows
-        for principal in statement.principals
-    }
+    """Whether its user may assume a role, and which other services by name; the rules about trust tell of all others."""
+    read = [document for document in documents(role) if document.kind == "trust"]
+    statements = [statement for document in read for statement in document.statements]
+    trusted = {principal for each in statements if each.allows for principal in each.principals}
     services = sorted(name for kind, name in trusted if kind == "Service" and not is_wildcard(name))
-    others = [name for name in services if not _SERVICES[user.type].fullmatch(name)]
+    is_own = _SERVICES[user.type].fullmatch
+    others = [name for name in services if not is_own(name)]
     for name in others:
         yield f"must not be assumable by {name}: {user.name} is not of that service"
     if trusted and len(others) == len(trusted):
         yield f"must be assumable by the service of {user.name}"
+    arn = user.get("arn")
+    concerning = [
+        each for each in statements if any(name == "*" or is_own(name) for _, name in each.principals)
+    ]
+    if isinstance(arn, Unknown):
+        yield arn
+    elif isinstance(arn, str) and concerning:
+        allowed = any(each.allows and _is_for(arn, each) for each in concerning)
+        if not allowed or any(not each.allows and not each.conditions for each in concerning):
+            yield f"must be assumable on behalf of {arn}"
+
+
+def _is_for(arn: str, statement: Statement) -> bool:
+    """Whether a statement lets the service come on behalf of an ARN, and not only of others in its account."""
+    return not any(
+        key.lower() == "aws:sourcearn" and all(_is_another(value, arn) for value in values)
+        for _, key, values in statement.conditions
+    )
+
+
+def _is_another(source: str, arn: str) -> bool:
+    """Whether a source is not an ARN's; what is no source, or another account's, is told by the rules about trust."""
+    is_told_elsewhere = (
+        not service_of(source) or "${" in source or account_of(source) not in ("", account_of(arn))
+    )
+    return not is_told_elsewhere and not covers(source, arn)
 
 
 def _concerns(statement: Statement, need: Need) -> bool:
@@ -312,7 +345,7 @@ RULES = (
     ),
     Rule(
         name="pipe-role-fits-its-pipe",
-        description="The role of a pipe must allow what source, target, dead-letter queue and log need, to Pipes, and nothing else.",
+        description="The role of a pipe must allow what source, target and dead-letter queue need, to Pipes, and nothing else.",
         severity=Severity.HIGH,
         reason=_REASON,
         remediation="Derive the policy with components.documents.permissions.pipe_policy.",

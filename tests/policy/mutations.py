@@ -23,6 +23,7 @@ STREAM = ACCOUNT.format("kinesis", "stream/call-route-tracker-stream-0000000")
 PIPE_LOGS = ACCOUNT.format("logs", "log-group:/aws/vendedlogs/pipes/call-route-tracker-prod:*")
 KEY = ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000001")
 OTHER_KEY = ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000002")
+OWN_PIPE = ACCOUNT.format("pipes", "pipe/call-route-tracker-prod")
 
 TRACKER = "call-route-tracker"
 RECORDER = f"{TRACKER}-recorder"
@@ -1265,7 +1266,7 @@ def _(stack: Stack) -> None:
     "pipe-role-fits-its-pipe",
     "a log in a bucket, for which nobody knows the permissions",
     PIPE,
-    "must have no s3LogDestination, since it is not known what that needs",
+    "must have no logConfiguration.s3LogDestination, since it is not known what that needs",
 )
 def _(stack: Stack) -> None:
     stack.one("Pipe").inputs["logConfiguration"]["s3LogDestination"] = {"bucketName": "logs"}
@@ -1293,6 +1294,41 @@ def _(stack: Stack) -> None:
     trust(stack, "pipe", Principal={"Service": "states.amazonaws.com"})
 
 
+NOT_TRUSTED = "must be assumable on behalf of {}"
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "another pipe that may assume the role instead",
+    f"{PIPE}-role",
+    NOT_TRUSTED.format(OWN_PIPE),
+)
+def _(stack: Stack) -> None:
+    trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceArn": f"{OWN_PIPE}-2"}})
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a Deny for everybody who would assume the role",
+    f"{PIPE}-role",
+    NOT_TRUSTED.format(OWN_PIPE),
+)
+def _(stack: Stack) -> None:
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
+    role = stack.one("Role", "pipe-role")
+    edit(role, lambda parsed: parsed["Statement"].append(denied), "assumeRolePolicy")
+
+
+@breaks(
+    "pipe-role-fits-its-pipe",
+    "a customer key for the pipe itself, for which nobody knows the permissions",
+    PIPE,
+    "must have no kmsKeyIdentifier, since it is not known what that needs",
+)
+def _(stack: Stack) -> None:
+    stack.one("Pipe").inputs["kmsKeyIdentifier"] = KEY
+
+
 @breaks(
     "pipe-role-fits-its-pipe",
     "a role that is not of this stack",
@@ -1301,6 +1337,28 @@ def _(stack: Stack) -> None:
 )
 def _(stack: Stack) -> None:
     stack.one("Pipe").inputs["roleArn"] = "arn:aws:iam::111111111111:role/other"
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "another state machine that may assume the role instead",
+    f"{RECORDER}-role",
+    NOT_TRUSTED.format(ACCOUNT.format("states", "stateMachine:call-route-tracker-prod")),
+)
+def _(stack: Stack) -> None:
+    other = ACCOUNT.format("states", "stateMachine:other")
+    trust(stack, "recorder", Condition={"ArnLike": {"aws:SourceArn": other}})
+
+
+@breaks(
+    "state-machine-role-fits-its-definition",
+    "a customer key for the definition, for which nobody knows the permissions",
+    RECORDER,
+    "must have no encryptionConfiguration.kmsKeyId, since it is not known what that needs",
+)
+def _(stack: Stack) -> None:
+    key = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": KEY}
+    stack.one("StateMachine").inputs["encryptionConfiguration"] = key
 
 
 # The pipeline
