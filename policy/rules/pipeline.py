@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pulumi_policy import Severity
 
-from components.documents.pipe import FILTER_PATTERN
+from components.documents.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 from policy.rules.arns import is_lambda, service_of
 from policy.rules.documents import TYPES, walk
 from policy.rules.flows import FLOW, MODULE, lambda_blocks
@@ -28,6 +29,7 @@ from policy.rules.rule import (
 )
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+STORAGE = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 _DEFAULT_RETENTION_HOURS = 24
@@ -220,11 +222,54 @@ def _lets_pass(pattern: Any, tracked: Any) -> bool:
     )
 
 
+def _hands_over_the_record(pipe: Resource, _: Settings) -> Iterator[Finding]:
+    template = pipe.get("targetParameters", "inputTemplate")
+    needed = _template_parts(INPUT_TEMPLATE)
+    yield from must(
+        template,
+        lambda value: needed.items() <= _template_parts(value).items(),
+        f"must hand over what {INPUT_TEMPLATE} does, and not only {shown(template)}",
+    )
+
+
+def _template_parts(template: Any) -> dict[str, str]:
+    """What an input template hands over, by name; a path is JSON only once it stands in quotes."""
+    text = _PATH.sub(r'"\1, not quoted"', template) if isinstance(template, str) else ""
+    parts = _parsed(text)
+    return {name: str(value) for name, value in parts.items()} if isinstance(parts, Mapping) else {}
+
+
+_PATH = re.compile(r'(?<!")(<[^<>"]+>)(?!")')
+"""A path of an input template that stands for JSON; a quoted one stands for a text."""
+
+
+def _reaches_a_pipe(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
+    pipes = list(of_type(resources, PIPE))
+    for storage in of_type(resources, STORAGE):
+        if storage.get("resourceType") != "CONTACT_TRACE_RECORDS":
+            continue
+        stream = storage.get("storageConfig", "kinesisStreamConfig", "streamArn")
+        # ARNs may not be known yet, but where they come from is.
+        origin = set(storage.dependencies.get("storageConfig", ()))
+        if isinstance(stream, Unknown):
+            if not any(origin & set(pipe.dependencies.get("source", ())) for pipe in pipes):
+                yield storage, stream
+        elif stream not in [pipe.get("source") for pipe in pipes]:
+            named = stream if isinstance(stream, str) else shown(stream)
+            yield (
+                storage,
+                f"must send contact records to a stream that a pipe of this stack reads, and not to {named}",
+            )
+
+
 def _drops_no_record(machine: Resource, settings: Settings) -> Iterator[Finding]:
     definition = machine.get("definition")
     if isinstance(definition, Unknown):
         yield definition
-    for states in _scopes(definition):
+    for scope in _scopes(definition):
+        states = scope["States"]
+        if end := _end_without_task(states, scope.get("StartAt")):
+            yield f"must keep or fail what comes in at its state {scope['StartAt']!r}, and not end in {end!r}"
         for name, state in states.items():
             for catch in _mappings(state.get("Catch") if isinstance(state, Mapping) else None):
                 errors = catch.get("ErrorEquals")
@@ -240,25 +285,31 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
-    """The states of a definition, by name, and those of each part of it, however deep it stands."""
+    """A definition and each part of it that has States of its own, however deep it stands."""
     waiting = [inside(definition)]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
             if isinstance(value.get("States"), Mapping):
-                yield value["States"]
+                yield value
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
 
 
+_KEEPING = ("Task", "Map", "Parallel", "Fail")
+
+
 def _end_without_task(states: Mapping[str, Any], start: Any) -> str | None:
-    """A state in which an execution may end well, from some state on, without any Task; None where there is none."""
+    """A state in which an execution may end well, from some state on, without any Task; None where there is none.
+
+    A Map and a Parallel have scopes of their own, which are judged by themselves.
+    """
     waiting, seen = [start], []
     while waiting:
         name = waiting.pop()
         state = states.get(name) if isinstance(name, str) and name not in seen else None
-        if not isinstance(state, Mapping) or state.get("Type") in ("Task", "Fail"):
+        if not isinstance(state, Mapping) or state.get("Type") in _KEEPING:
             continue
         seen.append(name)
         if state.get("Type") != "Choice" and state.get("Next") is None:
@@ -410,11 +461,30 @@ RULES = (
         check=_passes_tracked_calls,
     ),
     Rule(
-        name="state-machine-drops-no-record",
-        description="What a state machine catches must be kept by a Task or fail, unless it is expected.",
+        name="pipe-hands-over-the-record",
+        description="A pipe must hand over the whole record, with its place in the stream.",
         severity=Severity.HIGH,
         reason=_LOSSY,
-        remediation="Lead the Catch to a state that quarantines the record, or let the error fail the execution.",
+        remediation="Use components.documents.pipe.INPUT_TEMPLATE, or add to it.",
+        url=_PIPES.format("eb-pipes-input-transformation"),
+        types=(PIPE,),
+        check=_hands_over_the_record,
+    ),
+    Rule(
+        name="contact-records-reach-a-pipe",
+        description="Amazon Connect must send contact records to a stream that a pipe of this stack reads.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Give storage_config the ARN of the stream that is the pipe's source.",
+        url="https://docs.aws.amazon.com/connect/latest/adminguide/data-streaming.html",
+        check_stack=_reaches_a_pipe,
+    ),
+    Rule(
+        name="state-machine-drops-no-record",
+        description="What a state machine gets, or catches, must be kept by a Task or fail, unless it is expected.",
+        severity=Severity.HIGH,
+        reason=_LOSSY,
+        remediation="Lead the start, or the Catch, to a state that quarantines the record, or let the error fail the execution.",
         url="https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html",
         types=(MACHINE,),
         check=_drops_no_record,

@@ -128,6 +128,12 @@ def source(stack: Stack) -> dict[str, Any]:
     return found
 
 
+def storage(stack: Stack) -> dict[str, Any]:
+    """Where Amazon Connect sends contact records."""
+    found: dict[str, Any] = stack.one("InstanceStorageConfig").inputs["storageConfig"]
+    return found
+
+
 # What can be judged
 
 SIGHT = "must be a resource that these rules can judge, and not {}"
@@ -1683,6 +1689,7 @@ def _(stack: Stack) -> None:
     pipe = stack.one("Pipe")
     pipe.inputs["source"] = elsewhere
     del pipe.dependencies["source"]
+    storage(stack)["kinesisStreamConfig"]["streamArn"] = elsewhere
     statement(stack, "pipe", "ReadStream", Resource=elsewhere)
 
 
@@ -1800,6 +1807,56 @@ def _(stack: Stack) -> None:
     filtered(stack, "call_route")
 
 
+PARTIAL = (
+    'must hand over what {{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumber>", "contact": <$.data>}}'
+    " does, and not only {}"
+)
+
+
+def template(what: str, value: str | None, shown: str) -> None:
+    """Makes a mutation of another input template."""
+
+    def change(stack: Stack) -> None:
+        stack.one("Pipe").inputs["targetParameters"]["inputTemplate"] = value
+
+    breaks("pipe-hands-over-the-record", what, PIPE, PARTIAL.format(shown))(change)
+
+
+template("no input template", None, "null")
+template("records without their place", '{"contact": <$.data>}', r'"{\"contact\": <$.data>}"')
+template(
+    "parts of the record",
+    '{"contact": {"ContactId": "<$.data.ContactId>"}}',
+    r'"{\"contact\": {\"ContactId\": \"<$.data.ContactId>\"}}"',
+)
+template("a template that is not JSON", "<$.data>", '"<$.data>"')
+
+
+UNREAD = "must send contact records to a stream that a pipe of this stack reads, and not to {}"
+
+
+@breaks(
+    "contact-records-reach-a-pipe",
+    "another stream",
+    f"{TRACKER}-contact-records",
+    UNREAD.format(ACCOUNT.format("kinesis", "stream/other")),
+)
+def _(stack: Stack) -> None:
+    storage(stack)["kinesisStreamConfig"]["streamArn"] = ACCOUNT.format("kinesis", "stream/other")
+
+
+@breaks("contact-records-reach-a-pipe", "no stream", f"{TRACKER}-contact-records", UNREAD.format("null"))
+def _(stack: Stack) -> None:
+    stream = {"firehoseArn": ACCOUNT.format("firehose", "deliverystream/calls")}
+    parameters = {"storageType": "KINESIS_FIREHOSE", "kinesisFirehoseConfig": stream}
+    stack.one("InstanceStorageConfig").inputs["storageConfig"] = parameters
+
+
+@breaks("contact-records-reach-a-pipe", "no pipe", f"{TRACKER}-contact-records", UNREAD.format(STREAM))
+def _(stack: Stack) -> None:
+    stack.remove(stack.one("Pipe"))
+
+
 DROPPED = "must keep or fail what its state {!r} catches, and not end in {!r}: {}"
 
 
@@ -1864,6 +1921,28 @@ def _(stack: Stack) -> None:
         states["Gone"] = {"Type": "Succeed"}
 
     each_contact(stack, change)
+
+
+IDLE = "must keep or fail what comes in at its state {!r}, and not end in {!r}"
+
+
+@breaks("state-machine-drops-no-record", "a start behind the work", RECORDER, IDLE.format("Done", "Done"))
+def _(stack: Stack) -> None:
+    def change(parsed: dict[str, Any]) -> None:
+        parsed["States"]["Done"] = {"Type": "Succeed"}
+        parsed["StartAt"] = "Done"
+
+    edit(stack.one("StateMachine"), change, "definition")
+
+
+@breaks(
+    "state-machine-drops-no-record",
+    "a choice that drops what cannot be stored",
+    RECORDER,
+    IDLE.format("Read", "OlderVersion"),
+)
+def _(stack: Stack) -> None:
+    each_contact(stack, lambda states: states["CanBeStored"]["Choices"][0].update(Next="OlderVersion"))
 
 
 KEPT = "must have messageRetentionSeconds of 4 days or more, and not {}"

@@ -12,7 +12,7 @@ from parliament import analyze_policy_string
 from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import remove_actions_that_are_not_wildcard_arn_only
 
-from components.documents.pipe import FILTER_PATTERN
+from components.documents.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 from policy.rules import RULES
 from policy.rules.rule import matches_any
 from tests.policy.mutations import (
@@ -294,6 +294,36 @@ def test_a_filter_may_let_more_pass_than_tracked_calls(pack: Pack, filters: list
     filtered(stack, *filters)
 
     assert pack.judge(stack) == list[Violation]()
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        INPUT_TEMPLATE.replace(", ", ",\n  "),
+        INPUT_TEMPLATE.replace(
+            "{", '{"read_at": <aws.pipes.event.ingestion-time>, "shard": "<$.partitionKey>", '
+        ),
+    ],
+    ids=str,
+)
+def test_a_template_may_hand_over_more_than_the_record(pack: Pack, template: str) -> None:
+    stack = recorded("prod")
+    stack.one("Pipe").inputs["targetParameters"]["inputTemplate"] = template
+
+    assert pack.judge(stack) == list[Violation]()
+
+
+@pytest.mark.parametrize(("comes_from", "named"), [("Stream", []), ("Table", ["advisory"])])
+def test_where_contact_records_go_is_known_by_what_it_comes_from(
+    pack: Pack, comes_from: str, named: list[str]
+) -> None:
+    stack = recorded("prod", preview=True)
+    stack.one("InstanceStorageConfig").dependencies["storageConfig"] = [stack.one(comes_from).urn]
+
+    said = [each for each in pack.judge_stack(stack) if each.rule == "contact-records-reach-a-pipe"]
+
+    assert [each.level for each in said] == named
+    assert all(".storageConfig.kinesisStreamConfig.streamArn can't be known" in each.message for each in said)
 
 
 def test_what_a_resources_own_policy_allows_to_a_role_is_counted(pack: Pack) -> None:
