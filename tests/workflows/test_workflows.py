@@ -414,6 +414,13 @@ def test_a_plan_can_neither_leave_its_frame_nor_be_too_long(tmp_path: Path) -> N
     assert "Only its beginning: the log has it all." in body
 
 
+def test_a_plan_is_not_too_long_where_all_of_it_has_to_be_disarmed(tmp_path: Path) -> None:
+    body, _ = commented(tmp_path, {"dev": "~" * 40_000, "prod": "~" * 40_000})
+
+    assert len(body) < 65_536
+    assert body.count("~~~~~~~~") == 4
+
+
 def test_a_stack_without_a_plan_is_said_to_have_none(tmp_path: Path) -> None:
     body, _ = commented(tmp_path, {"prod": "x"})
 
