@@ -119,13 +119,15 @@ def _expires(table: Resource, settings: Settings) -> Iterator[Finding]:
 
 _CREDENTIALS = {
     "an AWS access key": r"\b(AKIA|ASIA)[A-Z0-9]{16}\b",
-    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----",
     "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,})",
     "a Pulumi access token": r"\bpul-[0-9a-f]{40}\b",
     "a Google API key": r"\bAIza[A-Za-z0-9_-]{35}",
     "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
     "a Slack token": r"\bxox[abeprs]-[A-Za-z0-9-]{10,}",
     "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
+    "an authorization header": r"(?i)\b(basic|bearer) (?=[a-z+/._~-]*\d)[a-z0-9+/._~-]{16,}",
+    "a password behind its name": r"(?i)(password|passwd|pwd|secret_?access_?key) ?= ?[^\s&;,'\"<${%]{4,}",
     "a password in a URL": r"\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@]*:[^/\s:@]+@",
 }
 """What credentials look like, wherever they stand."""

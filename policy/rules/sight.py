@@ -12,6 +12,8 @@ _OUT_OF_SIGHT = (
     # Providers that make the same resources by other names.
     "aws-native:*",
     "awscc:*",
+    "aws:index/*",
+    "*:tf:*",
     # What makes resources that Pulumi does not register.
     "aws:cloudcontrol/*",
     "aws:cloudformation/stack*",

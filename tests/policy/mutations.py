@@ -143,6 +143,8 @@ ELSEWHERE_MADE: dict[str, tuple[str, dict[str, Any]]] = {
         "aws:cloudcontrol/resource:Resource",
         {"typeName": "AWS::IAM::Role", "desiredState": "{}"},
     ),
+    "a role by Terraform's provider": ("aws:index/iamRole:IamRole", {"managedPolicyArns": []}),
+    "a resource of a Terraform module": ("calls:tf:aws_iam_role", {"name": "calls"}),
     "a stack of CloudFormation": (
         "aws:cloudformation/stack:Stack",
         {"templateUrl": "https://templates.example.com/roles.yaml"},
@@ -2253,14 +2255,24 @@ SECRETS: dict[str, tuple[Any, str]] = {
 }
 
 
-def tell_secret(what: str, value: Any, where: str) -> None:
+def tell_secret(what: str, value: Any, kind: str, where: str) -> None:
     """Makes a mutation of a value that holds a secret."""
-    message = PLAIN.format("what its name calls a secret", where)
+    message = PLAIN.format(kind, where)
     breaks("no-secrets-in-plain-text", what, "added", message)(lambda stack: note(stack, value))
 
 
 for _what, (_value, _where) in SECRETS.items():
-    tell_secret(_what, _value, _where)
+    tell_secret(_what, _value, "what its name calls a secret", _where)
+
+# Put together here as well.
+CREDENTIALS: dict[str, tuple[str, str]] = {
+    "a token in a header": ("an authorization header", "Authorization: Bearer " + "c2VjcmV0LXNlY3JldA"),
+    "a password in a connection string": ("a password behind its name", "Server=db;Password=" + "hunter2;"),
+    "a key among variables": ("a password behind its name", "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtnFEMI/K7"),
+    "a private key": ("a private key", "-----BEGIN PGP PRIVATE KEY " + "BLOCK-----"),
+}
+for _what, (_kind, _text) in CREDENTIALS.items():
+    tell_secret(_what, _text, _kind, "content")
 
 
 # Flows

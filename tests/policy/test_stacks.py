@@ -186,6 +186,7 @@ def test_a_secret_is_one_by_pulumis_mark_and_not_by_its_looks(
         {"passwordLength": 12, "secret": True, "token": ""},
         {"secretArn": "abc", "secrets": ["arn:aws:secretsmanager:ap-northeast-1:111111111111:secret:a"]},
         " {not JSON",
+        "Basic understanding-of-the-menus; Password=${password}; password = $given",
     ],
     ids=str,
 )
