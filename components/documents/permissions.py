@@ -1,7 +1,7 @@
 """IAM policy documents, derived from what the definitions do.
 
-Each Task of the state machine gives one action on one resource, and the pipe's source, target, dead-letter queue and
-log group give the pipe's. Nothing else is granted.
+Each Task of the state machine gives one action on one resource, and the pipe's source, target and dead-letter
+queue give the pipe's. Nothing else is granted.
 """
 
 from __future__ import annotations

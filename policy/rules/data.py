@@ -112,7 +112,11 @@ def _expires(table: Resource, settings: Settings) -> Iterator[Finding]:
     elif not isinstance(enabled, bool):
         yield f"must say in ttl whether its items expire, and not {shown(ttl)}"
     elif enabled:
-        yield from must(attribute, _is_text, "must name in ttl the attribute by which its items expire")
+        yield from must(
+            attribute,
+            lambda value: value in settings["attributes"],
+            f"must let its items expire by {' or '.join(settings['attributes'])}, and not by {shown(attribute)}",
+        )
     elif matches_any(table.stack, settings["mustExpire"]):
         yield f"must let its items expire on the stack {table.stack}"
 
@@ -239,7 +243,10 @@ RULES = (
         url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html",
         types=(TABLE,),
         check=_expires,
-        settings={"mustExpire": texts("Names of stacks whose items must expire; * stands for anything.", ())},
+        settings={
+            "attributes": texts("Attributes that say when an item expires.", ("expires_at",)),
+            "mustExpire": texts("Names of stacks whose items must expire; * stands for anything.", ()),
+        },
     ),
     Rule(
         name="no-secrets-in-plain-text",

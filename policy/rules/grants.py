@@ -41,7 +41,6 @@ _MEMBERSHIPS = {
 class Holder:
     """A role, user or group, and what it may do."""
 
-    kind: str
     resource: Resource
     """The principal, or where it is not of this stack the first resource that gives it a policy."""
     documents: list[Document] = field(default_factory=list)
@@ -77,7 +76,7 @@ def holders(resources: Sequence[Resource]) -> Holders:
     }
 
     def holder(kind: str, name: Any, giver: Resource) -> Holder:
-        one = found.setdefault(_key(kind, name, giver), Holder(kind, giver))
+        one = found.setdefault(_key(kind, name, giver), Holder(giver))
         if isinstance(name, Unknown):
             one.unknown = one.unknown or name
         return one
@@ -85,7 +84,7 @@ def holders(resources: Sequence[Resource]) -> Holders:
     for type_, kind in _NAMES.items():
         for principal in of_type(resources, type_):
             key = _key(kind, principal.get("name"), principal)
-            _add(found.setdefault(key, Holder(kind, principal)), documents(principal))
+            _add(found.setdefault(key, Holder(principal)), documents(principal))
     for type_, kind in _INLINE.items():
         for policy in of_type(resources, type_):
             _add(holder(kind, policy.get(kind), policy), documents(policy))

@@ -2168,10 +2168,20 @@ def _(stack: Stack) -> None:
     "tables-say-whether-items-expire",
     "expiry by no attribute",
     f"{TRACKER}-table",
-    "must name in ttl the attribute by which its items expire",
+    "must let its items expire by expires_at, and not by null",
 )
 def _(stack: Stack) -> None:
     stack.one("Table").inputs["ttl"] = {"enabled": True}
+
+
+@breaks(
+    "tables-say-whether-items-expire",
+    "expiry by an attribute that no record has",
+    f"{TRACKER}-table",
+    'must let its items expire by expires_at, and not by "ttl"',
+)
+def _(stack: Stack) -> None:
+    stack.one("Table").inputs["ttl"] = {"enabled": True, "attributeName": "ttl"}
 
 
 @breaks(

@@ -49,6 +49,11 @@ def endless(stack: Stack) -> None:
     stack.one("Table").inputs["ttl"] = {"enabled": False}
 
 
+def expiring(stack: Stack) -> None:
+    """Lets the table's items expire as the state machine says."""
+    stack.one("Table").inputs["ttl"] = {"enabled": True, "attributeName": "expires_at"}
+
+
 def deletable(stack: Stack) -> None:
     """Takes the table's deletion protection away."""
     stack.one("Table").inputs["deletionProtectionEnabled"] = False
@@ -78,6 +83,7 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         {"mustExpire": ["dev"]},
         endless,
     ),
+    ("tables-say-whether-items-expire", {"attributes": ["ttl"]}, {"attributes": ["expires_at"]}, expiring),
     ("data-is-encrypted-at-rest", {"customerKeys": ["tables"]}, {"customerKeys": []}, unchanged),
     ("data-is-encrypted-at-rest", {"customerKeys": ["streams"]}, {"customerKeys": []}, unchanged),
     ("data-is-encrypted-at-rest", {"customerKeys": ["queues"]}, {"customerKeys": []}, unchanged),
