@@ -10,12 +10,8 @@ from pulumi_policy import EnforcementLevel, Severity
 
 from policy.rules.json_text import inside
 from policy.rules.marks import SecretText
-from policy.rules.pipeline import LOG_GROUP
-from policy.rules.roles import QUEUE, STREAM, TABLE
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, must, shown, texts
-
-REPLICA = "aws:dynamodb/tableReplica:TableReplica"
-FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
+from policy.rules.tokens import FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
 
 _KEYS = {
     FIREHOSE: ("serverSideEncryption", "keyArn"),

@@ -13,9 +13,7 @@ from callroute.flows import checks
 from callroute.flows.checks import tracking
 from callroute.flows.model import Flow
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, shown
-
-FLOW = "aws:connect/contactFlow:ContactFlow"
-MODULE = "aws:connect/contactFlowModule:ContactFlowModule"
+from policy.rules.tokens import FLOW, MODULE
 
 _REFUSED = {rule.id for rule in checks.RULES if rule.severity == "error"} - {
     rule.id for rule in tracking.RULES
@@ -78,16 +76,6 @@ def _as_registered(flow: Flow, resource: Resource) -> Flow:
 
 def _findings(flow: Flow, rules: Collection[str]) -> list[checks.Finding]:
     return checks.check(flow, rules=[rule for rule in checks.RULES if rule.id in rules])
-
-
-def lambda_blocks(content: Any) -> list[str]:
-    """The blocks of a flow or module that call Lambda."""
-    try:
-        flow = Flow.examine(content, "content") if isinstance(content, str) else None
-    except InputError:
-        return []  # It is told by flow-content-is-flow-language.
-    blocks = flow.actions.values() if flow else ()
-    return [block.identifier for block in blocks if block.type == "InvokeLambdaFunction"]
 
 
 def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:

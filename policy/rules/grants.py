@@ -8,9 +8,10 @@ from typing import Any
 
 from policy.rules.documents import Document, Statement, documents
 from policy.rules.rule import Resource, Unknown, of_type
+from policy.rules.tokens import POLICY, ROLE
 
 _NAMES = {
-    "aws:iam/role:Role": "role",
+    ROLE: "role",
     "aws:iam/user:User": "user",
     "aws:iam/group:Group": "group",
 }
@@ -71,7 +72,7 @@ def holders(resources: Sequence[Resource]) -> Holders:
     found: dict[tuple[str, str], Holder] = {}
     managed = {
         policy.get("arn"): policy
-        for policy in of_type(resources, "aws:iam/policy:Policy")
+        for policy in of_type(resources, POLICY)
         if isinstance(policy.get("arn"), str)
     }
 
@@ -127,7 +128,7 @@ def _add(holder: Holder, given: Iterator[Document]) -> None:
 
 def _attached(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, Any, Any]]:
     """(what attaches, kind of principal, its name, ARN of the policy)."""
-    for role in of_type(resources, "aws:iam/role:Role"):
+    for role in of_type(resources, ROLE):
         for arn in _listed(role.get("managedPolicyArns")):
             yield role, "role", role.get("name"), arn
     for resource in resources:

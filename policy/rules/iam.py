@@ -26,6 +26,7 @@ from policy.rules.rule import (
     of_type,
     texts,
 )
+from policy.rules.tokens import ROLE
 
 # A grant is given with the first deployment and used against us later: nothing below is worth a deployment.
 _MANDATORY = "A permission that is too broad does its harm before anybody reads a warning."
@@ -223,7 +224,7 @@ def _bound(statement: Statement, settings: Settings) -> Iterator[Finding]:
 
 def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Iterator[tuple[Resource, Finding]]:
     """A role's own ARN tells its account, so that this is known once the role is made."""
-    for role in of_type(resources, "aws:iam/role:Role"):
+    for role in of_type(resources, ROLE):
         arn = role.get("arn")
         own = account_of(arn)
         for statement in _statements(role, "trust"):
@@ -348,7 +349,7 @@ RULES = (
         reason=_MANDATORY,
         remediation="Name the service as principal, as in components.documents.permissions.trust_policy.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-        types=("aws:iam/role:Role",),
+        types=(ROLE,),
         check=_trusted,
         settings={
             "services": texts("Services that may be trusted; * stands for anything.", ("*.amazonaws.com",)),
@@ -361,7 +362,7 @@ RULES = (
         reason=_MANDATORY,
         remediation="Add StringEquals conditions for aws:SourceAccount and aws:SourceArn.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        types=("aws:iam/role:Role",),
+        types=(ROLE,),
         check=_bound,
         settings={"exempt": texts("Services that send neither of the two keys.", ())},
     ),

@@ -9,27 +9,23 @@ from typing import Any
 from pulumi_policy import Severity
 
 from components.documents.pipe import FILTER_PATTERN, INPUT_TEMPLATE
-from policy.rules.arns import is_lambda, service_of
-from policy.rules.documents import TYPES, walk
-from policy.rules.flows import FLOW, MODULE, lambda_blocks
+from policy.rules.arns import service_of
 from policy.rules.json_text import inside, parse
-from policy.rules.roles import MACHINE, PIPE, QUEUE, STREAM
 from policy.rules.rule import (
     Finding,
     Resource,
+    ResourceCheck,
     Rule,
     Settings,
     Unknown,
-    matches_any,
     must,
     number,
     of_type,
     shown,
     texts,
 )
+from policy.rules.tokens import LOG_GROUP, MACHINE, PIPE, QUEUE, STORAGE, STREAM
 
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-STORAGE = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 _DEFAULT_RETENTION_HOURS = 24
@@ -38,45 +34,26 @@ _DEFAULT_QUEUE_SECONDS = 4 * SECONDS_PER_DAY
 """What SQS keeps where nothing is said."""
 
 
+_STREAM_PARAMETERS = ("sourceParameters", "kinesisStreamParameters")
+"""Where a pipe says how it reads its stream."""
+
+
 def _stream_parameter(pipe: Resource, *path: str) -> Any:
-    return pipe.get("sourceParameters", "kinesisStreamParameters", *path)
+    return pipe.get(*_STREAM_PARAMETERS, *path)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-_LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
-"""Functions and what belongs to them, and the leave for an instance of Amazon Connect to call one."""
+def _says(*path: str, one_of: Sequence[Any], otherwise: str) -> ResourceCheck:
+    """A check that a property has one of some values, of which None stands for its absence."""
 
-_CALLING = {PIPE: ("enrichment", "target"), MACHINE: ("definition",)}
-"""Where a value that is not known yet may name a function."""
+    def check(resource: Resource, _: Settings) -> Iterator[Finding]:
+        value = resource.get(*path)
+        yield from must(value, lambda value: value in one_of, otherwise.format(shown(value)))
 
-
-def _no_lambda(resource: Resource, _: Settings) -> Iterator[Finding]:
-    if matches_any(resource.type, _LAMBDA_TYPES):
-        yield "must not be part of this stack, which does without Lambda"
-    elif resource.type in (FLOW, MODULE):
-        content = resource.get("content")
-        if isinstance(content, Unknown):
-            yield content
-        for block in lambda_blocks(content):
-            yield f"must not call Lambda in block {block!r}"
-    else:
-        for place, value, _content in walk(resource.props, ":lambda:"):
-            if isinstance(value, Unknown) and place in _CALLING.get(resource.type, ()):
-                yield value
-            elif is_lambda(value):
-                yield f"must not call Lambda in {place}: {value}"
-
-
-def _calls_synchronously(pipe: Resource, _: Settings) -> Iterator[Finding]:
-    call = pipe.get("targetParameters", "stepFunctionStateMachineParameters", "invocationType")
-    yield from must(
-        call,
-        lambda value: value in (None, "REQUEST_RESPONSE"),
-        f"must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {shown(call)}",
-    )
+    return check
 
 
 def _without_qualifier(arn: str) -> str:
@@ -137,23 +114,6 @@ def _finite(pipe: Resource, _: Settings) -> Iterator[Finding]:
         )
 
 
-def _bisects(pipe: Resource, _: Settings) -> Iterator[Finding]:
-    yield from must(
-        _stream_parameter(pipe, "onPartialBatchItemFailure"),
-        lambda value: value == "AUTOMATIC_BISECT",
-        "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along",
-    )
-
-
-def _starts_at_the_oldest(pipe: Resource, _: Settings) -> Iterator[Finding]:
-    position = _stream_parameter(pipe, "startingPosition")
-    yield from must(
-        position,
-        lambda value: value == "TRIM_HORIZON",
-        f"must have the startingPosition TRIM_HORIZON, and not {shown(position)}, which misses records",
-    )
-
-
 def _age_below_retention(
     resources: Sequence[Resource], settings: Settings
 ) -> Iterator[tuple[Resource, Finding]]:
@@ -184,15 +144,6 @@ def _age_below_retention(
                 f"must have a maximumRecordAgeInSeconds below the {hours} hours that its stream keeps records,"
                 f" and not {age}: what it gives up could not be replayed",
             )
-
-
-def _runs(pipe: Resource, _: Settings) -> Iterator[Finding]:
-    state = pipe.get("desiredState")
-    yield from must(
-        state,
-        lambda value: value in (None, "RUNNING"),
-        f"must have the desiredState RUNNING, and not {shown(state)}: what its stream drops meanwhile is lost",
-    )
 
 
 def _passes_tracked_calls(pipe: Resource, _: Settings) -> Iterator[Finding]:
@@ -356,16 +307,6 @@ _PIPES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/{}.html"
 
 RULES = (
     Rule(
-        name="no-lambda",
-        description="This stack must do without Lambda functions.",
-        severity=Severity.MEDIUM,
-        reason="It is a decision of the design: a function is a thing to patch, to scale and to grant permissions to.",
-        remediation="Write it as JSONata in the state machine.",
-        url="https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
-        types=TYPES,
-        check=_no_lambda,
-    ),
-    Rule(
         name="pipe-calls-synchronously",
         description="A pipe must wait for its state machine, since only then does it see what fails.",
         severity=Severity.HIGH,
@@ -373,7 +314,11 @@ RULES = (
         remediation="Set invocation_type to REQUEST_RESPONSE.",
         url=_PIPES.format("eb-pipes-event-target"),
         types=(PIPE,),
-        check=_calls_synchronously,
+        check=_says(
+            *("targetParameters", "stepFunctionStateMachineParameters", "invocationType"),
+            one_of=(None, "REQUEST_RESPONSE"),
+            otherwise="must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {}",
+        ),
     ),
     Rule(
         name="pipe-target-is-express",
@@ -428,7 +373,11 @@ RULES = (
         remediation="Set on_partial_batch_item_failure to AUTOMATIC_BISECT.",
         url=_PIPES.format("eb-pipes-batching-concurrency"),
         types=(PIPE,),
-        check=_bisects,
+        check=_says(
+            *(*_STREAM_PARAMETERS, "onPartialBatchItemFailure"),
+            one_of=("AUTOMATIC_BISECT",),
+            otherwise="must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along",
+        ),
     ),
     Rule(
         name="pipe-starts-at-trim-horizon",
@@ -438,7 +387,11 @@ RULES = (
         remediation="Set starting_position to TRIM_HORIZON.",
         url=_PIPES.format("eb-pipes-kinesis"),
         types=(PIPE,),
-        check=_starts_at_the_oldest,
+        check=_says(
+            *(*_STREAM_PARAMETERS, "startingPosition"),
+            one_of=("TRIM_HORIZON",),
+            otherwise="must have the startingPosition TRIM_HORIZON, and not {}, which misses records",
+        ),
     ),
     Rule(
         name="pipe-is-running",
@@ -448,7 +401,11 @@ RULES = (
         remediation="Set desired_state to RUNNING, or leave it out.",
         url="https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_StopPipe.html",
         types=(PIPE,),
-        check=_runs,
+        check=_says(
+            "desiredState",
+            one_of=(None, "RUNNING"),
+            otherwise="must have the desiredState RUNNING, and not {}: what its stream drops meanwhile is lost",
+        ),
     ),
     Rule(
         name="pipe-passes-tracked-calls",

@@ -28,13 +28,7 @@ from policy.rules.documents import Statement, documents, walk
 from policy.rules.grants import Holder, given_by_resources, holder_of, holders
 from policy.rules.json_text import parse
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
-
-MACHINE = "aws:sfn/stateMachine:StateMachine"
-PIPE = "aws:pipes/pipe:Pipe"
-QUEUE = "aws:sqs/queue:Queue"
-ROLE = "aws:iam/role:Role"
-STREAM = "aws:kinesis/stream:Stream"
-TABLE = "aws:dynamodb/table:Table"
+from policy.rules.tokens import KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
@@ -185,7 +179,7 @@ def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterato
         if isinstance(key, str) and key.startswith("arn:"):
             customers = [
                 *(_key(other) for other in resources if other.type in (QUEUE, STREAM)),
-                *(other.get("arn") for other in of_type(resources, "aws:kms/key:Key")),
+                *(other.get("arn") for other in of_type(resources, KEY)),
             ]
             certain = key in customers
             yield from (Need(action, key, f"{each.name} is encrypted with it", certain) for action in actions)

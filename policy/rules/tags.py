@@ -6,17 +6,22 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from policy.rules.flows import FLOW, MODULE
-from policy.rules.pipeline import LOG_GROUP
-from policy.rules.roles import MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, texts
-
-_TAGGED = (
-    *(LOG_GROUP, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE),
-    *(FLOW, MODULE),
-    "aws:iam/policy:Policy",
-    "aws:kms/key:Key",
+from policy.rules.tokens import (
+    FLOW,
+    KEY,
+    LOG_GROUP,
+    MACHINE,
+    MODULE,
+    PIPE,
+    POLICY,
+    QUEUE,
+    ROLE,
+    STREAM,
+    TABLE,
 )
+
+_TAGGED = (FLOW, KEY, LOG_GROUP, MACHINE, MODULE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE)
 
 
 def _tagged(resource: Resource, settings: Settings) -> Iterator[Finding]:
