@@ -187,6 +187,8 @@ _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals"
 _SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
 _CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
 """Condition keys that tell who calls, or on whose behalf."""
+_ACCOUNTS = {"aws:principalaccount", "aws:principalarn", *_SOURCES}
+"""Those that name an account."""
 
 
 def _names_one(key: str, value: str) -> bool:
@@ -231,7 +233,7 @@ def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Itera
             if isinstance(statement, Unknown):
                 yield role, statement
                 continue
-            for key, account in _source_accounts(statement):
+            for key, account in _accounts_in_conditions(statement, _SOURCES):
                 if not own:
                     yield role, Unknown("arn")
                 elif account not in (own, *settings["accounts"]):
@@ -241,14 +243,34 @@ def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Itera
                     )
 
 
-def _source_accounts(statement: Statement) -> Iterator[tuple[str, str]]:
-    """(condition key, account) of what a statement is bound to; without what names no account or any."""
+def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tuple[str, str]]:
+    """(condition key, account) of what a statement is bound to by some keys, in lower case; without what names no account or any."""
     for operator, key, values in statement.conditions:
-        if operator.lower() in _POSITIVE and key.lower() in _SOURCES:
+        if operator.lower() in _POSITIVE and key.lower() in keys:
             for value in values:
                 account = account_of(value) if ":" in value else value
                 if account and not is_wildcard(account) and "${" not in account:
                     yield key, account
+
+
+def _foreign_principals(
+    resources: Sequence[Resource], settings: Settings
+) -> Iterator[tuple[Resource, Finding]]:
+    """The stack's own account is the one of its roles."""
+    arns = [role.get("arn") for role in of_type(resources, ROLE)]
+    own = {account_of(arn) for arn in arns if isinstance(arn, str)}
+    for resource in resources:
+        for statement in _statements(resource, "resource"):
+            if isinstance(statement, Unknown):
+                yield resource, statement
+                continue
+            named = {account_of(name) or name for kind, name in statement.principals if kind == "AWS"}
+            named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
+            for account in sorted(named - own - {*settings["accounts"], "*"}):
+                if not own and arns:
+                    yield next(of_type(resources, ROLE)), Unknown("arn")
+                else:
+                    yield resource, f"must not give {statement.label} to another account: {account}"
 
 
 @_each_statement("resource")
@@ -341,6 +363,16 @@ RULES = (
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
         types=TYPES,
         check=_public,
+    ),
+    Rule(
+        name="iam-resources-stay-in-their-account",
+        description="The policy of a queue, a table or the like must not allow anything to another account.",
+        severity=Severity.CRITICAL,
+        reason=_MANDATORY,
+        remediation="Take the principal out, or have its account listed by those who watch over this pack.",
+        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html",
+        check_stack=_foreign_principals,
+        settings={"accounts": texts("Ids of other accounts that may be given something.", ())},
     ),
     Rule(
         name="iam-trust-only-named-services",

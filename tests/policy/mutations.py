@@ -819,6 +819,44 @@ def _(stack: Stack) -> None:
 # Trust
 
 
+GIVEN = "must not give statement 1 to another account: 222222222222"
+
+
+@breaks(
+    "iam-resources-stay-in-their-account",
+    "quarantined records for another account",
+    f"{TRACKER}-quarantine",
+    GIVEN,
+)
+def _(stack: Stack) -> None:
+    opened = open_to({"AWS": "222222222222"}, "sqs:ReceiveMessage", QUARANTINE)
+    stack.one("Queue", "quarantine").inputs["policy"] = opened
+
+
+@breaks("iam-resources-stay-in-their-account", "the table for a role of another account", "added", GIVEN)
+def _(stack: Stack) -> None:
+    theirs = {"AWS": "arn:aws:iam::222222222222:role/theirs"}
+    document = open_to(theirs, "dynamodb:Scan", TABLE)
+    stack.add(
+        "aws:dynamodb/resourcePolicy:ResourcePolicy", "added", {"resourceArn": TABLE, "policy": document}
+    )
+
+
+@breaks(
+    "iam-resources-stay-in-their-account", "everybody, of another account", f"{TRACKER}-quarantine", GIVEN
+)
+def _(stack: Stack) -> None:
+    opened_queue(stack, {"StringEquals": {"aws:PrincipalAccount": ["111111111111", "222222222222"]}})
+
+
+@breaks(
+    "iam-resources-stay-in-their-account", "the topics of another account", f"{TRACKER}-quarantine", GIVEN
+)
+def _(stack: Stack) -> None:
+    topics = {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:222222222222:*"}}
+    opened_queue(stack, topics, {"Service": "sns.amazonaws.com"})
+
+
 @breaks(
     "iam-trust-only-named-services",
     "another account as principal",

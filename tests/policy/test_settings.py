@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policy.rules import RULES
-from tests.policy.mutations import KEY, MANAGED, STREAM, TAGS, trust
+from tests.policy.mutations import KEY, MANAGED, QUARANTINE, STREAM, TAGS, open_to, trust
 from tests.policy.pack import Pack, Violation
 from tests.policy.stacks import Stack, recorded
 
@@ -69,6 +69,12 @@ def elsewhere(stack: Stack) -> None:
     stack.remove(stack.one("Stream"))
 
 
+def shared(stack: Stack) -> None:
+    """Lets another account send to the quarantine."""
+    document = open_to({"AWS": "222222222222"}, "sqs:SendMessage", QUARANTINE)
+    stack.one("Queue", "quarantine").inputs["policy"] = document
+
+
 def unchanged(_: Stack) -> None:
     """The stack as it is."""
 
@@ -101,6 +107,12 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         {"accounts": []},
         {"accounts": ["222222222222"]},
         lambda stack: trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
+    ),
+    (
+        "iam-resources-stay-in-their-account",
+        {"accounts": []},
+        {"accounts": ["222222222222"]},
+        shared,
     ),
     (
         "state-machine-drops-no-record",

@@ -388,6 +388,18 @@ def test_a_queue_for_a_caller_who_is_named_is_not_public(pack: Pack, condition: 
     assert pack.judge(stack) == list[Violation]()
 
 
+def test_whether_an_account_is_another_is_open_until_the_own_one_is_known(pack: Pack) -> None:
+    stack = recorded("prod")
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to({"AWS": "222222222222"}, "sqs:A", QUARANTINE)
+    for role in ("pipe-role", "recorder-role"):
+        stack.one("Role", role).outputs["arn"] = UNKNOWN
+
+    said = [each for each in pack.judge(stack) if each.rule == "iam-resources-stay-in-their-account"]
+
+    assert [each.level for each in said] == ["advisory"]
+    assert "-role.arn can't be known" in said[0].message
+
+
 def test_an_alias_of_an_express_state_machine_is_a_target(pack: Pack) -> None:
     stack = recorded("prod")
     target(stack, f"{stack.one('StateMachine').outputs['arn']}:live")
