@@ -136,8 +136,15 @@ def boundary_policy(place: Place) -> Document:
     )
 
 
-def github_trust_policy(place: Place, environment: str) -> Document:
-    """Lets the jobs of one environment of one repository assume the role, and nobody else."""
+def github_trust_policy(place: Place, environment: str, *, ref: str | None = None) -> Document:
+    """Lets the jobs of one environment of one repository assume the role, and nobody else.
+
+    Args:
+        place: the account and the repository.
+        environment: the environment's name in GitHub.
+        ref: the only branch from which they may, as `refs/heads/main`; any where it is None.
+    """
+    of_branch = {f"{_ISSUER}:ref": ref} if ref else {}
     provider = f"arn:{place.partition}:iam::{place.account_id}:oidc-provider/{_ISSUER}"
     return _document(
         [
@@ -150,6 +157,7 @@ def github_trust_policy(place: Place, environment: str) -> Document:
                     "StringEquals": {
                         f"{_ISSUER}:aud": "sts.amazonaws.com",
                         f"{_ISSUER}:sub": f"repo:{place.repository}:environment:{environment}",
+                        **of_branch,
                     }
                 },
             }
@@ -162,7 +170,7 @@ def documents(place: Place) -> dict[str, Document]:
     return {
         **({"boundary-policy.json": boundary_policy(place)} if place.permissions_boundary_arn else {}),
         "deploy-policy.json": deploy_policy(place),
-        "deploy-trust.json": github_trust_policy(place, place.stack),
+        "deploy-trust.json": github_trust_policy(place, place.stack, ref="refs/heads/main"),
         "preview-policy.json": preview_policy(place),
         "preview-trust.json": github_trust_policy(place, f"{place.stack}-preview"),
     }

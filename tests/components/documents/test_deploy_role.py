@@ -420,6 +420,16 @@ def test_preview_and_deployment_are_trusted_by_different_environments() -> None:
     assert subjects == {"deploy-trust.json": "dev", "preview-trust.json": "dev-preview"}
 
 
+def test_only_main_deploys_and_any_branch_previews() -> None:
+    found = documents(DEV)
+    refs = {}
+    for name in ("deploy-trust.json", "preview-trust.json"):
+        (statement,) = found[name]["Statement"]
+        refs[name] = statement["Condition"]["StringEquals"].get("token.actions.githubusercontent.com:ref")
+
+    assert refs == {"deploy-trust.json": "refs/heads/main", "preview-trust.json": None}
+
+
 class Acting:
     """The emulator, with all calls made in somebody's name."""
 
