@@ -39,6 +39,10 @@ def draw(
     """
     read = Flow.examine(read_text(flow), str(flow))
     picture = drawing.mermaid(read) if format_ is Format.mermaid else drawing.svg(read)
+    if format_ is Format.mermaid and (beyond := drawing.beyond_limits(picture)):
+        typer.echo(
+            f"note: the chart has {beyond} unless its limit was raised. Draw it with --format svg", err=True
+        )
     if out is None:
         typer.echo(picture, nl=False)
         return

@@ -5,7 +5,7 @@ The same flow gives the same text to the last character.
 
 from __future__ import annotations
 
-from callroute.flows.drawing.mermaid import mermaid
+from callroute.flows.drawing.mermaid import beyond_limits, mermaid
 from callroute.flows.drawing.svg import svg
 
-__all__ = ["mermaid", "svg"]
+__all__ = ["beyond_limits", "mermaid", "svg"]

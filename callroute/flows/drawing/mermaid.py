@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 _LONGEST_DETAIL = 60.0  # in widths of a full-width character
 _LONGEST_LABEL = 30.0
+# What Mermaid renders unless its maxEdges and maxTextSize were raised, which a chart cannot do itself.
+_MOST_LINES = 500
+_MOST_CHARACTERS = 50_000
 
 # Mermaid takes these for its own: quotes end a label, # begins an entity, < a tag, ` and leading "1. " are Markdown.
 _ESCAPED = re.compile(r"[\"#&<>`\\*_~\[\]{}|]")
+# $$ begins a formula and fa:fa- an icon, looked for after entities are resolved: a blank without width parts them.
+_PARTED = re.compile(r"(?<=\$)(?=\$)|(?<=:)(?=fa-)")
 _LISTED = re.compile(r"^(\d+)([.)])|^([-+])(?= )")
 
 
@@ -53,6 +58,16 @@ def mermaid(flow: Flow) -> str:
     return "\n".join(lines) + "\n"
 
 
+def beyond_limits(chart: str) -> str:
+    """By how much a chart is more than Mermaid renders by default; empty where it is not."""
+    lines = len(re.findall(r"^    b\d+ -", chart, re.MULTILINE))
+    if lines > _MOST_LINES:
+        return f"{lines} lines between blocks, and Mermaid renders {_MOST_LINES}"
+    if len(chart) > _MOST_CHARACTERS:
+        return f"{len(chart):,} characters, and Mermaid renders {_MOST_CHARACTERS:,}"
+    return ""
+
+
 def _style(block: DrawnBlock) -> str:
     if block.stop:
         return "stop"
@@ -76,7 +91,8 @@ def _arrow(branch: Branch) -> str:
 
 
 def _text(text: str) -> str:
-    text = _ESCAPED.sub(lambda found: f"#{ord(found[0])};", " ".join(text.split()))
+    text = _PARTED.sub("\N{ZERO WIDTH SPACE}", " ".join(text.split()))
+    text = _ESCAPED.sub(lambda found: f"#{ord(found[0])};", text)
     return _LISTED.sub(lambda found: f"{found[0][:-1]}#{ord(found[0][-1])};", text)
 
 

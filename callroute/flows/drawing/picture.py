@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.flows.blocks import type_of
 from callroute.flows.scenarios import countable, route_of
+from callroute.flows.simulator.world import names_of
 
 if TYPE_CHECKING:
     from callroute.flows.model import Action, Flow, Transition
@@ -141,7 +142,7 @@ def picture(flow: Flow) -> Picture:
     return Picture(
         title=clean(PurePath(flow.source).name),
         description=f"Flow of {len(blocks)} blocks, with {stops} stops at which a caller can hang up "
-        f"and {routes} values of call_route.",
+        f"and {routes} value{'' if routes == 1 else 's'} of call_route.",
         start=flow.start if flow.start in blocks else "",
         blocks=blocks,
     )
@@ -186,14 +187,15 @@ def _first(parameters: Mapping[str, Any]) -> str:
     for name in _DETAILS:
         value = parameters.get(name)
         if isinstance(value, str):
-            return _TAG.sub(" ", value) if name == "SSML" else value.rpartition("/")[2] or value
+            return _TAG.sub(" ", value) if name == "SSML" else _plain(value)
     return ""
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value.get("Value", "")
-    return str(value).rpartition("/")[2] if str(value).startswith("arn:") else str(value)
+    text = str(value)
+    return names_of(text)[-1] if text.startswith("arn:") else text
 
 
 def _branches(flow: Flow, action: Action) -> list[Branch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,52 @@ def test_mermaid_comes_to_the_terminal_unless_told_otherwise() -> None:
     assert result.stdout.startswith("flowchart LR\n")
     assert result.stdout.endswith("\n")
     assert draw(PLAIN, "--format", "mermaid").stdout == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("keys", "text", "limit"),
+    [
+        ("123456789", "x", "lines between blocks, and Mermaid renders 500"),
+        ("1", "*ill* " * 40, "characters, and Mermaid renders 50,000"),
+    ],
+)
+def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(
+    tmp_path: Path, keys: str, text: str, limit: str
+) -> None:
+    """Mermaid shows an error in place of a chart with more lines or characters than its defaults allow."""
+    menus = [
+        {
+            "Identifier": f"menu-{number}-{'m' * 40}",
+            "Type": "GetParticipantInput",
+            "Parameters": {"Text": text, "StoreInput": "False", "InputTimeLimitSeconds": "5"},
+            "Transitions": {
+                "NextAction": "end",
+                "Conditions": [
+                    {
+                        "NextAction": f"menu-{(number + int(key)) % 249}-{'m' * 40}",
+                        "Condition": {"Operator": "Equals", "Operands": [key]},
+                    }
+                    for key in keys
+                ],
+                "Errors": [{"NextAction": "end", "ErrorType": "NoMatchingError"}],
+            },
+        }
+        for number in range(249)
+    ]
+    end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
+    path = tmp_path / "large.json"
+    path.write_text(
+        json.dumps(
+            {"Version": "2019-10-30", "StartAction": menus[0]["Identifier"], "Actions": [*menus, end]}
+        ),
+        encoding="utf-8",
+    )
+    result = draw(str(path))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("flowchart LR\n")
+    assert limit in result.stderr
+    assert "--format svg" in result.stderr
+    assert draw(str(path), "--format", "svg").stderr == ""
 
 
 @pytest.mark.parametrize("option", ["-o", "--output"])

@@ -98,12 +98,32 @@ def test_stops_and_routes_are_marked() -> None:
     assert {name for name, each in drawn.blocks.items() if each.stop} == {"menu", "sorry"}
     assert {name: each.route for name, each in drawn.blocks.items() if each.route} == {"set": "sales"}
     assert "4 blocks, with 2 stops" in drawn.description
-    assert "1 values of call_route" in drawn.description
+    assert "1 value of call_route" in drawn.description
     chart, image = drawing.mermaid(SMALL), drawing.svg(SMALL)
     assert "class b1,b3 stop" in chart
     assert "call_route = sales" in chart
     assert image.count(">stop</text>") == 2
     assert ">call_route = sales</text>" in image
+
+
+def test_a_text_with_a_slash_is_drawn_whole_and_a_resource_by_its_name() -> None:
+    arn = "arn:aws:connect:ap-northeast-1:111111111111:instance/i/prompt/greeting"
+    function = "arn:aws:lambda:ap-northeast-1:111111111111:function:lookup:live"
+    drawn = picture(
+        flow(
+            block(
+                "text", "MessageParticipant", "prompt", Text="We answer 24/7. See https://example.com/help"
+            ),
+            block("prompt", "MessageParticipant", "function", PromptId=arn),
+            block("function", "InvokeLambdaFunction", "end", LambdaFunctionARN=function),
+            END,
+        )
+    )
+    assert [drawn.blocks[name].detail for name in ("text", "prompt", "function")] == [
+        "We answer 24/7. See https://example.com/help",
+        "greeting",
+        "lookup",
+    ]
 
 
 def test_a_branch_that_leads_nowhere_is_left_out_and_the_rest_drawn() -> None:
@@ -269,6 +289,8 @@ NASTY = [
     "]]>",
     "</svg><script>alert(1)</script>",
     "#35;",
+    "$$x^2$$ and $.Attributes.x",
+    "fa:fa-car fab:fa-x",
     "日本語「括弧」・全角　空白",
 ]
 
@@ -297,6 +319,7 @@ def test_mermaid_texts_hold_nothing_that_mermaid_takes_for_its_own(text: str) ->
             bare = re.sub(r"#\d+;|<br/>|</?b>|^call_route", "", label.replace("call_route =", ""))
             assert not re.search(r"[#<>\[\]{}|`\\*_~&]", bare), line
             assert not re.match(r"\d+[.)]|[-+] ", bare), line
+            assert not re.search(r"\$(#\d+;)?\$|:fa-", bare), f"a formula or an icon: {line}"
         assert line.count('"') % 2 == 0
         assert not re.match(r"\s*(end|click|call|graph|subgraph|style)\b", line), "a word of Mermaid's own"
 
