@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from callroute.errors import InputError
 from callroute.flows import drawing
-from callroute.flows.files import read_text
+from callroute.flows.files import read_text, write_text
 from callroute.flows.model import Flow
 
 
@@ -46,9 +45,4 @@ def draw(
     if out is None:
         typer.echo(picture, nl=False)
         return
-    try:
-        out.write_text(picture, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            str(out), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"
-        ) from error
+    write_text(out, picture)

@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from callroute.errors import InputError
+from callroute.flows import drawing
 from callroute.flows.catalogue import SUFFIX, RouteCatalogue
-from callroute.flows.files import read_text
+from callroute.flows.files import read_text, write_text
 from callroute.flows.model import Flow
+from callroute.flows.routes import analyse
 from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, route_line
 from callroute.flows.tracking import track as tracked_flow
 
@@ -32,11 +34,16 @@ def track(
             "Else the flow goes to the terminal.",
         ),
     ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the tracked flow too, as SVG."),
+    ] = None,
 ) -> None:
     """Put drop-off tracking into a flow, or bring the tracking that it has up to date.
 
     Blocks that set call_route, call_completed and call_flow are added; callers hear what they heard before, and all
-    else stays as it is. A second run changes nothing. What cannot be seen in the flow is told on standard error.
+    else stays as it is. A second run changes nothing. Standard error tells what was added, whether every stop now has a
+    route, and what cannot be seen in the flow.
     """
     text = read_text(flow)
     read = Flow.read(text, str(flow))
@@ -52,8 +59,12 @@ def track(
     if out is None:
         typer.echo(content, nl=False)
     else:
-        _write(out, content)
+        write_text(out, content)
     typer.echo(_told(tracked, _write_catalogue(tracked, target, written=out is not None)), err=True)
+    written = Flow.read(content, str(target))
+    typer.echo(_proof(written), err=True)
+    if picture is not None:
+        write_text(picture, drawing.svg(written))
     for note in tracked.notes:
         typer.echo(f"note: {note}", err=True)
 
@@ -84,7 +95,7 @@ def _write_catalogue(tracked: Tracked, target: Path, *, written: bool) -> str:
     path = target.with_name(target.stem + SUFFIX)
     text = read_text(path) if path.exists() else ""
     if not text or RouteCatalogue.read(text, str(path)) != tracked.catalogue:
-        _write(path, _continued(text, tracked.catalogue) or catalogue_text(tracked.catalogue))
+        write_text(path, _continued(text, tracked.catalogue) or catalogue_text(tracked.catalogue))
     return f"{routes} in {path}"
 
 
@@ -107,10 +118,13 @@ def _told(tracked: Tracked, catalogue: str) -> str:
     return f"{tracked.blocks} tracking blocks, {tracked.added} of them new; {catalogue}"
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(
-            str(path), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"
-        ) from error
+def _proof(flow: Flow) -> str:
+    """What `check` finds of the guarantee in the flow as it is written, rather than as it was planned."""
+    stops = analyse(flow).stops
+    without = [repr(stop.action.identifier) for stop in stops if None in stop.routes]
+    found = (
+        f"without a route on some path: {', '.join(without)}"
+        if without
+        else "none without a route on any path"
+    )
+    return f"{len(stops)} {'stop' if len(stops) == 1 else 'stops'}, {found}"

@@ -31,3 +31,17 @@ def read_text(path: Path) -> str:
         raise InputError(
             str(path), f"byte {error.start}", "this is not UTF-8 text", "Save the file as UTF-8"
         ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in UTF-8, line ends as they are.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(
+            str(path), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"
+        ) from error

@@ -56,8 +56,18 @@ def test_without_a_file_for_it_the_flow_goes_to_standard_output_and_nothing_is_w
     assert "track-main-1" in Flow.read(ran.stdout, "stdout").actions
     assert ran.stderr == (
         "4 tracking blocks, 4 of them new; a route catalogue with 3 routes is written where -o names a file\n"
+        "1 stop, none without a route on any path\n"
     )
     assert [path.name for path in menu.parent.iterdir()] == ["menu.json"]
+
+
+def test_one_run_gives_the_tracked_flow_the_proof_that_no_stop_is_untracked_and_a_picture(menu: Path) -> None:
+    out, picture = menu.with_name("tracked.json"), menu.with_name("tracked.svg")
+    ran = callroute("track", menu, "-o", out, "--picture", picture)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert "1 stop, none without a route on any path" in ran.stderr
+    assert picture.read_text(encoding="utf-8") == callroute("draw", out, "--format", "svg").stdout
+    assert "track-main-1" in picture.read_text(encoding="utf-8")
 
 
 def test_flow_and_catalogue_are_written_and_stand_the_check(menu: Path) -> None:
