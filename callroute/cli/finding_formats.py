@@ -63,6 +63,7 @@ def print_text(report: Report) -> None:
                     (finding.severity, _STYLES[finding.severity]),
                     (f" {finding.rule}", "bold"),
                     printable(f" [{finding.block}]" if finding.block else ""),
+                    (printable(f" {finding.path}"), "dim"),
                 )
             )
             console.print(Text(printable(f"    {finding.message}")))

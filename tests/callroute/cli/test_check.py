@@ -39,7 +39,7 @@ def test_our_flows_have_notes_and_notes_are_no_failure() -> None:
 def test_findings_are_told_with_file_line_column_block_rule_and_hint() -> None:
     code, out, _ = run(UNTRACKED)
     assert code == 1
-    assert f"{UNTRACKED}:6:5: error untracked-stop [welcome]" in out
+    assert f"{UNTRACKED}:6:5: error untracked-stop [welcome] $.Actions[0]\n" in out
     assert "has no call_route" in out
     assert "callroute track" in out
     assert out.endswith("1 flow checked: 1 error, 1 note.\n")
