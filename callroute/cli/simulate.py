@@ -26,6 +26,7 @@ from callroute.flows.scenarios import (
     coverage,
     entered,
     load_scenarios,
+    problem_of_errors,
     read_world,
     run_scenario,
     with_answer,
@@ -123,11 +124,14 @@ def simulate(
         world = with_answer(world, text, "--answer")
     named = dict(_named_flow(text) for text in flow_file or ())
     world = dataclasses.replace(world, flows={**world.flows, **named})
+    read = read_flow(flow)
+    if problem := problem_of_errors(read, world):
+        raise InputError(str(flow), "", *problem)
     # Derived, not random: whoever compares two runs sees only what differs in the call.
     what = [flow.name, *pressed, at, repr(world), repr(patience)]
     contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(what)))
     playing = simulator.play(
-        read_flow(flow),
+        read,
         simulator.KeyedCaller(pressed, patience),
         clock=simulator.SimulatedClock(start),
         world=dataclasses.replace(world, contact_id=contact_id),
@@ -237,7 +241,9 @@ def _coverage_as_json(covered: Coverage) -> dict[str, Any]:
 
 
 def _require_no_caller(*caller: object) -> None:
-    if any(caller):
+    if any(
+        each is not None and each is not False and each != "" for each in caller
+    ):  # 0 seconds are given too
         raise InputError(
             "--scenarios",
             "",

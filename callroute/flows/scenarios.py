@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
-from callroute.flows.blocks import type_of
+from callroute.flows.blocks import NO_MATCH, type_of
 from callroute.flows.files import read_text
 from callroute.flows.routes import ROUTE, attributes_of
 from callroute.flows.simulator import (
@@ -252,12 +252,8 @@ def _scenario(entry: Yaml, flow: Flow, world: World, read_flow: ReadFlow) -> Sce
                     f"{item.text()!r} is no block and no route of the flow{suggestion(item.text(), known)}",
                     "Name the identifier of a block, or a value that the flow gives to call_route",
                 )
-    for place in world.answers.get("errors", {}):
-        if place not in known and place not in STEPS:
-            raise entry.error(
-                f"`errors` names {place!r}, which is no block{suggestion(place, [*known, *STEPS])}",
-                "Name the identifier of a block, or a type of block such as UpdateContactAttributes",
-            )
+    if problem := problem_of_errors(flow, world):
+        raise entry.error(*problem)
     attributes = given["attributes"].mapping() if "attributes" in given else {}
     return Scenario(
         name=name,
@@ -286,14 +282,48 @@ def _keys(value: Yaml) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def problem_of_errors(flow: Flow, world: World) -> tuple[str, str] | None:
+    """What is wrong with the errors with which a world lets blocks fail, and the remedy; None where nothing is.
+
+    A misspelt one would let nothing fail, or another branch be taken, and the call would look as if all were well.
+    """
+    actions = list(_actions(flow, world))
+    for place, answer in world.answers.get("errors", {}).items():
+        meant = [action for action in actions if place in (action.identifier, action.type)]
+        if not meant and place not in STEPS:
+            places = [*(action.identifier for action in actions), *STEPS]
+            return (
+                f"`errors` names {place!r}, which is no block{suggestion(place, places)}",
+                "Name the identifier of a block, or a type of block such as UpdateContactAttributes",
+            )
+        known = {error for action in meant for error in _errors_of(action)}
+        for error in filter(None, answer if isinstance(answer, list) else [answer]):
+            if meant and error not in known:
+                return (
+                    f"{place!r} does not fail with {error!r}{suggestion(error, known)}",
+                    f"Use {', '.join(sorted(known))}",
+                )
+    return None
+
+
+def _errors_of(action: Action) -> set[str]:
+    """The errors with which a block can fail: those of its type and of its branches."""
+    row = type_of(action)
+    known = {*row.errors_needed(action.parameters), *row.errors_optional} if row else set()
+    return known | {NO_MATCH} | {branch.label for branch in action.transitions if branch.kind == "error"}
+
+
 def _names(flow: Flow, world: World) -> set[str]:
     """The blocks and routes that a call can come to."""
-    others = [other for other in world.flows.values() if not isinstance(other, str)]
-    names = set()
-    for each in (flow, *others):
-        names |= set(each.actions)
-        names |= {route for action in each.actions.values() if (route := route_of(action)) is not None}
-    return names
+    actions = list(_actions(flow, world))
+    routes = {route for action in actions if (route := route_of(action)) is not None}
+    return routes | {action.identifier for action in actions}
+
+
+def _actions(flow: Flow, world: World) -> Iterator[Action]:
+    """The blocks of a flow and of the flows into which it may lead."""
+    for each in (flow, *(other for other in world.flows.values() if not isinstance(other, str))):
+        yield from each.actions.values()
 
 
 def route_of(action: Action) -> str | None:

@@ -199,17 +199,17 @@ class _Layers:
             open_.update(root for root, _ in pending)
             while pending:
                 here, untried = pending[-1]
-                target = next(untried, "")
-                if not target:
+                following = next(untried, None)  # an identifier may be empty, which is found elsewhere
+                if following is None:
                     pending.pop()
                     open_.discard(here)
                     done.add(here)
                     self._finished.append(here)
-                elif target in open_:
-                    back.add((here, target))
-                elif target not in done:
-                    open_.add(target)
-                    pending.append((target, iter(targets[target])))
+                elif following in open_:
+                    back.add((here, following))
+                elif following not in done:
+                    open_.add(following)
+                    pending.append((following, iter(targets[following])))
         return [way for way in self._ways if way not in back]
 
     def _sort(self, *, forward: bool) -> None:

@@ -235,6 +235,9 @@ def test_legs_have_records_of_their_own(tmp_path: Path) -> None:
         (("--world", "nowhere.yaml"), ["nowhere.yaml"]),
         (("--minimum-coverage", "50"), ["--minimum-coverage", "--scenarios"]),
         (("--scenarios", "x.yaml", "--keys", "1"), ["--scenarios", "--keys"]),
+        (("--scenarios", "x.yaml", "--agent-answers-after", "0"), ["--scenarios", "--agent-answers-after"]),
+        (("--answer", "errors:menu-strat=NoMatchingError"), ["'menu-strat'", "did you mean 'menu-start'"]),
+        (("--answer", "errors:menu-1=Silence"), ["'menu-1' does not fail with 'Silence'", "InputTimeLimit"]),
         (("--scenarios", "nowhere.yaml"), ["nowhere.yaml"]),
     ],
 )

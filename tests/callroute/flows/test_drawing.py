@@ -142,6 +142,18 @@ def test_a_branch_that_leads_nowhere_is_left_out_and_the_rest_drawn() -> None:
         assert "nowhere" not in text
 
 
+def test_a_block_whose_identifier_is_empty_is_drawn() -> None:
+    blocks = [
+        block("a", "MessageParticipant", "", Text="x"),
+        block("", "MessageParticipant", "end", Text="y"),
+        END,
+    ]
+    document = {"Version": "2019-10-30", "StartAction": "a", "Actions": blocks}
+    broken = Flow.examine(json.dumps(document), "x.json")
+    assert drawing.svg(broken).count("data-block") == 3
+    assert "    b2 --> b3" in drawing.mermaid(broken).splitlines()
+
+
 @pytest.mark.parametrize("path", OWN_FLOWS, ids=lambda path: path.stem)
 def test_the_same_flow_gives_the_same_picture_in_another_process(path: Path) -> None:
     for kind, draw in (("svg", drawing.svg), ("mermaid", drawing.mermaid)):

@@ -219,6 +219,11 @@ def test_anchors_and_merges_share_parts_of_scenarios(flow: Flow) -> None:
         ("scenarios:\n  - name: a\n    ends: X\n    world: {lambda: {s: x}}", 5, ["'x' is not a mapping"]),
         ("scenarios:\n  - name: a\n    ends: X\n    world: {lex: {s: [A, {slots: 1}]}}", 5, ["lex: s"]),
         (
+            "scenarios:\n  - name: a\n    ends: X\n    world: {errors: {menu: NoMatchingEror}}",
+            3,
+            ["'menu' does not fail with 'NoMatchingEror'", "did you mean 'NoMatchingError'"],
+        ),
+        (
             "scenarios:\n  - name: a\n    ends: X\n    world: {errors: {mneu: NoMatchingError}}",
             3,
             ["'mneu'", "did you mean 'menu'"],
