@@ -334,3 +334,16 @@ def test_our_own_scenarios_hold_and_take_every_branch(name: str) -> None:
     results = [run_scenario(own, scenario, START) for scenario in scenarios]
     assert {result.scenario.name: result.failures for result in results if result.failures} == {}
     assert coverage(own, results).not_taken == ()
+
+
+def test_how_a_call_ends_is_not_asked_of_its_callback(tmp_path: Path) -> None:
+    wrong = {"InvalidCallbackNumber": "end", "CallbackNumberNotDialable": "end"}
+    blocks = [
+        action("queue", "UpdateContactTargetQueue", "number", QueueId="arn:q/first"),
+        action("number", "UpdateContactCallbackNumber", "back", errors=wrong, CallbackNumber="+12065550100"),
+        action("back", "CreateCallbackContact", "end", InitialCallDelaySeconds="60"),
+        BLOCKS[-1],
+    ]
+    text = json.dumps({"Version": "2019-10-30", "StartAction": "queue", "Actions": blocks})
+    flow = Flow.read(text, str(tmp_path / "shop.json"))
+    assert result_of(flow, "ends: CONTACT_FLOW_DISCONNECT, reaches: back").failures == ()

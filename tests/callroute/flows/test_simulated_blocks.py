@@ -112,6 +112,8 @@ def refusal(what: Flow, *keys: str, **world: Any) -> SimulationError:
         ("NumberGreaterOrEqualTo", "1", "1.0", True),
         ("NumberLessThan", "10", "9", True),
         ("NumberLessOrEqualTo", "10", "11", False),
+        ("NumberLessOrEqualTo", "10", "10", True),
+        ("NumberLessThan", "10", "10", False),
         ("NumberLessThan", "10", "", False),
         ("NumberLessThan", "10", "many", False),
         ("Equals", "$.Attributes.other", "same", True),
