@@ -89,7 +89,7 @@ def _write_catalogue(tracked: Tracked, target: Path, *, written: bool) -> str:
     """Writes the catalogue where the flow is written; says what became of it."""
     if tracked.catalogue is None:
         return "it sets no routes, so there is no route catalogue"
-    routes = f"{len(tracked.catalogue.routes)} routes"
+    routes = _count(len(tracked.catalogue.routes), "route")
     if not written:
         return f"a route catalogue with {routes} is written where -o names a file"
     path = target.with_name(target.stem + SUFFIX)
@@ -115,7 +115,7 @@ def _continued(text: str, catalogue: RouteCatalogue) -> str:
 def _told(tracked: Tracked, catalogue: str) -> str:
     if not tracked.blocks:
         return f"no tracking blocks are needed; {catalogue}"
-    return f"{tracked.blocks} tracking blocks, {tracked.added} of them new; {catalogue}"
+    return f"{_count(tracked.blocks, 'tracking block')}, {tracked.added} new; {catalogue}"
 
 
 def _proof(flow: Flow) -> str:
@@ -127,4 +127,8 @@ def _proof(flow: Flow) -> str:
         if without
         else "none without a route on any path"
     )
-    return f"{len(stops)} {'stop' if len(stops) == 1 else 'stops'}, {found}"
+    return f"{_count(len(stops), 'stop')}, {found}"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

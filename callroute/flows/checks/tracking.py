@@ -278,8 +278,8 @@ def _failed_tracking(subject: Subject) -> Iterator[Found]:
         yield Found(
             setting[0].identifier,
             setting[0].path,
-            f"Where one of the {len(setting)} blocks that set {ROUTE} fails, its error branch goes on with the value "
-            f"as it was: {len(stale)} stops can then be reached with an earlier one{none}.",
+            f"Where a block that sets {ROUTE} fails ({len(setting)} here), its error branch goes on with the value as "
+            f"it was. Stops that can then be reached with an earlier one: {len(stale)}{none}.",
             "Nothing can be done in a flow; Connect's flow logs show such failures.",
         )
 

@@ -55,7 +55,7 @@ def test_without_a_file_for_it_the_flow_goes_to_standard_output_and_nothing_is_w
     assert ran.returncode == 0
     assert "track-main-1" in Flow.read(ran.stdout, "stdout").actions
     assert ran.stderr == (
-        "4 tracking blocks, 4 of them new; a route catalogue with 3 routes is written where -o names a file\n"
+        "4 tracking blocks, 4 new; a route catalogue with 3 routes is written where -o names a file\n"
         "1 stop, none without a route on any path\n"
     )
     assert [path.name for path in menu.parent.iterdir()] == ["menu.json"]
@@ -102,7 +102,7 @@ def test_a_second_run_in_place_changes_no_byte(menu: Path) -> None:
     files = {path: path.read_bytes() for path in menu.parent.iterdir()}
     ran = callroute("track", menu, "-o", menu)
     assert ran.returncode == 0
-    assert "4 tracking blocks, 0 of them new" in ran.stderr
+    assert "4 tracking blocks, 0 new" in ran.stderr
     assert {path: path.read_bytes() for path in menu.parent.iterdir()} == files
 
 

@@ -717,7 +717,9 @@ def test_a_choice_after_a_failed_try_is_as_good_as_one_before() -> None:
     what = flow(tries, menu("main", "tries", k1="answer"), say("answer", "end"), say("sorry", "end"))
     assert left_with(what, "timeout", "1")[1] == "true"
     assert left_with(what, "timeout", "timeout")[1] == "false"
-    assert not [note for note in tracked(what).notes if "stays false" in note], "who runs out of tries has failed"
+    assert not [note for note in tracked(what).notes if "stays false" in note], (
+        "who runs out of tries has failed"
+    )
 
 
 def test_an_error_branch_that_goes_on_as_if_nothing_had_happened_is_no_error_path() -> None:
