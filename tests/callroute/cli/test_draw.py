@@ -26,14 +26,14 @@ def test_mermaid_comes_to_the_terminal_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "text", "limit"),
+    ("count", "keys", "text", "limit"),
     [
-        ("123456789", "x", "lines between blocks, and Mermaid renders 500"),
-        ("1", "*ill* " * 40, "characters, and Mermaid renders 50,000"),
+        (60, "123456789", "x", "lines between blocks, and Mermaid renders 500"),
+        (200, "1", "*ill* " * 40, "characters, and Mermaid renders 50,000"),
     ],
 )
 def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(
-    tmp_path: Path, keys: str, text: str, limit: str
+    tmp_path: Path, count: int, keys: str, text: str, limit: str
 ) -> None:
     """Mermaid shows an error in place of a chart with more lines or characters than its defaults allow."""
     menus = [
@@ -45,7 +45,7 @@ def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(
                 "NextAction": "end",
                 "Conditions": [
                     {
-                        "NextAction": f"menu-{(number + int(key)) % 249}-{'m' * 40}",
+                        "NextAction": f"menu-{(number + int(key)) % count}-{'m' * 40}",
                         "Condition": {"Operator": "Equals", "Operands": [key]},
                     }
                     for key in keys
@@ -53,7 +53,7 @@ def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(
                 "Errors": [{"NextAction": "end", "ErrorType": "NoMatchingError"}],
             },
         }
-        for number in range(249)
+        for number in range(count)
     ]
     end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
     path = tmp_path / "large.json"
