@@ -1,4 +1,4 @@
-"""The emulator's process: ministack, which asks for more permissions than by itself, and ends when its parent does.
+"""The emulator's process: ministack, stricter and faster than by itself, which ends when its parent does.
 
 python -m callroute.local.emulator_process
 """
@@ -17,10 +17,10 @@ def main() -> None:
     # Only now, and not above: they take a moment, in which the parent may end.
     from ministack.app import main as serve
 
-    from callroute.local.emulator_process import customer_keys, log_delivery, task_permissions
+    from callroute.local.emulator_process import customer_keys, log_delivery, pace, task_permissions
 
-    for more in (task_permissions, customer_keys, log_delivery):
-        more.enforce()
+    for change in (task_permissions, customer_keys, log_delivery, pace):
+        change.enforce()
     sys.argv = ["ministack"]
     serve()
 

@@ -23,11 +23,11 @@ class UnknownInsidesError(Exception):
     """ministack is not as these modules know it."""
 
 
-def insides(module: ModuleType, name: str, *parameters: str) -> Callable[..., Any]:
+def insides(module: ModuleType | type, name: str, *parameters: str) -> Callable[..., Any]:
     """A function of ministack that is about to be replaced.
 
     Args:
-        module: where it is.
+        module: the module or class where it is.
         name: of the function.
         parameters: the names of all that it takes.
 

@@ -165,6 +165,8 @@ def test_a_task_whose_permission_is_not_known_is_an_error_that_names_it(
         "stepfunctions._execute_task = lambda state, execution: None",
         "stepfunctions._create_state_machine = lambda name, definition: None",
         "from ministack.core import iam_evaluator; iam_evaluator.enforce = lambda request: None",
+        "stepfunctions._run_execution = lambda execution: None",
+        "from jsonata.parser import Parser; Parser.parse = lambda self, text: None",
     ],
 )
 def test_an_emulator_with_other_insides_does_not_start(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
