@@ -205,11 +205,7 @@ def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario
         InputError: the file is unreadable, for another flow, or holds a scenario that cannot be run; the message names
             the scenario and its line.
     """
-    top = Yaml.read(read_text(path), str(path))
-    given = top.mapping(_TOP_KEYS)
-    if "flow" not in given or "scenarios" not in given:
-        missing = "flow" if "flow" not in given else "scenarios"
-        raise top.error(f"{missing!r} is missing", f"Write the keys {', '.join(_TOP_KEYS)}")
+    given = Yaml.read(read_text(path), str(path)).mapping(_TOP_KEYS, required=("flow", "scenarios"))
     if given["flow"].text() != Path(flow.source).name:
         raise given["flow"].error(
             f"these are scenarios of {given['flow'].text()}, and the flow is {Path(flow.source).name}",
