@@ -16,6 +16,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.text import Text
 
+from callroute.cli import output
 from callroute.flows.checks import Finding, Rule
 from callroute.flows.json_text import Layout, Place, printable
 
@@ -69,12 +70,8 @@ def print_text(report: Report) -> None:
             console.print(Text(printable(f"    {finding.message}")))
             console.print(Text(printable(f"    {finding.hint}"), "dim"))
     counts: Counter[str] = Counter(finding.severity for finding in report.findings)
-    found = ", ".join(_count(counts[severity], severity) for severity in _STYLES if counts[severity])
-    console.print(Text(f"{_count(len(report.files), 'flow')} checked: {found or 'no findings'}."))
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+    found = ", ".join(output.counted(counts[severity], severity) for severity in _STYLES if counts[severity])
+    console.print(Text(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}."))
 
 
 def as_json(report: Report) -> str:

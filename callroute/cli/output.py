@@ -39,6 +39,11 @@ def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
     return read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
 
 
+def counted(number: int, name: str) -> str:
+    """A number of things: `1 stop`, `2 stops`."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
 def print_json(document: Any) -> None:
     """The one JSON document of a command with --json."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

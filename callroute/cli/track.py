@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from callroute.cli import output
 from callroute.errors import InputError
 from callroute.flows import drawing
 from callroute.flows.catalogue import SUFFIX, RouteCatalogue
@@ -89,7 +90,7 @@ def _write_catalogue(tracked: Tracked, target: Path, *, written: bool) -> str:
     """Writes the catalogue where the flow is written; says what became of it."""
     if tracked.catalogue is None:
         return "it sets no routes, so there is no route catalogue"
-    routes = _count(len(tracked.catalogue.routes), "route")
+    routes = output.counted(len(tracked.catalogue.routes), "route")
     if not written:
         return f"a route catalogue with {routes} is written where -o names a file"
     path = target.with_name(target.stem + SUFFIX)
@@ -115,7 +116,7 @@ def _continued(text: str, catalogue: RouteCatalogue) -> str:
 def _told(tracked: Tracked, catalogue: str) -> str:
     if not tracked.blocks:
         return f"no tracking blocks are needed; {catalogue}"
-    return f"{_count(tracked.blocks, 'tracking block')}, {tracked.added} new; {catalogue}"
+    return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} new; {catalogue}"
 
 
 def _proof(flow: Flow) -> str:
@@ -127,8 +128,4 @@ def _proof(flow: Flow) -> str:
         if without
         else "none without a route on any path"
     )
-    return f"{_count(len(stops), 'stop')}, {found}"
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+    return f"{output.counted(len(stops), 'stop')}, {found}"

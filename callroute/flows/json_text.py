@@ -118,10 +118,7 @@ class JsonText:
             raise _too_deep(source) from error
         except ValueError as error:
             raise InputError(source, "", f"this is not JSON ({error})", "Give a flow as JSON") from error
-        level = [value]
-        for _ in range(DEEPEST):
-            level = [inner for outer in level for inner in _inside(outer)]
-        if level:
+        if is_deeper(value, DEEPEST):
             raise _too_deep(source)
         places = {id(holder): keys for holder, keys in doubled}
         duplicates = tuple(
@@ -130,6 +127,16 @@ class JsonText:
             for key in places.get(id(inner), ())
         )
         return cls(value, Layout.of(text), duplicates)
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether a JSON value nests deeper; found out without recursion, since newer Pythons read any depth."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
 
 
 def walk(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:

@@ -11,17 +11,7 @@ from pulumi_policy import EnforcementLevel, Severity
 from policy.rules.json_text import inside
 from policy.rules.marks import SecretText
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, matches_any, must, shown, texts
-from policy.rules.tokens import FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
-
-_KEYS = {
-    FIREHOSE: ("serverSideEncryption", "keyArn"),
-    LOG_GROUP: ("kmsKeyId",),
-    QUEUE: ("kmsMasterKeyId",),
-    REPLICA: ("kmsKeyArn",),
-    STREAM: ("kmsKeyId",),
-    TABLE: ("serverSideEncryption", "kmsKeyArn"),
-}
-"""Where a customer key stands."""
+from policy.rules.tokens import CUSTOMER_KEY, FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
 
 _NAMES = {
     FIREHOSE: "streams",
@@ -34,7 +24,7 @@ _NAMES = {
 
 
 def _encrypted(resource: Resource, settings: Settings) -> Iterator[Finding]:
-    key = resource.get(*_KEYS[resource.type])
+    key = resource.get(*CUSTOMER_KEY[resource.type])
     if resource.type == FIREHOSE and resource.get("kinesisSourceConfiguration"):
         return  # It stores nothing by itself: what it reads stays in the stream, which is encrypted.
     if resource.type in (FIREHOSE, TABLE):
@@ -58,7 +48,10 @@ def _encrypted(resource: Resource, settings: Settings) -> Iterator[Finding]:
             "must have sqsManagedSseEnabled or a kmsMasterKeyId",
         )
     if _NAMES[resource.type] in settings["customerKeys"]:
-        for place, value in ((".".join(_KEYS[resource.type]), key), *_of_replicas(resource, "kmsKeyArn")):
+        for place, value in (
+            (".".join(CUSTOMER_KEY[resource.type]), key),
+            *_of_replicas(resource, "kmsKeyArn"),
+        ):
             yield from must(
                 value,
                 lambda value: _is_text(value) and not re.match(r"(arn:.*:)?alias/aws/", value),
@@ -198,7 +191,7 @@ RULES = (
         reason="Contact records hold callers' numbers, and encryption that is added later does not reach what was stored.",
         remediation="Use the components as they are, or set kmsKeyArn for a customer key.",
         url="https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html",
-        types=tuple(_KEYS),
+        types=tuple(CUSTOMER_KEY),
         check=_encrypted,
         settings={
             "customerKeys": texts(

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from callroute.flows.json_text import is_deeper
+
 _DEEPEST = 500
 """Levels of nesting that are read. Newer Pythons read far more, and going through them would take minutes."""
 
@@ -48,14 +50,6 @@ def _all(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read(text: str, hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:
     value = json.loads(text, object_pairs_hook=hook)
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            part
-            for each in level
-            if isinstance(each, (dict, list))
-            for part in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return value
-    raise RecursionError
+    if is_deeper(value, _DEEPEST):
+        raise RecursionError
+    return value

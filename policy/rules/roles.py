@@ -28,7 +28,7 @@ from policy.rules.documents import Statement, documents, walk
 from policy.rules.grants import Holder, given_by_resources, holder_of, holders
 from policy.rules.json_text import parse
 from policy.rules.rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
-from policy.rules.tokens import KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
+from policy.rules.tokens import CUSTOMER_KEY, KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
@@ -186,12 +186,7 @@ def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterato
 
 
 def _key(resource: Resource) -> Any:
-    path = {
-        QUEUE: ("kmsMasterKeyId",),
-        STREAM: ("kmsKeyId",),
-        TABLE: ("serverSideEncryption", "kmsKeyArn"),
-    }[resource.type]
-    value = resource.get(*path)
+    value = resource.get(*CUSTOMER_KEY[resource.type])
     return value if isinstance(value, (str, Unknown)) else None
 
 

@@ -1,4 +1,4 @@
-"""The types of resource that rules are about, as Pulumi names them."""
+"""The types of resource that rules are about, as Pulumi names them, and where what several rules look at stands in them."""
 
 from __future__ import annotations
 
@@ -16,3 +16,13 @@ ROLE = "aws:iam/role:Role"
 STORAGE = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 STREAM = "aws:kinesis/stream:Stream"
 TABLE = "aws:dynamodb/table:Table"
+
+CUSTOMER_KEY = {
+    FIREHOSE: ("serverSideEncryption", "keyArn"),
+    LOG_GROUP: ("kmsKeyId",),
+    QUEUE: ("kmsMasterKeyId",),
+    REPLICA: ("kmsKeyArn",),
+    STREAM: ("kmsKeyId",),
+    TABLE: ("serverSideEncryption", "kmsKeyArn"),
+}
+"""Where a customer key stands."""

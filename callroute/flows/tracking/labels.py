@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from callroute.flows.blocks import NO_CONDITION, StopKind, type_of
+from callroute.flows.references import paths_in, whole
 from callroute.flows.routes import attributes_of
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def label(graph: Graph, blocks: Iterable[str]) -> tuple[str, str]:
 def _taken(graph: Graph, action: Action, known: Mapping[str, str]) -> Sequence[Way]:
     """The ways out of a block; of a Compare of an attribute that was set on the way here, the one for its value."""
     ways = graph.ways(action.identifier)
-    subject = str(action.parameters.get("ComparisonValue")) if action.type == "Compare" else ""
-    value = known.get(subject.removeprefix("$.Attributes."))
-    if value is None or "$." in value:
+    subject = whole(str(action.parameters.get("ComparisonValue"))) if action.type == "Compare" else None
+    value = known.get(subject[1]) if subject and subject[0] == "Attributes" and len(subject) > 1 else None
+    if value is None or paths_in(value):
         return ways
     return [way for way in ways if way.label == value] or [way for way in ways if way.label == NO_CONDITION]
 

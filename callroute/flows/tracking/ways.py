@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from callroute.flows.blocks import NO_CONDITION, type_of
+from callroute.flows.references import whole
 from callroute.flows.routes import ways_on
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ NEXT = "NextAction"
 """How a route file calls the branch that is neither a condition nor an error."""
 
 # Answers of the caller that a Compare block may look at.
-_ANSWER = re.compile(r"\$\.(StoredCustomerInput|Lex\.|Views\.)")
+_ANSWERS = frozenset(("StoredCustomerInput", "Lex", "Views"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,8 @@ class Graph:
 
 def _chooses(action: Action) -> bool:
     if action.type == "Compare":
-        return bool(_ANSWER.match(str(action.parameters.get("ComparisonValue"))))
+        path = whole(str(action.parameters.get("ComparisonValue")))
+        return path is not None and path[0] in _ANSWERS
     row = type_of(action)
     return row is not None and row.stop in ("menu", "bot", "view")
 
