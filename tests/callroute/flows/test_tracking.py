@@ -601,7 +601,8 @@ def test_a_second_menu_for_those_who_did_not_choose_shares_routes_only_where_key
     assert left_with(what, "timeout", "2")[0] == "2.2"
 
 
-def test_a_comparison_of_what_the_caller_typed_is_a_choice_and_any_other_is_not() -> None:
+@pytest.mark.parametrize("reference", ["$.StoredCustomerInput", "$['StoredCustomerInput']"])
+def test_a_comparison_of_what_the_caller_typed_is_a_choice_and_any_other_is_not(reference: str) -> None:
     digits: dict[str, Any] = {
         "StoreInput": "True",
         "InputTimeLimitSeconds": "5",
@@ -610,9 +611,7 @@ def test_a_comparison_of_what_the_caller_typed_is_a_choice_and_any_other_is_not(
     typed = block(
         "typed", "GetParticipantInput", "compare", errors={"NoMatchingError": "end"}, Text="t", **digits
     )
-    chosen = flow(
-        typed, compare("compare", "$.StoredCustomerInput", "end", k1="a", k2="end"), say("a", "end")
-    )
+    chosen = flow(typed, compare("compare", reference, "end", k1="a", k2="end"), say("a", "end"))
     assert {"track-compare-1", "track-compare-2"} <= set(values(chosen))
     known = flow(
         say("hello", "compare"), compare("compare", "$.Attributes.kind", "end", k1="a"), say("a", "end")
@@ -1200,12 +1199,13 @@ def test_a_label_is_what_is_heard_when_all_goes_well() -> None:
     ]
 
 
-def test_a_label_follows_the_attribute_that_the_choice_has_set() -> None:
+@pytest.mark.parametrize("reference", ["$.Attributes.language", "$['Attributes']['language']"])
+def test_a_label_follows_the_attribute_that_the_choice_has_set(reference: str) -> None:
     what = flow(
         menu("language", k1="english", k2="spanish"),
         sets("english", "kind", language="en"),
         sets("spanish", "kind", language="es"),
-        compare("kind", "$.Attributes.language", "sorry", en="hello", es="hola"),
+        compare("kind", reference, "sorry", en="hello", es="hola"),
         say("hello", "end"),
         say("hola", "end"),
         say("sorry", "end"),
