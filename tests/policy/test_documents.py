@@ -317,6 +317,15 @@ definitions = st.fixed_dictionaries(
 )
 
 
+def test_statements_that_are_not_known_yet_make_a_document_of_a_type_that_is_not_listed() -> None:
+    unknown = Unknown("rules.Statement[0]")
+    resource = Resource(
+        "aws:glue/job:Job", "odd", "urn:pulumi:prod::p::t::odd", {"rules": {"Statement": [unknown]}}
+    )
+
+    assert [(each.place, each.unknown) for each in documents(resource)] == [("rules", unknown)]
+
+
 def judged_in_process(type_: str, props: dict[str, Any]) -> None:
     """Runs every rule about a type, as the pack does but without its process, which is slower."""
     odd = Resource(type_, "odd", "urn:pulumi:prod::p::t::odd", props)
