@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from callroute.cli.track import _proof
 from callroute.flows.catalogue import RouteCatalogue
 from callroute.flows.model import Flow
 from tests.callroute.cli.commands import FLOWS, callroute
@@ -182,3 +183,17 @@ def test_a_place_that_cannot_be_written_to_is_unusable_input(menu: Path) -> None
     ran = callroute("track", menu, "-o", menu.parent / "nowhere" / "out.json")
     assert ran.returncode == 2
     assert "cannot be written" in ran.stderr
+
+
+def test_the_proof_names_a_stop_that_has_no_route() -> None:
+    """No flow that was tracked has one, so that it is asked about a flow that was not."""
+    hello = {
+        "Identifier": "hello",
+        "Type": "MessageParticipant",
+        "Parameters": {"Text": "Hello"},
+        "Transitions": {"NextAction": "end"},
+    }
+    end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
+    text = json.dumps({"Version": "2019-10-30", "StartAction": "hello", "Actions": [hello, end]})
+
+    assert _proof(Flow.read(text, "flow.json")) == "1 stop, without a route on some path: 'hello'"
