@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from components.call_route_tracker import CallRouteTracker
-from components.settings import Settings
+from components.call_route_tracker.config import Settings
+from components.call_route_tracker.tracker import CallRouteTracker
 
 default_tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
 settings = Settings.load()

@@ -9,9 +9,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measurement import Measurement, seconds
-from callroute.flows.checks import check
-from callroute.flows.model import Flow
-from callroute.flows.simulator import KeyedCaller, SimulatedClock, play_out
+from callroute.flows.flow import Flow
+from callroute.flows.lint import check
+from callroute.flows.simulation import KeyedCaller, SimulatedClock, play_out
 
 BLOCKS = 250
 CALLS = 10_000

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.measurement import Measurement
-from callroute.flows import simulator
-from callroute.flows.contact_record import contact_record
-from callroute.flows.model import Flow
+from callroute.flows import simulation
+from callroute.flows.flow import Flow
+from callroute.flows.simulation.contact_record import contact_record
 from callroute.local.cloud import LocalCloud
 
 FLOW = Path(__file__).resolve().parents[1] / "flow_definitions" / "call_route.json"
@@ -67,8 +67,8 @@ def _memory() -> list[Measurement]:
 
 def contacts(number: int, *, ours: int, first: int = 0) -> Iterator[bytes]:
     """Contact records of one simulated call under many identifiers; all but one in `ours` are chats."""
-    start = simulator.SimulatedClock(datetime.fromisoformat("2026-04-01T10:00:00+09:00"))
-    _, call = simulator.play_out(Flow.load(FLOW), simulator.KeyedCaller(("1", "2")), clock=start)
+    start = simulation.SimulatedClock(datetime.fromisoformat("2026-04-01T10:00:00+09:00"))
+    _, call = simulation.play_out(Flow.load(FLOW), simulation.KeyedCaller(("1", "2")), clock=start)
     record = contact_record(call, contact_id="")
     for place in range(first, first + number):
         yield json.dumps(

@@ -6,8 +6,8 @@ import time
 from statistics import median
 
 from benchmarks.measurement import Measurement, seconds
-from tests.policy.pack import Pack
-from tests.policy.stacks import recorded
+from tests.policies.pack import Pack
+from tests.policies.stacks import recorded
 
 RUNS = 5
 STACK = "prod"

@@ -21,7 +21,7 @@ import pulumi, pulumi_aws
 from pulumi.runtime import mocks
 start = time.perf_counter()
 import runpy
-from callroute.local.provisioner import Settings
+from callroute.local.stack_runner import Settings
 
 class Nothing(mocks.Mocks):
     def new_resource(self, args):

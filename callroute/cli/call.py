@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,8 +12,8 @@ from rich.text import Text
 from callroute.cli import output
 from callroute.cli.call_events import line_of
 from callroute.cli.flow_files import read_flow, stand_ins
-from callroute.flows import simulator
-from callroute.flows.catalogue import RouteCatalogue
+from callroute.flows import simulation
+from callroute.flows.route_catalog import RouteCatalogue
 
 Answer = TypeVar("Answer")
 
@@ -32,7 +32,7 @@ def call(
 ) -> None:
     """Call a flow, and see the record of the call land in the table of the local cloud."""
     read_flow(flow)  # what is wrong with it is better said before anything is started
-    pressed = None if keys is None else simulator.read_keys(keys)
+    pressed = None if keys is None else simulation.read_keys(keys)
     console = output.err if as_json else output.out
     name = flow.stem
     definition = {
@@ -41,14 +41,14 @@ def call(
         "placeholders": stand_ins(RouteCatalogue.beside(flow)),
     }
     with output.local_cloud({"flows": [definition]}) as cloud:
-        start = datetime.now(timezone.utc)
-        caller: simulator.Caller
-        clock: simulator.Clock
+        start = datetime.now(UTC)
+        caller: simulation.Caller
+        clock: simulation.Clock
         if pressed is None:
             caller, clock = Person(), RunningClock()
         else:
-            caller, clock = simulator.KeyedCaller(pressed), simulator.SimulatedClock(start)
-        placed = simulator.watch(
+            caller, clock = simulation.KeyedCaller(pressed), simulation.SimulatedClock(start)
+        placed = simulation.watch(
             cloud.phone.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
         )
         with output.err.status("The contact record goes through stream, pipe and state machine …"):
@@ -76,7 +76,7 @@ class RunningClock:
 
     def now(self) -> datetime:
         """The present moment."""
-        return datetime.now(timezone.utc)
+        return datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
         """Nothing to do."""
@@ -85,17 +85,17 @@ class RunningClock:
 class Person:
     """The caller at the terminal. The end of the input, or Ctrl-C, hangs up."""
 
-    def listens(self, said: simulator.Said) -> bool:  # noqa: ARG002 - what is said is on the screen already
+    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - what is said is on the screen already
         """Enter hears the message out."""
         return self._ask("Enter listens on, h hangs up", {"": True, "h": False}, gone=False)
 
-    def chooses(self, menu: simulator.MenuOffered) -> str:  # noqa: ARG002 - the keys offered are on the screen already
+    def chooses(self, menu: simulation.MenuOffered) -> str:  # noqa: ARG002 - the keys offered are on the screen already
         """Any key of a telephone; Enter says nothing."""
-        keys = {key: key for key in simulator.KEYS}
-        answers = {**keys, "": simulator.TIMEOUT, "h": simulator.HANGUP}
-        return self._ask("a key, Enter says nothing, h hangs up", answers, gone=simulator.HANGUP)
+        keys = {key: key for key in simulation.KEYS}
+        answers = {**keys, "": simulation.TIMEOUT, "h": simulation.HANGUP}
+        return self._ask("a key, Enter says nothing, h hangs up", answers, gone=simulation.HANGUP)
 
-    def waits(self, queued: simulator.Queued) -> float | None:  # noqa: ARG002 - as above
+    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - as above
         """Enter waits for an agent."""
         return self._ask("Enter waits for an agent, h hangs up", {"": None, "h": 0.0}, gone=0.0)
 

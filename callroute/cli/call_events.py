@@ -7,10 +7,10 @@ from datetime import datetime
 
 from rich.text import Text
 
-from callroute.flows import simulator
+from callroute.flows import simulation
 
 
-def line_of(event: simulator.Event, start: datetime) -> Text:
+def line_of(event: simulation.Event, start: datetime) -> Text:
     """An event as a line: minutes and seconds into the call, a word at the margin, a text."""
     elapsed = int((event.at - start).total_seconds())
     mark, text, style = _words(event)
@@ -19,69 +19,69 @@ def line_of(event: simulator.Event, start: datetime) -> Text:
     )
 
 
-def _words(event: simulator.Event) -> tuple[str, str, str]:
+def _words(event: simulation.Event) -> tuple[str, str, str]:
     """How an event reads: a word at the margin, a text, a style."""
     match event:
-        case simulator.Said():
+        case simulation.Said():
             return "says", event.text, ""
-        case simulator.InputAsked():
+        case simulation.InputAsked():
             return "asks", f"{event.text}  (up to {event.digits} digits; {event.seconds:g} s)", ""
-        case simulator.MenuOffered():
+        case simulation.MenuOffered():
             return "asks", f"{event.text}  ({' '.join(event.keys)}; {event.seconds:g} s)", ""
-        case simulator.Pressed():
+        case simulation.Pressed():
             return "key", event.key if event.accepted else f"{event.key} (not offered)", "cyan"
-        case simulator.TimedOut():
+        case simulation.TimedOut():
             return "silence", "the caller presses nothing", "cyan"
-        case simulator.AttributesSet():
+        case simulation.AttributesSet():
             return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
-        case simulator.LoopPassed():
+        case simulation.LoopPassed():
             turns = "no turn is left" if event.done else f"turn {event.passes} of {event.count}"
             return "loop", f"{event.block}: {turns}", "dim"
-        case simulator.HoursChecked():
+        case simulation.HoursChecked():
             return "hours", "open" if event.open else "closed", "yellow"
-        case simulator.Queued():
+        case simulation.Queued():
             return "queue", f"the caller waits in {event.queue}", "yellow"
-        case simulator.QueueRefused():
+        case simulation.QueueRefused():
             return "queue", f"the queue does not take the caller ({event.error})", "yellow"
-        case simulator.AgentConnected():
+        case simulation.AgentConnected():
             return "agent", f"answers after {event.waited_seconds:g} s", "yellow"
-        case simulator.Ended():
+        case simulation.Ended():
             return "end", f"{_ENDINGS[event.during]} ({event.reason})", "magenta"
-        case simulator.QueueChosen():
+        case simulation.QueueChosen():
             return "set-up", f"queue {event.queue}", "dim"
-        case simulator.VoiceChanged():
+        case simulation.VoiceChanged():
             return "set-up", f"voice {event.voice} ({event.engine.lower()})", "dim"
-        case simulator.BotAsked():
+        case simulation.BotAsked():
             return "bot asks", event.text, ""
-        case simulator.BotUnderstood():
+        case simulation.BotUnderstood():
             return "bot", f"understands {event.intent}", "cyan"
-        case simulator.InputStored():
+        case simulation.InputStored():
             return "input", event.digits, "cyan"
-        case simulator.FlowAttributesSet():
+        case simulation.FlowAttributesSet():
             pairs = ", ".join(f"{name} = {value}" for name, value in event.attributes.items())
             return "flow sets", pairs, "dim"
-        case simulator.Compared():
+        case simulation.Compared():
             outcome = f"is {event.value!r}: {event.branch or 'no match'}"
             return "compares", f"{event.subject} {outcome}", "dim"
-        case simulator.Fetched():
+        case simulation.Fetched():
             return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
-        case simulator.Unnoticed():
+        case simulation.Unnoticed():
             return "set-up", event.type, "dim"
-        case simulator.Failed():
+        case simulation.Failed():
             return "fails", f"{event.block} fails ({event.error})", "red"
-        case simulator.FlowEntered():
+        case simulation.FlowEntered():
             return "flow", f"goes on in {event.flow}", "dim"
-        case simulator.FlowLeft():
+        case simulation.FlowLeft():
             return "flow", "comes back", "dim"
-        case simulator.Waited():
+        case simulation.Waited():
             return "waits", f"{event.seconds:g} s", "dim"
-        case simulator.CallbackCreated():
+        case simulation.CallbackCreated():
             return "callback", f"to {event.number} from {event.queue or 'no queue'}", "yellow"
-        case simulator.Transferred():
+        case simulation.Transferred():
             return "transfer", f"as a new contact ({event.method}) to {event.queue}", "yellow"
-        case simulator.ThirdPartyConnected():
+        case simulation.ThirdPartyConnected():
             return "outside", f"{event.number or 'someone'} takes the call", "yellow"
-        case simulator.LoggingChanged():
+        case simulation.LoggingChanged():
             return "set-up", f"logging {'on' if event.enabled else 'off'}", "dim"
     raise AssertionError(f"no words for {type(event).__name__}")
 
@@ -96,5 +96,5 @@ _ENDINGS = {
     "another flow": "the call goes on in another flow, which is not followed",
     "conversation": "the conversation with the agent is over",
     "flow": "the flow ends the call",
-    "step limit": f"cut off after {simulator.STEP_LIMIT:,} blocks: left to itself this call would not end",
+    "step limit": f"cut off after {simulation.STEP_LIMIT:,} blocks: left to itself this call would not end",
 }

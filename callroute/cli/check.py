@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +13,17 @@ import typer
 from callroute.cli import finding_formats
 from callroute.cli.finding_formats import Report
 from callroute.errors import InputError
-from callroute.flows import checks
-from callroute.flows.catalogue import RouteCatalogue
-from callroute.flows.files import read_text
-from callroute.flows.json_text import places
-from callroute.flows.model import Flow
+from callroute.flows import lint
+from callroute.flows.flow import Flow
+from callroute.flows.route_catalog import RouteCatalogue
+from callroute.formats.files import read_text
+from callroute.formats.json_document import places
 
 FINDINGS = 1
 """Exit code where something is to be done; notes are not."""
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How findings are printed."""
 
     text = "text"
@@ -69,7 +69,7 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     Raises:
         InputError: a file is not a flow, its route catalogue is unusable, or there is no such rule.
     """
-    known = [rule.id for rule in checks.RULES]
+    known = [rule.id for rule in lint.RULES]
     for name in ignore:
         if name not in known:
             near = get_close_matches(name, known, n=1)
@@ -77,17 +77,17 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
                 "--ignore",
                 "",
                 f"there is no rule {name!r}",
-                f"Did you mean {near[0]}?" if near else "See docs/checks.md",
+                f"Did you mean {near[0]}?" if near else "See docs/lint.md",
             )
-    rules = tuple(rule for rule in checks.RULES if rule.id not in ignore)
+    rules = tuple(rule for rule in lint.RULES if rule.id not in ignore)
     texts = {path: read_text(path) for path in paths}
     flows = {path: Flow.examine(text, str(path)) for path, text in texts.items()}
     catalogues = {path: RouteCatalogue.beside(path) for path in flows}
-    attributes = {path: checks.attributes_set(flow) for path, flow in flows.items()}
+    attributes = {path: lint.attributes_set(flow) for path, flow in flows.items()}
     findings = [
         finding
         for path, flow in flows.items()
-        for finding in checks.check(
+        for finding in lint.check(
             flow,
             catalogues[path],
             set_elsewhere=frozenset().union(*(attributes[other] for other in flows if other != path)),

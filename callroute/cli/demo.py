@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from callroute.cli import output
-from callroute.flows import simulator
-from callroute.flows.catalogue import RouteCatalogue
+from callroute.flows import simulation
+from callroute.flows.route_catalog import RouteCatalogue
 from callroute.local.cloud import LocalCloud
 from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
 
@@ -69,14 +69,14 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
         placing = cloud.phone.call(
             FLOW,
             RandomCaller(chance),
-            clock=simulator.SimulatedClock(moment),
-            world=simulator.World(
+            clock=simulation.SimulatedClock(moment),
+            world=simulation.World(
                 is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
             ),
             contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             customer_number=chance.choice((*CALLERS, None)),
         )
-        simulator.watch(placing, lambda _event: None)
+        simulation.watch(placing, lambda _event: None)
 
 
 CALLERS = (*(f"+8150000000{number:02}" for number in range(1, 20)), "+12065550100", "+442079460000")
@@ -93,20 +93,20 @@ class RandomCaller:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def listens(self, said: simulator.Said) -> bool:  # noqa: ARG002 - bored by any message alike
+    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - bored by any message alike
         """Hangs up during one message in twenty."""
         return self._chance.random() > 0.05
 
-    def chooses(self, menu: simulator.MenuOffered) -> str:
+    def chooses(self, menu: simulation.MenuOffered) -> str:
         """One menu in six loses the caller; some get no answer or a wrong key."""
         what = self._chance.random()
         if what < 0.17:
-            return simulator.HANGUP
+            return simulation.HANGUP
         if what < 0.25:
-            return simulator.TIMEOUT
-        return self._chance.choice(simulator.KEYS if what < 0.28 else menu.keys)
+            return simulation.TIMEOUT
+        return self._chance.choice(simulation.KEYS if what < 0.28 else menu.keys)
 
-    def waits(self, queued: simulator.Queued) -> float | None:  # noqa: ARG002 - every queue is as long
+    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - every queue is as long
         """Patience of half a minute, of a minute and a half, or of a saint."""
         return self._chance.choice((30.0, 90.0, 600.0))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callroute.flows import drawing
-from callroute.flows.files import read_text, write_text
-from callroute.flows.model import Flow
+from callroute.flows import diagrams
+from callroute.flows.flow import Flow
+from callroute.formats.files import read_text, write_text
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What a flow can be drawn as."""
 
     mermaid = "mermaid"
@@ -37,8 +37,8 @@ def draw(
     The same flow gives the same picture to the last character.
     """
     read = Flow.examine(read_text(flow), str(flow))
-    picture = drawing.mermaid(read) if format_ is Format.mermaid else drawing.svg(read)
-    if format_ is Format.mermaid and (beyond := drawing.beyond_limits(picture)):
+    picture = diagrams.mermaid(read) if format_ is Format.mermaid else diagrams.svg(read)
+    if format_ is Format.mermaid and (beyond := diagrams.beyond_limits(picture)):
         typer.echo(
             f"note: the chart has {beyond} unless its limit was raised. Draw it with --format svg", err=True
         )

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from callroute.cli import output
-from callroute.flows.checks import Finding, Rule
-from callroute.flows.json_text import Layout, Place, printable
+from callroute.flows.lint import Finding, Rule
+from callroute.formats.json_document import Layout, Place, printable
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 # How often a finding is one, for code scanning: warnings and notes weigh what callers would suffer, errors what is there.

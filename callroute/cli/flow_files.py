@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callroute.flows.catalogue import RouteCatalogue
-from callroute.flows.contact_record import INSTANCE_ARN
-from callroute.flows.files import read_text
-from callroute.flows.model import Flow
+from callroute.flows.flow import Flow
 from callroute.flows.placeholders import fill
+from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.simulation.contact_record import INSTANCE_ARN
+from callroute.formats.files import read_text
 
 
 def stand_ins(catalogue: RouteCatalogue | None) -> dict[str, str]:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,10 +18,10 @@ from callroute.cli import output
 from callroute.cli.call_events import line_of
 from callroute.cli.flow_files import read_flow
 from callroute.errors import InputError
-from callroute.flows import simulator
-from callroute.flows.contact_record import contact_records
-from callroute.flows.files import read_text
-from callroute.flows.scenarios import (
+from callroute.flows import simulation
+from callroute.flows.simulation.contact_record import contact_records
+from callroute.flows.simulation.environment import KINDS
+from callroute.flows.simulation.scenarios import (
     LONGEST_WAIT_SECONDS,
     coverage,
     entered,
@@ -31,14 +31,14 @@ from callroute.flows.scenarios import (
     run_scenario,
     with_answer,
 )
-from callroute.flows.simulator.world import KINDS
-from callroute.flows.yaml_text import Yaml
+from callroute.formats.files import read_text
+from callroute.formats.yaml_document import Yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from callroute.flows.model import Flow, Transition
-    from callroute.flows.scenarios import Coverage, Result
+    from callroute.flows.flow import Flow, Transition
+    from callroute.flows.simulation.scenarios import Coverage, Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
 
@@ -118,7 +118,7 @@ def simulate(
         raise InputError(
             "--minimum-coverage", "", "one call has no minimum", "Give the scenarios with --scenarios"
         )
-    pressed = simulator.read_keys(keys)
+    pressed = simulation.read_keys(keys)
     world, patience = _surroundings(closed, agent_answers_after, leaves_queue_after, world_file)
     for text in answer or ():
         world = with_answer(world, text, "--answer")
@@ -130,15 +130,15 @@ def simulate(
     # Derived, not random: whoever compares two runs sees only what differs in the call.
     what = [flow.name, *pressed, at, repr(world), repr(patience)]
     contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(what)))
-    playing = simulator.play(
+    playing = simulation.play(
         read,
-        simulator.KeyedCaller(pressed, patience),
-        clock=simulator.SimulatedClock(start),
+        simulation.KeyedCaller(pressed, patience),
+        clock=simulation.SimulatedClock(start),
         world=dataclasses.replace(world, contact_id=contact_id),
     )
     if as_json:
         events: list[dict[str, Any]] = []
-        call = simulator.watch(playing, lambda event: events.append(_as_json(event)))
+        call = simulation.watch(playing, lambda event: events.append(_as_json(event)))
         records = contact_records(call, contact_id=contact_id, **_endpoints(world))
         output.print_json(
             {
@@ -150,7 +150,7 @@ def simulate(
         )
     else:
         console = Console(highlight=False, soft_wrap=True)
-        call = simulator.watch(playing, lambda event: console.print(line_of(event, start)))
+        call = simulation.watch(playing, lambda event: console.print(line_of(event, start)))
         for number, record in enumerate(contact_records(call, contact_id=contact_id, **_endpoints(world))):
             title = "contact record" if number == 0 else f"contact record of leg {number}"
             console.print(Text(f"\n{title}", "bold"))
@@ -256,10 +256,10 @@ def _named_flow(text: str) -> tuple[str, Flow | str]:
     name, equals, file = text.partition("=")
     if not (equals and name and file):
         raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Write NAME=FILE")
-    return name, file if file in {simulator.ENDS, simulator.RETURNS} else read_flow(Path(file))
+    return name, file if file in {simulation.ENDS, simulation.RETURNS} else read_flow(Path(file))
 
 
-def _endpoints(world: simulator.World) -> dict[str, Any]:
+def _endpoints(world: simulation.World) -> dict[str, Any]:
     return {"customer_number": world.customer_number, "system_number": world.system_number}
 
 
@@ -274,12 +274,12 @@ def _moment(text: str) -> datetime:
         raise InputError(
             "--at", "", f"the year {moment.year} is out of range", "Give a year from 1970 to 2099"
         )
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _surroundings(
     closed: bool, answers_after: float | None, leaves_after: float | None, world_file: Path | None
-) -> tuple[simulator.World, float | None]:
+) -> tuple[simulation.World, float | None]:
     """The world of the call, and after how long the caller leaves a queue."""
     options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
     for option, seconds in options.items():
@@ -294,7 +294,7 @@ def _surroundings(
             "an agent answers, by --agent-answers-after",
             "Give one of the two options",
         )
-    world = simulator.World()
+    world = simulation.World()
     if world_file is not None:
         world = read_world(Yaml.read(read_text(world_file), str(world_file)), read_flow)
     if closed:
@@ -304,7 +304,7 @@ def _surroundings(
     return world, leaves_after
 
 
-def _as_json(event: simulator.Event) -> dict[str, Any]:
+def _as_json(event: simulation.Event) -> dict[str, Any]:
     fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}

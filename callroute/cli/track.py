@@ -11,13 +11,13 @@ import typer
 
 from callroute.cli import output
 from callroute.errors import InputError
-from callroute.flows import drawing
-from callroute.flows.catalogue import SUFFIX, RouteCatalogue
-from callroute.flows.files import read_text, write_text
-from callroute.flows.model import Flow
-from callroute.flows.routes import analyse
+from callroute.flows import diagrams
+from callroute.flows.attribute_flow import analyse
+from callroute.flows.flow import Flow
+from callroute.flows.route_catalog import SUFFIX, RouteCatalogue
 from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, route_line
 from callroute.flows.tracking import track as tracked_flow
+from callroute.formats.files import read_text, write_text
 
 
 def track(
@@ -65,7 +65,7 @@ def track(
     written = Flow.read(content, str(target))
     typer.echo(_proof(written), err=True)
     if picture is not None:
-        write_text(picture, drawing.svg(written))
+        write_text(picture, diagrams.svg(written))
     for note in tracked.notes:
         typer.echo(f"note: {note}", err=True)
 

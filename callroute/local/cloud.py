@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from callroute.local.dialer import Phone, put_records
 from callroute.local.emulator import Emulator
-from callroute.local.phone import Phone, put_records
 from callroute.local.pipe import Handled, Pipe, PipeSettings
-from callroute.local.provisioner import Deployment, Registered, Settings, deploy
+from callroute.local.stack_runner import Deployment, Registered, Settings, deploy
 
 TABLE = "aws:dynamodb/table:Table"
 PIPE = "aws:pipes/pipe:Pipe"

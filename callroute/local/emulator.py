@@ -37,7 +37,7 @@ STOP_SECONDS = 5.0
 START_ATTEMPTS = 3
 LOG_TAIL_LINES = 30
 
-CHILD = ("-m", "callroute.local.emulator_process")
+CHILD = ("-m", "callroute.local.ministack_patches")
 """What the child's Python runs."""
 
 

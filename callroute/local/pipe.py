@@ -16,15 +16,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 from zlib import crc32
 
 from botocore.exceptions import ClientError
 
+from callroute.aws.pipe import BATCH_BYTES
 from callroute.errors import LocalCloudError
-from callroute.local.pattern import matches
-from components.documents.pipe import BATCH_BYTES
+from callroute.local.event_pattern import matches
 
 logger = logging.getLogger(__name__)
 
@@ -372,7 +372,7 @@ def dead_letter(
     return {
         "context": {"partnerResourceArn": settings.arn, "condition": condition},
         "version": "1.0",
-        "timestamp": _iso(datetime.fromtimestamp(now, timezone.utc)),
+        "timestamp": _iso(datetime.fromtimestamp(now, UTC)),
         "KinesisBatchInfo": {
             "shardId": batch[0].shard_id,
             "startSequenceNumber": batch[0].sequence_number,
@@ -432,7 +432,7 @@ def _record(shard_id: str, answer: Mapping[str, Any]) -> Record:
 
 
 def _iso(at: datetime) -> str:
-    return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _refuse_constant(name: str) -> None:

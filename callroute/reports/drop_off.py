@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from callroute.flows.catalogue import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalogue
 
 OUTCOMES = ("abandoned_in_flow", "abandoned_in_queue", "completed", "answered")
 """What may have become of a call (docs/record.md), the losses first."""

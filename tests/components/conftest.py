@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.components.engine import Engine
+from tests.support.engine import Engine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

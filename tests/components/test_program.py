@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from components.settings import SettingsError
-from tests.components.engine import PROJECT, Engine
+from components.call_route_tracker.config import SettingsError
+from tests.support.engine import PROJECT, Engine
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
 STACKS = ("dev", "local", "prod")
 OUTPUTS = {
     "tableName",
@@ -41,7 +40,7 @@ OUTPUTS = {
 
 def config(stack: str) -> dict[str, str]:
     """A stack's config as Pulumi hands it to the program: everything is text, structure is JSON."""
-    values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    values = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
@@ -49,7 +48,7 @@ def run(engine: Engine, stack: str, preview: bool = False, **changes: str) -> No
     """Runs the program for one of the committed stacks."""
     changed = {f"{PROJECT}:{key}": value for key, value in changes.items()}
     engine.run(
-        lambda: runpy.run_path(str(ROOT / "__main__.py")),
+        lambda: runpy.run_path(str(REPOSITORY / "__main__.py")),
         stack=stack,
         preview=preview,
         config={**config(stack), **changed},
@@ -135,9 +134,9 @@ def test_a_salt_in_plain_text_stops_the_program_before_anything_is_registered(en
 
 
 def test_pulumi_install_finds_the_locked_dependencies() -> None:
-    runtime = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["runtime"]
+    runtime = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))["runtime"]
     assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
 
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (required,) = (line.removeprefix("-r ") for line in lines if line.startswith("-r "))
-    assert "pulumi-aws==" in (ROOT / required).read_text(encoding="utf-8")
+    assert "pulumi-aws==" in (REPOSITORY / required).read_text(encoding="utf-8")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, fields
-from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from components.call_route_tracker import CallRouteTrackerArgs
-from components.contact_flow import ContactFlowArgs
-from components.settings import FlowSettings, Settings
+from call_route_tracker.config import FlowSettings, Settings
+from call_route_tracker.contact_flow import ContactFlowArgs
+from call_route_tracker.tracker import CallRouteTrackerArgs
 from tests.components.test_program import OUTPUTS
+from tests.support.paths import REPOSITORY
 
-README = Path(__file__).parents[2] / "README.md"
+README = REPOSITORY / "README.md"
 
 
 def rows(heading: str) -> dict[str, list[str]]:

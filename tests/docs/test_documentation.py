@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from callroute.flows.drawing import mermaid
-from callroute.flows.model import Flow
-from components.documents.state_machine import ITEM_ATTRIBUTES
-from tests.components.engine import Engine
+from callroute.aws.state_machine import ITEM_ATTRIBUTES
+from callroute.flows.diagrams import mermaid
+from callroute.flows.flow import Flow
+from tests.support.engine import Engine
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 COMMAND = ".venv/bin/python -m callroute "
 

@@ -10,18 +10,18 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from callroute.flows import simulator
-from callroute.flows.simulator import HANGUP, TIMEOUT, MenuOffered, Queued, Said, World
+from callroute.flows import simulation
+from callroute.flows.simulation import HANGUP, TIMEOUT, MenuOffered, Queued, Said, World
 from callroute.local.cloud import LocalCloud, Tally, pipe_of
-from callroute.local.phone import PlacedCall
+from callroute.local.dialer import PlacedCall
 from callroute.reports.call_records import read_all
-from tests.contact_records import contact_record
-from tests.oracle import item
+from tests.support.contact_records import contact_record
+from tests.support.oracle import item
 
 pytestmark = pytest.mark.emulator
 
@@ -86,15 +86,15 @@ def cloud() -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="module")
 def every_way(cloud: LocalCloud) -> Outcome:
-    moment = datetime(2026, 3, 31, 14, 59, 30, tzinfo=timezone.utc)  # just before midnight in Tokyo
+    moment = datetime(2026, 3, 31, 14, 59, 30, tzinfo=UTC)  # just before midnight in Tokyo
     placed = []
     for flow in FLOWS:
         for world in WORLDS[flow]:
             plans: list[tuple[Any, ...]] = [()]
             while plans:
                 caller = Explorer(plans.pop())
-                calling = cloud.phone.call(flow, caller, clock=simulator.SimulatedClock(moment), world=world)
-                placed.append(simulator.watch(calling, lambda _event: None))
+                calling = cloud.phone.call(flow, caller, clock=simulation.SimulatedClock(moment), world=world)
+                placed.append(simulation.watch(calling, lambda _event: None))
                 plans += caller.untried
                 moment += timedelta(seconds=7)
     tally = cloud.settle()

@@ -22,10 +22,10 @@ from botocore.exceptions import ClientError
 
 from callroute.local.emulator import Credentials, Emulator
 from callroute.local.pipe import Pipe, PipeError, PipeSettings
-from callroute.local.provisioner import Deployment, Registered, deploy
-from callroute.local.resources import CREATORS
-from tests.contact_records import contact_record
-from tests.iam import allows
+from callroute.local.resource_creators import CREATORS
+from callroute.local.stack_runner import Deployment, Registered, deploy
+from tests.support.contact_records import contact_record
+from tests.support.iam import allows
 
 Document = dict[str, Any]
 Use = Callable[["Stack", Document], object]

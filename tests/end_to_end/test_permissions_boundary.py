@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from callroute.aws.deployment_roles import Place, boundary_policy
 from callroute.local.cloud import pipe_of
 from callroute.local.emulator import Emulator
-from callroute.local.provisioner import Deployment, deploy
-from components.documents.deploy_role import Place, boundary_policy
-from tests.contact_records import contact_record
+from callroute.local.stack_runner import Deployment, deploy
+from tests.support.contact_records import contact_record
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
+from call_route_tracker.config import Settings
+from callroute.aws.deployment_roles import Place, documents
 from callroute.local.emulator import Emulator
-from components.documents.deploy_role import Place, documents
-from components.settings import Settings
-from tests import aws_cli
 from tests.components.test_program import OUTPUTS
-from tests.contact_records import contact_record
+from tests.support import aws_cli
+from tests.support.contact_records import contact_record
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+TEXT = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def section(heading: str) -> str:
@@ -78,7 +78,7 @@ def test_the_roles_documents_are_written_as_shown(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own document's program
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         check=False,
@@ -103,7 +103,9 @@ def test_the_roles_documents_are_written_as_shown(tmp_path: Path) -> None:
 
 
 def test_the_variables_that_are_set_are_those_that_the_workflows_read() -> None:
-    workflows = "".join(path.read_text("utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    workflows = "".join(
+        path.read_text("utf-8") for path in (REPOSITORY / ".github" / "workflows").glob("*.yml")
+    )
 
     assert set(re.findall(r"gh variable set (\w+)", TEXT)) == set(re.findall(r"vars\.(\w+)", workflows))
 
@@ -207,7 +209,7 @@ def run_as_written(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a block with an `aws` that calls the emulator and a `pulumi` that knows the outputs."""
     commands = {
-        "aws": f'exec "{sys.executable}" -m tests.aws_cli "$@"',
+        "aws": f'exec "{sys.executable}" -m tests.support.aws_cli "$@"',
         "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl|quarantineQueueUrl) echo "{queue}";; *) exit 1;; esac',
         "python": f'exec "{sys.executable}" "$@"',
     }
@@ -221,7 +223,7 @@ def run_as_written(
         env={
             **os.environ,
             "PATH": f"{directory}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(REPOSITORY),
             "AWS_ENDPOINT_URL": emulator.endpoint,
             "EDITOR": "true",
         },

@@ -21,14 +21,14 @@ from typing import Any
 import pytest
 import yaml
 
-from components.documents.deploy_role import Place, documents
+from callroute.aws.deployment_roles import Place, documents
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
-WORKFLOWS = {path.name: path for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
-ACTION = ROOT / ".github" / "actions" / "pulumi" / "action.yml"
+WORKFLOWS = {path.name: path for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))}
+ACTION = REPOSITORY / ".github" / "actions" / "pulumi" / "action.yml"
 LOCAL_STACK = "local"
 """The stack of the local cloud, which is never deployed."""
-STACKS = {path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")} - {LOCAL_STACK}
+STACKS = {path.name.split(".")[1] for path in REPOSITORY.glob("Pulumi.*.yaml")} - {LOCAL_STACK}
 
 # Not PyYAML's default: YAML 1.1 reads the key `on` as true and versions as numbers.
 Loader = yaml.BaseLoader
@@ -101,7 +101,7 @@ def test_every_action_of_others_is_pinned_to_one_commit_and_says_its_version() -
         for line in path.read_text(encoding="utf-8").splitlines():
             if found := re.search(r"uses: (.*)", line):
                 if found[1].startswith("$/"):
-                    assert (ROOT / found[1].removeprefix("$/")).exists(), line
+                    assert (REPOSITORY / found[1].removeprefix("$/")).exists(), line
                     continue
                 pinned = re.fullmatch(r"([\w.-]+/[\w./-]+)@([0-9a-f]{40} # v\d+\.\d+\.\d+)", found[1])
                 assert pinned, f"{path.name}: {line.strip()}"
@@ -252,7 +252,7 @@ def test_whatever_previews_or_deploys_is_judged_by_the_policy_pack() -> None:
         assert "--policy-pack policy " in line, where
         assert "--refresh " in line, f"{where}: what was changed by hand is part of the plan"
         assert "--non-interactive" in line, where
-    assert (ROOT / "policy" / "PulumiPolicy.yaml").exists()
+    assert (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists()
 
 
 def test_a_preview_that_the_policy_pack_refuses_fails_though_its_output_goes_through_a_pipe(
@@ -337,16 +337,18 @@ def test_every_supported_python_is_checked() -> None:
     oldest, newest = (int(each.removeprefix("3.")) for each in (pythons[0], pythons[-1]))
     assert pythons == [f"3.{minor}" for minor in range(oldest, newest + 1)]
     supported = f'requires-python = ">=3.{oldest},<3.{newest + 1}"'
-    assert supported in (ROOT / "pyproject.toml").read_text("utf-8")
-    assert f"(3, {oldest}) <= sys.version_info < (3, {newest + 1})" in (ROOT / "Makefile").read_text("utf-8")
-    assert f"Python 3.{oldest} to 3.{newest}" in (ROOT / "README.md").read_text("utf-8")
+    assert supported in (REPOSITORY / "pyproject.toml").read_text("utf-8")
+    assert f"(3, {oldest}) <= sys.version_info < (3, {newest + 1})" in (REPOSITORY / "Makefile").read_text(
+        "utf-8"
+    )
+    assert f"Python 3.{oldest} to 3.{newest}" in (REPOSITORY / "README.md").read_text("utf-8")
     assert check["steps"][-1]["run"] == "make check"
     assert set(read("ci.yml")["on"]) == {"pull_request", "push", "workflow_call"}
 
 
 def test_the_cli_has_the_version_of_the_locked_library(tmp_path: Path) -> None:
     (step,) = (step for step in action()["runs"]["steps"] if step.get("id") == "locked")
-    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
     output = tmp_path / "output"
 
     done = bash(step["run"], tmp_path, GITHUB_OUTPUT=str(output))
@@ -364,7 +366,7 @@ def test_dependencies_are_installed_by_their_hashes_where_pulumi_looks_for_them(
 
     assert "--require-hashes" in script
     for folder, project in (("", "Pulumi.yaml"), ("policy/", "PulumiPolicy.yaml")):
-        options = yaml.safe_load((ROOT / folder / project).read_text("utf-8"))["runtime"]["options"]
+        options = yaml.safe_load((REPOSITORY / folder / project).read_text("utf-8"))["runtime"]["options"]
         assert f"install {folder}{options['virtualenv']} requirements/" in script
 
 

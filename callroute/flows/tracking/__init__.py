@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
-from callroute.flows.blocks import kinds_of, type_of
-from callroute.flows.catalogue import Route, RouteCatalogue
-from callroute.flows.model import Flow
+from callroute.flows.attribute_flow import CALL_FLOW, COMPLETED, ROUTE, attributes_of
+from callroute.flows.block_types import kinds_of, type_of
+from callroute.flows.flow import Flow
 from callroute.flows.placeholders import names as placeholders_of
-from callroute.flows.routes import CALL_FLOW, COMPLETED, ROUTE, attributes_of
+from callroute.flows.route_catalog import Route, RouteCatalogue
 from callroute.flows.tracking.completion import Completion
+from callroute.flows.tracking.graph import ENTRY, Graph, Way
 from callroute.flows.tracking.labels import catalogue_text, label, route_line, told_apart
-from callroute.flows.tracking.names import Name, RouteNames
-from callroute.flows.tracking.places import START, Places, Symbol
-from callroute.flows.tracking.ways import ENTRY, Graph, Way
-from callroute.flows.tracking.wiring import (
+from callroute.flows.tracking.rewrite import (
     PREFIX,
     Wiring,
     branch_identifier,
@@ -29,9 +27,11 @@ from callroute.flows.tracking.wiring import (
     wire,
     without_tracking,
 )
+from callroute.flows.tracking.route_assignment import START, Places, Symbol
+from callroute.flows.tracking.route_names import Name, RouteNames
 
 if TYPE_CHECKING:
-    from callroute.flows.model import Action
+    from callroute.flows.flow import Action
 
 __all__ = ["PREFIX", "RouteNames", "Tracked", "catalogue_text", "route_line", "track", "without_tracking"]
 

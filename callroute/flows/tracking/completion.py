@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from callroute.flows.blocks import type_of
-from callroute.flows.routes import COMPLETED, attributes_of
+from callroute.flows.attribute_flow import COMPLETED, attributes_of
+from callroute.flows.block_types import type_of
 
 if TYPE_CHECKING:
-    from callroute.flows.tracking.places import Places
-    from callroute.flows.tracking.ways import Way
+    from callroute.flows.tracking.graph import Way
+    from callroute.flows.tracking.route_assignment import Places
 
 _TRANSFERS = frozenset(
     ("TransferContactToQueue", "TransferContactToAgent", "TransferParticipantToThirdParty")

@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from callroute.flows.blocks import NO_CONDITION, StopKind, type_of
+from callroute.flows.attribute_flow import attributes_of
+from callroute.flows.block_types import NO_CONDITION, StopKind, type_of
 from callroute.flows.references import paths_in, whole
-from callroute.flows.routes import attributes_of
 
 if TYPE_CHECKING:
-    from callroute.flows.catalogue import Route, RouteCatalogue
-    from callroute.flows.model import Action
-    from callroute.flows.tracking.ways import Graph, Way
+    from callroute.flows.flow import Action
+    from callroute.flows.route_catalog import Route, RouteCatalogue
+    from callroute.flows.tracking.graph import Graph, Way
 
 LONGEST = 80
 """Characters of a text that make a label."""

@@ -1,0 +1,239 @@
+"""The state machine that turns a batch of contact records into items, in Amazon States Language with JSONata.
+
+    Settings ─> EachContact (Map) ┬─ Read ─> CanBeStored ┬─> Store ┬─> (stored)
+                                  │                      │         ├─> OlderVersion        the table holds a newer one
+                                  │                      │         └─> WhyRefused ─> Quarantine, or the execution fails
+                                  │                      └─> Quarantine                    it can never be stored
+
+What can succeed later fails the execution, so that the pipe sees it and tries again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from callroute.aws.utc_offsets import offset_changes
+
+PhoneFormat = Literal["domestic", "e164", "masked", "hashed"]
+
+SECONDS_PER_DAY = 86_400
+
+# Spellings of the optimized DynamoDB integration (docs/fidelity.md). What is not listed here (a missing permission, a
+# missing table) fails the execution at once, and the pipe tries again later.
+_THROTTLING_AND_SERVICE_FAULTS = [
+    "DynamoDB.InternalServerError",
+    "DynamoDB.InternalServerErrorException",
+    "DynamoDB.ProvisionedThroughputExceededException",
+    "DynamoDB.RequestLimitExceeded",
+    "DynamoDB.RequestLimitExceededException",
+    "DynamoDB.SdkClientException",
+    "DynamoDB.ServiceUnavailableException",
+    "DynamoDB.ThrottlingException",
+    "DynamoDB.TransactionConflictException",
+]
+_QUEUE_FAULTS = [
+    "SQS.AmazonSQSException",
+    "SQS.InternalErrorException",
+    "SQS.RequestThrottledException",
+    "SQS.SdkClientException",
+    "SQS.ServiceUnavailableException",
+]
+
+
+@dataclass(frozen=True)
+class RecordFormat:
+    """How an item is written: the part of the record contract that a stack can set."""
+
+    time_zone: str = "Asia/Tokyo"
+    """IANA zone of start_time, end_time and call_date."""
+    phone_number: PhoneFormat = "domestic"
+    """`domestic`, `e164`, `masked` (last 4 digits) or `hashed` (SHA-256 of salt and E.164 number, in hexadecimal)."""
+    country_code: str = "81"
+    """Country whose numbers `domestic` shortens, digits without `+`."""
+    trunk_prefix: str = "0"
+    """What replaces `+` and the country code in `domestic`; empty in countries without one."""
+    salt: str = ""
+    """Secret for `hashed`."""
+    retention_days: int = 0
+    """Days from start_time to expires_at; 0 keeps records for ever."""
+
+
+def definition(*, table_name: str, quarantine_queue_url: str, record: RecordFormat) -> dict[str, Any]:
+    """The state machine's definition.
+
+    Its input is what the pipe hands over: a list of {"event_id", "sequence_number", "contact"}. Its output is a list
+    that says what became of each: `stored`, `older` (the table holds a newer version) or `quarantined`.
+
+    Raises:
+        ValueError: the time zone is unknown.
+    """
+    return {
+        "Comment": "One item per call: where in the phone menu the caller stopped",
+        "QueryLanguage": "JSONata",
+        "StartAt": "Settings",
+        "States": {
+            "Settings": {"Type": "Pass", "Assign": {"settings": _settings(record)}, "Next": "EachContact"},
+            "EachContact": {
+                "Type": "Map",
+                "Items": "{% $states.input %}",
+                # One after another: of two versions stamped with the same second, the one delivered last stands.
+                "MaxConcurrency": 1,
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "INLINE"},
+                    "StartAt": "Read",
+                    "States": _contact_states(table_name, quarantine_queue_url),
+                },
+                "End": True,
+            },
+        },
+    }
+
+
+def _settings(record: RecordFormat) -> dict[str, Any]:
+    return {
+        "zone": offset_changes(record.time_zone),
+        "phone_number": record.phone_number,
+        "country": f"+{record.country_code}",
+        "trunk_prefix": record.trunk_prefix,
+        "salt": record.salt,
+        "retention_seconds": record.retention_days * SECONDS_PER_DAY,
+    }
+
+
+def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any]:
+    return {
+        "Read": {
+            "Type": "Pass",
+            "Output": {"record": "{% $states.input %}", "reading": _jsonata(_read_expression())},
+            "Next": "CanBeStored",
+        },
+        "CanBeStored": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Condition": "{% $exists($states.input.reading.problem) %}",
+                    "Output": {
+                        "reason": "{% $states.input.reading.problem %}",
+                        "record": "{% $states.input.record %}",
+                    },
+                    "Next": "Quarantine",
+                }
+            ],
+            "Default": "Store",
+        },
+        "Store": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::dynamodb:updateItem",
+            "Arguments": {
+                "TableName": table_name,
+                "Key": {"contact_id": {"S": "{% $states.input.record.contact.ContactId %}"}},
+                # An update, not a put: attributes that others added to the item stay. Ours that this version does not
+                # have are removed, so that an item never mixes two versions.
+                "UpdateExpression": _jsonata(_update_expression()),
+                "ConditionExpression": "attribute_not_exists(last_update) OR last_update <= :last_update",
+                "ExpressionAttributeValues": _jsonata(
+                    "$merge($each($states.input.reading.item, function($value, $name) {"
+                    " {':' & $name: $type($value) = 'number' ? {'N': $string($value)} : {'S': $value}} }))"
+                ),
+            },
+            "Output": "stored",
+            "Retry": [_retry(_THROTTLING_AND_SERVICE_FAULTS)],
+            "Catch": [
+                {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "Next": "OlderVersion"},
+                {
+                    "ErrorEquals": ["DynamoDB.AmazonDynamoDBException", "DynamoDB.ValidationException"],
+                    "Output": {"record": "{% $states.input.record %}", "error": "{% $states.errorOutput %}"},
+                    "Next": "WhyRefused",
+                },
+            ],
+            "End": True,
+        },
+        "OlderVersion": {"Type": "Pass", "Output": "older", "End": True},
+        # DynamoDB has no error type of its own for a request that it can never accept: it comes as the service's
+        # general exception, which also stands for a missing permission. Only the cause tells them apart.
+        "WhyRefused": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Condition": _jsonata(
+                        "$states.input.error.Error = 'DynamoDB.ValidationException'"
+                        " or $contains($string($states.input.error.Cause), 'ValidationException')"
+                    ),
+                    "Output": {
+                        "reason": "{% 'DynamoDB refused the item: ' & $string($states.input.error.Cause) %}",
+                        "record": "{% $states.input.record %}",
+                    },
+                    "Next": "Quarantine",
+                }
+            ],
+            "Default": "WriteFailed",
+        },
+        "WriteFailed": {
+            "Type": "Fail",
+            "Error": "{% $states.input.error.Error %}",
+            "Cause": "{% $string($states.input.error.Cause) %}",
+        },
+        "Quarantine": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Arguments": {
+                "QueueUrl": quarantine_queue_url,
+                "MessageBody": "{% $string($merge([{'reason': $states.input.reason}, $states.input.record])) %}",
+            },
+            "Output": "quarantined",
+            "Retry": [_retry(_QUEUE_FAULTS)],
+            "End": True,
+        },
+    }
+
+
+def _retry(errors: list[str]) -> dict[str, Any]:
+    """At most 15 s of waiting: a batch has to end within the 5 minutes of an Express execution."""
+    return {
+        "ErrorEquals": errors,
+        "IntervalSeconds": 1,
+        "BackoffRate": 2.0,
+        "MaxAttempts": 4,
+        "JitterStrategy": "FULL",
+    }
+
+
+ITEM_ATTRIBUTES = (
+    "call_route",
+    "call_completed",
+    "start_time",
+    "end_time",
+    "duration_seconds",
+    "phone_number",
+    "outcome",
+    "disconnect_reason",
+    "queue_name",
+    "queue_seconds",
+    "call_flow",
+    "call_date",
+    "last_update",
+    "expires_at",
+)
+"""The attributes of an item besides its key, contact_id. None is a reserved word of DynamoDB."""
+
+
+def _update_expression() -> str:
+    names = ", ".join(f"'{name}'" for name in ITEM_ATTRIBUTES)
+    return (
+        f"($present := $keys($states.input.reading.item);"
+        f" $absent := [{names}][$not($ in $present)];"
+        " 'SET ' & $join($map($present, function($name) { $name & ' = :' & $name }), ', ')"
+        " & ($count($absent) > 0 ? ' REMOVE ' & $join($absent, ', ') : ''))"
+    )
+
+
+@cache
+def _read_expression() -> str:
+    return Path(__file__).with_name("record.jsonata").read_text(encoding="utf-8")
+
+
+def _jsonata(expression: str) -> str:
+    return f"{{% {expression.strip()} %}}"

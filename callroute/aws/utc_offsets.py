@@ -1,0 +1,91 @@
+"""The offset changes of a time zone, for an interpreter that knows only fixed offsets.
+
+Step Functions' JSONata formats times in UTC or at a fixed offset (docs/fidelity.md), so the changes of a zone are
+written into the state machine's definition.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+FIRST_YEAR = 2020
+LAST_YEAR = 2045
+START = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Names of all IANA time zones."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+def offset_changes(name: str) -> list[dict[str, int | str]]:
+    """The offset in force at the start of 2020, and every change of it until the end of 2045, oldest first.
+
+    Read from the `tzdata` package rather than from the machine, so that the same commit gives the same definition on
+    every machine. A time before 2020 gets the offset of 2020, a time after 2045 the last one known.
+
+    Returns:
+        [{"from": seconds since 1970, "seconds": offset in seconds, "text": "+09:00"}, ...]; the first `from` is 0.
+
+    Raises:
+        ValueError: no such zone; the message proposes names that are near.
+    """
+    if name not in time_zones():
+        near = difflib.get_close_matches(name, time_zones(), n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; use an IANA name such as Asia/Tokyo"
+        raise ValueError(f"{name!r} is not an IANA time zone{hint}")
+    zone = _zone(name)
+    changes = [_change(0, zone, START)]
+    changes += [_change(int(at.timestamp()), zone, at) for at in _transitions(name)]
+    return changes
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+@cache
+def _transitions(name: str) -> tuple[datetime, ...]:
+    """The instants at which the offset changes. Kept, since a stack writes its definition more than once."""
+    return tuple(_search(_zone(name), START))
+
+
+def _search(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
+    """The same, looked for: zoneinfo does not list the changes, so look at each day, then narrow down."""
+    end = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+    offset = _offset(zone, start)
+    while start < end:
+        next_day = start + timedelta(days=1)
+        next_offset = _offset(zone, next_day)
+        if next_offset != offset:
+            before, after = start, next_day
+            while after - before > timedelta(seconds=1):
+                middle = before + timedelta(seconds=int((after - before).total_seconds()) // 2)
+                before, after = (middle, after) if _offset(zone, middle) == offset else (before, middle)
+            yield after
+        start, offset = next_day, next_offset
+
+
+def _offset(zone: ZoneInfo, at: datetime) -> int:
+    offset = at.astimezone(zone).utcoffset()
+    if offset is None:  # pragma: no cover - a ZoneInfo always knows
+        raise ValueError(f"{zone.key} has no offset at {at}")
+    return int(offset.total_seconds())
+
+
+def _change(since: int, zone: ZoneInfo, at: datetime) -> dict[str, int | str]:
+    seconds = _offset(zone, at)
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return {
+        "from": since,
+        "seconds": seconds,
+        "text": f"{'-' if seconds < 0 else '+'}{hours:02}:{minutes:02}",
+    }

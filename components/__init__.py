@@ -1,1 +1,0 @@
-"""AWS resources as Pulumi components, and the settings of a stack."""

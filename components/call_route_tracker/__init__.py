@@ -1,0 +1,1 @@
+"""Pulumi components that record where callers stop in the menus of an Amazon Connect instance."""

@@ -1,0 +1,613 @@
+"""Guards against a call that is lost, kept wrongly, or put into the table with wrong values.
+
+The real definition runs in the emulator's interpreter, against the emulator's table and queue.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+from statelint.config import Config
+from statelint.linter import Linter
+
+from callroute.aws.state_machine import ITEM_ATTRIBUTES, RecordFormat, definition
+from callroute.local.emulator import Emulator
+from tests.support.contact_records import agent, contact_record, queue
+from tests.support.recorder import Recorder
+
+pytestmark = pytest.mark.emulator
+
+MakeRecorder = Callable[..., Recorder]
+
+
+def without(record: dict[str, Any], *fields: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in fields}
+
+
+def test_a_hang_up_in_the_menu_gives_the_item_of_the_contract(recorder: MakeRecorder) -> None:
+    machine = recorder()
+
+    assert machine.store([contact_record("a")]) == ["stored"]
+    assert machine.items() == {
+        "a": {
+            "call_route": "1",
+            "call_completed": "false",
+            "start_time": "2026-04-18T08:47:52+09:00",
+            "end_time": "2026-04-18T08:48:34+09:00",
+            "duration_seconds": Decimal(42),
+            "phone_number": "05000000001",
+            "outcome": "abandoned_in_flow",
+            "disconnect_reason": "CUSTOMER_DISCONNECT",
+            "call_date": "2026-04-18",
+            "last_update": "2026-04-17T23:49:40Z",
+        }
+    }
+
+
+def attributes(**values: Any) -> dict[str, Any]:
+    return {"Attributes": {"call_route": "1", **values}}
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    # name: (changes to the record, what the item must hold; None for an attribute that must be absent)
+    "completed": (attributes(call_completed="true"), {"call_completed": "true", "outcome": "completed"}),
+    "queued": (
+        {"Queue": queue()},
+        {"outcome": "abandoned_in_queue", "queue_name": "オペレーター", "queue_seconds": Decimal(90)},
+    ),
+    "queued after completing": (
+        {**attributes(call_completed="true"), "Queue": queue()},
+        {"outcome": "abandoned_in_queue"},
+    ),
+    "answered": ({"Queue": queue(), "Agent": agent()}, {"outcome": "answered", "queue_name": "オペレーター"}),
+    "answered without a queue": ({"Agent": agent()}, {"outcome": "answered", "queue_name": None}),
+    "rang but not answered": (
+        {"Queue": queue(), "Agent": agent(ConnectedToAgentTimestamp=None), "AgentConnectionAttempts": 2},
+        {"outcome": "abandoned_in_queue"},
+    ),
+    "queue without duration": (
+        {"Queue": queue(Duration=None)},
+        {"queue_seconds": None, "queue_name": "オペレーター"},
+    ),
+    "never completed": (
+        {"Attributes": {"call_route": "start"}},
+        {"call_completed": "false", "call_route": "start"},
+    ),
+    "completed null": (attributes(call_completed=None), {"call_completed": "false"}),
+    "completed in capitals": (attributes(call_completed="True"), {"call_completed": "true"}),
+    "completed nonsense": (attributes(call_completed="maybe"), {"call_completed": "false"}),
+    "call flow": (attributes(call_flow="bank"), {"call_flow": "bank"}),
+    "call flow null": (attributes(call_flow=None), {"call_flow": None}),
+    "Japanese route": ({"Attributes": {"call_route": "紛失・盗難"}}, {"call_route": "紛失・盗難"}),
+    "emoji route": ({"Attributes": {"call_route": "📞\u200d"}}, {"call_route": "📞\u200d"}),
+    "number as route": ({"Attributes": {"call_route": 7}}, {"call_route": "7"}),
+    "32 KB of attributes": (attributes(**{f"a{n}": "あ" * 1000 for n in range(10)}), {"call_route": "1"}),
+    "foreign number": ({"CustomerEndpoint": {"Address": "+12065550100"}}, {"phone_number": "+12065550100"}),
+    "number that starts alike": ({"CustomerEndpoint": {"Address": "+8"}}, {"phone_number": "+8"}),
+    "anonymous": ({"CustomerEndpoint": {"Address": "anonymous"}}, {"phone_number": None}),
+    "withheld": ({"CustomerEndpoint": {"Address": None, "Type": "TELEPHONE_NUMBER"}}, {"phone_number": None}),
+    "no endpoint": ({"CustomerEndpoint": None}, {"phone_number": None}),
+    "no address": ({"CustomerEndpoint": {}}, {"phone_number": None}),
+    "reason null": ({"DisconnectReason": None}, {"disconnect_reason": None}),
+    "still connected": ({"DisconnectTimestamp": None}, {"end_time": None, "duration_seconds": None}),
+    "no time at all": ({"DisconnectTimestamp": "2026-04-17T23:47:52Z"}, {"duration_seconds": Decimal(0)}),
+    "fractions": (
+        {
+            "InitiationTimestamp": "2026-04-17T23:47:52.900Z",
+            "DisconnectTimestamp": "2026-04-17T23:47:53.100Z",
+        },
+        {"start_time": "2026-04-18T08:47:52+09:00", "duration_seconds": Decimal(1)},
+    ),
+    "leap day": (
+        {"InitiationTimestamp": "2024-02-29T14:59:59Z"},
+        {"start_time": "2024-02-29T23:59:59+09:00"},
+    ),
+    "new day in the zone": (
+        {"InitiationTimestamp": "2026-04-17T15:00:00Z"},
+        {"start_time": "2026-04-18T00:00:00+09:00", "call_date": "2026-04-18"},
+    ),
+    "unknown fields": ({"SomethingNew": {"deep": [1, None]}, "SegmentAttributes": None}, {"call_route": "1"}),
+}
+
+
+@pytest.fixture(scope="module")
+def case_items(emulator: Emulator) -> dict[str, dict[str, Any]]:
+    machine = Recorder(emulator)
+    assert machine.store([contact_record(name, **changes) for name, (changes, _) in CASES.items()]) == [
+        "stored"
+    ] * len(CASES)
+    return machine.items()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_item_follows_the_contract(case: str, case_items: dict[str, dict[str, Any]]) -> None:
+    expected = CASES[case][1]
+
+    assert {name: case_items[case].get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_item_holds_no_attribute_outside_the_contract(
+    case: str, case_items: dict[str, dict[str, Any]]
+) -> None:
+    assert set(case_items[case]) <= set(ITEM_ATTRIBUTES)
+
+
+def test_fields_that_are_absent_count_as_null(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    needed = ("ContactId", "Attributes", "InitiationTimestamp", "LastUpdateTimestamp")
+    record = contact_record("a")
+    bare = {name: record[name] for name in needed}
+    nulls = {name: record[name] if name in needed else None for name in record} | {"ContactId": "b"}
+
+    assert machine.store([bare, nulls]) == ["stored", "stored"]
+    assert machine.items()["a"] == machine.items()["b"]
+    assert set(machine.items()["a"]) == {
+        "call_route",
+        "call_completed",
+        "start_time",
+        "outcome",
+        "call_date",
+        "last_update",
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "utc", "local"),
+    [
+        ("Europe/London", "2026-03-29T00:59:59Z", "2026-03-29T00:59:59+00:00"),
+        ("Europe/London", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00+01:00"),
+        ("Europe/London", "2026-10-25T00:59:59Z", "2026-10-25T01:59:59+01:00"),
+        ("Europe/London", "2026-10-25T01:00:00Z", "2026-10-25T01:00:00+00:00"),
+        ("America/New_York", "2026-03-08T06:59:59Z", "2026-03-08T01:59:59-05:00"),
+        ("America/New_York", "2026-03-08T07:00:00Z", "2026-03-08T03:00:00-04:00"),
+        ("America/New_York", "2026-11-01T05:59:59Z", "2026-11-01T01:59:59-04:00"),
+        ("America/New_York", "2026-11-01T06:00:00Z", "2026-11-01T01:00:00-05:00"),
+        ("America/New_York", "2026-01-01T04:59:59Z", "2025-12-31T23:59:59-05:00"),
+        ("Asia/Tokyo", "2026-12-31T15:00:00Z", "2027-01-01T00:00:00+09:00"),
+        ("Asia/Kathmandu", "2026-01-01T00:00:00Z", "2026-01-01T05:45:00+05:45"),
+        ("UTC", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00+00:00"),
+    ],
+)
+def test_times_are_local_with_the_offset_of_that_moment(
+    recorder: MakeRecorder, zone: str, utc: str, local: str
+) -> None:
+    machine = recorder(time_zone=zone)
+    machine.store([contact_record("a", InitiationTimestamp=utc, DisconnectTimestamp=None)])
+
+    assert machine.items()["a"]["start_time"] == local
+    assert machine.items()["a"]["call_date"] == local[:10]
+
+
+def test_a_call_across_the_change_of_the_clocks_has_its_true_length(recorder: MakeRecorder) -> None:
+    machine = recorder(time_zone="Europe/London")
+    machine.store(
+        [
+            contact_record(
+                "a", InitiationTimestamp="2026-10-25T00:59:00Z", DisconnectTimestamp="2026-10-25T01:01:00Z"
+            )
+        ]
+    )
+
+    item = machine.items()["a"]
+    assert (item["start_time"], item["end_time"]) == (
+        "2026-10-25T01:59:00+01:00",
+        "2026-10-25T01:01:00+00:00",
+    )
+    assert item["duration_seconds"] == 120
+
+
+# SHA-256 of "pepper+815000000001", by coreutils' sha256sum.
+HASHED = "955b4605e5d3a2862fa313e0cc188a60966738768e13a8f099d6024224206e38"
+
+
+@pytest.mark.parametrize(
+    ("record", "address", "kept"),
+    [
+        ({"phone_number": "e164"}, "+815000000001", "+815000000001"),
+        ({"phone_number": "masked"}, "+815000000001", "****0001"),
+        ({"phone_number": "masked"}, "0001", "****"),
+        ({"phone_number": "hashed", "salt": "pepper"}, "+815000000001", HASHED),
+        ({"country_code": "44"}, "+442079460000", "02079460000"),
+        ({"country_code": "1", "trunk_prefix": ""}, "+12065550100", "2065550100"),
+    ],
+)
+def test_phone_numbers_are_written_as_the_stack_says(
+    recorder: MakeRecorder, record: dict[str, str], address: str, kept: str
+) -> None:
+    machine = recorder(**record)
+    machine.store([contact_record("a", CustomerEndpoint={"Address": address})])
+
+    assert machine.items()["a"]["phone_number"] == kept
+
+
+def test_a_record_expires_its_retention_after_the_call_began(recorder: MakeRecorder) -> None:
+    machine = recorder(retention_days=30)
+    machine.store([contact_record("a", InitiationTimestamp="2026-01-01T00:00:00Z")])
+
+    assert machine.items()["a"]["expires_at"] == 1767225600 + 30 * 86400
+
+
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_older_version_changes_nothing(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    newer = contact_record("a", LastUpdateTimestamp="2026-04-18T00:00:00Z", Agent=agent(), Queue=queue())
+    machine.store([newer])
+    before = machine.items()
+
+    assert machine.store([contact_record("a")]) == ["older"]
+    assert machine.items() == before
+
+
+def test_a_newer_version_replaces_all_that_is_ours_and_nothing_else(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    machine.store([contact_record("a", Queue=queue())])
+    machine.emulator.client("dynamodb").update_item(
+        TableName=machine.table,
+        Key={"contact_id": {"S": "a"}},
+        UpdateExpression="SET follow_up = :note",
+        ExpressionAttributeValues={":note": {"S": "called back"}},
+    )
+
+    assert machine.store(
+        [contact_record("a", LastUpdateTimestamp="2026-04-18T00:00:00Z", CustomerEndpoint=None)]
+    ) == ["stored"]
+    item = machine.items()["a"]
+    assert item["follow_up"] == "called back"
+    assert not {"queue_name", "queue_seconds", "phone_number"} & set(item)
+
+
+def test_an_item_begun_by_others_is_completed(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    machine.emulator.client("dynamodb").put_item(
+        TableName=machine.table, Item={"contact_id": {"S": "a"}, "campaign": {"S": "spring"}}
+    )
+
+    assert machine.store([contact_record("a")]) == ["stored"]
+    assert machine.items()["a"]["campaign"] == "spring"
+
+
+def test_of_two_versions_of_the_same_second_the_one_delivered_last_stands(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    versions = [contact_record("a", DisconnectReason=f"REASON_{number}") for number in range(30)]
+
+    assert machine.store(versions) == ["stored"] * 30
+    assert machine.items()["a"]["disconnect_reason"] == "REASON_29"
+    # Only one after another is that certain; with more at a time it happens to come out right now and then.
+    assert machine.definition["States"]["EachContact"]["MaxConcurrency"] == 1
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """Versions of a few contacts, and the batches in which they are delivered: any order, some more than once."""
+    versions = []
+    for contact in range(draw(st.integers(1, 3))):
+        stamps = draw(st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True))
+        versions += [
+            contact_record(
+                f"contact-{contact}",
+                LastUpdateTimestamp=f"2026-04-18T00:00:{stamp:02}Z",
+                Queue=draw(st.sampled_from([None, queue(), queue(Duration=None)])),
+                Agent=draw(st.sampled_from([None, agent()])),
+                CustomerEndpoint=draw(st.sampled_from([None, {"Address": "+815000000001"}])),
+            )
+            for stamp in stamps
+        ]
+    repeated = versions + draw(st.lists(st.sampled_from(versions), max_size=4))
+    shuffled = draw(st.permutations(repeated))
+    cut = draw(st.integers(0, len(shuffled)))
+    return versions, [part for part in (shuffled[:cut], shuffled[cut:]) if part]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=deliveries())
+def test_any_order_and_number_of_deliveries_gives_the_table_of_the_newest_versions(
+    recorder: MakeRecorder, case: tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]
+) -> None:
+    versions, batches = case
+    newest = {v["ContactId"]: v for v in sorted(versions, key=lambda version: version["LastUpdateTimestamp"])}
+    once, anyhow = recorder(), recorder()
+    once.store(list(newest.values()))
+    for batch in batches:
+        anyhow.store(batch)
+
+    assert anyhow.items() == once.items()
+
+
+# --- quarantine -------------------------------------------------------------------------------------------------------
+
+UNSTORABLE: dict[str, tuple[Any, str]] = {
+    "text": ("no contact record at all", "not a JSON object"),
+    "a number": (7, "not a JSON object"),
+    "null": (None, "not a JSON object"),
+    "a list": ([contact_record("x")], "not a JSON object"),
+    "empty": ({}, "ContactId"),
+    "no ContactId": (without(contact_record("x"), "ContactId"), "ContactId"),
+    "ContactId null": (contact_record("x", ContactId=None), "ContactId"),
+    "ContactId empty": (contact_record("x", ContactId=""), "ContactId"),
+    "ContactId a number": (contact_record("x", ContactId=12), "ContactId"),
+    "ContactId too long": (contact_record("x", ContactId="あ" * 700), "longer than 512"),
+    "no attributes": (contact_record("x", Attributes=None), "Attributes.call_route"),
+    "route null": (contact_record("x", Attributes={"call_route": None}), "Attributes.call_route"),
+    "route an object": (contact_record("x", Attributes={"call_route": {"a": 1}}), "Attributes.call_route"),
+    "no start": (without(contact_record("x"), "InitiationTimestamp"), "InitiationTimestamp"),
+    "start null": (contact_record("x", InitiationTimestamp=None), "InitiationTimestamp"),
+    "start in words": (contact_record("x", InitiationTimestamp="yesterday"), "InitiationTimestamp"),
+    "start in milliseconds": (contact_record("x", InitiationTimestamp=1776469672000), "InitiationTimestamp"),
+    "30 February": (contact_record("x", InitiationTimestamp="2026-02-30T00:00:00Z"), "InitiationTimestamp"),
+    "29 February of a common year": (
+        contact_record("x", InitiationTimestamp="2026-02-29T00:00:00Z"),
+        "InitiationTimestamp",
+    ),
+    "31 April": (contact_record("x", InitiationTimestamp="2026-04-31T00:00:00Z"), "InitiationTimestamp"),
+    "month 13": (contact_record("x", InitiationTimestamp="2026-13-01T00:00:00Z"), "InitiationTimestamp"),
+    "hour 24": (contact_record("x", InitiationTimestamp="2026-01-01T24:00:00Z"), "InitiationTimestamp"),
+    "with an offset": (
+        contact_record("x", InitiationTimestamp="2026-01-01T00:00:00+09:00"),
+        "InitiationTimestamp",
+    ),
+    "no last update": (contact_record("x", LastUpdateTimestamp=None), "LastUpdateTimestamp"),
+    "end in words": (contact_record("x", DisconnectTimestamp="soon"), "DisconnectTimestamp"),
+    "end before start": (
+        contact_record("x", DisconnectTimestamp="2026-04-17T23:47:51Z"),
+        "before InitiationTimestamp",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def quarantine(emulator: Emulator) -> tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]:
+    """All that cannot be stored, in one batch with two good neighbours."""
+    machine = Recorder(emulator)
+    batch = [contact_record("first"), *(record for record, _ in UNSTORABLE.values()), contact_record("last")]
+    became = machine.store(batch)
+    messages = {int(message["sequence_number"]): message for message in machine.quarantined()}
+    return became, machine.items(), {name: messages[place] for place, name in enumerate(UNSTORABLE, start=1)}
+
+
+@pytest.mark.parametrize("case", UNSTORABLE)
+def test_what_can_never_be_stored_is_quarantined_whole_with_reason_and_position(
+    case: str, quarantine: tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]
+) -> None:
+    record, reason = UNSTORABLE[case]
+    message = quarantine[2][case]
+
+    assert message["contact"] == record
+    assert reason in message["reason"]
+    assert message["event_id"] == f"shardId-000000000000:{message['sequence_number']}"
+    assert set(message) == {"reason", "event_id", "sequence_number", "contact"}
+
+
+def test_the_neighbours_of_bad_records_are_stored(
+    quarantine: tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]],
+) -> None:
+    became, items, _ = quarantine
+
+    assert became == ["stored", *["quarantined"] * len(UNSTORABLE), "stored"]
+    assert set(items) == {"first", "last"}
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = [*contact_record(), "Attributes.call_route", "Attributes.call_completed", "Attributes.call_flow"]
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> Any:
+    """A contact record with some fields missing or replaced by any JSON whatever; sometimes any JSON alone."""
+    if draw(st.integers(0, 9)) == 0:
+        return draw(JSON)
+    record = contact_record("garbled")
+    for field in draw(st.lists(st.sampled_from(FIELDS), max_size=4, unique=True)):
+        outer, _, inner = field.partition(".")
+        if inner:
+            if isinstance(record.get(outer), dict):
+                record[outer] = {**record[outer], inner: draw(JSON)}
+        elif draw(st.booleans()):
+            record[outer] = draw(JSON)
+        else:
+            record.pop(outer, None)
+    return record
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(contacts=st.lists(garbled(), min_size=1, max_size=12))
+def test_no_json_whatever_makes_an_execution_fail(shared_recorder: Recorder, contacts: list[Any]) -> None:
+    assert set(shared_recorder.store(contacts)) <= {"stored", "older", "quarantined"}
+
+
+@pytest.fixture(scope="module")
+def shared_recorder(emulator: Emulator) -> Recorder:
+    return Recorder(emulator, RecordFormat(retention_days=1))
+
+
+# --- what may succeed later -------------------------------------------------------------------------------------------
+
+
+def test_a_missing_table_fails_the_execution(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    machine.emulator.client("dynamodb").delete_table(TableName=machine.table)
+
+    answer = machine.execute([contact_record("a")])
+
+    assert answer["status"] == "FAILED"
+    assert answer["error"] == "DynamoDB.ResourceNotFoundException"
+    assert machine.quarantined() == []
+
+
+def test_a_missing_quarantine_fails_the_execution_rather_than_losing_the_record(
+    recorder: MakeRecorder,
+) -> None:
+    machine = recorder()
+    machine.emulator.client("sqs").delete_queue(QueueUrl=machine.queue_url)
+
+    assert machine.execute([contact_record("a", ContactId=None)])["status"] == "FAILED"
+
+
+def test_an_item_that_the_table_can_never_take_is_quarantined(recorder: MakeRecorder) -> None:
+    machine = recorder()
+    # Nothing that passes the checks is refused by a table of ours, so break the request itself.
+    store = machine.definition["States"]["EachContact"]["ItemProcessor"]["States"]["Store"]
+    store["Arguments"]["Key"] = {"other_key": {"S": "a"}}
+    machine.changed(machine.definition)
+
+    assert machine.store([contact_record("a")]) == ["quarantined"]
+    (message,) = machine.quarantined()
+    assert message["reason"].startswith("DynamoDB refused the item: ")
+    assert message["contact"] == contact_record("a")
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "ends"),
+    [
+        ("DynamoDB.ValidationException", "any", "quarantined"),
+        (
+            "DynamoDB.AmazonDynamoDBException",
+            "Status Code: 400; Error Code: ValidationException; Request",
+            "quarantined",
+        ),
+        (
+            "DynamoDB.AmazonDynamoDBException",
+            "not authorized to perform; Error Code: AccessDeniedException",
+            "failed",
+        ),
+    ],
+)
+def test_only_a_validation_error_counts_as_bad_data(
+    recorder: MakeRecorder, error: str, cause: str, ends: str
+) -> None:
+    machine = recorder()
+    states = machine.definition["States"]["EachContact"]["ItemProcessor"]["States"]
+    # The emulator cannot be made to give these answers, so what comes after the write is entered with them.
+    states["Refused"] = {
+        "Type": "Pass",
+        "Output": {"record": "{% $states.input %}", "error": {"Error": error, "Cause": cause}},
+        "Next": "WhyRefused",
+    }
+    machine.definition["States"]["EachContact"]["ItemProcessor"]["StartAt"] = "Refused"
+    machine.changed(machine.definition)
+
+    answer = machine.execute([contact_record("a")])
+
+    if ends == "quarantined":
+        assert json.loads(answer["output"]) == ["quarantined"]
+    else:
+        assert (answer["status"], answer["error"], answer["cause"]) == ("FAILED", error, cause)
+
+
+def store_state() -> dict[str, Any]:
+    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+    state: dict[str, Any] = machine["States"]["EachContact"]["ItemProcessor"]["States"]["Store"]
+    return state
+
+
+def test_throttling_is_retried_with_backoff_and_jitter() -> None:
+    (retry,) = store_state()["Retry"]
+
+    assert {"DynamoDB.ProvisionedThroughputExceededException", "DynamoDB.ThrottlingException"} <= set(
+        retry["ErrorEquals"]
+    )
+    assert retry["JitterStrategy"] == "FULL"
+    assert retry["BackoffRate"] > 1
+
+
+def test_nothing_is_caught_that_may_succeed_later() -> None:
+    caught = {error for catch in store_state()["Catch"] for error in catch["ErrorEquals"]}
+
+    assert not caught & set(store_state()["Retry"][0]["ErrorEquals"])
+    assert not caught & {"States.ALL", "States.TaskFailed", "States.Timeout", "States.Permissions"}
+
+
+# --- the definition itself --------------------------------------------------------------------------------------------
+
+ZONE_NAMES = ("Asia/Tokyo", "America/New_York")
+
+
+@pytest.mark.parametrize("zone", ZONE_NAMES)
+def test_statelint_finds_nothing_to_say(zone: str) -> None:
+    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat(time_zone=zone))
+
+    assert Linter.validate(machine, Config(evaluate_jsonata=True)) == []
+
+
+def test_the_definition_fits_the_schema_of_the_language() -> None:
+    path = files("cfnlint").joinpath("data/schemas/other/step_functions/statemachine.json")
+    schema = Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
+    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+    # The schema does not look into a Map, and wants the query language at each state; so give it the parts.
+    inner = machine["States"]["EachContact"]["ItemProcessor"]
+    states = {name: {**state, "QueryLanguage": "JSONata"} for name, state in inner["States"].items()}
+    part = {"StartAt": inner["StartAt"], "States": states}
+
+    assert [error.message for each in (machine, part) for error in schema.iter_errors(each)] == []
+
+
+# Functions of JSONata 2.0.6 and of Step Functions that the expressions may call: the emulator's interpreter knows more.
+KNOWN_FUNCTIONS = {
+    "contains", "count", "each", "exists", "fromMillis", "hash", "join", "keys", "length", "lowercase", "map", "merge",
+    "not", "number", "string", "substring", "toMillis", "type",
+}  # fmt: skip
+
+
+def expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from expressions(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from expressions(each)
+    elif isinstance(value, str) and value.startswith("{%"):
+        yield re.sub(r"/\*.*?\*/|'[^']*'", "", value, flags=re.DOTALL)
+
+
+def test_expressions_keep_to_the_language_of_step_functions() -> None:
+    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+    for expression in expressions(machine):
+        own = set(re.findall(r"\$(\w+)\s*:=", expression))
+        assert set(re.findall(r"\$(\w+)\(", expression)) - own <= KNOWN_FUNCTIONS
+        # Newer JSONata has these operators; Step Functions' does not parse them.
+        assert "??" not in expression
+        assert "?:" not in expression
+
+
+def test_every_state_can_be_reached_and_every_next_leads_somewhere() -> None:
+    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+    inner = machine["States"]["EachContact"]["ItemProcessor"]
+    targets = {inner["StartAt"]}
+    for state in inner["States"].values():
+        targets |= {each["Next"] for each in [*state.get("Choices", []), *state.get("Catch", [])]}
+        targets |= {state[key] for key in ("Next", "Default") if key in state}
+
+    assert targets == set(inner["States"])
+
+
+def test_the_definition_stays_far_below_its_limit() -> None:
+    worst = definition(
+        table_name="t" * 255,
+        quarantine_queue_url="q" * 300,
+        record=RecordFormat(time_zone="Africa/Casablanca"),
+    )
+
+    assert len(json.dumps(worst)) < 1_000_000 / 10

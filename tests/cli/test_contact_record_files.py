@@ -1,0 +1,139 @@
+"""Guards against records that a file holds and `replay` does not see, or sees otherwise than a stream would."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callroute.cli.contact_record_files import RECORD_BYTES, read_all_files
+from callroute.errors import InputError
+from tests.support import corpus
+from tests.support.contact_records import contact_record
+
+A = contact_record("a", Attributes={"call_route": "紛失"})
+B = contact_record("b")
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def to_file(text: str) -> Path:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return to_file
+
+
+def encoded(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        (json.dumps(A), [A]),
+        (json.dumps(A, indent=2), [A]),
+        (json.dumps([A, B]), [A, B]),
+        ("[]", []),
+        (
+            json.dumps({"memo": "x\u2028y\u0085", "zero": 0.0}, ensure_ascii=False) + "\r\n" + json.dumps(B),
+            [{"memo": "x\u2028y\u0085", "zero": 0.0}, B],
+        ),
+        (f"{json.dumps(A)}\n{json.dumps(B)}\n", [A, B]),
+        (f"\ufeff{json.dumps(A)}\r\n\r\n{json.dumps(B)}", [A, B]),
+        (f"{json.dumps([A])}\n{json.dumps(B)}", [A, B]),
+        (
+            json.dumps({"Records": [{"kinesis": {"data": encoded(A)}}, {"kinesis": {"data": encoded(B)}}]}),
+            [A, B],
+        ),
+        (json.dumps([{"eventSource": "aws:kinesis", "data": encoded(A)}]), [A]),
+        (json.dumps({"eventSource": "aws:kinesis", "data": encoded(A)}), [A]),
+        (json.dumps({"eventSource": "aws:kinesis", "data": encoded(A).rstrip("=")}), [A]),
+        (json.dumps({"eventSource": "aws:kinesis", "data": encoded(A) + "=="}), [A]),
+    ],
+)
+def test_every_shape_gives_the_records_in_order(text: str, records: list[Any], write: Write) -> None:
+    assert [json.loads(record) for record in read_all_files([write(text)])] == records
+
+
+def test_what_an_event_carries_goes_on_the_stream_as_it_is(write: Write) -> None:
+    garbage = base64.b64encode(b"\xff no JSON").decode()
+
+    assert read_all_files([write(json.dumps({"Records": [{"kinesis": {"data": garbage}}]}))]) == [
+        b"\xff no JSON"
+    ]
+
+
+def test_files_are_read_in_the_order_in_which_they_are_named(write: Write) -> None:
+    records = read_all_files([write(json.dumps(B)), write(json.dumps(A))])
+
+    assert [json.loads(record)["ContactId"] for record in records] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("  \n ", "is empty"),
+        ("not JSON", "line 1, column 1: is not JSON"),
+        (f"{json.dumps(A)}\n{{broken", "line 2, column 2: is not JSON"),
+        ('{\n  "ContactId": "a"\n  "Channel": "VOICE"\n}', "line 3, column 3: is not JSON"),
+        ("7", "7 is not a contact record"),
+        ('{"a": NaN}', "NaN is no number of JSON"),
+        ('{"a": 1}\n{"a": -Infinity}', "line 2: -Infinity is no number of JSON"),
+        ('{"a": 1e999}', "1e999 is no number of JSON that can be kept"),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"a": ' + "9" * 5_000 + "}", "cannot be read"),
+        ('"text"', '"text" is not a contact record'),
+        (f'[{json.dumps(A)}, "text"]', '[1]: "text" is not a contact record'),
+        (f"{json.dumps(A)}\n[null]", "line 2 [0]: null is not a contact record"),
+        (json.dumps({"Records": [{"kinesis": {"data": "*"}}]}), "Records[0].kinesis data: is not base64"),
+        (json.dumps({"Records": [{"kinesis": {}}]}), "Records[0].kinesis data: there is no data"),
+        (json.dumps({"Records": ["text"]}), "Records[0].kinesis data: there is no data"),
+        (json.dumps([{"eventSource": "aws:kinesis"}]), "[0] data: there is no data"),
+        (json.dumps({"Padding": "x" * RECORD_BYTES}), "a stream takes 1,048,576"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_place(text: str, said: str, write: Write) -> None:
+    path = write(text)
+
+    with pytest.raises(InputError) as raised:
+        read_all_files([path])
+
+    assert str(path) in str(raised.value)
+    assert said in str(raised.value)
+
+
+def test_the_problems_of_all_files_are_named_at_once(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        read_all_files([write("{"), write(json.dumps(A)), tmp_path / "nowhere.json"])
+
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 2
+    assert "0.json" in lines[0]
+    assert "nowhere.json: cannot be read (No such file or directory)" in lines[1]
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sjis.json"
+    path.write_bytes('{"a": "紛失"}'.encode("shift_jis"))
+
+    with pytest.raises(InputError, match="byte 8: is not UTF-8"):
+        read_all_files([path])
+
+
+@pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)
+def test_every_sample_of_the_corpus_is_read() -> None:
+    paths = sorted(Path(corpus.CONTACT_RECORDS or "").glob("*.json"))
+
+    assert paths
+    for path in paths:
+        assert read_all_files([path]), path

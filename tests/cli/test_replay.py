@@ -1,0 +1,89 @@
+"""Guards against a replay that loses or hides a record: what is typed, what is printed, what the exit code says."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import callroute
+from tests.support.contact_records import contact_record
+
+pytestmark = pytest.mark.emulator
+
+RECORDS = [
+    contact_record("b", Attributes={"call_route": "1-2", "call_completed": "true"}),
+    contact_record("a", Attributes={"call_route": "紛失"}),
+    contact_record("a", Attributes={"call_route": "older"}, LastUpdateTimestamp="2026-04-17T23:49:00Z"),
+    contact_record("c", Channel="CHAT"),
+]
+BAD = contact_record("d", InitiationTimestamp="2026-02-30T00:00:00Z")
+
+
+def test_records_become_items_and_every_record_is_accounted_for(tmp_path: Path) -> None:
+    lines = tmp_path / "records.jsonl"
+    lines.write_text("\n".join(json.dumps(record) for record in RECORDS))
+    event = {"eventSource": "aws:kinesis", "data": base64.b64encode(json.dumps(BAD).encode()).decode()}
+
+    ran = callroute("replay", lines, "-", "--json", typed=json.dumps([event]))
+
+    assert ran.returncode == 1, ran.stderr
+    answer = json.loads(ran.stdout)
+    assert {name: answer[name] for name in ("stored", "not_ours", "quarantined", "dead_lettered")} == {
+        "stored": 3,
+        "not_ours": 1,
+        "quarantined": 1,
+        "dead_lettered": 0,
+    }
+    assert [(item["contact_id"], item["call_route"], item["outcome"]) for item in answer["items"]] == [
+        ("a", "紛失", "abandoned_in_flow"),
+        ("b", "1-2", "completed"),
+    ]
+    assert answer["items"][0]["duration_seconds"] == 42
+    assert "InitiationTimestamp is missing or not a UTC time" in ran.stderr
+    # Why it was quarantined may be read by anybody; who called may not.
+    assert "815000000001" not in ran.stderr
+
+
+def test_good_records_end_with_exit_code_0_and_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps(RECORDS[:2]))
+
+    ran = callroute("replay", path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "1-2" in ran.stdout
+    assert "紛失" in ran.stdout
+    assert "stored 2 · not ours 0 · quarantined 0 · dead-lettered 0" in ran.stderr
+
+
+def test_unusable_input_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(RECORDS))
+    bad.write_text('{"ContactId": "a"}\n{"ContactId"')
+
+    ran = callroute("replay", good, bad, "--json")
+
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert f"{bad}: line 2" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "[red]records.json"
+    path.write_text(json.dumps(contact_record("a", Attributes={"call_route": "[/x][red]menu"})))
+
+    ran = callroute("replay", path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "[/x][red]menu" in ran.stdout
+
+
+def test_what_looks_like_markup_in_a_message_is_printed_as_it_is() -> None:
+    ran = callroute("replay", "[red]nowhere.json")
+
+    assert ran.returncode == 2
+    assert "[red]nowhere.json: cannot be read" in ran.stderr

@@ -1,0 +1,329 @@
+"""Guards `callroute simulate` as a user types it: what people read, what programs parse, and how bad input is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from callroute.cli.app import app
+from tests.support.paths import FLOW_DEFINITIONS
+
+PLAIN = str(FLOW_DEFINITIONS / "call_route.json")
+BANK = str(FLOW_DEFINITIONS / "call_route_with_operator.json")
+
+
+def simulate(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["simulate", *arguments])
+
+
+def document(*arguments: str) -> dict[str, Any]:
+    result = simulate(*arguments, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    parsed: dict[str, Any] = json.loads(result.stdout)
+    return parsed
+
+
+def test_people_read_what_is_said_and_pressed_what_is_set_how_it_ended_and_the_record() -> None:
+    result = simulate(PLAIN, "--keys", "timeout,2,7,1")
+    assert result.exit_code == 0
+    story, _, record = result.stdout.partition("contact record")
+    lines = [line.split() for line in story.strip().splitlines()]
+    assert [words[1] for words in lines] == [
+        *("set-up", "set-up", "sets", "asks", "silence", "says", "asks", "key", "sets"),
+        *("asks", "key", "says", "asks", "key", "sets", "sets", "says", "end"),
+    ]
+    assert "call_route = start, call_completed = false" in story
+    assert "7 (not offered)" in story
+    assert "ルート 2-1 で承りました。" in story
+    assert "the flow ends the call (CONTACT_FLOW_DISCONNECT)" in story
+    assert json.loads(record)["Attributes"] == {"call_route": "2-1", "call_completed": "true"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((PLAIN,), "the caller hangs up at a menu (CUSTOMER_DISCONNECT)"),
+        ((BANK, "--keys", "9,9,9"), "tries-start: no turn is left"),
+        ((BANK, "--keys", "1"), "answers after 20 s"),
+        ((BANK, "--keys", "1"), "the conversation with the agent is over"),
+        ((BANK, "--keys", "1", "--agent-answers-after", "7.5"), "answers after 7.5 s"),
+        ((BANK, "--keys", "1", "--leaves-queue-after", "60"), "the caller gives up waiting and hangs up"),
+        ((BANK, "--keys", "0", "--closed"), "hours    closed"),
+        ((PLAIN, "--keys", ",".join(["timeout"] * 600)), "cut off after 1,000 blocks"),
+    ],
+)
+def test_every_ending_is_told_in_words(arguments: tuple[str, ...], told: str) -> None:
+    assert told in simulate(*arguments).stdout
+
+
+def test_json_is_one_document_with_events_attributes_and_record() -> None:
+    result = document(
+        BANK, "--keys", "3,2", "--leaves-queue-after", "60", "--at", "2026-12-31T23:59:00+09:00"
+    )
+    assert set(result) == {"events", "attributes", "contact_record", "contact_records"}
+    assert result["contact_records"] == [result["contact_record"]]
+    assert result["attributes"] == result["contact_record"]["Attributes"]
+    assert result["attributes"] == {
+        "call_flow": "bank",
+        "call_route": "open_account_consult_operator",
+        "call_completed": "true",
+    }
+    assert result["contact_record"]["InitiationTimestamp"] == "2026-12-31T14:59:00Z"
+    assert result["contact_record"]["Queue"]["Duration"] == 60
+    names = [event["event"] for event in result["events"]]
+    assert names[:4] == ["logging_changed", "voice_changed", "queue_chosen", "attributes_set"]
+    assert names[-2:] == ["queued", "ended"]
+    assert all({"event", "at", "block"} <= set(event) for event in result["events"])
+    assert result["events"][0]["at"] == "2026-12-31T23:59:00.000+09:00"
+
+
+def test_the_same_arguments_give_the_same_call_and_others_another_contact() -> None:
+    once, again = (simulate(BANK, "--keys", "1", "--json").stdout for _ in range(2))
+    assert once == again
+    contact = json.loads(once)["contact_record"]["ContactId"]
+    others = [
+        document(PLAIN, "--keys", "1"),
+        document(BANK, "--keys", "1,1"),
+        document(BANK, "--keys", "1", "--closed"),
+        document(BANK, "--keys", "1", "--at", "2026-04-02T10:00:00+09:00"),
+        document(BANK, "--keys", "1", "--leaves-queue-after", "9"),
+    ]
+    contacts = {contact, *(other["contact_record"]["ContactId"] for other in others)}
+    assert len(contacts) == 6
+
+
+def test_placeholders_that_the_catalogue_declares_get_stand_ins() -> None:
+    assert "${" not in simulate(BANK, "--keys", "1", "--json").stdout
+
+
+def test_a_placeholder_that_the_catalogue_beside_the_flow_does_not_declare_is_refused(tmp_path: Path) -> None:
+    flow = tmp_path / "x.json"
+    flow.write_text(Path(BANK).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "x.routes.yaml").write_text(
+        "flow: x.json\nroutes: [{route: a, en: A, ja: エー}]\n", encoding="utf-8"
+    )
+    result = simulate(str(flow))
+    assert result.exit_code == 2
+    assert "${OperatorQueueArn}" in result.stderr
+
+
+def test_a_flow_without_a_catalogue_is_simulated_as_it_stands(tmp_path: Path) -> None:
+    flow = tmp_path / "x.json"
+    flow.write_text(Path(BANK).read_text(encoding="utf-8"), encoding="utf-8")
+    assert document(str(flow), "--keys", "1")["contact_record"]["Queue"]["ARN"] == "${OperatorQueueArn}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        ((PLAIN, "--keys", "1,x"), ["--keys: key 2", "'x'", "0-9, *, #, timeout and hangup"]),
+        (("nowhere.json",), ["nowhere.json", "no such file"]),
+        ((str(FLOW_DEFINITIONS),), [str(FLOW_DEFINITIONS), "cannot be read"]),
+        ((str(FLOW_DEFINITIONS / "call_route.routes.yaml"),), ["call_route.routes.yaml: line 1", "not JSON"]),
+        ((PLAIN, "--at", "noon"), ["--at", "'noon'", "ISO 8601"]),
+        ((PLAIN, "--at", "9999-12-31T23:59:59+00:00"), ["--at", "9999"]),
+        ((PLAIN, "--agent-answers-after", "-1"), ["--agent-answers-after", "-1"]),
+        ((PLAIN, "--agent-answers-after", "nan"), ["--agent-answers-after", "nan"]),
+        ((PLAIN, "--leaves-queue-after", "1e300"), ["--leaves-queue-after", "1e+300"]),
+        ((PLAIN, "--agent-answers-after", "1", "--leaves-queue-after", "1"), ["Give one of the two"]),
+        ((), ["FLOW"]),
+    ],
+)
+def test_bad_input_is_named_on_standard_error_with_exit_code_2(
+    arguments: tuple[str, ...], messages: list[str]
+) -> None:
+    result = simulate(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    for message in messages:
+        assert message in result.stderr
+
+
+def test_where_the_simulator_cannot_follow_the_story_up_to_there_is_told(tmp_path: Path) -> None:
+    flow = json.loads(Path(PLAIN).read_text(encoding="utf-8"))
+    for action in flow["Actions"]:
+        if action["Identifier"] == "completed":
+            action["Type"] = "ShowHologram"
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(flow), encoding="utf-8")
+    result = simulate(str(path), "--keys", "1,1")
+    assert result.exit_code == 2
+    assert "call_route = 1-1" in result.stdout
+    assert f"{path}: block 'completed' (ShowHologram)" in result.stderr
+    assert simulate(str(path), "--keys", "1,1", "--json").stdout == ""
+
+
+# --- What lies outside the flow --------------------------------------------------------------------------------------
+
+
+def block(name: str, kind: str, then: str | None, **parameters: Any) -> dict[str, Any]:
+    transitions = {"NextAction": then} if then else {}
+    return {"Identifier": name, "Type": kind, "Parameters": parameters, "Transitions": transitions}
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Path:
+    """A flow that asks a Lambda function, then goes on in a module."""
+    actions = [
+        block("ask", "InvokeLambdaFunction", "say", LambdaFunctionARN="arn:aws:lambda:x:1:function:lookup"),
+        block("say", "MessageParticipant", "more", Text="Hello $.External.name"),
+        block("more", "InvokeFlowModule", "end", FlowModuleId="greeting"),
+        block("end", "DisconnectParticipant", None),
+    ]
+    path = tmp_path / "asking.json"
+    document = {"Version": "2019-10-30", "StartAction": "ask", "Actions": actions}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    module = document | {
+        "StartAction": "in",
+        "Actions": [
+            block("in", "MessageParticipant", "out", Text="from the module"),
+            block("out", "EndFlowModuleExecution", None),
+        ],
+    }
+    (tmp_path / "module.json").write_text(json.dumps(module), encoding="utf-8")
+    return path
+
+
+def test_answers_and_other_flows_come_from_the_command_line(asking: Path) -> None:
+    told = simulate(
+        str(asking),
+        *("--answer", "lambda:lookup={name: Hana}"),
+        *("--flow-file", f"greeting={asking.with_name('module.json')}"),
+    )
+    assert told.exit_code == 0, told.stderr
+    assert "Hello Hana" in told.stdout
+    assert "from the module" in told.stdout
+
+
+def test_or_from_a_file_and_what_is_typed_goes_before_it(asking: Path, tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text("lambda: {lookup: {name: File}}\nflows: {greeting: module.json}\n", encoding="utf-8")
+    assert "Hello File" in simulate(str(asking), "--world", str(world)).stdout
+    typed = simulate(str(asking), "--world", str(world), "--answer", "lambda:lookup={name: Typed}")
+    assert "Hello Typed" in typed.stdout
+    events = document(str(asking), "--world", str(world))["events"]
+    assert {"event": "fetched", "subject": "lambda lookup", "values": {"name": "File"}}.items() <= events[
+        0
+    ].items()
+
+
+def test_an_answer_that_is_missing_is_named_with_the_option_that_gives_it(asking: Path) -> None:
+    result = simulate(str(asking))
+    assert result.exit_code == 2
+    assert "block 'ask' (InvokeLambdaFunction)" in result.stderr
+    assert "--answer 'lambda:lookup=…'" in result.stderr
+
+
+def test_legs_have_records_of_their_own(tmp_path: Path) -> None:
+    world = tmp_path / "world.yaml"
+    world.write_text("agent_transfers_to: arn:q/experts\n", encoding="utf-8")
+    records = document(BANK, "--keys", "1", "--world", str(world))["contact_records"]
+    assert [record["InitiationMethod"] for record in records] == ["INBOUND", "TRANSFER"]
+    assert records[0]["NextContactId"] == records[1]["ContactId"]
+    assert "contact record of leg 1" in simulate(BANK, "--keys", "1", "--world", str(world)).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (("--answer", "lamda:x={}"), ["--answer", "did you mean 'lambda'"]),
+        (("--flow-file", "nothing"), ["--flow-file", "NAME=FILE"]),
+        (("--flow-file", "x=nowhere.json"), ["nowhere.json"]),
+        (("--world", "nowhere.yaml"), ["nowhere.yaml"]),
+        (("--minimum-coverage", "50"), ["--minimum-coverage", "--scenarios"]),
+        (("--scenarios", "x.yaml", "--keys", "1"), ["--scenarios", "--keys"]),
+        (("--scenarios", "x.yaml", "--agent-answers-after", "0"), ["--scenarios", "--agent-answers-after"]),
+        (("--answer", "errors:menu-strat=NoMatchingError"), ["'menu-strat'", "did you mean 'menu-start'"]),
+        (("--answer", "errors:menu-1=Silence"), ["'menu-1' does not fail with 'Silence'", "InputTimeLimit"]),
+        (("--scenarios", "nowhere.yaml"), ["nowhere.yaml"]),
+    ],
+)
+def test_unusable_surroundings_are_refused(arguments: tuple[str, ...], messages: list[str]) -> None:
+    result = simulate(PLAIN, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    for message in messages:
+        assert message in result.stderr
+
+
+# --- Scenarios -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scenarios(tmp_path: Path) -> Path:
+    path = tmp_path / "few.scenarios.yaml"
+    path.write_text(
+        "flow: call_route.json\n"
+        "scenarios:\n"
+        "  - {name: contracts, keys: '1, 1', attributes: {call_route: 1-1}}\n"
+        "  - {name: 'a [bold] claim', keys: hangup, hears: nobody says this}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_scenarios_tell_what_holds_what_does_not_and_which_branches_were_not_taken(scenarios: Path) -> None:
+    result = simulate(PLAIN, "--scenarios", str(scenarios))
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == "✓ contracts"
+    assert lines[1] == "✗ a [bold] claim"
+    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it is never said")
+    assert "1 of 2 scenarios hold" in lines
+    assert "    not taken: menu-start: when 2 → route-2" in lines
+    assert "    not taken: menu-start: error InputTimeLimitExceeded → notice-start" in lines
+
+
+def test_scenarios_as_json(scenarios: Path) -> None:
+    result = simulate(PLAIN, "--scenarios", str(scenarios), "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert [(each["name"], each["line"], each["passed"]) for each in told["scenarios"]] == [
+        ("contracts", 3, True),
+        ("a [bold] claim", 4, False),
+    ]
+    covered = told["coverage"]
+    assert covered["taken"] + len(covered["not_taken"]) == covered["total"] == 42
+    assert {"source": "menu-start", "kind": "condition", "label": "2", "target": "route-2"} in covered[
+        "not_taken"
+    ]
+
+
+def test_modules_into_which_scenarios_lead_are_counted_each_by_itself(asking: Path, tmp_path: Path) -> None:
+    path = tmp_path / "asking.scenarios.yaml"
+    path.write_text(
+        "flow: asking.json\n"
+        "world: {lambda: {lookup: {}}, flows: {greeting: module.json}}\n"
+        "scenarios: [{name: a, hears: from the module}]\n",
+        encoding="utf-8",
+    )
+    module = json.loads(asking.with_name("module.json").read_text("utf-8"))
+    module["Actions"][0]["Transitions"]["Errors"] = [{"NextAction": "out", "ErrorType": "NoMatchingError"}]
+    asking.with_name("module.json").write_text(json.dumps(module), encoding="utf-8")
+    arguments = str(asking), "--scenarios", str(path), "--minimum-coverage", "100"
+    result = simulate(*arguments)
+    assert result.exit_code == 0, "the module is not what the minimum is about"
+    assert "3 of 3 branches taken (100.0 %)" in result.stdout
+    assert f"{asking.with_name('module.json')}: 1 of 2 branches taken (50.0 %)" in result.stdout
+    assert "not taken: in: error NoMatchingError → out" in result.stdout
+    told = json.loads(simulate(*arguments, "--json").stdout)
+    assert told["coverage"]["taken"] == 3
+    assert [(Path(each["flow"]).name, each["percent"]) for each in told["entered"]] == [("module.json", 50)]
+
+
+def test_a_minimum_of_coverage_can_be_demanded() -> None:
+    own = str(FLOW_DEFINITIONS / "call_route.scenarios.yaml")
+    assert simulate(PLAIN, "--scenarios", own, "--minimum-coverage", "100").exit_code == 0
+
+
+def test_too_little_coverage_fails_though_all_scenarios_hold(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(
+        "flow: call_route.json\nscenarios: [{name: a, ends: CUSTOMER_DISCONNECT}]\n", encoding="utf-8"
+    )
+    assert simulate(PLAIN, "--scenarios", str(path)).exit_code == 0
+    demanded = simulate(PLAIN, "--scenarios", str(path), "--minimum-coverage", "50")
+    assert demanded.exit_code == 1
+    assert "50 % are demanded" in demanded.stderr

@@ -1,1 +1,0 @@
-"""Tests of the components, and the engine that they run in."""

@@ -1,0 +1,565 @@
+"""Guards what the component builds.
+
+Failures it is for: a resource too many or too few, a child that has lost its parent, a permission wider than its use, data that a `pulumi destroy` would take along, a salt in plain text.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from call_route_tracker import tracker
+from call_route_tracker.contact_flow import ContactFlowArgs
+from call_route_tracker.limits import ArgumentError
+from call_route_tracker.tracker import CallRouteTracker, CallRouteTrackerArgs
+from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.aws.state_machine import RecordFormat
+from tests.support.engine import Engine, Registered
+
+INSTANCE = "00000000-0000-0000-0000-000000000000"
+STREAM_ARN = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/contact-records"
+KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000003"
+OTHER_KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000004"
+NUMBER_ID = "00000000-0000-0000-0000-000000000005"
+SALT = "a-salt-for-tests-only"
+
+FLOW = ContactFlowArgs(key="menu", name="Menu", content='{"Version":"2019-10-30"}')
+ARGS = CallRouteTrackerArgs(connect_instance_id=INSTANCE, flows=[FLOW], tags={"project": "test"})
+
+TABLE = "aws:dynamodb/table:Table"
+STREAM = "aws:kinesis/stream:Stream"
+QUEUE = "aws:sqs/queue:Queue"
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+PIPE = "aws:pipes/pipe:Pipe"
+ROLE = "aws:iam/role:Role"
+POLICY = "aws:iam/rolePolicy:RolePolicy"
+LOGS = "aws:cloudwatch/logGroup:LogGroup"
+FLOW_TYPE = "aws:connect/contactFlow:ContactFlow"
+NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
+STREAMING = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
+
+
+def build(engine: Engine, preview: bool = False, **changes: Any) -> dict[str, CallRouteTracker]:
+    """Runs a program with one tracker; the tracker is there after the run."""
+    built: dict[str, CallRouteTracker] = {}
+    args = replace(ARGS, **changes)
+    engine.run(lambda: built.update(tracker=CallRouteTracker("calls", args)), preview=preview)
+    return built
+
+
+def permissions(policy: Registered) -> set[tuple[str, str]]:
+    """The pairs of action and resource that a role policy grants."""
+    return {
+        (action, statement["Resource"])
+        for statement in json.loads(policy.inputs["policy"])["Statement"]
+        for action in statement["Action"]
+    }
+
+
+def test_the_type_token_stays_since_renaming_it_would_replace_every_stack() -> None:
+    assert tracker.TOKEN == "call-route-tracker:index:CallRouteTracker"  # noqa: S105 - a type token
+
+
+def test_exactly_these_resources_are_registered(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, phone_number_id=NUMBER_ID)])
+
+    assert sorted((resource.type, resource.name) for resource in engine.resources) == sorted(
+        [
+            ("call-route-tracker:index:CallRouteTracker", "calls"),
+            ("call-route-tracker:index:RecordTable", "calls-table"),
+            (TABLE, "calls-table"),
+            ("call-route-tracker:index:RecordStream", "calls-stream"),
+            (STREAM, "calls-stream"),
+            (STREAMING, "calls-contact-records"),
+            ("call-route-tracker:index:ContactFlow", "calls-menu"),
+            (FLOW_TYPE, "calls-menu"),
+            (NUMBER, "calls-menu-number"),
+            (QUEUE, "calls-quarantine"),
+            ("call-route-tracker:index:RouteRecorder", "calls-recorder"),
+            (ROLE, "calls-recorder-role"),
+            (POLICY, "calls-recorder-policy"),
+            (LOGS, "calls-recorder-logs"),
+            (STATE_MACHINE, "calls-recorder"),
+            ("call-route-tracker:index:RecordPipe", "calls-pipe"),
+            (QUEUE, "calls-pipe-dead-letters"),
+            (ROLE, "calls-pipe-role"),
+            (POLICY, "calls-pipe-policy"),
+            (LOGS, "calls-pipe-logs"),
+            (PIPE, "calls-pipe"),
+        ]
+    )
+
+
+def test_every_resource_hangs_below_the_component(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, phone_number_id=NUMBER_ID)])
+
+    parents = {resource.urn: resource.parent for resource in engine.resources}
+    (root,) = (resource.urn for resource in engine.resources if resource.name == "calls")
+    for urn in parents:
+        ancestor = urn
+        while ancestor != root:
+            assert ancestor in parents, f"{urn} hangs below {ancestor}, not below the component"
+            ancestor = parents[ancestor]
+
+
+def test_components_register_few_outputs_and_only_once(engine: Engine) -> None:
+    build(engine)
+
+    outputs = {urn.rpartition("::")[2]: names for urn, names in engine.component_outputs.items()}
+    assert outputs["calls"] == {"tableName", "streamArn", "stateMachineArn", "pipeArn"}
+    components = {resource.urn for resource in engine.resources if not resource.custom}
+    assert components <= set(engine.component_outputs), "a component never said that it is complete"
+
+
+def test_whatever_can_have_tags_has_them(engine: Engine) -> None:
+    build(engine)
+
+    tagged = set()
+    for resource in engine.resources:
+        if resource.custom:
+            _, module, kind = resource.type.split(":")
+            taggable = hasattr(getattr(getattr(aws, module.partition("/")[0]), kind), "tags")
+            assert resource.inputs.get("tags") == ({"project": "test"} if taggable else None), resource.urn
+            tagged |= {resource.type} if taggable else set()
+    assert tagged == {TABLE, STREAM, FLOW_TYPE, QUEUE, ROLE, LOGS, STATE_MACHINE, PIPE}
+
+
+def test_the_table_has_the_key_and_the_index_of_the_record_contract(engine: Engine) -> None:
+    build(engine)
+
+    table = engine.one(TABLE).inputs
+    assert table["name"] == "call-records"
+    assert table["hashKey"] == "contact_id"
+    assert table["billingMode"] == "PAY_PER_REQUEST"
+    assert table["globalSecondaryIndexes"] == [
+        {
+            "name": "by-day",
+            "keySchemas": [
+                {"attributeName": "call_date", "keyType": "HASH"},
+                {"attributeName": "start_time", "keyType": "RANGE"},
+            ],
+            "projectionType": "ALL",
+        }
+    ]
+    assert {attribute["name"]: attribute["type"] for attribute in table["attributes"]} == {
+        "contact_id": "S",
+        "call_date": "S",
+        "start_time": "S",
+    }, "DynamoDB refuses attributes that are in no key"
+    assert table["pointInTimeRecovery"] == {"enabled": True}
+    assert table["serverSideEncryption"] == {"enabled": True}
+
+
+def test_items_expire_only_where_records_have_a_retention(engine: Engine) -> None:
+    build(engine)
+    expiring = Engine()
+    build(expiring, record=RecordFormat(retention_days=30))
+
+    assert engine.one(TABLE).inputs["ttl"] == {"enabled": False}, (
+        "the provider refuses an attribute's name beside a disabled TTL"
+    )
+    assert expiring.one(TABLE).inputs["ttl"] == {"enabled": True, "attributeName": "expires_at"}
+
+
+def test_the_stream_is_encrypted_and_has_one_shard(engine: Engine) -> None:
+    build(engine)
+
+    stream = engine.one(STREAM).inputs
+    assert stream["streamModeDetails"] == {"streamMode": "PROVISIONED"}
+    assert stream["shardCount"] == 1
+    assert stream["retentionPeriod"] == 24
+    assert (stream["encryptionType"], stream["kmsKeyId"]) == ("KMS", "alias/aws/kinesis")
+
+
+def test_a_stream_on_demand_leaves_its_shards_to_aws(engine: Engine) -> None:
+    build(engine, stream_mode="ON_DEMAND", stream_retention_hours=168)
+
+    stream = engine.one(STREAM).inputs
+    assert stream["streamModeDetails"] == {"streamMode": "ON_DEMAND"}
+    assert stream["retentionPeriod"] == 168
+    assert "shardCount" not in stream
+
+
+def test_the_instance_streams_its_contact_records_to_the_stream(engine: Engine) -> None:
+    build(engine)
+
+    streaming = engine.one(STREAMING).inputs
+    assert streaming == {
+        "instanceId": INSTANCE,
+        "resourceType": "CONTACT_TRACE_RECORDS",
+        "storageConfig": {
+            "storageType": "KINESIS_STREAM",
+            "kinesisStreamConfig": {"streamArn": engine.one(PIPE).inputs["source"]},
+        },
+    }
+
+
+def test_streaming_can_be_left_to_somebody_else(engine: Engine) -> None:
+    built = build(engine, stream_contact_records=False)
+
+    assert engine.of(STREAMING) == []
+    assert built["tracker"].contact_record_streaming is None
+
+
+def test_an_existing_stream_is_read_and_none_is_made(engine: Engine) -> None:
+    built = build(engine, stream_arn=STREAM_ARN, stream_kms_key_arn=OTHER_KEY_ARN)
+
+    assert engine.of(STREAM) == []
+    assert built["tracker"].stream is None
+    assert engine.one(PIPE).inputs["source"] == STREAM_ARN
+    granted = permissions(engine.one(POLICY, "pipe-policy"))
+    assert ("kinesis:GetRecords", STREAM_ARN) in granted
+    assert ("kms:Decrypt", OTHER_KEY_ARN) in granted
+
+
+def test_a_flow_is_deployed_as_it_is_and_gets_its_phone_number(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, description="Where callers stop", phone_number_id=NUMBER_ID)])
+
+    assert engine.one(FLOW_TYPE).inputs == {
+        "instanceId": INSTANCE,
+        "name": "Menu",
+        "description": "Where callers stop",
+        "type": "CONTACT_FLOW",
+        "content": FLOW.content,
+        "tags": {"project": "test"},
+    }
+    assert engine.one(NUMBER).inputs == {
+        "instanceId": INSTANCE,
+        "phoneNumberId": NUMBER_ID,
+        "contactFlowId": "id-of-Menu",
+    }
+
+
+def test_flows_and_numbers_are_only_there_where_they_are_given(engine: Engine) -> None:
+    build(engine)
+    without_flows = Engine()
+    build(without_flows, flows=[])
+
+    assert engine.of(NUMBER) == []
+    assert without_flows.of(FLOW_TYPE) == []
+
+
+def test_the_state_machine_is_express_and_its_log_holds_no_phone_numbers(engine: Engine) -> None:
+    build(engine)
+
+    machine, logs = engine.one(STATE_MACHINE).inputs, engine.one(LOGS, "recorder-logs").inputs
+    assert machine["type"] == "EXPRESS"
+    assert machine["name"] == "calls-test"
+    assert machine["loggingConfiguration"] == {
+        "logDestination": f"arn:aws:logs:ap-northeast-1:111111111111:log-group:{logs['name']}:*",
+        "level": "ERROR",
+        "includeExecutionData": False,
+    }
+    assert logs["retentionInDays"] == 30
+
+
+def test_the_state_machine_writes_to_the_table_and_quarantines_in_the_queue(engine: Engine) -> None:
+    build(engine)
+
+    definition = engine.one(STATE_MACHINE).inputs["definition"]
+    assert '"TableName": "call-records"' in definition
+    assert "amazonaws.com/111111111111/calls-quarantine-0000000" in definition
+
+
+def test_the_pipe_gives_up_in_time_and_keeps_what_it_gave_up(engine: Engine) -> None:
+    build(engine)
+
+    pipe = engine.one(PIPE).inputs
+    source = pipe["sourceParameters"]
+    assert source["kinesisStreamParameters"] == {
+        "startingPosition": "TRIM_HORIZON",
+        "batchSize": 10,
+        "maximumBatchingWindowInSeconds": 5,
+        "parallelizationFactor": 1,
+        "maximumRetryAttempts": 25,
+        "maximumRecordAgeInSeconds": 43_200,
+        "onPartialBatchItemFailure": "AUTOMATIC_BISECT",
+        "deadLetterConfig": {
+            "arn": "arn:aws:sqs:ap-northeast-1:111111111111:calls-pipe-dead-letters-0000000"
+        },
+    }
+    assert [json.loads(entry["pattern"]) for entry in source["filterCriteria"]["filters"]] == [FILTER_PATTERN]
+
+
+def test_the_pipe_waits_for_the_state_machine_and_its_log_holds_no_phone_numbers(engine: Engine) -> None:
+    build(engine)
+
+    pipe = engine.one(PIPE).inputs
+    assert pipe["target"] == "arn:aws:states:ap-northeast-1:111111111111:stateMachine:calls-test"
+    assert pipe["targetParameters"] == {
+        "inputTemplate": INPUT_TEMPLATE,
+        "stepFunctionStateMachineParameters": {"invocationType": "REQUEST_RESPONSE"},
+    }
+    logs = engine.one(LOGS, "pipe-logs").inputs["name"]
+    assert pipe["logConfiguration"] == {
+        "level": "ERROR",
+        "cloudwatchLogsLogDestination": {
+            "logGroupArn": f"arn:aws:logs:ap-northeast-1:111111111111:log-group:{logs}"
+        },
+    }, "the pipe takes the plain ARN, and no includeExecutionDatas"
+
+
+def test_queues_are_encrypted_and_keep_messages_as_long_as_sqs_can(engine: Engine) -> None:
+    build(engine)
+
+    for queue in engine.of(QUEUE):
+        assert queue.inputs["messageRetentionSeconds"] == 14 * 86_400
+        assert queue.inputs["sqsManagedSseEnabled"] is True
+        assert "fifoQueue" not in queue.inputs, "pipes dead-letter to standard queues only"
+
+
+def test_the_role_of_the_state_machine_may_do_exactly_this(engine: Engine) -> None:
+    build(engine)
+
+    deliveries = {"CreateLogDelivery", "DeleteLogDelivery", "GetLogDelivery", "ListLogDeliveries"}
+    deliveries |= {"UpdateLogDelivery", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups"}
+    assert permissions(engine.one(POLICY, "recorder-policy")) == {
+        ("dynamodb:UpdateItem", "arn:aws:dynamodb:ap-northeast-1:111111111111:table/call-records"),
+        ("sqs:SendMessage", "arn:aws:sqs:ap-northeast-1:111111111111:calls-quarantine-0000000"),
+        *((f"logs:{action}", "*") for action in deliveries),
+    }
+
+
+def test_the_role_of_the_pipe_may_do_exactly_this(engine: Engine) -> None:
+    build(engine)
+
+    stream = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/calls-stream-0000000"
+    assert permissions(engine.one(POLICY, "pipe-policy")) == {
+        ("kinesis:DescribeStream", stream),
+        ("kinesis:DescribeStreamSummary", stream),
+        ("kinesis:GetRecords", stream),
+        ("kinesis:GetShardIterator", stream),
+        ("kinesis:ListShards", stream),
+        ("states:StartSyncExecution", "arn:aws:states:ap-northeast-1:111111111111:stateMachine:calls-test"),
+        ("sqs:SendMessage", "arn:aws:sqs:ap-northeast-1:111111111111:calls-pipe-dead-letters-0000000"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("role", "service", "user"),
+    [("recorder-role", "states.amazonaws.com", STATE_MACHINE), ("pipe-role", "pipes.amazonaws.com", PIPE)],
+)
+def test_a_role_trusts_only_the_resource_that_uses_it(
+    engine: Engine, role: str, service: str, user: str
+) -> None:
+    built = build(engine)
+
+    (statement,) = json.loads(engine.one(ROLE, role).inputs["assumeRolePolicy"])["Statement"]
+    kind = {STATE_MACHINE: "states:{}:stateMachine:", PIPE: "pipes:{}:pipe/"}[user]
+    name = engine.one(user).inputs["name"]
+    assert statement["Principal"] == {"Service": service}
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "aws:SourceAccount": "111111111111",
+            "aws:SourceArn": f"arn:aws:{kind.format('ap-northeast-1:111111111111')}{name}",
+        }
+    }, "the ARN that the role trusts must be the one that the resource gets"
+    assert built["tracker"] is not None
+
+
+@pytest.mark.parametrize(("user", "policy"), [(STATE_MACHINE, "recorder-policy"), (PIPE, "pipe-policy")])
+def test_what_aws_checks_a_role_for_waits_for_the_roles_policy(
+    engine: Engine, user: str, policy: str
+) -> None:
+    build(engine)
+
+    assert engine.one(POLICY, policy).urn in engine.one(user).depends_on
+
+
+def test_a_customer_key_encrypts_everything_and_the_roles_may_use_it(engine: Engine) -> None:
+    build(engine, kms_key_arn=KEY_ARN)
+
+    assert engine.one(TABLE).inputs["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY_ARN}
+    assert engine.one(STREAM).inputs["kmsKeyId"] == KEY_ARN
+    for queue in engine.of(QUEUE):
+        assert queue.inputs["kmsMasterKeyId"] == KEY_ARN
+        assert "sqsManagedSseEnabled" not in queue.inputs, "SQS takes one kind of encryption"
+    used = {
+        (policy.name, statement["Sid"])
+        for policy in engine.of(POLICY)
+        for statement in json.loads(policy.inputs["policy"])["Statement"]
+        if statement["Resource"] == KEY_ARN
+    }
+    assert used == {
+        ("calls-recorder-policy", "UseKeyOfTable"),
+        ("calls-recorder-policy", "UseKeyOfQueue"),
+        ("calls-pipe-policy", "UseKeyOfStream"),
+        ("calls-pipe-policy", "UseKeyOfQueue"),
+    }
+
+
+def test_a_permissions_boundary_is_on_both_roles(engine: Engine) -> None:
+    boundary = "arn:aws:iam::111111111111:policy/boundary"
+    build(engine, permissions_boundary_arn=boundary)
+
+    assert [role.inputs["permissionsBoundary"] for role in engine.of(ROLE)] == [boundary] * 2
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_what_holds_records_is_protected_or_not_as_the_stack_says(engine: Engine, protect: bool) -> None:
+    build(engine, protect_data=protect)
+
+    holders = {TABLE, STREAM, QUEUE}
+    for resource in engine.resources:
+        guarded = protect and resource.type in holders
+        assert (resource.protect, resource.retain_on_delete) == (guarded, guarded), resource.urn
+    assert engine.one(TABLE).inputs["deletionProtectionEnabled"] is protect
+
+
+@pytest.mark.parametrize("as_secret", [True, False])
+def test_the_salt_of_hashed_numbers_is_in_no_plain_text(engine: Engine, as_secret: bool) -> None:
+    built: dict[str, str] = {}
+
+    def program() -> None:
+        salt = pulumi.Output.secret(SALT) if as_secret else SALT
+        args = replace(ARGS, record=RecordFormat(phone_number="hashed"), phone_number_salt=salt)
+        built["args"] = repr(args)
+        CallRouteTracker("calls", args)
+
+    engine.run(program)
+
+    holding = {
+        (resource.type, key)
+        for resource in engine.resources
+        for key, value in resource.inputs.items()
+        if SALT in json.dumps(value)
+    }
+    assert holding == {(STATE_MACHINE, "definition")}
+    assert engine.one(STATE_MACHINE).secrets == {"definition"}
+    assert engine.one(POLICY, "recorder-policy").secrets == set(), "a preview should show permissions"
+    assert SALT not in built["args"]
+
+
+def test_without_a_salt_nothing_is_a_secret(engine: Engine) -> None:
+    build(engine)
+
+    assert [resource.urn for resource in engine.resources if resource.secrets] == []
+
+
+def test_a_preview_registers_the_same_although_nothing_exists_yet(engine: Engine) -> None:
+    build(engine)
+    planned = Engine()
+    built = build(planned, preview=True)
+
+    assert {resource.urn for resource in planned.resources} == {resource.urn for resource in engine.resources}
+    known = planned.one(PIPE).inputs
+    assert known["name"] == "calls-test"
+    assert not isinstance(known["source"], str), "the stream's ARN cannot be known before it exists"
+    assert json.loads(planned.one(ROLE, "pipe-role").inputs["assumeRolePolicy"])["Statement"], (
+        "whom a role trusts is known beforehand"
+    )
+    assert built["tracker"].index_name == "by-day"
+
+
+def test_the_promised_outputs_are_there(engine: Engine) -> None:
+    seen: dict[str, Any] = {}
+
+    def program() -> None:
+        tracker = CallRouteTracker("calls", ARGS)
+        for name in CallRouteTracker.__annotations__:
+            value = getattr(tracker, name)
+            if not isinstance(value, pulumi.Resource):
+                pulumi.export(name, value)
+        seen["flows"] = tracker.flows
+
+    engine.run(program)
+
+    assert set(seen["flows"]) == {"menu"}
+    engine.outputs.pop("flows", None)
+    arn = "arn:aws:{}:ap-northeast-1:111111111111:{}".format
+    url = "https://sqs.ap-northeast-1.amazonaws.com/111111111111/{}".format
+    assert engine.outputs == {
+        "table_name": "call-records",
+        "table_arn": arn("dynamodb", "table/call-records"),
+        "index_name": "by-day",
+        "stream_name": "calls-stream-0000000",
+        "stream_arn": arn("kinesis", "stream/calls-stream-0000000"),
+        "state_machine_arn": arn("states", "stateMachine:calls-test"),
+        "pipe_name": "calls-test",
+        "pipe_arn": arn("pipes", "pipe/calls-test"),
+        "dead_letter_queue_url": url("calls-pipe-dead-letters-0000000"),
+        "dead_letter_queue_arn": arn("sqs", "calls-pipe-dead-letters-0000000"),
+        "quarantine_queue_url": url("calls-quarantine-0000000"),
+        "quarantine_queue_arn": arn("sqs", "calls-quarantine-0000000"),
+        "flow_ids": {"menu": "id-of-Menu"},
+        "state_machine_log_group": "/aws/vendedlogs/states/calls-test",
+        "pipe_log_group": "/aws/vendedlogs/pipes/calls-test",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({"connect_instance_id": "my-instance"}, "connect_instance_id", "'my-instance'"),
+        ({"table_name": "call records"}, "table_name", "'call records'"),
+        ({"stream_arn": "contact-records"}, "stream_arn", "'contact-records'"),
+        ({"stream_mode": "ONDEMAND"}, "stream_mode", "'ONDEMAND'"),
+        ({"shard_count": 0}, "shard_count", "0"),
+        ({"stream_retention_hours": 23}, "stream_retention_hours", "23"),
+        ({"batch_size": 0}, "batch_size", "0"),
+        ({"batch_size": 53}, "batch_size", "53"),
+        ({"batching_window_seconds": 301}, "batching_window_seconds", "301"),
+        ({"parallelization_factor": 11}, "parallelization_factor", "11"),
+        ({"maximum_retry_attempts": -1}, "maximum_retry_attempts", "-1"),
+        ({"maximum_record_age_seconds": -1}, "maximum_record_age_seconds", "-1"),
+        ({"maximum_record_age_seconds": 86_400}, "maximum_record_age_seconds", "86400"),
+        ({"log_retention_days": 31}, "log_retention_days", "31"),
+        ({"kms_key_arn": "alias/calls"}, "kms_key_arn", "'alias/calls'"),
+        ({"permissions_boundary_arn": "boundary"}, "permissions_boundary_arn", "'boundary'"),
+        ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", "set"),
+        ({"record": RecordFormat(time_zone="Asia/Tokio")}, "time_zone", "'Asia/Tokio'"),
+        ({"record": RecordFormat(country_code="+81")}, "country_code", "'+81'"),
+        ({"record": RecordFormat(retention_days=-1)}, "retention_days", "-1"),
+        ({"record": RecordFormat(salt=SALT)}, "record.salt", "set"),
+        ({"record": RecordFormat(phone_number="hashed")}, "phone_number_salt", "None"),
+        ({"flows": [FLOW, FLOW]}, "flows", "'menu'"),
+        ({"flows": [FLOW, replace(FLOW, key="other")]}, "flows", "'Menu'"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_value_and_what_is_allowed(
+    changes: dict[str, Any], field: str, value: str
+) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        replace(ARGS, **changes)
+
+    message = str(caught.value)
+    assert field in message
+    assert value in message
+    assert "; allowed: " in message
+    assert not message.endswith(". "), "every message ends with a way out"
+
+
+@pytest.mark.parametrize(
+    ("changes", "value"),
+    [
+        ({"name": ""}, "0 characters"),
+        ({"name": "n" * 128}, "128 characters"),
+        ({"content": "x" * 256_001}, "256001 characters"),
+        ({"phone_number_id": "+815000000000"}, "+815000000000"),
+    ],
+)
+def test_a_flow_that_connect_would_refuse_is_refused_first(changes: dict[str, str], value: str) -> None:
+    with pytest.raises(ArgumentError, match=value.replace("+", r"\+")):
+        replace(FLOW, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "stack", "says"),
+    [
+        ("calls", "a.dotted.stack", "calls-a.dotted.stack"),
+        ("calls", "s" * 60, "up to 64 letters"),
+        ("c" * 43, "dev", "43 characters; allowed: up to 42"),
+    ],
+)
+def test_names_that_aws_would_refuse_are_refused_before_anything_is_made(
+    engine: Engine, name: str, stack: str, says: str
+) -> None:
+    with pytest.raises(ArgumentError, match=says):
+        engine.run(lambda: CallRouteTracker(name, ARGS), stack=stack)
+
+    assert engine.resources == []

@@ -1,0 +1,273 @@
+"""Guards what each way through our flows leaves on the contact record: route, completion, and how the call ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callroute.flows.flow import Flow
+from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.simulation import (
+    HANGUP,
+    TIMEOUT,
+    Call,
+    Ended,
+    Event,
+    KeyedCaller,
+    MenuOffered,
+    Queued,
+    Said,
+    SimulatedClock,
+    World,
+    play_out,
+    read_keys,
+)
+from callroute.flows.simulation.contact_record import contact_record
+from tests.support.paths import FLOW_DEFINITIONS
+
+PLAIN, BANK = "call_route.json", "call_route_with_operator.json"
+NO_AGENT = World(agent_answers_after=None)
+
+
+@cache
+def load(name: str) -> Flow:
+    return Flow.load(FLOW_DEFINITIONS / name)
+
+
+@cache
+def routes(name: str) -> frozenset[str]:
+    catalogue = RouteCatalogue.beside(FLOW_DEFINITIONS / name)
+    assert catalogue is not None
+    return frozenset(catalogue.routes)
+
+
+def play(
+    name: str, caller: KeyedCaller, world: World | None = None
+) -> tuple[list[Event], Call, dict[str, Any]]:
+    clock = SimulatedClock(datetime(2026, 4, 1, 1, tzinfo=UTC))
+    events, call = play_out(load(name), caller, clock=clock, world=world)
+    return events, call, contact_record(call, contact_id="c")
+
+
+def outcome(record: dict[str, Any]) -> str:
+    """The outcome that the call record derives from a contact record."""
+    if record["Agent"] is not None:
+        return "answered"
+    if record["Queue"] is not None:
+        return "abandoned_in_queue"
+    return "completed" if record["Attributes"]["call_completed"] == "true" else "abandoned_in_flow"
+
+
+CALLER, FLOW = "CUSTOMER_DISCONNECT", "CONTACT_FLOW_DISCONNECT"
+
+
+@pytest.mark.parametrize(
+    ("keys", "route", "result", "reason"),
+    [
+        ("", "start", "abandoned_in_flow", CALLER),
+        ("hangup", "start", "abandoned_in_flow", CALLER),
+        ("3", "start", "abandoned_in_flow", CALLER),
+        ("timeout", "start", "abandoned_in_flow", CALLER),
+        ("1", "1", "abandoned_in_flow", CALLER),
+        ("1,*", "1", "abandoned_in_flow", CALLER),
+        ("1,timeout,hangup", "1", "abandoned_in_flow", CALLER),
+        ("2", "2", "abandoned_in_flow", CALLER),
+        ("2,0,9", "2", "abandoned_in_flow", CALLER),
+        ("1,1", "1-1", "completed", FLOW),
+        ("1,2", "1-2", "completed", FLOW),
+        ("2,1", "2-1", "completed", FLOW),
+        ("2,2", "2-2", "completed", FLOW),
+        ("timeout,#,1,timeout,7,2", "1-2", "completed", FLOW),
+        ("2,2,hangup", "2-2", "completed", FLOW),
+    ],
+)
+def test_every_key_path_of_the_plain_flow_leaves_its_route(
+    keys: str, route: str, result: str, reason: str
+) -> None:
+    _, _, record = play(PLAIN, KeyedCaller(read_keys(keys)))
+    assert record["Attributes"]["call_route"] == route
+    assert outcome(record) == result
+    assert record["DisconnectReason"] == reason
+
+
+@pytest.mark.parametrize("keys", ["1,1", "1,2", "2,1", "2,2"])
+def test_the_closing_message_names_the_route(keys: str) -> None:
+    events, _, _ = play(PLAIN, KeyedCaller(read_keys(keys)))
+    said = [event.text for event in events if isinstance(event, Said)]
+    assert said == [f"ルート {keys.replace(',', '-')} で承りました。お電話ありがとうございました。"]
+
+
+def test_after_silence_the_plain_flow_gives_a_notice_and_the_same_menu_again() -> None:
+    events, _, _ = play(PLAIN, KeyedCaller([TIMEOUT, "1", "9", TIMEOUT]))
+    stops = [event.block for event in events if isinstance(event, Said | MenuOffered)]
+    assert stops == [
+        "menu-start",
+        "notice-start",
+        "menu-start",
+        "menu-1",
+        "notice-1",
+        "menu-1",
+        "notice-1",
+        "menu-1",
+    ]
+
+
+OPEN, CLOSED, FULL = World(), World(is_open=False), World(queue_is_full=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "world", "route", "result", "reason"),
+    [
+        ("", OPEN, "start", "abandoned_in_flow", CALLER),
+        ("9,timeout", OPEN, "start", "abandoned_in_flow", CALLER),
+        ("9,timeout,#", OPEN, "start_no_choice", "abandoned_in_flow", FLOW),
+        ("1", OPEN, "lost_card_operator", "answered", CALLER),
+        ("9,9,1", OPEN, "lost_card_operator", "answered", CALLER),
+        ("1", World(agent_hangs_up=True), "lost_card_operator", "answered", "AGENT_DISCONNECT"),
+        ("1", CLOSED, "closed", "abandoned_in_flow", FLOW),
+        ("1", FULL, "operator_unavailable", "abandoned_in_flow", FLOW),
+        ("2", OPEN, "balance", "abandoned_in_flow", CALLER),
+        ("2,9,9", OPEN, "balance", "abandoned_in_flow", CALLER),
+        ("2,9,9,9", OPEN, "balance_no_choice", "abandoned_in_flow", FLOW),
+        ("2,1", OPEN, "balance_amount", "completed", FLOW),
+        ("2,2", CLOSED, "balance_history", "completed", FLOW),
+        ("3", OPEN, "open_account", "abandoned_in_flow", CALLER),
+        ("3,timeout,timeout,timeout", OPEN, "open_account_no_choice", "abandoned_in_flow", FLOW),
+        ("3,1", OPEN, "open_account_documents", "completed", FLOW),
+        ("3,2", OPEN, "open_account_consult_operator", "answered", CALLER),
+        ("3,2", CLOSED, "closed", "abandoned_in_flow", FLOW),
+        ("3,2", FULL, "operator_unavailable", "abandoned_in_flow", FLOW),
+        ("9,9,3,9,9,2", OPEN, "open_account_consult_operator", "answered", CALLER),
+        ("0", OPEN, "other_operator", "answered", CALLER),
+        ("0", CLOSED, "closed", "abandoned_in_flow", FLOW),
+        ("0", FULL, "operator_unavailable", "abandoned_in_flow", FLOW),
+    ],
+)
+def test_every_key_path_of_the_bank_leaves_its_route(
+    keys: str, world: World, route: str, result: str, reason: str
+) -> None:
+    _, _, record = play(BANK, KeyedCaller(read_keys(keys)), world)
+    assert record["Attributes"]["call_route"] == route
+    assert record["Attributes"]["call_flow"] == "bank"
+    assert outcome(record) == result
+    assert record["DisconnectReason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("keys", "route"),
+    [("1", "lost_card_operator"), ("3,2", "open_account_consult_operator"), ("0", "other_operator")],
+)
+def test_who_leaves_the_queue_has_abandoned_in_the_queue_and_not_in_the_flow(keys: str, route: str) -> None:
+    _, call, record = play(BANK, KeyedCaller(read_keys(keys), leaves_queue_after=45), NO_AGENT)
+    assert outcome(record) == "abandoned_in_queue"
+    assert record["Attributes"]["call_route"] == route
+    assert record["Queue"]["Duration"] == 45
+    assert call.queue is not None
+    assert call.ended == call.queue.left
+
+
+@pytest.mark.parametrize("menu", ["", "2,", "3,"])
+def test_each_menu_of_the_bank_is_asked_three_times_and_no_more(menu: str) -> None:
+    events, _, _ = play(BANK, KeyedCaller(read_keys(menu + "9,9,9,1,1,1")))
+    menus = [event.block for event in events if isinstance(event, MenuOffered)]
+    assert menus.count(menus[-1]) == 3
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert ended.during == "flow"
+
+
+class HangsUpAt(KeyedCaller):
+    """Presses keys and hangs up as soon as a certain block speaks."""
+
+    def __init__(self, keys: str, block: str) -> None:
+        super().__init__(read_keys(keys), leaves_queue_after=5)
+        self._block = block
+
+    def listens(self, said: Said) -> bool:
+        """Hears out every other block."""
+        return said.block != self._block
+
+    def chooses(self, menu: MenuOffered) -> str:
+        """Hangs up there once the keys that lead there are used up."""
+        return HANGUP if menu.block == self._block and not self._keys else super().chooses(menu)
+
+
+PLAIN_STOPS = [
+    ("", "menu-start", "start", "abandoned_in_flow"),
+    ("9", "notice-start", "start", "abandoned_in_flow"),
+    ("1", "menu-1", "1", "abandoned_in_flow"),
+    ("1,9", "notice-1", "1", "abandoned_in_flow"),
+    ("2", "menu-2", "2", "abandoned_in_flow"),
+    ("2,9", "notice-2", "2", "abandoned_in_flow"),
+    ("2,1", "closing", "2-1", "completed"),
+]
+BANK_STOPS = [
+    ("", "menu-start", "start", "abandoned_in_flow"),
+    ("9", "notice-start", "start", "abandoned_in_flow"),
+    ("9,9,9", "goodbye-start", "start_no_choice", "abandoned_in_flow"),
+    ("1", "connecting-lost-card", "lost_card", "abandoned_in_flow"),
+    ("2", "menu-balance", "balance", "abandoned_in_flow"),
+    ("2,9", "notice-balance", "balance", "abandoned_in_flow"),
+    ("2,9,9,9", "goodbye-balance", "balance_no_choice", "abandoned_in_flow"),
+    ("2,1", "answer-balance-amount", "balance_amount", "completed"),
+    ("2,2", "answer-balance-history", "balance_history", "completed"),
+    ("3", "menu-open-account", "open_account", "abandoned_in_flow"),
+    ("3,9", "notice-open-account", "open_account", "abandoned_in_flow"),
+    ("3,9,9,9", "goodbye-open-account", "open_account_no_choice", "abandoned_in_flow"),
+    ("3,1", "answer-open-account-documents", "open_account_documents", "completed"),
+    ("3,2", "connecting-open-account-consult", "open_account_consult", "abandoned_in_flow"),
+    ("0", "connecting-other", "other", "abandoned_in_flow"),
+    ("0", "transfer-operator", "other_operator", "abandoned_in_queue"),
+    ("1", "closed", "closed", "abandoned_in_flow"),
+    ("1", "unavailable", "operator_unavailable", "abandoned_in_flow"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "stop", "route", "result"),
+    [(PLAIN, *stop) for stop in PLAIN_STOPS] + [(BANK, *stop) for stop in BANK_STOPS],
+)
+def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
+    name: str, keys: str, stop: str, route: str, result: str
+) -> None:
+    world = World(is_open=stop != "closed", queue_is_full=stop == "unavailable", agent_answers_after=None)
+    events, _, record = play(name, HangsUpAt(keys, stop), world)
+    assert events[-1].block == stop, "the call must end where the caller hangs up"
+    assert record["Attributes"]["call_route"] == route
+    assert outcome(record) == result
+    assert record["DisconnectReason"] == CALLER
+
+
+@pytest.mark.parametrize(("name", "stops"), [(PLAIN, PLAIN_STOPS), (BANK, BANK_STOPS)])
+def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, str, str]]) -> None:
+    speaking = {"MessageParticipant", "GetParticipantInput", "TransferContactToQueue"}
+    blocks = {action.identifier for action in load(name).actions.values() if action.type in speaking}
+    assert {stop for _, stop, _, _ in stops} == blocks
+
+
+@pytest.mark.parametrize("name", [PLAIN, BANK])
+@settings(deadline=None)  # how busy the machine is proves nothing about flows
+@given(
+    keys=st.lists(st.sampled_from([*"0123456789*#", TIMEOUT, HANGUP]), max_size=60),
+    is_open=st.booleans(),
+    full=st.booleans(),
+    answer=st.none() | st.integers(0, 100),
+    patience=st.integers(0, 100),
+)
+def test_any_key_sequence_ends_with_a_route_of_the_catalogue(
+    name: str, keys: list[str], is_open: bool, full: bool, answer: int | None, patience: int
+) -> None:
+    world = World(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
+    events, call, record = play(name, KeyedCaller(keys, patience), world)
+    assert record["Attributes"]["call_route"] in routes(name)
+    assert record["Attributes"]["call_completed"] in {"true", "false"}
+    assert call.disconnect_reason != "OTHER", "cut off by the step limit"
+    assert (record["Queue"] is not None) == any(isinstance(event, Queued) for event in events)
+    assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert (call.started, call.ended) == (events[0].at, events[-1].at)

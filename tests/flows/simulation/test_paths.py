@@ -1,0 +1,111 @@
+"""Guards the way of every simulated call, whatever the flow: over its branches only, without gaps, to an end."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callroute.flows.attribute_flow import analyse, ways_on
+from callroute.flows.block_types import type_of
+from callroute.flows.flow import Action, Flow, Transition
+from callroute.flows.simulation import (
+    HANGUP,
+    TIMEOUT,
+    Ended,
+    KeyedCaller,
+    SimulatedClock,
+    World,
+    play_out,
+)
+from callroute.flows.simulation import KEYS as PRESSED
+from callroute.flows.simulation.contact_record import contact_records
+from callroute.flows.simulation.scenarios import countable
+from tests.flows.every_call import Stage, every_call
+from tests.flows.generated import flow_documents
+from tests.support import corpus
+from tests.support.paths import FLOW_DEFINITIONS
+
+START = datetime(2026, 4, 1, 1, tzinfo=UTC)
+KEYS = st.lists(st.sampled_from([*"0129*#", TIMEOUT, HANGUP]), max_size=12)
+CORPUS_FLOWS = corpus.readable_flows()
+OUR_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
+
+
+@settings(deadline=None)
+@given(flow_documents(), KEYS, st.booleans())
+def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_end(
+    document: dict[str, Any], keys: list[str], is_open: bool
+) -> None:
+    flow = Flow.read(json.dumps(document), "x.json")
+    events, call = play_out(
+        flow, KeyedCaller(keys), clock=SimulatedClock(START), world=World(is_open=is_open)
+    )
+    here = flow.start
+    for branch in call.taken["x.json"]:
+        assert branch.source == here
+        assert branch in countable(flow.actions[here]), "a branch that coverage does not count was taken"
+        here = branch.target
+    assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert events[-1].at == call.ended
+
+
+@settings(deadline=None)
+@given(flow_documents(), KEYS)
+def test_the_same_call_goes_the_same_way_every_time(document: dict[str, Any], keys: list[str]) -> None:
+    flow = Flow.read(json.dumps(document), "x.json")
+    once, again = (play_out(flow, KeyedCaller(keys), clock=SimulatedClock(START)) for _ in range(2))
+    assert once == again
+
+
+# --- Every way through a flow ----------------------------------------------------------------------------------------
+
+
+def can_be_taken(action: Action, branch: Transition) -> bool:
+    """Whether a telephone call can take a branch, as far as that shows in the block alone."""
+    row = type_of(action)
+    if branch.kind == "condition" and row is not None and row.stop == "menu" and branch.label not in PRESSED:
+        return False  # no key, so Connect would refuse it
+    if action.parameters.get("ComparisonValue") == "$.Channel":
+        return branch.kind != "condition" or branch.label == "VOICE"
+    return branch in countable(action)
+
+
+def stops_of_a_call(flow: Flow) -> set[str]:
+    """The stops that `check` finds to be reached, without those to which only other channels come."""
+    reached, pending = {flow.start}, [flow.start]
+    while pending:
+        action = flow.actions[pending.pop()]
+        for branch in ways_on(flow, action):
+            if branch.target not in reached and can_be_taken(action, branch):
+                reached.add(branch.target)
+                pending.append(branch.target)
+    return reached & {stop.action.identifier for stop in analyse(flow).stops}
+
+
+@pytest.mark.parametrize("path", [*OUR_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
+def test_calls_come_to_every_stop_that_a_caller_can_reach_and_each_has_its_record(path: Path) -> None:
+    flow = Flow.load(path)
+    calls, stage = every_call(flow), Stage(flow)
+    assert not stops_of_a_call(flow) - calls.reached, "\n".join(calls.refused)
+    for planned in calls.planned:
+        events, call = planned.play(stage)
+        assert isinstance(events[-1], Ended)
+        assert events[-1].during != "step limit"
+        assert tuple(call.taken[flow.source])[: len(planned.journey.taken)] == planned.journey.taken
+        records = contact_records(call, contact_id="c")
+        json.dumps(records)
+        assert records[0]["Attributes"] == dict(call.attributes)
+
+
+@pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
+def test_what_is_left_out_of_the_stops_of_a_call_is_little() -> None:
+    flows = [Flow.load(path) for path in CORPUS_FLOWS]
+    stops = sum(len(analyse(flow).stops) for flow in flows)
+    assert sum(len(stops_of_a_call(flow)) for flow in flows) > 0.95 * stops

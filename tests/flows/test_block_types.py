@@ -1,0 +1,135 @@
+"""Guards the table of block types: a wrong row refuses sound flows or lets through what Connect refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from callroute.flows.block_types import (
+    ALL,
+    BLOCK_TYPES,
+    NAMES_ONLY,
+    OPERATORS,
+    OTHER_NAMES,
+    FlowKind,
+    Shape,
+    declared_kind,
+    kinds_of,
+    type_of,
+)
+from callroute.flows.flow import Action, Flow
+from tests.support import corpus
+
+ROWS = sorted(BLOCK_TYPES)
+
+
+def flow(*types: str, **more: Any) -> Flow:
+    blocks = [
+        {"Identifier": str(number), "Type": type_, "Parameters": {}, "Transitions": {}}
+        for number, type_ in enumerate(types)
+    ]
+    document = {"Version": "2019-10-30", "StartAction": "0", "Actions": blocks, **more}
+    return Flow.read(json.dumps(document), "x.json")
+
+
+def shapes(shape: Shape) -> Iterator[Shape]:
+    """A shape and those of the objects in it."""
+    yield shape
+    for inner in shape.inside.values():
+        yield from shapes(inner)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_says_where_it_is_known_from_and_does_not_contradict_itself(name: str) -> None:
+    row = BLOCK_TYPES[name]
+    assert row.source.startswith(("live: ", "doc: ", "third: "))
+    for shape in shapes(row):
+        parameters = [*shape.required, *shape.one_of, *shape.some_of, *shape.optional, *shape.refused]
+        assert len(set(parameters)) == len(parameters), "a parameter has one role"
+        assert {*shape.values, *shape.numbers, *shape.references, *shape.inside} <= shape.parameters
+    assert not set(row.errors) & set(row.errors_optional)
+    assert set(row.operators) <= set(OPERATORS)
+    assert row.conditions_of in {"", *row.parameters}
+    assert {path.partition(".")[0] for path in row.errors_with} <= row.parameters
+    assert row.kinds
+    if row.terminal:
+        assert not row.errors
+        assert not row.conditions
+
+
+def test_the_whole_flow_language_is_known() -> None:
+    # As AWS's reference lists it, in the order of its four pages; further rows are types seen in published flows.
+    reference = """
+        CompleteOutboundCall CreateCase CreateTask CreateWisdomSession DequeueContactAndTransferToQueue
+        EndFlowModuleExecution GetCase InvokeFlowModule StartOutboundChatContact TagContact TransferContactToAgent
+        TransferContactToQueue UnTagContact UpdateCase UpdateContactAttributes UpdateContactCallbackNumber
+        UpdateContactData UpdateContactEventHooks UpdateContactMediaProcessing UpdateContactMediaStreamingBehavior
+        UpdateContactRecordingAndAnalyticsBehavior UpdateContactRecordingBehavior ResumeContact
+        UpdateContactRoutingBehavior UpdateContactTargetQueue UpdateContactTextToSpeechVoice
+        UpdatePreviousContactParticipantState
+        CheckHoursOfOperation CheckMetricData CheckOutboundCallStatus CheckVoiceId Compare DistributeByPercentage
+        EndFlowExecution GetMetricData Loop StartVoiceIdStream TransferToFlow UpdateFlowAttributes
+        UpdateFlowLoggingBehavior UpdateRoutingCriteria Wait
+        AssociateContactToCustomerProfile CreateCallbackContact CreateCustomerProfile InvokeLambdaFunction
+        GetCustomerProfile GetCustomerProfileObject GetCalculatedAttributesForCustomerProfile UpdateCustomerProfile
+        ConnectParticipantWithLexBot DisconnectParticipant GetParticipantInput MessageParticipant
+        MessageParticipantIteratively ShowView
+    """
+    # Live, the page's UnTagContact is refused, and UntagContact taken.
+    assert {*reference.split()} - {"UnTagContact"} <= set(BLOCK_TYPES)
+    assert OTHER_NAMES["UnTagContact"] == "UntagContact"
+    assert not NAMES_ONLY & set(BLOCK_TYPES)
+    assert not set(OTHER_NAMES) & {*BLOCK_TYPES, *NAMES_ONLY}
+    assert set(OTHER_NAMES.values()) <= set(BLOCK_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "stop"),
+    [
+        ({"StoreInput": "False"}, "menu"),
+        ({}, "menu"),
+        ({"StoreInput": "True"}, "input"),
+        ({"StoreInput": "true"}, "input"),
+        ({"EnableDTMFBuffer": "True"}, None),
+    ],
+)
+def test_getting_input_works_in_three_ways(parameters: dict[str, str], stop: str | None) -> None:
+    row = type_of(Action("x", "GetParticipantInput", parameters, ()))
+    assert row is not None
+    assert row.stop == stop
+
+
+@pytest.mark.parametrize(
+    ("types", "kinds"),
+    [
+        (("MessageParticipant",), ALL - {"hold", "module"}),
+        (("TransferContactToQueue", "DisconnectParticipant"), {"contact", "transfer"}),
+        (("EndFlowExecution", "UpdateContactRecordingBehavior"), {"queue", "outbound whisper"}),
+        (("MessageParticipantIteratively", "MessageParticipant"), {"queue"}),
+        (("SomethingNew", "InvokeFlowModule"), {"contact"}),
+        (("EndFlowExecution", "InvokeFlowModule"), {"contact"}),
+        (("TransferContactToQueue", "DequeueContactAndTransferToQueue"), set()),
+    ],
+)
+def test_what_a_flow_is_for_is_seen_by_its_blocks(types: tuple[str, ...], kinds: set[FlowKind]) -> None:
+    assert kinds_of(flow(*types)) == kinds
+
+
+def test_what_a_flow_says_it_is_for_goes_before() -> None:
+    assert kinds_of(flow("MessageParticipant", Settings={})) == {"module"}
+    assert kinds_of(flow("MessageParticipant", Metadata={"type": "customerQueue"})) == {"queue"}
+    assert declared_kind(flow("MessageParticipant", Metadata={"type": 1})) is None
+    assert declared_kind(flow("MessageParticipant", Metadata=[])) is None
+
+
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
+def test_nearly_all_blocks_of_the_corpus_are_known() -> None:
+    paths = corpus.flows()
+    types = [
+        action["Type"] for path in paths for action in json.loads(path.read_text(encoding="utf-8"))["Actions"]
+    ]
+    unknown = [name for name in types if name not in BLOCK_TYPES and name not in NAMES_ONLY]
+    assert len(unknown) < len(types) / 50, f"unknown: {sorted(set(unknown))}"

@@ -1,0 +1,256 @@
+"""Guards the checks: each rule finds its defect and nothing else, and no flow, however broken, stops them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callroute.errors import InputError
+from callroute.flows.flow import Flow
+from callroute.flows.lint import RULES, Finding, attributes_set, check
+from callroute.flows.route_catalog import RouteCatalogue
+from callroute.formats.files import read_text
+from callroute.formats.json_document import walk
+from tests.flows.generated import flow_documents
+from tests.support import corpus
+from tests.support.paths import REPOSITORY
+
+FIXTURES = Path(__file__).parent / "fixtures"
+OURS = sorted((REPOSITORY / "flow_definitions").glob("*.json"))
+
+SEVERITIES = {rule.id: rule.severity for rule in RULES}
+
+
+def checked(path: Path) -> list[Finding]:
+    return check(Flow.examine(read_text(path), path.name), RouteCatalogue.beside(path))
+
+
+def large(texts: int, blocks: int) -> Flow:
+    """A sound flow of so many blocks, with so many characters of text in it."""
+    document = json.loads(read_text(FIXTURES / "good" / "failed-tracking.json"))
+    message = document["Actions"][1]
+    for number in range(blocks - 3):
+        following = copy.deepcopy(message) | {"Identifier": f"hello-{number}"}
+        message["Transitions"] = {"NextAction": following["Identifier"]}
+        document["Actions"].append(following)
+        message = following
+    for action in document["Actions"][3 : 3 + texts // 3000]:
+        action["Parameters"]["Text"] = "x" * 3000
+    return Flow.examine(json.dumps(document), "large.json")
+
+
+# Fixtures too large to be kept as files.
+BUILT: dict[str, dict[str, Callable[[], Flow]]] = {
+    "bad": {
+        "content-too-long": lambda: large(255_000, 100),
+        "too-many-blocks": lambda: large(0, 251),
+    },
+    "good": {
+        "content-too-long": lambda: large(230_000, 100),
+        "too-many-blocks": lambda: large(0, 250),
+    },
+}
+
+
+def fixtures(kind: str) -> list[Path]:
+    return sorted((FIXTURES / kind).glob("*.json"))
+
+
+def rule_of(path: Path) -> str:
+    """The rule that a fixture is about: `untracked-stop.on-one-path.json` is about untracked-stop."""
+    return path.name.partition(".")[0]
+
+
+def rules_broken(findings: list[Finding], about: str) -> set[str]:
+    """The rules that were broken; notes count only where the fixture is about one, as most flows have some."""
+    return {finding.rule for finding in findings if finding.severity != "note" or finding.rule == about}
+
+
+@pytest.mark.parametrize("path", fixtures("bad"), ids=lambda path: path.stem)
+def test_a_defect_is_found_by_its_rule_and_no_other(path: Path) -> None:
+    findings = checked(path)
+    assert rules_broken(findings, rule_of(path)) == {rule_of(path)}
+
+
+@pytest.mark.parametrize("path", fixtures("good"), ids=lambda path: path.stem)
+def test_what_only_resembles_a_defect_is_let_through(path: Path) -> None:
+    assert rules_broken(checked(path), rule_of(path)) == set()
+
+
+@pytest.mark.parametrize("rule", BUILT["bad"])
+def test_a_flow_may_be_as_large_as_connect_takes_and_no_larger(rule: str) -> None:
+    assert rules_broken(check(BUILT["bad"][rule]()), rule) == {rule}
+    assert rules_broken(check(BUILT["good"][rule]()), rule) == set()
+
+
+def test_every_rule_has_a_flow_that_breaks_it_and_one_that_does_not() -> None:
+    for kind in ("bad", "good"):
+        assert {*map(rule_of, fixtures(kind)), *BUILT[kind]} == set(SEVERITIES), kind
+
+
+def test_every_rule_has_a_name_a_sentence_and_a_source_of_its_own() -> None:
+    assert len(SEVERITIES) == len(RULES)
+    for rule in RULES:
+        assert re.fullmatch("[a-z]+(-[a-z]+)*", rule.id)
+        assert re.fullmatch(r"[A-Z`].*\.", rule.description), rule.id
+        assert rule.source
+
+
+@pytest.mark.parametrize("path", fixtures("bad"), ids=lambda path: path.stem)
+def test_findings_say_where_what_and_what_to_do(path: Path) -> None:
+    document = json.loads(read_text(path))
+    paths = {path for path, _ in walk(document)}
+    identifiers = {block.get("Identifier") for block in document["Actions"] if isinstance(block, dict)}
+    for finding in checked(path):
+        # What is missing has no place of its own; then the path is where it belongs.
+        assert finding.path in paths or finding.path.rpartition(".")[0] in paths, finding
+        assert finding.block is None or finding.block in identifiers
+        assert finding.file == path.name
+        assert finding.severity == SEVERITIES[finding.rule]
+        for sentence in (finding.message, finding.hint):
+            assert re.fullmatch(r"\S.*[.}]", sentence), sentence
+
+
+def test_findings_come_in_the_order_of_the_blocks() -> None:
+    flow = Flow.examine(read_text(FIXTURES / "bad" / "indistinguishable-branches.json"), "x")
+    order = ["", *flow.actions]
+    places = [order.index(finding.block or "") for finding in check(flow)]
+    assert places == sorted(places)
+    assert len(places) > 1
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_our_own_flows_are_clean(path: Path) -> None:
+    assert {finding.rule for finding in checked(path)} <= {"failed-tracking", "endless-retries"}
+
+
+def test_a_number_is_not_repeated_in_the_finding_that_warns_of_it() -> None:
+    (finding,) = [
+        finding
+        for finding in checked(FIXTURES / "bad" / "personal-data.number.json")
+        if finding.rule == "personal-data"
+    ]
+    assert "12065550100" not in finding.message + finding.hint
+
+
+def test_an_attribute_that_another_flow_sets_is_not_missed() -> None:
+    flow = Flow.load(FIXTURES / "bad" / "unset-attribute.json")
+    assert "unset-attribute" in {finding.rule for finding in check(flow)}
+    assert "unset-attribute" not in {finding.rule for finding in check(flow, set_elsewhere=["customer_name"])}
+    assert attributes_set(flow) == {"call_route", "call_completed"}
+
+
+def test_a_stop_shared_by_routes_is_found_only_where_the_record_cannot_tell_the_place() -> None:
+    (finding,) = [
+        finding
+        for finding in checked(FIXTURES / "bad" / "ambiguous-stop.json")
+        if finding.rule == "ambiguous-stop"
+    ]
+    assert finding.block == "transfer"
+    assert (
+        "(and to 'shared') with 'hours', 'operator'; 'hours' is also the route at 'hours'," in finding.message
+    )
+
+
+# --- Flows of others, and broken ones --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
+def test_every_flow_of_the_corpus_is_read_written_back_equal_and_checked() -> None:
+    paths = corpus.flows()
+    assert paths, "the corpus has no flows"
+    for path in paths:
+        text = read_text(path)
+        if "modules" in json.loads(text):
+            with pytest.raises(InputError, match="export of the Connect console"):
+                Flow.examine(text, path.name)
+            continue
+        flow = Flow.examine(text, path.name)
+        again = flow.write()
+        assert json.dumps(json.loads(again)) == json.dumps(json.loads(text)), path.name
+        assert Flow.examine(again, path.name).write() == again, path.name
+        assert check(flow) == check(Flow.examine(again, path.name)), path.name
+
+
+@cache
+def ours() -> list[Any]:
+    return [json.loads(read_text(path)) for path in OURS]
+
+
+ODDITIES = st.sampled_from(
+    (None, "", 0, 1.5, True, [], {}, ["x"], {"x": "y"}, "$.Attributes.x", "menu-start", "Equals")
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:
+    """One of our flows, or a made-up one, with values taken away, doubled or put in place of others."""
+    document = copy.deepcopy(draw(st.sampled_from(ours()) | flow_documents()))
+    for _ in range(draw(st.integers(1, 4))):
+        holders: list[Any] = [
+            value for _, value in walk(document) if isinstance(value, dict | list) and value
+        ]
+        holder = draw(st.sampled_from(holders[1:] or holders))
+        key: Any = draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
+        match draw(st.sampled_from(("drop", "replace", "double"))):
+            case "drop":
+                del holder[key]
+            case "replace":
+                holder[key] = copy.deepcopy(draw(ODDITIES))
+            case "double" if isinstance(holder, list):
+                holder.append(copy.deepcopy(holder[key]))
+            case _:
+                holder[f"{key}x"] = holder[key]
+    return document
+
+
+@settings(deadline=None, max_examples=300)
+@given(document=mutated())
+def test_no_flow_however_broken_stops_the_checks_or_changes_by_being_written(document: Any) -> None:
+    try:
+        flow = Flow.examine(json.dumps(document), "x.json")
+    except InputError:
+        return
+    findings = check(flow)
+    assert json.dumps(json.loads(flow.write())) == json.dumps(document)
+    try:
+        Flow.read(json.dumps(document), "x.json")
+    except InputError:
+        assert flow.flaws
+        assert {flaw.rule for flaw in flow.flaws} <= {finding.rule for finding in findings}
+    else:
+        assert not flow.flaws
+
+
+@settings(deadline=None)
+@given(document=flow_documents())
+def test_made_up_flows_have_nothing_that_connect_refuses(document: Any) -> None:
+    suffered = {"unset-attribute", "unreachable-block", "endless-loop", "unbounded-loop", "endless-retries"}
+    tracking = {rule.id for rule in RULES[[rule.id for rule in RULES].index("untracked-stop") :]}
+    found = {finding.rule for finding in check(Flow.read(json.dumps(document), "x.json"))}
+    assert found <= suffered | tracking
+
+
+# --- The documentation -----------------------------------------------------------------------------------------------
+
+
+def test_the_documentation_lists_every_rule_as_it_is() -> None:
+    rows = ["| rule | severity | what must be so | source |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| `{rule.id}` | {rule.severity} | {_cell(rule.description)} | {rule.source} |" for rule in RULES
+    ]
+    table = "\n".join(rows)
+    assert table in read_text(REPOSITORY / "docs" / "checks.md"), f"docs/checks.md should have:\n{table}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|")

@@ -1,0 +1,86 @@
+"""Guards against a filter that drops what AWS's would let through, or the other way round."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from callroute.aws.pipe import FILTER_PATTERN
+from callroute.local.emulator import Emulator
+from callroute.local.event_pattern import PatternError, matches
+from tests.support.contact_records import contact_record
+
+NAMES = st.sampled_from(["data", "Channel", "Attributes"])
+SCALARS = st.sampled_from(["VOICE", "", "1", 1, 0, True, False, None])
+PATTERNS = st.recursive(
+    st.lists(SCALARS | st.builds(lambda wanted: {"exists": wanted}, st.booleans()), min_size=1, max_size=2),
+    lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=2),
+    max_leaves=4,
+)
+EVENTS = st.recursive(
+    SCALARS,
+    lambda inner: st.dictionaries(NAMES, inner, max_size=3) | st.lists(inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@pytest.mark.emulator
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(pattern={"data": {"data": [{"exists": False}]}}, event={"data": []})
+@example(pattern={"data": {"data": [{"exists": False}]}}, event={"data": ["VOICE", {"data": "VOICE"}]})
+@example(pattern={"data": {"data": ["VOICE"]}}, event={"data": [[{"data": "VOICE"}]]})
+@given(
+    pattern=st.dictionaries(NAMES, PATTERNS, min_size=1, max_size=2),
+    event=st.dictionaries(NAMES, EVENTS, max_size=3),
+)
+def test_matches_what_the_whole_language_matches(
+    emulator: Emulator, pattern: dict[str, Any], event: dict[str, Any]
+) -> None:
+    answer = emulator.client("events").test_event_pattern(
+        EventPattern=json.dumps(pattern), Event=json.dumps(event)
+    )
+
+    assert matches(pattern, event) == answer["Result"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "ours"),
+    [
+        ({}, True),
+        ({"Attributes": {"call_route": None}}, True),
+        ({"Attributes": {"call_route": ""}}, True),
+        ({"Attributes": {"call_route": {"an": "object"}}}, False),
+        ({"Attributes": {}}, False),
+        ({"Attributes": None}, False),
+        ({"Channel": "CHAT"}, False),
+        ({"Channel": "voice"}, False),
+        ({"InitiationMethod": "TRANSFER"}, False),
+    ],
+)
+def test_the_filter_lets_inbound_calls_with_a_route_through(changes: dict[str, Any], ours: bool) -> None:
+    assert matches(FILTER_PATTERN, {"data": contact_record(**changes)}) is ours
+
+
+@pytest.mark.parametrize("data", ["text", 7, None, []])
+def test_what_is_no_contact_record_is_not_let_through(data: Any) -> None:
+    assert not matches(FILTER_PATTERN, {"data": data})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"data": [{"prefix": "a"}]},
+        {"data": [{"exists": "yes"}]},
+        {"data": "VOICE"},
+        {"data": {}},
+        {},
+        {"$or": [{"data": [1]}]},
+    ],
+)
+def test_a_pattern_that_is_not_known_here_is_refused(pattern: dict[str, Any]) -> None:
+    with pytest.raises(PatternError):
+        matches(pattern, {"data": "a"})

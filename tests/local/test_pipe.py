@@ -1,0 +1,525 @@
+"""Guards against a local pipe that is kinder, or harsher, than the one on AWS: a record lost, doubled or stuck in a shard."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.local.emulator import Credentials, Emulator
+from callroute.local.pipe import Handled, Pipe, PipeError, PipeSettings, apply_template
+from tests.support.contact_records import contact_record
+
+pytestmark = pytest.mark.emulator
+
+# A target that fails as long as a batch holds a contact whose id has `poison` in it.
+TARGET = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "Look",
+    "States": {
+        "Look": {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": "{% $contains($string($states.input), 'poison') %}", "Next": "Refuse"},
+            ],
+            "Default": "Take",
+        },
+        "Refuse": {"Type": "Fail", "Error": "Poison", "Cause": "refused"},
+        "Take": {"Type": "Pass", "Output": "{% [$states.input.contact.ContactId] %}", "End": True},
+    },
+}
+
+
+class Time:
+    """A clock that only pauses move."""
+
+    def __init__(self) -> None:
+        self.at = datetime.now(UTC).timestamp()
+        self.pauses: list[float] = []
+
+    def now(self) -> float:
+        return self.at
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.at += seconds
+
+
+class Watched:
+    """A client whose calls are counted by name, and which can be made to fail."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.failures: dict[str, list[Exception]] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            self.calls.append((name, arguments))
+            if self.failures.get(name):
+                raise self.failures[name].pop(0)
+            return getattr(self.client, name)(**arguments)
+
+        return call
+
+    def inputs(self) -> list[list[dict[str, Any]]]:
+        """What each execution was started with."""
+        return [json.loads(given["input"]) for name, given in self.calls if name == "start_sync_execution"]
+
+
+@dataclass
+class Line:
+    """A stream, a target and a dead-letter queue of one test."""
+
+    emulator: Emulator
+    shards: int = 1
+    time: Time = field(default_factory=Time)
+    positions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name = f"pipe-{uuid.uuid4().hex}"
+        kinesis = self.emulator.client("kinesis")
+        kinesis.create_stream(StreamName=name, ShardCount=self.shards)
+        kinesis.get_waiter("stream_exists").wait(
+            StreamName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 500}
+        )
+        self.stream_arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"][
+            "StreamARN"
+        ]
+        sqs = self.emulator.client("sqs")
+        self.queue_url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        self.queue_arn = sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])[
+            "Attributes"
+        ]["QueueArn"]
+        role = self.emulator.client("iam").create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": []})
+        )
+        self.state_machine_arn = self.emulator.client("stepfunctions").create_state_machine(
+            name=name, definition=json.dumps(TARGET), roleArn=role["Role"]["Arn"], type="EXPRESS"
+        )["stateMachineArn"]
+        self.states = Watched(self.emulator.client("stepfunctions"))
+
+    def settings(self, **kinesis: Any) -> PipeSettings:
+        parameters = {
+            "batchSize": 10,
+            "startingPosition": "TRIM_HORIZON",
+            "maximumRetryAttempts": 2,
+            "maximumRecordAgeInSeconds": 3600,
+            "onPartialBatchItemFailure": "AUTOMATIC_BISECT",
+            "deadLetterConfig": {"arn": self.queue_arn},
+            **kinesis,
+        }
+        return PipeSettings.read(
+            "arn:aws:pipes:ap-northeast-1:111111111111:pipe/tracker",
+            {
+                "source": self.stream_arn,
+                "target": self.state_machine_arn,
+                "sourceParameters": {
+                    "kinesisStreamParameters": parameters,
+                    "filterCriteria": {"filters": [{"pattern": json.dumps(FILTER_PATTERN)}]},
+                },
+                "targetParameters": {
+                    "inputTemplate": INPUT_TEMPLATE,
+                    "stepFunctionStateMachineParameters": {"invocationType": "REQUEST_RESPONSE"},
+                },
+            },
+        )
+
+    def pipe(self, credentials: Credentials | None = None, **kinesis: Any) -> Pipe:
+        def clients(service: str) -> Any:
+            if credentials:
+                return self.emulator.client(service, credentials)
+            return self.states if service == "stepfunctions" else self.emulator.client(service)
+
+        return Pipe(
+            self.settings(**kinesis),
+            clients,
+            self.positions,
+            now=self.time.now,
+            pause=self.time.pause,
+        )
+
+    def put(self, *datas: Any, key: str | None = None) -> None:
+        for data in datas:
+            text = data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
+            self.emulator.client("kinesis").put_record(
+                StreamARN=self.stream_arn, Data=text, PartitionKey=key or uuid.uuid4().hex
+            )
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        messages = self.emulator.client("sqs").receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10
+        )
+        return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
+
+
+@pytest.fixture
+def line(emulator: Emulator) -> Line:
+    return Line(emulator)
+
+
+def contacts(*ids: str) -> list[dict[str, Any]]:
+    return [contact_record(contact_id) for contact_id in ids]
+
+
+def handed_over(handled: Sequence[Handled]) -> list[str]:
+    return [each.output for each in handled if each.became == "handed_over"]
+
+
+def test_each_record_arrives_shaped_by_the_template_in_order(line: Line) -> None:
+    line.put(*contacts("a", "b"), key="k")
+
+    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    ((first, second),) = line.states.inputs()
+    assert set(first) == {"event_id", "sequence_number", "contact"}
+    assert first["contact"] == contact_record("a")
+    assert first["event_id"] == f"shardId-000000000000:{first['sequence_number']}"
+    assert int(first["sequence_number"]) < int(second["sequence_number"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        contact_record(Channel="CHAT"),
+        contact_record(InitiationMethod="TRANSFER"),
+        contact_record(InitiationMethod="OUTBOUND"),
+        contact_record(Attributes={}),
+        contact_record(Attributes=None),
+        contact_record(Attributes={"other": "1"}),
+        {"EventType": "LOGIN", "AgentARN": "arn:aws:connect:agent"},
+        b"no JSON at all",
+        b"\xff\xfe\x00",
+        b"",
+    ],
+)
+def test_what_is_not_ours_is_dropped_and_the_stream_goes_on(line: Line, other: Any) -> None:
+    line.put(other, *contacts("ours"), key="k")
+
+    handled = list(line.pipe().drain())
+
+    assert [each.became for each in handled] == ["not_ours", "handed_over"]
+    assert handed_over(handled) == ["ours"]
+
+
+def test_a_number_that_is_no_json_does_not_pass_for_json(line: Line) -> None:
+    line.put(
+        json.dumps(contact_record())
+        .replace('"AgentConnectionAttempts": 0', '"AgentConnectionAttempts": NaN')
+        .encode()
+    )
+
+    assert [each.became for each in line.pipe().drain()] == ["not_ours"]
+
+
+def test_batches_hold_at_most_the_batch_size(line: Line) -> None:
+    line.put(*contacts(*(f"c{number}" for number in range(25))), key="k")
+
+    list(line.pipe(batchSize=10).drain())
+
+    assert [len(batch) for batch in line.states.inputs()] == [10, 10, 5]
+
+
+def test_the_window_waits_for_more_once_there_is_a_first_record(line: Line) -> None:
+    line.put(*contacts("a"), key="k")
+    late = contacts("b")
+
+    def pause(seconds: float) -> None:
+        line.time.at += seconds
+        if late:
+            line.put(late.pop(), key="k")
+
+    line.time.pause = pause  # type: ignore[method-assign]  # the world goes on while the pipe waits
+    list(line.pipe(maximumBatchingWindowInSeconds=5).drain())
+
+    assert [len(batch) for batch in line.states.inputs()] == [2]
+
+
+def test_a_poison_record_ends_alone_and_its_neighbours_are_handed_over(line: Line) -> None:
+    line.put(*contacts(*(f"c{number}" for number in range(4)), "poison", "c5", "c6"), key="k")
+
+    handled = list(line.pipe().drain())
+
+    assert handed_over(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
+    assert [each.became for each in handled].count("dead_lettered") == 1
+    sizes = [len(batch) for batch in line.states.inputs() if "poison" in json.dumps(batch)]
+    # Halved down to the record itself, which is then tried again twice.
+    assert sizes == [7, 4, 2, 1, 1, 1]
+
+
+def test_without_bisection_the_neighbours_go_down_with_it(line: Line) -> None:
+    line.put(*contacts("a", "poison"), key="k")
+
+    handled = list(line.pipe(onPartialBatchItemFailure=None).drain())
+
+    assert [each.became for each in handled] == ["dead_lettered"] * 2
+    assert [len(batch) for batch in line.states.inputs()] == [2, 2, 2]
+
+
+def test_a_record_is_retried_with_growing_pauses_and_then_dead_lettered_in_the_shape_of_aws(
+    line: Line,
+) -> None:
+    line.put(*contacts("poison"), key="k")
+
+    (handled,) = line.pipe(maximumRetryAttempts=3).drain()
+
+    assert handled.became == "dead_lettered"
+    assert len(line.states.inputs()) == 1 + 3
+    assert line.time.pauses == sorted(line.time.pauses)
+    assert len(set(line.time.pauses)) == 3
+    (message,) = line.dead_letters()
+    assert message["context"] == {
+        "partnerResourceArn": "arn:aws:pipes:ap-northeast-1:111111111111:pipe/tracker",
+        "condition": "RetryAttemptsExhausted",
+    }
+    assert message["version"] == "1.0"
+    info = message["KinesisBatchInfo"]
+    sequence_number = handled.record.sequence_number
+    assert (info["startSequenceNumber"], info["endSequenceNumber"]) == (sequence_number, sequence_number)
+    assert (info["shardId"], info["batchSize"], info["streamArn"]) == (
+        "shardId-000000000000",
+        1,
+        line.stream_arn,
+    )
+    assert set(info) == {
+        "shardId",
+        "startSequenceNumber",
+        "endSequenceNumber",
+        "approximateArrivalOfFirstRecord",
+        "approximateArrivalOfLastRecord",
+        "batchSize",
+        "streamArn",
+    }
+    assert datetime.fromisoformat(
+        info["approximateArrivalOfFirstRecord"].replace("Z", "+00:00")
+    ) == pytest.approx(handled.record.arrived, abs=timedelta(milliseconds=1))
+
+
+def test_a_dead_letter_leads_back_to_the_record(line: Line) -> None:
+    line.put(*contacts("poison"), key="k")
+    list(line.pipe(maximumRetryAttempts=0).drain())
+    info = line.dead_letters()[0]["KinesisBatchInfo"]
+
+    kinesis = line.emulator.client("kinesis")
+    iterator = kinesis.get_shard_iterator(
+        StreamARN=info["streamArn"],
+        ShardId=info["shardId"],
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=info["startSequenceNumber"],
+    )["ShardIterator"]
+    (record,) = kinesis.get_records(ShardIterator=iterator, Limit=info["batchSize"])["Records"]
+
+    assert json.loads(record["Data"]) == contact_record("poison")
+
+
+def test_a_record_that_has_grown_too_old_is_dead_lettered_unseen(line: Line) -> None:
+    line.put(*contacts("old"), key="k")
+    line.time.at += 7200
+
+    assert [each.became for each in line.pipe().drain()] == ["dead_lettered"]
+    assert line.states.inputs() == []
+    assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
+
+
+def test_retries_end_when_the_record_grows_too_old(line: Line) -> None:
+    line.put(*contacts("poison"), key="k")
+
+    assert [
+        each.became for each in line.pipe(maximumRetryAttempts=-1, maximumRecordAgeInSeconds=60).drain()
+    ] == ["dead_lettered"]
+    assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
+
+
+def test_a_target_that_recovers_gets_the_record(line: Line) -> None:
+    throttled = ClientError(
+        {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "StartSyncExecution"
+    )
+    line.states.failures["start_sync_execution"] = [throttled, throttled]
+    line.put(*contacts("a"), key="k")
+
+    assert handed_over(list(line.pipe().drain())) == ["a"]
+    assert line.dead_letters() == []
+
+
+def test_another_pipe_goes_on_from_the_position_of_the_first(line: Line) -> None:
+    line.put(*contacts("a", "b", "c"), key="k")
+    list(line.pipe().drain())
+    line.put(*contacts("d"), key="k")
+
+    assert handed_over(list(line.pipe().drain())) == ["d"]
+
+
+def test_a_pipe_that_is_stopped_in_the_middle_loses_nothing(line: Line) -> None:
+    line.put(*contacts("a", "poison", "b"), key="k")
+
+    def stop(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    line.time.pause = stop  # type: ignore[assignment,method-assign]  # stopped while it waits to try again
+    with pytest.raises(KeyboardInterrupt):
+        list(line.pipe().drain())
+    line.time = Time()
+
+    # At least once: what was handed over before the stop comes again.
+    handled = list(line.pipe().drain())
+    assert handed_over(handled) == ["a", "b"]
+    assert [each.became for each in handled].count("dead_lettered") == 1
+
+
+def test_the_same_pipe_can_go_on_after_a_stop(line: Line) -> None:
+    line.states.failures["start_sync_execution"] = [KeyboardInterrupt()]  # type: ignore[list-item]
+    line.put(*contacts("a"), key="k")
+    pipe = line.pipe()
+    with pytest.raises(KeyboardInterrupt):
+        pipe.poll()
+
+    assert handed_over(list(pipe.drain())) == ["a"]
+
+
+def test_every_shard_is_read(emulator: Emulator) -> None:
+    line = Line(emulator, shards=3)
+    ids = [f"c{number}" for number in range(30)]
+    line.put(*contacts(*ids))
+
+    assert sorted(handed_over(list(line.pipe().drain()))) == sorted(ids)
+    assert len(line.positions) == 3
+
+
+def test_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
+    for number in range(20):
+        line.put(*contacts(f"{'xyz'[number % 3]}{number:02}"), key="xyz"[number % 3])
+
+    ids = handed_over(list(line.pipe(parallelizationFactor=4, batchSize=3).drain()))
+
+    assert len(ids) == 20
+    for key in "xyz":
+        mine = [each for each in ids if each.startswith(key)]
+        assert mine == sorted(mine)
+
+
+def test_a_batch_that_is_too_long_for_the_target_is_halved(line: Line) -> None:
+    line.put(*(contact_record(name, Padding="あ" * 50_000) for name in ("a", "b")), key="k")
+
+    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert [len(batch) for batch in line.states.inputs()] == [1, 1]
+
+
+def test_a_record_that_is_too_long_for_the_target_is_dead_lettered(line: Line) -> None:
+    line.put(contact_record("a", Padding="x" * 262_144), *contacts("b"), key="k")
+
+    assert [each.became for each in line.pipe().drain()] == ["dead_lettered", "handed_over"]
+
+
+def test_half_a_surrogate_pair_does_not_stop_the_stream(line: Line) -> None:
+    text = json.dumps(contact_record("a", DisconnectReason="?")).replace('"?"', '"\\ud83d"')
+    line.put(text.encode(), *contacts("b"), key="k")
+
+    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+
+
+def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
+    iam = emulator.client("iam")
+    name = f"user-{uuid.uuid4().hex[:12]}"
+    iam.create_user(UserName=name)
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **each} for each in statements]}
+    iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "kinesis:DescribeStream",
+        "kinesis:DescribeStreamSummary",
+        "kinesis:ListShards",
+        "kinesis:GetShardIterator",
+        "kinesis:GetRecords",
+        "states:StartSyncExecution",
+        "sqs:SendMessage",
+    ],
+)
+def test_a_permission_that_the_role_lacks_ends_the_pipe_by_name(line: Line, missing: str) -> None:
+    needed = {
+        "kinesis:DescribeStream": line.stream_arn,
+        "kinesis:DescribeStreamSummary": line.stream_arn,
+        "kinesis:ListShards": line.stream_arn,
+        "kinesis:GetShardIterator": line.stream_arn,
+        "kinesis:GetRecords": line.stream_arn,
+        "states:StartSyncExecution": line.state_machine_arn,
+        "sqs:SendMessage": line.queue_arn,
+    }
+    granted = [{"Action": action, "Resource": arn} for action, arn in needed.items() if action != missing]
+    line.put(*contacts("poison"), key="k")
+
+    with pytest.raises(PipeError, match=f"lacks a permission.*{missing}"):
+        list(line.pipe(principal(line.emulator, *granted)).drain())
+
+
+def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
+    credentials = principal(
+        line.emulator,
+        {
+            "Action": [
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary",
+                "kinesis:GetRecords",
+                "kinesis:GetShardIterator",
+                "kinesis:ListShards",
+            ],
+            "Resource": line.stream_arn,
+        },
+        {"Action": "states:StartSyncExecution", "Resource": line.state_machine_arn},
+        {"Action": "sqs:SendMessage", "Resource": line.queue_arn},
+    )
+    line.put(*contacts("poison", "a"), key="k")
+
+    assert [each.became for each in line.pipe(credentials).drain()] == ["dead_lettered", "handed_over"]
+
+
+def test_a_setting_that_the_local_pipe_does_not_know_is_refused_by_name(line: Line) -> None:
+    with pytest.raises(PipeError, match="sets somethingNew, which the local pipe does not know"):
+        line.settings(somethingNew=1)
+
+
+def test_fire_and_forget_is_refused() -> None:
+    with pytest.raises(PipeError, match="FIRE_AND_FORGET"):
+        PipeSettings.read(
+            "arn",
+            {
+                "source": "s",
+                "target": "t",
+                "targetParameters": {
+                    "stepFunctionStateMachineParameters": {"invocationType": "FIRE_AND_FORGET"}
+                },
+            },
+        )
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ('{"a": <$.data>}', '{"a": {"text": "あ\\"<x>", "list": [1, null]}}'),
+        ('{"a": <$.data.text>}', '{"a": "あ\\"<x>"}'),
+        ('{"a": "<$.data.text>"}', '{"a": "あ\\"<x>"}'),
+        ('{"a": "from <$.eventID> on"}', '{"a": "from shard:1 on"}'),
+        ("<$.data.list[0]>", "1"),
+        ('{"a": "plain"}', '{"a": "plain"}'),
+    ],
+)
+def test_templates_are_filled_as_json(template: str, filled: str) -> None:
+    event = {"eventID": "shard:1", "data": {"text": 'あ"<x>', "list": [1, None]}}
+
+    assert json.loads(apply_template(template, event)) == json.loads(filled)
+
+
+@pytest.mark.parametrize("path", ["$.nowhere", "$.data.list[9]", "$.data.text.deeper", "$.data['text']"])
+def test_a_path_that_leads_nowhere_is_an_error(path: str) -> None:
+    with pytest.raises(PipeError, match="path"):
+        apply_template(f"<{path}>", {"data": {"text": "a", "list": [1]}})

@@ -1,0 +1,82 @@
+"""Guards against a report that counts a caller twice, not at all, or at the wrong stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callroute.flows.route_catalog import RouteCatalogue
+from callroute.reports.drop_off import OUTCOMES, drop_off
+
+CATALOGUE = RouteCatalogue.read(
+    """
+flow: bank.json
+call_flow: bank
+routes:
+  - {route: start, en: First menu, ja: 最初}
+  - {route: card, parent: start, en: Lost card, ja: 紛失}
+  - {route: card_operator, parent: card, en: To an operator, ja: 係}
+""",
+    "bank.routes.yaml",
+)
+
+
+def record(call_route: str, outcome: str, call_flow: str | None = "bank") -> dict[str, Any]:
+    return {"call_route": call_route, "outcome": outcome, **({"call_flow": call_flow} if call_flow else {})}
+
+
+def test_calls_are_counted_by_stop_and_outcome() -> None:
+    (stop,) = drop_off(
+        [record("start", each) for each in ("answered", "abandoned_in_flow", "abandoned_in_flow")]
+    )
+
+    assert stop.calls == 3
+    assert stop.outcomes == {"abandoned_in_flow": 2, "abandoned_in_queue": 0, "completed": 0, "answered": 1}
+
+
+def test_lost_are_those_who_left_the_menu_or_the_queue() -> None:
+    (stop,) = drop_off([record("start", outcome) for outcome in OUTCOMES])
+
+    assert stop.dropped == 2
+
+
+def test_stops_come_in_the_order_of_the_menus_with_their_labels_and_unknown_ones_last() -> None:
+    stops = drop_off(
+        [record(route, "completed") for route in ("zzz", "card_operator", "aaa", "start", "card")],
+        [CATALOGUE],
+    )
+
+    assert [(stop.call_route, stop.label, stop.depth) for stop in stops] == [
+        ("start", "First menu", 0),
+        ("card", "Lost card", 1),
+        ("card_operator", "To an operator", 2),
+        ("aaa", "aaa", 0),
+        ("zzz", "zzz", 0),
+    ]
+
+
+def test_the_same_route_of_two_flows_is_two_stops() -> None:
+    stops = drop_off(
+        [record("start", "completed"), record("start", "completed", call_flow=None)], [CATALOGUE]
+    )
+
+    assert [(stop.call_flow, stop.label) for stop in stops] == [(None, "start"), ("bank", "First menu")]
+
+
+@given(
+    st.lists(
+        st.builds(
+            record,
+            st.sampled_from(["start", "card", "other"]),
+            st.sampled_from(OUTCOMES),
+            st.sampled_from([None, "bank"]),
+        )
+    )
+)
+def test_every_call_is_counted_once(records: list[dict[str, Any]]) -> None:
+    stops = drop_off(records, [CATALOGUE])
+
+    assert sum(stop.calls for stop in stops) == len(records)
+    assert all(sum(stop.outcomes.values()) == stop.calls for stop in stops)
