@@ -16,13 +16,13 @@ from typing import Any
 from pulumi.output import Unknown
 
 # The whole of what the golden files take from the project: adapt these lines when a module moves.
-from components.documents.deploy_role import Place as Target
-from components.documents.deploy_role import documents as role_documents
-from tests.components.engine import PROJECT, Engine
+from callroute.aws.deployment_roles import Place as Target
+from callroute.aws.deployment_roles import documents as role_documents
 from tests.components.test_program import config
-from tests.policy.test_stacks import VARIANTS
+from tests.policies.test_stacks import VARIANTS
+from tests.support.engine import PROJECT, Engine
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).resolve().parent
 STACKS = ("dev", "local", "prod")
 
