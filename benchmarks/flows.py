@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.measurement import Measurement, seconds
 from callroute.flows.flow import Flow
 from callroute.flows.lint import check
-from callroute.flows.simulation import KeyedCaller, SimulatedClock, play_out
+from callroute.flows.simulation import KeyedCaller, SimulatedClock, run_simulation
 
 BLOCKS = 250
 CALLS = 10_000
@@ -22,8 +22,8 @@ START = datetime.fromisoformat("2026-04-01T10:00:00+09:00")
 def measure() -> list[Measurement]:
     """Checking, and simulating callers who go through a part of the flow and through all of it."""
     text = json.dumps(_menus(BLOCKS))
-    flow = Flow.read(text, "250 blocks")
-    menus = sum(action.type == "GetParticipantInput" for action in flow.actions.values())
+    flow = Flow.parse(text, "250 blocks")
+    menus = sum(action.type == "GetParticipantInput" for action in flow.blocks.values())
     return [_checking(text), _simulating(flow, 10), _simulating(flow, menus)]
 
 
@@ -31,7 +31,7 @@ def _checking(text: str) -> Measurement:
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        check(Flow.examine(text, "250 blocks"))
+        check(Flow.parse_lenient(text, "250 blocks"))
         times.append(time.perf_counter() - start)
     return Measurement(
         f"a flow of {BLOCKS} blocks read and checked",
@@ -46,7 +46,7 @@ def _simulating(flow: Flow, menus: int) -> Measurement:
     keys = ["1"] * menus
     start = time.perf_counter()
     for _ in range(CALLS):
-        events, _ = play_out(flow, KeyedCaller(keys), clock=SimulatedClock(START))
+        events, _ = run_simulation(flow, KeyedCaller(keys), clock=SimulatedClock(START))
     elapsed = time.perf_counter() - start
     how = f"each caller through {menus} menus, {len(events)} events"
     return seconds(f"a flow of {BLOCKS} blocks called {CALLS:,} times", elapsed, at_most=5, how=how)

@@ -68,7 +68,7 @@ def _memory() -> list[Measurement]:
 def contacts(number: int, *, ours: int, first: int = 0) -> Iterator[bytes]:
     """Contact records of one simulated call under many identifiers; all but one in `ours` are chats."""
     start = simulation.SimulatedClock(datetime.fromisoformat("2026-04-01T10:00:00+09:00"))
-    _, call = simulation.play_out(Flow.load(FLOW), simulation.KeyedCaller(("1", "2")), clock=start)
+    _, call = simulation.run_simulation(Flow.load(FLOW), simulation.KeyedCaller(("1", "2")), clock=start)
     record = contact_record(call, contact_id="")
     for place in range(first, first + number):
         yield json.dumps(

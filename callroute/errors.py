@@ -10,16 +10,16 @@ class InputError(Exception):
         source: the file (or `-`, or the name of the argument) that holds the input.
         place: where in it: a line, a block, a JSON path; empty when it is the whole.
         problem: what is wrong there, with the value.
-        remedy: what to do about it.
+        fix: what to do about it.
     """
 
-    def __init__(self, source: str, place: str, problem: str, remedy: str) -> None:
+    def __init__(self, source: str, place: str, problem: str, fix: str) -> None:
         self.source = source
         self.place = place
         self.problem = problem
-        self.remedy = remedy
+        self.fix = fix
         where = f"{source}: {place}" if place else source
-        super().__init__(f"{where}: {problem}. {remedy}")
+        super().__init__(f"{where}: {problem}. {fix}")
 
 
 class LocalCloudError(Exception):

@@ -13,7 +13,7 @@ from callroute.cli import output
 from callroute.cli.call_events import line_of
 from callroute.cli.flow_files import read_flow, stand_ins
 from callroute.flows import simulation
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 
 Answer = TypeVar("Answer")
 
@@ -38,7 +38,7 @@ def call(
     definition = {
         "file": str(flow.resolve()),
         "name": name,
-        "placeholders": stand_ins(RouteCatalogue.beside(flow)),
+        "placeholders": stand_ins(RouteCatalog.beside(flow)),
     }
     with output.local_cloud({"flows": [definition]}) as cloud:
         start = datetime.now(UTC)
@@ -48,7 +48,7 @@ def call(
             caller, clock = Person(), RunningClock()
         else:
             caller, clock = simulation.KeyedCaller(pressed), simulation.SimulatedClock(start)
-        placed = simulation.watch(
+        placed = simulation.run_with(
             cloud.phone.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
         )
         with output.err.status("The contact record goes through stream, pipe and state machine …"):

@@ -65,7 +65,7 @@ def _words(event: simulation.Event) -> tuple[str, str, str]:
             return "compares", f"{event.subject} {outcome}", "dim"
         case simulation.Fetched():
             return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
-        case simulation.Unnoticed():
+        case simulation.NoEffect():
             return "set-up", event.type, "dim"
         case simulation.Failed():
             return "fails", f"{event.block} fails ({event.error})", "red"

@@ -15,7 +15,7 @@ from callroute.cli.finding_formats import Report
 from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.flow import Flow
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
 from callroute.formats.json_document import places
 
@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Find problems in flows: what Connect would refuse, what callers would suffer, stops without a route.
 
-    A route catalogue beside a flow (FLOW without .json, with .routes.yaml) is taken into account. Flows that are given
+    A route catalog beside a flow (FLOW without .json, with .routes.yaml) is taken into account. Flows that are given
     together may set attributes for each other. Exit code 0: nothing but notes; 1: errors or warnings; 2: a file is
     unusable.
     """
@@ -67,7 +67,7 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
         ignore: identifiers of rules to leave out.
 
     Raises:
-        InputError: a file is not a flow, its route catalogue is unusable, or there is no such rule.
+        InputError: a file is not a flow, its route catalog is unusable, or there is no such rule.
     """
     known = [rule.id for rule in lint.RULES]
     for name in ignore:
@@ -81,15 +81,15 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
             )
     rules = tuple(rule for rule in lint.RULES if rule.id not in ignore)
     texts = {path: read_text(path) for path in paths}
-    flows = {path: Flow.examine(text, str(path)) for path, text in texts.items()}
-    catalogues = {path: RouteCatalogue.beside(path) for path in flows}
+    flows = {path: Flow.parse_lenient(text, str(path)) for path, text in texts.items()}
+    catalogs = {path: RouteCatalog.beside(path) for path in flows}
     attributes = {path: lint.attributes_set(flow) for path, flow in flows.items()}
     findings = [
         finding
         for path, flow in flows.items()
         for finding in lint.check(
             flow,
-            catalogues[path],
+            catalogs[path],
             set_elsewhere=frozenset().union(*(attributes[other] for other in flows if other != path)),
             rules=rules,
         )

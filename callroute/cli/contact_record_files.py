@@ -50,7 +50,7 @@ class UnusableFilesError(InputError):
     def __init__(self, problems: Sequence[InputError]) -> None:
         self.problems = problems
         first = problems[0]
-        super().__init__(first.source, first.place, first.problem, first.remedy)
+        super().__init__(first.source, first.place, first.problem, first.fix)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from callroute.cli import output
 from callroute.flows import simulation
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.local.cloud import LocalCloud
 from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
 
@@ -48,7 +48,7 @@ def demo(
             tally = cloud.settle()
         items = output.items_of(cloud)
         quarantined = cloud.quarantined()
-    stops = drop_off(items, [RouteCatalogue.load(CATALOGUE)])
+    stops = drop_off(items, [RouteCatalog.load(CATALOGUE)])
     if as_json:
         output.print_json({"calls": calls, "items": len(items), "stops": [_as_json(stop) for stop in stops]})
     else:
@@ -70,13 +70,13 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
             FLOW,
             RandomCaller(chance),
             clock=simulation.SimulatedClock(moment),
-            world=simulation.World(
+            world=simulation.Environment(
                 is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
             ),
             contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             customer_number=chance.choice((*CALLERS, None)),
         )
-        simulation.watch(placing, lambda _event: None)
+        simulation.run_with(placing, lambda _event: None)
 
 
 CALLERS = (*(f"+8150000000{number:02}" for number in range(1, 20)), "+12065550100", "+442079460000")

@@ -36,7 +36,7 @@ def draw(
 
     The same flow gives the same picture to the last character.
     """
-    read = Flow.examine(read_text(flow), str(flow))
+    read = Flow.parse_lenient(read_text(flow), str(flow))
     picture = diagrams.mermaid(read) if format_ is Format.mermaid else diagrams.svg(read)
     if format_ is Format.mermaid and (beyond := diagrams.beyond_limits(picture)):
         typer.echo(

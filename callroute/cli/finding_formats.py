@@ -18,13 +18,13 @@ from rich.text import Text
 
 from callroute.cli import output
 from callroute.flows.lint import Finding, Rule
-from callroute.formats.json_document import Layout, Place, printable
+from callroute.formats.json_document import JsonStyle, Position, printable
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 # How often a finding is one, for code scanning: warnings and notes weigh what callers would suffer, errors what is there.
 _PRECISION = {"error": "high", "warning": "medium", "note": "medium"}
 _BLOCK = re.compile(r"^\$\.Actions\[\d+\]")
-_LAYOUT = Layout(final_newline=False)
+_LAYOUT = JsonStyle(final_newline=False)
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -41,10 +41,10 @@ class Report:
 
     findings: Sequence[Finding]
     files: Sequence[str]
-    places: Mapping[str, Mapping[str, Place]]
+    places: Mapping[str, Mapping[str, Position]]
     rules: Sequence[Rule]
 
-    def place_of(self, finding: Finding) -> Place:
+    def place_of(self, finding: Finding) -> Position:
         """Where what was found begins; for what is missing, where it should be."""
         known, path = self.places[finding.file], finding.path
         while path not in known:
@@ -141,7 +141,7 @@ def _fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"{code}:{seen[finding.file, code]}"
 
 
-def _location(finding: Finding, place: Place) -> dict[str, Any]:
+def _location(finding: Finding, place: Position) -> dict[str, Any]:
     logical = {"fullyQualifiedName": finding.path, "kind": "member"}
     if finding.block:
         logical["name"] = finding.block

@@ -32,12 +32,12 @@ from callroute.flows.simulation.scenarios import (
     with_answer,
 )
 from callroute.formats.files import read_text
-from callroute.formats.yaml_document import Yaml
+from callroute.formats.yaml_document import YamlNode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from callroute.flows.flow import Flow, Transition
+    from callroute.flows.flow import Branch, Flow
     from callroute.flows.simulation.scenarios import Coverage, Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
@@ -105,7 +105,7 @@ def simulate(
     """Play one caller through a flow, or run the scenarios that are kept beside it.
 
     The same arguments give the same call to the last character, its contact id and times included. Placeholders that
-    the flow's route catalogue declares get stand-in values.
+    the flow's route catalog declares get stand-in values.
     """
     start = _moment(at)
     if scenario_file is not None:
@@ -130,7 +130,7 @@ def simulate(
     # Derived, not random: whoever compares two runs sees only what differs in the call.
     what = [flow.name, *pressed, at, repr(world), repr(patience)]
     contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(what)))
-    playing = simulation.play(
+    playing = simulation.simulate(
         read,
         simulation.KeyedCaller(pressed, patience),
         clock=simulation.SimulatedClock(start),
@@ -138,7 +138,7 @@ def simulate(
     )
     if as_json:
         events: list[dict[str, Any]] = []
-        call = simulation.watch(playing, lambda event: events.append(_as_json(event)))
+        call = simulation.run_with(playing, lambda event: events.append(_as_json(event)))
         records = contact_records(call, contact_id=contact_id, **_endpoints(world))
         output.print_json(
             {
@@ -150,7 +150,7 @@ def simulate(
         )
     else:
         console = Console(highlight=False, soft_wrap=True)
-        call = simulation.watch(playing, lambda event: console.print(line_of(event, start)))
+        call = simulation.run_with(playing, lambda event: console.print(line_of(event, start)))
         for number, record in enumerate(contact_records(call, contact_id=contact_id, **_endpoints(world))):
             title = "contact record" if number == 0 else f"contact record of leg {number}"
             console.print(Text(f"\n{title}", "bold"))
@@ -204,7 +204,7 @@ def _print_coverage(console: Console, what: str, covered: Coverage) -> None:
         )
 
 
-def _branch_name(branch: Transition) -> str:
+def _branch_name(branch: Branch) -> str:
     return {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}[
         branch.kind
     ]
@@ -256,10 +256,10 @@ def _named_flow(text: str) -> tuple[str, Flow | str]:
     name, equals, file = text.partition("=")
     if not (equals and name and file):
         raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Write NAME=FILE")
-    return name, file if file in {simulation.ENDS, simulation.RETURNS} else read_flow(Path(file))
+    return name, file if file in {simulation.END, simulation.RETURN} else read_flow(Path(file))
 
 
-def _endpoints(world: simulation.World) -> dict[str, Any]:
+def _endpoints(world: simulation.Environment) -> dict[str, Any]:
     return {"customer_number": world.customer_number, "system_number": world.system_number}
 
 
@@ -279,7 +279,7 @@ def _moment(text: str) -> datetime:
 
 def _surroundings(
     closed: bool, answers_after: float | None, leaves_after: float | None, world_file: Path | None
-) -> tuple[simulation.World, float | None]:
+) -> tuple[simulation.Environment, float | None]:
     """The world of the call, and after how long the caller leaves a queue."""
     options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
     for option, seconds in options.items():
@@ -294,9 +294,9 @@ def _surroundings(
             "an agent answers, by --agent-answers-after",
             "Give one of the two options",
         )
-    world = simulation.World()
+    world = simulation.Environment()
     if world_file is not None:
-        world = read_world(Yaml.read(read_text(world_file), str(world_file)), read_flow)
+        world = read_world(YamlNode.parse(read_text(world_file), str(world_file)), read_flow)
     if closed:
         world = dataclasses.replace(world, is_open=False)
     if answers_after is not None or leaves_after is not None:

@@ -12,10 +12,10 @@ import typer
 from callroute.cli import output
 from callroute.errors import InputError
 from callroute.flows import diagrams
-from callroute.flows.attribute_flow import analyse
+from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow
-from callroute.flows.route_catalog import SUFFIX, RouteCatalogue
-from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, route_line
+from callroute.flows.route_catalog import SUFFIX, RouteCatalog
+from callroute.flows.tracking import RouteNames, TrackedFlow, catalog_text, route_line
 from callroute.flows.tracking import track as tracked_flow
 from callroute.formats.files import read_text, write_text
 
@@ -31,7 +31,7 @@ def track(
             "--output",
             "-o",
             metavar="OUT",
-            help="File for the flow; its route catalogue is written beside it. May be FLOW itself. "
+            help="File for the flow; its route catalog is written beside it. May be FLOW itself. "
             "Else the flow goes to the terminal.",
         ),
     ] = None,
@@ -47,7 +47,7 @@ def track(
     route, and what cannot be seen in the flow.
     """
     text = read_text(flow)
-    read = Flow.read(text, str(flow))
+    read = Flow.parse(text, str(flow))
     target = out or flow
     tracked = tracked_flow(
         read,
@@ -56,13 +56,13 @@ def track(
         file=target.name,
         call_flow=_name(read, flow),
     )
-    content = text if tracked.document == read.document else read.layout.write(tracked.document)
+    content = text if tracked.document == read.document else read.style.write(tracked.document)
     if out is None:
         typer.echo(content, nl=False)
     else:
         write_text(out, content)
-    typer.echo(_told(tracked, _write_catalogue(tracked, target, written=out is not None)), err=True)
-    written = Flow.read(content, str(target))
+    typer.echo(_told(tracked, _write_catalog(tracked, target, written=out is not None)), err=True)
+    written = Flow.parse(content, str(target))
     typer.echo(_proof(written), err=True)
     if picture is not None:
         write_text(picture, diagrams.svg(written))
@@ -70,9 +70,9 @@ def track(
         typer.echo(f"note: {note}", err=True)
 
 
-def _known_routes(flow: Path, target: Path) -> RouteCatalogue | None:
-    """The routes known so far: of the catalogue that will be brought up to date, else of the one beside the flow."""
-    before, here = RouteCatalogue.beside(flow), RouteCatalogue.beside(target)
+def _known_routes(flow: Path, target: Path) -> RouteCatalog | None:
+    """The routes known so far: of the catalog that will be brought up to date, else of the one beside the flow."""
+    before, here = RouteCatalog.beside(flow), RouteCatalog.beside(target)
     if before is None or here is None:
         return here or before
     placeholders: Mapping[str, str] = {**before.placeholders, **here.placeholders}
@@ -86,42 +86,42 @@ def _name(flow: Flow, path: Path) -> str:
     return name if isinstance(name, str) and name else path.stem
 
 
-def _write_catalogue(tracked: Tracked, target: Path, *, written: bool) -> str:
-    """Writes the catalogue where the flow is written; says what became of it."""
-    if tracked.catalogue is None:
-        return "it sets no routes, so there is no route catalogue"
-    routes = output.counted(len(tracked.catalogue.routes), "route")
+def _write_catalog(tracked: TrackedFlow, target: Path, *, written: bool) -> str:
+    """Writes the catalog where the flow is written; says what became of it."""
+    if tracked.catalog is None:
+        return "it sets no routes, so there is no route catalog"
+    routes = output.counted(len(tracked.catalog.routes), "route")
     if not written:
-        return f"a route catalogue with {routes} is written where -o names a file"
+        return f"a route catalog with {routes} is written where -o names a file"
     path = target.with_name(target.stem + SUFFIX)
     text = read_text(path) if path.exists() else ""
-    if not text or RouteCatalogue.read(text, str(path)) != tracked.catalogue:
-        write_text(path, _continued(text, tracked.catalogue) or catalogue_text(tracked.catalogue))
+    if not text or RouteCatalog.parse(text, str(path)) != tracked.catalog:
+        write_text(path, _continued(text, tracked.catalog) or catalog_text(tracked.catalog))
     return f"{routes} in {path}"
 
 
-def _continued(text: str, catalogue: RouteCatalogue) -> str:
-    """A catalogue's text with its new routes at the end, comments and order kept; empty where that will not do."""
+def _continued(text: str, catalog: RouteCatalog) -> str:
+    """A catalog's text with its new routes at the end, comments and order kept; empty where that will not do."""
     if not text:
         return ""
-    known = RouteCatalogue.read(text, "").routes
-    lines = [route_line(route) for name, route in catalogue.routes.items() if name not in known]
+    known = RouteCatalog.parse(text, "").routes
+    lines = [route_line(route) for name, route in catalog.routes.items() if name not in known]
     longer = "\n".join([text.rstrip("\n"), *lines]) + "\n"
     try:
-        return longer if RouteCatalogue.read(longer, "") == catalogue else ""
+        return longer if RouteCatalog.parse(longer, "") == catalog else ""
     except InputError:
         return ""
 
 
-def _told(tracked: Tracked, catalogue: str) -> str:
+def _told(tracked: TrackedFlow, catalog: str) -> str:
     if not tracked.blocks:
-        return f"no tracking blocks are needed; {catalogue}"
-    return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} new; {catalogue}"
+        return f"no tracking blocks are needed; {catalog}"
+    return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} new; {catalog}"
 
 
 def _proof(flow: Flow) -> str:
     """What `check` finds of the guarantee in the flow as it is written, rather than as it was planned."""
-    stops = analyse(flow).stops
+    stops = analyze(flow).stops
     without = [repr(stop.action.identifier) for stop in stops if None in stop.routes]
     found = (
         f"without a route on some path: {', '.join(without)}"

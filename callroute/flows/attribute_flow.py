@@ -20,7 +20,7 @@ from callroute.flows.block_types import StopKind, kinds_of, type_of
 from callroute.flows.references import paths_in
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow, Transition
+    from callroute.flows.flow import Block, Branch, Flow
 
 ROUTE = "call_route"
 COMPLETED = "call_completed"
@@ -60,7 +60,7 @@ class Stop:
         routes_after_failure: the values of `call_route` where blocks that set it may fail; includes `routes`.
     """
 
-    action: Action
+    action: Block
     kind: StopKind
     routes: frozenset[Value]
     completed: frozenset[Value]
@@ -84,14 +84,14 @@ class Analysis:
     stops: tuple[Stop, ...]
 
 
-def analyse(flow: Flow) -> Analysis:
+def analyze(flow: Flow) -> Analysis:
     """Follows every path through a flow. Branches that lead nowhere are passed over."""
-    paths = Paths(flow, ROUTE)
+    paths = ReachingValues(flow, ROUTE)
     routes, after_failure = paths.values(), paths.values(failures=True)
-    completed = Paths(flow, COMPLETED).values()
+    completed = ReachingValues(flow, COMPLETED).values()
     nothing: frozenset[Value] = frozenset()
     stops = []
-    for identifier, action in flow.actions.items():
+    for identifier, action in flow.blocks.items():
         row = type_of(action)
         if row and row.stop and identifier in after_failure:
             stops.append(
@@ -116,7 +116,7 @@ def inherits(flow: Flow) -> bool:
     return bool(kinds) and "contact" not in kinds
 
 
-class Paths:
+class ReachingValues:
     """All ways through a flow, with what the blocks on them do to one contact attribute.
 
     Args:
@@ -165,7 +165,7 @@ class Paths:
         self, start: str, values: Collection[Value], *, failures: bool, beyond_stops: bool
     ) -> dict[str, frozenset[Value]]:
         """Carries values along all branches from a block until nothing new arrives anywhere."""
-        if start not in self._flow.actions:
+        if start not in self._flow.blocks:
             return {}
         entry = {start: self._bits(values)}
         pending = deque(entry)
@@ -189,10 +189,10 @@ class Paths:
         return {block: sets[bits] for block, bits in entry.items()}
 
     def _passage(self, block: str) -> _Passage:
-        action = self._flow.actions[block]
+        action = self._flow.blocks[block]
         written = written_by(action, self._attribute)
         may_fail = bool(written.values) and action.type == "UpdateContactAttributes"
-        ways = list(ways_on(self._flow, action))
+        ways = list(outgoing_branches(self._flow, action))
         failures = [way for way in ways if may_fail and way.kind == "error"]
         row = type_of(action)
         passage = self._passages[block] = _Passage(
@@ -222,11 +222,11 @@ class _Passage:
     stop: bool
 
 
-def ways_on(flow: Flow, action: Action) -> Iterator[Transition]:
+def outgoing_branches(flow: Flow, action: Block) -> Iterator[Branch]:
     """The branches by which a call can go on from a block: those that lead to a block, and none where it ends."""
     row = type_of(action)
     if row is None or not row.terminal:
-        yield from (transition for transition in action.transitions if transition.target in flow.actions)
+        yield from (transition for transition in action.branches if transition.target in flow.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class Written:
     keeps: bool = True
 
 
-def written_by(action: Action, attribute: str) -> Written:
+def written_by(action: Block, attribute: str) -> Written:
     """What a block does to a contact attribute when it succeeds."""
     if action.type == "InvokeFlowModule":
         return Written((Dynamic(f"module in {action.identifier}"),))
@@ -257,7 +257,7 @@ def written_by(action: Action, attribute: str) -> Written:
     return Written()
 
 
-def attributes_of(action: Action) -> Mapping[str, object]:
+def attributes_of(action: Block) -> Mapping[str, object]:
     """The contact attributes that a block sets on the call it runs in, as they stand in the file."""
     if (
         action.type != "UpdateContactAttributes"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow
+    from callroute.flows.flow import Block, Flow
 
 FlowKind = Literal["contact", "transfer", "queue", "hold", "whisper", "outbound whisper", "module"]
 """What a flow is for. Disconnect flows are contact flows; transfer flows run for quick connects."""
@@ -789,7 +789,7 @@ BLOCK_TYPES: Mapping[str, BlockType] = {row.name: row for row in (*_TYPES, _MENU
 """All types by name; for GetParticipantInput the menu (`type_of` tells which of its ways a block works in)."""
 
 
-def type_of(action: Action) -> BlockType | None:
+def type_of(action: Block) -> BlockType | None:
     """What is known of a block's type; None where it is unknown."""
     if action.type != "GetParticipantInput":
         return BLOCK_TYPES.get(action.type)
@@ -830,7 +830,7 @@ def kinds_of(flow: Flow) -> frozenset[FlowKind]:
     if declared:
         return frozenset((declared,))
     kinds = kinds_besides = ALL - {"module"}
-    for action in flow.actions.values():
+    for action in flow.blocks.values():
         row = type_of(action)
         if row:
             kinds &= row.kinds

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from callroute.errors import InputError
 from callroute.formats.files import read_text
-from callroute.formats.json_document import JsonText, Layout, kind
+from callroute.formats.json_document import JsonDocument, JsonStyle, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +19,11 @@ LANGUAGE_VERSION = "2019-10-30"
 CONTENT_CHARACTERS = 256_000
 """Characters that Connect takes in a flow, white space not counted (docs/fidelity.md)."""
 
-TransitionKind = Literal["next", "condition", "error"]
+BranchKind = Literal["next", "condition", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class Branch:
     """One branch out of a block.
 
     A branch is told from its neighbours by kind and label, never by its target: two branches may share one.
@@ -40,7 +40,7 @@ class Transition:
     """
 
     source: str
-    kind: TransitionKind
+    kind: BranchKind
     label: str
     target: str
     path: str = field(default="", compare=False)
@@ -49,7 +49,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class Block:
     """One block of a flow; its type may be one that this project does not know.
 
     Attributes:
@@ -63,29 +63,29 @@ class Action:
     identifier: str
     type: str
     parameters: Mapping[str, Any]
-    transitions: tuple[Transition, ...]
+    branches: tuple[Branch, ...]
     path: str = field(default="", compare=False)
 
-    _targets: Mapping[TransitionKind, Mapping[str, str]] = field(init=False, repr=False, compare=False)
+    _targets: Mapping[BranchKind, Mapping[str, str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Sorts the branches once, as the simulator asks for them at every step of every call."""
-        targets: dict[TransitionKind, dict[str, str]] = {"next": {}, "condition": {}, "error": {}}
-        for transition in self.transitions:
+        targets: dict[BranchKind, dict[str, str]] = {"next": {}, "condition": {}, "error": {}}
+        for transition in self.branches:
             targets[transition.kind].setdefault(transition.label, transition.target)
         object.__setattr__(self, "_targets", targets)
 
-    def target(self, kind: TransitionKind, label: str = "") -> str | None:
+    def target(self, kind: BranchKind, label: str = "") -> str | None:
         """The block to which this branch leads; None where the block has no such branch."""
         return self._targets[kind].get(label)
 
-    def labels(self, kind: TransitionKind) -> tuple[str, ...]:
+    def labels(self, kind: BranchKind) -> tuple[str, ...]:
         """The labels of all branches of a kind, in the file's order."""
         return tuple(self._targets[kind])
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class StructuralDefect:
     """Something in a flow's text that keeps it from being one graph of blocks.
 
     Attributes:
@@ -103,7 +103,7 @@ class Flaw:
     place: str
     path: str
     problem: str
-    remedy: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,28 +116,28 @@ class Flow:
         actions: the blocks by identifier, in the file's order.
         document: the whole JSON, unknown fields included; not to be changed in place.
         layout: how its text is formatted.
-        flaws: what was wrong with the text, where it was read by `examine`; such a flow may have branches that lead
+        flaws: what was wrong with the text, where it was read by `parse_lenient`; such a flow may have branches that lead
             nowhere, and lacks blocks that could not be read.
     """
 
     source: str
     start: str
-    actions: Mapping[str, Action]
+    blocks: Mapping[str, Block]
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    layout: Layout = field(default_factory=Layout)
-    flaws: tuple[Flaw, ...] = ()
+    style: JsonStyle = field(default_factory=JsonStyle)
+    defects: tuple[StructuralDefect, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Flow:
         """Reads a flow from a file.
 
         Raises:
-            InputError: the file is unreadable, or as for `read`.
+            InputError: the file is unreadable, or as for `parse`.
         """
-        return cls.read(read_text(path), str(path))
+        return cls.parse(read_text(path), str(path))
 
     @classmethod
-    def read(cls, text: str, source: str) -> Flow:
+    def parse(cls, text: str, source: str) -> Flow:
         """Reads a flow from the text that the Connect API calls its content.
 
         Args:
@@ -148,14 +148,14 @@ class Flow:
             InputError: it is not JSON, another language (such as the console's export), or its blocks do not hang
                 together: a StartAction or branch that leads nowhere, an identifier or a key used twice.
         """
-        flow = cls.examine(text, source)
-        for flaw in flow.flaws:
-            raise InputError(source, flaw.place, flaw.problem, flaw.remedy)
+        flow = cls.parse_lenient(text, source)
+        for flaw in flow.defects:
+            raise InputError(source, flaw.place, flaw.problem, flaw.fix)
         return flow
 
     @classmethod
-    def examine(cls, text: str, source: str) -> Flow:
-        """Reads as much of a flow as there is: what `read` refuses is listed in `flaws`.
+    def parse_lenient(cls, text: str, source: str) -> Flow:
+        """Reads as much of a flow as there is: what `parse` refuses is listed in `flaws`.
 
         Raises:
             InputError: it is not JSON, or not flow language 2019-10-30.
@@ -164,7 +164,7 @@ class Flow:
 
     def write(self) -> str:
         """The flow's JSON: the same value as was read, in the same key order and layout (see `Layout`)."""
-        return self.layout.write(self.document)
+        return self.style.write(self.document)
 
     @property
     def is_module(self) -> bool:
@@ -177,28 +177,28 @@ class _Reader:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._flaws: list[Flaw] = []
+        self._flaws: list[StructuralDefect] = []
 
-    def _error(self, place: str, problem: str, remedy: str) -> InputError:
-        return InputError(self._source, place, problem, remedy)
+    def _error(self, place: str, problem: str, fix: str) -> InputError:
+        return InputError(self._source, place, problem, fix)
 
     def _flaw(
-        self, rule: str, place: str, path: str, problem: str, remedy: str, block: str | None = None
+        self, rule: str, place: str, path: str, problem: str, fix: str, block: str | None = None
     ) -> None:
-        self._flaws.append(Flaw(rule, block, place, path, problem, remedy))
+        self._flaws.append(StructuralDefect(rule, block, place, path, problem, fix))
 
     def flow(self, text: str) -> Flow:
-        json_text = JsonText.read(text, self._source)
+        json_text = JsonDocument.parse(text, self._source)
         document = self._document(json_text.value)
         for path, key in json_text.duplicates:
             problem = f"the key {key!r} is there more than once, and all but its last value are lost"
             self._flaw("duplicate-key", path, path, problem, "Keep one of them")
-        actions: dict[str, Action] = {}
+        blocks: dict[str, Block] = {}
         for index, block in enumerate(document["Actions"]):
             action = self._action(block, index)
             if action is None:
                 continue
-            if action.identifier in actions:
+            if action.identifier in blocks:
                 self._flaw(
                     "duplicate-identifier",
                     f"Actions[{index}]",
@@ -208,11 +208,11 @@ class _Reader:
                     action.identifier,
                 )
             else:
-                actions[action.identifier] = action
-        start = self._start(document, actions)
-        for action in actions.values():
-            for transition in action.transitions:
-                if transition.target not in actions:
+                blocks[action.identifier] = action
+        start = self._start(document, blocks)
+        for action in blocks.values():
+            for transition in action.branches:
+                if transition.target not in blocks:
                     branch = " ".join(filter(None, (transition.kind, transition.label)))
                     self._flaw(
                         "dangling-transition",
@@ -222,7 +222,7 @@ class _Reader:
                         "Lead it to the identifier of a block of this flow",
                         action.identifier,
                     )
-        return Flow(self._source, start, actions, document, json_text.layout, tuple(self._flaws))
+        return Flow(self._source, start, blocks, document, json_text.style, tuple(self._flaws))
 
     def _document(self, document: Any) -> Mapping[str, Any]:
         if not isinstance(document, Mapping):
@@ -255,23 +255,23 @@ class _Reader:
             raise self._error("the flow", _found(document, "Actions"), "Write Actions as a list")
         return document
 
-    def _start(self, document: Mapping[str, Any], actions: Mapping[str, Action]) -> str:
+    def _start(self, document: Mapping[str, Any], blocks: Mapping[str, Block]) -> str:
         start = document.get("StartAction")
-        if isinstance(start, str) and start in actions:
+        if isinstance(start, str) and start in blocks:
             return start
         if isinstance(start, str):
             place, problem = "StartAction", f"there is no block {start!r}"
         else:
             place, problem = "the flow", _found(document, "StartAction")
-        remedy = "Name the identifier of the block that runs first"
-        self._flaw("no-start", place, "$.StartAction", problem, remedy)
+        fix = "Name the identifier of the block that runs first"
+        self._flaw("no-start", place, "$.StartAction", problem, fix)
         return ""
 
-    def _action(self, block: Any, index: int) -> Action | None:
+    def _action(self, block: Any, index: int) -> Block | None:
         path, place = f"$.Actions[{index}]", f"Actions[{index}]"
         if not isinstance(block, Mapping):
-            problem, remedy = f"it is {kind(block)} and not a block", "Write every block as a JSON object"
-            self._flaw("malformed", place, path, problem, remedy)
+            problem, fix = f"it is {kind(block)} and not a block", "Write every block as a JSON object"
+            self._flaw("malformed", place, path, problem, fix)
             return None
         parts = _Parts(self._flaws, None, place)
         identifier = parts.string(block, "Identifier", path)
@@ -281,7 +281,7 @@ class _Reader:
         parts = _Parts(self._flaws, identifier, f"block {identifier!r}")
         parameters = parts.mapping(block.get("Parameters", {}), "Parameters", f"{path}.Parameters")
         branches = parts.mapping(block.get("Transitions", {}), "Transitions", f"{path}.Transitions")
-        return Action(
+        return Block(
             identifier,
             type_,
             parameters or {},
@@ -291,11 +291,11 @@ class _Reader:
 
     def _transitions(
         self, identifier: str, branches: Mapping[str, Any], path: str, parts: _Parts
-    ) -> Iterator[Transition]:
+    ) -> Iterator[Branch]:
         if "NextAction" in branches:
             target = parts.string(branches, "NextAction", path)
             if target is not None:
-                yield Transition(identifier, "next", "", target, f"{path}.NextAction")
+                yield Branch(identifier, "next", "", target, f"{path}.NextAction")
         for here, branch in parts.entries(branches, "Conditions", path):
             condition = parts.mapping(branch.get("Condition", {}), "Condition", f"{here}.Condition")
             test = None if condition is None else self._test(condition, f"{here}.Condition", parts)
@@ -304,14 +304,12 @@ class _Reader:
                 operator, operands = test
                 equals = operator == "Equals" and len(operands) == 1
                 said = operands[0] if equals else " ".join([operator, *operands])
-                yield Transition(
-                    identifier, "condition", said, target, f"{here}.NextAction", operator, operands
-                )
+                yield Branch(identifier, "condition", said, target, f"{here}.NextAction", operator, operands)
         for here, branch in parts.entries(branches, "Errors", path):
             label = parts.string(branch, "ErrorType", here)
             target = parts.string(branch, "NextAction", here) if label is not None else None
             if label is not None and target is not None:
-                yield Transition(identifier, "error", label, target, f"{here}.NextAction")
+                yield Branch(identifier, "error", label, target, f"{here}.NextAction")
 
     def _test(
         self, condition: Mapping[str, Any], path: str, parts: _Parts
@@ -335,12 +333,12 @@ _OPTIONAL_LISTS = frozenset(("Conditions", "Errors"))
 class _Parts:
     """Takes the parts of one block, and notes a flaw where one has the wrong shape; None stands for it then."""
 
-    flaws: list[Flaw]
+    defects: list[StructuralDefect]
     block: str | None
     place: str
 
-    def _flaw(self, path: str, problem: str, remedy: str) -> None:
-        self.flaws.append(Flaw("malformed", self.block, self.place, path, problem, remedy))
+    def _flaw(self, path: str, problem: str, fix: str) -> None:
+        self.defects.append(StructuralDefect("malformed", self.block, self.place, path, problem, fix))
 
     def string(self, holder: Mapping[str, Any], key: str, path: str) -> str | None:
         value = holder.get(key)
@@ -353,8 +351,8 @@ class _Parts:
         value = holder.get(key)
         if isinstance(value, list):
             return value
-        remedy = f"Write {key} as a list" + (", or leave it out" if key in _OPTIONAL_LISTS else "")
-        self._flaw(f"{path}.{key}", _found(holder, key), remedy)
+        fix = f"Write {key} as a list" + (", or leave it out" if key in _OPTIONAL_LISTS else "")
+        self._flaw(f"{path}.{key}", _found(holder, key), fix)
         return None
 
     def mapping(self, value: Any, key: str, path: str) -> Mapping[str, Any] | None:

@@ -1,6 +1,6 @@
 """Values that a flow takes from the stack it is deployed in, such as the ARN of a queue.
 
-A flow names them `${OperatorQueueArn}` inside its strings; the route catalogue beside the flow declares each one.
+A flow names them `${OperatorQueueArn}` inside its strings; the route catalog beside the flow declares each one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
         text: the flow's JSON.
         values: value by placeholder name.
         source: what to call the flow in messages.
-        declared: the names that the flow's route catalogue declares; without a catalogue, the names used count.
+        declared: the names that the flow's route catalog declares; without a catalog, the names used count.
 
     Raises:
         InputError: a value for an unknown name, an empty value, a placeholder that is not declared or has no value.
@@ -38,7 +38,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
         *(
             (
                 f"${{{name}}}",
-                "the route catalogue does not declare this placeholder",
+                "the route catalog does not declare this placeholder",
                 f"Declare it under `placeholders`{_among(known)}",
             )
             for name in used
@@ -65,9 +65,9 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
         ),
     ]
     if problems:
-        place, problem, remedy = problems[0]
+        place, problem, fix = problems[0]
         others = "".join(f". Also {where}: {what}. {mend}" for where, what, mend in problems[1:])
-        raise InputError(source, place, problem, remedy + others)
+        raise InputError(source, place, problem, fix + others)
     return _PLACEHOLDER.sub(lambda match: json.dumps(values[match[1]], ensure_ascii=False)[1:-1], text)
 
 

@@ -1,4 +1,4 @@
-"""The route catalogue beside a flow: what every value of `call_route` means, for people and for reports."""
+"""The route catalog beside a flow: what every value of `call_route` means, for people and for reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from callroute.formats.files import read_text
-from callroute.formats.yaml_document import Yaml
+from callroute.formats.yaml_document import YamlNode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteCatalogue:
+class RouteCatalog:
     """All routes of one flow.
 
     Attributes:
@@ -52,8 +52,8 @@ class RouteCatalogue:
     routes: Mapping[str, Route]
 
     @classmethod
-    def beside(cls, flow: Path) -> RouteCatalogue | None:
-        """The catalogue that belongs to a flow file (`x.json` has `x.routes.yaml`); None where there is none.
+    def beside(cls, flow: Path) -> RouteCatalog | None:
+        """The catalog that belongs to a flow file (`x.json` has `x.routes.yaml`); None where there is none.
 
         Raises:
             InputError: there is one, and it is unusable.
@@ -62,26 +62,26 @@ class RouteCatalogue:
         return cls.load(path) if path.exists() else None
 
     @classmethod
-    def load(cls, path: Path) -> RouteCatalogue:
-        """Reads a catalogue from a file.
+    def load(cls, path: Path) -> RouteCatalog:
+        """Reads a catalog from a file.
 
         Raises:
-            InputError: the file is unreadable, or as for `read`.
+            InputError: the file is unreadable, or as for `parse`.
         """
-        return cls.read(read_text(path), str(path))
+        return cls.parse(read_text(path), str(path))
 
     @classmethod
-    def read(cls, text: str, source: str) -> RouteCatalogue:
-        """Reads a catalogue from YAML.
+    def parse(cls, text: str, source: str) -> RouteCatalog:
+        """Reads a catalog from YAML.
 
         Args:
             text: the YAML.
             source: what to call it in messages, usually its path.
 
         Raises:
-            InputError: it is not YAML, or not a catalogue.
+            InputError: it is not YAML, or not a catalog.
         """
-        top = Yaml.read(text, source).mapping(_KEYS, required=("flow", "routes"))
+        top = YamlNode.parse(text, source).mapping(_KEYS, required=("flow", "routes"))
         placeholders = top["placeholders"].mapping() if "placeholders" in top else {}
         return cls(
             flow=top["flow"].text(),
@@ -91,7 +91,7 @@ class RouteCatalogue:
         )
 
 
-def _routes(listed: Yaml) -> dict[str, Route]:
+def _routes(listed: YamlNode) -> dict[str, Route]:
     routes: dict[str, Route] = {}
     entries = listed.items() if listed.is_list else []
     if not entries:

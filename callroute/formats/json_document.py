@@ -21,7 +21,7 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class JsonStyle:
     r"""How a JSON text is formatted, as far as writing keeps it.
 
     Keys stay in their order in any case. Kept are: indentation or one line, blanks after `,` and `:`, whether other
@@ -43,7 +43,7 @@ class Layout:
     line_break: str = "\n"
 
     @classmethod
-    def of(cls, text: str) -> Layout:
+    def of(cls, text: str) -> JsonStyle:
         """The layout of a text, taken from its first indented line."""
         member, key = _FIRST_MEMBER.search(text.replace("\r\n", "\n")), _FIRST_KEY.match(text)
         return cls(
@@ -76,7 +76,7 @@ def printable(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonText:
+class JsonDocument:
     """A JSON text that was read.
 
     Attributes:
@@ -86,11 +86,11 @@ class JsonText:
     """
 
     value: Any
-    layout: Layout
+    style: JsonStyle
     duplicates: tuple[tuple[str, str], ...]
 
     @classmethod
-    def read(cls, text: str, source: str) -> JsonText:
+    def parse(cls, text: str, source: str) -> JsonDocument:
         """Reads a JSON text.
 
         Raises:
@@ -126,7 +126,7 @@ class JsonText:
             for path, inner in (walk(value) if places else ())
             for key in places.get(id(inner), ())
         )
-        return cls(value, Layout.of(text), duplicates)
+        return cls(value, JsonStyle.of(text), duplicates)
 
 
 def is_deeper(value: Any, levels: int) -> bool:
@@ -158,7 +158,7 @@ def member(path: str, key: str) -> str:
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a value begins in a text, for people: line and columns count from 1.
 
     Attributes:
@@ -172,15 +172,15 @@ class Place(NamedTuple):
     end: int
 
 
-def places(text: str) -> dict[str, Place]:
+def places(text: str) -> dict[str, Position]:
     """Where each value of a JSON text begins (a member: its key), by JSON path."""
-    found = {"$": Place(1, 1, 2)}
+    found = {"$": Position(1, 1, 2)}
     line, line_start = 1, 0
     # For each open object or list: its path, and the key or index of what comes next in it.
     stack: list[tuple[str, str | int | None]] = []
     for token in _TOKEN.finditer(text):
         piece = token[0]
-        place = Place(line, token.start() - line_start + 1, token.end() - line_start + 1)
+        place = Position(line, token.start() - line_start + 1, token.end() - line_start + 1)
         if piece == "\n":
             line, line_start = line + 1, token.end()
         elif piece in "{[":

@@ -24,7 +24,7 @@ def suggestion(word: str, known: Collection[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Yaml:
+class YamlNode:
     """A value in a YAML text.
 
     Attributes:
@@ -38,7 +38,7 @@ class Yaml:
     node: yaml.Node
 
     @classmethod
-    def read(cls, text: str, source: str) -> Yaml:
+    def parse(cls, text: str, source: str) -> YamlNode:
         """Reads a YAML text.
 
         Raises:
@@ -60,16 +60,16 @@ class Yaml:
         """Where it begins, counted from 1."""
         return int(self.node.start_mark.line) + 1
 
-    def error(self, problem: str, remedy: str) -> InputError:
+    def error(self, problem: str, fix: str) -> InputError:
         """An error that names this place."""
-        return InputError(self.source, f"line {self.line}: {self.place}".removesuffix(": "), problem, remedy)
+        return InputError(self.source, f"line {self.line}: {self.place}".removesuffix(": "), problem, fix)
 
     def mapping(
         self,
         keys: Collection[str] | None = None,
         within: str | None = None,
         required: Collection[str] = (),
-    ) -> dict[str, Yaml]:
+    ) -> dict[str, YamlNode]:
         """The values by key.
 
         Args:
@@ -84,16 +84,16 @@ class Yaml:
             expected = f"Write the keys {', '.join(keys)}" if keys else "Write `name: value` lines"
             raise self.error(f"it is {self._shown()} and not a mapping", expected)
         outer = self.place if within is None else within
-        values: dict[str, Yaml] = {}
-        merged: dict[str, Yaml] = {}
+        values: dict[str, YamlNode] = {}
+        merged: dict[str, YamlNode] = {}
         for key_node, node in self.node.value:
             key = str(key_node.value)
             if key_node.tag == "tag:yaml.org,2002:merge":
-                for each in Yaml(self.source, self.place, node).items():
+                for each in YamlNode(self.source, self.place, node).items():
                     merged = {**each.mapping(keys, within), **merged}
                 continue
-            value = Yaml(self.source, f"{outer}: {key}" if outer else key, node)
-            at_key = Yaml(self.source, value.place, key_node)
+            value = YamlNode(self.source, f"{outer}: {key}" if outer else key, node)
+            at_key = YamlNode(self.source, value.place, key_node)
             if keys is not None and key not in keys:
                 raise at_key.error(
                     f"the key {key!r} is unknown{suggestion(key, keys)}", f"Use {', '.join(keys)}"
@@ -107,10 +107,10 @@ class Yaml:
                 raise self.error(f"{key!r} is missing", f"Write the keys {', '.join(required)}")
         return values
 
-    def items(self) -> list[Yaml]:
+    def items(self) -> list[YamlNode]:
         """The values of a list; a single value is a list of one."""
         if isinstance(self.node, yaml.SequenceNode):
-            return [Yaml(self.source, self.place, node) for node in self.node.value]
+            return [YamlNode(self.source, self.place, node) for node in self.node.value]
         return [self]
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from callroute.local.dialer import Phone, put_records
+from callroute.local.dialer import Dialer, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.pipe import Handled, Pipe, PipeSettings
 from callroute.local.stack_runner import Deployment, Registered, Settings, deploy
@@ -54,7 +54,7 @@ class LocalCloud:
 
     emulator: Emulator
     deployment: Deployment
-    phone: Phone
+    phone: Dialer
     pipe: Pipe
 
     def __init__(self, overrides: Mapping[str, Any] | None = None, stack: str = "local") -> None:
@@ -67,7 +67,7 @@ class LocalCloud:
             region = Settings.read(self._stack, self._overrides).region
             self.emulator = opening.enter_context(Emulator(region))
             self.deployment = deploy(self.emulator, self._stack, self._overrides)
-            self.phone = Phone(self.deployment)
+            self.phone = Dialer(self.deployment)
             self.pipe = pipe_of(self.deployment)
             self._open = opening.pop_all()
         return self

@@ -14,7 +14,7 @@ from typing import Any
 
 from callroute.errors import InputError, LocalCloudError
 from callroute.flows.flow import Flow
-from callroute.flows.simulation import Call, Caller, Clock, Event, World, play
+from callroute.flows.simulation import Call, Caller, Clock, Environment, Event, simulate
 from callroute.flows.simulation.contact_record import CUSTOMER_NUMBER, contact_records, versions
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import instance_arn
@@ -49,7 +49,7 @@ class PlacedCall:
         return self.versions[-1]
 
 
-class Phone:
+class Dialer:
     """Places calls to the flows of a deployed stack.
 
     Args:
@@ -66,7 +66,7 @@ class Phone:
         caller: Caller,
         *,
         clock: Clock,
-        world: World | None = None,
+        world: Environment | None = None,
         contact_id: str | None = None,
         customer_number: str | None = CUSTOMER_NUMBER,
     ) -> Generator[Event, None, PlacedCall]:
@@ -90,7 +90,7 @@ class Phone:
         stream_arn = self._stream_arn(
             registered.inputs["instanceId"]
         )  # before the caller has gone through it all
-        call = yield from play(self._read(registered), caller, clock=clock, world=world)
+        call = yield from simulate(self._read(registered), caller, clock=clock, world=world)
         own, *legs = contact_records(
             call,
             contact_id=contact_id or str(uuid.uuid4()),
@@ -115,7 +115,7 @@ class Phone:
 
     def _read(self, registered: Registered) -> Flow:
         if registered.id not in self._flows:
-            self._flows[registered.id] = Flow.read(registered.inputs["content"], registered.outputs["name"])
+            self._flows[registered.id] = Flow.parse(registered.inputs["content"], registered.outputs["name"])
         return self._flows[registered.id]
 
     def _stream_arn(self, instance_id: str) -> str:

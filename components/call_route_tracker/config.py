@@ -28,7 +28,7 @@ from callroute.aws.state_machine import PhoneFormat, RecordFormat
 from callroute.errors import InputError
 from callroute.flows.flow import CONTENT_CHARACTERS, Flow
 from callroute.flows.placeholders import fill, names
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
 
 from .contact_flow import (
@@ -79,11 +79,11 @@ class Problem:
     """What it is: `not set`, `unknown` or the value as JSON; never a secret."""
     allowed: str
     """What it may be."""
-    remedy: str
+    fix: str
     """What to do."""
 
     def __str__(self) -> str:
-        return f"{self.key} is {self.value}; allowed: {self.allowed}. {self.remedy}".rstrip()
+        return f"{self.key} is {self.value}; allowed: {self.allowed}. {self.fix}".rstrip()
 
 
 class SettingsError(pulumi.RunError):
@@ -98,9 +98,9 @@ class SettingsError(pulumi.RunError):
 class _WrongError(ValueError):
     """A value outside of what is allowed, raised inside a validator."""
 
-    def __init__(self, allowed: str, remedy: str) -> None:
+    def __init__(self, allowed: str, fix: str) -> None:
         self.allowed = allowed
-        self.remedy = remedy
+        self.fix = fix
         super().__init__(allowed)
 
 
@@ -142,7 +142,7 @@ class _Checked(BaseModel):
     def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
         limit = LIMITS.get(str(info.field_name))
         if limit and value is not None and not limit.holds(value):
-            raise _WrongError(limit.allowed, limit.remedy(value))
+            raise _WrongError(limit.allowed, limit.fix(value))
         return value
 
 
@@ -156,7 +156,7 @@ class FlowSettings(_Checked):
     description: str = Field("", max_length=DESCRIPTION_CHARACTERS)
     """Description in Connect."""
     placeholders: dict[str, str] = Field({}, validate_default=True)
-    """Values for the placeholders that the flow's route catalogue declares."""
+    """Values for the placeholders that the flow's route catalog declares."""
     phone_number_id: str | None = None
     """Id of a claimed phone number whose calls start with this flow."""
 
@@ -212,8 +212,8 @@ class FlowSettings(_Checked):
 def _content(file: str, placeholders: Mapping[str, str]) -> str:
     """A flow as it is deployed: filled, and without the white space that would count towards Connect's limit."""
     path = flow_definitions() / file
-    catalogue = RouteCatalogue.beside(path)
-    text = fill(read_text(path), placeholders, str(path), catalogue.placeholders if catalogue else None)
+    catalog = RouteCatalog.beside(path)
+    text = fill(read_text(path), placeholders, str(path), catalog.placeholders if catalog else None)
     return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -309,14 +309,14 @@ class Settings(_Checked):
     @field_validator("phone_number_salt")
     @classmethod
     def _is_a_secret_salt(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        remedy = 'Set one: pulumi config set --secret phoneNumberSalt "$(openssl rand -hex 32)"'
+        fix = 'Set one: pulumi config set --secret phoneNumberSalt "$(openssl rand -hex 32)"'
         if value is None:
             if info.data.get("phone_number") == "hashed":
-                raise _WrongError("a secret where phoneNumber is hashed", remedy)
+                raise _WrongError("a secret where phoneNumber is hashed", fix)
         elif "phoneNumberSalt" not in (info.context or {}).get("secrets", ()):
-            raise _WrongError("a Pulumi secret, and it is in plain text", remedy)
+            raise _WrongError("a Pulumi secret, and it is in plain text", fix)
         elif len(value.get_secret_value()) < SALT_CHARACTERS:
-            raise _WrongError(f"at least {SALT_CHARACTERS} characters", remedy)
+            raise _WrongError(f"at least {SALT_CHARACTERS} characters", fix)
         return value
 
     @field_validator("maximum_record_age_seconds")
@@ -324,7 +324,7 @@ class Settings(_Checked):
     def _is_below_retention(cls, value: int, info: ValidationInfo) -> int:
         hours = info.data.get("stream_retention_hours")
         if hours is not None and (limit := age_below_retention(value, hours)):
-            raise _WrongError(limit.allowed, limit.remedy(value))
+            raise _WrongError(limit.allowed, limit.fix(value))
         return value
 
     @classmethod
@@ -420,18 +420,18 @@ def _problem(error: Mapping[str, Any], secrets: Collection[str]) -> Problem:
         return Problem(where, "unknown", f"one of {', '.join(names)}", nearest(name, names))
     limit = LIMITS.get(names.get(name, ""))
     allowed = limit.allowed if limit else _TYPES.get(kind, str(error["msg"]))
-    remedy = f"Set it: pulumi config set --path '{where}' VALUE"
+    fix = f"Set it: pulumi config set --path '{where}' VALUE"
     if kind == "missing":
-        return Problem(where, "not set", allowed, remedy)
+        return Problem(where, "not set", allowed, fix)
     if key in secrets and key != "phoneNumberSalt":
-        remedy = "It need not be a secret: set it in plain text to be told more."
-        return Problem(where, "a secret", limit.allowed if limit else "what the README says", remedy)
+        fix = "It need not be a secret: set it in plain text to be told more."
+        return Problem(where, "a secret", limit.allowed if limit else "what the README says", fix)
     wrong = error.get("ctx", {}).get("error")
     if isinstance(wrong, _WrongError):
-        allowed, remedy = wrong.allowed, wrong.remedy
+        allowed, fix = wrong.allowed, wrong.fix
     if key == "phoneNumberSalt":
-        return Problem(where, "not set" if value is None else "not shown", allowed, remedy)
-    return Problem(where, json.dumps(value, ensure_ascii=False, default=str), allowed, remedy)
+        return Problem(where, "not set" if value is None else "not shown", allowed, fix)
+    return Problem(where, json.dumps(value, ensure_ascii=False, default=str), allowed, fix)
 
 
 _KEYS = {

@@ -37,7 +37,7 @@ class Limit:
     """The allowed values, as the end of the sentence "allowed: …"."""
     holds: Callable[[Any], bool]
     """Whether a value is allowed."""
-    remedy: Callable[[Any], str]
+    fix: Callable[[Any], str]
     """What to do about a value that is not."""
 
 
@@ -50,7 +50,7 @@ def check(arguments: object) -> None:
     for field, value in vars(arguments).items():
         limit = LIMITS.get(field)
         if limit and isinstance(value, (str, int)) and not limit.holds(value):
-            raise ArgumentError(f"{field} is {value!r}; allowed: {limit.allowed}. {limit.remedy(value)}")
+            raise ArgumentError(f"{field} is {value!r}; allowed: {limit.allowed}. {limit.fix(value)}")
 
 
 def nearest(word: str, words: Collection[str]) -> str:
@@ -59,12 +59,12 @@ def nearest(word: str, words: Collection[str]) -> str:
     return f"Did you mean {' or '.join(near)}?" if near else ""
 
 
-def _between(least: int, most: int, unit: str, remedy: str) -> Limit:
-    return Limit(f"{least} to {most} {unit}", lambda value: least <= value <= most, lambda _: remedy)
+def _between(least: int, most: int, unit: str, fix: str) -> Limit:
+    return Limit(f"{least} to {most} {unit}", lambda value: least <= value <= most, lambda _: fix)
 
 
-def _matching(pattern: str, allowed: str, remedy: str) -> Limit:
-    return Limit(allowed, lambda value: re.fullmatch(pattern, value, re.ASCII) is not None, lambda _: remedy)
+def _matching(pattern: str, allowed: str, fix: str) -> Limit:
+    return Limit(allowed, lambda value: re.fullmatch(pattern, value, re.ASCII) is not None, lambda _: fix)
 
 
 def _one_of(*values: str) -> Limit:

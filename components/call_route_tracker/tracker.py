@@ -81,7 +81,7 @@ class CallRouteTrackerArgs:
         age = self.maximum_record_age_seconds
         if limit := age_below_retention(age, self.stream_retention_hours):
             raise ArgumentError(
-                f"maximum_record_age_seconds is {age}; allowed: {limit.allowed}. {limit.remedy(age)}"
+                f"maximum_record_age_seconds is {age}; allowed: {limit.allowed}. {limit.fix(age)}"
             )
         if self.stream_kms_key_arn is not None and self.stream_arn is None:
             raise ArgumentError(

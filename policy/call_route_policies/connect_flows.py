@@ -45,7 +45,7 @@ def _parses(resource: Resource, _: Settings) -> Iterator[Finding]:
         yield f"must have its content as a text, and not {shown(content)}"
     else:
         try:
-            flow = Flow.examine(content, "content")
+            flow = Flow.parse_lenient(content, "content")
         except InputError as error:
             yield f"must have a content in the Connect flow language: {str(error).rstrip('.')}"
             return
@@ -88,7 +88,7 @@ def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
                 return
         if isinstance(content, str) and type_ not in _INSIDE_OF_CALLS:
             try:
-                flow = _as_registered(Flow.examine(content, "content"), resource)
+                flow = _as_registered(Flow.parse_lenient(content, "content"), resource)
             except InputError:
                 return  # It is told by flow-content-is-flow-language.
             for each in _findings(flow, rules):

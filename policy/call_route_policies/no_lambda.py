@@ -42,10 +42,10 @@ def _no_lambda(resource: Resource, _: Settings) -> Iterator[Finding]:
 def _blocks(content: Any) -> list[str]:
     """The blocks of a flow or module that call Lambda."""
     try:
-        flow = Flow.examine(content, "content") if isinstance(content, str) else None
+        flow = Flow.parse_lenient(content, "content") if isinstance(content, str) else None
     except InputError:
         return []  # It is told by flow-content-is-flow-language.
-    blocks = flow.actions.values() if flow else ()
+    blocks = flow.blocks.values() if flow else ()
     return [block.identifier for block in blocks if block.type == "InvokeLambdaFunction"]
 
 

@@ -112,7 +112,7 @@ def test_an_unknown_rule_is_exit_code_2_and_the_nearest_is_named() -> None:
     assert "untracked-stop" in err
 
 
-def test_an_unusable_route_catalogue_is_exit_code_2(tmp_path: Path) -> None:
+def test_an_unusable_route_catalog_is_exit_code_2(tmp_path: Path) -> None:
     shutil.copy(FLOWS[0], tmp_path / "x.json")
     (tmp_path / "x.routes.yaml").write_text("flow: x.json\n", encoding="utf-8")
     assert run(str(tmp_path / "x.json"))[0] == 2

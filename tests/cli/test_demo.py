@@ -20,7 +20,7 @@ def test_every_caller_leaves_a_record_and_the_stops_add_up() -> None:
     assert sum(stop["calls"] for stop in answer["stops"]) == 15
     for stop in answer["stops"]:
         assert sum(stop["outcomes"].values()) == stop["calls"]
-        assert stop["label"] != stop["call_route"], "every stop of our flow is in its catalogue"
+        assert stop["label"] != stop["call_route"], "every stop of our flow is in its catalog"
 
 
 def test_the_same_seed_gives_the_same_stops() -> None:

@@ -96,11 +96,11 @@ def test_the_same_arguments_give_the_same_call_and_others_another_contact() -> N
     assert len(contacts) == 6
 
 
-def test_placeholders_that_the_catalogue_declares_get_stand_ins() -> None:
+def test_placeholders_that_the_catalog_declares_get_stand_ins() -> None:
     assert "${" not in simulate(BANK, "--keys", "1", "--json").stdout
 
 
-def test_a_placeholder_that_the_catalogue_beside_the_flow_does_not_declare_is_refused(tmp_path: Path) -> None:
+def test_a_placeholder_that_the_catalog_beside_the_flow_does_not_declare_is_refused(tmp_path: Path) -> None:
     flow = tmp_path / "x.json"
     flow.write_text(Path(BANK).read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "x.routes.yaml").write_text(
@@ -111,7 +111,7 @@ def test_a_placeholder_that_the_catalogue_beside_the_flow_does_not_declare_is_re
     assert "${OperatorQueueArn}" in result.stderr
 
 
-def test_a_flow_without_a_catalogue_is_simulated_as_it_stands(tmp_path: Path) -> None:
+def test_a_flow_without_a_catalog_is_simulated_as_it_stands(tmp_path: Path) -> None:
     flow = tmp_path / "x.json"
     flow.write_text(Path(BANK).read_text(encoding="utf-8"), encoding="utf-8")
     assert document(str(flow), "--keys", "1")["contact_record"]["Queue"]["ARN"] == "${OperatorQueueArn}"

@@ -9,7 +9,7 @@ import pytest
 
 from callroute.cli.track import _proof
 from callroute.flows.flow import Flow
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from tests.cli.commands import FLOWS, callroute
 
 MENU = {
@@ -54,9 +54,9 @@ def menu(tmp_path: Path) -> Path:
 def test_without_a_file_for_it_the_flow_goes_to_standard_output_and_nothing_is_written(menu: Path) -> None:
     ran = callroute("track", menu)
     assert ran.returncode == 0
-    assert "track-main-1" in Flow.read(ran.stdout, "stdout").actions
+    assert "track-main-1" in Flow.parse(ran.stdout, "stdout").blocks
     assert ran.stderr == (
-        "4 tracking blocks, 4 new; a route catalogue with 3 routes is written where -o names a file\n"
+        "4 tracking blocks, 4 new; a route catalog with 3 routes is written where -o names a file\n"
         "1 stop, none without a route on any path\n"
     )
     assert [path.name for path in menu.parent.iterdir()] == ["menu.json"]
@@ -71,16 +71,16 @@ def test_one_run_gives_the_tracked_flow_the_proof_that_no_stop_is_untracked_and_
     assert "track-main-1" in picture.read_text(encoding="utf-8")
 
 
-def test_flow_and_catalogue_are_written_and_stand_the_check(menu: Path) -> None:
+def test_flow_and_catalog_are_written_and_stand_the_check(menu: Path) -> None:
     out = menu.with_name("tracked.json")
     ran = callroute("track", menu, "-o", out)
     assert (ran.returncode, ran.stdout) == (0, "")
     assert f"3 routes in {out.with_name('tracked.routes.yaml')}" in ran.stderr
-    catalogue = RouteCatalogue.beside(out)
-    assert catalogue is not None
-    assert (catalogue.flow, catalogue.call_flow) == ("tracked.json", "Sample line")
-    assert list(catalogue.routes) == ["start", "1", "2"]
-    assert catalogue.routes["start"].ja == "1 を押してください。"
+    catalog = RouteCatalog.beside(out)
+    assert catalog is not None
+    assert (catalog.flow, catalog.call_flow) == ("tracked.json", "Sample line")
+    assert list(catalog.routes) == ["start", "1", "2"]
+    assert catalog.routes["start"].ja == "1 を押してください。"
     assert callroute("check", out).returncode == 0
     simulated = callroute("simulate", out, "--keys", "2", "--json")
     assert json.loads(simulated.stdout)["attributes"] == {
@@ -114,39 +114,39 @@ def test_a_flow_that_is_tracked_by_hand_comes_back_to_the_byte() -> None:
         assert "no tracking blocks are needed" in ran.stderr
 
 
-def test_words_and_remarks_in_the_catalogue_stay_when_routes_are_added(menu: Path) -> None:
-    catalogue = menu.with_name("menu.routes.yaml")
+def test_words_and_remarks_in_the_catalog_stay_when_routes_are_added(menu: Path) -> None:
+    catalog = menu.with_name("menu.routes.yaml")
     remark = "# ours\nflow: menu.json\nroutes:\n  - {route: start, en: Mine, ja: 私}  # a remark\n"
-    catalogue.write_text(remark, encoding="utf-8")
+    catalog.write_text(remark, encoding="utf-8")
     callroute("track", menu, "-o", menu)
-    text = catalogue.read_text(encoding="utf-8")
-    # The catalogue says nothing of call_flow yet, so it is written anew with what it said.
-    read = RouteCatalogue.read(text, "x")
+    text = catalog.read_text(encoding="utf-8")
+    # The catalog says nothing of call_flow yet, so it is written anew with what it said.
+    read = RouteCatalog.parse(text, "x")
     assert read.routes["start"].en == "Mine"
     assert read.call_flow == "Sample line"
-    catalogue.write_text(remark.replace("routes:", "call_flow: Sample line\nroutes:"), encoding="utf-8")
+    catalog.write_text(remark.replace("routes:", "call_flow: Sample line\nroutes:"), encoding="utf-8")
     callroute("track", menu, "-o", menu)
-    text = catalogue.read_text(encoding="utf-8")
+    text = catalog.read_text(encoding="utf-8")
     assert text.startswith("# ours")
     assert "# a remark" in text
-    assert list(RouteCatalogue.read(text, "x").routes) == ["start", "1", "2"]
+    assert list(RouteCatalog.parse(text, "x").routes) == ["start", "1", "2"]
 
 
-def test_words_of_the_catalogue_beside_the_input_go_into_that_of_the_output(menu: Path) -> None:
+def test_words_of_the_catalog_beside_the_input_go_into_that_of_the_output(menu: Path) -> None:
     words = "flow: menu.json\nroutes:\n  - {route: '1', en: Mine, ja: 私}\n"
     menu.with_name("menu.routes.yaml").write_text(words, encoding="utf-8")
     out = menu.with_name("tracked.json")
     callroute("track", menu, "-o", out)
-    catalogue = RouteCatalogue.beside(out)
-    assert catalogue is not None
-    assert catalogue.routes["1"].en == "Mine"
+    catalog = RouteCatalog.beside(out)
+    assert catalog is not None
+    assert catalog.routes["1"].en == "Mine"
 
 
 def test_names_come_from_a_route_file(menu: Path) -> None:
     names = menu.with_name("names.yaml")
     names.write_text('call_flow: bank\nroutes: {"1": balance}\n', encoding="utf-8")
     ran = callroute("track", menu, "--routes", names)
-    blocks = Flow.read(ran.stdout, "stdout").actions
+    blocks = Flow.parse(ran.stdout, "stdout").blocks
     assert blocks["track-main-1"].parameters["Attributes"]["call_route"] == "balance"
     assert blocks["track-start"].parameters["Attributes"]["call_flow"] == "bank"
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_seen_is_told_on_standard_error(menu: Path) -> None:
     ran = callroute("track", menu, "-o", menu)
     assert ran.returncode == 0
     assert "note: calls do not start in this flow (module)" in ran.stderr
-    assert "there is no route catalogue" in ran.stderr
+    assert "there is no route catalog" in ran.stderr
     assert not menu.with_name("menu.routes.yaml").exists()
 
 
@@ -196,4 +196,4 @@ def test_the_proof_names_a_stop_that_has_no_route() -> None:
     end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
     text = json.dumps({"Version": "2019-10-30", "StartAction": "hello", "Actions": [hello, end]})
 
-    assert _proof(Flow.read(text, "flow.json")) == "1 stop, without a route on some path: 'hello'"
+    assert _proof(Flow.parse(text, "flow.json")) == "1 stop, without a route on some path: 'hello'"

@@ -40,7 +40,7 @@ def problems(changes: Mapping[str, str | None], secrets: Collection[str] = ()) -
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "allowed", "remedy"),
+    ("key", "value", "allowed", "fix"),
     [
         ("connectInstance", None, "the id of an Amazon Connect instance", "pulumi config set"),
         ("connectInstance", "my-instance", "or its ARN", "the instance's overview"),
@@ -79,7 +79,7 @@ def problems(changes: Mapping[str, str | None], secrets: Collection[str] = ()) -
     ],
 )
 def test_a_wrong_setting_says_what_it_is_what_it_may_be_and_what_to_do(
-    key: str, value: str | None, allowed: str, remedy: str
+    key: str, value: str | None, allowed: str, fix: str
 ) -> None:
     found = problems({key: value})
 
@@ -87,7 +87,7 @@ def test_a_wrong_setting_says_what_it_is_what_it_may_be_and_what_to_do(
     assert value is None or json.dumps(value) == found[key].value or value == found[key].value
     assert found[key].value != "not set" or value is None
     assert allowed in found[key].allowed
-    assert remedy in found[key].remedy
+    assert fix in found[key].fix
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_a_file_that_is_no_flow_is_told_from_a_console_export(
     found = problems({"flows": json.dumps([{"file": "menu.json", "name": "menu"}])})
 
     assert list(found) == ["flows[0].file"]
-    assert "menu.json" in found["flows[0].file"].remedy
-    assert says in found["flows[0].file"].remedy
+    assert "menu.json" in found["flows[0].file"].fix
+    assert says in found["flows[0].file"].fix
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,13 @@ def test_two_flows_cannot_be_the_same(
 
     found = problems({"flows": json.dumps([FLOW, other])})
 
-    assert found["flows"].remedy.endswith(says)
+    assert found["flows"].fix.endswith(says)
 
 
 def test_a_typo_in_a_key_is_an_error_that_names_the_key_meant() -> None:
     found = problems({"timezone": "Asia/Tokyo", "streamShards": "2"})
 
-    assert found["timezone"].remedy == "Did you mean timeZone?"
+    assert found["timezone"].fix == "Did you mean timeZone?"
     assert found["streamShards"].value == "unknown"
     assert "shardCount" in found["streamShards"].allowed
 
@@ -201,7 +201,7 @@ def test_hashed_numbers_need_a_secret_salt(salt: str | None, secrets: tuple[str,
     found = problems({"phoneNumber": "hashed", "phoneNumberSalt": salt}, secrets)
 
     assert found["phoneNumberSalt"].allowed == allowed
-    assert "--secret" in found["phoneNumberSalt"].remedy
+    assert "--secret" in found["phoneNumberSalt"].fix
     assert salt is None or salt not in str(found["phoneNumberSalt"])
 
 
@@ -356,7 +356,7 @@ def test_what_is_in_another_region_than_the_stack_is_refused() -> None:
 
 def test_every_wrong_tag_is_named_and_there_are_at_most_as_many_as_aws_takes() -> None:
     assert all(
-        key in problems({"tags": json.dumps({"a;": "1", "aws:b": "2"})})["tags"].remedy
+        key in problems({"tags": json.dumps({"a;": "1", "aws:b": "2"})})["tags"].fix
         for key in ("a;", "aws:b")
     )
     assert "tags" in problems({"tags": json.dumps({f"t{number}": "1" for number in range(49)})})
@@ -372,10 +372,10 @@ def test_a_placeholder_cannot_be_filled_with_another_and_all_its_faults_are_told
             )
         }
     )
-    assert "${Left}" in found["flows[0].placeholders"].remedy
+    assert "${Left}" in found["flows[0].placeholders"].fix
 
     found = problems(
         {"flows": json.dumps([{**flow, "placeholders": {"Operator": "1", "OperatorQueueArn": ""}}])}
     )
     for name in ("Operator:", "OperatorQueueArn", "OperatorHoursArn"):
-        assert name in found["flows[0].placeholders"].remedy
+        assert name in found["flows[0].placeholders"].fix

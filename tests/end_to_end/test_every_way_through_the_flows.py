@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from callroute.flows import simulation
-from callroute.flows.simulation import HANGUP, TIMEOUT, MenuOffered, Queued, Said, World
+from callroute.flows.simulation import HANGUP, TIMEOUT, Environment, MenuOffered, Queued, Said
 from callroute.local.cloud import LocalCloud, Tally, pipe_of
 from callroute.local.dialer import PlacedCall
 from callroute.reports.call_records import read_all
@@ -27,12 +27,12 @@ pytestmark = pytest.mark.emulator
 
 FLOWS = ("call-route", "call-route-with-operator")
 WORLDS = {
-    "call-route": (World(),),
+    "call-route": (Environment(),),
     "call-route-with-operator": (
-        World(agent_answers_after=20),
-        World(agent_answers_after=None),
-        World(is_open=False),
-        World(queue_is_full=True),
+        Environment(agent_answers_after=20),
+        Environment(agent_answers_after=None),
+        Environment(is_open=False),
+        Environment(queue_is_full=True),
     ),
 }
 
@@ -94,7 +94,7 @@ def every_way(cloud: LocalCloud) -> Outcome:
             while plans:
                 caller = Explorer(plans.pop())
                 calling = cloud.phone.call(flow, caller, clock=simulation.SimulatedClock(moment), world=world)
-                placed.append(simulation.watch(calling, lambda _event: None))
+                placed.append(simulation.run_with(calling, lambda _event: None))
                 plans += caller.untried
                 moment += timedelta(seconds=7)
     tally = cloud.settle()

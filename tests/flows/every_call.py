@@ -19,22 +19,22 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.flows.attribute_flow import attributes_of
 from callroute.flows.block_types import kinds_of, type_of
-from callroute.flows.flow import Action, Flow, Transition
+from callroute.flows.flow import Block, Branch, Flow
 from callroute.flows.references import whole
 from callroute.flows.simulation import (
-    ENDS,
+    END,
     HANGUP,
     KEYS,
-    RETURNS,
+    RETURN,
     TIMEOUT,
     Call,
+    Environment,
     Event,
     LoopPassed,
     Queued,
     SimulatedClock,
     SimulationError,
-    World,
-    play_out,
+    run_simulation,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Journey:
 
     blocks: tuple[str, ...]
     decisions: tuple[Decision, ...]
-    taken: tuple[Transition, ...]
+    taken: tuple[Branch, ...]
     here: str
 
     @property
@@ -154,7 +154,7 @@ class PlannedCall:
     """
 
     journey: Journey
-    world: World
+    world: Environment
     keys: tuple[str, ...]
     hangs_up_at: int | None
     patience: float | None
@@ -167,7 +167,7 @@ class PlannedCall:
     def play(self, stage: Stage) -> tuple[list[Event], Call]:
         """Plays it."""
         caller = Fixed(self.keys, self.hangs_up_at, self.patience)
-        return play_out(stage.outer, caller, clock=SimulatedClock(START), world=stage.world(self.world))
+        return run_simulation(stage.outer, caller, clock=SimulatedClock(START), world=stage.world(self.world))
 
 
 class Stage:
@@ -200,9 +200,9 @@ class Stage:
     @property
     def blocks_around(self) -> int:
         """How many blocks a call has been in before it comes to the flow."""
-        return 0 if self.outer is self.flow else len(self.outer.actions) - 1
+        return 0 if self.outer is self.flow else len(self.outer.blocks) - 1
 
-    def world(self, world: World) -> World:
+    def world(self, world: Environment) -> Environment:
         """The world in which the flow is at hand under the name by which the outer one calls it."""
         if self.outer is self.flow:
             return world
@@ -219,7 +219,7 @@ def _flow(*blocks: dict[str, Any]) -> Flow:
     end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
     first = blocks[0]["Identifier"]
     document = {"Version": "2019-10-30", "StartAction": first, "Actions": [*blocks, end]}
-    return Flow.read(json.dumps(document), "around.json")
+    return Flow.parse(json.dumps(document), "around.json")
 
 
 # --- Finding all calls -----------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ class Calls:
 
     planned: list[PlannedCall] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
-    taken: set[Transition] = field(default_factory=set)
+    taken: set[Branch] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
 
 
@@ -249,16 +249,16 @@ def every_call(flow: Flow) -> Calls:
     Loop block was passed, and what the flow has written into attributes that a Compare block looks at.
     """
     stage, calls = Stage(flow), Calls()
-    subjects = {action.parameters.get("ComparisonValue") for action in flow.actions.values()}
+    subjects = {action.parameters.get("ComparisonValue") for action in flow.blocks.values()}
     compared = sorted(
         {
             name
-            for action in flow.actions.values()
+            for action in flow.blocks.values()
             for name, value in attributes_of(action).items()
             if f"$.Attributes.{name}" in subjects and "$." not in str(value)
         }
     )
-    seen: Counter[tuple[Transition, tuple[object, ...]]] = Counter()
+    seen: Counter[tuple[Branch, tuple[object, ...]]] = Counter()
     pending = deque([Journey((), (), (), flow.start)])
     while pending:
         journey = pending.popleft()
@@ -266,7 +266,7 @@ def every_call(flow: Flow) -> Calls:
         planned = _planned(stage, journey)
         if planned is not None:
             calls.planned.append(planned)
-        for decision in _decisions(flow.actions[journey.here]):
+        for decision in _decisions(flow.blocks[journey.here]):
             blocks, decisions = (*journey.blocks, journey.here), (*journey.decisions, decision)
             keys, world = _surroundings(flow, blocks, decisions)
             try:
@@ -291,18 +291,22 @@ def _respects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> l
     return [(), *passes.items(), *((name, call.attributes.get(name)) for name in compared)]
 
 
-def _play(stage: Stage, keys: Sequence[str], world: World, blocks: int) -> tuple[list[Event], Call, Fixed]:
+def _play(
+    stage: Stage, keys: Sequence[str], world: Environment, blocks: int
+) -> tuple[list[Event], Call, Fixed]:
     """Plays as many blocks of the flow."""
     caller = Fixed(keys, None, _A_DAY)
     clock = SimulatedClock(START)
     limit = blocks + stage.blocks_around
-    events, call = play_out(stage.outer, caller, clock=clock, world=stage.world(world), step_limit=limit)
+    events, call = run_simulation(
+        stage.outer, caller, clock=clock, world=stage.world(world), step_limit=limit
+    )
     return events, call, caller
 
 
 def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
     """The call in which the caller hangs up where a journey stands, or which ends there; None where neither is so."""
-    action = stage.flow.actions[journey.here]
+    action = stage.flow.blocks[journey.here]
     row = type_of(action)
     if row is None or (row.stop is None and not row.terminal) or row.stop in ("view", "wait"):
         return None  # chat's own, in which the simulated caller cannot hang up
@@ -315,7 +319,7 @@ def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
     if row.stop == "other flow":
         if journey.here in journey.blocks:
             return None  # the call has been there before, and come back
-        world = replace(world, flows={**world.flows, journey.here: ENDS})
+        world = replace(world, flows={**world.flows, journey.here: END})
     talks = Decision("third_party", "answered") in journey.decisions
     if talks and row.stop == "third party":
         return None  # either all of them hang up by themselves, or none
@@ -342,7 +346,7 @@ def _ends_here(planned: PlannedCall, stage: Stage) -> bool:
 # --- What can happen in a block --------------------------------------------------------------------------------------
 
 
-def _decisions(action: Action) -> Iterator[Decision]:
+def _decisions(action: Block) -> Iterator[Decision]:
     yield from _ways_through(action)
     natural = _NATURAL.get(action.type, set())
     for error in action.labels("error"):
@@ -350,7 +354,7 @@ def _decisions(action: Action) -> Iterator[Decision]:
             yield Decision("errors", error)
 
 
-def _ways_through(action: Action) -> Iterator[Decision]:
+def _ways_through(action: Block) -> Iterator[Decision]:
     labels = action.labels("condition")
     match action.type:
         case "GetParticipantInput" if "EnableDTMFBuffer" not in action.parameters:
@@ -410,19 +414,19 @@ def _values(labels: Sequence[str]) -> list[str]:
 
 def _surroundings(
     flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]
-) -> tuple[tuple[str, ...], World]:
+) -> tuple[tuple[str, ...], Environment]:
     """What the caller presses, and what lies outside the flow, so that a call goes as decided."""
     past = _Past(flow, blocks, decisions)
     metrics: dict[str, list[str]] = {}
     for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
         if decision.kind == "value":
-            path = whole(str(flow.actions[block].parameters["ComparisonValue"]))
+            path = whole(str(flow.blocks[block].parameters["ComparisonValue"]))
             if path is not None and path[0] == "Metrics":
                 metrics.setdefault(block, []).append(decision.answer)
             elif path is not None:
                 past.put(index, path, decision.answer)
     for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
-        action = flow.actions[block]
+        action = flow.blocks[block]
         if decision.kind != "errors" and action.type in _NEEDS:
             # What it works with is there: a number, or a name of something.
             needed = "+12065550100" if action.type == "UpdateContactCallbackNumber" else _SOMETHING
@@ -442,15 +446,15 @@ def _surroundings(
             keys += [TIMEOUT] if decision.answer == TIMEOUT else list(decision.answer)
         elif decision.kind not in ("errors", "value", "passes"):
             answers.setdefault(decision.kind, {}).setdefault(block, []).append(decision.answer)
-    world = World(
+    world = Environment(
         agent_answers_after=None,
         agent_hangs_up=True,
         talk_seconds=5,
         attributes=past.around.get("Attributes", {}),
         answers=answers,
         flows={
-            action.identifier: RETURNS if action.type == "InvokeFlowModule" else ENDS
-            for action in flow.actions.values()
+            action.identifier: RETURN if action.type == "InvokeFlowModule" else END
+            for action in flow.blocks.values()
             if action.type in ("InvokeFlowModule", "TransferToFlow")
         },
     )
@@ -483,7 +487,7 @@ class _Past:
         """
         name, *rest = path
         for index in range(before - 1, -1, -1):
-            action, decision = self._flow.actions[self._blocks[index]], self.decisions[index]
+            action, decision = self._flow.blocks[self._blocks[index]], self.decisions[index]
             if decision.kind == "errors":
                 continue
             written = _written(action, name)
@@ -522,7 +526,7 @@ def _put(holder: dict[str, Any], path: Sequence[str], value: str) -> None:
         holder.setdefault(path[-1], value)
 
 
-def _written(action: Action, namespace: str) -> Mapping[str, object]:
+def _written(action: Block, namespace: str) -> Mapping[str, object]:
     if namespace == "Attributes":
         return attributes_of(action)
     if namespace == "FlowAttributes" and action.type == "UpdateFlowAttributes":
@@ -531,5 +535,5 @@ def _written(action: Action, namespace: str) -> Mapping[str, object]:
     return {}
 
 
-def _stores(action: Action) -> bool:
+def _stores(action: Block) -> bool:
     return str(action.parameters.get("StoreInput", "")).lower() == "true"

@@ -12,21 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callroute.flows.attribute_flow import CALLING_FLOW, ROUTE, Dynamic, Paths, Value, analyse
+from callroute.flows.attribute_flow import CALLING_FLOW, ROUTE, Dynamic, ReachingValues, Value, analyze
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import (
     HANGUP,
     KEYS,
     TIMEOUT,
     AttributesSet,
+    Environment,
     Event,
     KeyedCaller,
     MenuOffered,
     Queued,
     Said,
     SimulatedClock,
-    World,
-    play_out,
+    run_simulation,
 )
 from tests.flows.generated import flow_documents
 from tests.support.paths import FLOW_DEFINITIONS
@@ -55,11 +55,11 @@ END = block("end", "DisconnectParticipant", {})
 
 def flow(*blocks: dict[str, Any], **more: Any) -> Flow:
     document = {"Version": "2019-10-30", "StartAction": blocks[0]["Identifier"], "Actions": [*blocks, END]}
-    return Flow.read(json.dumps(document | more), "x.json")
+    return Flow.parse(json.dumps(document | more), "x.json")
 
 
 def routes(of: Flow, identifier: str) -> frozenset[Value]:
-    return analyse(of).routes[identifier]
+    return analyze(of).routes[identifier]
 
 
 def test_a_stop_has_the_values_of_all_paths_to_it_and_none_where_one_sets_nothing() -> None:
@@ -84,7 +84,7 @@ def test_the_error_branch_of_a_tracking_block_is_kept_apart() -> None:
         says("here", "end"),
         says("sorry", "end"),
     )
-    here, sorry = analyse(of).stops
+    here, sorry = analyze(of).stops
     assert here.routes == {"b"}
     assert here.routes_after_failure == {"b"}
     assert sorry.routes == frozenset(), "only a failure leads there"
@@ -133,13 +133,13 @@ def test_a_module_or_queue_flow_begins_with_what_the_calling_flow_has_set() -> N
 
 def test_blocks_that_no_call_reaches_are_not_among_the_stops() -> None:
     of = flow(says("here", "end"), says("lost", "end"))
-    assert [stop.action.identifier for stop in analyse(of).stops] == ["here"]
-    assert analyse(of).reached == {"here", "end"}
+    assert [stop.action.identifier for stop in analyze(of).stops] == ["here"]
+    assert analyze(of).reached == {"here", "end"}
 
 
 def test_nothing_follows_a_block_that_ends_the_call_even_where_the_file_says_so() -> None:
     of = flow(block("hang-up", "DisconnectParticipant", {}, "lost"), says("lost", "end"))
-    assert analyse(of).reached == {"hang-up"}
+    assert analyze(of).reached == {"hang-up"}
 
 
 def test_the_next_stops_are_found_with_the_values_set_on_the_way_and_no_further_ones() -> None:
@@ -149,15 +149,15 @@ def test_the_next_stops_are_found_with_the_values_set_on_the_way_and_no_further_
         sets("b", "two", call_route="b"),
         says("two", "end"),
     )
-    assert Paths(of, ROUTE).first_stops("a", (None,)) == {"one": {"a"}}
-    assert Paths(of, ROUTE).first_stops("b", ("a",)) == {"two": {"b"}}
+    assert ReachingValues(of, ROUTE).first_stops("a", (None,)) == {"one": {"a"}}
+    assert ReachingValues(of, ROUTE).first_stops("b", ("a",)) == {"two": {"b"}}
 
 
 def test_our_stops_have_one_route_each_but_for_those_at_which_routes_end() -> None:
     shared = {
         (name, stop.action.identifier): stop.routes
         for name in ("call_route", "call_route_with_operator")
-        for stop in analyse(Flow.load(FLOW_DEFINITIONS / f"{name}.json")).stops
+        for stop in analyze(Flow.load(FLOW_DEFINITIONS / f"{name}.json")).stops
         if len(stop.routes) != 1
     }
     assert shared == {
@@ -189,14 +189,17 @@ def ours(name: str) -> Flow:
     return Flow.load(FLOW_DEFINITIONS / f"{name}.json")
 
 
-def play(of: Flow, keys: list[str], world: World, step_limit: int = 1_000) -> list[Event]:
+def play(of: Flow, keys: list[str], world: Environment, step_limit: int = 1_000) -> list[Event]:
     clock = SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))
-    return play_out(of, KeyedCaller(keys, 30), clock=clock, world=world, step_limit=step_limit)[0]
+    return run_simulation(of, KeyedCaller(keys, 30), clock=clock, world=world, step_limit=step_limit)[0]
 
 
 ANY_KEYS = st.lists(st.sampled_from([*KEYS, TIMEOUT, HANGUP]), max_size=40)
 WORLDS = st.builds(
-    World, is_open=st.booleans(), queue_is_full=st.booleans(), agent_answers_after=st.sampled_from((None, 20))
+    Environment,
+    is_open=st.booleans(),
+    queue_is_full=st.booleans(),
+    agent_answers_after=st.sampled_from((None, 20)),
 )
 
 
@@ -204,10 +207,11 @@ WORLDS = st.builds(
 @settings(deadline=None)  # how busy the machine is proves nothing about flows
 @given(keys=ANY_KEYS, world=WORLDS)
 def test_in_our_flows_no_call_has_a_value_at_a_stop_that_was_not_foreseen(
-    name: str, keys: list[str], world: World
+    name: str, keys: list[str], world: Environment
 ) -> None:
     found = {
-        attribute: Paths(ours(name), attribute).values() for attribute in ("call_route", "call_completed")
+        attribute: ReachingValues(ours(name), attribute).values()
+        for attribute in ("call_route", "call_completed")
     }
     for stop, attribute, value in seen(play(ours(name), keys, world)):
         assert value in found[attribute][stop]
@@ -216,10 +220,12 @@ def test_in_our_flows_no_call_has_a_value_at_a_stop_that_was_not_foreseen(
 @settings(deadline=None)
 @given(document=flow_documents(), keys=st.lists(ANY_KEYS, min_size=1, max_size=4), world=WORLDS)
 def test_in_made_up_flows_no_call_has_a_value_at_a_stop_that_was_not_foreseen(
-    document: dict[str, Any], keys: list[list[str]], world: World
+    document: dict[str, Any], keys: list[list[str]], world: Environment
 ) -> None:
-    of = Flow.read(json.dumps(document), "x.json")
-    found = {attribute: Paths(of, attribute).values() for attribute in ("call_route", "call_completed")}
+    of = Flow.parse(json.dumps(document), "x.json")
+    found = {
+        attribute: ReachingValues(of, attribute).values() for attribute in ("call_route", "call_completed")
+    }
     for some in keys:
         for stop, attribute, value in seen(play(of, some, world, step_limit=100)):
             assert value in found[attribute][stop]
@@ -230,11 +236,13 @@ def test_in_made_up_flows_no_call_has_a_value_at_a_stop_that_was_not_foreseen(
 def test_not_even_where_tracking_blocks_fail_as_long_as_failures_are_followed(
     document: dict[str, Any], keys: list[str], first: int
 ) -> None:
-    of = Flow.read(json.dumps(document), "x.json")
+    of = Flow.parse(json.dumps(document), "x.json")
     fails = {"UpdateContactAttributes": ["NoMatchingError"] * first}
     found = {
-        attribute: Paths(of, attribute).values(failures=True)
+        attribute: ReachingValues(of, attribute).values(failures=True)
         for attribute in ("call_route", "call_completed")
     }
-    for stop, attribute, value in seen(play(of, keys, World(answers={"errors": fails}), step_limit=100)):
+    for stop, attribute, value in seen(
+        play(of, keys, Environment(answers={"errors": fails}), step_limit=100)
+    ):
         assert value in found[attribute][stop]

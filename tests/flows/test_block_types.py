@@ -20,7 +20,7 @@ from callroute.flows.block_types import (
     kinds_of,
     type_of,
 )
-from callroute.flows.flow import Action, Flow
+from callroute.flows.flow import Block, Flow
 from tests.support import corpus
 
 ROWS = sorted(BLOCK_TYPES)
@@ -32,7 +32,7 @@ def flow(*types: str, **more: Any) -> Flow:
         for number, type_ in enumerate(types)
     ]
     document = {"Version": "2019-10-30", "StartAction": "0", "Actions": blocks, **more}
-    return Flow.read(json.dumps(document), "x.json")
+    return Flow.parse(json.dumps(document), "x.json")
 
 
 def shapes(shape: Shape) -> Iterator[Shape]:
@@ -97,7 +97,7 @@ def test_the_whole_flow_language_is_known() -> None:
     ],
 )
 def test_getting_input_works_in_three_ways(parameters: dict[str, str], stop: str | None) -> None:
-    row = type_of(Action("x", "GetParticipantInput", parameters, ()))
+    row = type_of(Block("x", "GetParticipantInput", parameters, ()))
     assert row is not None
     assert row.stop == stop
 

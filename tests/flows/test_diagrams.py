@@ -38,7 +38,7 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=120)
 
 def flow(*blocks: dict[str, Any], source: str = "x.json", **top: Any) -> Flow:
     document = {"Version": "2019-10-30", "StartAction": blocks[0]["Identifier"], "Actions": blocks, **top}
-    return Flow.read(json.dumps(document), source)
+    return Flow.parse(json.dumps(document), source)
 
 
 def block(name: str, kind: str, then: str | None = None, **parameters: Any) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_a_text_with_a_slash_is_drawn_whole_and_a_resource_by_its_name() -> None
 
 
 def test_a_branch_that_leads_nowhere_is_left_out_and_the_rest_drawn() -> None:
-    broken = Flow.examine(
+    broken = Flow.parse_lenient(
         json.dumps(
             {
                 "Version": "2019-10-30",
@@ -149,7 +149,7 @@ def test_a_block_whose_identifier_is_empty_is_drawn() -> None:
         END,
     ]
     document = {"Version": "2019-10-30", "StartAction": "a", "Actions": blocks}
-    broken = Flow.examine(json.dumps(document), "x.json")
+    broken = Flow.parse_lenient(json.dumps(document), "x.json")
     assert diagrams.svg(broken).count("data-block") == 3
     assert "    b2 --> b3" in diagrams.mermaid(broken).splitlines()
 
@@ -157,7 +157,7 @@ def test_a_block_whose_identifier_is_empty_is_drawn() -> None:
 @pytest.mark.parametrize("path", OWN_FLOWS, ids=lambda path: path.stem)
 def test_the_same_flow_gives_the_same_picture_in_another_process(path: Path) -> None:
     for kind, draw in (("svg", diagrams.svg), ("mermaid", diagrams.mermaid)):
-        here = draw(Flow.examine(read_text(path), str(path)))
+        here = draw(Flow.parse_lenient(read_text(path), str(path)))
         command = [sys.executable, "-m", "callroute", "draw", str(path), "--format", kind]
         environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONIOENCODING": "utf-8"}
         there = subprocess.run(
@@ -242,7 +242,7 @@ def test_what_is_no_coordinate_is_no_position(x: Any) -> None:
 @settings(deadline=None)
 @given(flow_documents(most_blocks=20))
 def test_no_two_blocks_of_any_flow_overlap(document: dict[str, Any]) -> None:
-    assert overlaps(boxes_of(Flow.read(json.dumps(document), "x.json"))) == []
+    assert overlaps(boxes_of(Flow.parse(json.dumps(document), "x.json"))) == []
 
 
 def test_a_line_that_passes_a_column_crosses_no_block() -> None:
@@ -380,7 +380,7 @@ def test_svg_draws_one_way_for_each_branch() -> None:
 
 
 def test_a_flow_without_blocks_is_an_empty_picture() -> None:
-    empty = Flow.examine('{"Version": "2019-10-30", "StartAction": "x", "Actions": []}', "x.json")
+    empty = Flow.parse_lenient('{"Version": "2019-10-30", "StartAction": "x", "Actions": []}', "x.json")
     assert ET.fromstring(diagrams.svg(empty)).get("role") == "img"  # noqa: S314 - our own output
     assert diagrams.mermaid(empty).startswith("flowchart LR\n")
 
@@ -388,11 +388,11 @@ def test_a_flow_without_blocks_is_an_empty_picture() -> None:
 @pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
 @pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
 def test_flows_of_other_teams_are_drawn(path: Path) -> None:
-    what = Flow.examine(read_text(path), str(path))
+    what = Flow.parse_lenient(read_text(path), str(path))
     tree = ET.fromstring(diagrams.svg(what))  # noqa: S314 - our own output
     groups = [group for group in tree.iter(f"{SVG}g") if group.get("data-block")]
-    assert [group.get("data-block") for group in groups] == list(what.actions)
-    assert sum(line.startswith("    b") for line in diagrams.mermaid(what).splitlines()) >= len(what.actions)
+    assert [group.get("data-block") for group in groups] == list(what.blocks)
+    assert sum(line.startswith("    b") for line in diagrams.mermaid(what).splitlines()) >= len(what.blocks)
 
 
 # --- In a browser ----------------------------------------------------------------------------------------------------
@@ -425,7 +425,7 @@ document.title = JSON.stringify({blocks: blocks.length, outside, overlapping, sm
 @cache
 def measured(path: Path) -> dict[str, Any]:
     assert CHROMIUM is not None
-    page = f"<!doctype html><meta charset=utf-8>{diagrams.svg(Flow.examine(read_text(path), str(path)))}<script>{MEASURE}</script>"
+    page = f"<!doctype html><meta charset=utf-8>{diagrams.svg(Flow.parse_lenient(read_text(path), str(path)))}<script>{MEASURE}</script>"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "page.html")
         file.write_text(page, encoding="utf-8")
@@ -454,7 +454,7 @@ def measured(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", [*OWN_FLOWS, *CORPUS_FLOWS[:3]], ids=lambda path: path.stem)
 def test_a_browser_shows_every_block_with_its_letters_inside_and_none_over_another(path: Path) -> None:
     found = measured(path)
-    assert found["blocks"] == len(Flow.examine(read_text(path), str(path)).actions)
+    assert found["blocks"] == len(Flow.parse_lenient(read_text(path), str(path)).blocks)
     assert found["outside"] == []
     assert found["overlapping"] == []
     assert found["smallest"] >= 12

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callroute.errors import InputError
-from callroute.flows.flow import Flow, Transition
+from callroute.flows.flow import Branch, Flow
 from tests.support import corpus
 
 
@@ -35,16 +35,16 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def read(value: object) -> Flow:
-    return Flow.read(json.dumps(value), "x.json")
+    return Flow.parse(json.dumps(value), "x.json")
 
 
 def test_a_branch_is_kept_with_its_kind_and_label_even_where_another_shares_its_target() -> None:
     flow = read(document())
-    assert flow.actions["hello"].transitions == (
-        Transition("hello", "next", "", "end"),
-        Transition("hello", "error", "NoMatchingError", "end"),
+    assert flow.blocks["hello"].branches == (
+        Branch("hello", "next", "", "end"),
+        Branch("hello", "error", "NoMatchingError", "end"),
     )
-    assert flow.actions["end"].transitions == ()
+    assert flow.blocks["end"].branches == ()
 
 
 def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -> None:
@@ -61,8 +61,8 @@ def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -
         },
     }
     flow = read(document(StartAction="compare", Actions=[compare]))
-    assert flow.actions["compare"].labels("condition") == ("1", "NumberLessThan 1")
-    _, equal, less = flow.actions["compare"].transitions
+    assert flow.blocks["compare"].labels("condition") == ("1", "NumberLessThan 1")
+    _, equal, less = flow.blocks["compare"].branches
     assert (equal.operator, equal.operands) == ("Equals", ("1",))
     assert (less.operator, less.operands) == ("NumberLessThan", ("1",))
 
@@ -70,14 +70,13 @@ def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -
 def test_a_block_of_an_unknown_type_is_kept() -> None:
     novelty = {"Identifier": "n", "Type": "SomethingNew", "Parameters": {"A": ["b"]}, "Transitions": {}}
     flow = read(document(StartAction="n", Actions=[novelty]))
-    assert flow.actions["n"].type == "SomethingNew"
-    assert flow.actions["n"].parameters == {"A": ["b"]}
+    assert flow.blocks["n"].type == "SomethingNew"
+    assert flow.blocks["n"].parameters == {"A": ["b"]}
 
 
 def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
     assert (
-        read(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).actions["e"].transitions
-        == ()
+        read(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches == ()
     )
 
 
@@ -149,39 +148,39 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
 )
 def test_what_is_not_a_flow_is_refused_with_place_and_problem(text: str, place: str, problem: str) -> None:
     with pytest.raises(InputError) as refused:
-        Flow.read(text, "x.json")
+        Flow.parse(text, "x.json")
     assert refused.value.source == "x.json"
     assert refused.value.place == place
     assert problem in refused.value.problem
-    assert refused.value.remedy
+    assert refused.value.fix
 
 
 def test_a_key_that_is_there_twice_is_refused_since_one_of_its_values_would_be_lost() -> None:
     text = json.dumps(document()).replace('"Text"', '"Text": "other", "Text"')
     with pytest.raises(InputError, match=r"Actions\[0\].Parameters: the key 'Text' is there more than once"):
-        Flow.read(text, "x.json")
+        Flow.parse(text, "x.json")
 
 
 def test_what_read_refuses_examine_tells_all_at_once_and_keeps_what_is_sound() -> None:
     hello, end = document()["Actions"]
     broken = {**hello, "Identifier": "broken", "Transitions": {"NextAction": "gone", "Errors": [None]}}
     text = json.dumps(document(StartAction="begin", Actions=[hello, broken, "x", end, end]))
-    flow = Flow.examine(text, "x.json")
-    assert [(flaw.rule, flaw.block, flaw.path) for flaw in flow.flaws] == [
+    flow = Flow.parse_lenient(text, "x.json")
+    assert [(flaw.rule, flaw.block, flaw.path) for flaw in flow.defects] == [
         ("malformed", "broken", "$.Actions[1].Transitions.Errors[0]"),
         ("malformed", None, "$.Actions[2]"),
         ("duplicate-identifier", "end", "$.Actions[4].Identifier"),
         ("no-start", None, "$.StartAction"),
         ("dangling-transition", "broken", "$.Actions[1].Transitions.NextAction"),
     ]
-    assert list(flow.actions) == ["hello", "broken", "end"]
-    assert flow.actions["broken"].target("next") == "gone"
+    assert list(flow.blocks) == ["hello", "broken", "end"]
+    assert flow.blocks["broken"].target("next") == "gone"
 
 
 def test_blocks_and_branches_know_their_place_in_the_file() -> None:
     flow = read(document())
-    assert flow.actions["end"].path == "$.Actions[1]"
-    assert [transition.path for transition in flow.actions["hello"].transitions] == [
+    assert flow.blocks["end"].path == "$.Actions[1]"
+    assert [transition.path for transition in flow.blocks["hello"].branches] == [
         "$.Actions[0].Transitions.NextAction",
         "$.Actions[0].Transitions.Errors[0].NextAction",
     ]
@@ -190,7 +189,7 @@ def test_blocks_and_branches_know_their_place_in_the_file() -> None:
 def test_a_flow_is_written_with_all_that_it_held_known_or_not() -> None:
     novelty = {"Identifier": "n", "Type": "SomethingNew", "Extra": [1, 2.5, None, {"z": 1, "a": 2}]}
     text = json.dumps(document(StartAction="n", Actions=[novelty], Unknown={"b": "é", "a": []}), indent=2)
-    assert json.dumps(json.loads(Flow.read(text, "x.json").write())) == json.dumps(json.loads(text))
+    assert json.dumps(json.loads(Flow.parse(text, "x.json").write())) == json.dumps(json.loads(text))
 
 
 def test_a_module_is_told_by_its_settings() -> None:
@@ -235,8 +234,8 @@ def test_every_flow_of_the_corpus_is_read_in_full_or_refused_for_a_branch_that_l
         identifiers = {action["Identifier"] for action in content["Actions"]}
         if {content["StartAction"], *targets(content["Actions"])} <= identifiers:
             flow = Flow.load(path)
-            assert set(flow.actions) == identifiers, path.name
-            assert {t.target for action in flow.actions.values() for t in action.transitions} == targets(
+            assert set(flow.blocks) == identifiers, path.name
+            assert {t.target for action in flow.blocks.values() for t in action.branches} == targets(
                 content["Actions"]
             ), path.name
         else:

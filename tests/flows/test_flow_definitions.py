@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from callroute.flows.flow import Action, Flow
+from callroute.flows.flow import Block, Flow
 from callroute.flows.placeholders import names
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from tests.support.paths import FLOW_DEFINITIONS
 
 FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
@@ -215,11 +215,11 @@ def test_every_block_can_be_reached(path: Path) -> None:
         here = frontier.pop()
         if here not in reached:
             reached.add(here)
-            frontier += [transition.target for transition in flow.actions[here].transitions]
-    assert reached == set(flow.actions)
+            frontier += [transition.target for transition in flow.blocks[here].branches]
+    assert reached == set(flow.blocks)
 
 
-def written(action: Action) -> dict[str, str]:
+def written(action: Block) -> dict[str, str]:
     """The contact attributes that a block writes."""
     values = action.parameters["Attributes"] if action.type == "UpdateContactAttributes" else {}
     return dict(values)
@@ -227,38 +227,38 @@ def written(action: Action) -> dict[str, str]:
 
 @each_flow
 def test_a_failed_attribute_does_not_strand_the_caller(path: Path) -> None:
-    for action in Flow.load(path).actions.values():
+    for action in Flow.load(path).blocks.values():
         if written(action):
             assert action.target("error", "NoMatchingError") == action.target("next"), action.identifier
 
 
 @each_flow
-def test_the_catalogue_lists_exactly_the_routes_that_the_flow_sets(path: Path) -> None:
-    catalogue = RouteCatalogue.beside(path)
-    assert catalogue is not None
-    blocks = [written(action) for action in Flow.load(path).actions.values()]
-    assert {block["call_route"] for block in blocks if "call_route" in block} == set(catalogue.routes)
-    assert {block.get("call_flow") for block in blocks} - {None} == {catalogue.call_flow} - {None}
-    assert catalogue.flow == path.name
+def test_the_catalog_lists_exactly_the_routes_that_the_flow_sets(path: Path) -> None:
+    catalog = RouteCatalog.beside(path)
+    assert catalog is not None
+    blocks = [written(action) for action in Flow.load(path).blocks.values()]
+    assert {block["call_route"] for block in blocks if "call_route" in block} == set(catalog.routes)
+    assert {block.get("call_flow") for block in blocks} - {None} == {catalog.call_flow} - {None}
+    assert catalog.flow == path.name
 
 
 @each_flow
-def test_the_catalogue_declares_exactly_the_placeholders_that_the_flow_uses(path: Path) -> None:
-    catalogue = RouteCatalogue.beside(path)
-    assert catalogue is not None
-    assert set(names(path.read_text(encoding="utf-8"))) == set(catalogue.placeholders)
+def test_the_catalog_declares_exactly_the_placeholders_that_the_flow_uses(path: Path) -> None:
+    catalog = RouteCatalog.beside(path)
+    assert catalog is not None
+    assert set(names(path.read_text(encoding="utf-8"))) == set(catalog.placeholders)
 
 
 def attributes_at(flow: Flow, attribute: str) -> dict[str, set[str | None]]:
     """The values that an attribute may have in each block, over all paths on which writing it succeeds."""
-    found: dict[str, set[str | None]] = {identifier: set() for identifier in flow.actions}
+    found: dict[str, set[str | None]] = {identifier: set() for identifier in flow.blocks}
     frontier: list[tuple[str, str | None]] = [(flow.start, None)]
     while frontier:
         here, value = frontier.pop()
-        value = written(flow.actions[here]).get(attribute, value)
+        value = written(flow.blocks[here]).get(attribute, value)
         if value not in found[here]:
             found[here].add(value)
-            frontier += [(transition.target, value) for transition in flow.actions[here].transitions]
+            frontier += [(transition.target, value) for transition in flow.blocks[here].branches]
     return found
 
 
@@ -267,7 +267,7 @@ def test_route_and_completion_are_set_before_the_first_prompt(path: Path) -> Non
     flow = Flow.load(path)
     for attribute in ("call_route", "call_completed"):
         values = attributes_at(flow, attribute)
-        for stop in (action for action in flow.actions.values() if action.type in STOPS):
+        for stop in (action for action in flow.blocks.values() if action.type in STOPS):
             assert None not in values[stop.identifier], f"{stop.identifier} is reached without {attribute}"
 
 
@@ -276,7 +276,7 @@ def test_every_route_names_one_place_where_a_caller_may_hang_up(path: Path) -> N
     flow = Flow.load(path)
     places: dict[str | None, set[str]] = {}
     for identifier, routes in attributes_at(flow, "call_route").items():
-        if flow.actions[identifier].type in STOPS:
+        if flow.blocks[identifier].type in STOPS:
             for route in routes:
                 # A menu and the notice that leads back to it are one place: the caller is at that menu.
                 places.setdefault(route, set()).add(identifier.replace("notice-", "menu-"))
@@ -287,7 +287,7 @@ def test_every_route_names_one_place_where_a_caller_may_hang_up(path: Path) -> N
 def test_callers_in_a_menu_have_not_completed_and_callers_in_a_queue_have(path: Path) -> None:
     flow = Flow.load(path)
     completed = attributes_at(flow, "call_completed")
-    for action in flow.actions.values():
+    for action in flow.blocks.values():
         if action.type == "GetParticipantInput":
             assert completed[action.identifier] == {"false"}, action.identifier
         if action.type == "TransferContactToQueue":
@@ -297,7 +297,7 @@ def test_callers_in_a_menu_have_not_completed_and_callers_in_a_queue_have(path: 
 @each_flow
 def test_the_voice_is_kazuha_and_logging_is_on_before_anything_is_said(path: Path) -> None:
     flow = Flow.load(path)
-    first = flow.actions[flow.start]
-    second = flow.actions[first.target("next") or ""]
+    first = flow.blocks[flow.start]
+    second = flow.blocks[first.target("next") or ""]
     assert (first.type, first.parameters["FlowLoggingBehavior"]) == ("UpdateFlowLoggingBehavior", "Enabled")
     assert second.parameters == {"TextToSpeechVoice": "Kazuha", "TextToSpeechEngine": "Neural"}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from callroute.errors import InputError
 from callroute.flows.flow import Flow
 from callroute.flows.lint import RULES, Finding, attributes_set, check
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
 from callroute.formats.json_document import walk
 from tests.flows.generated import flow_documents
@@ -31,7 +31,7 @@ SEVERITIES = {rule.id: rule.severity for rule in RULES}
 
 
 def checked(path: Path) -> list[Finding]:
-    return check(Flow.examine(read_text(path), path.name), RouteCatalogue.beside(path))
+    return check(Flow.parse_lenient(read_text(path), path.name), RouteCatalog.beside(path))
 
 
 def large(texts: int, blocks: int) -> Flow:
@@ -45,7 +45,7 @@ def large(texts: int, blocks: int) -> Flow:
         message = following
     for action in document["Actions"][3 : 3 + texts // 3000]:
         action["Parameters"]["Text"] = "x" * 3000
-    return Flow.examine(json.dumps(document), "large.json")
+    return Flow.parse_lenient(json.dumps(document), "large.json")
 
 
 # Fixtures too large to be kept as files.
@@ -121,8 +121,8 @@ def test_findings_say_where_what_and_what_to_do(path: Path) -> None:
 
 
 def test_findings_come_in_the_order_of_the_blocks() -> None:
-    flow = Flow.examine(read_text(FIXTURES / "bad" / "indistinguishable-branches.json"), "x")
-    order = ["", *flow.actions]
+    flow = Flow.parse_lenient(read_text(FIXTURES / "bad" / "indistinguishable-branches.json"), "x")
+    order = ["", *flow.blocks]
     places = [order.index(finding.block or "") for finding in check(flow)]
     assert places == sorted(places)
     assert len(places) > 1
@@ -172,13 +172,13 @@ def test_every_flow_of_the_corpus_is_read_written_back_equal_and_checked() -> No
         text = read_text(path)
         if "modules" in json.loads(text):
             with pytest.raises(InputError, match="export of the Connect console"):
-                Flow.examine(text, path.name)
+                Flow.parse_lenient(text, path.name)
             continue
-        flow = Flow.examine(text, path.name)
+        flow = Flow.parse_lenient(text, path.name)
         again = flow.write()
         assert json.dumps(json.loads(again)) == json.dumps(json.loads(text)), path.name
-        assert Flow.examine(again, path.name).write() == again, path.name
-        assert check(flow) == check(Flow.examine(again, path.name)), path.name
+        assert Flow.parse_lenient(again, path.name).write() == again, path.name
+        assert check(flow) == check(Flow.parse_lenient(again, path.name)), path.name
 
 
 @cache
@@ -217,18 +217,18 @@ def mutated(draw: st.DrawFn) -> Any:
 @given(document=mutated())
 def test_no_flow_however_broken_stops_the_checks_or_changes_by_being_written(document: Any) -> None:
     try:
-        flow = Flow.examine(json.dumps(document), "x.json")
+        flow = Flow.parse_lenient(json.dumps(document), "x.json")
     except InputError:
         return
     findings = check(flow)
     assert json.dumps(json.loads(flow.write())) == json.dumps(document)
     try:
-        Flow.read(json.dumps(document), "x.json")
+        Flow.parse(json.dumps(document), "x.json")
     except InputError:
-        assert flow.flaws
-        assert {flaw.rule for flaw in flow.flaws} <= {finding.rule for finding in findings}
+        assert flow.defects
+        assert {flaw.rule for flaw in flow.defects} <= {finding.rule for finding in findings}
     else:
-        assert not flow.flaws
+        assert not flow.defects
 
 
 @settings(deadline=None)
@@ -236,7 +236,7 @@ def test_no_flow_however_broken_stops_the_checks_or_changes_by_being_written(doc
 def test_made_up_flows_have_nothing_that_connect_refuses(document: Any) -> None:
     suffered = {"unset-attribute", "unreachable-block", "endless-loop", "unbounded-loop", "endless-retries"}
     tracking = {rule.id for rule in RULES[[rule.id for rule in RULES].index("untracked-stop") :]}
-    found = {finding.rule for finding in check(Flow.read(json.dumps(document), "x.json"))}
+    found = {finding.rule for finding in check(Flow.parse(json.dumps(document), "x.json"))}
     assert found <= suffered | tracking
 
 

@@ -1,4 +1,4 @@
-"""Guards against catalogues that reports would trip over: doubled routes, parents that are not there, numbers for text."""
+"""Guards against catalogs that reports would trip over: doubled routes, parents that are not there, numbers for text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callroute.errors import InputError
-from callroute.flows.route_catalog import Route, RouteCatalogue
+from callroute.flows.route_catalog import Route, RouteCatalog
 
 GOOD = """
 flow: x.json
@@ -19,33 +19,33 @@ routes:
 """
 
 
-def test_a_catalogue_is_read() -> None:
-    catalogue = RouteCatalogue.read(GOOD, "x.routes.yaml")
-    assert catalogue.flow == "x.json"
-    assert catalogue.call_flow == "shop"
-    assert catalogue.placeholders == {"QueueArn": "where callers wait"}
-    assert catalogue.routes == {
+def test_a_catalog_is_read() -> None:
+    catalog = RouteCatalog.parse(GOOD, "x.routes.yaml")
+    assert catalog.flow == "x.json"
+    assert catalog.call_flow == "shop"
+    assert catalog.placeholders == {"QueueArn": "where callers wait"}
+    assert catalog.routes == {
         "start": Route("start", None, "Start", "最初"),
         "1": Route("1", "start", "One", "一"),
     }
 
 
 def test_call_flow_and_placeholders_may_be_left_out() -> None:
-    catalogue = RouteCatalogue.read("flow: x.json\nroutes: [{route: a, en: A, ja: エー}]", "x.routes.yaml")
-    assert catalogue.call_flow is None
-    assert catalogue.placeholders == {}
+    catalog = RouteCatalog.parse("flow: x.json\nroutes: [{route: a, en: A, ja: エー}]", "x.routes.yaml")
+    assert catalog.call_flow is None
+    assert catalog.placeholders == {}
 
 
 def test_digits_need_no_quotes() -> None:
-    assert RouteCatalogue.read(GOOD.replace('"1"', "1"), "x.routes.yaml") == RouteCatalogue.read(GOOD, "y")
+    assert RouteCatalog.parse(GOOD.replace('"1"', "1"), "x.routes.yaml") == RouteCatalog.parse(GOOD, "y")
 
 
-def test_a_flow_finds_the_catalogue_beside_it_or_none(tmp_path: Path) -> None:
+def test_a_flow_finds_the_catalog_beside_it_or_none(tmp_path: Path) -> None:
     (tmp_path / "x.routes.yaml").write_text(GOOD, encoding="utf-8")
-    beside = RouteCatalogue.beside(tmp_path / "x.json")
+    beside = RouteCatalog.beside(tmp_path / "x.json")
     assert beside is not None
     assert list(beside.routes) == ["start", "1"]
-    assert RouteCatalogue.beside(tmp_path / "y.json") is None
+    assert RouteCatalog.beside(tmp_path / "y.json") is None
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,8 @@ def test_a_flow_finds_the_catalogue_beside_it_or_none(tmp_path: Path) -> None:
         (GOOD.replace("ja: 一", "jp: 一"), "line 7: routes: jp", "'jp' is unknown"),
     ],
 )
-def test_what_is_not_a_catalogue_is_refused_with_place_and_problem(
-    text: str, place: str, problem: str
-) -> None:
+def test_what_is_not_a_catalog_is_refused_with_place_and_problem(text: str, place: str, problem: str) -> None:
     with pytest.raises(InputError) as refused:
-        RouteCatalogue.read(text, "x.routes.yaml")
+        RouteCatalog.parse(text, "x.routes.yaml")
     assert (refused.value.source, refused.value.place) == ("x.routes.yaml", place)
     assert problem in refused.value.problem

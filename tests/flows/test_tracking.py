@@ -16,22 +16,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callroute.errors import InputError
-from callroute.flows.attribute_flow import COMPLETED, ROUTE, Dynamic, Stop, analyse, attributes_of, inherits
-from callroute.flows.flow import Action, Flow
+from callroute.flows.attribute_flow import COMPLETED, ROUTE, Dynamic, Stop, analyze, attributes_of, inherits
+from callroute.flows.flow import Block, Flow
 from callroute.flows.lint import RULES, check
-from callroute.flows.route_catalog import Route, RouteCatalogue
+from callroute.flows.route_catalog import Route, RouteCatalog
 from callroute.flows.simulation import (
     AttributesSet,
     Call,
     Ended,
+    Environment,
     Event,
     KeyedCaller,
     SimulatedClock,
     SimulationError,
-    World,
-    play,
+    simulate,
 )
-from callroute.flows.tracking import RouteNames, Tracked, catalogue_text, track, without_tracking
+from callroute.flows.tracking import RouteNames, TrackedFlow, catalog_text, strip_tracking, track
 from callroute.flows.tracking.graph import Graph
 from callroute.flows.tracking.rewrite import PREFIX, identifier
 from tests.flows.every_call import Stage, every_call
@@ -122,33 +122,35 @@ def flow(*blocks: dict[str, Any], **more: Any) -> Flow:
         "Metadata": {},
         "Actions": actions,
     }
-    return Flow.read(json.dumps(document | more), "x.json")
+    return Flow.parse(json.dumps(document | more), "x.json")
 
 
 def tracked(
-    what: Flow, names: str | None = None, catalogue: RouteCatalogue | None = None, call_flow: str = "x"
-) -> Tracked:
+    what: Flow, names: str | None = None, catalog: RouteCatalog | None = None, call_flow: str = "x"
+) -> TrackedFlow:
     given = RouteNames.read(names, "names.yaml") if names else None
-    return track(what, given, catalogue, file="x.json", call_flow=call_flow)
+    return track(what, given, catalog, file="x.json", call_flow=call_flow)
 
 
-def again(result: Tracked) -> Flow:
-    return Flow.read(json.dumps(result.document), "x.json")
+def again(result: TrackedFlow) -> Flow:
+    return Flow.parse(json.dumps(result.document), "x.json")
 
 
 def values(what: Flow, names: str | None = None) -> dict[str, dict[str, str]]:
     """What each tracking block sets, by its identifier."""
     return {
         action.identifier: {name: str(value) for name, value in attributes_of(action).items()}
-        for action in again(tracked(what, names)).actions.values()
+        for action in again(tracked(what, names)).blocks.values()
         if action.identifier.startswith(PREFIX)
     }
 
 
-def call(what: Flow, *keys: str, world: World | None = None) -> tuple[list[Event], Call | None]:
+def call(what: Flow, *keys: str, world: Environment | None = None) -> tuple[list[Event], Call | None]:
     """A call's events; without a Call where it comes to a block that is not simulated with this world."""
     events: list[Event] = []
-    playing = play(what, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), world=world)
+    playing = simulate(
+        what, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), world=world
+    )
     try:
         while True:
             events.append(next(playing))
@@ -158,7 +160,7 @@ def call(what: Flow, *keys: str, world: World | None = None) -> tuple[list[Event
         return events, None
 
 
-def left_with(what: Flow, *keys: str, world: World | None = None) -> tuple[str | None, str | None]:
+def left_with(what: Flow, *keys: str, world: Environment | None = None) -> tuple[str | None, str | None]:
     """Route and completion on the contact record of a call through a flow after tracking."""
     _, went = call(again(tracked(what)), *keys, world=world)
     assert went is not None
@@ -170,7 +172,7 @@ def without_hand_made_tracking(what: Flow) -> Flow:
     document = copy.deepcopy(dict(what.document))
     gone = {
         action.identifier: action.target("next") or ""
-        for action in what.actions.values()
+        for action in what.blocks.values()
         if attributes_of(action) and set(attributes_of(action)) <= {ROUTE, COMPLETED, "call_flow"}
     }
 
@@ -186,7 +188,7 @@ def without_hand_made_tracking(what: Flow) -> Flow:
                 holder["NextAction"] = beyond(holder["NextAction"])
     for name in gone:
         del document["Metadata"]["ActionMetadata"][name]
-    return Flow.read(json.dumps(document), what.source)
+    return Flow.parse(json.dumps(document), what.source)
 
 
 @cache
@@ -207,28 +209,28 @@ def ours_tracked(name: str) -> Flow:
 # --- What must hold for every flow -----------------------------------------------------------------------------------
 
 
-def assert_sound(what: Flow, result: Tracked, names: str | None = None) -> Flow:
-    """No stop is untracked, nothing is broken, the catalogue is right, and a second run changes nothing."""
+def assert_sound(what: Flow, result: TrackedFlow, names: str | None = None) -> Flow:
+    """No stop is untracked, nothing is broken, the catalog is right, and a second run changes nothing."""
     after = again(result)
     before = {finding.rule for finding in check(what)}
-    found = {finding.rule for finding in check(after, result.catalogue)}
+    found = {finding.rule for finding in check(after, result.catalog)}
     assert not found & {"untracked-stop", "completion-unset", "unset-route"}
-    # A catalogue that comes of the flow can lack only routes that are known in the call alone.
+    # A catalog that comes of the flow can lack only routes that are known in the call alone.
     assert not (found - before) & (ERRORS | {"completed-too-early", "unreachable-block", "dead-end"})
     assert_settled(after, result, names)
 
-    bare, blocks = without_tracking(after)
-    if not any(name.startswith(PREFIX) for name in what.actions):
+    bare, blocks = strip_tracking(after)
+    if not any(name.startswith(PREFIX) for name in what.blocks):
         assert json.dumps(bare.document) == json.dumps(dict(what.document) | _metadata(what, bare))
         assert len(blocks) == result.blocks
     assert all(re.fullmatch(r"[^%:()\\/=$,;\[\]{}]{1,50}", name) for name in blocks)
     return after
 
 
-def assert_settled(after: Flow, result: Tracked, names: str | None = None) -> None:
-    second = tracked(after, names, result.catalogue)
+def assert_settled(after: Flow, result: TrackedFlow, names: str | None = None) -> None:
+    second = tracked(after, names, result.catalog)
     assert json.dumps(second.document) == json.dumps(result.document)
-    assert second.catalogue == result.catalogue
+    assert second.catalog == result.catalog
     assert second.added == 0
 
 
@@ -257,21 +259,21 @@ def heard(events: Sequence[Event]) -> list[tuple[Any, ...]]:
 def assert_same_for_callers(before: Flow, after: Flow) -> None:
     """Every call hears the same, goes the same way and ends alike; its record names the place where it ended."""
     found, untracked, now = every_call(before), Stage(before), Stage(after)
-    put_in = after.actions.keys() - before.actions.keys()
+    insert_blocks = after.blocks.keys() - before.blocks.keys()
     # What tracking sets, and what the flow copies from it.
     ours = {ROUTE, COMPLETED, "call_flow"}
     ours |= {
         name
-        for action in before.actions.values()
+        for action in before.blocks.values()
         for name, value in attributes_of(action).items()
         if value in (f"$.Attributes.{ROUTE}", f"$.Attributes.{COMPLETED}")
     }
-    stops = {stop.action.identifier: stop for stop in analyse(after).stops}
+    stops = {stop.action.identifier: stop for stop in analyze(after).stops}
     for planned in found.planned:
         events, went = planned.play(untracked)
         events_after, went_after = planned.play(now)
         assert heard(events) == heard(events_after)
-        where_tracking_fails, _ = planned.where_fails(put_in).play(now)
+        where_tracking_fails, _ = planned.where_fails(insert_blocks).play(now)
         assert heard(events) == heard(where_tracking_fails)
         assert dict(went.attributes).keys() | ours == dict(went_after.attributes).keys() | ours
         assert all(
@@ -282,7 +284,7 @@ def assert_same_for_callers(before: Flow, after: Flow) -> None:
         ]
         if inherits(before):
             continue  # then the route comes from the flow that led to it
-        if any(may_set(before.actions[name], ours) for name in planned.journey.failed):
+        if any(may_set(before.blocks[name], ours) for name in planned.journey.failed):
             continue  # the flow's own blocks that set it did not work
         assert_never_without_a_route(events_after)
         stop = stops.get(planned.journey.here)
@@ -290,7 +292,7 @@ def assert_same_for_callers(before: Flow, after: Flow) -> None:
             assert_left_with_the_route_of(stop, went_after)
 
 
-def may_set(action: Action, attributes: Set[str]) -> bool:
+def may_set(action: Block, attributes: Set[str]) -> bool:
     return any(name in attributes or name.startswith("$.") for name in attributes_of(action))
 
 
@@ -383,7 +385,7 @@ def any_flow(draw: st.DrawFn) -> Flow:
             )
         )
         each.update(changed)
-    return Flow.read(json.dumps(document), "x.json")
+    return Flow.parse(json.dumps(document), "x.json")
 
 
 @settings(deadline=None)
@@ -391,7 +393,7 @@ def any_flow(draw: st.DrawFn) -> Flow:
 def test_any_flow_comes_back_tracked_and_callers_hear_what_they_heard_before(what: Flow) -> None:
     # A Compare that looks at call_route takes another way once there is one; that is what its author asked for.
     assert_same = "$.Attributes.call_route" not in [
-        action.parameters.get("ComparisonValue") for action in what.actions.values()
+        action.parameters.get("ComparisonValue") for action in what.blocks.values()
     ]
     after = assert_sound(what, tracked(what))
     if assert_same:
@@ -413,17 +415,17 @@ def test_whatever_gets_a_name_is_tracked_by_it(what: Flow, data: st.DataObject) 
     result = tracked(what, names)
     assert_sound(what, result, names)
     for name, route in blocks.items():
-        assert analyse(again(result)).routes.get(name, {route}) == {route}
+        assert analyze(again(result)).routes.get(name, {route}) == {route}
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_own_flows_tracked_by_hand_come_back_as_they_are(name: str) -> None:
     what = ours(name)
-    catalogue = RouteCatalogue.beside(FLOW_DEFINITIONS / name)
-    result = track(what, catalogue=catalogue, file=name, call_flow="x")
+    catalog = RouteCatalog.beside(FLOW_DEFINITIONS / name)
+    result = track(what, catalog=catalog, file=name, call_flow="x")
     assert result.document == what.document
     assert result.blocks == 0
-    assert result.catalogue == catalogue
+    assert result.catalog == catalog
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -483,21 +485,21 @@ def test_a_tracking_block_is_as_connect_takes_it_and_its_failure_strands_nobody(
 
 
 @pytest.mark.parametrize(
-    ("names", "catalogue", "expected"),
+    ("names", "catalog", "expected"),
     [
         ("call_flow: given", "listed", "given"),
         (None, "listed", "listed"),
         (None, None, "derived"),
     ],
 )
-def test_call_flow_is_given_by_the_route_file_else_by_the_catalogue_else_derived(
-    names: str | None, catalogue: str | None, expected: str
+def test_call_flow_is_given_by_the_route_file_else_by_the_catalog_else_derived(
+    names: str | None, catalog: str | None, expected: str
 ) -> None:
-    known = RouteCatalogue("x.json", catalogue, {}, {"start": Route("start", None, "a", "b")})
+    known = RouteCatalog("x.json", catalog, {}, {"start": Route("start", None, "a", "b")})
     result = tracked(flow(say("hello", "end")), names, known, call_flow="derived")
-    assert attributes_of(again(result).actions["track-start"])["call_flow"] == expected
-    assert result.catalogue is not None
-    assert result.catalogue.call_flow == (catalogue or expected)
+    assert attributes_of(again(result).blocks["track-start"])["call_flow"] == expected
+    assert result.catalog is not None
+    assert result.catalog.call_flow == (catalog or expected)
 
 
 def test_a_flow_that_begins_with_its_menu_gets_the_start_values_once_per_call() -> None:
@@ -624,7 +626,7 @@ def test_a_comparison_goes_on_to_one_place_where_nothing_matches() -> None:
         menu("main", k1="kind"), compare("kind", "$.Attributes.kind", "end", k1="a"), say("a", "main")
     )
     names = "branches: {kind: {NoMatchingCondition: unknown_kind}}"
-    branches = again(tracked(what, names)).actions["kind"].transitions
+    branches = again(tracked(what, names)).blocks["kind"].branches
     assert [each.target for each in branches if each.label != "1"] == ["track-kind-NoMatchingCondition"] * 2
 
 
@@ -655,7 +657,7 @@ def test_blocks_that_only_other_flows_see_into_are_told() -> None:
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("keys", ["", "1", "2 1", "3 2", "timeout timeout timeout", "7 1 2"])
 def test_callers_hear_the_same_when_every_tracking_block_fails(name: str, keys: str) -> None:
-    fails = World(answers={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
+    fails = Environment(answers={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
     before, _ = call(ours_bare(name), *keys.split(), world=fails)
     after, _ = call(ours_tracked(name), *keys.split(), world=fails)
     assert heard(before) == heard(after)
@@ -682,29 +684,33 @@ SERVICE = flow(
     say("trouble", "bye"),
     say("bye", "end"),
 )
-FULL, CLOSED, NO_AGENT = World(queue_is_full=True), World(is_open=False), World(agent_answers_after=None)
-WORKS = World(answers={"lambda": {"*": {}}})
-FAILS = World(answers={"lambda": {"*": {}}, "errors": {"lookup": "NoMatchingError"}})
+FULL, CLOSED, NO_AGENT = (
+    Environment(queue_is_full=True),
+    Environment(is_open=False),
+    Environment(agent_answers_after=None),
+)
+WORKS = Environment(answers={"lambda": {"*": {}}})
+FAILS = Environment(answers={"lambda": {"*": {}}, "errors": {"lookup": "NoMatchingError"}})
 
 
 @pytest.mark.parametrize(
     ("keys", "world", "completed"),
     [
-        ("1", World(), "true"),
-        ("2", World(), "true"),
+        ("1", Environment(), "true"),
+        ("2", Environment(), "true"),
         ("2", NO_AGENT, "true"),
         ("2", FULL, "false"),
         ("2", CLOSED, "false"),
         ("3", WORKS, "true"),
         ("3", FAILS, "false"),
-        ("4", World(), "true"),
-        ("timeout", World(), "false"),
-        ("7", World(), "false"),
-        ("", World(), "false"),
+        ("4", Environment(), "true"),
+        ("timeout", Environment(), "false"),
+        ("7", Environment(), "false"),
+        ("", Environment(), "false"),
     ],
 )
 def test_a_call_is_completed_where_the_caller_got_what_they_came_for_and_not_after_an_error(
-    keys: str, world: World, completed: str
+    keys: str, world: Environment, completed: str
 ) -> None:
     assert left_with(SERVICE, *keys.split(), world=world)[1] == completed
 
@@ -724,7 +730,7 @@ def test_a_choice_after_a_failed_try_is_as_good_as_one_before() -> None:
 def test_an_error_branch_that_goes_on_as_if_nothing_had_happened_is_no_error_path() -> None:
     assert left_with(flow(say("hello", "bye"), say("bye", "end")))[1] == "true"
     assert left_with(flow(say("hello", "bye", error="end"), say("bye", "end")))[1] == "true"
-    failing = World(answers={"errors": {"hello": "NoMatchingError"}})
+    failing = Environment(answers={"errors": {"hello": "NoMatchingError"}})
     assert left_with(flow(say("hello", "bye"), say("bye", "end")), world=failing)[1] == "true"
     assert left_with(flow(say("hello", "bye", error="end"), say("bye", "end")), world=failing)[1] == "false"
 
@@ -744,9 +750,12 @@ def test_a_caller_who_comes_back_from_a_third_party_into_the_menus_has_not_compl
         **number,
     )
     what = flow(menu("main", k1="dial"), dial, say("sorry", "end"))
-    talked = World(answers={"third_party": {"*": "answered"}}, agent_hangs_up=True)
+    talked = Environment(answers={"third_party": {"*": "answered"}}, agent_hangs_up=True)
     assert left_with(what, "1", world=talked) == ("start", "false")
-    assert left_with(what, "1", world=World(answers={"third_party": {"*": "CallFailed"}})) == ("1", "false")
+    assert left_with(what, "1", world=Environment(answers={"third_party": {"*": "CallFailed"}})) == (
+        "1",
+        "false",
+    )
     assert "completed-too-early" not in {finding.rule for finding in check(again(tracked(what)))}
 
 
@@ -771,7 +780,7 @@ def test_a_flow_in_which_calls_do_not_start_comes_back_as_it_is_and_is_said_to_b
     result = tracked(what)
     assert inherits(what)
     assert result.document == what.document
-    assert result.catalogue is None
+    assert result.catalog is None
     assert "calls do not start in this flow" in result.notes[0]
 
 
@@ -826,16 +835,16 @@ def test_what_people_change_in_tracking_blocks_stays() -> None:
     document = copy.deepcopy(dict(result.document))
     changed(document, "track-main-1")["Parameters"]["Attributes"] = {"note": "vip", "call_route": "balance"}
     document["Actions"].reverse()
-    second = tracked(Flow.read(json.dumps(document), "x.json"))
+    second = tracked(Flow.parse(json.dumps(document), "x.json"))
     assert second.document == document
-    assert "balance" in (second.catalogue.routes if second.catalogue else {})
+    assert "balance" in (second.catalog.routes if second.catalog else {})
 
 
 def test_a_new_key_gives_one_new_block_and_a_key_that_is_gone_takes_its_block_along() -> None:
     document = copy.deepcopy(dict(tracked(TWO_LEVELS).document))
     branches = changed(document, "main")["Transitions"]["Conditions"]
     branches[1] = {"NextAction": "answer", "Condition": {"Operator": "Equals", "Operands": ["3"]}}
-    second = tracked(Flow.read(json.dumps(document), "x.json"))
+    second = tracked(Flow.parse(json.dumps(document), "x.json"))
     before = {each["Identifier"] for each in document["Actions"]}
     after = {each["Identifier"] for each in second.document["Actions"]}
     assert after - before == {"track-main-3"}
@@ -846,7 +855,7 @@ def test_a_new_key_gives_one_new_block_and_a_key_that_is_gone_takes_its_block_al
 def test_a_tracking_block_turned_into_something_else_is_the_authors_own() -> None:
     document = copy.deepcopy(dict(tracked(TWO_LEVELS).document))
     changed(document, "track-main-2")["Transitions"]["Errors"][0]["NextAction"] = "main"
-    second = tracked(Flow.read(json.dumps(document), "x.json"))
+    second = tracked(Flow.parse(json.dumps(document), "x.json"))
     assert second.document == document
 
 
@@ -858,7 +867,7 @@ def test_a_block_that_was_led_elsewhere_by_one_branch_settles_in_one_run(
     changed(document, "track-main-1")["Transitions"]["Errors"][0]["NextAction"] = "track-main-2"
     changed(document, "main")["Identifier"] = "renamed"
     lead(document, "main", "renamed")
-    edited = Flow.read(json.dumps(document), "x.json")
+    edited = Flow.parse(json.dumps(document), "x.json")
     result = tracked(edited)
     assert_settled(again(result), result)
     assert set(values(edited)) == {"track-start", "track-renamed-1", "track-renamed-2", "track-done-end"}
@@ -938,7 +947,7 @@ def test_after_any_edit_one_run_settles_and_callers_hear_what_was_edited(
     document = copy.deepcopy(dict(tracked(before).document))
     for _ in range(data.draw(st.integers(1, 3))):
         edit(data, document)
-    edited = Flow.read(json.dumps(document), "x.json")
+    edited = Flow.parse(json.dumps(document), "x.json")
     try:
         result = tracked(edited)
     except InputError as error:
@@ -995,11 +1004,11 @@ def test_silence_and_a_last_try_can_have_names() -> None:
     _, went = call(after, "timeout")
     assert went is not None
     assert went.attributes[ROUTE] == "no_choice"
-    assert {
-        each.target for each in after.actions["tries"].transitions if each.label != "ContinueLooping"
-    } == {"track-tries-DoneLooping"}
+    assert {each.target for each in after.blocks["tries"].branches if each.label != "ContinueLooping"} == {
+        "track-tries-DoneLooping"
+    }
     assert (
-        after.actions["main"].target("error", "InputTimeLimitExceeded") == "track-main-InputTimeLimitExceeded"
+        after.blocks["main"].target("error", "InputTimeLimitExceeded") == "track-main-InputTimeLimitExceeded"
     )
 
 
@@ -1007,7 +1016,7 @@ def test_names_once_given_stay_without_the_route_file() -> None:
     result = tracked(NAMED, NAMES)
     assert json.dumps(tracked(again(result)).document) == json.dumps(result.document)
     renamed = tracked(again(result), 'routes: {"1": accounts}')
-    assert attributes_of(again(renamed).actions["track-main-1"]) == {"call_route": "accounts"}
+    assert attributes_of(again(renamed).blocks["track-main-1"]) == {"call_route": "accounts"}
 
 
 def test_a_named_block_has_its_route_after_a_module_too_whatever_the_module_has_set() -> None:
@@ -1015,15 +1024,15 @@ def test_a_named_block_has_its_route_after_a_module_too_whatever_the_module_has_
     what = flow(menu("main", k1="before"), say("before", "module"), module, say("bye", "end"))
     names = "{blocks: {before: sales, bye: sales}}"
     after = again(tracked(what, names))
-    assert analyse(after).routes["bye"] == {"sales"}
+    assert analyze(after).routes["bye"] == {"sales"}
 
 
-def test_labels_of_a_route_file_go_into_the_catalogue() -> None:
-    catalogue = tracked(NAMED, NAMES).catalogue
-    assert catalogue is not None
-    assert catalogue.routes["top"] == Route("top", None, "First menu", "最初のメニュー")
-    assert catalogue.routes["documents"].en == "書類"
-    assert catalogue.routes["documents"].parent == "2"
+def test_labels_of_a_route_file_go_into_the_catalog() -> None:
+    catalog = tracked(NAMED, NAMES).catalog
+    assert catalog is not None
+    assert catalog.routes["top"] == Route("top", None, "First menu", "最初のメニュー")
+    assert catalog.routes["documents"].en == "書類"
+    assert catalog.routes["documents"].parent == "2"
 
 
 @pytest.mark.parametrize(
@@ -1039,7 +1048,7 @@ def test_labels_of_a_route_file_go_into_the_catalogue() -> None:
         ("routes: {start: {en: x}}", 1, "it has no route"),
         ("routes: {start: $.External.x}", 1, "is a reference"),
         ('routes: {start: ""}', 1, "not text"),
-        ("routes:\n- {route: start}", 2, "this is a route catalogue"),
+        ("routes:\n- {route: start}", 2, "this is a route catalog"),
         ("a: [", 1, "not YAML"),
     ],
 )
@@ -1092,7 +1101,7 @@ def test_a_flow_whose_content_would_be_too_long_is_refused() -> None:
     document = copy.deepcopy(dict(flow(say("hello", "end")).document))
     room = 256_000 - len(json.dumps(document, separators=(",", ":")))
     document["Actions"][0]["Parameters"]["Text"] += "x" * (room - 100)
-    large = Flow.read(json.dumps(document), "x.json")
+    large = Flow.parse(json.dumps(document), "x.json")
     assert "content-too-long" not in {finding.rule for finding in check(large)}
     with pytest.raises(InputError, match=r"it has 256,[0-9]{3} characters, and Connect takes 256,000"):
         tracked(large)
@@ -1115,7 +1124,7 @@ def _assert_laid_out(what: Flow, after: Flow) -> None:
     assert before == {name: at for name, at in now.items() if name in before}
     if before:
         new = [name for name in now if name not in before]
-        assert set(new) == {name for name in after.actions if name.startswith(PREFIX)}
+        assert set(new) == {name for name in after.blocks if name.startswith(PREFIX)}
         for name in new:
             for other, at in now.items():
                 near = abs(now[name][0] - at[0]) < WIDTH and abs(now[name][1] - at[1]) < HEIGHT
@@ -1146,18 +1155,18 @@ def test_where_people_moved_a_tracking_block_it_stays() -> None:
     moved = document["Metadata"]["ActionMetadata"]["track-start"]
     moved["position"] = {"x": -500.5, "y": 3}
     moved["isFriendlyName"] = True
-    assert tracked(Flow.read(json.dumps(document), "x.json")).document == document
+    assert tracked(Flow.parse(json.dumps(document), "x.json")).document == document
 
 
-# --- The catalogue ---------------------------------------------------------------------------------------------------
+# --- The catalog ---------------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_has_every_route_with_its_parent_and_what_callers_hear_there() -> None:
-    catalogue = tracked(TWO_LEVELS).catalogue
-    assert catalogue is not None
-    assert catalogue.flow == "x.json"
-    assert catalogue.call_flow == "x"
-    assert list(catalogue.routes.values()) == [
+def test_the_catalog_has_every_route_with_its_parent_and_what_callers_hear_there() -> None:
+    catalog = tracked(TWO_LEVELS).catalog
+    assert catalog is not None
+    assert catalog.flow == "x.json"
+    assert catalog.call_flow == "x"
+    assert list(catalog.routes.values()) == [
         Route("start", None, "main menu", "main menu"),
         Route("1", "start", "sub menu", "sub menu"),
         Route("2", "start", "answer message", "answer message"),
@@ -1167,10 +1176,10 @@ def test_the_catalogue_has_every_route_with_its_parent_and_what_callers_hear_the
 
 def test_what_is_not_heard_has_a_label_that_says_what_happens() -> None:
     what = flow(menu("main", k1="queue", k2="end"), queue("queue", "end"))
-    catalogue = tracked(what).catalogue
-    assert catalogue is not None
-    assert catalogue.routes["1"] == Route("1", "start", "Transfer to a queue", "キューへの転送")
-    assert catalogue.routes["2"] == Route("2", "start", "End of the call", "通話の終了")
+    catalog = tracked(what).catalog
+    assert catalog is not None
+    assert catalog.routes["1"] == Route("1", "start", "Transfer to a queue", "キューへの転送")
+    assert catalog.routes["2"] == Route("2", "start", "End of the call", "通話の終了")
 
 
 def test_a_label_is_what_is_heard_when_all_goes_well() -> None:
@@ -1190,9 +1199,9 @@ def test_a_label_is_what_is_heard_when_all_goes_well() -> None:
         say("welcome", "end"),
         queue("queue", "sorry"),
     )
-    catalogue = tracked(what).catalogue
-    assert catalogue is not None
-    assert [route.en for route in catalogue.routes.values()][1:] == [
+    catalog = tracked(what).catalog
+    assert catalog is not None
+    assert [route.en for route in catalog.routes.values()][1:] == [
         "welcome message",
         "2: welcome message",
         "Transfer to a queue",
@@ -1210,55 +1219,55 @@ def test_a_label_follows_the_attribute_that_the_choice_has_set(reference: str) -
         say("hola", "end"),
         say("sorry", "end"),
     )
-    catalogue = tracked(what).catalogue
-    assert catalogue is not None
-    assert catalogue.routes["1"].en == "hello message"
-    assert catalogue.routes["2"].en == "hola message"
+    catalog = tracked(what).catalog
+    assert catalog is not None
+    assert catalog.routes["1"].en == "hello message"
+    assert catalog.routes["2"].en == "hola message"
 
 
 def test_labels_are_short_and_without_markup() -> None:
     hello = block(
         "hello", "MessageParticipant", "end", SSML="<speak>Hello,\n<break/> " + "you " * 40 + "</speak>"
     )
-    catalogue = tracked(flow(hello)).catalogue
-    assert catalogue is not None
-    label = catalogue.routes["start"].en
+    catalog = tracked(flow(hello)).catalog
+    assert catalog is not None
+    label = catalog.routes["start"].en
     assert label.startswith("Hello, you you")
     assert label.endswith("…")
     assert len(label) <= 80
 
 
-def test_entries_that_a_catalogue_has_stay_as_they_are() -> None:
+def test_entries_that_a_catalog_has_stay_as_they_are() -> None:
     entry = Route("1", "start", "My words", "私の言葉")
-    known = RouteCatalogue(
+    known = RouteCatalog(
         "old.json", "kept", {"Queue": "a queue"}, {"start": Route("start", None, "a", "b"), "1": entry}
     )
-    catalogue = tracked(TWO_LEVELS, catalogue=known).catalogue
-    assert catalogue is not None
-    assert catalogue.routes["1"] == entry
-    assert (catalogue.call_flow, catalogue.placeholders) == ("kept", {"Queue": "a queue"})
-    assert set(catalogue.routes) == {"start", "1", "2", "1-1"}
+    catalog = tracked(TWO_LEVELS, catalog=known).catalog
+    assert catalog is not None
+    assert catalog.routes["1"] == entry
+    assert (catalog.call_flow, catalog.placeholders) == ("kept", {"Queue": "a queue"})
+    assert set(catalog.routes) == {"start", "1", "2", "1-1"}
 
 
-def test_placeholders_of_the_flow_are_declared_in_its_catalogue() -> None:
+def test_placeholders_of_the_flow_are_declared_in_its_catalog() -> None:
     what = flow(block("hours", "CheckHoursOfOperation", "end", HoursOfOperationId="${Hours}"))
-    catalogue = tracked(what).catalogue
-    assert catalogue is not None
-    assert catalogue.placeholders == {"Hours": "value of Hours"}
+    catalog = tracked(what).catalog
+    assert catalog is not None
+    assert catalog.placeholders == {"Hours": "value of Hours"}
 
 
 TEXT = st.text(st.characters(exclude_categories=()), min_size=1)
 
 
 @given(routes=st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, unique_by=lambda each: each[0]), name=TEXT)
-def test_a_catalogue_is_read_as_it_was_written(routes: list[tuple[str, str, str]], name: str) -> None:
+def test_a_catalog_is_read_as_it_was_written(routes: list[tuple[str, str, str]], name: str) -> None:
     first = routes[0][0]
-    catalogue = RouteCatalogue(
+    catalog = RouteCatalog(
         name,
         name,
         {name: name},
         {route: Route(route, None if route == first else first, en, ja) for route, en, ja in routes},
     )
-    text = catalogue_text(catalogue)
+    text = catalog_text(catalog)
     text.encode("utf-8")
-    assert RouteCatalogue.read(text, "x") == catalogue
+    assert RouteCatalog.parse(text, "x") == catalog

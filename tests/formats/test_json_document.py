@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callroute.errors import InputError
-from callroute.formats.json_document import DEEPEST, JsonText, Layout, places, walk
+from callroute.formats.json_document import DEEPEST, JsonDocument, JsonStyle, places, walk
 
 VALUES = st.recursive(
     st.none()
@@ -22,7 +22,7 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 LAYOUTS = st.builds(
-    Layout,
+    JsonStyle,
     indent=st.sampled_from((None, "  ", "    ", "\t")),
     blanks=st.booleans(),
     escaped=st.booleans(),
@@ -31,10 +31,10 @@ LAYOUTS = st.builds(
 )
 
 
-@given(value=VALUES, layout=LAYOUTS)
-def test_what_is_written_is_read_as_the_same_value_in_the_same_order(value: object, layout: Layout) -> None:
-    text = layout.write(value)
-    again = JsonText.read(text, "x")
+@given(value=VALUES, style=LAYOUTS)
+def test_what_is_written_is_read_as_the_same_value_in_the_same_order(value: object, style: JsonStyle) -> None:
+    text = style.write(value)
+    again = JsonDocument.parse(text, "x")
     assert json.dumps(again.value) == json.dumps(value), (
         "json.dumps keeps order and tells 1 from 1.0 and true"
     )
@@ -42,11 +42,11 @@ def test_what_is_written_is_read_as_the_same_value_in_the_same_order(value: obje
     text.encode("utf-8")  # can be saved
 
 
-@given(value=st.dictionaries(st.text(min_size=1), VALUES, min_size=1), layout=LAYOUTS)
-def test_writing_again_changes_nothing(value: object, layout: Layout) -> None:
-    once = layout.write(value)
-    read = JsonText.read(once, "x")
-    assert read.layout.write(read.value) == once
+@given(value=st.dictionaries(st.text(min_size=1), VALUES, min_size=1), style=LAYOUTS)
+def test_writing_again_changes_nothing(value: object, style: JsonStyle) -> None:
+    once = style.write(value)
+    read = JsonDocument.parse(once, "x")
+    assert read.style.write(read.value) == once
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_writing_again_changes_nothing(value: object, layout: Layout) -> None:
     ],
 )
 def test_a_text_in_a_common_layout_is_written_back_to_the_character(text: str) -> None:
-    read = JsonText.read(text, "x")
-    assert read.layout.write(read.value) == text
+    read = JsonDocument.parse(text, "x")
+    assert read.style.write(read.value) == text
 
 
 def test_a_key_that_is_there_twice_is_told_with_its_place_and_the_last_value_counts() -> None:
-    read = JsonText.read('{"a": [{"b": 1, "c": 2, "b": 3}], "d e": {"f": 1, "f": 1}}', "x")
+    read = JsonDocument.parse('{"a": [{"b": 1, "c": 2, "b": 3}], "d e": {"f": 1, "f": 1}}', "x")
     assert read.value == {"a": [{"b": 3, "c": 2}], "d e": {"f": 1}}
     assert read.duplicates == (("$.a[0]", "b"), ('$["d e"]', "f"))
 
@@ -76,14 +76,14 @@ def test_a_key_that_is_there_twice_is_told_with_its_place_and_the_last_value_cou
 )
 def test_numbers_that_could_not_be_written_back_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="not JSON"):
-        JsonText.read(text, "x")
+        JsonDocument.parse(text, "x")
 
 
 @pytest.mark.parametrize("levels", [DEEPEST, 900, 100_000])
 def test_what_is_nested_without_end_is_refused(levels: int) -> None:
     with pytest.raises(InputError, match="nested too deeply"):
-        JsonText.read("[" * levels + "1" + "]" * levels, "x")
-    assert JsonText.read("[" * (DEEPEST - 1) + "1" + "]" * (DEEPEST - 1), "x")
+        JsonDocument.parse("[" * levels + "1" + "]" * levels, "x")
+    assert JsonDocument.parse("[" * (DEEPEST - 1) + "1" + "]" * (DEEPEST - 1), "x")
 
 
 def test_the_place_of_a_path_is_that_of_its_key_or_element() -> None:
@@ -98,9 +98,9 @@ def test_the_place_of_a_path_is_that_of_its_key_or_element() -> None:
     }
 
 
-@given(value=VALUES, layout=LAYOUTS)
-def test_every_path_of_a_value_has_a_place_in_the_text(value: object, layout: Layout) -> None:
-    text = layout.write(value)
+@given(value=VALUES, style=LAYOUTS)
+def test_every_path_of_a_value_has_a_place_in_the_text(value: object, style: JsonStyle) -> None:
+    text = style.write(value)
     found = places(text)
     assert set(found) == {path for path, _ in walk(value)}
     written = text.split("\n")

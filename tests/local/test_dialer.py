@@ -14,15 +14,15 @@ from callroute.errors import InputError
 from callroute.flows.simulation import (
     AgentConnected,
     Ended,
+    Environment,
     Event,
     KeyedCaller,
     MenuOffered,
     Pressed,
     SimulatedClock,
     SimulationError,
-    World,
 )
-from callroute.local.dialer import Phone, PlacedCall, StreamError, put_records
+from callroute.local.dialer import Dialer, PlacedCall, StreamError, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.stack_runner import Deployment, deploy
 
@@ -139,7 +139,7 @@ def reader(deployment: Deployment) -> _Reader:
 def place(deployment: Deployment, flow_name: str, *keys: str, **how: Any) -> tuple[list[Event], PlacedCall]:
     """A call to its end: all events, and the call."""
     events: list[Event] = []
-    calling = Phone(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **how)
+    calling = Dialer(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **how)
     while True:
         try:
             events.append(next(calling))
@@ -172,7 +172,7 @@ def test_a_call_without_a_given_id_gets_one_of_its_own(deployment: Deployment) -
 def test_events_come_while_the_call_lasts_and_the_record_after_it(
     deployment: Deployment, reader: _Reader
 ) -> None:
-    calling = Phone(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
+    calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
     for event in calling:
         if isinstance(event, MenuOffered):
             break
@@ -182,7 +182,7 @@ def test_events_come_while_the_call_lasts_and_the_record_after_it(
 
 
 def test_a_call_that_is_left_alone_leaves_no_record(deployment: Deployment, reader: _Reader) -> None:
-    calling = Phone(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
+    calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
     next(calling)
     calling.close()
     assert reader.records() == []
@@ -195,7 +195,7 @@ def test_a_flow_can_be_called_by_its_id(deployment: Deployment, reader: _Reader)
 
 
 def test_the_world_outside_of_the_flow_reaches_the_record(deployment: Deployment, reader: _Reader) -> None:
-    events, placed = place(deployment, "Queue", world=World(agent_answers_after=7))
+    events, placed = place(deployment, "Queue", world=Environment(agent_answers_after=7))
     assert any(isinstance(event, AgentConnected) for event in events)
     assert placed.contact_record["Queue"]["ARN"] == QUEUE_ARN
     assert placed.contact_record["Queue"]["Duration"] == 7
@@ -219,7 +219,7 @@ def test_without_streaming_of_the_flows_own_instance_there_is_no_call(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     silent = deploy(emulator, project=project(tmp_path, {"Menu": MENU}, streaming=False))
-    calling = Phone(silent).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
+    calling = Dialer(silent).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
     with pytest.raises(InputError, match=f"instance {INSTANCE} does not stream contact records"):
         next(calling)
 
@@ -268,7 +268,7 @@ def test_a_leg_of_the_call_is_a_contact_of_its_own_and_is_sent_as_well(
         deployment,
         "Queue",
         contact_id="c-2",
-        world=World(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
+        world=Environment(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
     )
     sent = [json.loads(record["Data"]) for record in reader.records()]
 

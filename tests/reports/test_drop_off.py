@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.reports.drop_off import OUTCOMES, drop_off
 
-CATALOGUE = RouteCatalogue.read(
+CATALOGUE = RouteCatalog.parse(
     """
 flow: bank.json
 call_flow: bank

@@ -72,7 +72,7 @@ def test_every_block_is_sound_shell() -> None:
 
 
 def test_the_roles_documents_are_written_as_shown(tmp_path: Path) -> None:
-    (block,) = (block for block in blocks() if "deploy_role" in block)
+    (block,) = (block for block in blocks() if "deployment_roles" in block)
     program = block.partition("<<'END'\n")[2].partition("\nEND")[0]
 
     done = subprocess.run(  # noqa: S603 - our own document's program

@@ -13,7 +13,7 @@ from callroute.flows.simulation.environment import names_of
 from callroute.flows.simulation.scenarios import countable, route_of
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow, Transition
+    from callroute.flows.flow import Block, Branch, Flow
 
 _TITLES = {
     "CheckHoursOfOperation": "Opening hours?",
@@ -80,7 +80,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class Edge:
     """All branches of a block of one kind that lead to the same block.
 
     Attributes:
@@ -114,7 +114,7 @@ class DrawnBlock:
     detail: str
     route: str | None
     stop: bool
-    branches: tuple[Branch, ...]
+    branches: tuple[Edge, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Picture:
 
 def picture(flow: Flow) -> Picture:
     """What is to be drawn of a flow. A branch that leads nowhere is left out."""
-    blocks = {action.identifier: _block(flow, action) for action in flow.actions.values()}
+    blocks = {action.identifier: _block(flow, action) for action in flow.blocks.values()}
     stops = sum(block.stop for block in blocks.values())
     routes = len({block.route for block in blocks.values() if block.route is not None})
     return Picture(
@@ -153,7 +153,7 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _block(flow: Flow, action: Action) -> DrawnBlock:
+def _block(flow: Flow, action: Block) -> DrawnBlock:
     row = type_of(action)
     title = _TITLES.get(action.type) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", action.type).capitalize()
     return DrawnBlock(
@@ -167,7 +167,7 @@ def _block(flow: Flow, action: Action) -> DrawnBlock:
     )
 
 
-def _detail(action: Action) -> str:
+def _detail(action: Block) -> str:
     parameters = action.parameters
     for name in ("Attributes", "FlowAttributes", "EventHooks"):
         if isinstance(parameters.get(name), Mapping):
@@ -198,7 +198,7 @@ def _plain(value: Any) -> str:
     return names_of(text)[-1] if text.startswith("arn:") else text
 
 
-def _branches(flow: Flow, action: Action) -> list[Branch]:
+def _branches(flow: Flow, action: Block) -> list[Edge]:
     """The branches worth a line: those of a kind with one target share one.
 
     An error branch that leads where the block leads anyway is not drawn: nothing is different there.
@@ -208,18 +208,18 @@ def _branches(flow: Flow, action: Action) -> list[Branch]:
     onward = {transition.target for transition in counted if transition.kind == "next"}
     for transition in counted:
         error = transition.kind == "error"
-        if transition.target in flow.actions and not (error and transition.target in onward):
+        if transition.target in flow.blocks and not (error and transition.target in onward):
             drawn = labels.setdefault((error, transition.kind == "next", transition.target), [])
             label = _label(action, transition)
             if label not in drawn:
                 drawn.append(label)
     return [
-        Branch(clean(", ".join(filter(None, texts))), error, target)
+        Edge(clean(", ".join(filter(None, texts))), error, target)
         for (error, _, target), texts in labels.items()
     ]
 
 
-def _label(action: Action, transition: Transition) -> str:
+def _label(action: Block, transition: Branch) -> str:
     label = _LABELS.get((action.type, transition.label))
     if label is not None:
         return label

@@ -9,7 +9,7 @@ from callroute.flows.diagrams.diagram import picture
 from callroute.flows.diagrams.text_metrics import shorten
 
 if TYPE_CHECKING:
-    from callroute.flows.diagrams.diagram import Branch, DrawnBlock
+    from callroute.flows.diagrams.diagram import DrawnBlock, Edge
     from callroute.flows.flow import Flow
 
 _LONGEST_DETAIL = 60.0  # in widths of a full-width character
@@ -84,7 +84,7 @@ def _shape(block: DrawnBlock) -> str:
     return f'(["{label}"])' if block.stop else f'["{label}"]'
 
 
-def _arrow(branch: Branch) -> str:
+def _arrow(branch: Edge) -> str:
     label = _text(shorten(branch.label, 1, _LONGEST_LABEL))
     line = "-.->" if branch.error else "-->"
     return f'{line}|"{label}"|' if label else line

@@ -13,7 +13,7 @@ from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from callroute.flows.diagrams.diagram import Branch, DrawnBlock, Picture
+    from callroute.flows.diagrams.diagram import DrawnBlock, Edge, Picture
     from callroute.flows.flow import Flow
 
 _WIDTH = 248.0
@@ -57,7 +57,7 @@ class _Face:
     title: str
     name: str
     lines: tuple[str, ...]
-    rows: tuple[tuple[Branch, str, float], ...]
+    rows: tuple[tuple[Edge, str, float], ...]
     height: float
 
 

@@ -11,7 +11,7 @@ from callroute.flows.lint.rule import Finding, Rule, Severity, Subject
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Flow
-    from callroute.flows.route_catalog import RouteCatalogue
+    from callroute.flows.route_catalog import RouteCatalog
 
 __all__ = ["RULES", "Finding", "Rule", "Severity", "attributes_set", "check"]
 
@@ -27,7 +27,7 @@ RULES: tuple[Rule, ...] = (
 
 def check(
     flow: Flow,
-    catalogue: RouteCatalogue | None = None,
+    catalog: RouteCatalog | None = None,
     *,
     set_elsewhere: Collection[str] = (),
     rules: Iterable[Rule] = RULES,
@@ -35,14 +35,14 @@ def check(
     """Everything that the rules find in a flow, in the order of its blocks, then of the rules.
 
     Args:
-        flow: the flow, from `Flow.examine`, so that what `Flow.read` refuses is found and told too.
-        catalogue: the route catalogue beside it, where there is one.
+        flow: the flow, from `Flow.examine`, so that what `Flow.parse` refuses is found and told too.
+        catalog: the route catalog beside it, where there is one.
         set_elsewhere: contact attributes that other flows set (`attributes_set`).
         rules: what to look for.
     """
-    subject = Subject(flow, catalogue, set_elsewhere)
+    subject = Subject(flow, catalog, set_elsewhere)
     findings = [
         Finding(rule.id, rule.severity, flow.source, *found) for rule in rules for found in rule.find(subject)
     ]
-    order = {identifier: index for index, identifier in enumerate(flow.actions)}
+    order = {identifier: index for index, identifier in enumerate(flow.blocks)}
     return sorted(findings, key=lambda finding: order.get(finding.block or "", -1))

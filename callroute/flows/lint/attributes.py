@@ -14,7 +14,7 @@ from callroute.flows.references import Path, is_reference, paths_in, written
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow
+    from callroute.flows.flow import Block, Flow
 
 # What each type of block writes where it is kept: on this contact's record, on a related one's, on a task's.
 _KEPT = {"UpdateContactAttributes": "Attributes", "TagContact": "Tags", "CreateTask": "Attributes"}
@@ -30,10 +30,10 @@ _NATIONAL_DIGITS = range(9, 12)
 
 def attributes_set(flow: Flow) -> frozenset[str]:
     """The contact attributes that any block of a flow sets, whatever it sets them to."""
-    return frozenset(name for action in flow.actions.values() for name in attributes_of(action))
+    return frozenset(name for action in flow.blocks.values() for name in attributes_of(action))
 
 
-def _flow_attributes_of(action: Action) -> Mapping[str, object]:
+def _flow_attributes_of(action: Block) -> Mapping[str, object]:
     """The flow attributes that a block sets."""
     given = action.parameters.get("FlowAttributes")
     if action.type != "UpdateFlowAttributes" or not isinstance(given, dict):
@@ -44,7 +44,7 @@ def _flow_attributes_of(action: Action) -> Mapping[str, object]:
 def _unset_attribute(subject: Subject) -> Iterator[Found]:
     flow = subject.flow
     known: dict[str, set[str]] = {
-        "FlowAttributes": {name for action in subject.actions for name in _flow_attributes_of(action)},
+        "FlowAttributes": {name for action in subject.blocks for name in _flow_attributes_of(action)},
     }
     if not inherits(flow):  # else others set contact attributes before; flow attributes stay in their flow
         known["Attributes"] = {*attributes_set(flow), *subject.set_elsewhere}
@@ -72,7 +72,7 @@ def _unset_attribute(subject: Subject) -> Iterator[Found]:
 
 
 def _mixed_reference(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         for name, value in attributes_of(action).items():
             if isinstance(value, str) and paths_in(value) and not is_reference(value):
                 yield Found(
@@ -85,7 +85,7 @@ def _mixed_reference(subject: Subject) -> Iterator[Found]:
 
 def _personal_data(subject: Subject) -> Iterator[Found]:
     held = _personal_attributes(subject)
-    for action in subject.actions:
+    for action in subject.blocks:
         parameter = _KEPT.get(action.type, "")
         values = action.parameters.get(parameter)
         for name, value in values.items() if isinstance(values, dict) else ():
@@ -112,7 +112,7 @@ def _personal(subject: Subject, held: Mapping[Path, Path], text: str) -> str:
 def _personal_attributes(subject: Subject) -> Mapping[Path, Path]:
     """The attributes, of contact and flow, that any block gives personal data to, and which; straight or by another."""
     copies: list[tuple[Path, Path]] = []
-    for action in subject.actions:
+    for action in subject.blocks:
         for space, values in (
             ("Attributes", attributes_of(action)),
             ("FlowAttributes", _flow_attributes_of(action)),
@@ -160,7 +160,7 @@ def _input_is_encrypted(subject: Subject) -> bool:
 
 
 def _update_contact_data(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         if action.type == "UpdateContactData":
             yield Found(
                 action.identifier,
@@ -172,7 +172,7 @@ def _update_contact_data(subject: Subject) -> Iterator[Found]:
 
 
 def _lex_update(subject: Subject) -> Iterator[Found]:
-    bots = [action for action in subject.actions if (row := type_of(action)) and row.stop == "bot"]
+    bots = [action for action in subject.blocks if (row := type_of(action)) and row.stop == "bot"]
     if bots:
         yield Found(
             bots[0].identifier,

@@ -32,7 +32,7 @@ _TAGS = 6
 
 
 def _unknown_block_type(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         if action.identifier not in subject.types and action.type not in NAMES_ONLY:
             near = get_close_matches(action.type, BLOCK_TYPES, n=1)
             meant = OTHER_NAMES.get(action.type) or (near[0] if near else "")
@@ -146,7 +146,7 @@ def _wrong_value(subject: Subject) -> Iterator[Found]:
                     f"{parameter} is {found}; it may be {allowed}.",
                     "Give what it may be.",
                 )
-    for action in subject.actions:
+    for action in subject.blocks:
         tags = action.parameters.get("Tags")
         if action.type == "TagContact" and isinstance(tags, dict) and len(tags) > _TAGS:
             yield Found(
@@ -200,7 +200,7 @@ def _refused_error_branch(subject: Subject) -> Iterator[Found]:
         if row.terminal:
             continue
         known = (*row.errors_needed(action.parameters), *row.errors_optional)
-        for transition in action.transitions:
+        for transition in action.branches:
             label = transition.label
             if transition.kind == "error" and label not in known:
                 yield Found(
@@ -214,7 +214,7 @@ def _refused_error_branch(subject: Subject) -> Iterator[Found]:
 def _missing_transition(subject: Subject) -> Iterator[Found]:
     for action, row in subject.known:
         # A block without any branch is a dead end, which is a finding of its own.
-        if row.next == "required" and action.transitions and action.target("next") is None:
+        if row.next == "required" and action.branches and action.target("next") is None:
             yield Found(
                 action.identifier,
                 f"{action.path}.Transitions",
@@ -225,7 +225,7 @@ def _missing_transition(subject: Subject) -> Iterator[Found]:
 
 def _refused_transition(subject: Subject) -> Iterator[Found]:
     for action, row in subject.known:
-        if row.terminal and action.transitions:
+        if row.terminal and action.branches:
             yield Found(
                 action.identifier,
                 f"{action.path}.Transitions",

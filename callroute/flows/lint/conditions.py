@@ -13,7 +13,7 @@ from callroute.formats.json_document import kind
 
 if TYPE_CHECKING:
     from callroute.flows.block_types import BlockType
-    from callroute.flows.flow import Action
+    from callroute.flows.flow import Block
 
 _ALIKE = 0.5
 _AGENTS = "NumberOfAgents"
@@ -21,9 +21,9 @@ _PERCENT = 100
 
 
 def _duplicate_branch(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         seen: Counter[tuple[str, str, str]] = Counter()
-        for transition in action.transitions:
+        for transition in action.branches:
             key = (transition.kind, transition.operator, transition.label)
             seen[key] += 1
             if seen[key] == 2:
@@ -76,7 +76,7 @@ def _refused_condition(subject: Subject) -> Iterator[Found]:
 
 
 def _wrong_operator(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         row = subject.types.get(action.identifier)
         if row and (row.terminal or not _takes_conditions(row)):
             continue
@@ -102,7 +102,7 @@ def _takes_conditions(row: BlockType) -> bool:
 
 
 def _wrong_operand(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         for path, operator, operands in subject.conditions(action):
             problem, hint = _operand_problem(operator, operands)
             if problem:
@@ -124,7 +124,7 @@ def _operand_problem(operator: str, operands: Sequence[Any]) -> tuple[str, str]:
     return "", ""
 
 
-def _percentages(subject: Subject, action: Action) -> Iterator[Found]:
+def _percentages(subject: Subject, action: Block) -> Iterator[Found]:
     """Each condition is one more than the percentages so far, its own included: 3 % and 6 % are 4 and 10."""
     before = 1.0
     for path, _, operands in subject.conditions(action):
@@ -149,7 +149,7 @@ def _percentages(subject: Subject, action: Action) -> Iterator[Found]:
             before = number
 
 
-def _agents(subject: Subject, action: Action) -> Iterator[Found]:
+def _agents(subject: Subject, action: Block) -> Iterator[Found]:
     metric = str(action.parameters.get("MetricType"))
     if not metric.startswith(_AGENTS):
         return

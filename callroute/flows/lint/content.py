@@ -42,9 +42,9 @@ _OPERAND = re.compile(r"\.Condition\.Operands\[\d+\]$")
 
 def _flaw(rule: str) -> Callable[[Subject], Iterator[Found]]:
     def find(subject: Subject) -> Iterator[Found]:
-        for flaw in subject.flow.flaws:
+        for flaw in subject.flow.defects:
             if flaw.rule == rule:
-                yield Found(flaw.block, flaw.path, _sentence(flaw.problem), f"{flaw.remedy}.")
+                yield Found(flaw.block, flaw.path, _sentence(flaw.problem), f"{flaw.fix}.")
 
     return find
 
@@ -76,7 +76,7 @@ def _too_many_blocks(subject: Subject) -> Iterator[Found]:
 
 
 def _bad_identifier(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         name = action.identifier
         if not name:
             problem = "The identifier is empty."
@@ -145,7 +145,7 @@ def _text_too_long(subject: Subject) -> Iterator[Found]:
 
 
 def _left_over_placeholder(subject: Subject) -> Iterator[Found]:
-    declared = subject.catalogue.placeholders if subject.catalogue else {}
+    declared = subject.catalog.placeholders if subject.catalog else {}
     seen: set[str] = set()
     for action, path, value in subject.scalars:
         if not isinstance(value, str) or "{" not in value:
@@ -157,7 +157,7 @@ def _left_over_placeholder(subject: Subject) -> Iterator[Found]:
                     action.identifier,
                     path,
                     f"{name} is a placeholder that nothing is known to fill.",
-                    "Declare it in the route catalogue (`placeholders`), or check the flow after it was filled.",
+                    "Declare it in the route catalog (`placeholders`), or check the flow after it was filled.",
                 )
 
 
@@ -228,7 +228,7 @@ RULES = (
     Rule(
         "left-over-placeholder",
         "warning",
-        "Placeholders such as `${Queue}` are declared in the route catalogue.",
+        "Placeholders such as `${Queue}` are declared in the route catalog.",
         "this project: `callroute.flows.placeholders`",
         _left_over_placeholder,
     ),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from callroute.flows.attribute_flow import ways_on
+from callroute.flows.attribute_flow import outgoing_branches
 from callroute.flows.lint.rule import SENSE, Found, Rule, Subject
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Transition
+    from callroute.flows.flow import Block, Branch
 
 # In these a call may stay for as long as it takes others to come: a loop around them waits, it does not spin.
 _WAITING = frozenset(("hold", "wait", "queue", "agent", "third party", "other flow"))
@@ -19,7 +19,7 @@ _SHOWN = 5
 def _unreachable_block(subject: Subject) -> Iterator[Found]:
     if not subject.flow.start:
         return  # then none is reached, for want of a start
-    for action in subject.actions:
+    for action in subject.blocks:
         if action.identifier not in subject.analysis.reached:
             yield Found(
                 action.identifier,
@@ -30,10 +30,10 @@ def _unreachable_block(subject: Subject) -> Iterator[Found]:
 
 
 def _dead_end(subject: Subject) -> Iterator[Found]:
-    for action in subject.actions:
+    for action in subject.blocks:
         row = subject.types.get(action.identifier)
         # Of an unknown type it is not known whether anything follows it.
-        if not action.transitions and row and row.next == "required":
+        if not action.branches and row and row.next == "required":
             yield Found(
                 action.identifier,
                 f"{action.path}.Transitions",
@@ -60,7 +60,7 @@ def _unbounded_loop(subject: Subject) -> Iterator[Found]:
     if subject.kinds and not subject.kinds & {"contact", "transfer", "module"}:
         return
 
-    def goes_on(action: Action, transition: Transition) -> bool:
+    def goes_on(action: Block, transition: Branch) -> bool:
         row = subject.types.get(action.identifier)
         if row is None or row.asks or row.stop in _WAITING:
             return False
@@ -79,7 +79,7 @@ def _unbounded_loop(subject: Subject) -> Iterator[Found]:
 
 
 def _endless_retries(subject: Subject) -> Iterator[Found]:
-    def silent(action: Action, transition: Transition) -> bool:
+    def silent(action: Block, transition: Branch) -> bool:
         row = subject.types.get(action.identifier)
         if row is None or row.stop in _WAITING or transition.label == "ContinueLooping":
             return False
@@ -97,13 +97,13 @@ def _endless_retries(subject: Subject) -> Iterator[Found]:
             )
 
 
-def _edges(subject: Subject, follow: Callable[[Action, Transition], bool]) -> dict[str, list[str]]:
+def _edges(subject: Subject, follow: Callable[[Block, Branch], bool]) -> dict[str, list[str]]:
     """Where a call can go from each block that it can reach, by the branches that are followed."""
-    actions = subject.flow.actions
+    actions = subject.flow.blocks
     return {
         block: [
             transition.target
-            for transition in ways_on(subject.flow, actions[block])
+            for transition in outgoing_branches(subject.flow, actions[block])
             if follow(actions[block], transition)
         ]
         for block in actions
@@ -151,9 +151,9 @@ def _loops(edges: Mapping[str, list[str]]) -> list[set[str]]:
 
 
 def _found(subject: Subject, loop: set[str], message: str, hint: str) -> Found:
-    blocks = [block for block in subject.flow.actions if block in loop]
+    blocks = [block for block in subject.flow.blocks if block in loop]
     shown = ", ".join(blocks[:_SHOWN]) + (f" and {len(blocks) - _SHOWN} more" if len(blocks) > _SHOWN else "")
-    return Found(blocks[0], subject.flow.actions[blocks[0]].path, f"{message} {shown}.", hint)
+    return Found(blocks[0], subject.flow.blocks[blocks[0]].path, f"{message} {shown}.", hint)
 
 
 RULES = (

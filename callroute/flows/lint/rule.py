@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from callroute.flows.attribute_flow import Analysis, analyse
+from callroute.flows.attribute_flow import Analysis, analyze
 from callroute.flows.block_types import BlockType, FlowKind, Shape, kinds_of, type_of
 from callroute.formats.json_document import member, walk
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow
-    from callroute.flows.route_catalog import RouteCatalogue
+    from callroute.flows.flow import Block, Flow
+    from callroute.flows.route_catalog import RouteCatalog
 
 Severity = Literal["error", "warning", "note"]
 """`error`: Connect refuses the flow, or calls or records go wrong. `warning`: likely not what was meant. `note`: to know."""
@@ -54,7 +54,7 @@ class Found(NamedTuple):
 class Scalar(NamedTuple):
     """A text, number, true, false or null among a block's parameters and condition operands."""
 
-    action: Action
+    action: Block
     path: str
     value: Any
 
@@ -70,7 +70,7 @@ class Setting(NamedTuple):
         shape: what it should be.
     """
 
-    action: Action
+    action: Block
     name: str
     path: str
     given: Any
@@ -86,26 +86,24 @@ class Subject:
 
     Args:
         flow: the flow, read by `Flow.examine`.
-        catalogue: its route catalogue, if it has one.
+        catalog: its route catalog, if it has one.
         set_elsewhere: contact attributes that other flows are known to set.
     """
 
-    def __init__(
-        self, flow: Flow, catalogue: RouteCatalogue | None, set_elsewhere: Collection[str] = ()
-    ) -> None:
+    def __init__(self, flow: Flow, catalog: RouteCatalog | None, set_elsewhere: Collection[str] = ()) -> None:
         self.flow = flow
-        self.catalogue = catalogue
+        self.catalog = catalog
         self.set_elsewhere = set_elsewhere
 
     @property
-    def actions(self) -> Iterable[Action]:
+    def blocks(self) -> Iterable[Block]:
         """All blocks, in the file's order."""
-        return self.flow.actions.values()
+        return self.flow.blocks.values()
 
     @cached_property
-    def known(self) -> list[tuple[Action, BlockType]]:
+    def known(self) -> list[tuple[Block, BlockType]]:
         """The blocks whose type is known, each with that."""
-        return [(action, row) for action in self.actions if (row := type_of(action))]
+        return [(action, row) for action in self.blocks if (row := type_of(action))]
 
     @cached_property
     def types(self) -> Mapping[str, BlockType]:
@@ -132,19 +130,19 @@ class Subject:
     @cached_property
     def analysis(self) -> Analysis:
         """The routes on all paths."""
-        return analyse(self.flow)
+        return analyze(self.flow)
 
     @cached_property
     def scalars(self) -> list[Scalar]:
         """Every scalar of every block's parameters and condition operands."""
         return [
             Scalar(action, path, value)
-            for action in self.actions
+            for action in self.blocks
             for path, value in _values_of(action, self.conditions(action))
             if not isinstance(value, dict | list)
         ]
 
-    def conditions(self, action: Action) -> list[tuple[str, str, list[Any]]]:
+    def conditions(self, action: Block) -> list[tuple[str, str, list[Any]]]:
         """A block's conditions: JSON path, operator and operands; those that could not be read are left out."""
         block = self._block(action).get("Transitions")
         branches = block.get("Conditions") if isinstance(block, dict) else None
@@ -156,13 +154,13 @@ class Subject:
                 found.append((path, str(condition.get("Operator")), condition["Operands"]))
         return found
 
-    def _block(self, action: Action) -> dict[str, Any]:
+    def _block(self, action: Block) -> dict[str, Any]:
         index = int(action.path.removeprefix("$.Actions[").removesuffix("]"))
         block: dict[str, Any] = self.flow.document["Actions"][index]
         return block
 
 
-def _values_of(action: Action, conditions: list[tuple[str, str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+def _values_of(action: Block, conditions: list[tuple[str, str, list[Any]]]) -> Iterator[tuple[str, Any]]:
     for name, value in action.parameters.items():
         if name != _OPAQUE:
             yield from walk(value, member(f"{action.path}.Parameters", name))

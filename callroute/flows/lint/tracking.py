@@ -17,7 +17,7 @@ from callroute.flows.attribute_flow import (
     COMPLETED,
     ROUTE,
     Dynamic,
-    Paths,
+    ReachingValues,
     Stop,
     Value,
     attributes_of,
@@ -28,7 +28,7 @@ from callroute.flows.references import paths_in
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action
+    from callroute.flows.flow import Block
 
 _CHOICES = frozenset(("menu", "bot"))
 _IN_THE_MENUS = frozenset(("menu", "input", "bot", "view"))
@@ -82,11 +82,11 @@ def _ambiguous_stop(subject: Subject) -> Iterator[Found]:
 
 def _indistinguishable_branches(subject: Subject) -> Iterator[Found]:
     # Menus that share a branch with the same routes need not look where it leads more than once.
-    next_places = cache(Paths(subject.flow, ROUTE).first_places)
+    next_places = cache(ReachingValues(subject.flow, ROUTE).first_places)
     for stop in _tracked(subject):
         if stop.kind not in _CHOICES:
             continue
-        branches = [branch for branch in stop.action.transitions if branch.kind == "condition"]
+        branches = [branch for branch in stop.action.branches if branch.kind == "condition"]
         # A branch that comes straight back to this block is the same place, not another one.
         arrivals = {
             target: {
@@ -130,72 +130,72 @@ def _texts(values: Iterable[frozenset[Value]]) -> set[str]:
     return {value for found in values for value in found if isinstance(value, str)}
 
 
-def _set_values(subject: Subject, attribute: str = ROUTE) -> Iterator[tuple[Action, object]]:
+def _set_values(subject: Subject, attribute: str = ROUTE) -> Iterator[tuple[Block, object]]:
     """What blocks that calls reach set an attribute to."""
-    for action in subject.actions:
+    for action in subject.blocks:
         attributes = attributes_of(action)
         if attribute in attributes and action.identifier in subject.analysis.reached:
             yield action, attributes[attribute]
 
 
-def _path(action: Action, attribute: str) -> str:
+def _path(action: Block, attribute: str) -> str:
     return member(f"{action.path}.Parameters.Attributes", attribute)
 
 
 def _unknown_route(subject: Subject) -> Iterator[Found]:
-    if subject.catalogue is None:
+    if subject.catalog is None:
         return
     for action, value in _set_values(subject):
-        if isinstance(value, str) and not paths_in(value) and value not in subject.catalogue.routes:
+        if isinstance(value, str) and not paths_in(value) and value not in subject.catalog.routes:
             yield Found(
                 action.identifier,
                 _path(action, ROUTE),
-                f"The route {value!r} is not in the route catalogue.",
-                "Add it to the catalogue, or mend the spelling.",
+                f"The route {value!r} is not in the route catalog.",
+                "Add it to the catalog, or mend the spelling.",
             )
 
 
 def _unset_route(subject: Subject) -> Iterator[Found]:
-    if subject.catalogue is None:
+    if subject.catalog is None:
         return
     values = {value for _, value in _set_values(subject)}
     if any(isinstance(value, str) and paths_in(value) for value in values):
         return  # what is known only in the call may be any of them
-    for route in subject.catalogue.routes:
+    for route in subject.catalog.routes:
         if route not in values:
             yield Found(
                 None,
                 "$.Actions",
-                f"The route {route!r} of the route catalogue is set by no block that a call reaches.",
-                "Take it out of the catalogue, or set it.",
+                f"The route {route!r} of the route catalog is set by no block that a call reaches.",
+                "Take it out of the catalog, or set it.",
             )
 
 
 def _unknown_call_flow(subject: Subject) -> Iterator[Found]:
-    if subject.catalogue is None:
+    if subject.catalog is None:
         return
-    named = subject.catalogue.call_flow
+    named = subject.catalog.call_flow
     values = list(_set_values(subject, CALL_FLOW))
     for action, value in values:
         if isinstance(value, str) and not paths_in(value) and value != named:
             yield Found(
                 action.identifier,
                 _path(action, CALL_FLOW),
-                f"The flow calls itself {value!r}, its route catalogue "
+                f"The flow calls itself {value!r}, its route catalog "
                 + (f"{named!r}." if named else "gives it no name."),
-                f"Write `call_flow: {value}` in the catalogue, or mend the spelling: reports find labels by it.",
+                f"Write `call_flow: {value}` in the catalog, or mend the spelling: reports find labels by it.",
             )
     if named and not values and not inherits(subject.flow):
         yield Found(
             None,
             "$.Actions",
-            f"The route catalogue calls the flow {named!r}, but no block that a call reaches sets {CALL_FLOW}.",
-            f"Set {CALL_FLOW} where {ROUTE} is set first, or take it out of the catalogue: reports find labels by it.",
+            f"The route catalog calls the flow {named!r}, but no block that a call reaches sets {CALL_FLOW}.",
+            f"Set {CALL_FLOW} where {ROUTE} is set first, or take it out of the catalog: reports find labels by it.",
         )
 
 
 def _completion_unset(subject: Subject) -> Iterator[Found]:
-    first = Paths(subject.flow, COMPLETED).first_stops(subject.flow.start, (None,))
+    first = ReachingValues(subject.flow, COMPLETED).first_stops(subject.flow.start, (None,))
     for stop in _tracked(subject):
         # Without a route the stop is untracked, which is a finding of its own.
         if stop.action.identifier in first and None in stop.completed and None not in stop.routes:
@@ -261,9 +261,9 @@ def _dynamic_route(subject: Subject) -> Iterator[Found]:
         block = stops[value][0]
         yield Found(
             block,
-            subject.flow.actions[block].path,
+            subject.flow.blocks[block].path,
             f"{ROUTE} may come from {value.origin} at {_some(stops[value])}; what it is shows only in a call.",
-            "Make sure that every value it can take is in the route catalogue.",
+            "Make sure that every value it can take is in the route catalog.",
         )
 
 
@@ -314,15 +314,15 @@ RULES = (
     Rule(
         "unknown-route",
         "error",
-        "Every value given to `call_route` is in the route catalogue beside the flow.",
+        "Every value given to `call_route` is in the route catalog beside the flow.",
         OURS,
         _unknown_route,
     ),
-    Rule("unset-route", "warning", "Every route of the catalogue is set by a block.", OURS, _unset_route),
+    Rule("unset-route", "warning", "Every route of the catalog is set by a block.", OURS, _unset_route),
     Rule(
         "unknown-call-flow",
         "warning",
-        "The route catalogue beside the flow names it as the flow itself does in `call_flow`.",
+        "The route catalog beside the flow names it as the flow itself does in `call_flow`.",
         OURS,
         _unknown_call_flow,
     ),

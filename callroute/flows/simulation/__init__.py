@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from callroute.flows.simulation.engine import Block, Playing, SimulationError
-from callroute.flows.simulation.environment import ENDS, RETURNS, World
+from callroute.flows.simulation.engine import BlockContext, CallSimulation, SimulationError
+from callroute.flows.simulation.environment import END, RETURN, Environment
 from callroute.flows.simulation.events import (
     AgentConnected,
     AttributesSet,
@@ -32,6 +32,7 @@ from callroute.flows.simulation.events import (
     LoggingChanged,
     LoopPassed,
     MenuOffered,
+    NoEffect,
     Pressed,
     QueueChosen,
     Queued,
@@ -42,7 +43,6 @@ from callroute.flows.simulation.events import (
     ThirdPartyConnected,
     TimedOut,
     Transferred,
-    Unnoticed,
     VoiceChanged,
     Waited,
 )
@@ -66,10 +66,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DECIDES",
-    "ENDS",
+    "END",
     "HANGUP",
     "KEYS",
-    "RETURNS",
+    "RETURN",
     "STEP_LIMIT",
     "TIMEOUT",
     "AgentConnected",
@@ -82,6 +82,7 @@ __all__ = [
     "Clock",
     "Compared",
     "Ended",
+    "Environment",
     "Event",
     "Failed",
     "Fetched",
@@ -95,6 +96,7 @@ __all__ = [
     "LoggingChanged",
     "LoopPassed",
     "MenuOffered",
+    "NoEffect",
     "Pressed",
     "QueueChosen",
     "QueueRefused",
@@ -107,14 +109,12 @@ __all__ = [
     "ThirdPartyConnected",
     "TimedOut",
     "Transferred",
-    "Unnoticed",
     "VoiceChanged",
     "Waited",
-    "World",
-    "play",
-    "play_out",
     "read_keys",
-    "watch",
+    "run_simulation",
+    "run_with",
+    "simulate",
 ]
 
 Outcome = TypeVar("Outcome")
@@ -123,14 +123,19 @@ STEP_LIMIT = 1_000
 """Blocks after which a call is cut off: a flow may ask the same question for ever, a simulation may not."""
 
 
-def play(
-    flow: Flow, caller: Caller, *, clock: Clock, world: World | None = None, step_limit: int = STEP_LIMIT
+def simulate(
+    flow: Flow,
+    caller: Caller,
+    *,
+    clock: Clock,
+    world: Environment | None = None,
+    step_limit: int = STEP_LIMIT,
 ) -> Generator[Event, None, Call]:
     """Plays a caller through a flow.
 
     Events are yielded as they happen and before the caller is asked what to do, so that a person can be that caller.
-    The last event is `Ended`; the generator's return value is the Call (`call = watch(play(...), print)`, or
-    `play_out` for all at once).
+    The last event is `Ended`; the generator's return value is the Call (`call = run_with(simulate(...), print)`, or
+    `run_simulation` for all at once).
 
     Args:
         flow: the flow, its placeholders filled or not.
@@ -143,18 +148,18 @@ def play(
         SimulationError: a block of a type or with settings that are not simulated, one without the branch needed, or
             one that asks what the world does not answer.
     """
-    return Playing(flow, _program, caller, clock, world or World()).play(step_limit)
+    return CallSimulation(flow, _program, caller, clock, world or Environment()).play(step_limit)
 
 
-def watch(playing: Generator[Event, None, Outcome], see: Callable[[Event], object]) -> Outcome:
+def run_with(playing: Generator[Event, None, Outcome], see: Callable[[Event], object]) -> Outcome:
     """Plays a call to its end, shows each event as it happens, and returns how the call went.
 
     Args:
-        playing: from `play`, or from what plays a call and does more with it.
+        playing: from `simulate`, or from what plays a call and does more with it.
         see: is given every event.
 
     Raises:
-        SimulationError: as for `play`; the events before it have been seen.
+        SimulationError: as for `simulate`; the events before it have been seen.
     """
     while True:
         try:
@@ -164,12 +169,17 @@ def watch(playing: Generator[Event, None, Outcome], see: Callable[[Event], objec
             return outcome
 
 
-def play_out(
-    flow: Flow, caller: Caller, *, clock: Clock, world: World | None = None, step_limit: int = STEP_LIMIT
+def run_simulation(
+    flow: Flow,
+    caller: Caller,
+    *,
+    clock: Clock,
+    world: Environment | None = None,
+    step_limit: int = STEP_LIMIT,
 ) -> tuple[list[Event], Call]:
-    """Plays a call to its end: all its events, and how it went. Arguments and errors are those of `play`."""
+    """Plays a call to its end: all its events, and how it went. Arguments and errors are those of `simulate`."""
     events: list[Event] = []
-    call = watch(play(flow, caller, clock=clock, world=world, step_limit=step_limit), events.append)
+    call = run_with(simulate(flow, caller, clock=clock, world=world, step_limit=step_limit), events.append)
     return events, call
 
 
@@ -180,7 +190,7 @@ class _Steps(dict[str, "Step"]):
         self.flow = flow
 
     def __missing__(self, identifier: str) -> Step:
-        block = Block(self.flow.source, self.flow.actions[identifier])
+        block = BlockContext(self.flow.source, self.flow.blocks[identifier])
         make = STEPS.get(block.action.type)
         if make is None:
             raise block.error(

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from datetime import datetime
 
-    from callroute.flows.flow import Action, Flow, Transition
+    from callroute.flows.flow import Block, Branch, Flow
     from callroute.flows.references import Path
-    from callroute.flows.simulation.environment import World
+    from callroute.flows.simulation.environment import Environment
     from callroute.flows.simulation.participants import Caller, Clock
 
-    Steps = Generator[Event, None, "Transition | None"]
-    Step = Callable[["Playing"], "tuple[Event, Transition] | Steps"]
+    Steps = Generator[Event, None, "Branch | None"]
+    Step = Callable[["CallSimulation"], "tuple[Event, Branch] | Steps"]
     """Plays a block: one event and the branch taken, or, where the caller is asked, events one by one."""
     Program = Mapping[str, Step]
     """A flow ready to be played: its steps by block, made when they are first needed."""
@@ -42,7 +42,7 @@ class SimulationError(InputError):
     """A flow went where the simulator cannot follow."""
 
 
-class Block:
+class BlockContext:
     """A block as its step needs it: its settings and branches, and errors that name it.
 
     Args:
@@ -50,46 +50,46 @@ class Block:
         action: the block.
     """
 
-    def __init__(self, source: str, action: Action) -> None:
+    def __init__(self, source: str, action: Block) -> None:
         self.source = source
         self.action = action
         self.identifier = action.identifier
-        self._branches: dict[tuple[str, str], Transition] = {}
-        for transition in action.transitions:
+        self._branches: dict[tuple[str, str], Branch] = {}
+        for transition in action.branches:
             # A result is found by what it equals; other comparisons are for the blocks that compare.
             if transition.kind != "condition" or transition.operator == "Equals":
                 self._branches.setdefault((transition.kind, transition.label), transition)
 
-    def error(self, problem: str, remedy: str) -> SimulationError:
+    def error(self, problem: str, fix: str) -> SimulationError:
         """An error in this block."""
         place = f"block {self.identifier!r} ({self.action.type})"
-        return SimulationError(self.source, place, problem, remedy)
+        return SimulationError(self.source, place, problem, fix)
 
-    def next(self) -> Transition:
+    def next(self) -> Branch:
         """The branch taken by default."""
         return self._branches.get(("next", "")) or self._missing("NextAction")
 
-    def condition(self, result: str) -> Transition:
+    def condition(self, result: str) -> Branch:
         """The branch for a result."""
         return self.matching(result) or self._missing(f"condition {result}")
 
-    def matching(self, result: str) -> Transition | None:
+    def matching(self, result: str) -> Branch | None:
         """The branch for a result, if there is one."""
         return self._branches.get(("condition", result))
 
-    def failure(self, error: str) -> Transition:
+    def failure(self, error: str) -> Branch:
         """The branch for an error: its own, or that for any error."""
         return self.failing(error) or self._missing(f"error branch {error}")
 
-    def failing(self, error: str) -> Transition | None:
+    def failing(self, error: str) -> Branch | None:
         """The branch for an error, if there is one."""
         return self._branches.get(("error", error)) or self._branches.get(("error", "NoMatchingError"))
 
-    def _missing(self, branch: str) -> Transition:
+    def _missing(self, branch: str) -> Branch:
         raise self.error(f"the call needs its {branch}, which it does not have", "Add the branch")
 
 
-class Playing:
+class CallSimulation:
     """The state of one call on its way through flows.
 
     Args:
@@ -106,7 +106,7 @@ class Playing:
         program: Callable[[Flow], Program],
         caller: Caller,
         clock: Clock,
-        world: World,
+        world: Environment,
     ) -> None:
         self.caller = caller
         self.clock = clock
@@ -126,8 +126,8 @@ class Playing:
         self._flow = flow
         self._steps = program(flow)
         self._jump: str | None = None
-        self._callers_frames: list[tuple[Flow, Transition, dict[str, str], Mapping[str, Any]]] = []
-        self._taken: dict[str, list[Transition]] = {flow.source: []}
+        self._callers_frames: list[tuple[Flow, Branch, dict[str, str], Mapping[str, Any]]] = []
+        self._taken: dict[str, list[Branch]] = {flow.source: []}
         self._path = self._taken[flow.source]
         self._answers = {kind: Answers(places) for kind, places in world.answers.items()}
         self._errors = self._answers.get("errors")
@@ -173,7 +173,7 @@ class Playing:
                 here = branch.target
                 continue
             result = self._steps[here](self)
-            taken: Transition | None
+            taken: Branch | None
             if isinstance(result, tuple):
                 event, taken = result
                 yield event
@@ -185,17 +185,17 @@ class Playing:
                 self._path.append(taken)
                 here = taken.target
 
-    def _failure(self, identifier: str) -> tuple[Event, Transition] | None:
+    def _failure(self, identifier: str) -> tuple[Event, Branch] | None:
         """The error with which the world lets a block fail."""
         assert self._errors is not None  # noqa: S101 - only asked where there are errors
-        action = self._flow.actions[identifier]
+        action = self._flow.blocks[identifier]
         error = self._errors.get(identifier, action.type)
         if error is None:
             return None
-        branch = Block(self._flow.source, action).failure(error)
+        branch = BlockContext(self._flow.source, action).failure(error)
         return Failed(self.now(), identifier, error), branch
 
-    def enter(self, flow: Flow, *, returning: Transition | None) -> Event:
+    def enter(self, flow: Flow, *, returning: Branch | None) -> Event:
         """Goes on in another flow; at its end the call comes back and takes the branch `returning`, if given."""
         if returning is None:
             self._callers_frames.clear()
@@ -286,7 +286,7 @@ class Playing:
         """The caller leaves the queue for another."""
         self._requeued = queue
 
-    def queue_up(self, block: Block) -> Generator[Event, None, None]:
+    def queue_up(self, block: BlockContext) -> Generator[Event, None, None]:
         """The caller waits in the target queue, and all that comes of it until the call is over."""
         while not self.over:
             waited = yield from self._wait(block)
@@ -301,7 +301,7 @@ class Playing:
             yield from self._talk(block, waited)
             return
 
-    def _wait(self, block: Block) -> Generator[Event, None, float | None]:
+    def _wait(self, block: BlockContext) -> Generator[Event, None, float | None]:
         """Waits in the queue: the seconds until an agent is there, None where none comes."""
         queued = Queued(self.now(), block.identifier, self.target_queue)
         yield queued
@@ -333,7 +333,7 @@ class Playing:
             yield self.end(block.identifier, "CUSTOMER_DISCONNECT", "queue")
         return waited
 
-    def _talk(self, block: Block, waited: float) -> Generator[Event, None, None]:
+    def _talk(self, block: BlockContext, waited: float) -> Generator[Event, None, None]:
         self._agent_connected = self.now()
         yield AgentConnected(self.now(), block.identifier, waited)
         whisper = self.hooked("CustomerWhisper")
@@ -376,7 +376,7 @@ class Playing:
 
     # --- What lies outside -----------------------------------------------------------------------------------------
 
-    def answer(self, block: Block, kind: str, *places: str) -> Any:
+    def answer(self, block: BlockContext, kind: str, *places: str) -> Any:
         """What the world answers.
 
         Raises:
@@ -392,7 +392,7 @@ class Playing:
             )
         return answer
 
-    def answer_if_any(self, block: Block, kind: str, *places: str) -> Any:
+    def answer_if_any(self, block: BlockContext, kind: str, *places: str) -> Any:
         """What the world answers; None where it says nothing of it."""
         answers = self._answers.get(kind)
         answer = answers.get(block.identifier, *places, ANY) if answers else None
@@ -400,7 +400,7 @@ class Playing:
             raise block.error(f"the {kind} answer {answer!r} {problem}", f"Give {KINDS[kind]}")
         return answer
 
-    def other_flow(self, block: Block, identifier: str) -> Flow | str:
+    def other_flow(self, block: BlockContext, identifier: str) -> Flow | str:
         """Another flow or module.
 
         Raises:
@@ -426,7 +426,7 @@ class Playing:
 
     # --- References ------------------------------------------------------------------------------------------------
 
-    def look(self, block: Block, path: Path) -> str:
+    def look(self, block: BlockContext, path: Path) -> str:
         """What a reference stands for; nothing where that was never set.
 
         Raises:

@@ -38,12 +38,12 @@ KINDS: Mapping[str, str] = {
 }
 """What can be answered, and what an answer is."""
 
-ENDS, RETURNS = "ends", "returns"
+END, RETURN = "ends", "returns"
 """Stand for a flow that is not at hand: the call ends there; the module does nothing and returns."""
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Environment:
     """What is so outside the flow while the call lasts.
 
     An answer belongs to a kind (see `KINDS`) and a place: the block's identifier, or the name of what the block asks

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from callroute.flows.flow import Transition
+    from callroute.flows.flow import Branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Fetched(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Unnoticed(Event):
+class NoEffect(Event):
     """A block did its work without the caller noticing, and without any effect that this simulator follows.
 
     Attributes:
@@ -315,4 +315,4 @@ class Call:
     initiation_method: str = "INBOUND"
     came_of: int = 0
     legs: tuple[Call, ...] = ()
-    taken: Mapping[str, Sequence[Transition]] = field(default_factory=dict, repr=False, compare=False)
+    taken: Mapping[str, Sequence[Branch]] = field(default_factory=dict, repr=False, compare=False)

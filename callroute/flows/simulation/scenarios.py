@@ -13,29 +13,29 @@ from callroute.flows.attribute_flow import ROUTE, attributes_of
 from callroute.flows.block_types import NO_MATCH, type_of
 from callroute.flows.simulation import (
     DECIDES,
-    ENDS,
-    RETURNS,
+    END,
+    RETURN,
     AttributesSet,
     BotAsked,
     Call,
+    Environment,
     Event,
     KeyedCaller,
     MenuOffered,
     Said,
     SimulatedClock,
     SimulationError,
-    World,
-    play,
     read_keys,
-    watch,
+    run_with,
+    simulate,
 )
 from callroute.flows.simulation.environment import KINDS, problem_of
 from callroute.flows.simulation.handlers import STEPS
 from callroute.formats.files import read_text
-from callroute.formats.yaml_document import Yaml, suggestion
+from callroute.formats.yaml_document import YamlNode, suggestion
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow, Transition
+    from callroute.flows.flow import Block, Branch, Flow
 
 LONGEST_WAIT_SECONDS = 86_400
 
@@ -62,7 +62,7 @@ ReadFlow = Callable[[Path], "Flow"]
 # --- The world -------------------------------------------------------------------------------------------------------
 
 
-def read_world(settings: Yaml, read_flow: ReadFlow, world: World | None = None) -> World:
+def read_world(settings: YamlNode, read_flow: ReadFlow, world: Environment | None = None) -> Environment:
     """What lies outside the flow, from a mapping in YAML.
 
     Args:
@@ -73,7 +73,7 @@ def read_world(settings: Yaml, read_flow: ReadFlow, world: World | None = None) 
     Raises:
         InputError: an unknown key, or a value that cannot be.
     """
-    world = world or World()
+    world = world or Environment()
     given = settings.mapping(_WORLD_KEYS)
     changes: dict[str, Any] = {}
     for key, field in {"open": "is_open", "queue_full": "queue_is_full"}.items():
@@ -107,7 +107,7 @@ def read_world(settings: Yaml, read_flow: ReadFlow, world: World | None = None) 
     return replace(world, **changes)
 
 
-def with_answer(world: World, text: str, source: str) -> World:
+def with_answer(world: Environment, text: str, source: str) -> Environment:
     """A world with one answer more, typed as `KIND:PLACE=VALUE`; the value is YAML, and so may be JSON.
 
     Raises:
@@ -123,15 +123,15 @@ def with_answer(world: World, text: str, source: str) -> World:
         raise InputError(
             source, "", f"the kind {kind!r} is unknown{suggestion(kind, KINDS)}", f"Use {', '.join(KINDS)}"
         )
-    answer = _answer(kind, replace(Yaml.read(value, source), place=f"{kind}:{place}"))
+    answer = _answer(kind, replace(YamlNode.parse(value, source), place=f"{kind}:{place}"))
     return replace(world, answers={**world.answers, kind: {**world.answers.get(kind, {}), place: answer}})
 
 
-def _answers(kind: str, settings: Yaml) -> dict[str, Any]:
+def _answers(kind: str, settings: YamlNode) -> dict[str, Any]:
     return {place: _answer(kind, value) for place, value in settings.mapping().items()}
 
 
-def _answer(kind: str, value: Yaml) -> Any:
+def _answer(kind: str, value: YamlNode) -> Any:
     """One answer, or a list of answers, one for each time; null in a list of errors is a time without one."""
     for item in value.items():
         answer = item.value()
@@ -141,9 +141,9 @@ def _answer(kind: str, value: Yaml) -> Any:
     return value.value()
 
 
-def _other_flow(value: Yaml, read_flow: ReadFlow) -> Flow | str:
+def _other_flow(value: YamlNode, read_flow: ReadFlow) -> Flow | str:
     name = value.text()
-    if name in {ENDS, RETURNS}:
+    if name in {END, RETURN}:
         return name
     return read_flow(Path(value.source).parent / name)
 
@@ -175,7 +175,7 @@ class Scenario:
     keys: tuple[str, ...]
     hangs_up_during: str | None
     leaves_queue_after: float | None
-    world: World
+    world: Environment
     hears: tuple[str, ...]
     never_hears: tuple[str, ...]
     reaches: tuple[str, ...]
@@ -190,7 +190,7 @@ class Result:
 
     scenario: Scenario
     failures: tuple[str, ...]
-    taken: Mapping[str, tuple[Transition, ...]]
+    taken: Mapping[str, tuple[Branch, ...]]
 
 
 def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario]:
@@ -205,13 +205,13 @@ def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario
         InputError: the file is unreadable, for another flow, or holds a scenario that cannot be run; the message names
             the scenario and its line.
     """
-    given = Yaml.read(read_text(path), str(path)).mapping(_TOP_KEYS, required=("flow", "scenarios"))
+    given = YamlNode.parse(read_text(path), str(path)).mapping(_TOP_KEYS, required=("flow", "scenarios"))
     if given["flow"].text() != Path(flow.source).name:
         raise given["flow"].error(
             f"these are scenarios of {given['flow'].text()}, and the flow is {Path(flow.source).name}",
             "Give the flow that the scenarios are for",
         )
-    world = read_world(given["world"], read_flow) if "world" in given else World()
+    world = read_world(given["world"], read_flow) if "world" in given else Environment()
     entries = given["scenarios"].items() if given["scenarios"].is_list else []
     if not entries:
         raise given["scenarios"].error("there are no scenarios", "List them under `scenarios`")
@@ -224,7 +224,7 @@ def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario
     return scenarios
 
 
-def _scenario(entry: Yaml, flow: Flow, world: World, read_flow: ReadFlow) -> Scenario:
+def _scenario(entry: YamlNode, flow: Flow, world: Environment, read_flow: ReadFlow) -> Scenario:
     nameless = entry.mapping(within="scenario")
     if "name" not in nameless:
         raise entry.error("a scenario has no name", "Say in `name` what it shows")
@@ -264,21 +264,21 @@ def _scenario(entry: Yaml, flow: Flow, world: World, read_flow: ReadFlow) -> Sce
     )
 
 
-def _texts(given: Mapping[str, Yaml], key: str) -> tuple[str, ...]:
+def _texts(given: Mapping[str, YamlNode], key: str) -> tuple[str, ...]:
     return tuple(item.text() for item in given[key].items()) if key in given else ()
 
 
-def _keys(value: Yaml) -> tuple[str, ...]:
+def _keys(value: YamlNode) -> tuple[str, ...]:
     keys: list[str] = []
     for item in value.items():
         try:
             keys += read_keys(item.text())
         except InputError as error:
-            raise item.error(error.problem, error.remedy) from error
+            raise item.error(error.problem, error.fix) from error
     return tuple(keys)
 
 
-def problem_of_errors(flow: Flow, world: World) -> tuple[str, str] | None:
+def problem_of_errors(flow: Flow, world: Environment) -> tuple[str, str] | None:
     """What is wrong with the errors with which a world lets blocks fail, and the remedy; None where nothing is.
 
     A misspelt one would let nothing fail, or another branch be taken, and the call would look as if all were well.
@@ -302,27 +302,27 @@ def problem_of_errors(flow: Flow, world: World) -> tuple[str, str] | None:
     return None
 
 
-def _errors_of(action: Action) -> set[str]:
+def _errors_of(action: Block) -> set[str]:
     """The errors with which a block can fail: those of its type and of its branches."""
     row = type_of(action)
     known = {*row.errors_needed(action.parameters), *row.errors_optional} if row else set()
-    return known | {NO_MATCH} | {branch.label for branch in action.transitions if branch.kind == "error"}
+    return known | {NO_MATCH} | {branch.label for branch in action.branches if branch.kind == "error"}
 
 
-def _names(flow: Flow, world: World) -> set[str]:
+def _names(flow: Flow, world: Environment) -> set[str]:
     """The blocks and routes that a call can come to."""
     actions = list(_actions(flow, world))
     routes = {route for action in actions if (route := route_of(action)) is not None}
     return routes | {action.identifier for action in actions}
 
 
-def _actions(flow: Flow, world: World) -> Iterator[Action]:
+def _actions(flow: Flow, world: Environment) -> Iterator[Block]:
     """The blocks of a flow and of the flows into which it may lead."""
     for each in (flow, *(other for other in world.flows.values() if not isinstance(other, str))):
-        yield from each.actions.values()
+        yield from each.blocks.values()
 
 
-def route_of(action: Action) -> str | None:
+def route_of(action: Block) -> str | None:
     """The value that a block gives to call_route; None where it gives none."""
     route = attributes_of(action).get(ROUTE)
     return route if isinstance(route, str) else None
@@ -352,9 +352,9 @@ def run_scenario(flow: Flow, scenario: Scenario, at: datetime) -> Result:
         at: when the call comes in.
     """
     events: list[Event] = []
-    playing = play(flow, _ScenarioCaller(scenario), clock=SimulatedClock(at), world=scenario.world)
+    playing = simulate(flow, _ScenarioCaller(scenario), clock=SimulatedClock(at), world=scenario.world)
     try:
-        call = watch(playing, events.append)
+        call = run_with(playing, events.append)
     except SimulationError as error:
         return Result(scenario, (f"the simulator cannot follow: {error}",), {})
     taken = {source: tuple(branches) for source, branches in call.taken.items()}
@@ -416,7 +416,7 @@ class Coverage:
 
     taken: int
     total: int
-    not_taken: tuple[Transition, ...]
+    not_taken: tuple[Branch, ...]
 
     @property
     def percent(self) -> float:
@@ -427,7 +427,7 @@ class Coverage:
 def coverage(flow: Flow, results: list[Result]) -> Coverage:
     """The coverage of a flow by all its scenarios."""
     taken = {branch for result in results for branch in result.taken.get(flow.source, ())}
-    branches = [branch for action in flow.actions.values() for branch in countable(action)]
+    branches = [branch for action in flow.blocks.values() for branch in countable(action)]
     not_taken = tuple(branch for branch in branches if branch not in taken)
     return Coverage(len(branches) - len(not_taken), len(branches), not_taken)
 
@@ -443,11 +443,9 @@ def entered(flow: Flow, results: list[Result]) -> list[Flow]:
     return [flows[source] for source in sorted(flows)]
 
 
-def countable(action: Action) -> list[Transition]:
+def countable(action: Block) -> list[Branch]:
     """The branches of a block that a call can take."""
     row = type_of(action)
     menu = row is not None and row.stop == "menu"
     decides = menu or action.type in DECIDES
-    return list(
-        dict.fromkeys(branch for branch in action.transitions if branch.kind != "next" or not decides)
-    )
+    return list(dict.fromkeys(branch for branch in action.branches if branch.kind != "next" or not decides))

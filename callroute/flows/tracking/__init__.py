@@ -12,47 +12,47 @@ from callroute.flows.attribute_flow import CALL_FLOW, COMPLETED, ROUTE, attribut
 from callroute.flows.block_types import kinds_of, type_of
 from callroute.flows.flow import Flow
 from callroute.flows.placeholders import names as placeholders_of
-from callroute.flows.route_catalog import Route, RouteCatalogue
+from callroute.flows.route_catalog import Route, RouteCatalog
 from callroute.flows.tracking.completion import Completion
 from callroute.flows.tracking.graph import ENTRY, Graph, Way
-from callroute.flows.tracking.labels import catalogue_text, label, route_line, told_apart
+from callroute.flows.tracking.labels import catalog_text, label, route_line, told_apart
 from callroute.flows.tracking.rewrite import (
     PREFIX,
     Wiring,
     branch_identifier,
     identifier,
+    insert_blocks,
     is_tracking,
     place_identifier,
-    put_in,
+    strip_tracking,
     wire,
-    without_tracking,
 )
 from callroute.flows.tracking.route_assignment import START, Places, Symbol
 from callroute.flows.tracking.route_names import Name, RouteNames
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action
+    from callroute.flows.flow import Block
 
-__all__ = ["PREFIX", "RouteNames", "Tracked", "catalogue_text", "route_line", "track", "without_tracking"]
+__all__ = ["PREFIX", "RouteNames", "TrackedFlow", "catalog_text", "route_line", "strip_tracking", "track"]
 
 _SHOWN = 5
 _RUNS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedFlow:
     """A flow with tracking.
 
     Attributes:
         document: its JSON; equal to the flow's own where nothing was to be done.
-        catalogue: its routes; None where it has none.
+        catalog: its routes; None where it has none.
         blocks: how many tracking blocks it has.
         added: how many of them are new.
         notes: what people should know: what cannot be seen, and what was left to the flow's own blocks.
     """
 
     document: Mapping[str, Any]
-    catalogue: RouteCatalogue | None
+    catalog: RouteCatalog | None
     blocks: int
     added: int
     notes: tuple[str, ...]
@@ -61,37 +61,37 @@ class Tracked:
 def track(
     flow: Flow,
     names: RouteNames | None = None,
-    catalogue: RouteCatalogue | None = None,
+    catalog: RouteCatalog | None = None,
     *,
     file: str,
     call_flow: str,
-) -> Tracked:
+) -> TrackedFlow:
     """Puts tracking into a flow, or brings the tracking that it has up to date.
 
     Tracking blocks of an earlier run are taken out and put in anew, so that a second run changes nothing; blocks that
     people have made themselves to set the route stay, and so does what they have set.
 
     Args:
-        flow: the flow, from `Flow.read`.
+        flow: the flow, from `Flow.parse`.
         names: what people call its routes.
-        catalogue: its route catalogue so far; its entries stay.
-        file: file name of the flow, for the catalogue.
-        call_flow: value of `call_flow` where neither route file nor catalogue nor the flow gives one.
+        catalog: its route catalog so far; its entries stay.
+        file: file name of the flow, for the catalog.
+        call_flow: value of `call_flow` where neither route file nor catalog nor the flow gives one.
 
     Raises:
         InputError: the route file names what the flow does not have, the flow would be too large for Connect, or its
             tracking blocks have been changed in such a way that no run would be the last.
     """
-    read, tracked = flow, _once(flow, names, catalogue, file, call_flow)
+    read, tracked = flow, _once(flow, names, catalog, file, call_flow)
     for _ in range(_RUNS):
         if tracked.document == read.document:
-            before = {action.identifier for action in flow.actions.values() if is_tracking(action)}
-            now = {action.identifier for action in read.actions.values() if is_tracking(action)}
+            before = {action.identifier for action in flow.blocks.values() if is_tracking(action)}
+            now = {action.identifier for action in read.blocks.values() if is_tracking(action)}
             return replace(tracked, added=len(now - before))
         # Who leads one branch of a tracking block elsewhere makes it their own; once what is put in around it brings
         # its branches together again, it is ours again, and the blocks around it may not be needed.
-        read = Flow.read(json.dumps(tracked.document), flow.source)
-        tracked = _once(read, names, catalogue, file, call_flow)
+        read = Flow.parse(json.dumps(tracked.document), flow.source)
+        tracked = _once(read, names, catalog, file, call_flow)
     raise InputError(
         flow.source,
         "",
@@ -101,9 +101,9 @@ def track(
 
 
 def _once(
-    flow: Flow, names: RouteNames | None, catalogue: RouteCatalogue | None, file: str, call_flow: str
-) -> Tracked:
-    bare, ours = without_tracking(flow)
+    flow: Flow, names: RouteNames | None, catalog: RouteCatalog | None, file: str, call_flow: str
+) -> TrackedFlow:
+    bare, ours = strip_tracking(flow)
     graph = Graph(bare)
     names = _with_kept_names(names or RouteNames(), graph, ours)
     places = Places(graph, names)
@@ -113,7 +113,7 @@ def _once(
     on_ways: dict[Way, dict[str, str]] = {
         way: {ROUTE: values[symbol]} for way, symbol in places.on_ways.items()
     }
-    given = names.call_flow or (catalogue.call_flow if catalogue else None)
+    given = names.call_flow or (catalog.call_flow if catalog else None)
     if places.starts_calls:
         start = _start_values(places, values, given, call_flow, ours)
         on_ways.pop(graph.entry, None)
@@ -124,11 +124,11 @@ def _once(
         in_front.setdefault(way, {})[ROUTE] = values[symbol]
     for way, value in completion.on_ways.items():
         in_front.setdefault(way, {})[COMPLETED] = value
-    order = {block: index for index, block in enumerate((ENTRY, *bare.actions))}
+    order = {block: index for index, block in enumerate((ENTRY, *bare.blocks))}
     in_front = dict(sorted(in_front.items(), key=lambda item: order[item[0].source]))
     on_ways = dict(sorted(on_ways.items(), key=lambda item: order[item[0].source]))
 
-    wiring = wire(bare.actions, on_ways, in_front, names.blocks)
+    wiring = wire(bare.blocks, on_ways, in_front, names.blocks)
     for node in wiring.nodes:
         # People may have set other attributes in a tracking block; those stay.
         old = attributes_of(ours[node.identifier]) if node.identifier in ours else {}
@@ -140,13 +140,13 @@ def _once(
                 key=lambda item: order_before.get(item[0], len(order_before)),
             )
         )
-    document = put_in(flow, wiring, ours)
-    return Tracked(
+    document = insert_blocks(flow, wiring, ours)
+    return TrackedFlow(
         document,
-        _catalogue(
+        _catalog(
             places,
             _set_now(places, values, wiring),
-            catalogue,
+            catalog,
             file,
             on_ways.get(graph.entry, {}).get(CALL_FLOW),
         ),
@@ -156,7 +156,7 @@ def _once(
     )
 
 
-def _with_kept_names(names: RouteNames, graph: Graph, ours: Mapping[str, Action]) -> RouteNames:
+def _with_kept_names(names: RouteNames, graph: Graph, ours: Mapping[str, Block]) -> RouteNames:
     """The names together with those that an earlier run has put into the flow for a branch or in front of a block."""
     branches = {block: dict(labels) for block, labels in names.branches.items()}
     blocks = dict(names.blocks)
@@ -172,7 +172,7 @@ def _with_kept_names(names: RouteNames, graph: Graph, ours: Mapping[str, Action]
     return replace(names, branches=branches, blocks=blocks)
 
 
-def _kept(places: Places, ours: Mapping[str, Action]) -> dict[Symbol, str]:
+def _kept(places: Places, ours: Mapping[str, Block]) -> dict[Symbol, str]:
     """What routes are called in the tracking blocks of an earlier run."""
     kept: dict[Symbol, str] = {}
     found = [
@@ -198,7 +198,7 @@ def _start_values(
     values: Mapping[Symbol, str],
     given: str | None,
     otherwise: str,
-    ours: Mapping[str, Action],
+    ours: Mapping[str, Block],
 ) -> dict[str, str]:
     """What has to be set where calls come in: whatever the flow's own blocks do not set before the first stop."""
     start = places.graph.flow.start
@@ -226,13 +226,13 @@ def _set_now(places: Places, values: Mapping[Symbol, str], wiring: Wiring) -> di
     }
 
 
-def _catalogue(
+def _catalog(
     places: Places,
     values: Mapping[Symbol, str],
-    known: RouteCatalogue | None,
+    known: RouteCatalog | None,
     file: str,
     call_flow: str | None,
-) -> RouteCatalogue | None:
+) -> RouteCatalog | None:
     graph = places.graph
     routes: dict[str, Route] = dict(known.routes) if known else {}
     for symbol, value in values.items():
@@ -253,7 +253,7 @@ def _catalogue(
     if not routes:
         return None
     found = {name: f"value of {name}" for name in placeholders_of(graph.flow.write())}
-    return RouteCatalogue(
+    return RouteCatalog(
         flow=file,
         call_flow=(known.call_flow if known else None) or call_flow,
         placeholders=found | dict(known.placeholders if known else {}),
@@ -263,7 +263,7 @@ def _catalogue(
 
 def _notes(places: Places, completion: Completion) -> Iterator[str]:
     graph = places.graph
-    reached = [graph.flow.actions[block] for block in graph.flow.actions if block in graph.reached]
+    reached = [graph.flow.blocks[block] for block in graph.flow.blocks if block in graph.reached]
     if not places.starts_calls:
         kinds = " or ".join(sorted(kinds_of(graph.flow)))
         yield (

@@ -48,7 +48,7 @@ class Completion:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._graph = places.graph
-        self._actions = places.graph.flow.actions
+        self._actions = places.graph.flow.blocks
         self.on_ways: dict[Way, str] = {}
         self.unclear: tuple[str, ...] = ()
         self._before_stops = self._from_start()

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from callroute.flows.attribute_flow import ways_on
+from callroute.flows.attribute_flow import outgoing_branches
 from callroute.flows.block_types import NO_CONDITION, type_of
 from callroute.flows.references import whole
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action, Flow, Transition
+    from callroute.flows.flow import Block, Branch, Flow
 
 ENTRY = ""
 """Stands for what lies before the first block."""
@@ -54,7 +54,7 @@ class Graph:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.entry = Way(ENTRY, "next", NEXT, flow.start, ())
-        self._ways = {block: tuple(_ways(flow, action)) for block, action in flow.actions.items()}
+        self._ways = {block: tuple(_ways(flow, action)) for block, action in flow.blocks.items()}
         self._without: dict[str, frozenset[str]] = {}
 
     def ways(self, block: str) -> tuple[Way, ...]:
@@ -85,7 +85,7 @@ class Graph:
         """The ways by which calls come to each block."""
         found: dict[str, list[Way]] = {block: [] for block in self.reached}
         found[self.flow.start].append(self.entry)
-        for block in self.flow.actions:
+        for block in self.flow.blocks:
             if block in self.reached:
                 for way in self._ways[block]:
                     found[way.target].append(way)
@@ -97,21 +97,20 @@ class Graph:
         return frozenset(
             block
             for block in self.reached
-            if _chooses(self.flow.actions[block])
-            and any(way.kind == "condition" for way in self._ways[block])
+            if _chooses(self.flow.blocks[block]) and any(way.kind == "condition" for way in self._ways[block])
         )
 
     def chosen(self, way: Way) -> bool:
         """Whether a way is one of the caller's choices."""
         return (
             way.kind == "condition"
-            and way.source in self.flow.actions
-            and _chooses(self.flow.actions[way.source])
+            and way.source in self.flow.blocks
+            and _chooses(self.flow.blocks[way.source])
         )
 
     def is_stop(self, block: str) -> bool:
         """Whether a caller can be in a block when they hang up."""
-        row = type_of(self.flow.actions[block])
+        row = type_of(self.flow.blocks[block])
         return row is not None and row.stop is not None
 
     def first_stops(self, start: str) -> frozenset[str]:
@@ -164,7 +163,7 @@ class Graph:
 
     def failure(self, way: Way) -> bool:
         """Whether a way is taken because something went wrong, or because the caller did not get an answer."""
-        action = self.flow.actions.get(way.source)
+        action = self.flow.blocks.get(way.source)
         if action is None:
             return False
         row = type_of(action)
@@ -182,7 +181,7 @@ class Graph:
         return way.kind == "error" and way.label != NO_CONDITION
 
 
-def _chooses(action: Action) -> bool:
+def _chooses(action: Block) -> bool:
     if action.type == "Compare":
         path = whole(str(action.parameters.get("ComparisonValue")))
         return path is not None and path[0] in _ANSWERS
@@ -190,19 +189,19 @@ def _chooses(action: Action) -> bool:
     return row is not None and row.stop in ("menu", "bot", "view")
 
 
-def _slot(transition: Transition) -> str:
+def _slot(transition: Branch) -> str:
     return transition.path.partition(".Transitions.")[2]
 
 
-def _ways(flow: Flow, action: Action) -> Iterator[Way]:
+def _ways(flow: Flow, action: Block) -> Iterator[Way]:
     """The ways out of a block.
 
     Branches that Connect or the flow's author takes for one are one way, and are led anywhere only together: the
     NextAction of a block with conditions (never taken; Compare wants it to lead where NoMatchingCondition does), and
     an error that goes on as if nothing had happened.
     """
-    transitions = list(ways_on(flow, action))
-    joined: dict[int, list[Transition]] = {}
+    transitions = list(outgoing_branches(flow, action))
+    joined: dict[int, list[Branch]] = {}
     following = next((each for each in transitions if each.kind == "next"), None)
     if following is not None:
         same = [each for each in transitions if each.kind != "next" and each.target == following.target]

@@ -1,4 +1,4 @@
-"""What routes are called in reports: what callers hear there; and the text of a route catalogue."""
+"""What routes are called in reports: what callers hear there; and the text of a route catalog."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from callroute.flows.block_types import NO_CONDITION, StopKind, type_of
 from callroute.flows.references import paths_in, whole
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action
-    from callroute.flows.route_catalog import Route, RouteCatalogue
+    from callroute.flows.flow import Block
+    from callroute.flows.route_catalog import Route, RouteCatalog
     from callroute.flows.tracking.graph import Graph, Way
 
 LONGEST = 80
@@ -59,7 +59,7 @@ def label(graph: Graph, blocks: Iterable[str]) -> tuple[str, str]:
             if block in seen:
                 continue
             seen.add(block)
-            action = graph.flow.actions[block]
+            action = graph.flow.blocks[block]
             row = type_of(action)
             if row is not None and row.stop is not None:
                 text = spoken(action)
@@ -80,7 +80,7 @@ def label(graph: Graph, blocks: Iterable[str]) -> tuple[str, str]:
     return _END
 
 
-def _taken(graph: Graph, action: Action, known: Mapping[str, str]) -> Sequence[Way]:
+def _taken(graph: Graph, action: Block, known: Mapping[str, str]) -> Sequence[Way]:
     """The ways out of a block; of a Compare of an attribute that was set on the way here, the one for its value."""
     ways = graph.ways(action.identifier)
     subject = whole(str(action.parameters.get("ComparisonValue"))) if action.type == "Compare" else None
@@ -90,7 +90,7 @@ def _taken(graph: Graph, action: Action, known: Mapping[str, str]) -> Sequence[W
     return [way for way in ways if way.label == value] or [way for way in ways if way.label == NO_CONDITION]
 
 
-def spoken(action: Action) -> str:
+def spoken(action: Block) -> str:
     """The text that a block speaks, on one line, cut to a label's length; empty where it speaks none."""
     text = action.parameters.get("Text") or _TAG.sub(" ", str(action.parameters.get("SSML") or ""))
     return _cut(" ".join(str(text).split()))
@@ -105,24 +105,24 @@ def _cut(line: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
 
 
-def catalogue_text(catalogue: RouteCatalogue) -> str:
-    """A route catalogue as YAML, a line for each route."""
+def catalog_text(catalog: RouteCatalog) -> str:
+    """A route catalog as YAML, a line for each route."""
     lines = [
         "# What the flow gives to call_route. Labels are what callers hear there; put your own words in their place.",
-        f"flow: {_quoted(catalogue.flow)}",
+        f"flow: {_quoted(catalog.flow)}",
     ]
-    if catalogue.call_flow is not None:
-        lines.append(f"call_flow: {_quoted(catalogue.call_flow)}")
-    if catalogue.placeholders:
+    if catalog.call_flow is not None:
+        lines.append(f"call_flow: {_quoted(catalog.call_flow)}")
+    if catalog.placeholders:
         lines.append("placeholders:")
-        lines += [f"  {_quoted(name)}: {_quoted(text)}" for name, text in catalogue.placeholders.items()]
+        lines += [f"  {_quoted(name)}: {_quoted(text)}" for name, text in catalog.placeholders.items()]
     lines.append("routes:")
-    lines += [route_line(route) for route in catalogue.routes.values()]
+    lines += [route_line(route) for route in catalog.routes.values()]
     return "\n".join(lines) + "\n"
 
 
 def route_line(route: Route) -> str:
-    """A route as a line of a catalogue."""
+    """A route as a line of a catalog."""
     parent = f"parent: {_quoted(route.parent)}, " if route.parent is not None else ""
     return f"  - {{route: {_quoted(route.route)}, {parent}en: {_quoted(route.en)}, ja: {_quoted(route.ja)}}}"
 

@@ -19,7 +19,7 @@ from callroute.flows.lint.content import BLOCKS, IDENTIFIER_CHARACTERS
 from callroute.flows.tracking.graph import ENTRY, Way
 
 if TYPE_CHECKING:
-    from callroute.flows.flow import Action
+    from callroute.flows.flow import Block
 
 PREFIX = "track-"
 
@@ -45,25 +45,25 @@ def identifier(*parts: str) -> str:
     return f"{usable[: IDENTIFIER_CHARACTERS - _MARK - 1]}-{mark}"
 
 
-def is_tracking(action: Action) -> bool:
+def is_tracking(action: Block) -> bool:
     """Whether a block was put in by tracking and still only sets attributes on the way to one other block."""
     return (
         action.identifier.startswith(PREFIX)
         and action.type == "UpdateContactAttributes"
         and action.parameters.get("TargetContact") == "Current"
         and isinstance(action.parameters.get("Attributes"), Mapping)
-        and {transition.kind for transition in action.transitions} <= {"next", "error"}
-        and len({transition.target for transition in action.transitions}) == 1
+        and {transition.kind for transition in action.branches} <= {"next", "error"}
+        and len({transition.target for transition in action.branches}) == 1
     )
 
 
-def without_tracking(flow: Flow) -> tuple[Flow, dict[str, Action]]:
+def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
     """A flow without its tracking blocks, and these by identifier.
 
     Raises:
         InputError: the flow has nothing but tracking blocks in a circle.
     """
-    ours = {action.identifier: action for action in flow.actions.values() if is_tracking(action)}
+    ours = {action.identifier: action for action in flow.blocks.values() if is_tracking(action)}
     if not ours:
         return flow, {}
 
@@ -78,7 +78,7 @@ def without_tracking(flow: Flow) -> tuple[Flow, dict[str, Action]]:
                     "Lead it to the block that is to follow",
                 )
             seen.add(target)
-            target = ours[target].transitions[0].target
+            target = ours[target].branches[0].target
         return target
 
     document = copy.deepcopy(dict(flow.document))
@@ -88,7 +88,7 @@ def without_tracking(flow: Flow) -> tuple[Flow, dict[str, Action]]:
         for holder in _holders(block.get("Transitions") or {}):
             if "NextAction" in holder[1]:
                 holder[1]["NextAction"] = beyond(holder[1]["NextAction"])
-    return Flow.read(json.dumps(document), flow.source), ours
+    return Flow.parse(json.dumps(document), flow.source), ours
 
 
 @dataclass(slots=True)
@@ -197,7 +197,7 @@ def place_identifier(block: str, *, fixed: bool) -> str:
     return identifier("at" if fixed else "to", block)
 
 
-def put_in(flow: Flow, wiring: Wiring, ours: Mapping[str, Action]) -> dict[str, Any]:
+def insert_blocks(flow: Flow, wiring: Wiring, ours: Mapping[str, Block]) -> dict[str, Any]:
     """The flow's document with tracking blocks.
 
     Blocks of an earlier run that are still needed stay where they are, in the file and in the designer.
@@ -221,7 +221,7 @@ def put_in(flow: Flow, wiring: Wiring, ours: Mapping[str, Action]) -> dict[str, 
 
     def beyond(target: str) -> str:
         while target in ours:
-            target = ours[target].transitions[0].target
+            target = ours[target].branches[0].target
         return target
 
     document["StartAction"] = places.get((ENTRY, ""), beyond(flow.start))

@@ -55,7 +55,7 @@ class Places:
         self._refuse_unknown_blocks()
         self._by_hand = {
             block: Symbol("hand", str(attributes_of(action)[ROUTE]))
-            for block, action in graph.flow.actions.items()
+            for block, action in graph.flow.blocks.items()
             if ROUTE in attributes_of(action)
         }
 
@@ -380,7 +380,7 @@ class Places:
             if not new and known:
                 continue
             known |= new
-            if self.graph.flow.actions[block].type == "InvokeFlowModule":
+            if self.graph.flow.blocks[block].type == "InvokeFlowModule":
                 new = new | {Symbol("hand", "<module>")}  # which may set a route of its own
             for onward in self.graph.ways(block):
                 symbol = self.on_ways.get(onward) or self._by_hand.get(block)
@@ -409,7 +409,7 @@ class Places:
             block = pending.pop()
             if self.graph.is_stop(block) or not self.graph.ways(block):
                 return True
-            if attribute in attributes_of(self.graph.flow.actions[block]):
+            if attribute in attributes_of(self.graph.flow.blocks[block]):
                 continue
             for way in self.graph.ways(block):
                 if way.target not in seen:

@@ -10,7 +10,7 @@ import yaml
 
 from callroute.errors import InputError
 from callroute.formats.files import read_text
-from callroute.formats.yaml_document import Yaml, suggestion
+from callroute.formats.yaml_document import YamlNode, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,14 +35,14 @@ class Name:
     route: str
     en: str | None
     ja: str | None
-    place: Yaml | None = field(default=None, compare=False, repr=False)
+    place: YamlNode | None = field(default=None, compare=False, repr=False)
 
     def unknown(self, what: str, found: str, known: Collection[str]) -> InputError:
         """The error that there is no such thing in the flow."""
         shown = ", ".join(list(known)[:_SHOWN]) + (" …" if len(known) > _SHOWN else "")
         problem = f"the flow has no {what} {found!r}{suggestion(found, known)}"
-        remedy = f"Use one of {shown}" if known else f"Take it out: the flow has no {what} to name"
-        return self.place.error(problem, remedy) if self.place else InputError("", "", problem, remedy)
+        fix = f"Use one of {shown}" if known else f"Take it out: the flow has no {what} to name"
+        return self.place.error(problem, fix) if self.place else InputError("", "", problem, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,12 @@ class RouteNames:
         Raises:
             InputError: it is not YAML, or not a route file.
         """
-        document = Yaml.read(text, source)
-        # A catalogue is what tracking writes; whoever gives one back means something else than it can say.
+        document = YamlNode.parse(text, source)
+        # A catalog is what tracking writes; whoever gives one back means something else than it can say.
         if "routes" in (everything := document.mapping()) and everything["routes"].is_list:
             raise everything["routes"].error(
-                "this is a route catalogue, which lists routes, and not a route file, which names them",
-                'Write `routes:` as lines such as `"1-2": balance_history`; labels of a catalogue beside the flow '
+                "this is a route catalog, which lists routes, and not a route file, which names them",
+                'Write `routes:` as lines such as `"1-2": balance_history`; labels of a catalog beside the flow '
                 "are kept by themselves",
             )
         top = document.mapping(_KEYS)
@@ -101,11 +101,11 @@ class RouteNames:
         )
 
 
-def _names(at: Yaml | None) -> dict[str, Name]:
+def _names(at: YamlNode | None) -> dict[str, Name]:
     return {key: _name(value) for key, value in at.mapping().items()} if at is not None else {}
 
 
-def _name(at: Yaml) -> Name:
+def _name(at: YamlNode) -> Name:
     if isinstance(at.node, yaml.ScalarNode):
         return Name(_route(at), None, None, at)
     fields = at.mapping(_NAME_KEYS)
@@ -115,7 +115,7 @@ def _name(at: Yaml) -> Name:
     return Name(_route(fields["route"]), labels.get("en"), labels.get("ja"), at)
 
 
-def _route(at: Yaml) -> str:
+def _route(at: YamlNode) -> str:
     text = at.text()
     if text.startswith("$"):
         raise at.error(f"{text!r} is a reference", "Give a text: reports need to know all routes beforehand")

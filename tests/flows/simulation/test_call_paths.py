@@ -11,27 +11,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callroute.flows.flow import Flow
-from callroute.flows.route_catalog import RouteCatalogue
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.flows.simulation import (
     HANGUP,
     TIMEOUT,
     Call,
     Ended,
+    Environment,
     Event,
     KeyedCaller,
     MenuOffered,
     Queued,
     Said,
     SimulatedClock,
-    World,
-    play_out,
     read_keys,
+    run_simulation,
 )
 from callroute.flows.simulation.contact_record import contact_record
 from tests.support.paths import FLOW_DEFINITIONS
 
 PLAIN, BANK = "call_route.json", "call_route_with_operator.json"
-NO_AGENT = World(agent_answers_after=None)
+NO_AGENT = Environment(agent_answers_after=None)
 
 
 @cache
@@ -41,16 +41,16 @@ def load(name: str) -> Flow:
 
 @cache
 def routes(name: str) -> frozenset[str]:
-    catalogue = RouteCatalogue.beside(FLOW_DEFINITIONS / name)
-    assert catalogue is not None
-    return frozenset(catalogue.routes)
+    catalog = RouteCatalog.beside(FLOW_DEFINITIONS / name)
+    assert catalog is not None
+    return frozenset(catalog.routes)
 
 
 def play(
-    name: str, caller: KeyedCaller, world: World | None = None
+    name: str, caller: KeyedCaller, world: Environment | None = None
 ) -> tuple[list[Event], Call, dict[str, Any]]:
     clock = SimulatedClock(datetime(2026, 4, 1, 1, tzinfo=UTC))
-    events, call = play_out(load(name), caller, clock=clock, world=world)
+    events, call = run_simulation(load(name), caller, clock=clock, world=world)
     return events, call, contact_record(call, contact_id="c")
 
 
@@ -117,7 +117,7 @@ def test_after_silence_the_plain_flow_gives_a_notice_and_the_same_menu_again() -
     ]
 
 
-OPEN, CLOSED, FULL = World(), World(is_open=False), World(queue_is_full=True)
+OPEN, CLOSED, FULL = Environment(), Environment(is_open=False), Environment(queue_is_full=True)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ OPEN, CLOSED, FULL = World(), World(is_open=False), World(queue_is_full=True)
         ("9,timeout,#", OPEN, "start_no_choice", "abandoned_in_flow", FLOW),
         ("1", OPEN, "lost_card_operator", "answered", CALLER),
         ("9,9,1", OPEN, "lost_card_operator", "answered", CALLER),
-        ("1", World(agent_hangs_up=True), "lost_card_operator", "answered", "AGENT_DISCONNECT"),
+        ("1", Environment(agent_hangs_up=True), "lost_card_operator", "answered", "AGENT_DISCONNECT"),
         ("1", CLOSED, "closed", "abandoned_in_flow", FLOW),
         ("1", FULL, "operator_unavailable", "abandoned_in_flow", FLOW),
         ("2", OPEN, "balance", "abandoned_in_flow", CALLER),
@@ -149,7 +149,7 @@ OPEN, CLOSED, FULL = World(), World(is_open=False), World(queue_is_full=True)
     ],
 )
 def test_every_key_path_of_the_bank_leaves_its_route(
-    keys: str, world: World, route: str, result: str, reason: str
+    keys: str, world: Environment, route: str, result: str, reason: str
 ) -> None:
     _, _, record = play(BANK, KeyedCaller(read_keys(keys)), world)
     assert record["Attributes"]["call_route"] == route
@@ -235,7 +235,9 @@ BANK_STOPS = [
 def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
     name: str, keys: str, stop: str, route: str, result: str
 ) -> None:
-    world = World(is_open=stop != "closed", queue_is_full=stop == "unavailable", agent_answers_after=None)
+    world = Environment(
+        is_open=stop != "closed", queue_is_full=stop == "unavailable", agent_answers_after=None
+    )
     events, _, record = play(name, HangsUpAt(keys, stop), world)
     assert events[-1].block == stop, "the call must end where the caller hangs up"
     assert record["Attributes"]["call_route"] == route
@@ -246,7 +248,7 @@ def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
 @pytest.mark.parametrize(("name", "stops"), [(PLAIN, PLAIN_STOPS), (BANK, BANK_STOPS)])
 def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, str, str]]) -> None:
     speaking = {"MessageParticipant", "GetParticipantInput", "TransferContactToQueue"}
-    blocks = {action.identifier for action in load(name).actions.values() if action.type in speaking}
+    blocks = {action.identifier for action in load(name).blocks.values() if action.type in speaking}
     assert {stop for _, stop, _, _ in stops} == blocks
 
 
@@ -259,10 +261,10 @@ def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, s
     answer=st.none() | st.integers(0, 100),
     patience=st.integers(0, 100),
 )
-def test_any_key_sequence_ends_with_a_route_of_the_catalogue(
+def test_any_key_sequence_ends_with_a_route_of_the_catalog(
     name: str, keys: list[str], is_open: bool, full: bool, answer: int | None, patience: int
 ) -> None:
-    world = World(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
+    world = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
     events, call, record = play(name, KeyedCaller(keys, patience), world)
     assert record["Attributes"]["call_route"] in routes(name)
     assert record["Attributes"]["call_completed"] in {"true", "false"}

@@ -18,6 +18,7 @@ from callroute.flows.simulation import (
     AttributesSet,
     Call,
     Ended,
+    Environment,
     Event,
     HoursChecked,
     KeyedCaller,
@@ -29,11 +30,10 @@ from callroute.flows.simulation import (
     Said,
     SimulatedClock,
     SimulationError,
-    World,
-    play,
-    play_out,
     read_keys,
-    watch,
+    run_simulation,
+    run_with,
+    simulate,
 )
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ END = block("end", "DisconnectParticipant")
 
 def flow(*blocks: dict[str, Any]) -> Flow:
     document = {"Version": "2019-10-30", "StartAction": blocks[0]["Identifier"], "Actions": [*blocks, END]}
-    return Flow.read(json.dumps(document), "x.json")
+    return Flow.parse(json.dumps(document), "x.json")
 
 
 def menu(name: str = "menu", **changes: Any) -> dict[str, Any]:
@@ -79,12 +79,12 @@ def attributes(name: str, then: str, **values: str) -> dict[str, Any]:
 def run(
     what: Flow,
     *keys: str,
-    world: World | None = None,
+    world: Environment | None = None,
     leaves_queue_after: float | None = None,
     **options: Any,
 ) -> tuple[list[Event], Call]:
     caller = KeyedCaller(keys, leaves_queue_after)
-    return play_out(what, caller, clock=SimulatedClock(START), world=world, **options)
+    return run_simulation(what, caller, clock=SimulatedClock(START), world=world, **options)
 
 
 def refusal(what: Flow, *keys: str, **options: Any) -> SimulationError:
@@ -157,7 +157,9 @@ def test_the_caller_is_asked_only_after_the_event_was_seen() -> None:
             seen.append(f"asked after {menu.block}")
             return "1"
 
-    call = watch(play(what, Person([]), clock=SimulatedClock(START)), lambda event: seen.append(event.block))
+    call = run_with(
+        simulate(what, Person([]), clock=SimulatedClock(START)), lambda event: seen.append(event.block)
+    )
     assert seen == ["hello", "asked after hello", "menu", "asked after menu", "menu", "end"]
     assert call.disconnect_reason == "CONTACT_FLOW_DISCONNECT"
 
@@ -168,7 +170,7 @@ def test_a_caller_may_hang_up_during_a_message() -> None:
             return False
 
     what = flow(block("hello", "MessageParticipant", "end", Text="あ" * 16))
-    events, call = play_out(what, Impatient([]), clock=SimulatedClock(START))
+    events, call = run_simulation(what, Impatient([]), clock=SimulatedClock(START))
     assert events[-1] == Ended(START + timedelta(seconds=1), "hello", "CUSTOMER_DISCONNECT", "message")
     assert call.disconnect_reason == "CUSTOMER_DISCONNECT"
 
@@ -184,7 +186,7 @@ def test_a_clock_that_runs_by_itself_is_read_for_every_event() -> None:
         def advance(self, seconds: float) -> None:
             """Nothing: time passes without being told."""
 
-    events, call = play_out(flow(menu()), KeyedCaller("1"), clock=Ticking())
+    events, call = run_simulation(flow(menu()), KeyedCaller("1"), clock=Ticking())
     assert [(event.at - START).total_seconds() for event in events] == [2, 3, 4]
     assert call.started == START + timedelta(seconds=1)
 
@@ -217,7 +219,7 @@ def test_a_bad_key_is_named_with_what_is_allowed(text: str, place: str, found: s
         read_keys(text)
     assert (refused.value.source, refused.value.place) == ("--keys", place)
     assert found in refused.value.problem
-    assert "0-9, *, #, timeout and hangup" in refused.value.remedy
+    assert "0-9, *, #, timeout and hangup" in refused.value.fix
 
 
 # --- Attributes and references ---------------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ def test_opening_hours_branch_by_what_the_world_says(is_open: bool, end: str) ->
         "check", "CheckHoursOfOperation", "end", {"True": "yes", "False": "no"}, HoursOfOperationId="h"
     )
     what = flow(check, *(block(name, "MessageParticipant", "end", Text=name) for name in ("yes", "no")))
-    events, _ = run(what, world=World(is_open=is_open))
+    events, _ = run(what, world=Environment(is_open=is_open))
     assert events[0] == HoursChecked(START, "check", "h", is_open)
     assert events[1].block == end
 
@@ -302,7 +304,9 @@ SORRY = [block(name, "MessageParticipant", "end", Text=name) for name in ("full"
 
 
 def test_an_agent_answers_and_the_record_of_times_is_kept() -> None:
-    events, call = run(flow(QUEUE, TRANSFER, *SORRY), world=World(agent_answers_after=30, talk_seconds=90))
+    events, call = run(
+        flow(QUEUE, TRANSFER, *SORRY), world=Environment(agent_answers_after=30, talk_seconds=90)
+    )
     assert [type(event) for event in events[1:]] == [Queued, AgentConnected, Ended]
     assert call.queue is not None
     assert (call.queue.queue, call.queue.entered, call.queue.left) == (
@@ -321,7 +325,7 @@ def test_an_agent_answers_and_the_record_of_times_is_kept() -> None:
 def test_what_comes_first_in_the_queue_happens(
     answers: float | None, leaves: float | None, answered: bool
 ) -> None:
-    world = World(agent_answers_after=answers)
+    world = Environment(agent_answers_after=answers)
     _, call = run(flow(QUEUE, TRANSFER, *SORRY), world=world, leaves_queue_after=leaves)
     assert (call.agent_connected is not None) == answered
     assert call.queue is not None
@@ -336,12 +340,12 @@ def test_a_caller_whose_next_key_is_hangup_leaves_the_queue() -> None:
 @pytest.mark.parametrize(
     ("blocks", "world", "error", "then"),
     [
-        ([QUEUE, TRANSFER], World(queue_is_full=True), "QueueAtCapacity", "full"),
-        ([TRANSFER], World(), "NoMatchingError", "sorry"),
+        ([QUEUE, TRANSFER], Environment(queue_is_full=True), "QueueAtCapacity", "full"),
+        ([TRANSFER], Environment(), "NoMatchingError", "sorry"),
     ],
 )
 def test_a_transfer_that_fails_takes_its_error_branch_and_leaves_no_queue_on_the_call(
-    blocks: list[dict[str, Any]], world: World, error: str, then: str
+    blocks: list[dict[str, Any]], world: Environment, error: str, then: str
 ) -> None:
     events, call = run(flow(*blocks, *SORRY), world=world)
     refused = next(event for event in events if isinstance(event, QueueRefused))
@@ -356,7 +360,7 @@ def test_a_transfer_that_fails_takes_its_error_branch_and_leaves_no_queue_on_the
 def test_an_unknown_type_is_named_with_its_block() -> None:
     error = refusal(flow(block("mystery", "ShowHologram", "end")))
     assert error.place == "block 'mystery' (ShowHologram)"
-    assert "MessageParticipant" in error.remedy
+    assert "MessageParticipant" in error.fix
 
 
 @pytest.mark.parametrize(
@@ -395,7 +399,8 @@ def test_what_cannot_be_simulated_is_refused_and_not_guessed(
 
 def test_a_queue_that_nobody_leaves_is_refused() -> None:
     assert (
-        "never end" in refusal(flow(QUEUE, TRANSFER, *SORRY), world=World(agent_answers_after=None)).problem
+        "never end"
+        in refusal(flow(QUEUE, TRANSFER, *SORRY), world=Environment(agent_answers_after=None)).problem
     )
 
 
@@ -408,7 +413,7 @@ class Silent(KeyedCaller):
 
 
 def test_silence_for_ever_is_cut_off_openly_by_the_step_limit() -> None:
-    events, call = play_out(flow(menu()), Silent([]), clock=SimulatedClock(START))
+    events, call = run_simulation(flow(menu()), Silent([]), clock=SimulatedClock(START))
     assert sum(isinstance(event, MenuOffered) for event in events) == STEP_LIMIT
     assert events[-1] == Ended(call.ended, "menu", "OTHER", "step limit")
     assert call.disconnect_reason == "OTHER"

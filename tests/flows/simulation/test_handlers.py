@@ -11,9 +11,9 @@ import pytest
 from callroute.flows.block_types import BLOCK_TYPES
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import (
-    ENDS,
+    END,
     HANGUP,
-    RETURNS,
+    RETURN,
     STEP_LIMIT,
     TIMEOUT,
     AttributesSet,
@@ -21,12 +21,14 @@ from callroute.flows.simulation import (
     CallbackCreated,
     Compared,
     Ended,
+    Environment,
     Event,
     Failed,
     Fetched,
     FlowEntered,
     InputStored,
     KeyedCaller,
+    NoEffect,
     Queued,
     QueueRefused,
     Said,
@@ -34,9 +36,7 @@ from callroute.flows.simulation import (
     SimulationError,
     ThirdParty,
     Transferred,
-    Unnoticed,
-    World,
-    play_out,
+    run_simulation,
 )
 from callroute.flows.simulation.contact_record import contact_records
 from callroute.flows.simulation.handlers import STEPS
@@ -69,19 +69,23 @@ def say(name: str, text: str | None = None, then: str = "end") -> dict[str, Any]
     return block(name, "MessageParticipant", then, Text=text or name)
 
 
-END = block("end", "DisconnectParticipant", None)
+DISCONNECT = block("end", "DisconnectParticipant", None)
 
 
 def flow(*blocks: dict[str, Any], source: str = "x.json") -> Flow:
-    document = {"Version": "2019-10-30", "StartAction": blocks[0]["Identifier"], "Actions": [*blocks, END]}
-    return Flow.read(json.dumps(document), source)
+    document = {
+        "Version": "2019-10-30",
+        "StartAction": blocks[0]["Identifier"],
+        "Actions": [*blocks, DISCONNECT],
+    }
+    return Flow.parse(json.dumps(document), source)
 
 
 def run(
     what: Flow, *keys: str, leaves_queue_after: float | None = None, **world: Any
 ) -> tuple[list[Event], Call]:
     caller = KeyedCaller(keys, leaves_queue_after)
-    return play_out(what, caller, clock=SimulatedClock(START), world=World(**world))
+    return run_simulation(what, caller, clock=SimulatedClock(START), world=Environment(**world))
 
 
 def heard(events: list[Event]) -> list[str]:
@@ -198,8 +202,8 @@ def test_a_missing_answer_names_the_block_and_both_ways_to_give_it() -> None:
     error = refusal(flow(LAMBDA, HELLO, say("sorry")))
     assert error.place == "block 'ask' (InvokeLambdaFunction)"
     assert "lookup" in error.problem
-    assert "--answer 'lambda:lookup=…'" in error.remedy
-    assert "`lambda: {lookup: …}`" in error.remedy
+    assert "--answer 'lambda:lookup=…'" in error.fix
+    assert "`lambda: {lookup: …}`" in error.fix
 
 
 def test_a_list_gives_one_answer_for_each_time_and_is_then_used_up() -> None:
@@ -338,7 +342,7 @@ def test_a_check_of_voice_or_call_progress_branches_by_what_was_found(
     check = block("check", kind, "end", known, {"NoMatchingError": "sorry"}, CheckVoiceIdOption="x")
     what = flow(check, say("known"), say("sorry"))
     assert heard(run(what, answers={"status": {"check": found}})[0]) == spoken
-    assert "--answer 'status:check=…'" in refusal(what).remedy
+    assert "--answer 'status:check=…'" in refusal(what).fix
 
 
 def test_what_a_data_table_gave_is_gone_with_the_next_and_unknown_to_other_flows() -> None:
@@ -457,7 +461,7 @@ def test_the_queue_set_is_known_to_the_flow_and_an_empty_one_fails() -> None:
 )
 def test_what_the_caller_does_not_notice_is_passed_openly(kind: str) -> None:
     events, _ = run(flow(block("b", kind, EventHooks={}, LanguageCode="ja-JP")))
-    assert events[0] == Unnoticed(START, "b", kind)
+    assert events[0] == NoEffect(START, "b", kind)
 
 
 def test_errors_are_followed_on_request_by_block_or_type_and_as_often_as_told() -> None:
@@ -478,7 +482,7 @@ def test_errors_are_followed_on_request_by_block_or_type_and_as_often_as_told() 
     assert by_block[1].attributes == {"call_route": "b"}
     loop = [block("a", "TagContact", "a", errors={"NoMatchingError": "end"}, Tags={})]
     events, _ = run(flow(*loop), answers={"errors": {"a": [None, None, "NoMatchingError"]}})
-    assert [type(event) for event in events] == [Unnoticed, Unnoticed, Failed, Ended]
+    assert [type(event) for event in events] == [NoEffect, NoEffect, Failed, Ended]
 
 
 def test_an_error_for_which_a_block_has_no_branch_is_refused() -> None:
@@ -559,7 +563,7 @@ def test_a_module_is_played_and_comes_back_and_keeps_its_flow_attributes_to_itse
     assert {branch.source for branch in call.taken["x.json"]} == {"set", "call", "after"}
 
 
-@pytest.mark.parametrize(("stand_in", "spoken"), [(RETURNS, ["after outer"]), (ENDS, [])])
+@pytest.mark.parametrize(("stand_in", "spoken"), [(RETURN, ["after outer"]), (END, [])])
 def test_a_module_that_is_not_at_hand_may_be_passed_over_or_end_the_call(
     stand_in: str, spoken: list[str]
 ) -> None:
@@ -570,7 +574,7 @@ def test_a_module_that_is_not_at_hand_may_be_passed_over_or_end_the_call(
 def test_a_module_that_nobody_gave_is_named_with_the_ways_to_give_it() -> None:
     error = refusal(CALLING)
     assert "arn:m/greeting" in error.problem
-    assert "--flow-file" in error.remedy
+    assert "--flow-file" in error.fix
 
 
 def test_a_transfer_to_a_flow_goes_on_there_as_the_same_contact_with_its_attributes() -> None:
@@ -805,7 +809,7 @@ def test_a_transfer_to_a_telephone_number_has_each_of_its_outcomes(
 
 
 def test_whether_anyone_answers_at_a_telephone_number_is_never_guessed() -> None:
-    assert "third_party:+12065550100" in refusal(dial()).remedy
+    assert "third_party:+12065550100" in refusal(dial()).fix
 
 
 # --- What stays out of the way ---------------------------------------------------------------------------------------

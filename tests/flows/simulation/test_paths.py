@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callroute.flows.attribute_flow import analyse, ways_on
+from callroute.flows.attribute_flow import analyze, outgoing_branches
 from callroute.flows.block_types import type_of
-from callroute.flows.flow import Action, Flow, Transition
+from callroute.flows.flow import Block, Branch, Flow
 from callroute.flows.simulation import (
     HANGUP,
     TIMEOUT,
     Ended,
+    Environment,
     KeyedCaller,
     SimulatedClock,
-    World,
-    play_out,
+    run_simulation,
 )
 from callroute.flows.simulation import KEYS as PRESSED
 from callroute.flows.simulation.contact_record import contact_records
@@ -42,14 +42,14 @@ OUR_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
 def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_end(
     document: dict[str, Any], keys: list[str], is_open: bool
 ) -> None:
-    flow = Flow.read(json.dumps(document), "x.json")
-    events, call = play_out(
-        flow, KeyedCaller(keys), clock=SimulatedClock(START), world=World(is_open=is_open)
+    flow = Flow.parse(json.dumps(document), "x.json")
+    events, call = run_simulation(
+        flow, KeyedCaller(keys), clock=SimulatedClock(START), world=Environment(is_open=is_open)
     )
     here = flow.start
     for branch in call.taken["x.json"]:
         assert branch.source == here
-        assert branch in countable(flow.actions[here]), "a branch that coverage does not count was taken"
+        assert branch in countable(flow.blocks[here]), "a branch that coverage does not count was taken"
         here = branch.target
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert [event.at for event in events] == sorted(event.at for event in events)
@@ -59,15 +59,15 @@ def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_en
 @settings(deadline=None)
 @given(flow_documents(), KEYS)
 def test_the_same_call_goes_the_same_way_every_time(document: dict[str, Any], keys: list[str]) -> None:
-    flow = Flow.read(json.dumps(document), "x.json")
-    once, again = (play_out(flow, KeyedCaller(keys), clock=SimulatedClock(START)) for _ in range(2))
+    flow = Flow.parse(json.dumps(document), "x.json")
+    once, again = (run_simulation(flow, KeyedCaller(keys), clock=SimulatedClock(START)) for _ in range(2))
     assert once == again
 
 
 # --- Every way through a flow ----------------------------------------------------------------------------------------
 
 
-def can_be_taken(action: Action, branch: Transition) -> bool:
+def can_be_taken(action: Block, branch: Branch) -> bool:
     """Whether a telephone call can take a branch, as far as that shows in the block alone."""
     row = type_of(action)
     if branch.kind == "condition" and row is not None and row.stop == "menu" and branch.label not in PRESSED:
@@ -81,12 +81,12 @@ def stops_of_a_call(flow: Flow) -> set[str]:
     """The stops that `check` finds to be reached, without those to which only other channels come."""
     reached, pending = {flow.start}, [flow.start]
     while pending:
-        action = flow.actions[pending.pop()]
-        for branch in ways_on(flow, action):
+        action = flow.blocks[pending.pop()]
+        for branch in outgoing_branches(flow, action):
             if branch.target not in reached and can_be_taken(action, branch):
                 reached.add(branch.target)
                 pending.append(branch.target)
-    return reached & {stop.action.identifier for stop in analyse(flow).stops}
+    return reached & {stop.action.identifier for stop in analyze(flow).stops}
 
 
 @pytest.mark.parametrize("path", [*OUR_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
@@ -107,5 +107,5 @@ def test_calls_come_to_every_stop_that_a_caller_can_reach_and_each_has_its_recor
 @pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
 def test_what_is_left_out_of_the_stops_of_a_call_is_little() -> None:
     flows = [Flow.load(path) for path in CORPUS_FLOWS]
-    stops = sum(len(analyse(flow).stops) for flow in flows)
+    stops = sum(len(analyze(flow).stops) for flow in flows)
     assert sum(len(stops_of_a_call(flow)) for flow in flows) > 0.95 * stops

@@ -11,7 +11,7 @@ import pytest
 
 from callroute.errors import InputError
 from callroute.flows.flow import Flow
-from callroute.flows.simulation import World
+from callroute.flows.simulation import Environment
 from callroute.flows.simulation.scenarios import (
     Coverage,
     Result,
@@ -23,7 +23,7 @@ from callroute.flows.simulation.scenarios import (
     run_scenario,
     with_answer,
 )
-from callroute.formats.yaml_document import Yaml
+from callroute.formats.yaml_document import YamlNode
 from tests.support.paths import FLOW_DEFINITIONS
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ BLOCKS = [
 @pytest.fixture
 def flow(tmp_path: Path) -> Flow:
     text = json.dumps({"Version": "2019-10-30", "StartAction": "menu", "Actions": BLOCKS})
-    return Flow.read(text, str(tmp_path / "shop.json"))
+    return Flow.parse(text, str(tmp_path / "shop.json"))
 
 
 def load(flow: Flow, text: str) -> list[Scenario]:
@@ -131,7 +131,7 @@ def test_a_failure_tells_the_way_of_the_call(flow: Flow) -> None:
 def test_where_the_simulator_cannot_follow_the_scenario_fails_with_its_reason(flow: Flow) -> None:
     other = [action("ask", "InvokeLambdaFunction", "end", LambdaFunctionARN="lookup"), BLOCKS[-1]]
     text = json.dumps({"Version": "2019-10-30", "StartAction": "ask", "Actions": other})
-    result = result_of(Flow.read(text, flow.source), "reaches: end")
+    result = result_of(Flow.parse(text, flow.source), "reaches: end")
     assert "lambda" in result.failures[0]
     assert result.taken == {}
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_used_is_named_with_line_value_and_remedy(
         assert refused.value.place.startswith(f"line {line}"), refused.value.place
     for message in messages:
         assert message in str(refused.value)
-    assert refused.value.remedy
+    assert refused.value.fix
 
 
 def test_scenarios_of_another_flow_are_refused(flow: Flow, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_an_empty_file_is_refused(flow: Flow, tmp_path: Path) -> None:
     ],
 )
 def test_an_answer_is_kind_place_and_yaml(text: str, kind: str, place: str, answer: Any) -> None:
-    assert with_answer(World(), text, "--answer").answers == {kind: {place: answer}}
+    assert with_answer(Environment(), text, "--answer").answers == {kind: {place: answer}}
 
 
 @pytest.mark.parametrize(
@@ -295,11 +295,11 @@ def test_an_answer_is_kind_place_and_yaml(text: str, kind: str, place: str, answ
 )
 def test_a_mistyped_answer_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        with_answer(World(), text, "--answer")
+        with_answer(Environment(), text, "--answer")
 
 
 def test_answers_add_up() -> None:
-    world = read_world(Yaml.read("{split: {a: 1}, open: false}", "w.yaml"), Flow.load)
+    world = read_world(YamlNode.parse("{split: {a: 1}, open: false}", "w.yaml"), Flow.load)
     world = with_answer(with_answer(world, "split:b=2", "--answer"), "split:a=3", "--answer")
     assert (world.answers, world.is_open) == ({"split": {"a": 3, "b": 2}}, False)
 
@@ -308,7 +308,7 @@ def test_answers_add_up() -> None:
 
 
 def test_branches_are_counted_and_not_blocks_and_what_is_never_taken_is_not_demanded(flow: Flow) -> None:
-    assert [branch.label for branch in countable(flow.actions["menu"])] == [
+    assert [branch.label for branch in countable(flow.blocks["menu"])] == [
         *("1", "2", "InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError"),
     ], "the NextAction of a menu is demanded by Connect and taken by nobody"
     total = 5 + 2 + 1 + 1
@@ -346,5 +346,5 @@ def test_how_a_call_ends_is_not_asked_of_its_callback(tmp_path: Path) -> None:
         BLOCKS[-1],
     ]
     text = json.dumps({"Version": "2019-10-30", "StartAction": "queue", "Actions": blocks})
-    flow = Flow.read(text, str(tmp_path / "shop.json"))
+    flow = Flow.parse(text, str(tmp_path / "shop.json"))
     assert result_of(flow, "ends: CONTACT_FLOW_DISCONNECT, reaches: back").failures == ()

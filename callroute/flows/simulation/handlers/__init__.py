@@ -13,9 +13,9 @@ from callroute.flows.simulation.handlers import branching, lookups, prompts, tra
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.simulation.engine import Block, Step
+    from callroute.flows.simulation.engine import BlockContext, Step
 
-STEPS: Mapping[str, Callable[[Block], Step]] = {
+STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     **updates.STEPS,
     **prompts.STEPS,
     **branching.STEPS,

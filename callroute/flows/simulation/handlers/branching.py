@@ -12,14 +12,14 @@ from callroute.flows.simulation.handlers import parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.flow import Transition
-    from callroute.flows.simulation.engine import Block, Playing, Step
+    from callroute.flows.flow import Branch
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
-def _loop(block: Block) -> Step:
+def _loop(block: BlockContext) -> Step:
     count, counter = parameters.number(block, "LoopCount"), (block.source, block.identifier)
 
-    def step(call: Playing) -> tuple[LoopPassed, Transition]:
+    def step(call: CallSimulation) -> tuple[LoopPassed, Branch]:
         turns, passed = count(call), call.loops.get(counter, 0)
         done = passed >= turns
         # After DoneLooping the block counts from the start again.
@@ -30,10 +30,10 @@ def _loop(block: Block) -> Step:
     return step
 
 
-def _hours(block: Block) -> Step:
+def _hours(block: BlockContext) -> Step:
     hours = parameters.optional(block, "HoursOfOperationId")
 
-    def step(call: Playing) -> tuple[HoursChecked, Transition]:
+    def step(call: CallSimulation) -> tuple[HoursChecked, Branch]:
         checked = hours(call)
         answer = call.answer_if_any(block, "hours", *names_of(checked))
         is_open = call.world.is_open if answer is None else answer
@@ -44,10 +44,10 @@ def _hours(block: Block) -> Step:
     return step
 
 
-def _conditions(block: Block) -> Callable[[Playing, str], Transition | None]:
+def _conditions(block: BlockContext) -> Callable[[CallSimulation, str], Branch | None]:
     """Finds the first condition that holds for a value."""
     tests = []
-    for branch in block.action.transitions:
+    for branch in block.action.branches:
         if branch.kind == "condition":
             if branch.operator not in _TESTS:
                 raise block.error(
@@ -61,7 +61,7 @@ def _conditions(block: Block) -> Callable[[Playing, str], Transition | None]:
                 )
             tests.append((_TESTS[branch.operator], parameters.resolver(block, branch.operands[0]), branch))
 
-    def find(call: Playing, value: str) -> Transition | None:
+    def find(call: CallSimulation, value: str) -> Branch | None:
         return next(
             (branch for test, operand, branch in tests if test(value, operand(call))),
             None,
@@ -92,11 +92,11 @@ _TESTS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def _compare(block: Block) -> Step:
+def _compare(block: BlockContext) -> Step:
     subject = parameters.setting(block, "ComparisonValue")
     value, find = parameters.resolver(block, subject), _conditions(block)
 
-    def step(call: Playing) -> tuple[Compared, Transition]:
+    def step(call: CallSimulation) -> tuple[Compared, Branch]:
         found = value(call)
         branch = find(call, found)
         event = Compared(call.now(), block.identifier, subject, found, branch.label if branch else "")
@@ -105,10 +105,10 @@ def _compare(block: Block) -> Step:
     return step
 
 
-def _check_metric(block: Block) -> Step:
+def _check_metric(block: BlockContext) -> Step:
     metric, find = parameters.setting(block, "MetricType"), _conditions(block)
 
-    def step(call: Playing) -> tuple[Compared, Transition]:
+    def step(call: CallSimulation) -> tuple[Compared, Branch]:
         found = shown(call.answer(block, "metrics", metric))
         branch = find(call, found)
         event = Compared(call.now(), block.identifier, metric, found, branch.label if branch else "")
@@ -117,10 +117,10 @@ def _check_metric(block: Block) -> Step:
     return step
 
 
-def _split(block: Block) -> Step:
+def _split(block: BlockContext) -> Step:
     find = _conditions(block)
 
-    def step(call: Playing) -> tuple[Compared, Transition]:
+    def step(call: CallSimulation) -> tuple[Compared, Branch]:
         found = shown(call.answer(block, "split"))
         branch = find(call, found)
         event = Compared(call.now(), block.identifier, "percentage", found, branch.label if branch else "")
@@ -129,8 +129,8 @@ def _split(block: Block) -> Step:
     return step
 
 
-def _view(block: Block) -> Step:
-    def step(call: Playing) -> tuple[Compared, Transition]:
+def _view(block: BlockContext) -> Step:
+    def step(call: CallSimulation) -> tuple[Compared, Branch]:
         answer = call.answer(block, "view")
         shown_view = {"action": answer} if isinstance(answer, str) else answer
         call.answered["Views"] = {
@@ -146,10 +146,10 @@ def _view(block: Block) -> Step:
     return step
 
 
-def _lambda(block: Block) -> Step:
+def _lambda(block: BlockContext) -> Step:
     function, onward = parameters.text(block, "LambdaFunctionARN"), block.next()
 
-    def step(call: Playing) -> tuple[Fetched | Failed, Transition]:
+    def step(call: CallSimulation) -> tuple[Fetched | Failed, Branch]:
         asked = function(call)
         if not asked:
             return Failed(call.now(), block.identifier, "NoMatchingError"), block.failure("NoMatchingError")
@@ -160,17 +160,17 @@ def _lambda(block: Block) -> Step:
     return step
 
 
-def _profile(block: Block) -> Step:
+def _profile(block: BlockContext) -> Step:
     onward = block.next()
 
-    def step(call: Playing) -> tuple[Fetched, Transition]:
+    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
         call.answered["Customer"] = call.answer(block, "profile")
         return Fetched(call.now(), block.identifier, "profile", call.answered["Customer"]), onward
 
     return step
 
 
-STEPS: Mapping[str, Callable[[Block], Step]] = {
+STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     "CheckHoursOfOperation": _hours,
     "CheckMetricData": _check_metric,
     "Compare": _compare,

@@ -9,15 +9,15 @@ from callroute.flows.simulation.events import Compared, Failed, Fetched
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.flow import Transition
-    from callroute.flows.simulation.engine import Block, Playing, Step
+    from callroute.flows.flow import Branch
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
-def _status(block: Block) -> Step:
+def _status(block: BlockContext) -> Step:
     """Branches by what AWS finds of the caller's voice, or of a call that a campaign made."""
     subject = str(block.action.parameters.get("CheckVoiceIdOption", "call progress"))
 
-    def step(call: Playing) -> tuple[Compared, Transition]:
+    def step(call: CallSimulation) -> tuple[Compared, Branch]:
         found = call.answer(block, "status")
         branch = block.matching(found)
         event = Compared(call.now(), block.identifier, subject, found, branch.label if branch else "")
@@ -26,11 +26,11 @@ def _status(block: Block) -> Step:
     return step
 
 
-def _more_of_the_profile(block: Block) -> Step:
+def _more_of_the_profile(block: BlockContext) -> Step:
     """Adds to what is known of the customer: objects of the profile, calculated attributes."""
     onward = block.next()
 
-    def step(call: Playing) -> tuple[Fetched, Transition]:
+    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
         found = call.answer(block, "profile")
         call.answered["Customer"] = {**call.answered.get("Customer", {}), **found}
         return Fetched(call.now(), block.identifier, "profile", found), onward
@@ -38,18 +38,18 @@ def _more_of_the_profile(block: Block) -> Step:
     return step
 
 
-def _table(block: Block) -> Step:
+def _table(block: BlockContext) -> Step:
     """Reads from a data table; what an earlier block has read is then gone."""
     onward = block.next()
 
-    def step(call: Playing) -> tuple[Fetched, Transition]:
+    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
         call.tables = call.answer(block, "table")
         return Fetched(call.now(), block.identifier, "table", call.tables), onward
 
     return step
 
 
-def _not_for_calls(block: Block) -> Step:
+def _not_for_calls(block: BlockContext) -> Step:
     """Fails: the block serves other channels, and calls take its error branch."""
     return lambda call: (
         Failed(call.now(), block.identifier, "NoMatchingError"),
@@ -57,7 +57,7 @@ def _not_for_calls(block: Block) -> Step:
     )
 
 
-STEPS: Mapping[str, Callable[[Block], Step]] = {
+STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     "AuthenticateParticipant": _not_for_calls,
     "CheckOutboundCallStatus": _status,
     "CheckVoiceId": _status,

@@ -11,9 +11,9 @@ from callroute.flows.references import template, whole
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.simulation.engine import Block, Playing
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation
 
-    Resolver = Callable[[Playing], str]
+    Resolver = Callable[[CallSimulation], str]
     """Gives a text as it is in a call."""
 
 # How long things take. Connect leaves this to voice and caller; fixed values make records reproducible.
@@ -24,7 +24,7 @@ _RECORDED_PROMPT_SECONDS = 5.0
 _TAG = re.compile(r"<[^>]*>")
 
 
-def resolver(block: Block, text: str) -> Resolver:
+def resolver(block: BlockContext, text: str) -> Resolver:
     """Fills the references of a text; one that was never set is nothing."""
     pieces = template(text)
     if isinstance(pieces, str):
@@ -34,7 +34,7 @@ def resolver(block: Block, text: str) -> Resolver:
     )
 
 
-def setting(block: Block, parameter: str) -> str:
+def setting(block: BlockContext, parameter: str) -> str:
     """A parameter that must be text."""
     value = block.action.parameters.get(parameter)
     if not isinstance(value, str) or not value:
@@ -42,17 +42,19 @@ def setting(block: Block, parameter: str) -> str:
     return value
 
 
-def text(block: Block, parameter: str) -> Resolver:
+def text(block: BlockContext, parameter: str) -> Resolver:
     """A text parameter, its references filled."""
     return resolver(block, setting(block, parameter))
 
 
-def optional(block: Block, parameter: str) -> Resolver:
+def optional(block: BlockContext, parameter: str) -> Resolver:
     """A text parameter that may be missing; it is then empty."""
     return text(block, parameter) if parameter in block.action.parameters else lambda _: ""
 
 
-def number(block: Block, parameter: str, default: str | None = None) -> Callable[[Playing], int]:
+def number(
+    block: BlockContext, parameter: str, default: str | None = None
+) -> Callable[[CallSimulation], int]:
     """A parameter that is a whole number, or a reference to one."""
     value = str(block.action.parameters.get(parameter, default))
     if value.isascii() and value.isdigit():
@@ -60,7 +62,7 @@ def number(block: Block, parameter: str, default: str | None = None) -> Callable
         return lambda _: number
     resolve = resolver(block, value)
 
-    def resolved(call: Playing) -> int:
+    def resolved(call: CallSimulation) -> int:
         found = resolve(call)
         if not found.isascii() or not found.isdigit():
             raise block.error(f"its {parameter} is {found!r}", f"Give {parameter} as a whole number")
@@ -69,7 +71,7 @@ def number(block: Block, parameter: str, default: str | None = None) -> Callable
     return resolved
 
 
-def mapping(block: Block, parameter: str) -> Mapping[str, Any]:
+def mapping(block: BlockContext, parameter: str) -> Mapping[str, Any]:
     """A parameter that must be a mapping."""
     values = block.action.parameters.get(parameter)
     if not isinstance(values, dict):
@@ -78,8 +80,8 @@ def mapping(block: Block, parameter: str) -> Mapping[str, Any]:
 
 
 def speech(
-    block: Block, parameters: Mapping[str, Any] | None = None
-) -> Callable[[Playing], tuple[str, float]]:
+    block: BlockContext, parameters: Mapping[str, Any] | None = None
+) -> Callable[[CallSimulation], tuple[str, float]]:
     """What a block says, and how many seconds that takes."""
     settings = block.action.parameters if parameters is None else parameters
     for parameter in ("PromptId", "Media"):
@@ -98,7 +100,7 @@ def speech(
         return lambda _: spoken
     resolve = resolver(block, text)
 
-    def speak(call: Playing) -> tuple[str, float]:
+    def speak(call: CallSimulation) -> tuple[str, float]:
         said = clean("", resolve(call)) if clean else resolve(call)
         return said, speaking_seconds(said)
 
@@ -112,7 +114,7 @@ def speaking_seconds(text: str) -> float:
     return latin / _LATIN_CHARACTERS_PER_SECOND + (len(text) - latin) / _JAPANESE_CHARACTERS_PER_SECOND
 
 
-def pairs(block: Block, values: Mapping[str, Any]) -> Callable[[Playing], Mapping[str, str]]:
+def pairs(block: BlockContext, values: Mapping[str, Any]) -> Callable[[CallSimulation], Mapping[str, str]]:
     """Attributes to set. A value is text or one whole reference; Connect does not put texts together here."""
     plain: dict[str, str] = {}
     moving: list[tuple[Resolver, Resolver]] = []
@@ -129,7 +131,7 @@ def pairs(block: Block, values: Mapping[str, Any]) -> Callable[[Playing], Mappin
     if not moving:
         return lambda _: plain
 
-    def resolve(call: Playing) -> Mapping[str, str]:
+    def resolve(call: CallSimulation) -> Mapping[str, str]:
         found = {name(call): value(call) for name, value in moving}
         found.pop("", None)  # a name that was never set names nothing
         return plain | found

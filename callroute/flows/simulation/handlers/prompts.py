@@ -17,14 +17,14 @@ from callroute.flows.simulation.events import (
     Waited,
 )
 from callroute.flows.simulation.handlers import parameters
-from callroute.flows.simulation.handlers.updates import unnoticed
+from callroute.flows.simulation.handlers.updates import no_effect
 from callroute.flows.simulation.participants import HANGUP, KEYS, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.flow import Transition
-    from callroute.flows.simulation.engine import Block, Playing, Step, Steps
+    from callroute.flows.flow import Branch
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, Steps
 
 # How long things take. Connect leaves this to voice and caller; fixed values make records reproducible.
 _REACTION_SECONDS = 1.0
@@ -33,10 +33,10 @@ _SPOKEN_ANSWER_SECONDS = 3.0
 _LONGEST_INPUT = 20
 
 
-def _message(block: Block) -> Step:
+def _message(block: BlockContext) -> Step:
     speech, onward, identifier = parameters.speech(block), block.next(), block.identifier
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         text, seconds = speech(call)
         said = Said(call.now(), identifier, text)
         yield said
@@ -50,14 +50,14 @@ def _message(block: Block) -> Step:
     return step
 
 
-def _messages_in_turn(block: Block) -> Step:
+def _messages_in_turn(block: BlockContext) -> Step:
     messages = block.action.parameters.get("Messages")
     if not isinstance(messages, list) or not messages:
         raise block.error("it has no Messages", "Give the Messages to play")
     speeches = [parameters.speech(block, message) for message in messages]
     interval = parameters.number(block, "InterruptFrequencySeconds", "0")
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         if not call.aside_of_a_queue:
             raise block.error(
                 "it plays for ever outside a queue", "Simulate it as the customer queue flow of another flow"
@@ -73,14 +73,14 @@ def _messages_in_turn(block: Block) -> Step:
     return step
 
 
-def _participant_input(block: Block) -> Step:
+def _participant_input(block: BlockContext) -> Step:
     if "EnableDTMFBuffer" in block.action.parameters:
-        return unnoticed(block)  # it only says whether keys pressed early count
+        return no_effect(block)  # it only says whether keys pressed early count
     stored = str(block.action.parameters.get("StoreInput", "False")).lower() == "true"
     return _stored_input(block) if stored else _menu(block)
 
 
-def _menu(block: Block) -> Step:
+def _menu(block: BlockContext) -> Step:
     limit, speech, identifier = (
         parameters.number(block, "InputTimeLimitSeconds", "5"),
         parameters.speech(block),
@@ -88,7 +88,7 @@ def _menu(block: Block) -> Step:
     )
     keys = block.action.labels("condition")
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         text, seconds = speech(call)
         patience = limit(call)
         menu = MenuOffered(call.now(), identifier, text, keys, patience)
@@ -115,7 +115,7 @@ def _require_key(key: str) -> None:
         raise ValueError(f"a caller cannot press {key!r}: allowed are {KEYS}, {TIMEOUT!r} and {HANGUP!r}")
 
 
-def _stored_input(block: Block) -> Step:
+def _stored_input(block: BlockContext) -> Step:
     """Digits until `#`, silence or the greatest length. Silence is no error: the input is then `Timeout`."""
     limit, speech, onward = (
         parameters.number(block, "InputTimeLimitSeconds", "5"),
@@ -129,7 +129,7 @@ def _stored_input(block: Block) -> Step:
     most = int(longest) if str(longest).isdecimal() else _LONGEST_INPUT
     must_be_number = "PhoneNumberValidation" in validation
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         text, seconds = speech(call)
         patience = limit(call)
         asked = InputAsked(call.now(), block.identifier, text, (), patience, most)
@@ -155,7 +155,7 @@ def _stored_input(block: Block) -> Step:
     return step
 
 
-def _bot(block: Block) -> Step:
+def _bot(block: BlockContext) -> Step:
     speech = parameters.speech(block)
     v2 = block.action.parameters.get("LexV2Bot")
     v1 = block.action.parameters.get("LexBot")
@@ -163,7 +163,7 @@ def _bot(block: Block) -> Step:
         block, str((v2 or {}).get("AliasArn", "") if isinstance(v2, dict) else (v1 or {}).get("Name", ""))
     )
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         text, seconds = speech(call)
         yield BotAsked(call.now(), block.identifier, text)
         answer = call.answer(block, "lex", *names_of(bot(call))[::-1])
@@ -187,11 +187,11 @@ def _bot(block: Block) -> Step:
     return step
 
 
-def _wait(block: Block) -> Step:
+def _wait(block: BlockContext) -> Step:
     given = "TimeLimitSeconds" in block.action.parameters
     seconds = parameters.number(block, "TimeLimitSeconds" if given else "TimeoutSeconds")
 
-    def step(call: Playing) -> tuple[Waited, Transition]:
+    def step(call: CallSimulation) -> tuple[Waited, Branch]:
         began = call.now()
         call.spend(seconds(call))
         return Waited(began, block.identifier, seconds(call)), block.matching("WaitCompleted") or block.next()
@@ -199,7 +199,7 @@ def _wait(block: Block) -> Step:
     return step
 
 
-STEPS: Mapping[str, Callable[[Block], Step]] = {
+STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     "ConnectParticipantWithLexBot": _bot,
     "GetParticipantInput": _participant_input,
     "MessageParticipant": _message,

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callroute.flows.simulation.environment import RETURNS
+from callroute.flows.simulation.environment import RETURN
 from callroute.flows.simulation.events import (
     Failed,
     FlowLeft,
+    NoEffect,
     QueueChosen,
     QueueRefused,
     ThirdPartyConnected,
-    Unnoticed,
 )
 from callroute.flows.simulation.handlers import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.flow import Transition
-    from callroute.flows.simulation.engine import Block, Playing, Step, Steps
+    from callroute.flows.flow import Branch
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, Steps
 
 
-def _to_flow(block: Block) -> Step:
+def _to_flow(block: BlockContext) -> Step:
     """The call goes on in another flow, as the same contact."""
     flow = parameters.text(block, "ContactFlowId")
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         identifier = flow(call)
         if not identifier:
             yield Failed(call.now(), block.identifier, "NoMatchingError")
@@ -41,17 +41,17 @@ def _to_flow(block: Block) -> Step:
     return step
 
 
-def _module(block: Block) -> Step:
+def _module(block: BlockContext) -> Step:
     module, onward = parameters.text(block, "FlowModuleId"), block.next()
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         identifier = module(call)
         if not identifier:
             yield Failed(call.now(), block.identifier, "NoMatchingError")
             return block.failure("NoMatchingError")
         other = call.other_flow(block, identifier)
-        if other == RETURNS:
-            yield Unnoticed(call.now(), block.identifier, block.action.type)
+        if other == RETURN:
+            yield NoEffect(call.now(), block.identifier, block.action.type)
             return onward
         if isinstance(other, str):
             yield call.end(block.identifier, "OTHER", "another flow")
@@ -62,8 +62,8 @@ def _module(block: Block) -> Step:
     return step
 
 
-def _end_module(block: Block) -> Step:
-    def step(call: Playing) -> Steps:
+def _end_module(block: BlockContext) -> Step:
+    def step(call: CallSimulation) -> Steps:
         if call.leave_module():
             yield FlowLeft(call.now(), block.identifier)
         else:  # a module simulated by itself
@@ -73,10 +73,10 @@ def _end_module(block: Block) -> Step:
     return step
 
 
-def _end_flow(block: Block) -> Step:
+def _end_flow(block: BlockContext) -> Step:
     """Ends a queue flow, while the caller waits on; in any other flow it disconnects, as AWS says."""
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         if call.is_aside:
             yield FlowLeft(call.now(), block.identifier)
         else:
@@ -86,23 +86,23 @@ def _end_flow(block: Block) -> Step:
     return step
 
 
-def _disconnect(block: Block) -> Step:
-    def step(call: Playing) -> Steps:
+def _disconnect(block: BlockContext) -> Step:
+    def step(call: CallSimulation) -> Steps:
         yield call.end(block.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
 
 
-def _queue(block: Block) -> parameters.Resolver:
+def _queue(block: BlockContext) -> parameters.Resolver:
     """The queue that a block names, or the queue of the agent it names."""
     return parameters.text(block, "AgentId" if "AgentId" in block.action.parameters else "QueueId")
 
 
-def _choose_queue(block: Block) -> Step:
+def _choose_queue(block: BlockContext) -> Step:
     queue, onward = _queue(block), block.next()
 
-    def step(call: Playing) -> tuple[QueueChosen | Failed, Transition]:
+    def step(call: CallSimulation) -> tuple[QueueChosen | Failed, Branch]:
         chosen = queue(call)
         if not chosen:
             return Failed(call.now(), block.identifier, "NoMatchingError"), block.failure("NoMatchingError")
@@ -112,8 +112,8 @@ def _choose_queue(block: Block) -> Step:
     return step
 
 
-def _to_queue(block: Block) -> Step:
-    def step(call: Playing) -> Steps:
+def _to_queue(block: BlockContext) -> Step:
+    def step(call: CallSimulation) -> Steps:
         if not call.target_queue or call.world.queue_is_full or call.aside_of_a_queue:
             full = call.target_queue and not call.aside_of_a_queue
             error = "QueueAtCapacity" if full else "NoMatchingError"
@@ -125,10 +125,10 @@ def _to_queue(block: Block) -> Step:
     return step
 
 
-def _to_other_queue(block: Block) -> Step:
+def _to_other_queue(block: BlockContext) -> Step:
     queue = _queue(block)
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         chosen = queue(call)
         if not chosen or call.world.queue_is_full or not call.aside_of_a_queue:
             error = "QueueAtCapacity" if chosen and call.aside_of_a_queue else "NoMatchingError"
@@ -140,8 +140,8 @@ def _to_other_queue(block: Block) -> Step:
     return step
 
 
-def _to_agent(block: Block) -> Step:
-    def step(call: Playing) -> Steps:
+def _to_agent(block: BlockContext) -> Step:
+    def step(call: CallSimulation) -> Steps:
         call.target_queue = call.target_queue or "agent"  # which agent, the quick connect knows
         yield from call.queue_up(block)
         return None
@@ -149,11 +149,11 @@ def _to_agent(block: Block) -> Step:
     return step
 
 
-def _to_third_party(block: Block) -> Step:
+def _to_third_party(block: BlockContext) -> Step:
     number = parameters.optional(block, "ThirdPartyPhoneNumber")
     resumes = str(block.action.parameters.get("ContinueFlowExecution", "True")).lower() == "true"
 
-    def step(call: Playing) -> Steps:
+    def step(call: CallSimulation) -> Steps:
         dialled = number(call)
         outcome = call.answer(block, "third_party", *([dialled] if dialled else []))
         if outcome != "answered":
@@ -171,7 +171,7 @@ def _to_third_party(block: Block) -> Step:
     return step
 
 
-STEPS: Mapping[str, Callable[[Block], Step]] = {
+STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     "DequeueContactAndTransferToQueue": _to_other_queue,
     "DisconnectParticipant": _disconnect,
     "EndFlowExecution": _end_flow,

@@ -11,7 +11,7 @@ from callroute.flows.simulation.events import (
     Failed,
     FlowAttributesSet,
     LoggingChanged,
-    Unnoticed,
+    NoEffect,
     VoiceChanged,
 )
 from callroute.flows.simulation.handlers import parameters
@@ -19,27 +19,27 @@ from callroute.flows.simulation.handlers import parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callroute.flows.flow import Transition
-    from callroute.flows.simulation.engine import Block, Playing, Step
+    from callroute.flows.flow import Branch
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
-def _logging(block: Block) -> Step:
+def _logging(block: BlockContext) -> Step:
     enabled, onward = parameters.setting(block, "FlowLoggingBehavior") == "Enabled", block.next()
     return lambda call: (LoggingChanged(call.now(), block.identifier, enabled), onward)
 
 
-def _voice(block: Block) -> Step:
+def _voice(block: BlockContext) -> Step:
     voice, onward = parameters.text(block, "TextToSpeechVoice"), block.next()
     engine = str(block.action.parameters.get("TextToSpeechEngine", "Standard"))
 
-    def step(call: Playing) -> tuple[VoiceChanged, Transition]:
+    def step(call: CallSimulation) -> tuple[VoiceChanged, Branch]:
         call.system["TextToSpeechVoiceId"] = voice(call)
         return VoiceChanged(call.now(), block.identifier, voice(call), engine), onward
 
     return step
 
 
-def _contact_attributes(block: Block) -> Step:
+def _contact_attributes(block: BlockContext) -> Step:
     if block.action.parameters.get("TargetContact", "Current") != "Current":
         raise block.error("attributes of a related contact are not simulated", "Use TargetContact Current")
     values, onward, identifier = (
@@ -48,7 +48,7 @@ def _contact_attributes(block: Block) -> Step:
         block.identifier,
     )
 
-    def step(call: Playing) -> tuple[AttributesSet, Transition]:
+    def step(call: CallSimulation) -> tuple[AttributesSet, Branch]:
         written = values(call)
         call.attributes.update(written)
         return AttributesSet(call.now(), identifier, written), onward
@@ -56,12 +56,12 @@ def _contact_attributes(block: Block) -> Step:
     return step
 
 
-def _flow_attributes(block: Block) -> Step:
+def _flow_attributes(block: BlockContext) -> Step:
     given = parameters.mapping(block, "FlowAttributes")
     plain = {name: value.get("Value") if isinstance(value, dict) else value for name, value in given.items()}
     values, onward = parameters.pairs(block, plain), block.next()
 
-    def step(call: Playing) -> tuple[FlowAttributesSet, Transition]:
+    def step(call: CallSimulation) -> tuple[FlowAttributesSet, Branch]:
         written = values(call)
         call.flow_attributes.update(written)
         return FlowAttributesSet(call.now(), block.identifier, written), onward
@@ -69,53 +69,53 @@ def _flow_attributes(block: Block) -> Step:
     return step
 
 
-def unnoticed(block: Block) -> Step:
+def no_effect(block: BlockContext) -> Step:
     """Passes a block openly."""
     kind, onward = block.action.type, block.next()
-    return lambda call: (Unnoticed(call.now(), block.identifier, kind), onward)
+    return lambda call: (NoEffect(call.now(), block.identifier, kind), onward)
 
 
-def _contact_data(block: Block) -> Step:
+def _contact_data(block: BlockContext) -> Step:
     onward = block.next()
     known = {"LanguageCode", "CustomerId"} & set(block.action.parameters)
     values = {name: parameters.text(block, name) for name in sorted(known)}
 
-    def step(call: Playing) -> tuple[Unnoticed, Transition]:
+    def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
         call.system.update({name: value(call) for name, value in values.items()})
-        return Unnoticed(call.now(), block.identifier, block.action.type), onward
+        return NoEffect(call.now(), block.identifier, block.action.type), onward
 
     return step
 
 
-def _hooks(block: Block) -> Step:
+def _hooks(block: BlockContext) -> Step:
     hooks, onward = parameters.pairs(block, parameters.mapping(block, "EventHooks")), block.next()
 
-    def step(call: Playing) -> tuple[Unnoticed, Transition]:
+    def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
         call.hooks.update(hooks(call))
-        return Unnoticed(call.now(), block.identifier, block.action.type), onward
+        return NoEffect(call.now(), block.identifier, block.action.type), onward
 
     return step
 
 
-def _callback_number(block: Block) -> Step:
+def _callback_number(block: BlockContext) -> Step:
     number, onward = parameters.text(block, "CallbackNumber"), block.next()
 
-    def step(call: Playing) -> tuple[Failed | Unnoticed, Transition]:
+    def step(call: CallSimulation) -> tuple[Failed | NoEffect, Branch]:
         dialled = number(call)
         if not re.fullmatch(r"\+?\d{3,15}", dialled):
             failed = Failed(call.now(), block.identifier, "InvalidCallbackNumber")
             return failed, block.failure("InvalidCallbackNumber")
         call.system["CustomerCallbackNumber"] = dialled
-        return Unnoticed(call.now(), block.identifier, block.action.type), onward
+        return NoEffect(call.now(), block.identifier, block.action.type), onward
 
     return step
 
 
-def _callback(block: Block) -> Step:
+def _callback(block: BlockContext) -> Step:
     queue, onward = parameters.optional(block, "QueueId"), block.next()
     delay = parameters.number(block, "InitialCallDelaySeconds", "0")
 
-    def step(call: Playing) -> tuple[CallbackCreated, Transition]:
+    def step(call: CallSimulation) -> tuple[CallbackCreated, Branch]:
         waiting_in = queue(call) or call.target_queue
         number = call.system.get("CustomerCallbackNumber") or call.world.customer_number or "anonymous"
         call.call_back(waiting_in, delay(call))
@@ -152,7 +152,7 @@ _UNNOTICED = (
     "UpsertDataTableValues",
 )
 
-STEPS: Mapping[str, Callable[[Block], Step]] = {
+STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     "CreateCallbackContact": _callback,
     "UpdateContactAttributes": _contact_attributes,
     "UpdateContactCallbackNumber": _callback_number,
@@ -161,5 +161,5 @@ STEPS: Mapping[str, Callable[[Block], Step]] = {
     "UpdateContactTextToSpeechVoice": _voice,
     "UpdateFlowAttributes": _flow_attributes,
     "UpdateFlowLoggingBehavior": _logging,
-    **dict.fromkeys(_UNNOTICED, unnoticed),
+    **dict.fromkeys(_UNNOTICED, no_effect),
 }
