@@ -72,7 +72,7 @@ PROSE = {
     r"catalogues?": "catalog",
     r"(?<!managed )customer keys?|keys? of (?:the )?customers?": "customer managed key",
     r"remed(?:y|ies)": "fix",
-    r"rooms?": "package, folder",
+    r"rooms?(?! (?:for|left|to)\b)": "package, folder",
     r"(?:colour|behaviour|organisation|recognis|normalis|serialis|initialis)\w*": "US spelling",
     r"flaws?": "structural defect",
 }
@@ -104,7 +104,7 @@ NAMES = {
     "OURS": "an Enum of sources",
     "LIVE": "an Enum of sources",
     "Place": "Position or DeploymentTarget",
-    "Settings": "CallRouteTrackerArgs",
+    "Settings": "CallRouteTrackerArgs, StackConfig or RuleConfig",
     "FlowSettings": "ContactFlowArgs",
     "RecordFormat": "CallRouteTrackerArgs",
     "PipePace": "CallRouteTrackerArgs",
