@@ -209,7 +209,7 @@ def run_as_written(
     commands = {
         "aws": f'exec "{sys.executable}" -m tests.support.aws_cli "$@"',
         "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl|quarantineQueueUrl) echo "{queue}";; *) exit 1;; esac',
-        "python": f'exec "{sys.executable}" "$@"',
+        "callroute": f'exec "{sys.executable}" -m callroute "$@"',
     }
     for name, script in commands.items():
         file = directory / name
