@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.policies.mutations import tags
 from tests.policies.stacks import Recorded, Stack
 
 STACK = "prod"
@@ -2560,23 +2561,9 @@ def _(stack: Stack) -> None:
 
 # Tags
 
+# Cases that are tables.
 
-@breaks(
-    "resources-have-required-tags",
-    "no tags",
-    f"{TRACKER}-quarantine",
-    "must have the tag project",
-    "must have the tag stack",
-)
-def _(stack: Stack) -> None:
-    del stack.one("Queue", "quarantine").inputs["tags"]
-
-
-@breaks("resources-have-required-tags", "one tag missing", f"{PIPE}-role", "must have the tag stack")
-def _(stack: Stack) -> None:
-    del stack.one("Role", "pipe-role").inputs["tags"]["stack"]
-
-
-@breaks("resources-have-required-tags", "an empty tag", f"{TRACKER}-table", "must have the tag project")
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["tags"]["project"] = ""
+for _module in (tags,):
+    for _rule, _cases in _module.CASES.items():
+        for _what, _case in _cases.items():
+            MUTATIONS.append(Mutation(_rule, _what, _case.resource, tuple(_case.messages), _case.edit))
