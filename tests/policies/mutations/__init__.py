@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.policies.mutations import tags
+from tests.policies.mutations import connect_flows, tags
 from tests.policies.stacks import Recorded, Stack
 
 STACK = "prod"
@@ -2346,224 +2346,24 @@ def without_attribute(name: str) -> Callable[[dict[str, Any]], object]:
 LANGUAGE = "must have a content in the Connect flow language: content: {}"
 
 
-@breaks(
-    "flow-content-is-flow-language",
-    "content that is not JSON",
-    FLOW,
-    LANGUAGE.format("line 1 column 1: this is not JSON (Expecting value). Give a flow as JSON"),
-)
-def _(stack: Stack) -> None:
-    stack.one("ContactFlow").inputs["content"] = "Press 1"
-
-
-@breaks(
-    "flow-content-is-flow-language",
-    "the console's export",
-    FLOW,
-    LANGUAGE.format(
-        "modules: this is an export of the Connect console, which is another language than the API's. Open the flow in"
-        " the console, or read it with `aws connect describe-contact-flow`, and take the content in flow language"
-        " 2019-10-30"
-    ),
-)
-def _(stack: Stack) -> None:
-    stack.one("ContactFlow").inputs["content"] = json.dumps({"modules": [], "version": "1"})
-
-
-@breaks(
-    "flow-content-is-flow-language",
-    "another version of the language",
-    FLOW,
-    LANGUAGE.format("Version: Version is the text '2020-01-01'. Give a flow in flow language '2019-10-30'"),
-)
-def _(stack: Stack) -> None:
-    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Version="2020-01-01"), "content")
-
-
 TAKES = "must have a content that Connect takes: block 'closed': {}"
 
 
-@breaks(
-    "flow-content-is-flow-language",
-    "a branch that leads nowhere",
-    FLOW,
-    TAKES.format(
-        "Its branch 'next' leads to 'nowhere', which does not exist. Lead it to the identifier of a block of this flow"
-    ),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, closed=lambda block: block["Transitions"].update(NextAction="nowhere"))
-
-
-@breaks(
-    "flow-content-is-flow-language",
-    "an empty text",
-    FLOW,
-    TAKES.format(
-        "An empty string: Connect refuses it wherever it stands. Give a value, or leave the field out"
-    ),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, closed=lambda block: block["Parameters"].update(Text=""))
-
-
-@breaks(
-    "flow-content-is-flow-language",
-    "a block of a module, in a flow that says it is one",
-    FLOW,
-    TAKES.format(
-        "EndFlowModuleExecution may stand in module flows; this is a contact flow."
-        " Move it to a flow of that kind, or use a block that may stand here"
-    ),
-)
-def _(stack: Stack) -> None:
-    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Settings={}), "content")
-    blocks(stack, closed=lambda block: block.update({**END, "Identifier": "closed"}))
-
-
-@breaks(
-    "flow-content-is-flow-language",
-    "a module whose start does not exist",
-    "added",
-    "must have a content that Connect takes: $.StartAction: There is no block 'nowhere'."
-    " Name the identifier of the block that runs first",
-)
-def _(stack: Stack) -> None:
-    module(stack, StartAction="nowhere")
-
-
-@breaks(
-    "flow-content-is-flow-language",
-    "a module without Settings",
-    "added",
-    "must have Settings in its content, which every module has",
-)
-def _(stack: Stack) -> None:
-    module(stack, Settings=None)
-
-
 ROUTE = "must set call_route on every path to block {!r}"
-
-
-@breaks(
-    "flow-stops-are-tracked",
-    "a first menu without a route",
-    FLOW,
-    ROUTE.format("menu-start"),
-    ROUTE.format("notice-start"),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_start=without_attribute("call_route"))
-
-
-@breaks("flow-stops-are-tracked", "a prompt before the first route", FLOW, ROUTE.format("welcome"))
-def _(stack: Stack) -> None:
-    welcome = {
-        "Identifier": "welcome",
-        "Type": "MessageParticipant",
-        "Parameters": {"Text": "お電話ありがとうございます。"},
-        "Transitions": {"NextAction": "route-start", "Errors": []},
-    }
-
-    def change(parsed: dict[str, Any]) -> None:
-        parsed["Actions"].append(welcome)
-        parsed["StartAction"] = "welcome"
-
-    edit(stack.one("ContactFlow"), change, "content")
-
-
-@breaks(
-    "flow-stops-are-tracked",
-    "a route under a misspelt name",
-    FLOW,
-    ROUTE.format("menu-start"),
-    ROUTE.format("notice-start"),
-)
-def _(stack: Stack) -> None:
-    def misspell(block: dict[str, Any]) -> None:
-        attributes = block["Parameters"]["Attributes"]
-        attributes["call_rout"] = attributes.pop("call_route")
-
-    blocks(stack, route_start=misspell)
-
-
-@breaks(
-    "flow-stops-are-tracked",
-    "no route in a flow that says it is a module",
-    FLOW,
-    ROUTE.format("menu-start"),
-    ROUTE.format("notice-start"),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_start=without_attribute("call_route"))
-    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Settings={}), "content")
-
-
-@breaks(
-    "flow-stops-are-tracked",
-    "no route in a flow that says it is for callers in a queue",
-    FLOW,
-    ROUTE.format("menu-start"),
-    ROUTE.format("notice-start"),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_start=without_attribute("call_route"))
-    told = {"type": "customerQueue"}
-    edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Metadata=told), "content")
-
-
-@breaks(
-    "flow-stops-are-tracked",
-    "no route in a flow of a type that is misspelt",
-    FLOW,
-    ROUTE.format("menu-start"),
-    ROUTE.format("notice-start"),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_start=without_attribute("call_route"))
-    stack.one("ContactFlow").inputs["type"] = "contact_flow"
 
 
 COMPLETED = 'must set call_completed to "false" before block {!r}'
 TOO_EARLY = 'must not set call_completed to "true" before block {!r}'
 
 
-@breaks(
-    "flow-completion-is-told",
-    "no call_completed at the start",
-    FLOW,
-    COMPLETED.format("goodbye-start"),
-    COMPLETED.format("menu-start"),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_start=without_attribute("call_completed"))
-
-
-@breaks(
-    "flow-completion-is-told",
-    "calls that are completed from the start",
-    FLOW,
-    *(TOO_EARLY.format(f"menu-{menu}") for menu in ("balance", "open-account", "start")),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_start=lambda block: block["Parameters"]["Attributes"].update(call_completed="true"))
-
-
-@breaks(
-    "flow-completion-is-told",
-    "a choice that completes a call before the menus are done",
-    FLOW,
-    TOO_EARLY.format("menu-balance"),
-)
-def _(stack: Stack) -> None:
-    blocks(stack, route_balance=lambda block: block["Parameters"]["Attributes"].update(call_completed="true"))
-
-
 # Tags
 
 # Cases that are tables.
 
-for _module in (tags,):
+for _module in (
+    connect_flows,
+    tags,
+):
     for _rule, _cases in _module.CASES.items():
         for _what, _case in _cases.items():
             MUTATIONS.append(Mutation(_rule, _what, _case.resource, tuple(_case.messages), _case.edit))
