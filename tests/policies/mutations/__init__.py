@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.policies.mutations import connect_flows, tags
+from tests.policies.mutations import connect_flows, data_protection, tags
 from tests.policies.stacks import Recorded, Stack
 
 STACK = "prod"
@@ -2065,91 +2065,6 @@ def _(stack: Stack) -> None:
 # Data
 
 
-@breaks(
-    "data-is-encrypted-at-rest",
-    "a table without its encryption",
-    f"{TRACKER}-table",
-    "must have serverSideEncryption enabled, so that a KMS key encrypts it",
-)
-def _(stack: Stack) -> None:
-    del stack.one("Table").inputs["serverSideEncryption"]
-
-
-@breaks(
-    "data-is-encrypted-at-rest",
-    "a stream that is not encrypted",
-    f"{TRACKER}-stream",
-    'must have the encryptionType KMS, and not "NONE"',
-)
-def _(stack: Stack) -> None:
-    stack.one("Stream").inputs["encryptionType"] = "NONE"
-
-
-@breaks("data-is-encrypted-at-rest", "a stream without a key", f"{TRACKER}-stream", "must have a kmsKeyId")
-def _(stack: Stack) -> None:
-    del stack.one("Stream").inputs["kmsKeyId"]
-
-
-@breaks(
-    "data-is-encrypted-at-rest",
-    "a queue whose encryption is switched off",
-    f"{TRACKER}-quarantine",
-    "must have sqsManagedSseEnabled or a kmsMasterKeyId",
-)
-def _(stack: Stack) -> None:
-    stack.one("Queue", "quarantine").inputs["sqsManagedSseEnabled"] = False
-
-
-@breaks(
-    "data-is-encrypted-at-rest",
-    "a delivery stream that is not encrypted",
-    "added",
-    "must have serverSideEncryption enabled, so that a KMS key encrypts it",
-)
-def _(stack: Stack) -> None:
-    stack.add("aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream", "added", {"name": "calls"})
-
-
-@breaks(
-    "tables-are-recoverable",
-    "point-in-time recovery switched off",
-    f"{TRACKER}-table",
-    "must have pointInTimeRecovery on the protected stack prod",
-)
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["pointInTimeRecovery"]["enabled"] = False
-
-
-@breaks(
-    "tables-are-recoverable",
-    "no point-in-time recovery",
-    f"{TRACKER}-table",
-    "must have pointInTimeRecovery on the protected stack prod",
-)
-def _(stack: Stack) -> None:
-    del stack.one("Table").inputs["pointInTimeRecovery"]
-
-
-@breaks(
-    "tables-are-recoverable",
-    "no deletion protection",
-    f"{TRACKER}-table",
-    "must have deletionProtectionEnabled on the protected stack prod",
-)
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["deletionProtectionEnabled"] = False
-
-
-@breaks(
-    "tables-are-recoverable",
-    "a replica of which nothing can be recovered",
-    f"{TRACKER}-table",
-    "must have replicas[0].pointInTimeRecovery on the protected stack prod",
-)
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["replicas"] = [{"regionName": "us-west-2", "deletionProtectionEnabled": True}]
-
-
 def replica(stack: Stack, *, protect: bool = True, **inputs: Any) -> None:
     """Adds a replica of the table as a resource of its own."""
     added = stack.add(
@@ -2160,124 +2075,10 @@ def replica(stack: Stack, *, protect: bool = True, **inputs: Any) -> None:
     added.protect = protect
 
 
-@breaks(
-    "tables-are-recoverable",
-    "a replica, as a resource of its own, that anybody may delete",
-    "added",
-    "must have deletionProtectionEnabled on the protected stack prod",
-)
-def _(stack: Stack) -> None:
-    replica(stack, deletionProtectionEnabled=False)
-
-
 UNPROTECTED = "must have Pulumi's option protect on the protected stack prod"
 
 
-@breaks("data-is-protected", "the table unprotected", f"{TRACKER}-table", UNPROTECTED)
-def _(stack: Stack) -> None:
-    stack.one("Table").protect = False
-
-
-@breaks("data-is-protected", "the stream unprotected", f"{TRACKER}-stream", UNPROTECTED)
-def _(stack: Stack) -> None:
-    stack.one("Stream").protect = False
-
-
-@breaks("data-is-protected", "the dead-letter queue unprotected", f"{PIPE}-dead-letters", UNPROTECTED)
-def _(stack: Stack) -> None:
-    stack.one("Queue", "dead-letters").protect = False
-
-
-@breaks("data-is-protected", "a replica of the table unprotected", "added", UNPROTECTED)
-def _(stack: Stack) -> None:
-    replica(stack, protect=False)
-
-
-@breaks(
-    "tables-say-whether-items-expire",
-    "no word about expiry",
-    f"{TRACKER}-table",
-    "must say in ttl whether its items expire, and not null",
-)
-def _(stack: Stack) -> None:
-    del stack.one("Table").inputs["ttl"]
-
-
-@breaks(
-    "tables-say-whether-items-expire",
-    "expiry by no attribute",
-    f"{TRACKER}-table",
-    "must let its items expire by expires_at, and not by null",
-)
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["ttl"] = {"enabled": True}
-
-
-@breaks(
-    "tables-say-whether-items-expire",
-    "expiry by an attribute that no record has",
-    f"{TRACKER}-table",
-    'must let its items expire by expires_at, and not by "ttl"',
-)
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["ttl"] = {"enabled": True, "attributeName": "ttl"}
-
-
-@breaks(
-    "tables-say-whether-items-expire",
-    "expiry that is neither on nor off",
-    f"{TRACKER}-table",
-    'must say in ttl whether its items expire, and not {"enabled": "perhaps"}',
-)
-def _(stack: Stack) -> None:
-    stack.one("Table").inputs["ttl"] = {"enabled": "perhaps"}
-
-
 PLAIN = "must not hold {} in plain text in {}"
-
-
-@breaks(
-    "no-secrets-in-plain-text",
-    "the salt of hashed phone numbers",
-    RECORDER,
-    PLAIN.format("what its name calls a secret", "definition.States.Settings.Assign.settings.salt"),
-)
-def _(stack: Stack) -> None:
-    def change(parsed: dict[str, Any]) -> None:
-        parsed["States"]["Settings"]["Assign"]["settings"]["salt"] = "a-salt-for-tests-only"
-
-    edit(stack.one("StateMachine"), change, "definition")
-
-
-@breaks(
-    "no-secrets-in-plain-text",
-    "an access key in a tag",
-    f"{TRACKER}-quarantine",
-    PLAIN.format("an AWS access key", "tags.note"),
-)
-def _(stack: Stack) -> None:
-    # Put together here, so that no scanner takes this file for a leak. It is AWS's own example.
-    stack.one("Queue", "quarantine").inputs["tags"]["note"] = "key AKIA" + "IOSFODNN7EXAMPLE"
-
-
-@breaks(
-    "no-secrets-in-plain-text",
-    "a password in a URL in a role's description",
-    f"{PIPE}-role",
-    PLAIN.format("a password in a URL", "description"),
-)
-def _(stack: Stack) -> None:
-    stack.one("Role", "pipe-role").inputs["description"] = "see https://user:" + "hunter2@example.com/"
-
-
-@breaks(
-    "no-secrets-in-plain-text",
-    "a password argument",
-    "added",
-    PLAIN.format("what its name calls a secret", "masterPassword"),
-)
-def _(stack: Stack) -> None:
-    stack.add("aws:rds/cluster:Cluster", "added", {"masterPassword": "correct horse"})
 
 
 def note(stack: Stack, value: Any) -> None:
@@ -2310,9 +2111,6 @@ def tell_secret(what: str, value: Any, kind: str, where: str) -> None:
     breaks("no-secrets-in-plain-text", what, "added", message)(lambda stack: note(stack, value))
 
 
-for _what, (_value, _where) in SECRETS.items():
-    tell_secret(_what, _value, "what its name calls a secret", _where)
-
 # Put together here as well.
 CREDENTIALS: dict[str, tuple[str, str]] = {
     "a token in a header": ("an authorization header", "Authorization: Bearer " + "c2VjcmV0LXNlY3JldA"),
@@ -2320,8 +2118,6 @@ CREDENTIALS: dict[str, tuple[str, str]] = {
     "a key among variables": ("a password behind its name", "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtnFEMI/K7"),
     "a private key": ("a private key", "-----BEGIN PGP PRIVATE KEY " + "BLOCK-----"),
 }
-for _what, (_kind, _text) in CREDENTIALS.items():
-    tell_secret(_what, _text, _kind, "content")
 
 
 # Flows
@@ -2362,6 +2158,7 @@ TOO_EARLY = 'must not set call_completed to "true" before block {!r}'
 
 for _module in (
     connect_flows,
+    data_protection,
     tags,
 ):
     for _rule, _cases in _module.CASES.items():
