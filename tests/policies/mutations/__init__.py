@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.policies.mutations import connect_flows, data_protection, tags
+from tests.policies.mutations import connect_flows, data_protection, pipeline, tags
 from tests.policies.stacks import Recorded, Stack
 
 STACK = "prod"
@@ -1539,22 +1539,6 @@ def module(stack: Stack, *blocks: dict[str, Any], **top: Any) -> None:
 SYNCHRONOUS = "must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {}"
 
 
-@breaks("pipe-calls-synchronously", "FIRE_AND_FORGET", PIPE, SYNCHRONOUS.format('"FIRE_AND_FORGET"'))
-def _(stack: Stack) -> None:
-    call(stack, "FIRE_AND_FORGET")
-    statement(stack, "pipe", "RecordRoutes", Action=["states:StartExecution"])
-
-
-@breaks("pipe-calls-synchronously", "a misspelt type of call", PIPE, SYNCHRONOUS.format('"request_response"'))
-def _(stack: Stack) -> None:
-    call(stack, "request_response")
-
-
-@breaks("pipe-calls-synchronously", "an empty type of call", PIPE, SYNCHRONOUS.format('""'))
-def _(stack: Stack) -> None:
-    call(stack, "")
-
-
 def call(stack: Stack, type_: str) -> None:
     """Sets how the pipe calls its state machine."""
     stack.one("Pipe").inputs["targetParameters"]["stepFunctionStateMachineParameters"]["invocationType"] = (
@@ -1565,21 +1549,6 @@ def call(stack: Stack, type_: str) -> None:
 EXPRESS = f"must be EXPRESS, since {PIPE} waits for its executions, and not {{}}"
 
 
-@breaks("pipe-target-is-express", "a Standard state machine", RECORDER, EXPRESS.format('"STANDARD"'))
-def _(stack: Stack) -> None:
-    stack.one("StateMachine").inputs["type"] = "STANDARD"
-
-
-@breaks("pipe-target-is-express", "no type, which is Standard", RECORDER, EXPRESS.format('"STANDARD"'))
-def _(stack: Stack) -> None:
-    del stack.one("StateMachine").inputs["type"]
-
-
-@breaks("pipe-target-is-express", "a misspelt type", RECORDER, EXPRESS.format('"Express"'))
-def _(stack: Stack) -> None:
-    stack.one("StateMachine").inputs["type"] = "Express"
-
-
 def target(stack: Stack, arn: str) -> None:
     """Lets the pipe call another state machine, or the same by another ARN, and its role with it."""
     pipe = stack.one("Pipe")
@@ -1588,66 +1557,10 @@ def target(stack: Stack, arn: str) -> None:
     statement(stack, "pipe", "RecordRoutes", Resource=arn)
 
 
-@breaks(
-    "pipe-target-is-express",
-    "a Standard state machine behind an alias",
-    RECORDER,
-    EXPRESS.format('"STANDARD"'),
-)
-def _(stack: Stack) -> None:
-    machine = stack.one("StateMachine")
-    machine.inputs["type"] = "STANDARD"
-    target(stack, f"{machine.outputs['arn']}:live")
-
-
-@breaks(
-    "pipe-target-is-express",
-    "a version of a Standard state machine",
-    RECORDER,
-    EXPRESS.format('"STANDARD"'),
-)
-def _(stack: Stack) -> None:
-    machine = stack.one("StateMachine")
-    machine.inputs["type"] = "STANDARD"
-    target(stack, f"{machine.outputs['arn']}:1")
-
-
 ELSEWHERE = ACCOUNT.format("states", "stateMachine:other")
 
 
-@breaks(
-    "pipe-target-is-express",
-    "a state machine that is not of this stack",
-    PIPE,
-    f'must call a state machine of this stack, since it is not known whether "{ELSEWHERE}" is EXPRESS',
-)
-def _(stack: Stack) -> None:
-    target(stack, ELSEWHERE)
-
-
 NO_DEAD_LETTERS = "must have a standard SQS queue as dead-letter queue, or what keeps failing is lost"
-
-
-@breaks("pipe-has-dead-letter-queue", "no dead-letter queue", PIPE, NO_DEAD_LETTERS)
-def _(stack: Stack) -> None:
-    del source(stack)["deadLetterConfig"]
-    without_statement(stack, "pipe", "KeepDeadLetters")
-
-
-@breaks("pipe-has-dead-letter-queue", "a dead-letter queue without a name", PIPE, NO_DEAD_LETTERS)
-def _(stack: Stack) -> None:
-    source(stack)["deadLetterConfig"] = {}
-    without_statement(stack, "pipe", "KeepDeadLetters")
-
-
-@breaks("pipe-has-dead-letter-queue", "a FIFO queue, which pipes do not take", PIPE, NO_DEAD_LETTERS)
-def _(stack: Stack) -> None:
-    dead_letters(stack, f"{DEAD_LETTERS}.fifo", "sqs:SendMessage")
-
-
-@breaks("pipe-has-dead-letter-queue", "a topic, which keeps nothing", PIPE, NO_DEAD_LETTERS)
-def _(stack: Stack) -> None:
-    dead_letters(stack, ACCOUNT.format("sns", "dead-letters"), "sns:Publish")
 
 
 def dead_letters(stack: Stack, arn: str, action: str) -> None:
@@ -1659,159 +1572,19 @@ def dead_letters(stack: Stack, arn: str, action: str) -> None:
 FINITE = "must have a finite {}, or one failing record blocks its shard; {}"
 
 
-@breaks(
-    "pipe-retries-are-finite",
-    "no limit to retries",
-    PIPE,
-    FINITE.format("maximumRetryAttempts", "retries: null"),
-)
-def _(stack: Stack) -> None:
-    del source(stack)["maximumRetryAttempts"]
-
-
-@breaks(
-    "pipe-retries-are-finite", "endless retries", PIPE, FINITE.format("maximumRetryAttempts", "retries: -1")
-)
-def _(stack: Stack) -> None:
-    source(stack)["maximumRetryAttempts"] = -1
-
-
-@breaks(
-    "pipe-retries-are-finite",
-    "records of any age",
-    PIPE,
-    FINITE.format("maximumRecordAgeInSeconds", "record age: -1"),
-)
-def _(stack: Stack) -> None:
-    source(stack)["maximumRecordAgeInSeconds"] = -1
-
-
-@breaks(
-    "pipe-retries-are-finite",
-    "an age that is a text",
-    PIPE,
-    FINITE.format("maximumRecordAgeInSeconds", 'record age: "a day"'),
-)
-def _(stack: Stack) -> None:
-    source(stack)["maximumRecordAgeInSeconds"] = "a day"
-
-
 TOO_OLD = (
     "must have a maximumRecordAgeInSeconds below the {} hours that its stream keeps records, and not {}:"
     " what it gives up could not be replayed"
 )
 
 
-@breaks(
-    "pipe-age-below-stream-retention", "an age that equals the retention", PIPE, TOO_OLD.format(168, 604800)
-)
-def _(stack: Stack) -> None:
-    source(stack)["maximumRecordAgeInSeconds"] = 604_800
-
-
-@breaks("pipe-age-below-stream-retention", "a shorter retention", PIPE, TOO_OLD.format(24, 86400))
-def _(stack: Stack) -> None:
-    stack.one("Stream").inputs["retentionPeriod"] = 24
-
-
-@breaks("pipe-age-below-stream-retention", "no retention, which is a day", PIPE, TOO_OLD.format(24, 86400))
-def _(stack: Stack) -> None:
-    del stack.one("Stream").inputs["retentionPeriod"]
-
-
-@breaks(
-    "pipe-age-below-stream-retention",
-    "a stream of another stack, whose retention nobody told",
-    PIPE,
-    TOO_OLD.format(24, 86400),
-)
-def _(stack: Stack) -> None:
-    elsewhere = ACCOUNT.format("kinesis", "stream/elsewhere")
-    pipe = stack.one("Pipe")
-    pipe.inputs["source"] = elsewhere
-    del pipe.dependencies["source"]
-    storage(stack)["kinesisStreamConfig"]["streamArn"] = elsewhere
-    statement(stack, "pipe", "ReadStream", Resource=elsewhere)
-
-
-@breaks(
-    "pipe-age-below-stream-retention",
-    "a retention that is not a number",
-    PIPE,
-    'must read a stream whose retentionPeriod is a number of hours, and not "a week"',
-)
-def _(stack: Stack) -> None:
-    stack.one("Stream").inputs["retentionPeriod"] = "a week"
-
-
-@breaks(
-    "pipe-age-below-stream-retention",
-    "a shorter retention, and another stream that is kept for longer",
-    PIPE,
-    TOO_OLD.format(24, 86400),
-)
-def _(stack: Stack) -> None:
-    stream, pipe = stack.one("Stream"), stack.one("Pipe")
-    longer = stack.add(stream.type, "longer", {**stream.inputs, "retentionPeriod": 8_760}, arn=f"{STREAM}-2")
-    longer.protect = True
-    stream.inputs["retentionPeriod"] = 24
-    # It comes first, and the pipe's source is said to come from both.
-    stack.insert(1, stack.pop())
-    pipe.dependencies["source"] = [longer.urn, stream.urn]
-
-
 BISECTS = "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along"
-
-
-@breaks("pipe-bisects-failing-batches", "no bisection", PIPE, BISECTS)
-def _(stack: Stack) -> None:
-    del source(stack)["onPartialBatchItemFailure"]
-
-
-@breaks("pipe-bisects-failing-batches", "an empty value", PIPE, BISECTS)
-def _(stack: Stack) -> None:
-    source(stack)["onPartialBatchItemFailure"] = ""
-
-
-@breaks("pipe-bisects-failing-batches", "a value that is not a text", PIPE, BISECTS)
-def _(stack: Stack) -> None:
-    source(stack)["onPartialBatchItemFailure"] = True
 
 
 POSITION = "must have the startingPosition TRIM_HORIZON, and not {}, which misses records"
 
 
-@breaks("pipe-starts-at-trim-horizon", "LATEST", PIPE, POSITION.format('"LATEST"'))
-def _(stack: Stack) -> None:
-    source(stack)["startingPosition"] = "LATEST"
-
-
-@breaks("pipe-starts-at-trim-horizon", "a point in time", PIPE, POSITION.format('"AT_TIMESTAMP"'))
-def _(stack: Stack) -> None:
-    source(stack)["startingPosition"] = "AT_TIMESTAMP"
-
-
-@breaks("pipe-starts-at-trim-horizon", "no position", PIPE, POSITION.format("null"))
-def _(stack: Stack) -> None:
-    del source(stack)["startingPosition"]
-
-
 STOPPED = "must have the desiredState RUNNING, and not {}: what its stream drops meanwhile is lost"
-
-
-@breaks("pipe-is-running", "a pipe that is stopped", PIPE, STOPPED.format('"STOPPED"'))
-def _(stack: Stack) -> None:
-    stack.one("Pipe").inputs["desiredState"] = "STOPPED"
-
-
-@breaks("pipe-is-running", "a misspelt state", PIPE, STOPPED.format('"Running"'))
-def _(stack: Stack) -> None:
-    stack.one("Pipe").inputs["desiredState"] = "Running"
-
-
-@breaks("pipe-is-running", "a state that is not a text", PIPE, STOPPED.format("false"))
-def _(stack: Stack) -> None:
-    stack.one("Pipe").inputs["desiredState"] = False
 
 
 NARROW = "must let all tracked calls pass, and not only {}"
@@ -1821,31 +1594,6 @@ def filtered(stack: Stack, *patterns: str) -> None:
     """Gives the pipe other filters."""
     filters = [{"pattern": pattern} for pattern in patterns]
     stack.one("Pipe").inputs["sourceParameters"]["filterCriteria"]["filters"] = filters
-
-
-@breaks(
-    "pipe-passes-tracked-calls",
-    "calls of one route only",
-    PIPE,
-    NARROW.format('["{\\"data\\": {\\"Attributes\\": {\\"call_route\\": [\\"sales\\"]}}}"]'),
-)
-def _(stack: Stack) -> None:
-    filtered(stack, '{"data": {"Attributes": {"call_route": ["sales"]}}}')
-
-
-@breaks(
-    "pipe-passes-tracked-calls",
-    "two filters, neither of which lets all calls pass",
-    PIPE,
-    NARROW.format('["{\\"data\\": {\\"Channel\\": [\\"CHAT\\"]}}", "{\\"data\\": {\\"Queue\\": [null]}}"]'),
-)
-def _(stack: Stack) -> None:
-    filtered(stack, '{"data": {"Channel": ["CHAT"]}}', '{"data": {"Queue": [null]}}')
-
-
-@breaks("pipe-passes-tracked-calls", "a filter that is not JSON", PIPE, NARROW.format('["call_route"]'))
-def _(stack: Stack) -> None:
-    filtered(stack, "call_route")
 
 
 PARTIAL = (
@@ -1863,39 +1611,7 @@ def template(what: str, value: str | None, shown: str) -> None:
     breaks("pipe-hands-over-the-record", what, PIPE, PARTIAL.format(shown))(change)
 
 
-template("no input template", None, "null")
-template("records without their place", '{"contact": <$.data>}', r'"{\"contact\": <$.data>}"')
-template(
-    "parts of the record",
-    '{"contact": {"ContactId": "<$.data.ContactId>"}}',
-    r'"{\"contact\": {\"ContactId\": \"<$.data.ContactId>\"}}"',
-)
-template("a template that is not JSON", "<$.data>", '"<$.data>"')
-
-
 UNREAD = "must send contact records to a stream that a pipe of this stack reads, and not to {}"
-
-
-@breaks(
-    "contact-records-reach-a-pipe",
-    "another stream",
-    f"{TRACKER}-contact-records",
-    UNREAD.format(ACCOUNT.format("kinesis", "stream/other")),
-)
-def _(stack: Stack) -> None:
-    storage(stack)["kinesisStreamConfig"]["streamArn"] = ACCOUNT.format("kinesis", "stream/other")
-
-
-@breaks("contact-records-reach-a-pipe", "no stream", f"{TRACKER}-contact-records", UNREAD.format("null"))
-def _(stack: Stack) -> None:
-    stream = {"firehoseArn": ACCOUNT.format("firehose", "deliverystream/calls")}
-    parameters = {"storageType": "KINESIS_FIREHOSE", "kinesisFirehoseConfig": stream}
-    stack.one("InstanceStorageConfig").inputs["storageConfig"] = parameters
-
-
-@breaks("contact-records-reach-a-pipe", "no pipe", f"{TRACKER}-contact-records", UNREAD.format(STREAM))
-def _(stack: Stack) -> None:
-    stack.remove(stack.one("Pipe"))
 
 
 DROPPED = "must keep or fail what its state {!r} catches, and not end in {!r}: {}"
@@ -1910,156 +1626,16 @@ def each_contact(stack: Stack, change: Callable[[dict[str, Any]], object]) -> No
     )
 
 
-@breaks(
-    "state-machine-drops-no-record",
-    "every error passed over",
-    RECORDER,
-    DROPPED.format("Store", "OlderVersion", '["States.ALL"]'),
-)
-def _(stack: Stack) -> None:
-    catch = {"ErrorEquals": ["States.ALL"], "Next": "OlderVersion"}
-    each_contact(stack, lambda states: states["Store"]["Catch"].append(catch))
-
-
-@breaks(
-    "state-machine-drops-no-record",
-    "throttling taken for an older version",
-    RECORDER,
-    DROPPED.format(
-        "Store",
-        "OlderVersion",
-        '["DynamoDB.ConditionalCheckFailedException", "DynamoDB.ThrottlingException"]',
-    ),
-)
-def _(stack: Stack) -> None:
-    each_contact(
-        stack,
-        lambda states: states["Store"]["Catch"][0]["ErrorEquals"].append("DynamoDB.ThrottlingException"),
-    )
-
-
-@breaks(
-    "state-machine-drops-no-record",
-    "some other refusals dropped, behind a choice",
-    RECORDER,
-    DROPPED.format(
-        "Store", "OlderVersion", '["DynamoDB.AmazonDynamoDBException", "DynamoDB.ValidationException"]'
-    ),
-)
-def _(stack: Stack) -> None:
-    each_contact(stack, lambda states: states["WhyRefused"].update(Default="OlderVersion"))
-
-
-@breaks(
-    "state-machine-drops-no-record",
-    "a record that could not be quarantined",
-    RECORDER,
-    DROPPED.format("Quarantine", "Gone", '["States.TaskFailed"]'),
-)
-def _(stack: Stack) -> None:
-    def change(states: dict[str, Any]) -> None:
-        states["Quarantine"]["Catch"] = [{"ErrorEquals": ["States.TaskFailed"], "Next": "Gone"}]
-        states["Gone"] = {"Type": "Succeed"}
-
-    each_contact(stack, change)
-
-
 IDLE = "must keep or fail what comes in at its state {!r}, and not end in {!r}"
-
-
-@breaks("state-machine-drops-no-record", "a start behind the work", RECORDER, IDLE.format("Done", "Done"))
-def _(stack: Stack) -> None:
-    def change(parsed: dict[str, Any]) -> None:
-        parsed["States"]["Done"] = {"Type": "Succeed"}
-        parsed["StartAt"] = "Done"
-
-    edit(stack.one("StateMachine"), change, "definition")
-
-
-@breaks(
-    "state-machine-drops-no-record",
-    "a choice that drops what cannot be stored",
-    RECORDER,
-    IDLE.format("Read", "OlderVersion"),
-)
-def _(stack: Stack) -> None:
-    each_contact(stack, lambda states: states["CanBeStored"]["Choices"][0].update(Next="OlderVersion"))
 
 
 KEPT = "must have messageRetentionSeconds of 4 days or more, and not {}"
 
 
-@breaks("queues-keep-messages", "dead letters for a minute", f"{PIPE}-dead-letters", KEPT.format("60"))
-def _(stack: Stack) -> None:
-    stack.one("Queue", "dead-letters").inputs["messageRetentionSeconds"] = 60
-
-
-@breaks(
-    "queues-keep-messages",
-    "quarantined records for not quite four days",
-    f"{TRACKER}-quarantine",
-    KEPT.format("345599"),
-)
-def _(stack: Stack) -> None:
-    stack.one("Queue", "quarantine").inputs["messageRetentionSeconds"] = 345_599
-
-
-@breaks(
-    "queues-keep-messages",
-    "a time that is not a number",
-    f"{TRACKER}-quarantine",
-    KEPT.format('"14 days"'),
-)
-def _(stack: Stack) -> None:
-    stack.one("Queue", "quarantine").inputs["messageRetentionSeconds"] = "14 days"
-
-
 DATA_IN_LOG = "must not set {}: execution data puts callers' numbers into the log"
 
 
-@breaks(
-    "no-execution-data-in-logs",
-    "the state machine logs its data",
-    RECORDER,
-    DATA_IN_LOG.format("includeExecutionData"),
-)
-def _(stack: Stack) -> None:
-    stack.one("StateMachine").inputs["loggingConfiguration"]["includeExecutionData"] = True
-
-
-@breaks(
-    "no-execution-data-in-logs", "the pipe logs its data", PIPE, DATA_IN_LOG.format("includeExecutionDatas")
-)
-def _(stack: Stack) -> None:
-    stack.one("Pipe").inputs["logConfiguration"]["includeExecutionDatas"] = ["ALL"]
-
-
-@breaks(
-    "no-execution-data-in-logs",
-    "the same by a text that the provider takes for true",
-    RECORDER,
-    DATA_IN_LOG.format("includeExecutionData"),
-)
-def _(stack: Stack) -> None:
-    stack.one("StateMachine").inputs["loggingConfiguration"]["includeExecutionData"] = "true"
-
-
 DAYS = "must have a retentionInDays of 1 days or more, and not {}"
-
-
-@breaks("log-groups-have-retention", "no retention", f"{RECORDER}-logs", DAYS.format("null"))
-def _(stack: Stack) -> None:
-    del stack.one("LogGroup", "recorder-logs").inputs["retentionInDays"]
-
-
-@breaks("log-groups-have-retention", "zero days, which is for ever", f"{PIPE}-logs", DAYS.format("0"))
-def _(stack: Stack) -> None:
-    stack.one("LogGroup", "pipe-logs").inputs["retentionInDays"] = 0
-
-
-@breaks("log-groups-have-retention", "another log group without retention", "added", DAYS.format("null"))
-def _(stack: Stack) -> None:
-    stack.add("aws:cloudwatch/logGroup:LogGroup", "added", {"name": "/added", "tags": TAGS})
 
 
 # Data
@@ -2159,6 +1735,7 @@ TOO_EARLY = 'must not set call_completed to "true" before block {!r}'
 for _module in (
     connect_flows,
     data_protection,
+    pipeline,
     tags,
 ):
     for _rule, _cases in _module.CASES.items():
