@@ -11,7 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.policies.mutations import connect_flows, data_protection, least_privilege, pipeline, tags
+from tests.policies.mutations import (
+    connect_flows,
+    data_protection,
+    least_privilege,
+    no_lambda,
+    pipeline,
+    tags,
+)
 from tests.policies.stacks import Recorded, Stack
 
 STACK = "prod"
@@ -1010,76 +1017,6 @@ NOT_TRUSTED = "must be assumable on behalf of {}"
 FUNCTION = ACCOUNT.format("lambda", "function:enrich")
 
 
-@breaks("no-lambda", "a function", "added", "must not be part of this stack, which does without Lambda")
-def _(stack: Stack) -> None:
-    stack.add("aws:lambda/function:Function", "added", {"runtime": "python3.13", "handler": "main.handler"})
-
-
-@breaks(
-    "no-lambda",
-    "a state that calls a function",
-    RECORDER,
-    "must not call Lambda in definition.States.EachContact.ItemProcessor.States.Enrich.Resource:"
-    " arn:aws:states:::lambda:invoke",
-)
-def _(stack: Stack) -> None:
-    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {}, "End": True}
-
-    def change(parsed: dict[str, Any]) -> None:
-        parsed["States"]["EachContact"]["ItemProcessor"]["States"]["Enrich"] = task
-
-    edit(stack.one("StateMachine"), change, "definition")
-
-
-@breaks("no-lambda", "a function as enrichment", PIPE, f"must not call Lambda in enrichment: {FUNCTION}")
-def _(stack: Stack) -> None:
-    stack.one("Pipe").inputs["enrichment"] = FUNCTION
-
-
-@breaks("no-lambda", "a function as the pipe's target", PIPE, f"must not call Lambda in target: {FUNCTION}")
-def _(stack: Stack) -> None:
-    stack.one("Pipe").inputs["target"] = FUNCTION
-
-
-@breaks(
-    "no-lambda",
-    "a function that flows may call",
-    "added",
-    "must not be part of this stack, which does without Lambda",
-)
-def _(stack: Stack) -> None:
-    stack.add(
-        "aws:connect/lambdaFunctionAssociation:LambdaFunctionAssociation",
-        "added",
-        {"instanceId": "00000000-0000-0000-0000-000000000000", "functionArn": FUNCTION},
-    )
-
-
-@breaks("no-lambda", "a rule that calls a function", "added", f"must not call Lambda in arn: {FUNCTION}")
-def _(stack: Stack) -> None:
-    stack.add("aws:cloudwatch/eventTarget:EventTarget", "added", {"rule": "nightly", "arn": FUNCTION})
-
-
-@breaks(
-    "no-lambda",
-    "a function that changes what is delivered to a bucket",
-    "added",
-    "must not call Lambda in extendedS3Configuration.processingConfiguration.processors[0].parameters[0]"
-    f".parameterValue: {FUNCTION}:$LATEST",
-)
-def _(stack: Stack) -> None:
-    parameter = {"parameterName": "LambdaArn", "parameterValue": f"{FUNCTION}:$LATEST"}
-    processing = {"enabled": True, "processors": [{"type": "Lambda", "parameters": [parameter]}]}
-    stack.add(
-        "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
-        "added",
-        {
-            "serverSideEncryption": {"enabled": True},
-            "extendedS3Configuration": {"processingConfiguration": processing},
-        },
-    )
-
-
 LOOKUP = {
     "Identifier": "lookup",
     "Type": "InvokeLambdaFunction",
@@ -1089,28 +1026,6 @@ LOOKUP = {
         "Errors": [{"NextAction": "route-start", "ErrorType": "NoMatchingError"}],
     },
 }
-
-
-@breaks(
-    "no-lambda", "a block of a flow that calls a function", FLOW, "must not call Lambda in block 'lookup'"
-)
-def _(stack: Stack) -> None:
-    def change(parsed: dict[str, Any]) -> None:
-        parsed["Actions"].append(LOOKUP)
-        parsed["StartAction"] = "lookup"
-
-    edit(stack.one("ContactFlow"), change, "content")
-
-
-@breaks(
-    "no-lambda",
-    "a block of a module that calls a function",
-    "added",
-    "must not call Lambda in block 'lookup'",
-)
-def _(stack: Stack) -> None:
-    back = {"NextAction": "end", "ErrorType": "NoMatchingError"}
-    module(stack, {**LOOKUP, "Transitions": {"NextAction": "end", "Errors": [back]}})
 
 
 END = {"Identifier": "end", "Type": "EndFlowModuleExecution", "Parameters": {}, "Transitions": {}}
@@ -1333,6 +1248,7 @@ for _module in (
     connect_flows,
     data_protection,
     least_privilege,
+    no_lambda,
     pipeline,
     tags,
 ):
