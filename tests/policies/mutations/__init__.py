@@ -15,6 +15,7 @@ from tests.policies.mutations import (
     connect_flows,
     data_protection,
     iam,
+    inspectable,
     least_privilege,
     no_lambda,
     pipeline,
@@ -167,10 +168,6 @@ def make_elsewhere(what: str, type_: str, inputs: dict[str, Any]) -> None:
     breaks("resources-can-be-judged", what, "added", SIGHT.format(type_))(
         lambda stack: stack.add(type_, "added", inputs)
     )
-
-
-for _what, (_type, _inputs) in ELSEWHERE_MADE.items():
-    make_elsewhere(_what, _type, _inputs)
 
 
 # Documents
@@ -493,6 +490,7 @@ for _module in (
     connect_flows,
     data_protection,
     iam,
+    inspectable,
     least_privilege,
     no_lambda,
     pipeline,
