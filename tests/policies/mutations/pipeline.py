@@ -5,18 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.policies.edits import (
-    Edit,
-    add,
-    append,
-    delete,
-    find,
-    put,
-    put_foreign,
-    remove,
-    sequence,
-    statement,
-)
+from tests.policies.edits import Edit, add, append, delete, put, put_foreign, remove, sequence, statement
 from tests.policies.mutations.case import Case, Cases
 from tests.policies.stacks import Stack
 from tests.policies.values import (
@@ -138,7 +127,7 @@ ELSEWHERE = arn("kinesis", "stream/elsewhere")
 
 def _add_longer_stream(stack: Stack) -> None:
     """Adds a stream that is kept for longer, in front of the pipe's, and says that the source comes from both."""
-    stream, pipe = find(stack, STREAM), find(stack, PIPE)
+    stream, pipe = stack.one("Stream"), stack.one("Pipe")
     inputs = {**stream.inputs, "retentionPeriod": 8_760}
     longer = stack.add(stream.type, "longer", inputs, arn=f"{STREAM.arn}-2")
     longer.protect = True
