@@ -48,13 +48,15 @@ def _not_a_flow(message: str, edit: Edit) -> Case:
 
 CASES["flow-content-is-flow-language"] = {
     "content that is not JSON": _not_a_flow(NOT_JSON, put(FLOW, "content", "Press 1")),
-    "the console's export": _not_a_flow(EXPORT, put(FLOW, "content", '{"modules": [], "version": "1"}')),
+    "an export of the Connect console": _not_a_flow(
+        EXPORT, put(FLOW, "content", '{"modules": [], "version": "1"}')
+    ),
     "another version of the language": _not_a_flow(VERSION, put(FLOW, "content.Version", "2020-01-01")),
     "a branch that leads nowhere": _refused(
         NOWHERE, put(FLOW, f"{CLOSED}.Transitions.NextAction", "nowhere")
     ),
     "an empty text": _refused(EMPTY, put(FLOW, f"{CLOSED}.Parameters.Text", "")),
-    "a block of a module, in a flow that says it is one": _refused(
+    "a block for modules, in a flow that claims to be a module": _refused(
         MODULE_BLOCK, put(FLOW, "content.Settings", {}), put(FLOW, CLOSED, {**END, "Identifier": "closed"})
     ),
     "a module whose start does not exist": Case(
@@ -88,13 +90,13 @@ CASES["flow-stops-are-tracked"] = {
     "a route under a misspelt name": _untracked(
         FIRST_MENU, NO_ROUTE, put(FLOW, f"{ATTRIBUTES}.call_rout", "start")
     ),
-    "no route in a flow that says it is a module": _untracked(
+    "no route in a flow that claims to be a module": _untracked(
         FIRST_MENU, NO_ROUTE, put(FLOW, "content.Settings", {})
     ),
-    "no route in a flow that says it is for callers in a queue": _untracked(
+    "no route in a flow that claims to be for callers in a queue": _untracked(
         FIRST_MENU, NO_ROUTE, put(FLOW, "content.Metadata", {"type": "customerQueue"})
     ),
-    "no route in a flow of a type that is misspelt": _untracked(
+    "no route in a flow with a misspelt type": _untracked(
         FIRST_MENU, NO_ROUTE, put(FLOW, "type", "contact_flow")
     ),
 }
@@ -107,11 +109,11 @@ CASES["flow-completion-is-told"] = {
         [INCOMPLETE.format(each) for each in ("goodbye-start", "menu-start")],
         remove(FLOW, f"{ATTRIBUTES}.call_completed"),
     ),
-    "calls that are completed from the start": Case(
+    "calls marked as completed at the start": Case(
         [COMPLETE.format(f"menu-{menu}") for menu in ("balance", "open-account", "start")],
         put(FLOW, f"{ATTRIBUTES}.call_completed", "true"),
     ),
-    "a choice that completes a call before the menus are done": Case(
+    "a choice that marks a call as completed before the last menu": Case(
         COMPLETE.format("menu-balance"), put(FLOW, f"{CHOICE}.call_completed", "true")
     ),
 }

@@ -12,7 +12,7 @@ CASES: Cases = {}
 
 NO_KMS_KEY = "must have serverSideEncryption enabled, so that a KMS key encrypts it"
 CASES["data-is-encrypted-at-rest"] = {
-    "a table without its encryption": Case(NO_KMS_KEY, remove(TABLE, "serverSideEncryption")),
+    "a table without encryption by a KMS key": Case(NO_KMS_KEY, remove(TABLE, "serverSideEncryption")),
     "a stream that is not encrypted": Case(
         'must have the encryptionType KMS, and not "NONE"', put(STREAM, "encryptionType", "NONE")
     ),
@@ -49,10 +49,10 @@ CASES["tables-are-recoverable"] = {
     "no deletion protection": Case(
         REQUIRED.format("deletionProtectionEnabled"), put(TABLE, "deletionProtectionEnabled", False)
     ),
-    "a replica of which nothing can be recovered": Case(
+    "a replica without point-in-time recovery": Case(
         REQUIRED.format("replicas[0].pointInTimeRecovery"), put(TABLE, "replicas", [REPLICA])
     ),
-    "a replica, as a resource of its own, that anybody may delete": Case(
+    "a replica that is a resource of its own, without deletion protection": Case(
         REQUIRED.format("deletionProtectionEnabled"), _add_replica(deletion_protection=False)
     ),
 }
@@ -68,12 +68,12 @@ CASES["data-is-protected"] = {
 UNSAID = "must say in ttl whether its items expire, and not {}"
 ATTRIBUTE = "must let its items expire by expires_at, and not by {}"
 CASES["tables-say-whether-items-expire"] = {
-    "no word about expiry": Case(UNSAID.format("null"), remove(TABLE, "ttl")),
-    "expiry by no attribute": Case(ATTRIBUTE.format("null"), put(TABLE, "ttl", {"enabled": True})),
-    "expiry by an attribute that no record has": Case(
+    "no ttl": Case(UNSAID.format("null"), remove(TABLE, "ttl")),
+    "ttl without an attribute": Case(ATTRIBUTE.format("null"), put(TABLE, "ttl", {"enabled": True})),
+    "ttl on an attribute that no record has": Case(
         ATTRIBUTE.format('"ttl"'), put(TABLE, "ttl", {"enabled": True, "attributeName": "ttl"})
     ),
-    "expiry that is neither on nor off": Case(
+    "ttl that is neither enabled nor disabled": Case(
         UNSAID.format('{"enabled": "perhaps"}'), put(TABLE, "ttl", {"enabled": "perhaps"})
     ),
 }
@@ -109,26 +109,24 @@ CASES["no-secrets-in-plain-text"] = {
     "a password argument": Case(
         PLAIN.format(NAMED, "masterPassword"), add("rds.Cluster", masterPassword="correct horse")
     ),
-    "an access key by its name": _content({"accessKey": "abc"}, "content.accessKey"),
-    "a secret access key by its name": _content(
+    "an access key, by its name": _content({"accessKey": "abc"}, "content.accessKey"),
+    "a secret access key, by its name": _content(
         {"aws_secret_access_key": "abc"}, "content.aws_secret_access_key"
     ),
-    "a token by its name": _content({"token": "abc"}, "content.token"),
+    "a token, by its name": _content({"token": "abc"}, "content.token"),
     "passwords in a list": _content({"passwords": ["abc"]}, "content.passwords[0]"),
     "secrets in a list of lists": _content({"secret": [["abc"]]}, "content.secret[0][0]"),
     "a second password": _content({"password2": "abc"}, "content.password2"),
     "a number as a password": _content({"password": 12345678}, "content.password"),
     "a secret key": _content({"SecretKey": "abc"}, "content.SecretKey"),
-    "a password by the name that stands beside it": _content(
+    "a password named by the field beside it": _content(
         {"environment": [{"name": "DB_PASSWORD", "value": "abc"}]}, "content.environment[0].value"
     ),
-    "a password by a key that is a path": _content(
+    "a password under a key that is a path": _content(
         {"/calls/db/password": "abc"}, "content./calls/db/password"
     ),
-    "a secret in JSON text with white space in front": _content('\n {"salt": "abc"}', "content.salt"),
-    "a secret in JSON text that is then said anew": _content(
-        '{"salt": "abc", "salt": ""}', "content.salt[0]"
-    ),
+    "a secret in JSON text that begins with white space": _content('\n {"salt": "abc"}', "content.salt"),
+    "a secret in JSON text under a duplicate key": _content('{"salt": "abc", "salt": ""}', "content.salt[0]"),
     "a token in a header": _content(HEADER, kind="an authorization header"),
     "a password in a connection string": _content(CONNECTION, kind="a password behind its name"),
     "a key among variables": _content(VARIABLE, kind="a password behind its name"),

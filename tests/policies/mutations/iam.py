@@ -73,7 +73,7 @@ CASES["iam-documents-are-readable"] = {
         " and not 42",
         trust(PIPE_ROLE, Principal=42),
     ),
-    "a document that names an element twice": Case(
+    "a document with Version twice": Case(
         TWICE.format("policy", "Version"),
         replace(RECORDER_POLICY, "policy", "{", '{"Version": "2008-10-17", '),
     ),
@@ -82,7 +82,7 @@ CASES["iam-documents-are-readable"] = {
         put(QUARANTINE, "policy", {"Version": "2012-10-17", "Statement": SEND}),
     ),
     "the policy of a topic that is not JSON": Case(NOT_JSON, add("sns.Topic", policy="Allow everything")),
-    "a document that says Statement twice, in a resource of a type that no rule lists": Case(
+    "a document with Statement twice, in a resource of a type that no rule lists": Case(
         TWICE.format("containerPolicy", "Statement"),
         add("mediastore.ContainerPolicy", containerPolicy=TWO_STATEMENTS),
     ),
@@ -100,7 +100,7 @@ def _attached(policy_name: str, type_: str, **inputs: Any) -> Case:
 
 
 CASES["iam-no-broad-managed-policies"] = {
-    "AmazonDynamoDBFullAccess in a role's arguments": Case(
+    "AmazonDynamoDBFullAccess in the arguments of a role": Case(
         BROAD.format("AmazonDynamoDBFullAccess"),
         put(RECORDER_ROLE, "managedPolicyArns", [managed("AmazonDynamoDBFullAccess")]),
     ),
@@ -113,18 +113,18 @@ CASES["iam-no-broad-managed-policies"] = {
     "AWSStepFunctionsFullAccess attached to a group": _attached(
         "AWSStepFunctionsFullAccess", "iam.GroupPolicyAttachment", group="operators"
     ),
-    "IAMFullAccess by an attachment for many at once": _attached(
+    "IAMFullAccess in an attachment to several identities": _attached(
         "IAMFullAccess", "iam.PolicyAttachment", name="many", users=["operator"]
     ),
-    "a narrower AWS managed policy that nobody listed, by an exclusive attachment": Case(
+    "a narrower AWS managed policy that is not listed, in an exclusive attachment": Case(
         NOT_LISTED.format(BASIC),
         add("iam.UserPolicyAttachmentsExclusive", userName="operator", policyArns=[managed(BASIC)]),
     ),
-    "AdministratorAccess for whoever signs in, as one of all that a permission set has": Case(
+    "AdministratorAccess in the exclusive list of a permission set": Case(
         BROAD.format(ADMINISTRATOR),
         add("ssoadmin.ManagedPolicyAttachmentsExclusive", managedPolicyArns=[managed(ADMINISTRATOR)]),
     ),
-    "AmazonS3FullAccess by a property of a type that no rule lists": _attached(
+    "AmazonS3FullAccess in a property of a type that no rule lists": _attached(
         "AmazonS3FullAccess", "quicksight.IamPolicyAssignment"
     ),
 }
@@ -138,18 +138,18 @@ CASES["iam-no-wildcard-actions"] = {
     "all actions of DynamoDB": Case(
         SINGLE.format("Store", "dynamodb:*"), statement(RECORDER_POLICY, "Store", Action="dynamodb:*")
     ),
-    "all actions there are": Case(
+    "all actions of all services": Case(
         SINGLE.format("RecordRoutes", "*"), statement(PIPE_POLICY, "RecordRoutes", Action=["*"])
     ),
     "a wildcard inside an action's name": Case(
         SINGLE.format("KeepDeadLetters", "sqs:Send*"),
         statement(PIPE_POLICY, "KeepDeadLetters", Action="sqs:Send*"),
     ),
-    "a wildcard for one letter, in a user's policy": Case(
+    "a wildcard for one character, in the policy of a user": Case(
         SINGLE.format("Added", "dynamodb:?etItem"),
         _user_policy("added", "dynamodb:?etItem", resource=TABLE.arn),
     ),
-    "all actions on a topic, in the topic's own arguments": Case(
+    "all actions on a topic, in the arguments of the topic": Case(
         "must name single actions in statement 1, and not sns:*",
         add("sns.Topic", policy=open_to(OWN_ACCOUNT, "sns:*", TOPIC_ARN)),
     ),
@@ -157,7 +157,7 @@ CASES["iam-no-wildcard-actions"] = {
         SINGLE.format("Added", "s3:*"),
         add("odb.Network", access=[{"s3": {"policyDocument": json.loads(RECORDINGS)}}]),
     ),
-    "JSON text inside of JSON text, its letters escaped": Case(
+    "JSON text inside JSON text, with escaped characters": Case(
         SINGLE.format("Added", "s3:*"), add("ssm.Document", tags=TAGS, content=ESCAPED)
     ),
 }
@@ -179,7 +179,7 @@ CASES["iam-no-allow-by-exclusion"] = {
         EXCLUSION.format("Added", "NotResource"),
         add_statement(PIPE_POLICY, Action=["sqs:SendMessage"], NotResource=[QUARANTINE.arn]),
     ),
-    "NotPrincipal with Allow in a queue's policy": Case(
+    "NotPrincipal with Allow in the policy of a queue": Case(
         EXCLUSION.format("Everyone else", "NotPrincipal"),
         put(DEAD_LETTERS, "policy", document([EVERYONE_ELSE])),
     ),
@@ -189,20 +189,20 @@ NOT_ALL = "must name the resources of {} in statement {!r}, and not *"
 NAMED = "must name the resources of statement {!r}, and not {}"
 ANY_STREAM, ANY_TABLE = arn("kinesis", "stream/*"), arn("dynamodb", "tab*")
 CASES["iam-no-avoidable-wildcard-resources"] = {
-    "an UpdateItem on every table": Case(
+    "UpdateItem on every table": Case(
         NOT_ALL.format("dynamodb:UpdateItem", "Store"), statement(RECORDER_POLICY, "Store", Resource="*")
     ),
-    "an action with a resource level among those without": Case(
+    "an action that can name resources among those that cannot": Case(
         NOT_ALL.format("sqs:SendMessage", "DeliverLogs"),
         append(RECORDER_POLICY, "policy.Statement[DeliverLogs].Action", "sqs:SendMessage"),
     ),
-    "every stream by an ARN": Case(
+    "an ARN that matches every stream": Case(
         NAMED.format("ReadStream", ANY_STREAM), statement(PIPE_POLICY, "ReadStream", Resource=[ANY_STREAM])
     ),
-    "every table by the beginning of its type": Case(
+    "an ARN that matches every table by the first letters of its type": Case(
         NAMED.format("Store", ANY_TABLE), statement(RECORDER_POLICY, "Store", Resource=ANY_TABLE)
     ),
-    "every resource of any service by an ARN, in a group's policy": Case(
+    "an ARN that matches every resource, in the policy of a group": Case(
         NAMED.format("Added", "arn:aws:*"), _group_policy("added", "sqs:ReceiveMessage", resource="arn:aws:*")
     ),
 }
@@ -211,14 +211,14 @@ CASES["iam-no-avoidable-wildcard-resources"] = {
 
 OPENS = "must not allow {}, which opens more permissions ({})"
 CASES["iam-no-privilege-escalation"] = {
-    "keys for other users, in a user's policy": Case(
+    "access keys for other users, in the policy of a user": Case(
         OPENS.format("iam:createaccesskey", "CreateAccessKey"), _user_policy("added", "iam:CreateAccessKey")
     ),
-    "PassRole with RunInstances, in a group's policy": Case(
+    "PassRole with RunInstances, in the policy of a group": Case(
         OPENS.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
         _group_policy("added", "iam:PassRole", "ec2:RunInstances"),
     ),
-    "a role that rewrites policies, in a managed policy of the team's own": Case(
+    "PutRolePolicy, in a customer managed policy": Case(
         OPENS.format("iam:putrolepolicy", "PutRolePolicy"),
         add(
             "iam.Policy",
@@ -255,7 +255,7 @@ CASES["iam-no-combined-privilege-escalation"] = {
     "PassRole and RunInstances in two policies of a user": Case(
         RUN_INSTANCES, _user_policy("one", "iam:PassRole"), _user_policy("two", "ec2:RunInstances")
     ),
-    "the same, one of them attached to a group": Case(
+    "PassRole and CreateStack in an inline and an attached policy of a group": Case(
         CREATE_STACK,
         _group_policy("inline", "iam:PassRole"),
         add(
@@ -263,7 +263,7 @@ CASES["iam-no-combined-privilege-escalation"] = {
         ),
         add("iam.GroupPolicyAttachment", "attachment", group="operators", policyArn=ATTACHED["arn"]),
     ),
-    "the same in a role of its own, inline and by a policy resource": Case(
+    "PassRole and CreateDevEndpoint in the arguments of a role and in a RolePolicy": Case(
         CREATE_ENDPOINT,
         add("iam.Role", "deployer", **DEPLOYER_INPUTS, outputs=DEPLOYER),
         add("iam.RolePolicy", "glue", role="deployer", policy=policy("glue:CreateDevEndpoint")),
@@ -275,7 +275,7 @@ CASES["iam-no-combined-privilege-escalation"] = {
         add("iam.UserGroupMembership", "membership", user="operator", groups=["operators"]),
         at="added",
     ),
-    "a user in two groups, each of which allows a part": Case(
+    "PassRole and RunInstances in two groups of a user": Case(
         RUN_WITH_GROUPS,
         _group_policy("operators-policy", "iam:PassRole"),
         add("iam.GroupMembership", "one", group="operators", users=["operator", "one"]),
@@ -308,19 +308,19 @@ CASES["iam-no-public-resources"] = {
         open_to({"AWS": ["*"]}, "kinesis:GetRecords", STREAM.arn),
         resourceArn=STREAM.arn,
     ),
-    "a key for everybody who comes through some service": _public(
+    "a key for everybody who calls through a service": _public(
         "kms.Key",
         open_to({"AWS": "*"}, "kms:Decrypt", "*", Condition=VIA_SERVICE),
         tags=TAGS,
         outputs={"arn": OTHER_KEY_ARN},
     ),
-    "a condition that everybody meets by a variable": _public_queue(
+    "a condition that everybody meets, since a policy variable is compared with itself": _public_queue(
         "*", Condition={"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}
     ),
-    "a condition of wildcards that every account meets": _public_queue(
+    "a condition with wildcards that every account meets": _public_queue(
         "*", Condition={"StringLike": {"aws:SourceAccount": "????????????"}}
     ),
-    "a condition that the topics of all accounts meet, as one of its values": _public_queue(
+    "a condition with one value that the topics of all accounts meet": _public_queue(
         "*", Condition={"ArnLike": {"aws:SourceArn": TOPICS}}
     ),
     "a secret that everybody may read": _public(
@@ -347,7 +347,7 @@ CASES["iam-resources-stay-in-their-account"] = {
     "the table for a role of another account": Case(
         GIVEN, add("dynamodb.ResourcePolicy", resourceArn=TABLE.arn, policy=SCAN_BY_ROLE)
     ),
-    "everybody, of another account": Case(
+    "everybody in another account": Case(
         GIVEN, _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalAccount": TWO_ACCOUNTS}})
     ),
     "the topics of another account": Case(
@@ -368,7 +368,7 @@ CASES["iam-trust-only-named-services"] = {
         "must trust one of *.amazonaws.com in statement 'AssumeRole', and not *.amazonaws.com",
         trust(PIPE_ROLE, Principal={"Service": ["*.amazonaws.com"]}),
     ),
-    "tags that whoever assumes the role may choose": Case(
+    "session tags that the caller chooses": Case(
         "must let its services do sts:AssumeRole only in statement 'AssumeRole', and not sts:TagSession",
         trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:TagSession"]),
     ),
@@ -385,13 +385,13 @@ def _unbound(operator: str, key: str, value: str) -> Case:
 
 CASES["iam-trust-is-bound-to-a-source"] = {
     "no condition": Case(UNBOUND.format("pipes"), remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition")),
-    "a condition that holds where the key is missing": Case(
+    "a condition that also holds if the key is missing": Case(
         UNBOUND.format("states"), trust(RECORDER_ROLE, Condition=IF_EXISTS)
     ),
     "a condition that any account meets": _unbound("StringLike", "aws:SourceAccount", "*"),
     "a condition that the pipes of all accounts meet": _unbound("ArnLike", "aws:SourceArn", ALL_PIPES),
-    "a condition on something else": _unbound("StringEquals", "aws:RequestedRegion", "ap-northeast-1"),
-    "a variable that the call itself fills": _unbound(
+    "a condition on the region only": _unbound("StringEquals", "aws:RequestedRegion", "ap-northeast-1"),
+    "a policy variable that is compared with itself": _unbound(
         "StringEquals", "aws:SourceAccount", "${aws:SourceAccount}"
     ),
 }
@@ -407,7 +407,7 @@ def _foreign(role: str, operator: str, key: str, value: str | list[str]) -> Case
 CASES["iam-trust-stays-in-its-account"] = {
     "another account's id": _foreign(RECORDER_ROLE, "StringEquals", "aws:SourceAccount", "222222222222"),
     "the pipes of another account": _foreign(PIPE_ROLE, "ArnLike", "aws:SourceArn", OTHER_PIPES),
-    "another account beside the own one, under a key in small letters": _foreign(
+    "another account beside the stack's own, under a lowercase condition key": _foreign(
         PIPE_ROLE, "StringEquals", "aws:sourceaccount", TWO_ACCOUNTS
     ),
 }

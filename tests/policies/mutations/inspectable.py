@@ -15,13 +15,13 @@ def _hidden(type_: str, **inputs: Any) -> Case:
 
 
 CASES["resources-can-be-judged"] = {
-    "a role by another provider": _hidden("aws-native:iam:Role", managedPolicyArns=[]),
-    "a resource by AWS's general interface": _hidden(
+    "a role made by another provider": _hidden("aws-native:iam:Role", managedPolicyArns=[]),
+    "a resource made through Cloud Control": _hidden(
         "aws:cloudcontrol/resource:Resource", typeName="AWS::IAM::Role", desiredState="{}"
     ),
-    "a role by Terraform's provider": _hidden("aws:index/iamRole:IamRole", managedPolicyArns=[]),
+    "a role made by Terraform's AWS provider": _hidden("aws:index/iamRole:IamRole", managedPolicyArns=[]),
     "a resource of a Terraform module": _hidden("calls:tf:aws_iam_role", name="calls"),
-    "a stack of CloudFormation": _hidden(
+    "a CloudFormation stack": _hidden(
         "aws:cloudformation/stack:Stack", templateUrl="https://templates.example.com/roles.yaml"
     ),
     "a resource that runs code": _hidden("pulumi-python:dynamic:Resource"),

@@ -74,7 +74,7 @@ def _unknown(state: str, cause: str, path: str, value: Any) -> Case:
 
 
 CASES["state-machine-role-fits-its-definition"] = {
-    "the permission to quarantine taken away": _recorder_role(
+    "no permission to quarantine": _recorder_role(
         NO_QUARANTINE, remove(RECORDER_POLICY, "policy.Statement[Quarantine]")
     ),
     "a permission to read the table": _recorder_role(
@@ -87,7 +87,7 @@ CASES["state-machine-role-fits-its-definition"] = {
     "a state that writes to another table": _recorder_role(
         NO_COPY, put(RECORDER, "definition.States.Copy", COPY)
     ),
-    "a state that writes to another table, in a Map by its older name": _recorder_role(
+    "a state that writes to another table, in a Map with the older field Iterator": _recorder_role(
         NO_COPY, put(RECORDER, "definition.States.Old", OLDER_MAP)
     ),
     "a queue of the same name in another account and region": _recorder_role(
@@ -97,7 +97,7 @@ CASES["state-machine-role-fits-its-definition"] = {
         ],
         put(RECORDER, f"{EACH_CONTACT}.Quarantine.Arguments.QueueUrl", OTHER_QUEUE_URL),
     ),
-    "another service that may assume the role as well": Case(
+    "another service that may also assume the role": Case(
         f"must not be assumable by lambda.amazonaws.com: {RECORDER} is not of that service",
         trust(RECORDER_ROLE, Principal={"Service": ["states.amazonaws.com", "lambda.amazonaws.com"]}),
     ),
@@ -119,10 +119,10 @@ CASES["state-machine-role-fits-its-definition"] = {
         "EachContact.ItemProcessor.ProcessorConfig",
         {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
     ),
-    "a state that takes on another role": _unknown(
+    "a state that assumes another role": _unknown(
         "Store", "Credentials", "EachContact.ItemProcessor.States.Store.Credentials", WRITER_ROLE
     ),
-    "a state of a kind whose permissions nobody knows": _unknown(
+    "a service integration with unknown permissions": _unknown(
         "Tell", "'arn:aws:states:::sns:publish'; add it to _INTEGRATIONS", "Tell", PUBLISH
     ),
     "a Deny on what the definition does": _recorder_role(
@@ -135,24 +135,24 @@ CASES["state-machine-role-fits-its-definition"] = {
     "a Deny on all resources but one": _recorder_role(
         NO_QUARANTINE, add_statement(RECORDER_POLICY, Effect="Deny", Action="sqs:*", NotResource=TABLE.arn)
     ),
-    "a permission to read the table, given by the table's own policy": _recorder_role(
+    "a permission to read the table, in the policy of the table": _recorder_role(
         SCAN, add("dynamodb.ResourcePolicy", resourceArn=TABLE.arn, policy=SCAN_BY_ROLE)
     ),
     "a Deny for everybody in the policy of the quarantine queue": _recorder_role(
         NO_QUARANTINE, add("sqs.QueuePolicy", queueUrl="quarantine", policy=DENY_EVERYBODY)
     ),
-    "a managed policy that this stack does not hold": Case(
+    "a managed policy from outside the stack": Case(
         f"must carry policies of this stack only, since it is not known what {OTHER_POLICY_ARN} allows",
         put(RECORDER_ROLE, "managedPolicyArns", [OTHER_POLICY_ARN]),
     ),
-    "a customer key for the quarantine queue, and no permission to use it": _recorder_role(
+    "a customer managed key for the quarantine queue, and no permission to use it": _recorder_role(
         NO_KEY, put(QUARANTINE, "kmsMasterKeyId", KEY_ARN)
     ),
     "another state machine that may assume the role instead": Case(
         UNTRUSTED.format(RECORDER.arn),
         trust(RECORDER_ROLE, Condition={"ArnLike": {"aws:SourceArn": arn("states", "stateMachine:other")}}),
     ),
-    "a customer key for the definition, for which nobody knows the permissions": Case(
+    "a customer managed key for the definition, with unknown permissions": Case(
         UNKNOWN.format("encryptionConfiguration.kmsKeyId"),
         put(RECORDER, "encryptionConfiguration", {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": KEY_ARN}),
     ),
@@ -167,25 +167,25 @@ BUT_QUEUES = ["kinesis:*", "states:*", "logs:*"]
 _pipe_role = partial(Case, at=PIPE_ROLE)
 
 CASES["pipe-role-fits-its-pipe"] = {
-    "the permission to keep dead letters taken away": _pipe_role(
+    "no permission to send dead letters": _pipe_role(
         NO_DEAD_LETTERS, remove(PIPE_POLICY, "policy.Statement[KeepDeadLetters]")
     ),
     "a permission to write to the stream": _pipe_role(
         EXCESS.format("kinesis:PutRecord", STREAM.arn, PIPE),
         add_statement(PIPE_POLICY, Action="kinesis:PutRecord", Resource=STREAM.arn),
     ),
-    "another dead-letter queue than the role's": _pipe_role(
+    "a dead-letter queue that the role does not name": _pipe_role(
         [
             NO_DEAD_LETTERS.replace(DEAD_LETTERS.arn, QUARANTINE.arn),
             EXCESS.format("sqs:SendMessage", DEAD_LETTERS.arn, PIPE),
         ],
         put(PIPE, f"{STREAM_SOURCE}.deadLetterConfig.arn", QUARANTINE.arn),
     ),
-    "a permission to write the log, which EventBridge delivers without": _pipe_role(
+    "a permission to write the log, which EventBridge does not need": _pipe_role(
         EXCESS.format("logs:PutLogEvents", f"{PIPE_LOGS.arn}:*", PIPE),
         add_statement(PIPE_POLICY, Action="logs:PutLogEvents", Resource=f"{PIPE_LOGS.arn}:*"),
     ),
-    "a customer key for the stream, and the permission for another one": _pipe_role(
+    "a customer managed key for the stream, and the permission for another key": _pipe_role(
         [
             MISSING.format("kms:Decrypt", KEY_ARN, PIPE, f"{STREAM} is encrypted with it"),
             EXCESS.format("kms:Decrypt", OTHER_KEY_ARN, PIPE),
@@ -193,7 +193,7 @@ CASES["pipe-role-fits-its-pipe"] = {
         put(STREAM, "kmsKeyId", KEY_ARN),
         add_statement(PIPE_POLICY, Action="kms:Decrypt", Resource=OTHER_KEY_ARN),
     ),
-    "a log in a bucket, for which nobody knows the permissions": Case(
+    "a log in a bucket, with unknown permissions": Case(
         UNKNOWN.format("logConfiguration.s3LogDestination"),
         put(PIPE, "logConfiguration.s3LogDestination", {"bucketName": "logs"}),
     ),
@@ -211,13 +211,13 @@ CASES["pipe-role-fits-its-pipe"] = {
         UNTRUSTED.format(PIPE.arn),
         trust(PIPE_ROLE, Condition={"StringEquals": {"aws:SourceArn": f"{PIPE.arn}-2"}}),
     ),
-    "a Deny for everybody who would assume the role": Case(
+    "a Deny for everybody on assuming the role": Case(
         UNTRUSTED.format(PIPE.arn), append(PIPE_ROLE, "assumeRolePolicy.Statement", DENY_ASSUME)
     ),
-    "a customer key for the pipe itself, for which nobody knows the permissions": Case(
+    "a customer managed key for the pipe itself, with unknown permissions": Case(
         UNKNOWN.format("kmsKeyIdentifier"), put(PIPE, "kmsKeyIdentifier", KEY_ARN)
     ),
-    "a role that is not of this stack": Case(
+    "a role from outside the stack": Case(
         f'must have a role of this stack, since it is not known what "{OTHER_ROLE_ARN}" allows',
         put(PIPE, "roleArn", OTHER_ROLE_ARN),
     ),

@@ -51,7 +51,7 @@ CASES["no-lambda"] = {
     "a rule that calls a function": Case(
         CALL.format(f"arn: {FUNCTION_ARN}"), add("cloudwatch.EventTarget", rule="nightly", arn=FUNCTION_ARN)
     ),
-    "a function that changes what is delivered to a bucket": Case(
+    "a function that transforms records on their way to a bucket": Case(
         CALL.format(f"{PARAMETER_PATH}: {FUNCTION_ARN}:$LATEST"),
         add(
             "kinesis.FirehoseDeliveryStream",

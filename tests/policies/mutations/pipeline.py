@@ -62,10 +62,10 @@ CASES["pipe-calls-synchronously"] = {
         put(PIPE, INVOCATION, "FIRE_AND_FORGET"),
         statement(PIPE_POLICY, "RecordRoutes", Action=["states:StartExecution"]),
     ),
-    "a misspelt type of call": Case(
+    "a misspelt invocation type": Case(
         SYNCHRONOUS.format('"request_response"'), put(PIPE, INVOCATION, "request_response")
     ),
-    "an empty type of call": Case(SYNCHRONOUS.format('""'), put(PIPE, INVOCATION, "")),
+    "an empty invocation type": Case(SYNCHRONOUS.format('""'), put(PIPE, INVOCATION, "")),
 }
 
 EXPRESS = f"must be EXPRESS, since {PIPE} waits for its executions, and not {{}}"
@@ -73,7 +73,7 @@ NOT_STANDARD = EXPRESS.format('"STANDARD"')
 OTHER_MACHINE_ARN = arn("states", "stateMachine:other")
 CASES["pipe-target-is-express"] = {
     "a Standard state machine": Case(NOT_STANDARD, put(RECORDER, "type", "STANDARD")),
-    "no type, which is Standard": Case(NOT_STANDARD, remove(RECORDER, "type")),
+    "no type, which means Standard": Case(NOT_STANDARD, remove(RECORDER, "type")),
     "a misspelt type": Case(EXPRESS.format('"Express"'), put(RECORDER, "type", "Express")),
     "a Standard state machine behind an alias": Case(
         NOT_STANDARD, put(RECORDER, "type", "STANDARD"), set_target(f"{RECORDER.arn}:live")
@@ -81,7 +81,7 @@ CASES["pipe-target-is-express"] = {
     "a version of a Standard state machine": Case(
         NOT_STANDARD, put(RECORDER, "type", "STANDARD"), set_target(f"{RECORDER.arn}:1")
     ),
-    "a state machine that is not of this stack": Case(
+    "a state machine from outside the stack": Case(
         f'must call a state machine of this stack, since it is not known whether "{OTHER_MACHINE_ARN}" is EXPRESS',
         set_target(OTHER_MACHINE_ARN),
     ),
@@ -101,7 +101,7 @@ def _lost(target_arn: str, action: str) -> Case:
 
 CASES["pipe-has-dead-letter-queue"] = {
     "no dead-letter queue": Case(UNKEPT, _remove_source("deadLetterConfig"), remove(PIPE_POLICY, KEEP)),
-    "a dead-letter queue without a name": Case(
+    "a dead-letter queue without an ARN": Case(
         UNKEPT, _put_source("deadLetterConfig", {}), remove(PIPE_POLICY, KEEP)
     ),
     "a FIFO queue, which pipes do not take": _lost(f"{DEAD_LETTERS.arn}.fifo", "sqs:SendMessage"),
@@ -114,7 +114,7 @@ CASES["pipe-retries-are-finite"] = {
     "no limit to retries": Case(RETRIES.format("null"), _remove_source("maximumRetryAttempts")),
     "endless retries": Case(RETRIES.format("-1"), _put_source("maximumRetryAttempts", -1)),
     "records of any age": Case(AGE.format("-1"), _put_source("maximumRecordAgeInSeconds", -1)),
-    "an age that is a text": Case(AGE.format('"a day"'), _put_source("maximumRecordAgeInSeconds", "a day")),
+    "an age that is a string": Case(AGE.format('"a day"'), _put_source("maximumRecordAgeInSeconds", "a day")),
 }
 
 TOO_OLD = (
@@ -140,8 +140,8 @@ CASES["pipe-age-below-stream-retention"] = {
         TOO_OLD.format(168, 604800), _put_source("maximumRecordAgeInSeconds", 604_800)
     ),
     "a shorter retention": Case(ONE_DAY, put(STREAM, "retentionPeriod", 24), at=PIPE),
-    "no retention, which is a day": Case(ONE_DAY, remove(STREAM, "retentionPeriod"), at=PIPE),
-    "a stream of another stack, whose retention nobody told": Case(
+    "no retention, which means one day": Case(ONE_DAY, remove(STREAM, "retentionPeriod"), at=PIPE),
+    "a stream from outside the stack, with no retention configured": Case(
         ONE_DAY,
         put_foreign(PIPE, "source", ELSEWHERE),
         put(CONTACT_RECORDS, RECORDS_STREAM, ELSEWHERE),
@@ -152,7 +152,7 @@ CASES["pipe-age-below-stream-retention"] = {
         put(STREAM, "retentionPeriod", "a week"),
         at=PIPE,
     ),
-    "a shorter retention, and another stream that is kept for longer": Case(
+    "a shorter retention, and another stream with a longer one": Case(
         ONE_DAY, Edit(PIPE, _add_longer_stream), put(STREAM, "retentionPeriod", 24)
     ),
 }
@@ -161,7 +161,7 @@ UNDIVIDED = "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad reco
 CASES["pipe-bisects-failing-batches"] = {
     "no bisection": Case(UNDIVIDED, _remove_source("onPartialBatchItemFailure")),
     "an empty value": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", "")),
-    "a value that is not a text": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", True)),
+    "a value that is not a string": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", True)),
 }
 
 POSITION = "must have the startingPosition TRIM_HORIZON, and not {}, which misses records"
@@ -177,7 +177,7 @@ RUNNING = "must have the desiredState RUNNING, and not {}: what its stream drops
 CASES["pipe-is-running"] = {
     "a pipe that is stopped": Case(RUNNING.format('"STOPPED"'), put(PIPE, "desiredState", "STOPPED")),
     "a misspelt state": Case(RUNNING.format('"Running"'), put(PIPE, "desiredState", "Running")),
-    "a state that is not a text": Case(RUNNING.format("false"), put(PIPE, "desiredState", False)),
+    "a state that is not a string": Case(RUNNING.format("false"), put(PIPE, "desiredState", False)),
 }
 
 
@@ -204,8 +204,8 @@ def _partial(template: str | None) -> Case:
 
 CASES["pipe-hands-over-the-record"] = {
     "no input template": _partial(None),
-    "records without their place": _partial('{"contact": <$.data>}'),
-    "parts of the record": _partial('{"contact": {"ContactId": "<$.data.ContactId>"}}'),
+    "records without their event id and sequence number": _partial('{"contact": <$.data>}'),
+    "only a part of the record": _partial('{"contact": {"ContactId": "<$.data.ContactId>"}}'),
     "a template that is not JSON": _partial("<$.data>"),
 }
 
@@ -229,28 +229,28 @@ CATCH_ALL = {"ErrorEquals": ["States.ALL"], "Next": "OlderVersion"}
 CATCH_FAILED = {"ErrorEquals": ["States.TaskFailed"], "Next": "Gone"}
 SUCCEED = {"Type": "Succeed"}
 CASES["state-machine-drops-no-record"] = {
-    "every error passed over": Case(
+    "every error ignored": Case(
         OLDER.format('["States.ALL"]'), append(RECORDER, f"{EACH_CONTACT}.Store.Catch", CATCH_ALL)
     ),
-    "throttling taken for an older version": Case(
+    "throttling treated as an older version": Case(
         OLDER.format('["DynamoDB.ConditionalCheckFailedException", "DynamoDB.ThrottlingException"]'),
         append(RECORDER, f"{EACH_CONTACT}.Store.Catch[0].ErrorEquals", "DynamoDB.ThrottlingException"),
     ),
-    "some other refusals dropped, behind a choice": Case(
+    "other errors of DynamoDB dropped in a Choice state": Case(
         OLDER.format('["DynamoDB.AmazonDynamoDBException", "DynamoDB.ValidationException"]'),
         put(RECORDER, f"{EACH_CONTACT}.WhyRefused.Default", "OlderVersion"),
     ),
-    "a record that could not be quarantined": Case(
+    "a failed quarantine that drops the record": Case(
         """must keep or fail what its state 'Quarantine' catches, and not end in 'Gone': ["States.TaskFailed"]""",
         put(RECORDER, f"{EACH_CONTACT}.Quarantine.Catch", [CATCH_FAILED]),
         put(RECORDER, f"{EACH_CONTACT}.Gone", SUCCEED),
     ),
-    "a start behind the work": Case(
+    "a start state after the work": Case(
         IDLE.format("Done", "Done"),
         put(RECORDER, "definition.States.Done", SUCCEED),
         put(RECORDER, "definition.StartAt", "Done"),
     ),
-    "a choice that drops what cannot be stored": Case(
+    "a Choice state that drops what cannot be stored": Case(
         IDLE.format("Read", "OlderVersion"),
         put(RECORDER, f"{EACH_CONTACT}.CanBeStored.Choices[0].Next", "OlderVersion"),
     ),
@@ -266,8 +266,8 @@ def _short(queue: str, seconds: int | str) -> Case:
 
 
 CASES["queues-keep-messages"] = {
-    "dead letters for a minute": _short(DEAD_LETTERS, 60),
-    "quarantined records for not quite four days": _short(QUARANTINE, 345_599),
+    "dead letters kept for one minute": _short(DEAD_LETTERS, 60),
+    "quarantined records kept for one second less than four days": _short(QUARANTINE, 345_599),
     "a time that is not a number": _short(QUARANTINE, "14 days"),
 }
 
@@ -278,7 +278,7 @@ CASES["no-execution-data-in-logs"] = {
     "the pipe logs its data": Case(
         LOGGED.format("s"), put(PIPE, "logConfiguration.includeExecutionDatas", ["ALL"])
     ),
-    "the same by a text that the provider takes for true": Case(
+    'the state machine logs its data, set by the string "true"': Case(
         LOGGED.format(""), put(RECORDER, INCLUDED, "true")
     ),
 }
@@ -286,7 +286,7 @@ CASES["no-execution-data-in-logs"] = {
 DAYS = "must have a retentionInDays of 1 days or more, and not {}"
 CASES["log-groups-have-retention"] = {
     "no retention": Case(DAYS.format("null"), remove(RECORDER_LOGS, "retentionInDays")),
-    "zero days, which is for ever": Case(DAYS.format("0"), put(PIPE_LOGS, "retentionInDays", 0)),
+    "zero days, which means forever": Case(DAYS.format("0"), put(PIPE_LOGS, "retentionInDays", 0)),
     "another log group without retention": Case(
         DAYS.format("null"), add("cloudwatch.LogGroup", name="/added", tags=TAGS)
     ),
