@@ -31,9 +31,9 @@ from callroute.flows.simulation import (
     SimulationError,
     simulate,
 )
-from callroute.flows.tracking import RouteNames, TrackedFlow, catalog_text, strip_tracking, track
-from callroute.flows.tracking.graph import Graph
-from callroute.flows.tracking.rewrite import PREFIX, identifier
+from callroute.flows.tracking import RouteNames, TrackedFlow, add_tracking, catalog_text, strip_tracking
+from callroute.flows.tracking.graph import FlowGraph
+from callroute.flows.tracking.rewrite import PREFIX, make_identifier
 from tests.flows.every_call import Stage, every_call
 from tests.flows.generated import flow_documents
 from tests.support import corpus
@@ -128,8 +128,8 @@ def flow(*blocks: dict[str, Any], **more: Any) -> Flow:
 def tracked(
     what: Flow, names: str | None = None, catalog: RouteCatalog | None = None, call_flow: str = "x"
 ) -> TrackedFlow:
-    given = RouteNames.read(names, "names.yaml") if names else None
-    return track(what, given, catalog, file="x.json", call_flow=call_flow)
+    given = RouteNames.parse(names, "names.yaml") if names else None
+    return add_tracking(what, given, catalog, file="x.json", call_flow=call_flow)
 
 
 def again(result: TrackedFlow) -> Flow:
@@ -403,12 +403,12 @@ def test_any_flow_comes_back_tracked_and_callers_hear_what_they_heard_before(wha
 @settings(deadline=None)
 @given(what=any_flow(), data=st.data())
 def test_whatever_gets_a_name_is_tracked_by_it(what: Flow, data: st.DataObject) -> None:
-    graph = Graph(what)
+    graph = FlowGraph(what)
     routes = st.sampled_from(("a", "b", "c"))
-    blocks = data.draw(st.dictionaries(st.sampled_from(sorted(graph.reached)), routes, max_size=3))
+    blocks = data.draw(st.dictionaries(st.sampled_from(sorted(graph.depths)), routes, max_size=3))
     branches: dict[str, dict[str, str]] = {}
-    for name in data.draw(st.lists(st.sampled_from(sorted(graph.reached)), max_size=3)):
-        labels = [way.label for way in graph.ways(name)]
+    for name in data.draw(st.lists(st.sampled_from(sorted(graph.depths)), max_size=3)):
+        labels = [way.label for way in graph.outgoing(name)]
         if labels:
             branches[name] = {data.draw(st.sampled_from(labels)): data.draw(routes)}
     names = json.dumps({"blocks": blocks, "branches": branches, "routes": {"start": "top"}})
@@ -422,7 +422,7 @@ def test_whatever_gets_a_name_is_tracked_by_it(what: Flow, data: st.DataObject) 
 def test_our_own_flows_tracked_by_hand_come_back_as_they_are(name: str) -> None:
     what = ours(name)
     catalog = RouteCatalog.beside(FLOW_DEFINITIONS / name)
-    result = track(what, catalog=catalog, file=name, call_flow="x")
+    result = add_tracking(what, catalog=catalog, file=name, call_flow="x")
     assert result.document == what.document
     assert result.blocks == 0
     assert result.catalog == catalog
@@ -871,8 +871,8 @@ def test_a_block_that_was_led_elsewhere_by_one_branch_settles_in_one_run(
     result = tracked(edited)
     assert_settled(again(result), result)
     assert set(values(edited)) == {"track-start", "track-renamed-1", "track-renamed-2", "track-done-end"}
-    monkeypatch.setattr("callroute.flows.tracking._RUNS", 1)
-    with pytest.raises(InputError, match="does not settle: after 1 runs"):
+    monkeypatch.setattr("callroute.flows.tracking.tracked_flow._MAX_PASSES", 1)
+    with pytest.raises(InputError, match="still change after 1 passes"):
         tracked(edited)
 
 
@@ -1041,11 +1041,11 @@ def test_labels_of_a_route_file_go_into_the_catalog() -> None:
         ('routes: {"7": x}', 1, "no route '7'"),
         ('routes:\n  "1-3": x', 2, r"no route '1-3' \(did you mean '1"),
         ("branches: {houers: {x: y}}", 1, r"no block 'houers' \(did you mean 'hours'"),
-        ("branches: {hours: {Flase: y}}", 1, r"no branch of 'hours' 'Flase' \(did you mean 'False'"),
+        ("branches: {hours: {Flase: y}}", 1, r"block .hours. has no branch .Flase. \(did you mean 'False'"),
         ("blocks: {by: y}", 1, r"no block 'by' \(did you mean 'bye'"),
         ("menus: {}", 1, "'menus' is unknown"),
         ("routes: {start: {name: x}}", 1, "'name' is unknown"),
-        ("routes: {start: {en: x}}", 1, "it has no route"),
+        ("routes: {start: {en: x}}", 1, "'route' is missing"),
         ("routes: {start: $.External.x}", 1, "is a reference"),
         ('routes: {start: ""}', 1, "not text"),
         ("routes:\n- {route: start}", 2, "this is a route catalog"),
@@ -1064,12 +1064,12 @@ def test_a_route_file_that_does_not_fit_is_refused_with_its_line(names: str, lin
 
 @given(parts=st.lists(st.text(st.characters(exclude_categories=()), min_size=1), min_size=1, max_size=3))
 def test_identifiers_are_such_as_connect_takes(parts: list[str]) -> None:
-    assert re.fullmatch(r"[^%:()\\/=$,;\[\]{}]{1,50}", identifier(*parts))
-    identifier(*parts).encode("utf-8")
+    assert re.fullmatch(r"[^%:()\\/=$,;\[\]{}]{1,50}", make_identifier(*parts))
+    make_identifier(*parts).encode("utf-8")
 
 
 def test_identifiers_that_had_to_be_changed_stay_apart() -> None:
-    names = [identifier("b" * 60, "1"), identifier("b" * 60, "2"), identifier("a(b)"), identifier("a[b]")]
+    names = [make_identifier("b" * 60, "1"), make_identifier("b" * 60, "2"), make_identifier("a(b)"), make_identifier("a[b]")]
     assert len(set(names)) == 4
 
 
@@ -1093,7 +1093,7 @@ def test_a_flow_that_would_be_too_large_is_refused_with_the_number_of_blocks() -
         )
 
     assert len(tracked(of_size(250 - needed)).document["Actions"]) == 250
-    with pytest.raises(InputError, match=f"needs {needed} blocks.* makes 251, and Connect takes 250"):
+    with pytest.raises(InputError, match=f"with {needed} tracking blocks the flow would have 251 blocks; the maximum is 250"):
         tracked(of_size(251 - needed))
 
 
@@ -1103,7 +1103,7 @@ def test_a_flow_whose_content_would_be_too_long_is_refused() -> None:
     document["Actions"][0]["Parameters"]["Text"] += "x" * (room - 100)
     large = Flow.parse(json.dumps(document), "x.json")
     assert "content-too-long" not in {finding.rule for finding in check(large)}
-    with pytest.raises(InputError, match=r"it has 256,[0-9]{3} characters, and Connect takes 256,000"):
+    with pytest.raises(InputError, match=r"would have 256,[0-9]{3} characters; the maximum is 256,000"):
         tracked(large)
 
 
