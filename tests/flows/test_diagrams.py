@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callroute.flows import diagrams
-from callroute.flows.diagrams.diagram import picture
-from callroute.flows.diagrams.layout import GAP, Box, layout, own_positions
+from callroute.flows.diagrams.diagram import build_diagram
+from callroute.flows.diagrams.layout import GAP, Box, designer_positions, layout
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 from callroute.flows.flow import Flow
 from callroute.formats.files import read_text
@@ -80,7 +80,7 @@ SMALL = flow(MENU, SET, SORRY, END)
 
 
 def test_branches_of_a_kind_with_one_target_are_one_line_in_words_for_people() -> None:
-    drawn = picture(SMALL).blocks["menu"].branches
+    drawn = build_diagram(SMALL).blocks["menu"].edges
     assert [(branch.label, branch.error, branch.target) for branch in drawn] == [
         ("1, 2", False, "set"),
         ("3", False, "end"),
@@ -90,11 +90,11 @@ def test_branches_of_a_kind_with_one_target_are_one_line_in_words_for_people() -
 
 
 def test_an_error_that_leads_where_the_block_leads_anyway_is_no_line() -> None:
-    assert [branch.label for branch in picture(SMALL).blocks["set"].branches] == [""]
+    assert [branch.label for branch in build_diagram(SMALL).blocks["set"].edges] == [""]
 
 
 def test_stops_and_routes_are_marked() -> None:
-    drawn = picture(SMALL)
+    drawn = build_diagram(SMALL)
     assert {name for name, each in drawn.blocks.items() if each.stop} == {"menu", "sorry"}
     assert {name: each.route for name, each in drawn.blocks.items() if each.route} == {"set": "sales"}
     assert "4 blocks, with 2 stops" in drawn.description
@@ -109,7 +109,7 @@ def test_stops_and_routes_are_marked() -> None:
 def test_a_text_with_a_slash_is_drawn_whole_and_a_resource_by_its_name() -> None:
     arn = "arn:aws:connect:ap-northeast-1:111111111111:instance/i/prompt/greeting"
     function = "arn:aws:lambda:ap-northeast-1:111111111111:function:lookup:live"
-    drawn = picture(
+    drawn = build_diagram(
         flow(
             block(
                 "text", "MessageParticipant", "prompt", Text="We answer 24/7. See https://example.com/help"
@@ -137,7 +137,7 @@ def test_a_branch_that_leads_nowhere_is_left_out_and_the_rest_drawn() -> None:
         ),
         "x.json",
     )
-    assert picture(broken).blocks["a"].branches == ()
+    assert build_diagram(broken).blocks["a"].edges == ()
     for text in (diagrams.mermaid(broken), diagrams.svg(broken)):
         assert "nowhere" not in text
 
@@ -170,7 +170,7 @@ def test_the_same_flow_gives_the_same_picture_in_another_process(path: Path) -> 
 
 
 def boxes_of(what: Flow) -> dict[str, Box]:
-    drawn = picture(what)
+    drawn = build_diagram(what)
     return dict(layout(what, drawn, {name: (248.0, 100.0 + 10 * len(name)) for name in drawn.blocks}).boxes)
 
 
@@ -228,7 +228,7 @@ def test_without_usable_positions_blocks_are_in_columns_after_those_that_lead_to
     "metadata", [None, [], {"ActionMetadata": []}, {"ActionMetadata": {"menu": {"position": 3}}}]
 )
 def test_odd_metadata_is_no_position(metadata: Any) -> None:
-    assert own_positions(flow(MENU, SET, SORRY, END, Metadata=metadata)) == {}
+    assert designer_positions(flow(MENU, SET, SORRY, END, Metadata=metadata)) == {}
 
 
 @pytest.mark.parametrize("x", [True, "3", None, 1e9, float("1e400")])
@@ -236,7 +236,7 @@ def test_what_is_no_coordinate_is_no_position(x: Any) -> None:
     metadata = {"ActionMetadata": {"menu": {"position": {"x": x, "y": 0}}}}
     what = flow(MENU, SET, SORRY, END)
     object.__setattr__(what, "document", {**what.document, "Metadata": metadata})
-    assert own_positions(what) == {}
+    assert designer_positions(what) == {}
 
 
 @settings(deadline=None)
@@ -248,16 +248,16 @@ def test_no_two_blocks_of_any_flow_overlap(document: dict[str, Any]) -> None:
 def test_a_line_that_passes_a_column_crosses_no_block() -> None:
     chain = [block(f"b{n}", "TagContact", f"b{n + 1}", errors={"NoMatchingError": "end"}) for n in range(5)]
     what = flow(*chain, block("b5", "TagContact", "end"), END)
-    drawn = picture(what)
+    drawn = build_diagram(what)
     placed = layout(what, drawn, dict.fromkeys(drawn.blocks, (248.0, 120.0)))
     crossed = [
-        (way, name)
-        for way, points in placed.ways.items()
+        (edge, name)
+        for edge, points in placed.polylines.items()
         for (x1, y), (x2, _) in zip(points[::2], points[1::2], strict=True)
         for name, box in placed.boxes.items()
         if box.overlaps(Box(x1, y, x2 - x1, 1))
     ]
-    assert len(placed.ways) == 5
+    assert len(placed.polylines) == 5
     assert crossed == []
 
 
@@ -362,7 +362,7 @@ def test_svg_is_accessible_and_brings_its_own_ground() -> None:
     assert tree.get("role") == "img"
     labels = (tree.get("aria-labelledby") or "").split()
     named = {element.get("id"): element.text for element in tree.iter() if element.get("id")}
-    assert [named[label] for label in labels] == ["x.json", picture(SMALL).description]
+    assert [named[label] for label in labels] == ["x.json", build_diagram(SMALL).description]
     ground = next(tree.iter(f"{SVG}rect"))
     assert (ground.get("class"), ground.get("width")) == ("ground", tree.get("width"))
 
@@ -379,7 +379,7 @@ def test_svg_draws_one_way_for_each_branch() -> None:
     )
 
 
-def test_a_flow_without_blocks_is_an_empty_picture() -> None:
+def test_a_flow_without_blocks_is_an_empty_build_diagram() -> None:
     empty = Flow.parse_lenient('{"Version": "2019-10-30", "StartAction": "x", "Actions": []}', "x.json")
     assert ET.fromstring(diagrams.svg(empty)).get("role") == "img"  # noqa: S314 - our own output
     assert diagrams.mermaid(empty).startswith("flowchart LR\n")
