@@ -160,7 +160,7 @@ def test_the_same_flow_gives_the_same_picture_in_another_process(path: Path) -> 
         here = draw(Flow.parse_lenient(read_text(path), str(path)))
         command = [sys.executable, "-m", "callroute", "draw", str(path), "--format", kind]
         environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONIOENCODING": "utf-8"}
-        there = subprocess.run(
+        there = subprocess.run(  # noqa: S603 - our own command
             command, capture_output=True, cwd=REPOSITORY, env=environment, check=True
         ).stdout
         assert there.decode() == here
