@@ -84,9 +84,9 @@ class DrawnEdge:
     """All branches of one kind from one block to another, drawn as one line.
 
     Attributes:
-        label: Condition or error in words; empty for the default branch.
-        error: Whether these are error branches.
-        target: Identifier of the block they lead to.
+        label: condition or error in words; empty for the default branch.
+        error: whether these are error branches.
+        target: identifier of the block they lead to.
     """
 
     label: str
@@ -99,13 +99,13 @@ class DrawnBlock:
     """A block in a diagram.
 
     Attributes:
-        identifier: Its identifier.
-        title: Its type in words.
-        name: Its identifier, or empty if that is a UUID.
-        detail: Its main parameter or the attributes that it sets; may be long and have several lines.
-        route: The value that it gives to `call_route`, if any.
-        stop: Whether a caller can hang up here.
-        edges: Its outgoing edges.
+        identifier: its identifier.
+        title: its type in words.
+        name: its identifier, or empty if that is a UUID.
+        detail: its main parameter or the attributes that it sets; may be long and have several lines.
+        route: the value that it gives to `call_route`, if any.
+        stop: whether a caller can hang up here.
+        edges: its outgoing edges.
     """
 
     identifier: str
@@ -122,10 +122,10 @@ class Diagram:
     """The content of a diagram.
 
     Attributes:
-        title: File name of the flow.
-        description: Alternative text for readers who cannot see the diagram.
-        start: Identifier of the first block; empty if there is none.
-        blocks: The blocks by identifier, in the order of the flow.
+        title: file name of the flow.
+        description: alternative text for readers who cannot see the diagram.
+        start: identifier of the first block; empty if there is none.
+        blocks: the blocks by identifier, in the order of the flow.
     """
 
     title: str

@@ -54,8 +54,8 @@ class Layout:
     """The positions of blocks and long lines.
 
     Attributes:
-        boxes: The boxes by block identifier.
-        polylines: For each edge that passes other columns, the start and end points of its horizontal segments, from left
+        boxes: the boxes by block identifier.
+        polylines: for each edge that passes other columns, the start and end points of its horizontal segments, from left
             to right.
     """
 
@@ -70,9 +70,9 @@ def layout(flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]
     scaling does not help, the blocks are arranged in layers.
 
     Args:
-        flow: The flow, with the positions.
-        diagram: Its blocks and edges.
-        sizes: Width and height of each block.
+        flow: the flow, with the positions.
+        diagram: its blocks and edges.
+        sizes: width and height of each block.
     """
     positions = designer_positions(flow)
     if diagram.blocks and all(identifier in positions for identifier in diagram.blocks):
@@ -89,7 +89,7 @@ def layout(flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]
 
 
 def designer_positions(flow: Flow) -> dict[str, tuple[float, float]]:
-    """Returns the positions of blocks in the flow designer; blocks without a valid one are missing."""
+    """Returns the positions of blocks in the flow designer, omitting invalid ones."""
     metadata = flow.document.get("Metadata")
     blocks = metadata.get("ActionMetadata") if isinstance(metadata, Mapping) else None
     positions = {}
@@ -125,8 +125,8 @@ class _LayeredLayout:
     either need Graphviz or are not deterministic.
 
     Args:
-        diagram: The blocks and edges.
-        sizes: Width and height of each block.
+        diagram: the blocks and edges.
+        sizes: width and height of each block.
     """
 
     def __init__(self, diagram: Diagram, sizes: Mapping[str, tuple[float, float]]) -> None:

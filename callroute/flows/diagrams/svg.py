@@ -55,11 +55,11 @@ class _BlockText:
     """The wrapped text of a block.
 
     Attributes:
-        title: Its title.
-        name: Its name; may be empty.
-        lines: Its detail.
-        rows: Its edges, each with its label and the distance of its port from the top of the block.
-        height: Height of the block.
+        title: its title.
+        name: its name; may be empty.
+        lines: its detail.
+        rows: its edges, each with its label and the distance of its port from the top of the block.
+        height: height of the block.
     """
 
     title: str
@@ -218,10 +218,10 @@ def _direct_path(box: Box, port: float, target: Box, distance: float) -> str:
     """Returns a path from the right edge of a block to the left edge of another.
 
     Args:
-        box: The block it leaves.
-        port: Distance of its start from the top of that block.
-        target: The block it leads to.
-        distance: Distance from both blocks if it has to go around them.
+        box: the block it leaves.
+        port: distance of its start from the top of that block.
+        target: the block it leads to.
+        distance: distance from both blocks if it has to go around them.
     """
     x1, y1 = box.x + box.width, box.y + port
     x2, y2 = target.x - 1, target.y + _HEADER / 2

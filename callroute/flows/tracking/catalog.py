@@ -30,11 +30,11 @@ def build_catalog(
     """Returns the route catalog, or None if the flow has no routes.
 
     Args:
-        assignment: The routes of the flow.
-        routes: The routes that calls can have, parents first.
-        previous: The catalog so far; its entries are kept unchanged.
-        file: File name of the flow.
-        call_flow: Value of `call_flow` if the previous catalog has none.
+        assignment: the routes of the flow.
+        routes: the routes that calls can have, parents first.
+        previous: the catalog so far; its entries are kept unchanged.
+        file: file name of the flow.
+        call_flow: value of `call_flow` if the previous catalog has none.
     """
     graph = assignment.graph
     entries: dict[str, Route] = dict(previous.routes) if previous else {}

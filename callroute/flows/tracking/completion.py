@@ -29,8 +29,8 @@ class _State(NamedTuple):
     """State of a call on an edge.
 
     Attributes:
-        failed: Whether a failure has occurred since the caller's last choice.
-        value: Value of `call_completed`; `manual` if one of the flow's own blocks has set it.
+        failed: whether a failure has occurred since the caller's last choice.
+        value: value of `call_completed`; `manual` if one of the flow's own blocks has set it.
     """
 
     failed: bool
@@ -41,8 +41,8 @@ class Completion:
     """The values of `call_completed` that tracking sets.
 
     Attributes:
-        at_edge_end: The value to set just before the target of each edge.
-        ambiguous_ends: Disconnects that successful and failed calls reach by the same edges. `call_completed` stays
+        at_edge_end: the value to set just before the target of each edge.
+        ambiguous_ends: disconnects that successful and failed calls reach by the same edges. `call_completed` stays
             false there.
     """
 
@@ -153,7 +153,7 @@ class Completion:
     def _failed_after(self, edge: Edge, failed: bool) -> bool:
         if self._has_answer(edge):
             return False
-        # A loop that can be entered after a failure counts attempts.
+        # A loop that can be entered after a failure counts attempts, and its end is a failure.
         out_of_attempts = edge.label == "DoneLooping" and edge.source in self._after_failure
         return failed or out_of_attempts or self._graph.is_failure(edge)
 
@@ -206,7 +206,7 @@ class Completion:
         return frozenset(found)
 
     def _find_closing(self) -> frozenset[str]:
-        """Returns the blocks from which no question, transfer or wait can be reached."""
+        """Returns the blocks that are not followed by a question, a transfer or a wait."""
         others = {block for block in self._graph.depths if self._continues_call(block)}
         pending = list(others)
         while pending:

@@ -1,4 +1,4 @@
-"""The graph of a flow: its edges, and which of them are choices of the caller or failures."""
+"""The graph of a flow, with its edges classified as choices and failures."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Edge:
     """An edge from one block to another.
 
     Attributes:
-        source: Identifier of the block it leaves; ENTRY for the edge that enters the flow.
+        source: identifier of the block it leaves; ENTRY for the edge that enters the flow.
         kind: `next`, `condition` or `error`.
-        label: The key, intent or error of the branch; `NextAction` for the default branch.
-        target: Identifier of the block it leads to.
-        slots: The branches it stands for, as paths within Transitions: `NextAction`, `Conditions[0].NextAction` …
+        label: the key, intent or error of the branch; `NextAction` for the default branch.
+        target: identifier of the block it leads to.
+        slots: the branches it stands for, as paths within Transitions: `NextAction`, `Conditions[0].NextAction` …
     """
 
     source: str
@@ -48,7 +48,7 @@ class FlowGraph:
     """The graph of the edges that a call can take through a flow.
 
     Args:
-        flow: A flow without dangling branches.
+        flow: a flow without dangling branches.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -71,7 +71,7 @@ class FlowGraph:
             if block in depths:
                 continue
             depths[block] = depth
-            # Blocks that need no further choice come first; conditions keep their order.
+            # Visit blocks that need no further choice first, and conditions in their original order.
             for edge in reversed(self._outgoing[block]):
                 if not self.is_choice(edge):
                     pending.appendleft((depth, edge.target))
@@ -133,11 +133,11 @@ class FlowGraph:
         return next(iter(stops)) if len(stops) == 1 else None
 
     def dominates(self, dominator: str, block: str) -> bool:
-        """Whether every path from the start to a block passes the dominator. A block dominates itself."""
+        """Whether every path from the start to a block passes through the dominator. A block dominates itself."""
         return dominator == block or block not in self._reachable_around(dominator)
 
     def _reachable_around(self, barrier: str) -> frozenset[str]:
-        """Returns the blocks that a call can reach without leaving the barrier, including the barrier."""
+        """Returns the blocks that a call can reach without passing through the barrier, and the barrier itself."""
         if barrier not in self._reachable_without:
             seen = {self.flow.start}
             pending = [self.flow.start]
@@ -152,7 +152,7 @@ class FlowGraph:
         return self._reachable_without[barrier]
 
     def is_failure(self, edge: Edge) -> bool:
-        """Whether an edge is taken after an error, after no valid input, or when closed."""
+        """Whether an edge is taken because of an error, missing or invalid input, or closing time."""
         block = self.flow.blocks.get(edge.source)
         if block is None:
             return False

@@ -1,4 +1,4 @@
-"""Labels of routes: the first text that callers hear there."""
+"""Labels for routes, taken from the first prompt that callers hear there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_LABEL = 80
 """Maximum length of a label in characters."""
 
-# English and Japanese labels for stops without a text.
+# English and Japanese labels for stops without a prompt.
 _STOP_LABELS: Mapping[StopKind, tuple[str, str]] = {
     "prompt": ("Recorded message", "録音メッセージ"),
     "menu": ("Menu", "メニュー"),
@@ -38,10 +38,10 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def route_label(graph: FlowGraph, blocks: Iterable[str]) -> tuple[str, str]:
-    """Returns the English and the Japanese label of a route that begins at one of these blocks.
+    """Returns the English and Japanese labels of a route that begins at one of these blocks.
 
-    Blocks reached without a failure are searched first, and a text is preferred to a stop without one. The language of a
-    text is unknown, so it serves as both labels until someone translates it.
+    Prompts reached without a failure are preferred, and stops without a prompt are a fallback. The language of a prompt is
+    unknown, so it is used for both labels until someone translates it.
     """
     seen: set[str] = set()
     likely: list[tuple[str, Mapping[str, str]]] = [(block, {}) for block in blocks]
@@ -94,7 +94,7 @@ def _possible_edges(graph: FlowGraph, block: Block, attributes: Mapping[str, str
 
 
 def _prompt_text(block: Block) -> str:
-    """Returns the text that a block speaks, on one line and cut to the length of a label; empty if there is none."""
+    """Returns the prompt of a block on one line, cut to the length of a label, or an empty string."""
     text = block.parameters.get("Text") or _TAG.sub(" ", str(block.parameters.get("SSML") or ""))
     return _cut(" ".join(str(text).split()))
 

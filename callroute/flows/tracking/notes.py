@@ -17,7 +17,7 @@ _MAX_LISTED = 5
 
 
 def notes_for(assignment: RouteAssignment, completion: Completion) -> Iterator[str]:
-    """Yields notes for the user, one sentence or two each."""
+    """Yields the notes to show to the user."""
     flow = assignment.graph.flow
     reachable = [block for identifier, block in flow.blocks.items() if identifier in assignment.graph.depths]
     if not assignment.starts_calls:
@@ -28,7 +28,7 @@ def notes_for(assignment: RouteAssignment, completion: Completion) -> Iterator[s
         )
     manual = [block.identifier for block in reachable if {ROUTE, COMPLETED} & set(attributes_of(block))]
     if manual:
-        yield f"these blocks of your own set routes or completion and were not changed: {_listed(manual)}."
+        yield f"these blocks already set routes or completion and were left unchanged: {_listed(manual)}."
     modules = [block.identifier for block in reachable if block.type == "InvokeFlowModule"]
     if modules:
         yield f"choices made inside modules are not visible here: {_listed(modules)}."
@@ -41,7 +41,7 @@ def notes_for(assignment: RouteAssignment, completion: Completion) -> Iterator[s
     if completion.ambiguous_ends:
         yield (
             f"{COMPLETED} stays false at {_listed(completion.ambiguous_ends)}, because successful and failed calls "
-            "arrive there by the same branches. Set it in a block of your own where the two differ."
+            "arrive there by the same branches. Set it yourself in an earlier block."
         )
     unknown = [block.identifier for block in reachable if type_of(block) is None]
     if unknown:

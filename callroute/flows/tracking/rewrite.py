@@ -37,7 +37,7 @@ _MAX_OFFSET = 4
 
 
 def make_identifier(*parts: str) -> str:
-    """Returns the identifier of a tracking block, which depends only on these parts.
+    """Returns the identifier of a tracking block. The same parts always give the same identifier.
 
     Characters that Connect rejects are replaced, and long identifiers are cut. A hash of the original then keeps the
     identifier unique.
@@ -76,7 +76,7 @@ def _front_parts(target: str, attributes: Mapping[str, str], named: set[str]) ->
 
 
 def is_tracking(block: Block) -> bool:
-    """Whether a block was added by tracking, and still only sets attributes and continues at a single block."""
+    """Whether tracking added this block, and it still only sets attributes and continues to a single block."""
     return (
         block.identifier.startswith(PREFIX)
         and block.type == "UpdateContactAttributes"
@@ -91,7 +91,7 @@ def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
     """Returns the flow without its tracking blocks, and the removed blocks by identifier.
 
     Raises:
-        InputError: Tracking blocks form a cycle.
+        InputError: tracking blocks form a cycle.
     """
     removed = {block.identifier: block for block in flow.blocks.values() if is_tracking(block)}
     if not removed:
@@ -104,8 +104,8 @@ def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
                 raise InputError(
                     flow.source,
                     f"block {target!r}",
-                    "this tracking block leads back to itself through tracking blocks only",
-                    "Connect it to the block that should follow",
+                    "it is part of a cycle of tracking blocks",
+                    "Connect one of them to the block that should follow",
                 )
             seen.add(target)
             target = removed[target].branches[0].target
@@ -129,10 +129,10 @@ class TrackingBlock:
     """A tracking block to insert.
 
     Attributes:
-        identifier: Its identifier.
-        attributes: The attributes that it sets.
-        target: Identifier of the next block.
-        sources: Identifiers of the blocks that lead to it.
+        identifier: its identifier.
+        attributes: the attributes that it sets.
+        target: identifier of the next block.
+        sources: identifiers of the blocks that lead to it.
     """
 
     identifier: str
@@ -143,11 +143,11 @@ class TrackingBlock:
 
 @dataclass(slots=True)
 class Insertions:
-    """The tracking blocks of a flow.
+    """The planned changes to a flow.
 
     Attributes:
-        blocks: The blocks to insert.
-        targets: The new target of each redirected edge.
+        blocks: the blocks to insert.
+        targets: the new target of each redirected edge.
     """
 
     blocks: list[TrackingBlock]
@@ -165,10 +165,10 @@ def plan_insertions(
     Edges with the same target and the same attributes at their end share a block.
 
     Args:
-        identifiers: Identifiers already in use.
-        at_edge_start: Attributes to set where an edge begins.
-        at_edge_end: Attributes to set just before an edge's target; they override those at its start.
-        named: Blocks named in the route file.
+        identifiers: identifiers already in use.
+        at_edge_start: attributes to set where an edge begins.
+        at_edge_end: attributes to set just before an edge's target; they override those at its start.
+        named: blocks named in the route file.
     """
     used, named = set(identifiers), set(named)
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Edge]] = {}
@@ -215,12 +215,12 @@ def insert_blocks(flow: Flow, insertions: Insertions, existing: Mapping[str, Blo
     Existing tracking blocks that are still needed keep their position in the file and in the designer.
 
     Args:
-        flow: The original flow.
-        insertions: The blocks to insert, planned for the flow without its tracking blocks.
-        existing: The tracking blocks of the original flow.
+        flow: the original flow.
+        insertions: the blocks to insert, planned for the flow without its tracking blocks.
+        existing: the tracking blocks of the original flow.
 
     Raises:
-        InputError: The result would be too large for Connect.
+        InputError: the result would be too large for Connect.
     """
     document: dict[str, Any] = copy.deepcopy(dict(flow.document))
     needed = {block.identifier: block for block in insertions.blocks}

@@ -23,13 +23,13 @@ START_ROUTE = "start"
 
 
 class RouteSource(NamedTuple):
-    """The origin of a route, independent of the value that `call_route` gets.
+    """The origin of a route, independent of its value.
 
     Attributes:
         kind: `start`: the start of the call. `branch`: a branch of a block. `block`: any path to a block. `manual`: one
             of the flow's own blocks. `unresolved`: the route of a block that is not known yet.
-        block: Identifier of the block; for `manual` the route itself.
-        label: Label of the branch.
+        block: identifier of the block; for `manual` the route itself.
+        label: label of the branch.
     """
 
     kind: Literal["start", "branch", "block", "manual", "unresolved"]
@@ -41,13 +41,13 @@ START = RouteSource("start")
 
 
 class _Derivation(NamedTuple):
-    """The parts from which the default name of a route is made.
+    """The parts of a route's default value.
 
     Attributes:
-        source: The route.
-        parent: The route that callers come from.
-        segment: The part that the route appends to its parent's name.
-        target: Identifier of the block where the route begins.
+        source: the route.
+        parent: the route that callers come from.
+        segment: the part that it appends to its parent's value.
+        target: identifier of the block where the route begins.
     """
 
     source: RouteSource
@@ -60,11 +60,11 @@ class RouteAssignment:
     """The routes of a flow.
 
     Args:
-        graph: The graph of the flow.
-        names: The names of its routes.
+        graph: the graph of the flow.
+        names: the names of its routes.
 
     Raises:
-        InputError: A name refers to a block or branch that does not exist.
+        InputError: a name refers to a block or branch that does not exist.
     """
 
     def __init__(self, graph: FlowGraph, names: RouteNames) -> None:
@@ -94,7 +94,7 @@ class RouteAssignment:
     # --- Routes of blocks --------------------------------------------------------------------------------------------
 
     def _set_by(self, edge: Edge) -> RouteSource | None:
-        """Returns the route set by a choice, a named branch or one of the flow's own blocks, if any."""
+        """Returns the route that an edge sets as a choice, a named branch or an edge of a manual block, if any."""
         if edge.source in self._manual:
             return self._manual[edge.source]
         if self.graph.is_choice(edge) or edge.label in self.names.branches.get(edge.source, {}):
@@ -172,7 +172,7 @@ class RouteAssignment:
         return RouteSource("block", block)
 
     def _comes_before(self, first: str, second: str) -> bool:
-        """Whether the first block needs fewer choices than the second, or every path to the second passes it."""
+        """Whether the first block needs fewer choices than the second, or every path to the second passes through it."""
         depths = self.graph.depths
         return depths[first] < depths[second] or self.graph.dominates(first, second)
 
@@ -190,7 +190,7 @@ class RouteAssignment:
 
     @cached_property
     def default_values(self) -> Mapping[RouteSource, str]:
-        """The value that each route would have without names, made of the keys that lead there."""
+        """The value of each route without names, made of the keys that lead there."""
         values: dict[RouteSource, str] = {START: START_ROUTE}
         targets: dict[str, str] = {START_ROUTE: ""}
         for source, parent, segment, target in self._derivations:
@@ -205,13 +205,13 @@ class RouteAssignment:
         return values
 
     def values(self, previous: Mapping[RouteSource, str]) -> Mapping[RouteSource, str]:
-        """Returns the value of each route: its given name, its previous value, or one made of its parent's value.
+        """Returns the value of each route: its given name, its previous value, or one derived from its parent's value.
 
         Args:
-            previous: Values found in existing tracking blocks; users may have edited them.
+            previous: values found in existing tracking blocks; users may have edited them.
 
         Raises:
-            InputError: A name refers to a route that does not exist.
+            InputError: a name refers to a route that does not exist.
         """
         known = dict.fromkeys(
             value for source, value in self.default_values.items() if source != START or self.starts_calls
@@ -260,7 +260,7 @@ class RouteAssignment:
 
     @cached_property
     def parents(self) -> Mapping[RouteSource, RouteSource | None]:
-        """The route that callers come from, by route, parents first; None for the start."""
+        """The parent of each route, parents first; None for the start."""
         return {START: None} | {derivation.source: derivation.parent for derivation in self._derivations}
 
     def is_set_manually(self, source: RouteSource) -> bool:
@@ -346,7 +346,7 @@ class RouteAssignment:
         return self._last_choice_blocks(block)[1]
 
     def _leads_to(self, start: str, target: str, barrier: str) -> bool:
-        """Whether a path leads from one block to another without leaving the barrier."""
+        """Whether a path leads from one block to another without passing through the barrier."""
         seen = {start}
         pending = [start]
         while pending:
@@ -394,7 +394,7 @@ class RouteAssignment:
 
     @cached_property
     def at_edge_end(self) -> Mapping[Edge, RouteSource]:
-        """The routes to set just before the target of an edge, because the call may arrive with another one."""
+        """The routes to set just before the target of an edge, if calls could arrive with a different one."""
         found: dict[Edge, RouteSource] = {}
         arrived: dict[str, set[RouteSource]] = {}
         pending: deque[tuple[Edge, frozenset[RouteSource]]] = deque(

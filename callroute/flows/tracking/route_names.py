@@ -26,10 +26,10 @@ class RouteName:
     """The name of a route.
 
     Attributes:
-        route: Value of `call_route`.
-        en: English label, if given.
-        ja: Japanese label, if given.
-        node: Its position in the route file; None for a name found in a tracking block.
+        route: value of `call_route`.
+        en: label in English, if given.
+        ja: label in Japanese, if given.
+        node: its position in the route file; None for a name found in a tracking block.
     """
 
     route: str
@@ -50,10 +50,10 @@ class RouteNames:
     """The contents of a route file.
 
     Attributes:
-        call_flow: Value of `call_flow`, if given.
-        routes: Names by generated route: `start`, `1`, `1-2`.
-        branches: Names by block and branch label, for branches that get no route of their own by default.
-        blocks: Names by block, set in front of the block on every path to it.
+        call_flow: value of `call_flow`, if given.
+        routes: names by generated route: `start`, `1`, `1-2`.
+        branches: names by block and branch label, for branches that get no route of their own by default.
+        blocks: names by block, set in front of the block on every path to it.
     """
 
     call_flow: str | None = None
@@ -66,7 +66,7 @@ class RouteNames:
         """Reads a route file.
 
         Raises:
-            InputError: The file is unreadable or not a route file.
+            InputError: the file is unreadable or not a route file.
         """
         return cls.parse(read_text(path), str(path))
 
@@ -75,11 +75,11 @@ class RouteNames:
         """Parses the YAML of a route file.
 
         Args:
-            text: The YAML.
-            source: Name of the file for error messages.
+            text: the YAML.
+            source: name of the file for error messages.
 
         Raises:
-            InputError: The text is not YAML or not a route file.
+            InputError: the text is not YAML or not a route file.
         """
         document = YamlNode.parse(text, source)
         contents = document.mapping()

@@ -1,4 +1,4 @@
-"""Adds drop-off tracking to a flow: the steps in order, repeated until the result is stable."""
+"""Adds drop-off tracking to a flow, repeating the process until the result is stable."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class TrackedFlow:
     """A flow with tracking.
 
     Attributes:
-        document: The JSON of the flow, equal to the original if nothing changed.
-        catalog: The route catalog, or None if the flow has no routes.
-        blocks: Number of tracking blocks.
-        added: Number of new tracking blocks.
-        notes: Notes about what could not be tracked or was left to the flow's own blocks.
+        document: the JSON of the flow, equal to the original if nothing changed.
+        catalog: the route catalog, or None if the flow has no routes.
+        blocks: number of tracking blocks.
+        added: number of new tracking blocks.
+        notes: notes about what could not be tracked or was left to the flow's own blocks.
     """
 
     document: Mapping[str, Any]
@@ -69,14 +69,14 @@ def add_tracking(
     are kept unchanged.
 
     Args:
-        flow: The flow, from `Flow.parse`.
-        names: Names for its routes.
-        catalog: The route catalog so far; its entries are kept.
-        file: File name of the flow, for the catalog.
-        call_flow: Value of `call_flow`, unless the route file, the catalog or the flow gives one.
+        flow: the flow, from `Flow.parse`.
+        names: names for its routes.
+        catalog: the route catalog so far; its entries are kept.
+        file: file name of the flow, for the catalog.
+        call_flow: value of `call_flow`, unless the route file, the catalog or the flow gives one.
 
     Raises:
-        InputError: The route file names something that the flow does not have, the result would be too large for Connect,
+        InputError: the route file names something that the flow does not have, the result would be too large for Connect,
             or edited tracking blocks keep the result from becoming stable.
     """
     current, tracked = flow, _add_once(flow, names, catalog, file, call_flow)
@@ -145,7 +145,7 @@ def _in_file_order(attributes: Mapping[Edge, dict[str, str]], flow: Flow) -> dic
 
 
 def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
-    """Keeps attributes that users have added to a tracking block, and their order."""
+    """Keeps the order of attributes in a tracking block, and those that users have added."""
     old = attributes_of(existing)
     added = {name: str(value) for name, value in old.items() if name not in (ROUTE, COMPLETED, CALL_FLOW)}
     order = {name: index for index, name in enumerate(old)}
