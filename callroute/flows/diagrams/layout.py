@@ -245,7 +245,7 @@ class _LayeredLayout:
         return centers
 
     def _separate(self, column: list[Any], ideal: list[float]) -> list[float]:
-        """Returns the centers closest to the ideal ones that keep the order and the gaps between nodes.
+        """Returns the centers closest to the ideal ones that preserve the order and leave a gap between nodes.
 
         Nodes that would be too close move together to the mean of their ideal centers (pool adjacent violators).
         """

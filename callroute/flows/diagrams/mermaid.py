@@ -58,7 +58,7 @@ def mermaid(flow: Flow) -> str:
 
 
 def exceeded_limit(chart: str) -> str:
-    """Returns the Mermaid limit that a chart exceeds, in words; empty if there is none."""
+    """Returns a description of the Mermaid limit that a chart exceeds, or an empty string."""
     edges = len(re.findall(r"^    b\d+ -", chart, re.MULTILINE))
     if edges > _MAX_EDGES:
         return f"{edges} edges, but Mermaid renders at most {_MAX_EDGES}"

@@ -1,4 +1,4 @@
-"""Labels for routes, taken from the first prompt that callers hear there."""
+"""Labels for routes, taken from the first prompt that callers hear."""
 
 from __future__ import annotations
 

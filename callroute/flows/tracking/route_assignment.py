@@ -45,7 +45,7 @@ class _Derivation(NamedTuple):
 
     Attributes:
         source: the route.
-        parent: the route that callers come from.
+        parent: the route of the last choice block before it.
         segment: the part that it appends to its parent's value.
         target: identifier of the block where the route begins.
     """
@@ -342,7 +342,7 @@ class RouteAssignment:
         return [each for each in choice_blocks if self.block_routes[each] == START and each != block], START
 
     def _route_before(self, block: str) -> RouteSource:
-        """Returns the route that callers of a block come from."""
+        """Returns the route of the last choice block before a block."""
         return self._last_choice_blocks(block)[1]
 
     def _leads_to(self, start: str, target: str, barrier: str) -> bool:
@@ -466,7 +466,7 @@ def _is_unknown(value: str) -> bool:
 
 
 def _unique(value: str, owners: Mapping[str, str], owner: str) -> str:
-    """Returns the value, numbered if it already has another owner."""
+    """Returns the value, with a number appended if another owner already uses it."""
     candidate, number = value, 1
     while owners.get(candidate, owner) != owner:
         number += 1

@@ -145,7 +145,7 @@ def _in_file_order(attributes: Mapping[Edge, dict[str, str]], flow: Flow) -> dic
 
 
 def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
-    """Keeps the order of attributes in a tracking block, and those that users have added."""
+    """Preserves user-added attributes and the order of attributes in a tracking block."""
     old = attributes_of(existing)
     added = {name: str(value) for name, value in old.items() if name not in (ROUTE, COMPLETED, CALL_FLOW)}
     order = {name: index for index, name in enumerate(old)}
@@ -154,7 +154,7 @@ def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
 
 
 def _with_previous_names(names: RouteNames, graph: FlowGraph, existing: Mapping[str, Block]) -> RouteNames:
-    """Returns the names, together with those that an earlier run has set on branches and in front of blocks."""
+    """Adds the names that an earlier run has set on branches and in front of blocks."""
     branches = {block: dict(labels) for block, labels in names.branches.items()}
     blocks = dict(names.blocks)
     for block in graph.depths:
@@ -178,7 +178,7 @@ def _previous_values(assignment: RouteAssignment, existing: Mapping[str, Block])
             for edge, source in assignment.at_edge_end.items()
         ),
     ]
-    # The block at the beginning of a route takes precedence over blocks on the way back to it.
+    # The block at the beginning of a route takes precedence over blocks on edges that lead back to it.
     candidates.sort(key=lambda candidate: candidate[1] != _first_identifier(candidate[0]))
     for source, identifier in candidates:
         route = _route_set_in(existing, identifier)
