@@ -38,7 +38,7 @@ def flow(*types: str, **more: Any) -> Flow:
 def shapes(shape: Shape) -> Iterator[Shape]:
     """A shape and those of the objects in it."""
     yield shape
-    for inner in shape.inside.values():
+    for inner in shape.nested.values():
         yield from shapes(inner)
 
 
@@ -47,12 +47,12 @@ def test_a_row_says_where_it_is_known_from_and_does_not_contradict_itself(name: 
     row = BLOCK_TYPES[name]
     assert row.source.startswith(("live: ", "doc: ", "third: "))
     for shape in shapes(row):
-        parameters = [*shape.required, *shape.one_of, *shape.some_of, *shape.optional, *shape.refused]
+        parameters = [*shape.required, *shape.one_of, *shape.any_of, *shape.optional, *shape.refused]
         assert len(set(parameters)) == len(parameters), "a parameter has one role"
-        assert {*shape.values, *shape.numbers, *shape.references, *shape.inside} <= shape.parameters
+        assert {*shape.values, *shape.numbers, *shape.references, *shape.nested} <= shape.parameters
     assert not set(row.errors) & set(row.errors_optional)
     assert set(row.operators) <= set(OPERATORS)
-    assert row.conditions_of in {"", *row.parameters}
+    assert row.conditions_from in {"", *row.parameters}
     assert {path.partition(".")[0] for path in row.errors_with} <= row.parameters
     assert row.kinds
     if row.terminal:

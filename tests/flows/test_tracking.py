@@ -268,7 +268,7 @@ def assert_same_for_callers(before: Flow, after: Flow) -> None:
         for name, value in attributes_of(action).items()
         if value in (f"$.Attributes.{ROUTE}", f"$.Attributes.{COMPLETED}")
     }
-    stops = {stop.action.identifier: stop for stop in analyze(after).stops}
+    stops = {stop.block.identifier: stop for stop in analyze(after).stops}
     for planned in found.planned:
         events, went = planned.play(untracked)
         events_after, went_after = planned.play(now)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import COMPLETED
 from callroute.flows.block_types import NO_MATCH
-from callroute.flows.flow import CONTENT_CHARACTERS, Flow
-from callroute.flows.lint.content import BLOCKS, IDENTIFIER_CHARACTERS
+from callroute.flows.flow import CONTENT_CHARACTERS, MAX_BLOCKS, Flow
+from callroute.flows.lint.content import IDENTIFIER_CHARACTERS
 from callroute.flows.tracking.graph import ENTRY, Way
 
 if TYPE_CHECKING:
@@ -276,12 +276,12 @@ def _refuse_too_large(flow: Flow, document: Mapping[str, Any], added: int) -> No
     blocks = len(document["Actions"])
     if not added:
         return
-    if blocks > BLOCKS:
+    if blocks > MAX_BLOCKS:
         raise InputError(
             flow.source,
             "Actions",
             f"tracking needs {added} blocks, which with the flow's own {blocks - added} makes {blocks}, "
-            f"and Connect takes {BLOCKS}",
+            f"and Connect takes {MAX_BLOCKS}",
             "Move a part of the flow into a flow or module of its own, and track each",
         )
     content = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
