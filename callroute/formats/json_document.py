@@ -151,32 +151,59 @@ class JsonDocument:
     @cached_property
     def positions(self) -> Mapping[str, Position]:
         """Position of each value by JSON path. The position of an object's member is that of its key."""
-        positions = {"$": Position(1, 1, 2)}
-        line, line_start = 1, 0
-        # Path of each open object or array, with the key or index of its next value.
-        stack: list[tuple[str, str | int | None]] = []
-        for match in _TOKEN.finditer(self.text):
-            piece = match[0]
-            position = Position(line, match.start() - line_start + 1, match.end() - line_start + 1)
-            if piece == "\n":
-                line, line_start = line + 1, match.end()
-            elif piece in "{[":
-                stack.append((_next_path(stack), None if piece == "{" else 0))
-                positions.setdefault(stack[-1][0], position)
-            elif piece in "}]":
-                stack.pop()
-            elif piece == "," and stack:
-                path, key = stack.pop()
-                stack.append((path, key + 1 if isinstance(key, int) else None))
-            elif piece != ":" and stack:
-                path, key = stack[-1]
-                if key is None:
-                    stack[-1] = (path, json.loads(piece))
-                positions.setdefault(_next_path(stack), position)
-        return positions
+        return _Positions(self.text)
+
+
+class _Positions(Mapping[str, Position]):
+    """Positions by JSON path. The text is scanned only as far as needed, because it can be very long."""
+
+    def __init__(self, text: str) -> None:
+        self._known: dict[str, Position] = {}
+        self._rest = _scan(text)
+
+    def __getitem__(self, path: str) -> Position:
+        while path not in self._known:
+            found = next(self._rest, None)
+            if found is None:
+                raise KeyError(path)
+            self._known.setdefault(*found)
+        return self._known[path]
+
+    def __iter__(self) -> Iterator[str]:
+        for found in self._rest:
+            self._known.setdefault(*found)
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
+
+
+def _scan(text: str) -> Iterator[tuple[str, Position]]:
+    yield "$", Position(1, 1, 2)
+    line, line_start = 1, 0
+    # Path of each open object or list, with the key or index of its next value.
+    stack: list[tuple[str, str | int | None]] = []
+    for match in _TOKEN.finditer(text):
+        piece = match[0]
+        position = Position(line, match.start() - line_start + 1, match.end() - line_start + 1)
+        if piece == "\n":
+            line, line_start = line + 1, match.end()
+        elif piece in "{[":
+            stack.append((_next_path(stack), None if piece == "{" else 0))
+            yield stack[-1][0], position
+        elif piece in "}]":
+            stack.pop()
+        elif piece == "," and stack:
+            path, key = stack.pop()
+            stack.append((path, key + 1 if isinstance(key, int) else None))
+        elif piece != ":" and stack:
+            path, key = stack[-1]
+            if key is None:
+                stack[-1] = (path, json.loads(piece))
+            yield _next_path(stack), position
 
 
 def _next_path(stack: list[tuple[str, str | int | None]]) -> str:

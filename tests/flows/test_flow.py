@@ -10,6 +10,7 @@ import pytest
 
 from callroute.errors import InputError
 from callroute.flows.flow import Branch, Flow
+from tests.flows.generated import oversized
 from tests.support import corpus
 
 
@@ -76,7 +77,8 @@ def test_a_block_of_an_unknown_type_is_kept() -> None:
 
 def test_a_block_may_have_no_transitions() -> None:
     assert (
-        parse(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches == ()
+        parse(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches
+        == ()
     )
 
 
@@ -143,16 +145,20 @@ def test_a_block_may_have_no_transitions() -> None:
             for value, found in ((None, "null"), ({}, "an object"), (False, "false"))
         ),
         (json.dumps(document() | {"Actions": None}), "the flow", "Actions must be a list, not null"),
-        (json.dumps(document() | {"StartAction": None}), "the flow", "StartAction must be a string, not null"),
+        (
+            json.dumps(document() | {"StartAction": None}),
+            "the flow",
+            "StartAction must be a string, not null",
+        ),
     ],
 )
 def test_an_invalid_flow_is_rejected_with_place_and_problem(text: str, place: str, problem: str) -> None:
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(InputError) as rejected:
         Flow.parse(text, "x.json")
-    assert refused.value.source == "x.json"
-    assert refused.value.place == place
-    assert problem in refused.value.problem
-    assert refused.value.fix
+    assert rejected.value.source == "x.json"
+    assert rejected.value.place == place
+    assert problem in rejected.value.problem
+    assert rejected.value.fix
 
 
 def test_a_repeated_key_is_rejected_because_one_value_would_be_lost() -> None:
@@ -175,17 +181,6 @@ def test_lenient_parsing_lists_all_defects_and_keeps_the_valid_parts() -> None:
     ]
     assert list(flow.blocks) == ["hello", "broken", "end"]
     assert flow.blocks["broken"].target("next") == "gone"
-
-
-def oversized(blocks: int) -> str:
-    """Returns a flow of messages, each of which leads to the next one."""
-    hello = document()["Actions"][0]
-    actions = [
-        {**hello, "Identifier": str(number), "Transitions": {"NextAction": str(number + 1)}}
-        for number in range(blocks - 1)
-    ]
-    end = {**document()["Actions"][1], "Identifier": str(blocks - 1)}
-    return json.dumps(document(StartAction="0", Actions=[*actions, end]))
 
 
 @pytest.mark.timeout(60)

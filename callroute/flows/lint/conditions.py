@@ -208,7 +208,7 @@ RULES = (
     Rule(
         "wrong-operand",
         "error",
-        "Every condition has one operand, which is a number if the operator requires one.",
+        "Every condition has one operand, which is a number if its operator requires one.",
         Source.FLOW_LANGUAGE,
         _wrong_operand,
     ),

@@ -207,7 +207,7 @@ RULES = (
     Rule(
         "text-too-long",
         "error",
-        f"A text has at most {SPOKEN_CHARACTERS:,} spoken characters, or {SPOKEN_CHARACTERS_WITH_TAGS:,} with tags.",
+        f"A text has at most {SPOKEN_CHARACTERS:,} spoken characters, and at most {SPOKEN_CHARACTERS_WITH_TAGS:,} including tags.",
         Source.PLAY_PROMPT,
         _text_too_long,
     ),

@@ -30,7 +30,7 @@ class Source(StrEnum):
     CONTACT_ATTRIBUTES = "AWS: contact attributes"
     LIVE_REQUESTS = "live requests published in 2026"
     BLOCK_TYPES = "`callroute.flows.block_types`"
-    JSON = "JSON: readers keep one of two values with the same key"
+    JSON = "JSON: parsers keep only one value of a repeated key"
     PULUMI_ISSUE = "pulumi-aws issue 6222"
     PLACEHOLDERS = "this project: placeholders"
     CALLERS = "this project: effects on callers"
