@@ -76,7 +76,7 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
                 "--ignore",
                 "",
                 f"there is no rule {name!r}",
-                f"Did you mean {near[0]}?" if near else "See docs/lint.md",
+                f"Did you mean {near[0]}?" if near else "See docs/checks.md",
             )
     rules = tuple(rule for rule in lint.RULES if rule.id not in ignore)
     flows = {path: Flow.parse_lenient(read_text(path), str(path)) for path in paths}

@@ -2349,7 +2349,7 @@ LANGUAGE = "must have a content in the Connect flow language: content: {}"
     "flow-content-is-flow-language",
     "content that is not JSON",
     FLOW,
-    LANGUAGE.format("line 1 column 1: this is not JSON (Expecting value). Give a flow as JSON"),
+    LANGUAGE.format("line 1 column 1: is not JSON (expecting value). Give a flow in JSON"),
 )
 def _(stack: Stack) -> None:
     stack.one("ContactFlow").inputs["content"] = "Press 1"
@@ -2360,9 +2360,8 @@ def _(stack: Stack) -> None:
     "the console's export",
     FLOW,
     LANGUAGE.format(
-        "modules: this is an export of the Connect console, which is another language than the API's. Open the flow in"
-        " the console, or read it with `aws connect describe-contact-flow`, and take the content in flow language"
-        " 2019-10-30"
+        "modules: this is an export of the Connect console, which is not in the flow language. Get the content with"
+        " `aws connect describe-contact-flow`, which returns flow language 2019-10-30"
     ),
 )
 def _(stack: Stack) -> None:
@@ -2373,7 +2372,9 @@ def _(stack: Stack) -> None:
     "flow-content-is-flow-language",
     "another version of the language",
     FLOW,
-    LANGUAGE.format("Version: Version is the text '2020-01-01'. Give a flow in flow language '2019-10-30'"),
+    LANGUAGE.format(
+        "Version: Version must be '2019-10-30', not the text '2020-01-01'. Give a flow in flow language 2019-10-30"
+    ),
 )
 def _(stack: Stack) -> None:
     edit(stack.one("ContactFlow"), lambda parsed: parsed.update(Version="2020-01-01"), "content")
@@ -2387,7 +2388,7 @@ TAKES = "must have a content that Connect takes: block 'closed': {}"
     "a branch that leads nowhere",
     FLOW,
     TAKES.format(
-        "Its branch 'next' leads to 'nowhere', which does not exist. Lead it to the identifier of a block of this flow"
+        "The branch 'next' leads to 'nowhere', which does not exist. Use the identifier of a block in this flow"
     ),
 )
 def _(stack: Stack) -> None:
@@ -2398,9 +2399,7 @@ def _(stack: Stack) -> None:
     "flow-content-is-flow-language",
     "an empty text",
     FLOW,
-    TAKES.format(
-        "An empty string: Connect refuses it wherever it stands. Give a value, or leave the field out"
-    ),
+    TAKES.format("The string is empty, and Connect rejects empty strings. Set a value, or remove the field"),
 )
 def _(stack: Stack) -> None:
     blocks(stack, closed=lambda block: block["Parameters"].update(Text=""))
@@ -2411,8 +2410,8 @@ def _(stack: Stack) -> None:
     "a block of a module, in a flow that says it is one",
     FLOW,
     TAKES.format(
-        "EndFlowModuleExecution may stand in module flows; this is a contact flow."
-        " Move it to a flow of that kind, or use a block that may stand here"
+        "EndFlowModuleExecution is allowed in module flows; this is a contact flow."
+        " Move it to such a flow, or use another block"
     ),
 )
 def _(stack: Stack) -> None:
@@ -2425,7 +2424,7 @@ def _(stack: Stack) -> None:
     "a module whose start does not exist",
     "added",
     "must have a content that Connect takes: $.StartAction: There is no block 'nowhere'."
-    " Name the identifier of the block that runs first",
+    " Set StartAction to the identifier of the first block",
 )
 def _(stack: Stack) -> None:
     module(stack, StartAction="nowhere")
