@@ -51,7 +51,7 @@ def _endless_loop(context: LintContext) -> Iterator[Match]:
             yield _match(
                 context,
                 loop,
-                "No branch leads out of the loop",
+                "No branch leads out of these blocks",
                 "Add a branch to a block that ends the call.",
             )
 
@@ -73,7 +73,7 @@ def _unbounded_loop(context: LintContext) -> Iterator[Match]:
             yield _match(
                 context,
                 loop,
-                "A call can repeat forever, without caller input, the loop",
+                "A call can loop forever, without caller input, through these blocks",
                 "Limit it with a Loop block whose DoneLooping branch leads out of the loop.",
             )
 
@@ -90,7 +90,7 @@ def _endless_retries(context: LintContext) -> Iterator[Match]:
             yield _match(
                 context,
                 loop,
-                "A silent caller is asked again forever in the loop",
+                "A silent caller is asked again forever in these blocks",
                 "Limit the retries with a Loop block, unless this is intended.",
             )
 

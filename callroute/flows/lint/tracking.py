@@ -274,12 +274,12 @@ def _failed_tracking(context: LintContext) -> Iterator[Match]:
     stale = [stop for stop in context.analysis.stops if stop.routes_after_failure - stop.routes]
     without = [stop for stop in stale if None in stop.routes_after_failure and None not in stop.routes]
     if stale:
-        unset = f", {len(without)} of them without a route" if without else ""
+        unset = f" ({len(without)} without a route)" if without else ""
         yield Match(
             setting[0].identifier,
             setting[0].path,
             f"If a block that sets {ROUTE} fails ({len(setting)} here), the call continues with the old value. "
-            f"Stops that can have an old value: {len(stale)}{unset}.",
+            f"Affected stops: {len(stale)}{unset}.",
             "No flow can prevent this. Connect's flow logs show such failures.",
         )
 
