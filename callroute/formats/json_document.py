@@ -50,7 +50,7 @@ class JsonStyle:
         return cls(
             indent=member[1] if member else None,
             blanks=not key or bool(key[1]),
-            # A text with neither escapes nor other characters allows both, so nothing is escaped.
+            # An ASCII text without escapes gives no hint, so nothing is escaped.
             escaped=text.isascii() and "\\u" in text,
             final_newline=text.endswith("\n"),
             line_break="\r\n" if "\r\n" in text else "\n",

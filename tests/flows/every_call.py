@@ -476,7 +476,7 @@ class _Past:
         self.around: dict[str, dict[str, str]] = {}
 
     def put(self, before: int, path: tuple[str, ...], value: str, *, anew: bool = True) -> None:
-        """Makes a reference have a value on entry to a block, if an earlier decision controls it.
+        """Gives a reference a value on entry to a block, if an earlier decision controls it.
 
         Args:
             before: index of the block.

@@ -1,4 +1,4 @@
-"""Lint rules for flows. They find what Connect rejects, what goes wrong for callers, and gaps in tracking."""
+"""Lint rules for flows: requirements of Connect, problems for callers, and gaps in tracking."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def check(
 ) -> list[Finding]:
     """Runs lint rules on a flow and returns the findings in the order of the blocks, then of the rules.
 
-    If a size rule finds that the flow is too large, the other rules do not run: they are made for flows that Connect
-    accepts and can take very long on larger ones.
+    If a size rule finds that the flow is too large, the other rules do not run, because they can
+    take very long on large flows.
 
     Args:
         flow: the flow, parsed with `Flow.parse_lenient`, so that structural defects are also reported.

@@ -1,4 +1,4 @@
-"""Lint rules about attributes: attributes that are never set, personal data, and known problems of deployment."""
+"""Lint rules about attributes: attributes that are never set, personal data, and known deployment problems."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ def _unset_attribute(context: LintContext) -> Iterator[Match]:
     known: dict[str, set[str]] = {
         "FlowAttributes": {name for block in context.blocks for name in _flow_attributes_of(block)},
     }
-    if not inherits(
-        flow
-    ):  # otherwise the calling flow may have set contact attributes, but never flow attributes
+    # In flows that inherit contact attributes, the calling flow can have set any of them.
+    if not inherits(flow):
         known["Attributes"] = {*attributes_set(flow), *context.set_elsewhere}
     # A name that is a reference can stand for any name.
     complete = {space: names for space, names in known.items() if not any(map(paths_in, names))}

@@ -131,7 +131,7 @@ def _texts(values: Iterable[frozenset[Value]]) -> set[str]:
 
 
 def _set_values(context: LintContext, attribute: str = ROUTE) -> Iterator[tuple[Block, object]]:
-    """Yields the reachable blocks that set an attribute, each with the value."""
+    """Yields the reachable blocks that set an attribute, each with its value."""
     for block in context.blocks:
         attributes = attributes_of(block)
         if attribute in attributes and block.identifier in context.analysis.reached:
