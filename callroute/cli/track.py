@@ -121,7 +121,7 @@ def _told(tracked: TrackedFlow, catalog: str) -> str:
 def _proof(flow: Flow) -> str:
     """What `check` finds of the guarantee in the flow as it is written, rather than as it was planned."""
     stops = analyze(flow).stops
-    without = [repr(stop.action.identifier) for stop in stops if None in stop.routes]
+    without = [repr(stop.block.identifier) for stop in stops if None in stop.routes]
     found = (
         f"without a route on some path: {', '.join(without)}"
         if without

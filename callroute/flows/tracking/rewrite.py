@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import COMPLETED
 from callroute.flows.block_types import NO_MATCH
-from callroute.flows.flow import CONTENT_CHARACTERS, Flow
-from callroute.flows.lint.content import BLOCKS, IDENTIFIER_CHARACTERS
+from callroute.flows.flow import CONTENT_CHARACTERS, MAX_BLOCKS, Flow
+from callroute.flows.lint.content import IDENTIFIER_CHARACTERS
 from callroute.flows.tracking.graph import ENTRY, Edge
 
 if TYPE_CHECKING:
@@ -291,11 +291,11 @@ def _check_size(flow: Flow, document: Mapping[str, Any], added: int) -> None:
         return
     blocks = len(document["Actions"])
     fix = "Move part of the flow to another flow or module, and track both"
-    if blocks > BLOCKS:
+    if blocks > MAX_BLOCKS:
         raise InputError(
             flow.source,
             "Actions",
-            f"with {added} tracking blocks the flow would have {blocks} blocks; the maximum is {BLOCKS}",
+            f"with {added} tracking blocks the flow would have {blocks} blocks; the maximum is {MAX_BLOCKS}",
             fix,
         )
     characters = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")))

@@ -223,7 +223,7 @@ def assert_unchanged_for_callers(before: Flow, after: Flow) -> None:
         for name, value in attributes_of(block).items()
         if value in (f"$.Attributes.{ROUTE}", f"$.Attributes.{COMPLETED}")
     }
-    stops = {stop.action.identifier: stop for stop in analyze(after).stops}
+    stops = {stop.block.identifier: stop for stop in analyze(after).stops}
     for planned in every_call(before).planned:
         events_before, call_before = planned.play(stage_before)
         events_after, call_after = planned.play(stage_after)
