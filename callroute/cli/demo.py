@@ -66,7 +66,7 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
     """Places calls by callers who choose, hesitate, mistype and give up, spread over one day."""
     for _ in range(calls):
         moment = DAY + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
-        placing = cloud.phone.call(
+        placing = cloud.dialer.call(
             FLOW,
             RandomCaller(chance),
             clock=simulation.SimulatedClock(moment),

@@ -170,20 +170,20 @@ def without(document: Document, sid: str, action: str) -> Document:
 
 def hand_over(stack: Stack, document: Document) -> None:
     """Reads the records and hands them to the state machine."""
-    assert all(each.became == "handed_over" for each in stack.pipe(stack.principal(document)).drain())
+    assert all(each.outcome == "delivered" for each in stack.pipe(stack.principal(document)).drain())
 
 
 def give_up(stack: Stack, document: Document) -> None:
     """Reads the records when they have become too old, and keeps their position on the dead-letter queue."""
     handled = stack.pipe(stack.principal(document), lambda: time.time() + NEXT_YEAR).drain()
-    assert [each.became for each in handled] == ["dead_lettered"] * 2
+    assert [each.outcome for each in handled] == ["dead_lettered"] * 2
 
 
 def record(stack: Stack, document: Document) -> tuple[str, str]:
     """Has the state machine, with this policy, store the one record and quarantine the other; tells what became of them."""
     with stack.recorder_may(document):
         stored, quarantined = stack.pipe(stack.principal(stack.policy("pipe"))).drain()
-    return stored.output or stored.became, quarantined.output or quarantined.became
+    return stored.output or stored.outcome, quarantined.output or quarantined.outcome
 
 
 def make_state_machine(stack: Stack, document: Document) -> None:

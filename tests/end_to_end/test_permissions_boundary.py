@@ -57,7 +57,7 @@ def test_the_chain_works_within_it(deployment: Deployment) -> None:
 
 def test_a_widened_pipe_gains_nothing(deployment: Deployment) -> None:
     pipe = deployment.one("aws:pipes/pipe:Pipe")
-    credentials = deployment.credentials_of(
+    credentials = deployment.assume_role(
         pipe.inputs["roleArn"], service="pipes.amazonaws.com", source_arn=pipe.outputs["arn"]
     )
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 from callroute.local.emulator import Credentials, Emulator
-from callroute.local.pipe import Handled, Pipe, PipeError, PipeSettings, apply_template
+from callroute.local.pipe import HandledRecord, Pipe, PipeError, PipeSettings, apply_template
 from tests.support.contact_records import contact_record
 
 pytestmark = pytest.mark.emulator
@@ -169,8 +169,8 @@ def contacts(*ids: str) -> list[dict[str, Any]]:
     return [contact_record(contact_id) for contact_id in ids]
 
 
-def handed_over(handled: Sequence[Handled]) -> list[str]:
-    return [each.output for each in handled if each.became == "handed_over"]
+def handed_over(handled: Sequence[HandledRecord]) -> list[str]:
+    return [each.output for each in handled if each.outcome == "delivered"]
 
 
 def test_each_record_arrives_shaped_by_the_template_in_order(line: Line) -> None:
@@ -204,7 +204,7 @@ def test_what_is_not_ours_is_dropped_and_the_stream_goes_on(line: Line, other: A
 
     handled = list(line.pipe().drain())
 
-    assert [each.became for each in handled] == ["not_ours", "handed_over"]
+    assert [each.outcome for each in handled] == ["filtered", "delivered"]
     assert handed_over(handled) == ["ours"]
 
 
@@ -215,7 +215,7 @@ def test_a_number_that_is_no_json_does_not_pass_for_json(line: Line) -> None:
         .encode()
     )
 
-    assert [each.became for each in line.pipe().drain()] == ["not_ours"]
+    assert [each.outcome for each in line.pipe().drain()] == ["filtered"]
 
 
 def test_batches_hold_at_most_the_batch_size(line: Line) -> None:
@@ -247,7 +247,7 @@ def test_a_poison_record_ends_alone_and_its_neighbours_are_handed_over(line: Lin
     handled = list(line.pipe().drain())
 
     assert handed_over(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
-    assert [each.became for each in handled].count("dead_lettered") == 1
+    assert [each.outcome for each in handled].count("dead_lettered") == 1
     sizes = [len(batch) for batch in line.states.inputs() if "poison" in json.dumps(batch)]
     # Halved down to the record itself, which is then tried again twice.
     assert sizes == [7, 4, 2, 1, 1, 1]
@@ -258,7 +258,7 @@ def test_without_bisection_the_neighbours_go_down_with_it(line: Line) -> None:
 
     handled = list(line.pipe(onPartialBatchItemFailure=None).drain())
 
-    assert [each.became for each in handled] == ["dead_lettered"] * 2
+    assert [each.outcome for each in handled] == ["dead_lettered"] * 2
     assert [len(batch) for batch in line.states.inputs()] == [2, 2, 2]
 
 
@@ -269,7 +269,7 @@ def test_a_record_is_retried_with_growing_pauses_and_then_dead_lettered_in_the_s
 
     (handled,) = line.pipe(maximumRetryAttempts=3).drain()
 
-    assert handled.became == "dead_lettered"
+    assert handled.outcome == "dead_lettered"
     assert len(line.states.inputs()) == 1 + 3
     assert line.time.pauses == sorted(line.time.pauses)
     assert len(set(line.time.pauses)) == 3
@@ -322,7 +322,7 @@ def test_a_record_that_has_grown_too_old_is_dead_lettered_unseen(line: Line) -> 
     line.put(*contacts("old"), key="k")
     line.time.at += 7200
 
-    assert [each.became for each in line.pipe().drain()] == ["dead_lettered"]
+    assert [each.outcome for each in line.pipe().drain()] == ["dead_lettered"]
     assert line.states.inputs() == []
     assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
 
@@ -331,7 +331,7 @@ def test_retries_end_when_the_record_grows_too_old(line: Line) -> None:
     line.put(*contacts("poison"), key="k")
 
     assert [
-        each.became for each in line.pipe(maximumRetryAttempts=-1, maximumRecordAgeInSeconds=60).drain()
+        each.outcome for each in line.pipe(maximumRetryAttempts=-1, maximumRecordAgeInSeconds=60).drain()
     ] == ["dead_lettered"]
     assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
 
@@ -369,7 +369,7 @@ def test_a_pipe_that_is_stopped_in_the_middle_loses_nothing(line: Line) -> None:
     # At least once: what was handed over before the stop comes again.
     handled = list(line.pipe().drain())
     assert handed_over(handled) == ["a", "b"]
-    assert [each.became for each in handled].count("dead_lettered") == 1
+    assert [each.outcome for each in handled].count("dead_lettered") == 1
 
 
 def test_the_same_pipe_can_go_on_after_a_stop(line: Line) -> None:
@@ -413,7 +413,7 @@ def test_a_batch_that_is_too_long_for_the_target_is_halved(line: Line) -> None:
 def test_a_record_that_is_too_long_for_the_target_is_dead_lettered(line: Line) -> None:
     line.put(contact_record("a", Padding="x" * 262_144), *contacts("b"), key="k")
 
-    assert [each.became for each in line.pipe().drain()] == ["dead_lettered", "handed_over"]
+    assert [each.outcome for each in line.pipe().drain()] == ["dead_lettered", "delivered"]
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_stream(line: Line) -> None:
@@ -480,7 +480,7 @@ def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
     )
     line.put(*contacts("poison", "a"), key="k")
 
-    assert [each.became for each in line.pipe(credentials).drain()] == ["dead_lettered", "handed_over"]
+    assert [each.outcome for each in line.pipe(credentials).drain()] == ["dead_lettered", "delivered"]
 
 
 def test_a_setting_that_the_local_pipe_does_not_know_is_refused_by_name(line: Line) -> None:

@@ -20,7 +20,7 @@ from callroute.errors import InputError
 from callroute.local import stack_runner
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS
-from callroute.local.stack_runner import Deployment, ProvisioningError, Settings, _TasksOfOneLoop, deploy
+from callroute.local.stack_runner import Deployment, DeploymentError, StackConfig, _TasksOfOneLoop, deploy
 
 INSTANCE = "00000000-0000-0000-0000-000000000000"
 NUMBER = "00000000-0000-0000-0000-000000000001"
@@ -298,7 +298,7 @@ pulumi.export("association", records.association_id)
 
 def test_what_connect_would_get_is_checked_against_its_api(run: Run) -> None:
     arguments = {"instanceId": INSTANCE, "content": "{}", "description": 3}
-    with pytest.raises(ProvisioningError, match=r"ContactFlow 'x': [^§]*Description"):
+    with pytest.raises(DeploymentError, match=r"ContactFlow 'x': [^§]*Description"):
         run(raw("aws:connect/contactFlow:ContactFlow", arguments))
 
 
@@ -330,7 +330,7 @@ def test_there_is_a_least_example_of_every_type() -> None:
 
 @pytest.mark.parametrize("type_", sorted(LEAST))
 def test_an_unknown_argument_is_an_error_that_names_type_and_argument(run: Run, type_: str) -> None:
-    with pytest.raises(ProvisioningError) as raised:
+    with pytest.raises(DeploymentError) as raised:
         run(raw(type_, {**LEAST[type_], "surprise": 1}))
     assert str(raised.value).startswith(f"{type_} 'x': the local cloud does not know the argument surprise")
 
@@ -359,12 +359,12 @@ def test_an_unknown_argument_is_an_error_that_names_type_and_argument(run: Run, 
 def test_an_unknown_argument_further_down_is_an_error_too(
     run: Run, type_: str, argument: str, value: Any
 ) -> None:
-    with pytest.raises(ProvisioningError, match=rf"{re.escape(type_)} 'x': [^§]*[Ss]urprise"):
+    with pytest.raises(DeploymentError, match=rf"{re.escape(type_)} 'x': [^§]*[Ss]urprise"):
         run(raw(type_, {**LEAST[type_], argument: value}))
 
 
 def test_an_unknown_type_is_an_error_that_says_where_to_add_it(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
+    with pytest.raises(DeploymentError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
         run('aws.sns.Topic("news")')
     place = re.search(r"in (\S+\.py)", str(raised.value))
     assert place
@@ -372,17 +372,17 @@ def test_an_unknown_type_is_an_error_that_says_where_to_add_it(run: Run) -> None
 
 
 def test_an_unknown_function_is_an_error_that_names_it(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"aws:kms/getAlias:getAlias.*INVOKES"):
+    with pytest.raises(DeploymentError, match=r"aws:kms/getAlias:getAlias.*INVOKES"):
         run('pulumi.export("key", aws.kms.get_alias_output(name="alias/a").arn)')
 
 
 def test_an_existing_resource_is_not_made_up(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"'old'.*existing resource \(queue-url\)"):
+    with pytest.raises(DeploymentError, match=r"'old'.*existing resource \(queue-url\)"):
         run('aws.sqs.Queue.get("old", "queue-url")')
 
 
 def test_a_resource_that_aws_refuses_is_an_error_that_names_it_and_the_reason(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"aws:kinesis/stream:Stream 'short'.*RetentionPeriodHours"):
+    with pytest.raises(DeploymentError, match=r"aws:kinesis/stream:Stream 'short'.*RetentionPeriodHours"):
         run("""
 stream = aws.kinesis.Stream("short", shard_count=1, retention_period=1)
 aws.sqs.Queue("after", name=stream.name)
@@ -397,13 +397,13 @@ def test_a_fault_of_the_emulator_itself_shows_its_log(run: Run, monkeypatch: pyt
 
     monkeypatch.setitem(CREATORS, "aws:sqs/queue:Queue", faulty)
     with pytest.raises(
-        ProvisioningError, match=r"Queue 'q': [^§]*InternalError[^§]*log ends with:\n[^§]*ministack"
+        DeploymentError, match=r"Queue 'q': [^§]*InternalError[^§]*log ends with:\n[^§]*ministack"
     ):
         run('aws.sqs.Queue("q")')
 
 
 def test_a_table_without_a_key_is_an_error_that_names_it(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"Table 'x': [^§]*KeySchema"):
+    with pytest.raises(DeploymentError, match=r"Table 'x': [^§]*KeySchema"):
         run(raw("aws:dynamodb/table:Table", {"billingMode": "PAY_PER_REQUEST"}))
 
 
@@ -467,7 +467,7 @@ def test_what_is_raised_while_an_output_resolves_arrives_too(run: Run) -> None:
 
 
 def test_failures_print_nothing_by_themselves(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ProvisioningError):
+    with pytest.raises(DeploymentError):
         run('q = aws.sqs.Queue("q", max_message_size=-1)\naws.sqs.Queue("after", name=q.name)')
     assert capfd.readouterr() == ("", "")
 
@@ -476,7 +476,7 @@ def test_one_deployment_leaves_nothing_to_the_next(run: Run) -> None:
     first = run(
         'aws.sqs.Queue("first"); pulumi.export("first", pulumi.Config().get("setting"))', {"setting": "a"}
     )
-    with pytest.raises(ProvisioningError):
+    with pytest.raises(DeploymentError):
         run('aws.sns.Topic("t"); pulumi.export("failed", 1)')
     second = run('aws.sqs.Queue("second"); pulumi.export("second", pulumi.Config().get("setting"))')
     assert first.outputs == {"first": "a"}
@@ -486,7 +486,7 @@ def test_one_deployment_leaves_nothing_to_the_next(run: Run) -> None:
 
 def test_a_program_that_never_ends_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_runner, "PROGRAM_SECONDS", 2)  # in which a busy machine makes a queue, too
-    with pytest.raises(ProvisioningError, match=r"did not end within 2 s. Made so far: made\."):
+    with pytest.raises(DeploymentError, match=r"did not end within 2 s. Made so far: made\."):
         run("""
 import asyncio
 aws.sqs.Queue("made")
@@ -494,7 +494,7 @@ pulumi.export("never", pulumi.Output.from_input(asyncio.get_event_loop().create_
 """)
 
 
-# --- Settings --------------------------------------------------------------------------------------------------------
+# --- StackConfig --------------------------------------------------------------------------------------------------------
 
 
 def test_the_program_reads_the_stacks_settings_and_overrides(run: Run) -> None:
@@ -542,7 +542,7 @@ def test_an_unusable_settings_file_is_named(tmp_path: Path, text: str | None, pr
     if text is not None:
         (tmp_path / "Pulumi.dev.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"Pulumi\.dev\.yaml: {problem}"):
-        Settings.read("dev", project=tmp_path)
+        StackConfig.read("dev", project=tmp_path)
 
 
 @pytest.mark.emulator
@@ -553,7 +553,7 @@ def test_a_stack_stands_in_the_region_of_its_settings(tmp_path: Path) -> None:
         "import pulumi, pulumi_aws as aws\npulumi.export('arn', aws.sqs.Queue('q', name='q').arn)",
         encoding="utf-8",
     )
-    with Emulator(Settings.read("local", project=tmp_path).region) as emulator:
+    with Emulator(StackConfig.read("local", project=tmp_path).region) as emulator:
         assert deploy(emulator, project=tmp_path).outputs == {"arn": "arn:aws:sqs:eu-west-2:111111111111:q"}
 
 
@@ -573,12 +573,12 @@ aws.iam.RolePolicy("p", role=role.name, policy=queue.arn.apply(lambda arn: json.
 def test_acting_in_a_role_is_bound_by_its_policies(run: Run, emulator: Emulator) -> None:
     deployment = run(ACTING)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
-    credentials = deployment.credentials_of(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
+    credentials = deployment.assume_role(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
     sqs = emulator.client("sqs", credentials)
     sqs.send_message(QueueUrl=deployment.one("aws:sqs/queue:Queue", "allowed").id, MessageBody="m")
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.send_message(QueueUrl=deployment.one("aws:sqs/queue:Queue", "denied").id, MessageBody="m")
-    again = deployment.credentials_of(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
+    again = deployment.assume_role(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
     assert again == credentials
     assert credentials.secret_access_key not in repr(credentials)
 
@@ -592,8 +592,8 @@ def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
 ) -> None:
     deployment = run(ACTING)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
-    with pytest.raises(ProvisioningError, match=f"cannot be assumed by {service} for {source_arn}"):
-        deployment.credentials_of(arn, service=service, source_arn=source_arn)
+    with pytest.raises(DeploymentError, match=f"cannot be assumed by {service} for {source_arn}"):
+        deployment.assume_role(arn, service=service, source_arn=source_arn)
 
 
 @pytest.mark.parametrize(
@@ -607,7 +607,7 @@ def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
 )
 def test_a_state_machine_is_refused_whose_role_does_not_trust_it(run: Run, role: str) -> None:
     with pytest.raises(
-        ProvisioningError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
+        DeploymentError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
     ):
         run(f'aws.sfn.StateMachine("m", type="EXPRESS", role_arn={role}, definition={MACHINE!r})')
 
@@ -624,7 +624,7 @@ aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE
         run(program)
     else:
         with pytest.raises(
-            ProvisioningError,
+            DeploymentError,
             match=r"StateMachine 'm': .*AccessDeniedException.* The state machine IAM Role is not authorized to "
             r"access the Log Destination: .* not authorized to perform: logs:CreateLogDelivery ",
         ):
