@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from callroute.local.cloud import LocalCloud, DeliveryCounts
+from callroute.local.cloud import DeliveryCounts, LocalCloud
 from callroute.reports.call_records import read_all
 
 FINDINGS = 1

@@ -243,7 +243,7 @@ NEEDS = [
 by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.sid} {need.action}")
 
 
-def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
+def test_every_granted_action_is_needed(stack: Stack) -> None:
     granted = {
         (role, statement["Sid"], action)
         for role in ("pipe", "recorder")
@@ -255,7 +255,7 @@ def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
 
 
 @by_need
-def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
+def test_the_roles_policy_is_sufficient(stack: Stack, need: Need) -> None:
     document = stack.policy(need.role)
 
     if need.use is record:
@@ -266,7 +266,7 @@ def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
 
 
 @by_need
-def test_without_the_action_it_fails_for_that_reason(
+def test_each_action_is_necessary(
     stack: Stack, need: Need, caplog: pytest.LogCaptureFixture
 ) -> None:
     document, refusal = (
@@ -303,7 +303,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize(("role", "key", "action", "through"), KEYS)
-def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
+def test_a_key_can_only_be_used_through_the_services_that_encrypt_with_it(
     stack: Stack, role: str, key: str, action: str, through: set[str]
 ) -> None:
     document = stack.policy(role)
@@ -325,7 +325,7 @@ def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
     "action", ["kms:Encrypt", "kms:CreateGrant", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
 )
 @pytest.mark.parametrize("role", ["pipe", "recorder"])
-def test_nothing_else_can_be_done_with_a_key(stack: Stack, role: str, action: str) -> None:
+def test_no_other_action_on_a_key_is_allowed(stack: Stack, role: str, action: str) -> None:
     for key in (KEY, KEY_OF_STREAM):
         for service in ("dynamodb", "kinesis", "sqs"):
             way = {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
@@ -481,7 +481,7 @@ def with_others(stack: Stack) -> Stack:
 
 
 @pytest.mark.parametrize(("role", "what"), DENIALS)
-def test_nothing_else_is_allowed(with_others: Stack, role: str, what: str) -> None:
+def test_no_other_action_is_allowed(with_others: Stack, role: str, what: str) -> None:
     call = DENIALS[role, what]
 
     with pytest.raises(ClientError) as caught:
@@ -491,7 +491,7 @@ def test_nothing_else_is_allowed(with_others: Stack, role: str, what: str) -> No
 
 
 @pytest.mark.parametrize("what", [*FORBIDDEN, *ONE_ANOTHERS], ids=str)
-def test_what_is_denied_could_be_done_with_a_permission(
+def test_the_denied_calls_succeed_with_permission(
     with_others: Stack, what: str | tuple[str, str]
 ) -> None:
     call = ONE_ANOTHERS[what] if isinstance(what, tuple) else FORBIDDEN[what]

@@ -173,7 +173,7 @@ def handed_over(handled: Sequence[HandledRecord]) -> list[str]:
     return [each.output for each in handled if each.outcome == "delivered"]
 
 
-def test_each_record_arrives_shaped_by_the_template_in_order(line: Line) -> None:
+def test_records_are_delivered_in_order_in_the_form_of_the_template(line: Line) -> None:
     line.put(*contacts("a", "b"), key="k")
 
     assert handed_over(list(line.pipe().drain())) == ["a", "b"]
@@ -199,7 +199,7 @@ def test_each_record_arrives_shaped_by_the_template_in_order(line: Line) -> None
         b"",
     ],
 )
-def test_what_is_not_ours_is_dropped_and_the_stream_goes_on(line: Line, other: Any) -> None:
+def test_other_records_are_filtered_and_do_not_block_the_stream(line: Line, other: Any) -> None:
     line.put(other, *contacts("ours"), key="k")
 
     handled = list(line.pipe().drain())
@@ -208,7 +208,7 @@ def test_what_is_not_ours_is_dropped_and_the_stream_goes_on(line: Line, other: A
     assert handed_over(handled) == ["ours"]
 
 
-def test_a_number_that_is_no_json_does_not_pass_for_json(line: Line) -> None:
+def test_nan_is_not_valid_json(line: Line) -> None:
     line.put(
         json.dumps(contact_record())
         .replace('"AgentConnectionAttempts": 0', '"AgentConnectionAttempts": NaN')
@@ -218,7 +218,7 @@ def test_a_number_that_is_no_json_does_not_pass_for_json(line: Line) -> None:
     assert [each.outcome for each in line.pipe().drain()] == ["filtered"]
 
 
-def test_batches_hold_at_most_the_batch_size(line: Line) -> None:
+def test_batches_contain_at_most_the_batch_size(line: Line) -> None:
     line.put(*contacts(*(f"c{number}" for number in range(25))), key="k")
 
     list(line.pipe(batchSize=10).drain())
@@ -226,7 +226,7 @@ def test_batches_hold_at_most_the_batch_size(line: Line) -> None:
     assert [len(batch) for batch in line.states.inputs()] == [10, 10, 5]
 
 
-def test_the_window_waits_for_more_once_there_is_a_first_record(line: Line) -> None:
+def test_the_batching_window_begins_with_the_first_record(line: Line) -> None:
     line.put(*contacts("a"), key="k")
     late = contacts("b")
 
@@ -241,7 +241,7 @@ def test_the_window_waits_for_more_once_there_is_a_first_record(line: Line) -> N
     assert [len(batch) for batch in line.states.inputs()] == [2]
 
 
-def test_a_poison_record_ends_alone_and_its_neighbours_are_handed_over(line: Line) -> None:
+def test_a_failing_record_is_isolated_and_the_rest_of_its_batch_is_delivered(line: Line) -> None:
     line.put(*contacts(*(f"c{number}" for number in range(4)), "poison", "c5", "c6"), key="k")
 
     handled = list(line.pipe().drain())
@@ -253,7 +253,7 @@ def test_a_poison_record_ends_alone_and_its_neighbours_are_handed_over(line: Lin
     assert sizes == [7, 4, 2, 1, 1, 1]
 
 
-def test_without_bisection_the_neighbours_go_down_with_it(line: Line) -> None:
+def test_without_bisection_the_whole_batch_is_dead_lettered(line: Line) -> None:
     line.put(*contacts("a", "poison"), key="k")
 
     handled = list(line.pipe(onPartialBatchItemFailure=None).drain())
@@ -262,7 +262,7 @@ def test_without_bisection_the_neighbours_go_down_with_it(line: Line) -> None:
     assert [len(batch) for batch in line.states.inputs()] == [2, 2, 2]
 
 
-def test_a_record_is_retried_with_growing_pauses_and_then_dead_lettered_in_the_shape_of_aws(
+def test_a_failing_record_is_retried_with_backoff_and_then_dead_lettered(
     line: Line,
 ) -> None:
     line.put(*contacts("poison"), key="k")
@@ -301,7 +301,7 @@ def test_a_record_is_retried_with_growing_pauses_and_then_dead_lettered_in_the_s
     ) == pytest.approx(handled.record.arrived, abs=timedelta(milliseconds=1))
 
 
-def test_a_dead_letter_leads_back_to_the_record(line: Line) -> None:
+def test_a_dead_letter_identifies_the_record(line: Line) -> None:
     line.put(*contacts("poison"), key="k")
     list(line.pipe(maximumRetryAttempts=0).drain())
     info = line.dead_letters()[0]["KinesisBatchInfo"]
@@ -318,7 +318,7 @@ def test_a_dead_letter_leads_back_to_the_record(line: Line) -> None:
     assert json.loads(record["Data"]) == contact_record("poison")
 
 
-def test_a_record_that_has_grown_too_old_is_dead_lettered_unseen(line: Line) -> None:
+def test_a_record_that_is_too_old_is_dead_lettered_without_an_attempt(line: Line) -> None:
     line.put(*contacts("old"), key="k")
     line.time.at += 7200
 
@@ -327,7 +327,7 @@ def test_a_record_that_has_grown_too_old_is_dead_lettered_unseen(line: Line) -> 
     assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
 
 
-def test_retries_end_when_the_record_grows_too_old(line: Line) -> None:
+def test_retries_end_when_the_record_is_too_old(line: Line) -> None:
     line.put(*contacts("poison"), key="k")
 
     assert [
@@ -336,7 +336,7 @@ def test_retries_end_when_the_record_grows_too_old(line: Line) -> None:
     assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
 
 
-def test_a_target_that_recovers_gets_the_record(line: Line) -> None:
+def test_a_record_is_delivered_when_the_target_recovers(line: Line) -> None:
     throttled = ClientError(
         {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "StartSyncExecution"
     )
@@ -347,7 +347,7 @@ def test_a_target_that_recovers_gets_the_record(line: Line) -> None:
     assert line.dead_letters() == []
 
 
-def test_another_pipe_goes_on_from_the_position_of_the_first(line: Line) -> None:
+def test_another_pipe_continues_from_the_position_of_the_first(line: Line) -> None:
     line.put(*contacts("a", "b", "c"), key="k")
     list(line.pipe().drain())
     line.put(*contacts("d"), key="k")
@@ -355,7 +355,7 @@ def test_another_pipe_goes_on_from_the_position_of_the_first(line: Line) -> None
     assert handed_over(list(line.pipe().drain())) == ["d"]
 
 
-def test_a_pipe_that_is_stopped_in_the_middle_loses_nothing(line: Line) -> None:
+def test_an_interrupted_pipe_loses_no_records(line: Line) -> None:
     line.put(*contacts("a", "poison", "b"), key="k")
 
     def stop(_seconds: float) -> None:
@@ -372,7 +372,7 @@ def test_a_pipe_that_is_stopped_in_the_middle_loses_nothing(line: Line) -> None:
     assert [each.outcome for each in handled].count("dead_lettered") == 1
 
 
-def test_the_same_pipe_can_go_on_after_a_stop(line: Line) -> None:
+def test_a_pipe_can_continue_after_an_interruption(line: Line) -> None:
     line.states.failures["start_sync_execution"] = [KeyboardInterrupt()]  # type: ignore[list-item]
     line.put(*contacts("a"), key="k")
     pipe = line.pipe()
@@ -391,7 +391,7 @@ def test_every_shard_is_read(emulator: Emulator) -> None:
     assert len(line.positions) == 3
 
 
-def test_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
+def test_parallel_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
     for number in range(20):
         line.put(*contacts(f"{'xyz'[number % 3]}{number:02}"), key="xyz"[number % 3])
 
@@ -403,20 +403,20 @@ def test_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
         assert mine == sorted(mine)
 
 
-def test_a_batch_that_is_too_long_for_the_target_is_halved(line: Line) -> None:
+def test_a_batch_that_is_too_large_for_the_target_is_halved(line: Line) -> None:
     line.put(*(contact_record(name, Padding="あ" * 50_000) for name in ("a", "b")), key="k")
 
     assert handed_over(list(line.pipe().drain())) == ["a", "b"]
     assert [len(batch) for batch in line.states.inputs()] == [1, 1]
 
 
-def test_a_record_that_is_too_long_for_the_target_is_dead_lettered(line: Line) -> None:
+def test_a_record_that_is_too_large_for_the_target_is_dead_lettered(line: Line) -> None:
     line.put(contact_record("a", Padding="x" * 262_144), *contacts("b"), key="k")
 
     assert [each.outcome for each in line.pipe().drain()] == ["dead_lettered", "delivered"]
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_stream(line: Line) -> None:
+def test_half_a_surrogate_pair_does_not_block_the_stream(line: Line) -> None:
     text = json.dumps(contact_record("a", DisconnectReason="?")).replace('"?"', '"\\ud83d"')
     line.put(text.encode(), *contacts("b"), key="k")
 
@@ -445,7 +445,7 @@ def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
         "sqs:SendMessage",
     ],
 )
-def test_a_permission_that_the_role_lacks_ends_the_pipe_by_name(line: Line, missing: str) -> None:
+def test_a_missing_permission_stops_the_pipe_and_is_named(line: Line, missing: str) -> None:
     needed = {
         "kinesis:DescribeStream": line.stream_arn,
         "kinesis:DescribeStreamSummary": line.stream_arn,
@@ -462,7 +462,7 @@ def test_a_permission_that_the_role_lacks_ends_the_pipe_by_name(line: Line, miss
         list(line.pipe(principal(line.emulator, *granted)).drain())
 
 
-def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
+def test_no_other_permissions_are_needed(line: Line) -> None:
     credentials = principal(
         line.emulator,
         {
@@ -483,12 +483,12 @@ def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
     assert [each.outcome for each in line.pipe(credentials).drain()] == ["dead_lettered", "delivered"]
 
 
-def test_a_setting_that_the_local_pipe_does_not_know_is_refused_by_name(line: Line) -> None:
+def test_an_unsupported_pipe_argument_is_an_error_that_names_it(line: Line) -> None:
     with pytest.raises(PipeError, match="sets somethingNew, which the local pipe does not know"):
         line.settings(somethingNew=1)
 
 
-def test_fire_and_forget_is_refused() -> None:
+def test_fire_and_forget_is_rejected() -> None:
     with pytest.raises(PipeError, match="FIRE_AND_FORGET"):
         PipeSettings.read(
             "arn",
@@ -520,6 +520,6 @@ def test_templates_are_filled_as_json(template: str, filled: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["$.nowhere", "$.data.list[9]", "$.data.text.deeper", "$.data['text']"])
-def test_a_path_that_leads_nowhere_is_an_error(path: str) -> None:
+def test_a_missing_path_is_an_error(path: str) -> None:
     with pytest.raises(PipeError, match="path"):
         apply_template(f"<{path}>", {"data": {"text": "a", "list": [1]}})

@@ -89,7 +89,7 @@ def raw(type_: str, arguments: Mapping[str, Any], name: str = "x") -> str:
 # --- Every argument arrives ------------------------------------------------------------------------------------------
 
 
-def test_a_table_has_all_that_was_registered(run: Run, emulator: Emulator) -> None:
+def test_a_table_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 table = aws.dynamodb.Table("calls", name="call-records", billing_mode="PAY_PER_REQUEST", hash_key="id",
     attributes=[{"name": "id", "type": "S"}, {"name": "day", "type": "S"}, {"name": "at", "type": "N"}],
@@ -122,14 +122,14 @@ pulumi.export("name", table.name)
     assert tags == [{"Key": "team", "Value": "voice"}]
 
 
-def test_a_table_that_keeps_its_items_for_ever_may_say_so(run: Run, emulator: Emulator) -> None:
+def test_a_table_can_have_a_disabled_ttl(run: Run, emulator: Emulator) -> None:
     table = {**LEAST["aws:dynamodb/table:Table"], "name": "calls", "ttl": {"enabled": False}}
     run(raw("aws:dynamodb/table:Table", table))
     ttl = emulator.client("dynamodb").describe_time_to_live(TableName="calls")["TimeToLiveDescription"]
     assert ttl["TimeToLiveStatus"] == "DISABLED"
 
 
-def test_a_stream_has_all_that_was_registered_and_is_active(run: Run, emulator: Emulator) -> None:
+def test_a_stream_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 aws.kinesis.Stream("records", stream_mode_details={"stream_mode": "PROVISIONED"}, shard_count=2, retention_period=48,
     encryption_type="KMS", kms_key_id="alias/aws/kinesis",
@@ -153,7 +153,7 @@ def test_a_stream_can_be_on_demand(run: Run, emulator: Emulator) -> None:
     assert summary["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
 
 
-def test_a_queue_has_all_that_was_registered(run: Run, emulator: Emulator) -> None:
+def test_a_queue_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 aws.sqs.Queue("q", message_retention_seconds=1209600, sqs_managed_sse_enabled=True, visibility_timeout_seconds=90,
     delay_seconds=1, max_message_size=2048, receive_wait_time_seconds=2, tags={"team": "voice"})
@@ -174,7 +174,7 @@ aws.sqs.Queue("q", message_retention_seconds=1209600, sqs_managed_sse_enabled=Tr
     assert sqs.list_queue_tags(QueueUrl=queue.id)["Tags"] == {"team": "voice"}
 
 
-def test_a_role_has_its_trust_and_its_policy(run: Run, emulator: Emulator) -> None:
+def test_a_role_is_created_with_its_trust_policy_and_its_policy(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 role = aws.iam.Role("r", assume_role_policy={"Version": "2012-10-17", "Statement": []}, description="d",
     max_session_duration=7200, tags={"team": "voice"})
@@ -231,9 +231,7 @@ aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE
     assert (answer["status"], answer["output"]) == ("SUCCEEDED", '{"a": 1}')
 
 
-def test_a_pipe_is_known_to_the_emulator_and_kept_with_all_its_arguments(
-    run: Run, emulator: Emulator
-) -> None:
+def test_a_pipe_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     parameters = {
         "filterCriteria": {"filters": [{"pattern": "{}"}]},
         "kinesisStreamParameters": {
@@ -271,7 +269,7 @@ def test_a_pipe_is_known_to_the_emulator_and_kept_with_all_its_arguments(
     assert pipe.inputs == arguments
 
 
-def test_what_connect_would_get_is_kept_with_ids_and_arns(run: Run) -> None:
+def test_connect_resources_have_ids_and_arns(run: Run) -> None:
     deployment = run(f"""
 flow = aws.connect.ContactFlow("menu", instance_id={INSTANCE!r}, name="Menu", description="d", type="CONTACT_FLOW",
     content='{{"言葉": 1}}', tags={{"team": "voice"}})
@@ -296,14 +294,14 @@ pulumi.export("association", records.association_id)
     assert records.id == f"{INSTANCE}:{deployment.outputs['association']}:CONTACT_TRACE_RECORDS"
 
 
-def test_what_connect_would_get_is_checked_against_its_api(run: Run) -> None:
+def test_requests_to_connect_are_validated_against_the_api_model(run: Run) -> None:
     arguments = {"instanceId": INSTANCE, "content": "{}", "description": 3}
     with pytest.raises(DeploymentError, match=r"ContactFlow 'x': [^§]*Description"):
         run(raw("aws:connect/contactFlow:ContactFlow", arguments))
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
-def test_the_real_program_stands_with_the_settings_of_each_stack(emulator: Emulator, stack: str) -> None:
+def test_every_stack_of_this_project_can_be_deployed(emulator: Emulator, stack: str) -> None:
     emulator.reset()
     outputs = deploy(emulator, stack).outputs
     table = emulator.client("dynamodb").describe_table(TableName=outputs["tableName"])["Table"]
@@ -324,12 +322,12 @@ def test_the_real_program_stands_with_the_settings_of_each_stack(emulator: Emula
 # --- Nothing is passed over ------------------------------------------------------------------------------------------
 
 
-def test_there_is_a_least_example_of_every_type() -> None:
+def test_every_type_has_a_minimal_example() -> None:
     assert LEAST.keys() == CREATORS.keys(), "the next test would miss a type"
 
 
 @pytest.mark.parametrize("type_", sorted(LEAST))
-def test_an_unknown_argument_is_an_error_that_names_type_and_argument(run: Run, type_: str) -> None:
+def test_an_unknown_argument_is_an_error_that_names_it(run: Run, type_: str) -> None:
     with pytest.raises(DeploymentError) as raised:
         run(raw(type_, {**LEAST[type_], "surprise": 1}))
     assert str(raised.value).startswith(f"{type_} 'x': the local cloud does not know the argument surprise")
@@ -356,14 +354,12 @@ def test_an_unknown_argument_is_an_error_that_names_type_and_argument(run: Run, 
         ),
     ],
 )
-def test_an_unknown_argument_further_down_is_an_error_too(
-    run: Run, type_: str, argument: str, value: Any
-) -> None:
+def test_an_unknown_nested_argument_is_an_error(run: Run, type_: str, argument: str, value: Any) -> None:
     with pytest.raises(DeploymentError, match=rf"{re.escape(type_)} 'x': [^§]*[Ss]urprise"):
         run(raw(type_, {**LEAST[type_], argument: value}))
 
 
-def test_an_unknown_type_is_an_error_that_says_where_to_add_it(run: Run) -> None:
+def test_an_unknown_type_is_an_error_that_names_the_module_to_change(run: Run) -> None:
     with pytest.raises(DeploymentError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
         run('aws.sns.Topic("news")')
     place = re.search(r"in (\S+\.py)", str(raised.value))
@@ -376,12 +372,12 @@ def test_an_unknown_function_is_an_error_that_names_it(run: Run) -> None:
         run('pulumi.export("key", aws.kms.get_alias_output(name="alias/a").arn)')
 
 
-def test_an_existing_resource_is_not_made_up(run: Run) -> None:
+def test_an_existing_resource_cannot_be_read(run: Run) -> None:
     with pytest.raises(DeploymentError, match=r"'old'.*existing resource \(queue-url\)"):
         run('aws.sqs.Queue.get("old", "queue-url")')
 
 
-def test_a_resource_that_aws_refuses_is_an_error_that_names_it_and_the_reason(run: Run) -> None:
+def test_a_rejected_resource_is_an_error_with_its_name_and_the_reason(run: Run) -> None:
     with pytest.raises(DeploymentError, match=r"aws:kinesis/stream:Stream 'short'.*RetentionPeriodHours"):
         run("""
 stream = aws.kinesis.Stream("short", shard_count=1, retention_period=1)
@@ -390,7 +386,7 @@ pulumi.export("arn", stream.arn)
 """)
 
 
-def test_a_fault_of_the_emulator_itself_shows_its_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_error_includes_the_emulators_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(*_: object) -> tuple[str, dict[str, Any]]:
         fault = {"Error": {"Code": "InternalError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
         raise ClientError(fault, "CreateQueue")  # type: ignore[arg-type] # the stubs want all of the metadata
@@ -434,13 +430,13 @@ pulumi.export("secret", pulumi.Output.secret("opened"))
     }
 
 
-def test_the_resources_of_a_secret_are_made_with_its_value(run: Run) -> None:
+def test_resources_are_created_with_the_plain_values_of_secrets(run: Run) -> None:
     queue = run('aws.sqs.Queue("q", name=pulumi.Output.secret("hidden"))').one("aws:sqs/queue:Queue")
     assert queue.inputs["name"] == "hidden"
     assert queue.outputs["url"].endswith("/hidden")
 
 
-def test_account_region_and_partition_are_the_emulators(run: Run) -> None:
+def test_account_region_and_partition_are_those_of_the_emulator(run: Run) -> None:
     deployment = run("""
 pulumi.export("where", [aws.get_caller_identity().account_id, aws.get_region().region, aws.get_partition().partition])
 pulumi.export("later", [aws.get_caller_identity_output().account_id, aws.get_region_output().region])
@@ -451,7 +447,7 @@ pulumi.export("later", [aws.get_caller_identity_output().account_id, aws.get_reg
     }
 
 
-def test_what_the_program_raises_arrives_unchanged(run: Run) -> None:
+def test_exceptions_of_the_program_are_raised_unchanged(run: Run) -> None:
     with pytest.raises(InputError) as raised:
         run("""
 from callroute.errors import InputError
@@ -461,18 +457,18 @@ raise InputError("Pulumi.local.yaml", "batchSize", "is 0", "Give 1 to 10.")
     assert str(raised.value) == "Pulumi.local.yaml: batchSize: is 0. Give 1 to 10."
 
 
-def test_what_is_raised_while_an_output_resolves_arrives_too(run: Run) -> None:
+def test_exceptions_in_apply_are_raised(run: Run) -> None:
     with pytest.raises(ZeroDivisionError):
         run('pulumi.export("n", aws.sqs.Queue("q").arn.apply(lambda arn: 1 / 0))')
 
 
-def test_failures_print_nothing_by_themselves(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+def test_failures_print_nothing(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DeploymentError):
         run('q = aws.sqs.Queue("q", max_message_size=-1)\naws.sqs.Queue("after", name=q.name)')
     assert capfd.readouterr() == ("", "")
 
 
-def test_one_deployment_leaves_nothing_to_the_next(run: Run) -> None:
+def test_deployments_do_not_share_state(run: Run) -> None:
     first = run(
         'aws.sqs.Queue("first"); pulumi.export("first", pulumi.Config().get("setting"))', {"setting": "a"}
     )
@@ -484,7 +480,7 @@ def test_one_deployment_leaves_nothing_to_the_next(run: Run) -> None:
     assert [resource.name for resource in second.resources] == ["second"]
 
 
-def test_a_program_that_never_ends_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_never_ends_times_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_runner, "PROGRAM_SECONDS", 2)  # in which a busy machine makes a queue, too
     with pytest.raises(DeploymentError, match=r"did not end within 2 s. Made so far: made\."):
         run("""
@@ -497,7 +493,7 @@ pulumi.export("never", pulumi.Output.from_input(asyncio.get_event_loop().create_
 # --- StackConfig --------------------------------------------------------------------------------------------------------
 
 
-def test_the_program_reads_the_stacks_settings_and_overrides(run: Run) -> None:
+def test_the_program_reads_the_stack_configuration_and_overrides(run: Run) -> None:
     deployment = run(
         """
 config = pulumi.Config()
@@ -519,7 +515,7 @@ pulumi.export("gone", config.get("removed") is None)
     assert deployment.outputs["gone"] is True
 
 
-def test_an_encrypted_setting_needs_another_value_here(run: Run) -> None:
+def test_an_encrypted_value_must_be_overridden(run: Run) -> None:
     config = {"project:salt": {"secure": "v1:abc"}}
     with pytest.raises(InputError, match=r"Pulumi\.local\.yaml: project:salt: the value is encrypted"):
         run("", config)
@@ -527,7 +523,7 @@ def test_an_encrypted_setting_needs_another_value_here(run: Run) -> None:
     assert deployment.outputs == {"salt": "local"}
 
 
-def test_a_stack_of_another_region_than_the_emulators_is_refused(run: Run) -> None:
+def test_a_stack_and_an_emulator_in_different_regions_are_an_error(run: Run) -> None:
     with pytest.raises(
         InputError, match="aws:region: the stack is in eu-west-2, the emulator in ap-northeast-1"
     ):
@@ -537,7 +533,9 @@ def test_a_stack_of_another_region_than_the_emulators_is_refused(run: Run) -> No
 @pytest.mark.parametrize(
     ("text", "problem"), [(None, "cannot be read"), ("a: [", "is not YAML"), ("- 1", "holds no mapping")]
 )
-def test_an_unusable_settings_file_is_named(tmp_path: Path, text: str | None, problem: str) -> None:
+def test_an_unusable_stack_file_is_an_error_that_names_it(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
     if text is not None:
         (tmp_path / "Pulumi.dev.yaml").write_text(text, encoding="utf-8")
@@ -546,7 +544,7 @@ def test_an_unusable_settings_file_is_named(tmp_path: Path, text: str | None, pr
 
 
 @pytest.mark.emulator
-def test_a_stack_stands_in_the_region_of_its_settings(tmp_path: Path) -> None:
+def test_a_stack_is_deployed_to_its_configured_region(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
     (tmp_path / "Pulumi.local.yaml").write_text("config: {aws:region: eu-west-2}\n", encoding="utf-8")
     (tmp_path / "__main__.py").write_text(
@@ -570,7 +568,7 @@ aws.iam.RolePolicy("p", role=role.name, policy=queue.arn.apply(lambda arn: json.
 """
 
 
-def test_acting_in_a_role_is_bound_by_its_policies(run: Run, emulator: Emulator) -> None:
+def test_an_assumed_role_is_limited_by_its_policies(run: Run, emulator: Emulator) -> None:
     deployment = run(ACTING)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
     credentials = deployment.assume_role(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
@@ -587,7 +585,7 @@ def test_acting_in_a_role_is_bound_by_its_policies(run: Run, emulator: Emulator)
     ("service", "source_arn"),
     [("states.amazonaws.com", "arn:the-pipe"), ("pipes.amazonaws.com", "arn:another-pipe")],
 )
-def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
+def test_a_role_that_does_not_trust_the_service_cannot_be_assumed(
     run: Run, service: str, source_arn: str
 ) -> None:
     deployment = run(ACTING)
@@ -605,7 +603,7 @@ def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
     ],
     ids=["another service", "another state machine"],
 )
-def test_a_state_machine_is_refused_whose_role_does_not_trust_it(run: Run, role: str) -> None:
+def test_a_state_machine_whose_role_does_not_trust_it_is_rejected(run: Run, role: str) -> None:
     with pytest.raises(
         DeploymentError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
     ):
@@ -613,7 +611,7 @@ def test_a_state_machine_is_refused_whose_role_does_not_trust_it(run: Run, role:
 
 
 @pytest.mark.parametrize("level", ["ALL", "ERROR", "OFF"])
-def test_a_state_machine_that_logs_is_refused_whose_role_may_not_deliver_logs(run: Run, level: str) -> None:
+def test_a_state_machine_that_logs_needs_a_role_that_can_deliver_logs(run: Run, level: str) -> None:
     program = f"""
 role = aws.iam.Role("r", assume_role_policy={trust_in("states.amazonaws.com")!r})
 logs = aws.cloudwatch.LogGroup("l", name="l")
@@ -647,7 +645,9 @@ aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE
         ({"StringEquals": {"aws:SourceAccount": "222222222222"}}, "Deny", False),
     ],
 )
-def test_a_trust_policys_conditions_decide(condition: dict[str, Any], effect: str, trusted: bool) -> None:
+def test_conditions_of_a_trust_policy_are_evaluated(
+    condition: dict[str, Any], effect: str, trusted: bool
+) -> None:
     statement = {
         "Effect": effect,
         "Principal": {"Service": ["pipes.amazonaws.com"]},
@@ -658,7 +658,7 @@ def test_a_trust_policys_conditions_decide(condition: dict[str, Any], effect: st
     assert stack_runner._trusts({"Statement": [statement]}, "pipes.amazonaws.com", context) is trusted
 
 
-def test_asking_for_one_of_several_names_them(run: Run) -> None:
+def test_an_ambiguous_lookup_is_an_error_that_lists_the_resources(run: Run) -> None:
     deployment = run('aws.sqs.Queue("a-letters"); aws.sqs.Queue("b-letters")')
     assert deployment.one("aws:sqs/queue:Queue", "a-letters").name == "a-letters"
     with pytest.raises(LookupError, match=r"2 resources aws:sqs/queue:Queue .*-letters, .-letters"):
@@ -667,7 +667,7 @@ def test_asking_for_one_of_several_names_them(run: Run) -> None:
         deployment.one("aws:iam/role:Role")
 
 
-def test_what_a_failed_run_left_behind_is_not_waited_for_by_the_next() -> None:
+def test_tasks_of_a_failed_run_are_not_awaited_by_the_next() -> None:
     async def nothing() -> None:
         return None
 
