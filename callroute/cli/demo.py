@@ -70,7 +70,7 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
             FLOW,
             RandomCaller(chance),
             clock=simulation.SimulatedClock(moment),
-            world=simulation.Environment(
+            environment=simulation.Environment(
                 is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
             ),
             contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),

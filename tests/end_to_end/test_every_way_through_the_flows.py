@@ -93,7 +93,9 @@ def every_way(cloud: LocalCloud) -> Outcome:
             plans: list[tuple[Any, ...]] = [()]
             while plans:
                 caller = Explorer(plans.pop())
-                calling = cloud.dialer.call(flow, caller, clock=simulation.SimulatedClock(moment), world=world)
+                calling = cloud.dialer.call(
+                    flow, caller, clock=simulation.SimulatedClock(moment), world=world
+                )
                 placed.append(simulation.run_with(calling, lambda _event: None))
                 plans += caller.untried
                 moment += timedelta(seconds=7)

@@ -266,9 +266,7 @@ def test_the_roles_policy_is_sufficient(stack: Stack, need: Need) -> None:
 
 
 @by_need
-def test_each_action_is_necessary(
-    stack: Stack, need: Need, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_action_is_necessary(stack: Stack, need: Need, caplog: pytest.LogCaptureFixture) -> None:
     document, refusal = (
         without(stack.policy(need.role), need.sid, need.action),
         f"not authorized to perform: {need.action} ",
@@ -491,9 +489,7 @@ def test_no_other_action_is_allowed(with_others: Stack, role: str, what: str) ->
 
 
 @pytest.mark.parametrize("what", [*FORBIDDEN, *ONE_ANOTHERS], ids=str)
-def test_the_denied_calls_succeed_with_permission(
-    with_others: Stack, what: str | tuple[str, str]
-) -> None:
+def test_the_denied_calls_succeed_with_permission(with_others: Stack, what: str | tuple[str, str]) -> None:
     call = ONE_ANOTHERS[what] if isinstance(what, tuple) else FORBIDDEN[what]
 
     call(

@@ -1,4 +1,4 @@
-"""Guards against an emulator that stays behind, talks to the user's real AWS account, or fails without saying why."""
+"""Guards against an emulator that outlives its parent, uses the user's AWS account, or fails without a reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture
 def kept_log() -> Iterator[list[Path]]:
-    """Takes the logs that failures leave behind, and removes them."""
+    """Removes the logs that a test adds to this list, which are kept after a failure."""
     logs: list[Path] = []
     yield logs
     for log in logs:
@@ -86,7 +86,7 @@ def test_it_stops_and_removes_its_files_when_its_parent_is_killed(ending: signal
             "-c",
             "import signal\n"
             "from callroute.local.emulator import Emulator\n"
-            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, where tests run in the background
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # SIGINT is ignored if the tests run in the background
             "with Emulator() as e: print(e.endpoint, e._directory, flush=True); input()",
         ],
         cwd=REPOSITORY,
@@ -98,11 +98,11 @@ def test_it_stops_and_removes_its_files_when_its_parent_is_killed(ending: signal
     assert parent.stdout
     endpoint, directory = parent.stdout.readline().split()
     address = urllib.parse.urlsplit(endpoint)
-    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10) as line:
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10) as connection:
         parent.send_signal(ending)
-        # The line is cut, in one way or another, when the emulator ends; if it lived on, this would time out.
+        # The connection is closed when the emulator ends. If it kept running, this would time out.
         with contextlib.suppress(ConnectionResetError):
-            assert line.recv(1) == b""
+            assert connection.recv(1) == b""
     parent.communicate(timeout=10)
     assert not Path(directory).exists()
 
@@ -119,8 +119,8 @@ def test_it_ignores_the_users_aws_configuration(monkeypatch: pytest.MonkeyPatch,
         "AWS_CONFIG_FILE": str(config),
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "AKIAOFTHEUSER0000000",
-        "AWS_SECRET_ACCESS_KEY": "of-the-user",
-        "AWS_SESSION_TOKEN": "of-the-user",
+        "AWS_SECRET_ACCESS_KEY": "user-secret",
+        "AWS_SESSION_TOKEN": "user-token",
         "AWS_DEFAULT_REGION": "us-west-1",
         "AWS_USE_FIPS_ENDPOINT": "true",
         "HTTP_PROXY": "http://127.0.0.1:1",
@@ -131,9 +131,9 @@ def test_it_ignores_the_users_aws_configuration(monkeypatch: pytest.MonkeyPatch,
     with Emulator() as emulator:
         identity = emulator.client("sts").get_caller_identity()
         assert identity["Arn"] == "arn:aws:iam::111111111111:root"
-        of_the_user = emulator.client("sts", Credentials("AKIAOFTHEUSER0000000", "of-the-user"))
+        sts = emulator.client("sts", Credentials("AKIAOFTHEUSER0000000", "user-secret"))
         with pytest.raises(ClientError, match="security token"):
-            of_the_user.get_caller_identity()
+            sts.get_caller_identity()
 
 
 def test_a_principal_can_only_do_what_its_policies_allow(emulator: Emulator) -> None:
@@ -150,7 +150,7 @@ def test_a_principal_can_only_do_what_its_policies_allow(emulator: Emulator) -> 
     sqs = emulator.client("sqs", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
     sqs.list_queues()
     with pytest.raises(ClientError, match="AccessDenied"):
-        sqs.create_queue(QueueName="mine")
+        sqs.create_queue(QueueName="new")
 
 
 def test_clients_are_cached_by_service_and_principal(emulator: Emulator) -> None:
@@ -170,9 +170,9 @@ def test_reset_deletes_resources_and_principals(emulator: Emulator) -> None:
 
 def test_two_emulators_are_independent(emulator: Emulator) -> None:
     with Emulator() as second:
-        second.client("sqs").create_queue(QueueName="only-in-the-second")
+        second.client("sqs").create_queue(QueueName="only-in-second")
         urls = emulator.client("sqs").list_queues().get("QueueUrls", [])
-        assert not any(url.endswith("only-in-the-second") for url in urls)
+        assert not any(url.endswith("only-in-second") for url in urls)
 
 
 def test_another_port_is_used_if_the_first_is_taken_after_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_a_failed_start_is_reported_and_its_log_is_kept(
 ) -> None:
     monkeypatch.setattr(module, "CHILD", ("-c", "import sys; print('no such module: x'); sys.exit(3)"))
     with pytest.raises(EmulatorError, match="did not start") as raised, Emulator():
-        pytest.fail("the block must not be entered")
+        pytest.fail("the context must not be entered")
     kept_log.append(log_named_in(str(raised.value)))
     assert "exit code 3" in str(raised.value)
     assert "no such module: x" in str(raised.value)
@@ -199,24 +199,24 @@ def test_a_failed_start_is_reported_and_its_log_is_kept(
 def test_an_emulator_that_never_responds_is_stopped(
     monkeypatch: pytest.MonkeyPatch, kept_log: list[Path]
 ) -> None:
-    deaf = "import os, threading; print(os.getpid(), flush=True); threading.Event().wait()"
-    monkeypatch.setattr(module, "CHILD", ("-c", deaf))
+    unresponsive = "import os, threading; print(os.getpid(), flush=True); threading.Event().wait()"
+    monkeypatch.setattr(module, "CHILD", ("-c", unresponsive))
     monkeypatch.setattr(module, "START_SECONDS", 0.5)
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     with pytest.raises(EmulatorError, match="still running") as raised, Emulator():
-        pytest.fail("the block must not be entered")
+        pytest.fail("the context must not be entered")
     kept_log.append(log_named_in(str(raised.value)))
     assert not is_running(int(kept_log[0].read_text(encoding="utf-8")))
 
 
 def test_an_unexpected_exit_is_reported_and_its_log_is_kept(kept_log: list[Path]) -> None:
-    def lose() -> None:
+    def kill() -> None:
         with Emulator() as emulator:
             os.kill(emulator.pid, signal.SIGKILL)
             os.waitid(os.P_PID, emulator.pid, os.WEXITED | os.WNOWAIT)
 
-    with pytest.raises(EmulatorError, match="ended by itself") as raised:
-        lose()
+    with pytest.raises(EmulatorError, match="ended unexpectedly") as raised:
+        kill()
     kept_log.append(log_named_in(str(raised.value)))
     assert kept_log[0].exists()
 

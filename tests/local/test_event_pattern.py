@@ -1,4 +1,4 @@
-"""Guards against a filter that drops what AWS's would let through, or the other way round."""
+"""Guards against a local filter that accepts or drops other records than AWS would."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_patterns_match_the_same_events_as_in_the_emulator(
 
 
 @pytest.mark.parametrize(
-    ("changes", "ours"),
+    ("changes", "accepted"),
     [
         ({}, True),
         ({"Attributes": {"call_route": None}}, True),
@@ -61,8 +61,8 @@ def test_patterns_match_the_same_events_as_in_the_emulator(
         ({"InitiationMethod": "TRANSFER"}, False),
     ],
 )
-def test_the_filter_accepts_inbound_calls_with_a_route(changes: dict[str, Any], ours: bool) -> None:
-    assert matches(FILTER_PATTERN, {"data": contact_record(**changes)}) is ours
+def test_the_filter_accepts_inbound_calls_with_a_route(changes: dict[str, Any], accepted: bool) -> None:
+    assert matches(FILTER_PATTERN, {"data": contact_record(**changes)}) is accepted
 
 
 @pytest.mark.parametrize("data", ["text", 7, None, []])

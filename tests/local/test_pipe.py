@@ -1,4 +1,4 @@
-"""Guards against a local pipe that is kinder, or harsher, than the one on AWS: a record lost, doubled or stuck in a shard."""
+"""Guards against a local pipe that behaves differently from AWS: lost records, duplicates or a blocked shard."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from tests.support.contact_records import contact_record
 
 pytestmark = pytest.mark.emulator
 
-# A target that fails as long as a batch holds a contact whose id has `poison` in it.
+# Fails if the batch contains a contact whose ID includes `poison`.
 TARGET = {
     "QueryLanguage": "JSONata",
-    "StartAt": "Look",
+    "StartAt": "Inspect",
     "States": {
-        "Look": {
+        "Inspect": {
             "Type": "Choice",
             "Choices": [
-                {"Condition": "{% $contains($string($states.input), 'poison') %}", "Next": "Refuse"},
+                {"Condition": "{% $contains($string($states.input), 'poison') %}", "Next": "Reject"},
             ],
-            "Default": "Take",
+            "Default": "Accept",
         },
-        "Refuse": {"Type": "Fail", "Error": "Poison", "Cause": "refused"},
-        "Take": {"Type": "Pass", "Output": "{% [$states.input.contact.ContactId] %}", "End": True},
+        "Reject": {"Type": "Fail", "Error": "Poison", "Cause": "rejected"},
+        "Accept": {"Type": "Pass", "Output": "{% [$states.input.contact.ContactId] %}", "End": True},
     },
 }
 
 
 class Time:
-    """A clock that only pauses move."""
+    """A clock that only advances during pauses."""
 
     def __init__(self) -> None:
         self.at = datetime.now(UTC).timestamp()
@@ -52,8 +52,8 @@ class Time:
         self.at += seconds
 
 
-class Watched:
-    """A client whose calls are counted by name, and which can be made to fail."""
+class RecordingClient:
+    """A client that records its calls and can be made to fail."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -70,13 +70,13 @@ class Watched:
         return call
 
     def inputs(self) -> list[list[dict[str, Any]]]:
-        """What each execution was started with."""
+        """Inputs of all executions."""
         return [json.loads(given["input"]) for name, given in self.calls if name == "start_sync_execution"]
 
 
 @dataclass
 class Line:
-    """A stream, a target and a dead-letter queue of one test."""
+    """The stream, target and dead-letter queue of one test."""
 
     emulator: Emulator
     shards: int = 1
@@ -104,7 +104,7 @@ class Line:
         self.state_machine_arn = self.emulator.client("stepfunctions").create_state_machine(
             name=name, definition=json.dumps(TARGET), roleArn=role["Role"]["Arn"], type="EXPRESS"
         )["stateMachineArn"]
-        self.states = Watched(self.emulator.client("stepfunctions"))
+        self.states = RecordingClient(self.emulator.client("stepfunctions"))
 
     def settings(self, **kinesis: Any) -> PipeSettings:
         parameters = {
@@ -146,11 +146,11 @@ class Line:
             pause=self.time.pause,
         )
 
-    def put(self, *datas: Any, key: str | None = None) -> None:
-        for data in datas:
-            text = data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
+    def put(self, *records: Any, key: str | None = None) -> None:
+        for record in records:
+            data = record if isinstance(record, bytes) else json.dumps(record, ensure_ascii=False).encode()
             self.emulator.client("kinesis").put_record(
-                StreamARN=self.stream_arn, Data=text, PartitionKey=key or uuid.uuid4().hex
+                StreamARN=self.stream_arn, Data=data, PartitionKey=key or uuid.uuid4().hex
             )
 
     def dead_letters(self) -> list[dict[str, Any]]:
@@ -169,14 +169,14 @@ def contacts(*ids: str) -> list[dict[str, Any]]:
     return [contact_record(contact_id) for contact_id in ids]
 
 
-def handed_over(handled: Sequence[HandledRecord]) -> list[str]:
+def delivered(handled: Sequence[HandledRecord]) -> list[str]:
     return [each.output for each in handled if each.outcome == "delivered"]
 
 
 def test_records_are_delivered_in_order_in_the_form_of_the_template(line: Line) -> None:
     line.put(*contacts("a", "b"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert delivered(list(line.pipe().drain())) == ["a", "b"]
     ((first, second),) = line.states.inputs()
     assert set(first) == {"event_id", "sequence_number", "contact"}
     assert first["contact"] == contact_record("a")
@@ -200,12 +200,12 @@ def test_records_are_delivered_in_order_in_the_form_of_the_template(line: Line) 
     ],
 )
 def test_other_records_are_filtered_and_do_not_block_the_stream(line: Line, other: Any) -> None:
-    line.put(other, *contacts("ours"), key="k")
+    line.put(other, *contacts("tracked"), key="k")
 
     handled = list(line.pipe().drain())
 
     assert [each.outcome for each in handled] == ["filtered", "delivered"]
-    assert handed_over(handled) == ["ours"]
+    assert delivered(handled) == ["tracked"]
 
 
 def test_nan_is_not_valid_json(line: Line) -> None:
@@ -235,7 +235,7 @@ def test_the_batching_window_begins_with_the_first_record(line: Line) -> None:
         if late:
             line.put(late.pop(), key="k")
 
-    line.time.pause = pause  # type: ignore[method-assign]  # the world goes on while the pipe waits
+    line.time.pause = pause  # type: ignore[method-assign]  # a record arrives while the pipe waits
     list(line.pipe(maximumBatchingWindowInSeconds=5).drain())
 
     assert [len(batch) for batch in line.states.inputs()] == [2]
@@ -246,10 +246,10 @@ def test_a_failing_record_is_isolated_and_the_rest_of_its_batch_is_delivered(lin
 
     handled = list(line.pipe().drain())
 
-    assert handed_over(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
+    assert delivered(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
     assert [each.outcome for each in handled].count("dead_lettered") == 1
     sizes = [len(batch) for batch in line.states.inputs() if "poison" in json.dumps(batch)]
-    # Halved down to the record itself, which is then tried again twice.
+    # The batch is halved until the record is alone. The record is then retried twice.
     assert sizes == [7, 4, 2, 1, 1, 1]
 
 
@@ -343,7 +343,7 @@ def test_a_record_is_delivered_when_the_target_recovers(line: Line) -> None:
     line.states.failures["start_sync_execution"] = [throttled, throttled]
     line.put(*contacts("a"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a"]
+    assert delivered(list(line.pipe().drain())) == ["a"]
     assert line.dead_letters() == []
 
 
@@ -352,7 +352,7 @@ def test_another_pipe_continues_from_the_position_of_the_first(line: Line) -> No
     list(line.pipe().drain())
     line.put(*contacts("d"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["d"]
+    assert delivered(list(line.pipe().drain())) == ["d"]
 
 
 def test_an_interrupted_pipe_loses_no_records(line: Line) -> None:
@@ -361,14 +361,14 @@ def test_an_interrupted_pipe_loses_no_records(line: Line) -> None:
     def stop(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    line.time.pause = stop  # type: ignore[assignment,method-assign]  # stopped while it waits to try again
+    line.time.pause = stop  # type: ignore[assignment,method-assign]  # interrupted during the pause before a retry
     with pytest.raises(KeyboardInterrupt):
         list(line.pipe().drain())
     line.time = Time()
 
-    # At least once: what was handed over before the stop comes again.
+    # Delivery is at least once: records delivered before the interruption are delivered again.
     handled = list(line.pipe().drain())
-    assert handed_over(handled) == ["a", "b"]
+    assert delivered(handled) == ["a", "b"]
     assert [each.outcome for each in handled].count("dead_lettered") == 1
 
 
@@ -379,7 +379,7 @@ def test_a_pipe_can_continue_after_an_interruption(line: Line) -> None:
     with pytest.raises(KeyboardInterrupt):
         pipe.poll()
 
-    assert handed_over(list(pipe.drain())) == ["a"]
+    assert delivered(list(pipe.drain())) == ["a"]
 
 
 def test_every_shard_is_read(emulator: Emulator) -> None:
@@ -387,7 +387,7 @@ def test_every_shard_is_read(emulator: Emulator) -> None:
     ids = [f"c{number}" for number in range(30)]
     line.put(*contacts(*ids))
 
-    assert sorted(handed_over(list(line.pipe().drain()))) == sorted(ids)
+    assert sorted(delivered(list(line.pipe().drain()))) == sorted(ids)
     assert len(line.positions) == 3
 
 
@@ -395,18 +395,18 @@ def test_parallel_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
     for number in range(20):
         line.put(*contacts(f"{'xyz'[number % 3]}{number:02}"), key="xyz"[number % 3])
 
-    ids = handed_over(list(line.pipe(parallelizationFactor=4, batchSize=3).drain()))
+    ids = delivered(list(line.pipe(parallelizationFactor=4, batchSize=3).drain()))
 
     assert len(ids) == 20
     for key in "xyz":
-        mine = [each for each in ids if each.startswith(key)]
-        assert mine == sorted(mine)
+        ids_of_key = [each for each in ids if each.startswith(key)]
+        assert ids_of_key == sorted(ids_of_key)
 
 
 def test_a_batch_that_is_too_large_for_the_target_is_halved(line: Line) -> None:
     line.put(*(contact_record(name, Padding="あ" * 50_000) for name in ("a", "b")), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert delivered(list(line.pipe().drain())) == ["a", "b"]
     assert [len(batch) for batch in line.states.inputs()] == [1, 1]
 
 
@@ -420,7 +420,7 @@ def test_half_a_surrogate_pair_does_not_block_the_stream(line: Line) -> None:
     text = json.dumps(contact_record("a", DisconnectReason="?")).replace('"?"', '"\\ud83d"')
     line.put(text.encode(), *contacts("b"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert delivered(list(line.pipe().drain())) == ["a", "b"]
 
 
 def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
@@ -484,7 +484,7 @@ def test_no_other_permissions_are_needed(line: Line) -> None:
 
 
 def test_an_unsupported_pipe_argument_is_an_error_that_names_it(line: Line) -> None:
-    with pytest.raises(PipeError, match="sets somethingNew, which the local pipe does not know"):
+    with pytest.raises(PipeError, match="sets somethingNew, which the local pipe does not support"):
         line.settings(somethingNew=1)
 
 

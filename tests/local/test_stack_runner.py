@@ -1,6 +1,6 @@
-"""Guards against a local stack that differs from what the program registered: lost arguments, silent gaps, leftovers.
+"""Guards against a local stack that differs from the registered one: lost arguments, ignored resources, shared state.
 
-The programs here are small Pulumi programs of their own, run as the real one is.
+Most tests run a small Pulumi program of their own.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,16 @@ from callroute.errors import InputError
 from callroute.local import stack_runner
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS
-from callroute.local.stack_runner import Deployment, DeploymentError, StackConfig, _TasksOfOneLoop, deploy
+from callroute.local.stack_runner import (
+    Deployment,
+    DeploymentError,
+    Secret,
+    StackConfig,
+    _TasksOfOneLoop,
+    deploy,
+    find_project,
+)
+from tests.support.paths import REPOSITORY
 
 INSTANCE = "00000000-0000-0000-0000-000000000000"
 NUMBER = "00000000-0000-0000-0000-000000000001"
@@ -28,8 +38,8 @@ ROLE = "arn:aws:iam::111111111111:role/r"
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 MACHINE = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 
-# The least that each type needs.
-LEAST: dict[str, dict[str, Any]] = {
+# Required arguments of each type.
+MINIMAL: dict[str, dict[str, Any]] = {
     "aws:cloudwatch/logGroup:LogGroup": {},
     "aws:connect/contactFlow:ContactFlow": {"instanceId": INSTANCE, "content": "{}"},
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": {
@@ -64,7 +74,7 @@ Run = Callable[..., Deployment]
 
 @pytest.fixture
 def run(emulator: Emulator, tmp_path: Path) -> Run:
-    """Deploys a program, given as text, in an empty emulator."""
+    """Deploys a program, given as text, to an empty emulator."""
     emulator.reset()
 
     def run(
@@ -82,11 +92,11 @@ def run(emulator: Emulator, tmp_path: Path) -> Run:
 
 
 def raw(type_: str, arguments: Mapping[str, Any], name: str = "x") -> str:
-    """A program that registers one resource with arguments as they are on the wire."""
+    """Returns a program that registers one resource with the given arguments, unchecked."""
     return f"pulumi.CustomResource({type_!r}, {name!r}, {dict(arguments)!r})\n"
 
 
-# --- Every argument arrives ------------------------------------------------------------------------------------------
+# --- All arguments are used ------------------------------------------------------------------------------------------
 
 
 def test_a_table_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
@@ -123,7 +133,7 @@ pulumi.export("name", table.name)
 
 
 def test_a_table_can_have_a_disabled_ttl(run: Run, emulator: Emulator) -> None:
-    table = {**LEAST["aws:dynamodb/table:Table"], "name": "calls", "ttl": {"enabled": False}}
+    table = {**MINIMAL["aws:dynamodb/table:Table"], "name": "calls", "ttl": {"enabled": False}}
     run(raw("aws:dynamodb/table:Table", table))
     ttl = emulator.client("dynamodb").describe_time_to_live(TableName="calls")["TimeToLiveDescription"]
     assert ttl["TimeToLiveStatus"] == "DISABLED"
@@ -246,7 +256,7 @@ def test_a_pipe_is_created_with_all_registered_arguments(run: Run, emulator: Emu
         },
     }
     arguments = {
-        **LEAST["aws:pipes/pipe:Pipe"],
+        **MINIMAL["aws:pipes/pipe:Pipe"],
         "name": "pipe",
         "sourceParameters": parameters,
         "targetParameters": {
@@ -303,7 +313,7 @@ def test_requests_to_connect_are_validated_against_the_api_model(run: Run) -> No
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 def test_every_stack_of_this_project_can_be_deployed(emulator: Emulator, stack: str) -> None:
     emulator.reset()
-    outputs = deploy(emulator, stack).outputs
+    outputs = deploy(emulator, stack, project=REPOSITORY).outputs
     table = emulator.client("dynamodb").describe_table(TableName=outputs["tableName"])["Table"]
     assert table["TableArn"] == outputs["tableArn"]
     machine = emulator.client("stepfunctions").describe_state_machine(
@@ -319,18 +329,20 @@ def test_every_stack_of_this_project_can_be_deployed(emulator: Emulator, stack: 
         assert attributes["Attributes"]["QueueArn"] == outputs[f"{queue}Arn"]
 
 
-# --- Nothing is passed over ------------------------------------------------------------------------------------------
+# --- Nothing is ignored ----------------------------------------------------------------------------------------------
 
 
 def test_every_type_has_a_minimal_example() -> None:
-    assert LEAST.keys() == CREATORS.keys(), "the next test would miss a type"
+    assert MINIMAL.keys() == CREATORS.keys(), "the next test would not cover every type"
 
 
-@pytest.mark.parametrize("type_", sorted(LEAST))
+@pytest.mark.parametrize("type_", sorted(MINIMAL))
 def test_an_unknown_argument_is_an_error_that_names_it(run: Run, type_: str) -> None:
     with pytest.raises(DeploymentError) as raised:
-        run(raw(type_, {**LEAST[type_], "surprise": 1}))
-    assert str(raised.value).startswith(f"{type_} 'x': the local cloud does not know the argument surprise")
+        run(raw(type_, {**MINIMAL[type_], "surprise": 1}))
+    assert str(raised.value).startswith(
+        f"{type_} 'x': the local cloud does not support the argument surprise"
+    )
 
 
 @pytest.mark.parametrize(
@@ -356,15 +368,15 @@ def test_an_unknown_argument_is_an_error_that_names_it(run: Run, type_: str) -> 
 )
 def test_an_unknown_nested_argument_is_an_error(run: Run, type_: str, argument: str, value: Any) -> None:
     with pytest.raises(DeploymentError, match=rf"{re.escape(type_)} 'x': [^§]*[Ss]urprise"):
-        run(raw(type_, {**LEAST[type_], argument: value}))
+        run(raw(type_, {**MINIMAL[type_], argument: value}))
 
 
 def test_an_unknown_type_is_an_error_that_names_the_module_to_change(run: Run) -> None:
     with pytest.raises(DeploymentError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
         run('aws.sns.Topic("news")')
-    place = re.search(r"in (\S+\.py)", str(raised.value))
-    assert place
-    assert (stack_runner.PROJECT / place[1]).exists()
+    module = re.search(r"in (\S+\.py)", str(raised.value))
+    assert module
+    assert (REPOSITORY / module[1]).exists()
 
 
 def test_an_unknown_function_is_an_error_that_names_it(run: Run) -> None:
@@ -389,7 +401,7 @@ pulumi.export("arn", stream.arn)
 def test_a_server_error_includes_the_emulators_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(*_: object) -> tuple[str, dict[str, Any]]:
         fault = {"Error": {"Code": "InternalError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
-        raise ClientError(fault, "CreateQueue")  # type: ignore[arg-type] # the stubs want all of the metadata
+        raise ClientError(fault, "CreateQueue")  # type: ignore[arg-type] # the stubs require all metadata
 
     monkeypatch.setitem(CREATORS, "aws:sqs/queue:Queue", faulty)
     with pytest.raises(
@@ -417,7 +429,7 @@ part = Part()
 aws.sqs.Queue("outer", redrive_policy=part.queue.arn.apply(
     lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})))
 pulumi.export("nested", {"url": part.queue.url, "numbers": [1, 2.5]})
-pulumi.export("secret", pulumi.Output.secret("opened"))
+pulumi.export("secret", pulumi.Output.secret("plain"))
 """)
     assert {resource.name for resource in deployment.resources} == {"inner", "outer"}
     inner = deployment.one("aws:sqs/queue:Queue", "inner")
@@ -426,7 +438,7 @@ pulumi.export("secret", pulumi.Output.secret("opened"))
     assert policy["deadLetterTargetArn"] == inner.outputs["arn"]
     assert deployment.outputs == {
         "nested": {"url": inner.outputs["url"], "numbers": [1, 2.5]},
-        "secret": "opened",
+        "secret": "plain",
     }
 
 
@@ -452,9 +464,9 @@ def test_exceptions_of_the_program_are_raised_unchanged(run: Run) -> None:
         run("""
 from callroute.errors import InputError
 aws.sqs.Queue("q")
-raise InputError("Pulumi.local.yaml", "batchSize", "is 0", "Give 1 to 10.")
+raise InputError("Pulumi.local.yaml", "batchSize", "is 0", "Set 1 to 10.")
 """)
-    assert str(raised.value) == "Pulumi.local.yaml: batchSize: is 0. Give 1 to 10."
+    assert str(raised.value) == "Pulumi.local.yaml: batchSize: is 0. Set 1 to 10."
 
 
 def test_exceptions_in_apply_are_raised(run: Run) -> None:
@@ -476,21 +488,54 @@ def test_deployments_do_not_share_state(run: Run) -> None:
         run('aws.sns.Topic("t"); pulumi.export("failed", 1)')
     second = run('aws.sqs.Queue("second"); pulumi.export("second", pulumi.Config().get("setting"))')
     assert first.outputs == {"first": "a"}
-    assert second.outputs == {}, "the setting of the first is gone"
+    assert second.outputs == {}, "the second must not see the configuration of the first"
     assert [resource.name for resource in second.resources] == ["second"]
 
 
 def test_a_program_that_never_ends_times_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_runner, "PROGRAM_SECONDS", 2)  # in which a busy machine makes a queue, too
-    with pytest.raises(DeploymentError, match=r"did not end within 2 s. Made so far: made\."):
+    monkeypatch.setattr(stack_runner, "PROGRAM_SECONDS", 2)  # enough to create a queue on a busy machine
+    with pytest.raises(DeploymentError, match=r"did not end within 2 s. Resources created: created\."):
         run("""
 import asyncio
-aws.sqs.Queue("made")
+aws.sqs.Queue("created")
 pulumi.export("never", pulumi.Output.from_input(asyncio.get_event_loop().create_future()))
 """)
 
 
-# --- StackConfig --------------------------------------------------------------------------------------------------------
+def test_the_program_can_import_modules_from_its_folder(run: Run, tmp_path: Path) -> None:
+    import_path = list(sys.path)
+    (tmp_path / "queues_of_this_program.py").write_text("NAME = 'imported'", encoding="utf-8")
+
+    deployment = run("""
+from queues_of_this_program import NAME
+pulumi.export("name", NAME)
+pulumi.export("root", pulumi.get_root_directory())
+""")
+
+    assert deployment.outputs == {"name": "imported", "root": str(tmp_path)}
+    assert sys.path == import_path, "the folder must not stay on the import path"
+
+
+# --- Projects --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [".", "flows", "flows/menus"])
+def test_the_project_is_found_from_its_folder_and_any_folder_below(
+    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flows" / "menus").mkdir(parents=True)
+    (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / start)
+
+    assert find_project() == find_project(tmp_path / start) == tmp_path
+
+
+def test_a_folder_outside_of_a_project_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no Pulumi\.yaml in this folder or its parents\. Run "):
+        find_project(tmp_path)
+
+
+# --- Configuration ---------------------------------------------------------------------------------------------------
 
 
 def test_the_program_reads_the_stack_configuration_and_overrides(run: Run) -> None:
@@ -515,6 +560,18 @@ pulumi.export("gone", config.get("removed") is None)
     assert deployment.outputs["gone"] is True
 
 
+def test_values_and_secrets_of_the_project_are_listed_without_its_name(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        "config: {aws:region: eu-west-2, project:flows: [a], other:key: b}\n", encoding="utf-8"
+    )
+
+    config = StackConfig.read("dev", {"salt": Secret("s"), "other:token": Secret("t")}, project=tmp_path)
+
+    assert config.project_values == {"flows": '["a"]', "salt": "s"}
+    assert config.project_secrets == {"salt"}
+
+
 def test_an_encrypted_value_must_be_overridden(run: Run) -> None:
     config = {"project:salt": {"secure": "v1:abc"}}
     with pytest.raises(InputError, match=r"Pulumi\.local\.yaml: project:salt: the value is encrypted"):
@@ -525,13 +582,14 @@ def test_an_encrypted_value_must_be_overridden(run: Run) -> None:
 
 def test_a_stack_and_an_emulator_in_different_regions_are_an_error(run: Run) -> None:
     with pytest.raises(
-        InputError, match="aws:region: the stack is in eu-west-2, the emulator in ap-northeast-1"
+        InputError, match="aws:region: the stack is in eu-west-2, but the emulator is in ap-northeast-1"
     ):
         run("", {"aws:region": "eu-west-2"})
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [(None, "cannot be read"), ("a: [", "is not YAML"), ("- 1", "holds no mapping")]
+    ("text", "problem"),
+    [(None, "cannot be read"), ("a: [", "is not valid YAML"), ("- 1", "is not a mapping")],
 )
 def test_an_unusable_stack_file_is_an_error_that_names_it(
     tmp_path: Path, text: str | None, problem: str
@@ -555,9 +613,9 @@ def test_a_stack_is_deployed_to_its_configured_region(tmp_path: Path) -> None:
         assert deploy(emulator, project=tmp_path).outputs == {"arn": "arn:aws:sqs:eu-west-2:111111111111:q"}
 
 
-# --- Acting in a role ------------------------------------------------------------------------------------------------
+# --- Roles -----------------------------------------------------------------------------------------------------------
 
-ACTING = """
+ROLE_PROGRAM = """
 queue = aws.sqs.Queue("allowed", name="allowed")
 aws.sqs.Queue("denied", name="denied")
 role = aws.iam.Role("r", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [{
@@ -569,7 +627,7 @@ aws.iam.RolePolicy("p", role=role.name, policy=queue.arn.apply(lambda arn: json.
 
 
 def test_an_assumed_role_is_limited_by_its_policies(run: Run, emulator: Emulator) -> None:
-    deployment = run(ACTING)
+    deployment = run(ROLE_PROGRAM)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
     credentials = deployment.assume_role(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
     sqs = emulator.client("sqs", credentials)
@@ -588,9 +646,9 @@ def test_an_assumed_role_is_limited_by_its_policies(run: Run, emulator: Emulator
 def test_a_role_that_does_not_trust_the_service_cannot_be_assumed(
     run: Run, service: str, source_arn: str
 ) -> None:
-    deployment = run(ACTING)
+    deployment = run(ROLE_PROGRAM)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
-    with pytest.raises(DeploymentError, match=f"cannot be assumed by {service} for {source_arn}"):
+    with pytest.raises(DeploymentError, match=f"{service} cannot assume .*/r.* for {source_arn}"):
         deployment.assume_role(arn, service=service, source_arn=source_arn)
 
 
@@ -605,7 +663,7 @@ def test_a_role_that_does_not_trust_the_service_cannot_be_assumed(
 )
 def test_a_state_machine_whose_role_does_not_trust_it_is_rejected(run: Run, role: str) -> None:
     with pytest.raises(
-        DeploymentError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
+        DeploymentError, match=r"states.amazonaws.com cannot assume .*role/r.* for .*:stateMachine:m"
     ):
         run(f'aws.sfn.StateMachine("m", type="EXPRESS", role_arn={role}, definition={MACHINE!r})')
 
@@ -661,7 +719,7 @@ def test_conditions_of_a_trust_policy_are_evaluated(
 def test_an_ambiguous_lookup_is_an_error_that_lists_the_resources(run: Run) -> None:
     deployment = run('aws.sqs.Queue("a-letters"); aws.sqs.Queue("b-letters")')
     assert deployment.one("aws:sqs/queue:Queue", "a-letters").name == "a-letters"
-    with pytest.raises(LookupError, match=r"2 resources aws:sqs/queue:Queue .*-letters, .-letters"):
+    with pytest.raises(LookupError, match=r"found 2; registered: .-letters, .-letters"):
         deployment.one("aws:sqs/queue:Queue", "letters")
     with pytest.raises(LookupError, match="registered: none"):
         deployment.one("aws:iam/role:Role")
@@ -674,7 +732,7 @@ def test_tasks_of_a_failed_run_are_not_awaited_by_the_next() -> None:
     async def task() -> asyncio.Task[None]:
         return asyncio.ensure_future(nothing())
 
-    # Not asyncio.run: it would take the main thread's loop away from the tests that follow.
+    # asyncio.run would remove the main thread's event loop, which later tests use.
     failed_run, next_run = asyncio.new_event_loop(), asyncio.new_event_loop()
     try:
         foreign, own = failed_run.run_until_complete(task()), next_run.run_until_complete(task())
