@@ -1,4 +1,4 @@
-"""Runs all measurements and prints each result next to its goal. Used by `make bench`."""
+"""Runs all measurements and prints each result next to its goal (`make bench`)."""
 
 from __future__ import annotations
 

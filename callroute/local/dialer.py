@@ -1,4 +1,4 @@
-"""Stands in for Amazon Connect, which the emulator lacks: simulates calls and publishes their contact records.
+"""Replaces Amazon Connect, which the emulator lacks: simulates calls and publishes their contact records.
 
 A call uses the content of a registered flow. Its contact records go to the stream that the registered instance is
 associated with.

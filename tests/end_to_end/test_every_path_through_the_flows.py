@@ -71,7 +71,7 @@ class Explorer:
 
 @dataclass
 class Outcome:
-    """All calls, and what the local cloud made of them."""
+    """All calls and their results."""
 
     placed: list[PlacedCall]
     counts: DeliveryCounts
