@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from callroute.arn import Arn
+
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
@@ -120,7 +122,7 @@ def state_machine_policy(
     statements = []
     for need in task_needs(definition):
         arn = arns[need.action.partition(":")[0]]
-        if _last_name(arn) != _last_name(need.target):
+        if Arn.parse(arn).name != need.target.rpartition("/")[2]:
             raise ValueError(
                 f"state {need.state!r} acts on {need.target!r}, but the permission would be for {arn!r}"
             )
@@ -180,7 +182,7 @@ def trust_policy(
 
 def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
     """Use of a customer key, through the service that encrypts with it and in no other way."""
-    region = resource_arn.split(":")[3]
+    region = Arn.parse(resource_arn).region
     condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
     return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}
 
@@ -191,7 +193,3 @@ def _allow(sid: str, actions: Iterable[str], resource: str) -> Statement:
 
 def _document(statements: list[Statement]) -> Document:
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _last_name(arn_or_url: str) -> str:
-    return arn_or_url.replace("/", ":").rpartition(":")[2]

@@ -10,16 +10,14 @@ What can succeed later fails the execution, so that the pipe sees it and tries a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from callroute.aws.options import RecordOptions
 from callroute.aws.utc_offsets import offset_changes
 
-PhoneFormat = Literal["domestic", "e164", "masked", "hashed"]
-
-SECONDS_PER_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
 
 # Spellings of the optimized DynamoDB integration (docs/fidelity.md). What is not listed here (a missing permission, a
 # missing table) fails the execution at once, and the pipe tries again later.
@@ -43,29 +41,19 @@ _QUEUE_FAULTS = [
 ]
 
 
-@dataclass(frozen=True)
-class RecordFormat:
-    """How an item is written: the part of the record contract that a stack can set."""
+def definition(
+    options: RecordOptions, *, table_name: str, quarantine_queue_url: str, salt: str = ""
+) -> dict[str, Any]:
+    """Returns the definition of the state machine.
 
-    time_zone: str = "Asia/Tokyo"
-    """IANA zone of start_time, end_time and call_date."""
-    phone_number: PhoneFormat = "domestic"
-    """`domestic`, `e164`, `masked` (last 4 digits) or `hashed` (SHA-256 of salt and E.164 number, in hexadecimal)."""
-    country_code: str = "81"
-    """Country whose numbers `domestic` shortens, digits without `+`."""
-    trunk_prefix: str = "0"
-    """What replaces `+` and the country code in `domestic`; empty in countries without one."""
-    salt: str = ""
-    """Secret for `hashed`."""
-    retention_days: int = 0
-    """Days from start_time to expires_at; 0 keeps records for ever."""
+    The input is a list of {"event_id", "sequence_number", "contact"}, one for each record of a batch. The output is a
+    list of results: `stored`, `older` (the table contains a newer version) or `quarantined`.
 
-
-def definition(*, table_name: str, quarantine_queue_url: str, record: RecordFormat) -> dict[str, Any]:
-    """The state machine's definition.
-
-    Its input is what the pipe hands over: a list of {"event_id", "sequence_number", "contact"}. Its output is a list
-    that says what became of each: `stored`, `older` (the table holds a newer version) or `quarantined`.
+    Args:
+        options: the options of the tracker.
+        table_name: the table of call records.
+        quarantine_queue_url: the queue for records that cannot be stored.
+        salt: the salt of hashed phone numbers.
 
     Raises:
         ValueError: the time zone is unknown.
@@ -75,7 +63,11 @@ def definition(*, table_name: str, quarantine_queue_url: str, record: RecordForm
         "QueryLanguage": "JSONata",
         "StartAt": "Settings",
         "States": {
-            "Settings": {"Type": "Pass", "Assign": {"settings": _settings(record)}, "Next": "EachContact"},
+            "Settings": {
+                "Type": "Pass",
+                "Assign": {"settings": _settings(options, salt)},
+                "Next": "EachContact",
+            },
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
@@ -92,14 +84,14 @@ def definition(*, table_name: str, quarantine_queue_url: str, record: RecordForm
     }
 
 
-def _settings(record: RecordFormat) -> dict[str, Any]:
+def _settings(options: RecordOptions, salt: str) -> dict[str, Any]:
     return {
-        "zone": offset_changes(record.time_zone),
-        "phone_number": record.phone_number,
-        "country": f"+{record.country_code}",
-        "trunk_prefix": record.trunk_prefix,
-        "salt": record.salt,
-        "retention_seconds": record.retention_days * SECONDS_PER_DAY,
+        "zone": offset_changes(options.time_zone),
+        "phone_number": options.phone_number,
+        "country": f"+{options.country_code}",
+        "trunk_prefix": options.trunk_prefix,
+        "salt": salt,
+        "retention_seconds": options.retention_days * _SECONDS_PER_DAY,
     }
 
 

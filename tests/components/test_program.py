@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.call_route_tracker.config import SettingsError
+from components.call_route_tracker.constraints import ConfigError
 from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
 
@@ -126,7 +126,7 @@ def test_the_local_stack_has_both_flows_and_does_not_wait(engine: Engine) -> Non
 
 
 def test_a_salt_in_plain_text_stops_the_program_before_anything_is_registered(engine: Engine) -> None:
-    with pytest.raises(SettingsError, match="plain text") as caught:
+    with pytest.raises(ConfigError, match="plain text") as caught:
         run(engine, "dev", phoneNumber="hashed", phoneNumberSalt="a-salt-for-tests-only")
 
     assert "a-salt-for-tests-only" not in str(caught.value)
