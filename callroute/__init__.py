@@ -1,1 +1,5 @@
-"""Everything of the call route tracker that is not an AWS resource: flows, the local cloud, reports, commands."""
+"""Amazon Connect flows, the local cloud, reports and commands of call-route-tracker."""
+
+from __future__ import annotations
+
+__version__ = "0.2.0"
