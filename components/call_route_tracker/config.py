@@ -187,13 +187,13 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
     if isinstance(file, str):
         values["key"] = Path(file).stem.replace("_", "-")
         try:
-            values["content"] = _content(folder / file, placeholders, spell)
+            values["content"] = _content(folder, file, placeholders, spell)
         except ConfigError as error:
             problems += error.problems
     return values, problems
 
 
-def _content(path: Path, placeholders: Any, spell: Callable[[str], str]) -> str:
+def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], str]) -> str:
     """Returns a flow as it is deployed.
 
     Raises:
@@ -204,14 +204,14 @@ def _content(path: Path, placeholders: Any, spell: Callable[[str], str]) -> str:
         return ConfigError([Problem(spell(option), shown(value), allowed, fix)])
 
     try:
-        load_flow(path)
+        load_flow(folder / file)
     except InputError as error:
         allowed = "a file in flow_definitions/ in the Amazon Connect flow language"
-        raise invalid("file", path.name, allowed, str(error)) from None
+        raise invalid("file", file, allowed, str(error)) from None
     if not isinstance(placeholders, dict) or not all(isinstance(each, str) for each in placeholders.values()):
         return ""
     try:
-        content = load_flow(path, placeholders).content
+        content = load_flow(folder / file, placeholders).content
     except InputError as error:
         allowed = "a value for each placeholder of the flow"
         raise invalid("placeholders", placeholders, allowed, str(error)) from None
@@ -220,7 +220,7 @@ def _content(path: Path, placeholders: Any, spell: Callable[[str], str]) -> str:
         raise invalid("placeholders", placeholders, "values without placeholders", fix)
     if len(content) > CONTENT_CHARACTERS:
         fix = f"The flow has {len(content)} characters: move a part of it into another flow."
-        raise invalid("file", path.name, f"flows of up to {CONTENT_CHARACTERS} characters", fix)
+        raise invalid("file", file, f"flows of up to {CONTENT_CHARACTERS} characters", fix)
     return content
 
 

@@ -163,7 +163,7 @@ class CallRouteTrackerArgs:
     flows: Sequence[ContactFlowArgs] = option([])
     """Contact flows to deploy. Leave it empty if the flows are managed elsewhere."""
     stream_contact_records: bool = option(True)
-    """Whether to connect the instance's contact records to the stream. An instance has only one such stream."""
+    """Sends the instance's contact records to the stream. An instance has only one such stream."""
     time_zone: str = option("Asia/Tokyo", _TIME_ZONE)
     """IANA time zone of `start_time`, `end_time` and `call_date`."""
     phone_number: str = option("domestic", one_of("domestic", "e164", "masked", "hashed"))
@@ -218,13 +218,13 @@ class CallRouteTrackerArgs:
     maximum_record_age_seconds: int = option(43_200, between(60, 604_800, "seconds", _ENDLESS_RETRIES))
     """Age in seconds at which a record is sent to the dead-letter queue. Must be below the stream's retention period."""
     kms_key_arn: pulumi.Input[str] | None = option(None, _KMS_KEY_ARN)
-    """ARN of a customer managed key for table, stream and queues. By default, AWS managed keys are used."""
+    """ARN of a customer managed key for the table, stream and queues. By default, AWS managed keys are used."""
     permissions_boundary_arn: pulumi.Input[str] | None = option(None, _POLICY_ARN)
     """ARN of a managed policy that limits the permissions of the two roles."""
     log_retention_days: int = option(30, _LOG_RETENTION)
     """Days for which the logs of the state machine and the pipe are kept."""
     protect_data: bool = option(True)
-    """Whether table, stream and queues are protected against deletion."""
+    """Protects the table, stream and queues against deletion."""
     tags: Mapping[str, str] = option({}, _TAGS)
     """Tags of all resources that can have tags. Stack configuration adds `project` and `stack`."""
 
