@@ -1,9 +1,9 @@
-"""The two roles that GitHub Actions assumes in AWS: one deploys a stack, one only reads it for previews.
+"""IAM documents of the two roles that GitHub Actions assumes: one deploys a stack, the other one previews changes.
 
-What a role may do is listed by the type of the resource, in the order of calls of the AWS provider that Pulumi bridges
-(terraform-provider-aws, `internal/service/*`): create, read, update as far as the program's arguments can change, delete,
-tags. Where the service asks for more on the caller's behalf, the second source is the handlers' permissions in the
-resource's CloudFormation schema. docs/fidelity.md tells how well each is known.
+Permissions are listed by resource type. Their source is the AWS provider (terraform-provider-aws, `internal/service/*`): the
+calls that create, read, update, delete and tag a resource. If a service requires further permissions of the caller, the
+source is the list of handler permissions in the CloudFormation schema of the resource. docs/fidelity.md describes the
+evidence for each.
 """
 
 from __future__ import annotations
@@ -53,28 +53,28 @@ class DeploymentTarget:
 
 @dataclass(frozen=True)
 class Grant:
-    """What the provider calls for one purpose."""
+    """Actions that the provider needs for one purpose."""
 
     sid: str
     """Name of the statement."""
     resources: tuple[str, ...]
-    """ARNs; `*` only for actions that know no resource."""
+    """ARNs, or `*` for actions without resource types."""
     reads: tuple[str, ...] = ()
-    """Actions that change nothing: all that a preview needs."""
+    """Read-only actions, which previews also need."""
     writes: tuple[str, ...] = ()
-    """Actions that create, change, tag and delete."""
+    """Actions that create, change, tag or delete resources."""
     condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Condition of the statement."""
 
     def statement(self, actions: Iterable[str]) -> Statement:
-        """The statement that allows some of the actions."""
+        """Returns a statement that allows some of the actions."""
         resource = self.resources[0] if len(self.resources) == 1 else list(self.resources)
         statement = {"Sid": self.sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resource}
         return {**statement, "Condition": self.condition} if self.condition else statement
 
 
 def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
-    """What each type of resource needs, by Pulumi's type token. A type that is not here cannot be deployed."""
+    """Returns the grants for each resource type, by Pulumi type token. Other types cannot be deployed."""
     return {
         "aws:dynamodb/table:Table": _table(target),
         "aws:kinesis/stream:Stream": _stream(target),
@@ -91,19 +91,20 @@ def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
 
 
 def deploy_policy(target: DeploymentTarget) -> Document:
-    """What the role that runs `pulumi up` may do. Too long for a managed policy: put it into the role."""
+    """Returns the policy of the role that runs `pulumi up`. It is too long for a managed policy: use an inline policy."""
     return _document(grant.statement(grant.reads + grant.writes) for grant in _all(target))
 
 
 def preview_policy(target: DeploymentTarget) -> Document:
-    """What the role that runs `pulumi preview --refresh` may do: the reads of the deploying role."""
+    """Returns the policy of the role that runs `pulumi preview --refresh`: the read actions of the deployment role."""
     return _document(grant.statement(grant.reads) for grant in _all(target) if grant.reads)
 
 
 def boundary_policy(target: DeploymentTarget) -> Document:
-    """All that the stack's two roles can ever need, by the prefixes of names: a permissions boundary for both.
+    """Returns the permissions boundary of the stack's two roles.
 
-    A managed policy of the account. It allows nothing by itself: a role may do what both its own policy and this allow.
+    It allows everything that the roles can need, identified by name prefixes. Save it as a managed policy. A boundary grants
+    nothing by itself: a role has the permissions that both its own policy and the boundary allow.
     """
     table, quarantine = target.args.table_name, f"{target.project}-quarantine-*"
     recorder = state_machine_policy(
@@ -129,14 +130,14 @@ def boundary_policy(target: DeploymentTarget) -> Document:
 
 
 def github_trust_policy(target: DeploymentTarget, environment: str, *, ref: str | None = None) -> Document:
-    """Lets the jobs of one environment of one repository assume the role, and nobody else.
+    """Returns a trust policy for the jobs of one environment of one repository.
 
     Args:
         target: the account and the repository.
-        environment: the environment's name in GitHub.
-        ref: the only branch from which they may, as `refs/heads/main`; any where it is None.
+        environment: name of the environment in GitHub.
+        ref: the only trusted branch, for example `refs/heads/main`. By default, all branches are trusted.
     """
-    of_branch = {f"{_ISSUER}:ref": ref} if ref else {}
+    condition = {f"{_ISSUER}:ref": ref} if ref else {}
     return _document(
         [
             {
@@ -148,7 +149,7 @@ def github_trust_policy(target: DeploymentTarget, environment: str, *, ref: str 
                     "StringEquals": {
                         f"{_ISSUER}:aud": "sts.amazonaws.com",
                         f"{_ISSUER}:sub": f"repo:{target.repository}:environment:{environment}",
-                        **of_branch,
+                        **condition,
                     }
                 },
             }
@@ -157,7 +158,7 @@ def github_trust_policy(target: DeploymentTarget, environment: str, *, ref: str 
 
 
 def documents(target: DeploymentTarget) -> dict[str, Document]:
-    """All documents, by the name of the file that docs/operations.md writes them to; the boundary only where it is set."""
+    """Returns all documents by file name. The boundary is included if the stack uses one."""
     return {
         **({"boundary-policy.json": boundary_policy(target)} if target.args.permissions_boundary_arn else {}),
         "deploy-policy.json": deploy_policy(target),
@@ -192,7 +193,7 @@ def _table(target: DeploymentTarget) -> list[Grant]:
                 "dynamodb:UpdateTimeToLive",
             ),
         ),
-        # The provider compares the table's key with the account's default; refused, it would plan a change each time.
+        # The provider compares the key with the default key of the account. Without this permission, every plan has a change.
         Grant(
             "DefaultKeyOfTable",
             (target.arn("kms", "key/*"),),
@@ -202,7 +203,7 @@ def _table(target: DeploymentTarget) -> list[Grant]:
     ]
     if target.args.kms_key_arn:
         found += [
-            # DynamoDB uses the key on behalf of who chooses it, until it has its own grant.
+            # DynamoDB uses the key on behalf of the caller until it has its own grant.
             # Source: Authorizing use of your customer managed key, Amazon DynamoDB Developer Guide.
             Grant(
                 "KeyOfTable",
@@ -247,13 +248,13 @@ def _stream(target: DeploymentTarget) -> list[Grant]:
                 "kinesis:RemoveTagsFromStream",
             ),
         ),
-        # This action is checked against the key as well as the stream; the default key has no id known beforehand.
+        # AWS checks this action against the stream and the key. The ID of the default key is not known in advance.
         Grant(
             "EncryptStream",
             (stream, target.args.kms_key_arn or target.arn("kms", "key/*")),
             writes=("kinesis:StartStreamEncryption",),
         ),
-        # These know no resource.
+        # These actions have no resource types.
         Grant(
             "CapacityOfStreams",
             ("*",),
@@ -291,7 +292,7 @@ def _role(target: DeploymentTarget) -> list[Grant]:
             reads=("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
             writes=(
                 "iam:DeleteRole",
-                # Before the role is deleted.
+                # The provider calls this before it deletes a role.
                 "iam:ListInstanceProfilesForRole",
                 "iam:TagRole",
                 "iam:UntagRole",
@@ -301,7 +302,7 @@ def _role(target: DeploymentTarget) -> list[Grant]:
         Grant(
             "MakeRoles",
             _role_arns(target),
-            # Nobody who deploys can take a boundary away (iam:DeleteRolePermissionsBoundary), nor change what it says.
+            # The role can neither remove a boundary (iam:DeleteRolePermissionsBoundary) nor edit its policy.
             writes=(
                 "iam:CreateRole",
                 *(["iam:PutRolePermissionsBoundary"] if target.args.permissions_boundary_arn else []),
@@ -329,7 +330,7 @@ def _role_policy(target: DeploymentTarget) -> list[Grant]:
 
 
 def _within_boundary(target: DeploymentTarget) -> dict[str, dict[str, str]]:
-    """For roles with the boundary only: the one that a request names, else the one that the role has.
+    """Returns a condition that requires the boundary, either in the request or on the role.
 
     Source: Delegating responsibility to others using permissions boundaries, IAM User Guide.
     """
@@ -342,7 +343,7 @@ def _log_group(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "LogGroups",
-            # Some calls are checked against the ARN with `:*`, tags against the one without.
+            # AWS checks some calls against the ARN with `:*`, and tagging against the ARN without it.
             tuple(target.arn("logs", f"log-group:{name}{end}") for name in names for end in ("", ":*")),
             reads=("logs:ListTagsForResource",),
             writes=(
@@ -353,7 +354,7 @@ def _log_group(target: DeploymentTarget) -> list[Grant]:
                 "logs:UntagResource",
             ),
         ),
-        # It knows no resource.
+        # This action has no resource types.
         Grant("FindLogGroups", ("*",), reads=("logs:DescribeLogGroups",)),
     ]
 
@@ -376,7 +377,7 @@ def _state_machine(target: DeploymentTarget) -> list[Grant]:
                 "states:UpdateStateMachine",
             ),
         ),
-        # The provider has the definition validated when it plans. The action knows no resource.
+        # The provider validates the definition when it plans. This action has no resource types.
         Grant("ValidateStateMachine", ("*",), reads=("states:ValidateStateMachineDefinition",)),
         _pass(target, "recorder", "states.amazonaws.com"),
     ]
@@ -396,7 +397,7 @@ def _pipe(target: DeploymentTarget) -> list[Grant]:
                 "pipes:UpdatePipe",
             ),
         ),
-        # EventBridge sets up the pipe's log on behalf of who deploys it. These know no resource.
+        # EventBridge sets up the pipe's log on behalf of the caller. These actions have no resource types.
         Grant(
             "DeliverLogsOfPipe",
             ("*",),
@@ -445,7 +446,7 @@ def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
             ),
             condition={"StringEquals": {"connect:StorageResourceType": "CONTACT_TRACE_RECORDS"}},
         ),
-        # Connect looks at the stream, and lets its own role write to it, on behalf of who associates them.
+        # Connect describes the stream, and allows its own role to write to it, on behalf of the caller.
         Grant(
             "StreamOfContactRecords",
             (_stream_arn(target),),
@@ -460,7 +461,7 @@ def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
             ),
             writes=("iam:PutRolePolicy",),
         ),
-        # It knows no resource.
+        # This action has no resource types.
         Grant("DirectoriesOfConnect", ("*",), writes=("ds:DescribeDirectories",)),
     ]
 
@@ -486,13 +487,13 @@ def _number(target: DeploymentTarget) -> list[Grant]:
 
 
 def _state(target: DeploymentTarget) -> list[Grant]:
-    """What Pulumi itself calls: its state in a bucket, and the key of the secrets in it."""
+    """Returns the grants that Pulumi itself needs for its state and the key of its secrets provider."""
     bucket = str(Arn(target.partition, "s3", "", "", target.state_bucket))
     return [
         Grant("FindState", (bucket,), reads=("s3:ListBucket",)),
-        # A preview neither locks nor writes the state.
+        # A preview does not lock or write the state.
         Grant("State", (f"{bucket}/*",), reads=("s3:GetObject",), writes=("s3:DeleteObject", "s3:PutObject")),
-        # It opens the data key that the secrets are encrypted with. Only `pulumi stack init` makes one (kms:Encrypt).
+        # Decrypts the data key of the secrets. Only `pulumi stack init` creates one (kms:Encrypt).
         Grant("Secrets", (target.state_key_arn,), reads=("kms:Decrypt",)),
     ]
 

@@ -1,11 +1,11 @@
-"""The state machine that turns a batch of contact records into items, in Amazon States Language with JSONata.
+"""Definition of the state machine that converts contact records to items.
 
     Settings ─> EachContact (Map) ┬─ Read ─> CanBeStored ┬─> Store ┬─> (stored)
-                                  │                      │         ├─> OlderVersion        the table holds a newer one
+                                  │                      │         ├─> OlderVersion        the table contains a newer version
                                   │                      │         └─> WhyRefused ─> Quarantine, or the execution fails
-                                  │                      └─> Quarantine                    it can never be stored
+                                  │                      └─> Quarantine                    the record cannot be stored
 
-What can succeed later fails the execution, so that the pipe sees it and tries again.
+Temporary errors make the execution fail, so that the pipe retries the batch.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from callroute.aws.utc_offsets import offset_changes
 
 _SECONDS_PER_DAY = 86_400
 
-# Spellings of the optimized DynamoDB integration (docs/fidelity.md). What is not listed here (a missing permission, a
-# missing table) fails the execution at once, and the pipe tries again later.
+# Error names of the optimized DynamoDB integration (docs/fidelity.md). All other errors, for example a missing permission
+# or table, make the execution fail at once, and the pipe retries later.
 _THROTTLING_AND_SERVICE_FAULTS = [
     "DynamoDB.InternalServerError",
     "DynamoDB.InternalServerErrorException",
@@ -71,7 +71,7 @@ def definition(
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
-                # One after another: of two versions stamped with the same second, the one delivered last stands.
+                # Sequential, so that the last delivered of several versions with the same time is kept.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -122,8 +122,8 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
             "Arguments": {
                 "TableName": table_name,
                 "Key": {"contact_id": {"S": "{% $states.input.record.contact.ContactId %}"}},
-                # An update, not a put: attributes that others added to the item stay. Ours that this version does not
-                # have are removed, so that an item never mixes two versions.
+                # An update keeps the attributes that other programs added. Attributes that this version does not have
+                # are removed, so that an item never combines two versions.
                 "UpdateExpression": _jsonata(_update_expression()),
                 "ConditionExpression": "attribute_not_exists(last_update) OR last_update <= :last_update",
                 "ExpressionAttributeValues": _jsonata(
@@ -144,8 +144,8 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
             "End": True,
         },
         "OlderVersion": {"Type": "Pass", "Output": "older", "End": True},
-        # DynamoDB has no error type of its own for a request that it can never accept: it comes as the service's
-        # general exception, which also stands for a missing permission. Only the cause tells them apart.
+        # The integration reports invalid requests and missing permissions with the same general exception. They differ
+        # only in the cause.
         "WhyRefused": {
             "Type": "Choice",
             "Choices": [
@@ -183,7 +183,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
 
 
 def _retry(errors: list[str]) -> dict[str, Any]:
-    """At most 15 s of waiting: a batch has to end within the 5 minutes of an Express execution."""
+    """Returns a retrier that waits up to 15 seconds in total, because an Express execution is limited to 5 minutes."""
     return {
         "ErrorEquals": errors,
         "IntervalSeconds": 1,
@@ -209,7 +209,7 @@ ITEM_ATTRIBUTES = (
     "last_update",
     "expires_at",
 )
-"""The attributes of an item besides its key, contact_id. None is a reserved word of DynamoDB."""
+"""Attributes of an item, without its key `contact_id`. No name is a reserved word of DynamoDB."""
 
 
 def _update_expression() -> str:

@@ -10,17 +10,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from call_route_tracker.config import Settings
-from callroute.aws.deployment_roles import Place, documents
+from call_route_tracker import CallRouteTrackerArgs
+from call_route_tracker.constraints import camel_case
+from callroute.aws.deployment_roles import DeploymentTarget, documents
 from callroute.local.emulator import Emulator
 from tests.components.test_program import OUTPUTS
 from tests.support import aws_cli
 from tests.support.contact_records import contact_record
+from tests.support.options import tracker_args
 from tests.support.paths import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -87,15 +90,14 @@ def test_the_roles_documents_are_written_as_shown(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     written = {path.name: json.loads(path.read_text("utf-8")) for path in tmp_path.iterdir()}
     assert written == documents(
-        Place(
-            "222222222222",
-            "ap-northeast-1",
-            "prod",
-            "00000000-0000-0000-0000-000000000000",
-            "call-records",
-            "your-organisation@1234/call-route-tracker@5678",
-            "your-pulumi-state-prod",
-            "arn:aws:kms:ap-northeast-1:222222222222:key/00000000-0000-0000-0000-000000000001",
+        DeploymentTarget(
+            args=tracker_args(),
+            account_id="222222222222",
+            region="ap-northeast-1",
+            stack="prod",
+            repository="your-organisation@1234/call-route-tracker@5678",
+            state_bucket="your-pulumi-state-prod",
+            state_key_arn="arn:aws:kms:ap-northeast-1:222222222222:key/00000000-0000-0000-0000-000000000001",
         )
     )
     used = set(re.findall(r"file://\$role-(\w+\.json)", TEXT))
@@ -121,7 +123,7 @@ def test_the_outputs_and_settings_that_are_named_exist() -> None:
         for name in re.findall(r"`(\w+)`", row)
     }
     assert len(settings) >= 12
-    assert settings <= {str(field.alias) for field in Settings.model_fields.values()}
+    assert settings <= {camel_case(field.name) for field in fields(CallRouteTrackerArgs)}
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")

@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 import yaml
 
-from callroute.aws.deployment_roles import Place, documents
+from callroute.aws.deployment_roles import DeploymentTarget, documents
+from tests.support.options import tracker_args
 from tests.support.paths import REPOSITORY
 
 WORKFLOWS = {path.name: path for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))}
@@ -305,10 +306,18 @@ def test_nothing_is_deployed_unchecked_or_from_another_branch_and_prod_comes_las
 
 
 def test_the_environments_are_those_that_the_roles_trust() -> None:
-    place = Place("111111111111", "ap-northeast-1", "prod", "instance", "table", "us/calls", "bucket", "key")
+    target = DeploymentTarget(
+        args=tracker_args(),
+        account_id="111111111111",
+        region="ap-northeast-1",
+        stack="prod",
+        repository="us/calls",
+        state_bucket="bucket",
+        state_key_arn="key",
+    )
     trusted = {
         name: json.dumps(document).partition(":environment:")[2].partition('"')[0]
-        for name, document in documents(place).items()
+        for name, document in documents(target).items()
     }
 
     preview = read("preview.yml")["jobs"]["preview"]["environment"]
