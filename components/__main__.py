@@ -1,4 +1,4 @@
-"""Pulumi plugin that offers CallRouteTracker to programs in all languages of Pulumi."""
+"""Pulumi plugin that provides CallRouteTracker to programs in any Pulumi language."""
 
 from contextlib import suppress
 from dataclasses import fields
@@ -29,7 +29,7 @@ def inputs(options: type, **types: Any) -> Any:
 
 
 def documented(subject: Any, source: type) -> Any:
-    """Makes Pulumi's analyzer, which parses source code, find the docstrings of another class."""
+    """Makes Pulumi's analyzer take docstrings from the source code of another class."""
     subject.__doc__ = (source.__doc__ or "").partition("\n\n")[0]
     subject.__module__, subject.__qualname__ = source.__module__, source.__qualname__
     if hasattr(source, "__firstlineno__"):  # Python 3.13 and later
@@ -42,7 +42,7 @@ Inputs = inputs(CallRouteTrackerArgs, flows=list[FlowInputs])  # type: ignore[va
 
 
 class CallRouteTracker(tracker.CallRouteTracker):
-    """A CallRouteTracker that takes its options as a dictionary."""
+    """A CallRouteTracker whose options are a dictionary."""
 
     def __init__(
         self,

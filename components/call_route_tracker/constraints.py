@@ -54,10 +54,10 @@ class Problem:
 
 
 class ConfigError(pulumi.RunError):
-    """Invalid options, reported all at once. Pulumi prints the message without a traceback.
+    """Reports all invalid options at once. Pulumi prints the message without a traceback.
 
     Args:
-        problems: the problems, at least one.
+        problems: one or more problems.
         owner: the object that has the options, if it is not the component itself.
     """
 
@@ -74,7 +74,7 @@ def option(default: Any = MISSING, constraint: Constraint | None = None, *, secr
 
     Args:
         default: the default; the option is required without it.
-        constraint: the allowed values, if the type allows more.
+        constraint: the allowed values, if they are a subset of the type.
         secret: keeps the value out of messages, and requires a Pulumi secret in stack configuration.
     """
     metadata = {"constraint": constraint, "secret": secret}
@@ -89,7 +89,7 @@ def between(least: int, most: int, unit: str, fix: str) -> Constraint:
 
 
 def matching(pattern: str, allowed: str, fix: str, example: str = "") -> Constraint:
-    """Allows text that a regular expression matches as a whole."""
+    """Allows text that fully matches a regular expression."""
     compiled = re.compile(pattern, re.ASCII)
     return Constraint(allowed, lambda value: bool(compiled.fullmatch(value)), lambda _: fix, example)
 
@@ -110,7 +110,7 @@ def characters(least: int, most: int) -> Constraint:
 
 
 def suggestion(word: str, words: Collection[str]) -> str:
-    """Returns a question that proposes similar words; empty if no word is similar."""
+    """Returns a question that suggests similar words, or empty text if no word is similar."""
     similar = difflib.get_close_matches(word, words, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(similar)}?" if similar else ""
 
@@ -149,10 +149,10 @@ def find_problems(
 ) -> Iterator[Problem]:
     """Checks values against the types and constraints of an options class.
 
-    Values that become known only during a deployment (outputs) are not checked.
+    Outputs are not checked, because their values are not known yet.
 
     Args:
-        options: a dataclass whose fields are made by `option()`. Its `conflicts()`, if there is one, checks
+        options: a dataclass whose fields are declared with `option()`. Its method `conflicts()`, if it has one, checks
             options that depend on each other.
         values: value by option name. Missing options are not checked.
         spell: returns an option's name as the user writes it.
@@ -197,8 +197,19 @@ def _problems_of(option: Field[Any], value: Any, key: str) -> Iterator[Problem]:
     ):
         yield Problem(key, text, allowed_values(option), f"Use {_TYPE_TEXTS[type_]}.")
         return
-    wrong = [name for name, each in value.items() if not isinstance(each, str)] if type_ is Mapping else []
-    if wrong:
-        yield from (Problem(f"{key}.{name}", shown(value[name]), "text", "Use quotes.") for name in wrong)
-    elif constraint and not constraint.accepts(value):
-        yield Problem(key, text, str(constraint), constraint.fix(value))
+    invalid = []
+    if type_ is Mapping:
+        invalid = [
+            Problem(f"{key}.{name}", shown(item), "text", "Put name and value in quotes.")
+            for name, item in value.items()
+            if not (isinstance(name, str) and isinstance(item, str))
+        ]
+    if type_ is Sequence:
+        invalid = [
+            Problem(f"{key}[{position}]", shown(item), types[0].__name__, f"Create a {types[0].__name__}.")
+            for position, item in enumerate(value)
+            if not isinstance(item, types)
+        ]
+    if not invalid and constraint and not constraint.accepts(value):
+        invalid = [Problem(key, text, str(constraint), constraint.fix(value))]
+    yield from invalid

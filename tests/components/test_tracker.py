@@ -522,6 +522,7 @@ def test_every_part_is_an_attribute(engine: Engine) -> None:
         ({"tags": {"aws:team": "calls"}}, "tags", '"aws:team"'),
         ({"tags": {"team": 1}}, "tags.team", "1"),
         ({"flows": "menu"}, "flows", '"menu"'),
+        ({"flows": [{"key": "menu"}]}, "flows[0]", "menu"),
         ({"flows": [FLOW, FLOW]}, "flows", "'menu'"),
         ({"flows": [FLOW, replace(FLOW, key="other")]}, "flows", "'Menu'"),
     ],
