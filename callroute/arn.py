@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Arn(NamedTuple):
-    """The parts of an ARN. `str()` joins them again."""
+    """An ARN, split into its parts. `str()` joins them."""
 
     partition: str
     """`aws`, `aws-cn` or `aws-us-gov`."""

@@ -1,4 +1,4 @@
-"""Stack configuration: reads the options of a CallRouteTracker from Pulumi config."""
+"""Reads the options of a CallRouteTracker from stack configuration."""
 
 import json
 import re
@@ -34,7 +34,7 @@ from .options import CallRouteTrackerArgs, ContactFlowArgs
 
 @dataclass(frozen=True, kw_only=True)
 class FlowFile:
-    """Options of a contact flow that only stack configuration has. They determine its `key` and `content`."""
+    """Flow options that exist only in stack configuration. They determine `key` and `content`."""
 
     file: str = option()
     """File in `flow_definitions/`."""
@@ -175,7 +175,7 @@ def _read_flows(entries: Iterable[Any], folder: Path) -> tuple[list[ContactFlowA
 
 
 def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Returns the values of ContactFlowArgs, and the problems of the entry."""
+    """Returns values for ContactFlowArgs, and the problems of the entry."""
 
     def spell(name: str) -> str:
         return f"{prefix}.{camel_case(name)}"

@@ -38,7 +38,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Problem:
-    """A value that is not allowed."""
+    """An invalid value of an option."""
 
     key: str
     """The option, and the position inside its value."""
@@ -178,7 +178,7 @@ def validate(arguments: Any, owner: str = "") -> None:
 
 
 def shown(value: Any) -> str:
-    """Returns a value as JSON, shortened if it is long."""
+    """Returns a value as JSON, truncated if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=lambda other: f"<{type(other).__name__}>")
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 

@@ -1,4 +1,4 @@
-"""Options of the components: name, type, default, limits and description, each written once.
+"""Options of the components: name, type, default, limits and description, each defined once.
 
 Stack configuration, the tables in the README, the schema of the Pulumi package and the deployment roles all read them
 from these classes.
@@ -252,8 +252,8 @@ class CallRouteTrackerArgs:
         """
         if {"maximum_record_age_seconds", "stream_retention_hours"} <= values.keys():
             age, hours = values["maximum_record_age_seconds"], values["stream_retention_hours"]
-            # An older record has left the stream before the pipe gives up on it. The message in the dead-letter queue
-            # has only its position and would be useless then.
+            # Otherwise, a record could leave the stream before the pipe gives up on it, and the dead-letter message,
+            # which contains only the position of the record, would be useless.
             if age >= hours * 3_600:
                 yield Problem(
                     spell("maximum_record_age_seconds"),
