@@ -12,7 +12,6 @@ from pulumi.runtime import config as pulumi_config
 
 from callroute.arn import Arn
 from callroute.errors import InputError
-from callroute.flows.flow import CONTENT_CHARACTERS
 from callroute.flows.load import load_flow
 from callroute.flows.placeholders import names
 
@@ -218,9 +217,6 @@ def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], 
     if remaining := names(content):
         fix = f"Replace {', '.join('${' + name + '}' for name in remaining)} with a value."
         raise invalid("placeholders", placeholders, "values without placeholders", fix)
-    if len(content) > CONTENT_CHARACTERS:
-        fix = f"The flow has {len(content)} characters: move a part of it into another flow."
-        raise invalid("file", file, f"flows of up to {CONTENT_CHARACTERS} characters", fix)
     return content
 
 

@@ -237,7 +237,7 @@ _NUMBERS = [
 
 def _with(target: DeploymentTarget, **options: Any) -> DeploymentTarget:
     """Returns a target with some options changed."""
-    return replace(target, args=replace(target.args, **options))
+    return replace(target, args=replace(_ARGS, table_name=target.args.table_name, **options))
 
 
 TARGETS: Mapping[str, DeploymentTarget] = {
