@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.text import Text
@@ -14,6 +14,12 @@ from callroute.cli.call_events import line_of
 from callroute.cli.flow_files import read_flow, stand_ins
 from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.simulation import events
+from callroute.flows.simulation.contact_record import last_emission
+from callroute.flows.simulation.participants import unused_keys_message
+
+if TYPE_CHECKING:
+    from callroute.flows.flow import Flow
 
 Answer = TypeVar("Answer")
 
@@ -31,8 +37,9 @@ def call(
     ] = False,
 ) -> None:
     """Call a flow, and see the record of the call land in the table of the local cloud."""
-    read_flow(flow)  # what is wrong with it is better said before anything is started
+    parsed = read_flow(flow)  # report problems before the emulator starts
     pressed = None if keys is None else simulation.read_keys(keys)
+    duration = timedelta(0) if pressed is None else _duration(parsed, pressed)
     console = output.err if as_json else output.out
     name = flow.stem
     definition = {
@@ -41,16 +48,22 @@ def call(
         "placeholders": stand_ins(RouteCatalog.beside(flow)),
     }
     with output.local_cloud({"flows": [definition]}) as cloud:
-        start = datetime.now(UTC)
+        start = datetime.now(UTC) - duration
+        shown: list[events.Event] = []
+
+        def show(event: events.Event) -> None:
+            shown.append(event)
+            console.print(line_of(event, start))
+
         caller: simulation.Caller
         clock: simulation.Clock
         if pressed is None:
             caller, clock = Person(), RunningClock()
         else:
             caller, clock = simulation.KeyedCaller(pressed), simulation.SimulatedClock(start)
-        placed = simulation.run_with(
-            cloud.phone.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
-        )
+        placed = simulation.run_with(cloud.phone.call(name, caller, clock=clock), show)
+        if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
+            output.err.print(f"--keys: {unused_keys_message(caller.unused_keys, shown[-1].block)}")
         with output.err.status("The contact record goes through stream, pipe and state machine …"):
             tally = cloud.settle()
         contact_id = placed.contact_record["ContactId"]
@@ -71,6 +84,17 @@ def call(
         raise typer.Exit(output.FINDINGS)
 
 
+def _duration(flow: Flow, keys: tuple[str, ...]) -> timedelta:
+    """Returns the time from the start of a call until its last contact record is emitted.
+
+    The call starts this long ago, so that none of its timestamps lies in the future.
+    """
+    start = datetime.now(UTC)
+    clock = simulation.SimulatedClock(start)
+    _, call = simulation.run_simulation(flow, simulation.KeyedCaller(keys), clock=clock)
+    return last_emission(call) - start
+
+
 class RunningClock:
     """The time of day: while a person holds the telephone, time runs by itself."""
 
@@ -85,17 +109,18 @@ class RunningClock:
 class Person:
     """The caller at the terminal. The end of the input, or Ctrl-C, hangs up."""
 
-    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - what is said is on the screen already
-        """Enter hears the message out."""
-        return self._ask("Enter listens on, h hangs up", {"": True, "h": False}, gone=False)
+    def listens(self, said: events.Said) -> bool | str:  # noqa: ARG002 - the message is already on the screen
+        """Enter hears the message out. A key is passed on to the flow, which buffers or ignores it."""
+        answers: dict[str, bool | str] = {"": True, "h": False, **{key: key for key in simulation.KEYS}}
+        return self._ask("Enter listens on, h hangs up", answers, gone=False)
 
-    def chooses(self, menu: simulation.MenuOffered) -> str:  # noqa: ARG002 - the keys offered are on the screen already
+    def chooses(self, menu: events.MenuOffered) -> str:  # noqa: ARG002 - the keys offered are on the screen already
         """Any key of a telephone; Enter says nothing."""
         keys = {key: key for key in simulation.KEYS}
         answers = {**keys, "": simulation.TIMEOUT, "h": simulation.HANGUP}
         return self._ask("a key, Enter says nothing, h hangs up", answers, gone=simulation.HANGUP)
 
-    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - as above
+    def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - as above
         """Enter waits for an agent."""
         return self._ask("Enter waits for an agent, h hangs up", {"": None, "h": 0.0}, gone=0.0)
 

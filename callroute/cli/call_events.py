@@ -7,10 +7,10 @@ from datetime import datetime
 
 from rich.text import Text
 
-from callroute.flows import simulation
+from callroute.flows.simulation import STEP_LIMIT, events
 
 
-def line_of(event: simulation.Event, start: datetime) -> Text:
+def line_of(event: events.Event, start: datetime) -> Text:
     """An event as a line: minutes and seconds into the call, a word at the margin, a text."""
     elapsed = int((event.at - start).total_seconds())
     mark, text, style = _words(event)
@@ -19,69 +19,73 @@ def line_of(event: simulation.Event, start: datetime) -> Text:
     )
 
 
-def _words(event: simulation.Event) -> tuple[str, str, str]:
+def _words(event: events.Event) -> tuple[str, str, str]:
     """How an event reads: a word at the margin, a text, a style."""
     match event:
-        case simulation.Said():
+        case events.Said():
             return "says", event.text, ""
-        case simulation.InputAsked():
+        case events.InputAsked():
             return "asks", f"{event.text}  (up to {event.digits} digits; {event.seconds:g} s)", ""
-        case simulation.MenuOffered():
+        case events.MenuOffered():
             return "asks", f"{event.text}  ({' '.join(event.keys)}; {event.seconds:g} s)", ""
-        case simulation.Pressed():
+        case events.Pressed():
             return "key", event.key if event.accepted else f"{event.key} (not offered)", "cyan"
-        case simulation.TimedOut():
+        case events.KeyIgnored():
+            return "key", f"{event.key} has no effect: the message in {event.block!r} accepts no keys", "cyan"
+        case events.KeyBuffered():
+            return "key", f"{event.key} is kept for the next prompt that waits for a key", "cyan"
+        case events.TimedOut():
             return "silence", "the caller presses nothing", "cyan"
-        case simulation.AttributesSet():
+        case events.AttributesSet():
             return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
-        case simulation.LoopPassed():
+        case events.LoopPassed():
             turns = "no turn is left" if event.done else f"turn {event.passes} of {event.count}"
             return "loop", f"{event.block}: {turns}", "dim"
-        case simulation.HoursChecked():
+        case events.HoursChecked():
             return "hours", "open" if event.open else "closed", "yellow"
-        case simulation.Queued():
+        case events.Queued():
             return "queue", f"the caller waits in {event.queue}", "yellow"
-        case simulation.QueueRefused():
+        case events.QueueRefused():
             return "queue", f"the queue does not take the caller ({event.error})", "yellow"
-        case simulation.AgentConnected():
+        case events.AgentConnected():
             return "agent", f"answers after {event.waited_seconds:g} s", "yellow"
-        case simulation.Ended():
+        case events.Ended():
             return "end", f"{_ENDINGS[event.during]} ({event.reason})", "magenta"
-        case simulation.QueueChosen():
+        case events.QueueChosen():
             return "set-up", f"queue {event.queue}", "dim"
-        case simulation.VoiceChanged():
+        case events.VoiceChanged():
             return "set-up", f"voice {event.voice} ({event.engine.lower()})", "dim"
-        case simulation.BotAsked():
+        case events.BotAsked():
             return "bot asks", event.text, ""
-        case simulation.BotUnderstood():
+        case events.BotUnderstood():
             return "bot", f"understands {event.intent}", "cyan"
-        case simulation.InputStored():
+        case events.InputStored():
             return "input", event.digits, "cyan"
-        case simulation.FlowAttributesSet():
+        case events.FlowAttributesSet():
             pairs = ", ".join(f"{name} = {value}" for name, value in event.attributes.items())
             return "flow sets", pairs, "dim"
-        case simulation.Compared():
+        case events.Compared():
             outcome = f"is {event.value!r}: {event.branch or 'no match'}"
             return "compares", f"{event.subject} {outcome}", "dim"
-        case simulation.Fetched():
+        case events.Fetched():
             return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
-        case simulation.NoEffect():
+        case events.NoEffect():
             return "set-up", event.type, "dim"
-        case simulation.Failed():
+        case events.Failed():
             return "fails", f"{event.block} fails ({event.error})", "red"
-        case simulation.FlowEntered():
+        case events.FlowEntered():
             return "flow", f"goes on in {event.flow}", "dim"
-        case simulation.FlowLeft():
+        case events.FlowLeft():
             return "flow", "comes back", "dim"
-        case simulation.Waited():
+        case events.Waited():
             return "waits", f"{event.seconds:g} s", "dim"
-        case simulation.CallbackCreated():
+        case events.CallbackCreated():
             return "callback", f"to {event.number} from {event.queue or 'no queue'}", "yellow"
-        case simulation.Transferred():
+        case events.Transferred():
             return "transfer", f"as a new contact ({event.method}) to {event.queue}", "yellow"
-        case simulation.ThirdPartyConnected():
+        case events.ThirdPartyConnected():
             return "outside", f"{event.number or 'someone'} takes the call", "yellow"
-        case simulation.LoggingChanged():
+        case events.LoggingChanged():
             return "set-up", f"logging {'on' if event.enabled else 'off'}", "dim"
     raise AssertionError(f"no words for {type(event).__name__}")
 
@@ -96,5 +100,5 @@ _ENDINGS = {
     "another flow": "the call goes on in another flow, which is not followed",
     "conversation": "the conversation with the agent is over",
     "flow": "the flow ends the call",
-    "step limit": f"cut off after {simulation.STEP_LIMIT:,} blocks: left to itself this call would not end",
+    "step limit": f"cut off after {STEP_LIMIT:,} blocks: left to itself this call would not end",
 }

@@ -17,6 +17,7 @@ from rich.text import Text
 from callroute.cli import output
 from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.simulation import events
 from callroute.local.cloud import LocalCloud
 from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
 
@@ -70,7 +71,7 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
             FLOW,
             RandomCaller(chance),
             clock=simulation.SimulatedClock(moment),
-            world=simulation.Environment(
+            environment=simulation.Environment(
                 is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
             ),
             contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
@@ -93,11 +94,11 @@ class RandomCaller:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - bored by any message alike
+    def listens(self, said: events.Said) -> bool:  # noqa: ARG002 - bored by any message alike
         """Hangs up during one message in twenty."""
         return self._chance.random() > 0.05
 
-    def chooses(self, menu: simulation.MenuOffered) -> str:
+    def chooses(self, menu: events.MenuOffered) -> str:
         """One menu in six loses the caller; some get no answer or a wrong key."""
         what = self._chance.random()
         if what < 0.17:
@@ -106,7 +107,7 @@ class RandomCaller:
             return simulation.TIMEOUT
         return self._chance.choice(simulation.KEYS if what < 0.28 else menu.keys)
 
-    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - every queue is as long
+    def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - every queue is as long
         """Patience of half a minute, of a minute and a half, or of a saint."""
         return self._chance.choice((30.0, 90.0, 600.0))
 

@@ -20,17 +20,12 @@ from callroute.cli.flow_files import read_flow
 from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.simulation.contact_record import contact_records
-from callroute.flows.simulation.environment import KINDS
-from callroute.flows.simulation.scenarios import (
-    LONGEST_WAIT_SECONDS,
-    coverage,
-    entered,
-    load_scenarios,
-    problem_of_errors,
-    read_world,
-    run_scenario,
-    with_answer,
-)
+from callroute.flows.simulation.coverage import entered_flows, measure_coverage
+from callroute.flows.simulation.environment import RESPONSE_KINDS
+from callroute.flows.simulation.environment_file import MAX_WAIT_SECONDS, read_environment, with_response
+from callroute.flows.simulation.participants import unused_keys_message
+from callroute.flows.simulation.runner import run_scenario
+from callroute.flows.simulation.scenario_file import forced_error_problem, load_scenarios
 from callroute.formats.files import read_text
 from callroute.formats.yaml_document import YamlNode
 
@@ -38,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callroute.flows.flow import Branch, Flow
-    from callroute.flows.simulation.scenarios import Coverage, Result
+    from callroute.flows.simulation.coverage import Coverage
+    from callroute.flows.simulation.runner import Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
 
@@ -48,8 +44,9 @@ def simulate(
     keys: Annotated[
         str,
         typer.Option(
-            help="What the caller presses, one per menu: 0-9 * # timeout hangup, separated by commas. "
-            "When they run out the caller hangs up at the next menu."
+            help="Keys that the caller presses at menus and other prompts that wait for a key, separated by commas: "
+            "0-9 * # timeout hangup. No key is pressed during a message. After the last key the caller hangs up at "
+            "the next such prompt."
         ),
     ] = "",
     closed: Annotated[bool, typer.Option("--closed", help="The call comes outside opening hours.")] = False,
@@ -70,7 +67,7 @@ def simulate(
             metavar="KIND:PLACE=VALUE",
             help="What something outside the flow answers, such as lambda:customer-lookup='{tier: gold}', "
             "split:*=30 or errors:BLOCK=NoMatchingError. May be given several times. "
-            f"KIND is one of {', '.join(KINDS)}; PLACE a block, the name of what it asks, or *.",
+            f"KIND is one of {', '.join(RESPONSE_KINDS)}; PLACE a block, the name of what it asks, or *.",
         ),
     ] = None,
     flow_file: Annotated[
@@ -121,37 +118,39 @@ def simulate(
     pressed = simulation.read_keys(keys)
     world, patience = _surroundings(closed, agent_answers_after, leaves_queue_after, world_file)
     for text in answer or ():
-        world = with_answer(world, text, "--answer")
+        world = with_response(world, text, "--answer")
     named = dict(_named_flow(text) for text in flow_file or ())
     world = dataclasses.replace(world, flows={**world.flows, **named})
     read = read_flow(flow)
-    if problem := problem_of_errors(read, world):
+    if problem := forced_error_problem(read, world):
         raise InputError(str(flow), "", *problem)
-    # Derived, not random: whoever compares two runs sees only what differs in the call.
-    what = [flow.name, *pressed, at, repr(world), repr(patience)]
-    contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(what)))
-    playing = simulation.simulate(
-        read,
-        simulation.KeyedCaller(pressed, patience),
-        clock=simulation.SimulatedClock(start),
-        world=dataclasses.replace(world, contact_id=contact_id),
-    )
+    contact_id = _contact_id(flow.name, pressed, at, patience, world)
+    caller = simulation.KeyedCaller(pressed, patience)
+    clock = simulation.SimulatedClock(start)
+    environment = dataclasses.replace(world, contact_id=contact_id)
+    console = Console(highlight=False, soft_wrap=True)
+    events: list[simulation.Event] = []
+
+    def show(event: simulation.Event) -> None:
+        events.append(event)
+        if not as_json:
+            console.print(line_of(event, start))
+
+    call = simulation.run_with(simulation.simulate(read, caller, clock=clock, environment=environment), show)
+    if caller.unused_keys:
+        output.err.print(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
+    records = contact_records(call, contact_id=contact_id, **_endpoints(world))
     if as_json:
-        events: list[dict[str, Any]] = []
-        call = simulation.run_with(playing, lambda event: events.append(_as_json(event)))
-        records = contact_records(call, contact_id=contact_id, **_endpoints(world))
         output.print_json(
             {
-                "events": events,
+                "events": [_as_json(event) for event in events],
                 "attributes": dict(call.attributes),
                 "contact_record": records[0],
                 "contact_records": records,
             }
         )
     else:
-        console = Console(highlight=False, soft_wrap=True)
-        call = simulation.run_with(playing, lambda event: console.print(line_of(event, start)))
-        for number, record in enumerate(contact_records(call, contact_id=contact_id, **_endpoints(world))):
+        for number, record in enumerate(records):
             title = "contact record" if number == 0 else f"contact record of leg {number}"
             console.print(Text(f"\n{title}", "bold"))
             console.print_json(json.dumps(record), indent=2)
@@ -163,8 +162,8 @@ def run_scenarios(
     """Runs the scenarios of a file; exit code 1 where one fails or too few branches are taken."""
     flow = read_flow(flow_path)
     results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, read_flow)]
-    covered = coverage(flow, results)
-    others = {other.source: coverage(other, results) for other in entered(flow, results)}
+    covered = measure_coverage(flow, results)
+    others = {other.source: measure_coverage(other, results) for other in entered_flows(flow, results)}
     too_few = minimum_coverage is not None and covered.percent < minimum_coverage
     if as_json:
         output.print_json(_results_as_json(results, covered, others))
@@ -259,6 +258,33 @@ def _named_flow(text: str) -> tuple[str, Flow | str]:
     return name, file if file in {simulation.END, simulation.RETURN} else read_flow(Path(file))
 
 
+def _contact_id(
+    flow: str, keys: tuple[str, ...], at: str, patience: float | None, world: simulation.Environment
+) -> str:
+    """Derives a contact ID from the arguments, so that the same command prints the same call.
+
+    The keys of the document are part of the derivation. Renaming one changes all contact IDs.
+    """
+    document = {
+        "flow": flow,
+        "keys": keys,
+        "at": at,
+        "leaves_queue_after": patience,
+        "open": world.is_open,
+        "queue_full": world.queue_is_full,
+        "agent_answers_after": world.agent_answers_after,
+        "talk_seconds": world.talk_seconds,
+        "agent_hangs_up": world.agent_hangs_up,
+        "agent_transfers_to": world.agent_transfers_to,
+        "customer_number": world.customer_number,
+        "called_number": world.system_number,
+        "attributes": dict(world.attributes),
+        "responses": {kind: dict(by_place) for kind, by_place in world.responses.items()},
+    }
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+
+
 def _endpoints(world: simulation.Environment) -> dict[str, Any]:
     return {"customer_number": world.customer_number, "system_number": world.system_number}
 
@@ -283,9 +309,9 @@ def _surroundings(
     """The world of the call, and after how long the caller leaves a queue."""
     options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
     for option, seconds in options.items():
-        if seconds is not None and not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        if seconds is not None and not 0 <= seconds <= MAX_WAIT_SECONDS:
             raise InputError(
-                option, "", f"{seconds:g} is not a time to wait", f"Give seconds, 0 to {LONGEST_WAIT_SECONDS}"
+                option, "", f"{seconds:g} is not a time to wait", f"Give seconds, 0 to {MAX_WAIT_SECONDS}"
             )
     if answers_after is not None and leaves_after is not None:
         raise InputError(
@@ -296,7 +322,7 @@ def _surroundings(
         )
     world = simulation.Environment()
     if world_file is not None:
-        world = read_world(YamlNode.parse(read_text(world_file), str(world_file)), read_flow)
+        world = read_environment(YamlNode.parse(read_text(world_file), str(world_file)), read_flow)
     if closed:
         world = dataclasses.replace(world, is_open=False)
     if answers_after is not None or leaves_after is not None:

@@ -15,7 +15,12 @@ from typing import Any
 from callroute.errors import InputError, LocalCloudError
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import Call, Caller, Clock, Environment, Event, simulate
-from callroute.flows.simulation.contact_record import CUSTOMER_NUMBER, contact_records, versions
+from callroute.flows.simulation.contact_record import (
+    CUSTOMER_NUMBER,
+    contact_records,
+    last_emission,
+    versions,
+)
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import instance_arn
 from callroute.local.stack_runner import Deployment, Registered
@@ -66,19 +71,21 @@ class Dialer:
         caller: Caller,
         *,
         clock: Clock,
-        world: Environment | None = None,
+        environment: Environment | None = None,
         contact_id: str | None = None,
         customer_number: str | None = CUSTOMER_NUMBER,
     ) -> Generator[Event, None, PlacedCall]:
         """Places a call: yields what happens as it happens, then sends the contact record and returns it.
 
-        Its versions are sent in the order in which Connect emits them, at once: a simulated call does not wait a minute.
+        All versions are sent at once, in the order in which Connect emits them. A simulated clock is first advanced to
+        the last version. With a real-time clock, contacts that have not ended yet are left out, and no timestamp lies in
+        the future.
 
         Args:
             flow: the flow's name in Connect, or its id.
             caller: who is on the line.
             clock: the time of the call.
-            world: opening hours and agents.
+            environment: conditions outside the flow, for example opening hours and agents.
             contact_id: identifier of the contact; random unless told.
             customer_number: the caller's number in E.164 form; None where it is withheld.
 
@@ -90,14 +97,19 @@ class Dialer:
         stream_arn = self._stream_arn(
             registered.inputs["instanceId"]
         )  # before the caller has gone through it all
-        call = yield from simulate(self._read(registered), caller, clock=clock, world=world)
+        call = yield from simulate(self._read(registered), caller, clock=clock, environment=environment)
+        clock.advance(max(0.0, (last_emission(call) - clock.now()).total_seconds()))
+        now = clock.now()
         own, *legs = contact_records(
             call,
             contact_id=contact_id or str(uuid.uuid4()),
+            now=now,
             customer_number=customer_number,
             instance_arn=instance_arn(self._deployment.emulator, registered.inputs["instanceId"]),
         )
-        placed = PlacedCall(call, versions(own), [version for leg in legs for version in versions(leg)])
+        placed = PlacedCall(
+            call, versions(own, now=now), [version for leg in legs for version in versions(leg, now=now)]
+        )
         sent = (*placed.versions, *placed.leg_versions)
         datas = (json.dumps(version, ensure_ascii=False).encode() for version in sent)
         put_records(self._deployment.emulator, stream_arn, datas)

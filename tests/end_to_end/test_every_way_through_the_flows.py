@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from callroute.flows import simulation
-from callroute.flows.simulation import HANGUP, TIMEOUT, Environment, MenuOffered, Queued, Said
+from callroute.flows.simulation import HANGUP, TIMEOUT, Environment
+from callroute.flows.simulation.events import MenuOffered, Queued, Said
 from callroute.local.cloud import LocalCloud, Tally, pipe_of
 from callroute.local.dialer import PlacedCall
 from callroute.reports.call_records import read_all
@@ -93,7 +94,9 @@ def every_way(cloud: LocalCloud) -> Outcome:
             plans: list[tuple[Any, ...]] = [()]
             while plans:
                 caller = Explorer(plans.pop())
-                calling = cloud.phone.call(flow, caller, clock=simulation.SimulatedClock(moment), world=world)
+                calling = cloud.phone.call(
+                    flow, caller, clock=simulation.SimulatedClock(moment), environment=world
+                )
                 placed.append(simulation.run_with(calling, lambda _event: None))
                 plans += caller.untried
                 moment += timedelta(seconds=7)

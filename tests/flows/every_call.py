@@ -30,15 +30,14 @@ from callroute.flows.simulation import (
     Call,
     Environment,
     Event,
-    LoopPassed,
-    Queued,
     SimulatedClock,
     SimulationError,
     run_simulation,
 )
+from callroute.flows.simulation.events import LoopPassed, Queued
 
 if TYPE_CHECKING:
-    from callroute.flows.simulation import MenuOffered, Said
+    from callroute.flows.simulation.events import MenuOffered, Said
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 
@@ -147,27 +146,32 @@ class PlannedCall:
 
     Attributes:
         journey: its way.
-        world: what lies outside the flow.
+        environment: what lies outside the flow.
         keys: what the caller presses.
         hangs_up_at: the moment at which the caller hangs up (see `Fixed`).
         patience: seconds for which the caller stays in a queue.
     """
 
     journey: Journey
-    world: Environment
+    environment: Environment
     keys: tuple[str, ...]
     hangs_up_at: int | None
     patience: float | None
 
     def where_fails(self, blocks: Iterable[str]) -> PlannedCall:
         """The same call, while some blocks fail each time."""
-        errors = {**self.world.answers.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
-        return replace(self, world=replace(self.world, answers={**self.world.answers, "errors": errors}))
+        errors = {**self.environment.responses.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
+        return replace(
+            self,
+            environment=replace(self.environment, responses={**self.environment.responses, "errors": errors}),
+        )
 
     def play(self, stage: Stage) -> tuple[list[Event], Call]:
         """Plays it."""
         caller = Fixed(self.keys, self.hangs_up_at, self.patience)
-        return run_simulation(stage.outer, caller, clock=SimulatedClock(START), world=stage.world(self.world))
+        return run_simulation(
+            stage.outer, caller, clock=SimulatedClock(START), environment=stage.environment(self.environment)
+        )
 
 
 class Stage:
@@ -202,12 +206,14 @@ class Stage:
         """How many blocks a call has been in before it comes to the flow."""
         return 0 if self.outer is self.flow else len(self.outer.blocks) - 1
 
-    def world(self, world: Environment) -> Environment:
-        """The world in which the flow is at hand under the name by which the outer one calls it."""
+    def environment(self, environment: Environment) -> Environment:
+        """The environment in which the flow is at hand under the name by which the outer one calls it."""
         if self.outer is self.flow:
-            return world
+            return environment
         answers_after = 1.0 if self.whisper else None
-        return replace(world, flows={**world.flows, "it": self.flow}, agent_answers_after=answers_after)
+        return replace(
+            environment, flows={**environment.flows, "it": self.flow}, agent_answers_after=answers_after
+        )
 
 
 def _block(name: str, type_: str, then: str, **parameters: Any) -> dict[str, Any]:
@@ -268,9 +274,9 @@ def every_call(flow: Flow) -> Calls:
             calls.planned.append(planned)
         for decision in _decisions(flow.blocks[journey.here]):
             blocks, decisions = (*journey.blocks, journey.here), (*journey.decisions, decision)
-            keys, world = _surroundings(flow, blocks, decisions)
+            keys, environment = _surroundings(flow, blocks, decisions)
             try:
-                events, call, _ = _play(stage, keys, world, len(blocks))
+                events, call, _ = _play(stage, keys, environment, len(blocks))
             except SimulationError as error:
                 calls.refused.add(str(error))
                 continue
@@ -292,14 +298,14 @@ def _respects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> l
 
 
 def _play(
-    stage: Stage, keys: Sequence[str], world: Environment, blocks: int
+    stage: Stage, keys: Sequence[str], environment: Environment, blocks: int
 ) -> tuple[list[Event], Call, Fixed]:
     """Plays as many blocks of the flow."""
     caller = Fixed(keys, None, _A_DAY)
     clock = SimulatedClock(START)
     limit = blocks + stage.blocks_around
     events, call = run_simulation(
-        stage.outer, caller, clock=clock, world=stage.world(world), step_limit=limit
+        stage.outer, caller, clock=clock, environment=stage.environment(environment), step_limit=limit
     )
     return events, call, caller
 
@@ -315,21 +321,21 @@ def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
     hangs_up = row.stop not in (None, "hold", "other flow", *last)
     if row.stop in last:
         blocks, decisions = (*blocks, journey.here), (*decisions, last[row.stop])
-    keys, world = _surroundings(stage.flow, blocks, decisions)
+    keys, environment = _surroundings(stage.flow, blocks, decisions)
     if row.stop == "other flow":
         if journey.here in journey.blocks:
             return None  # the call has been there before, and come back
-        world = replace(world, flows={**world.flows, journey.here: END})
+        environment = replace(environment, flows={**environment.flows, journey.here: END})
     talks = Decision("third_party", "answered") in journey.decisions
     if talks and row.stop == "third party":
         return None  # either all of them hang up by themselves, or none
-    world = replace(world, agent_hangs_up=talks)
-    events, _, caller = _play(stage, keys, world, len(journey.blocks))
+    environment = replace(environment, agent_hangs_up=talks)
+    events, _, caller = _play(stage, keys, environment, len(journey.blocks))
     patience: float | None = _A_DAY
     if row.stop == "hold":
         queued = next(event.at for event in events if isinstance(event, Queued))
         patience = (events[-1].at - queued).total_seconds() + 1
-    planned = PlannedCall(journey, world, keys, caller.moments if hangs_up else None, patience)
+    planned = PlannedCall(journey, environment, keys, caller.moments if hangs_up else None, patience)
     if row.stop == "queue" and not _ends_here(planned, stage):
         return None  # no queue was chosen before, so nobody can wait here
     return planned
@@ -409,7 +415,7 @@ def _values(labels: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-# --- The world in which all that happens -----------------------------------------------------------------------------
+# --- The environment in which all that happens -----------------------------------------------------------------------------
 
 
 def _surroundings(
@@ -446,19 +452,19 @@ def _surroundings(
             keys += [TIMEOUT] if decision.answer == TIMEOUT else list(decision.answer)
         elif decision.kind not in ("errors", "value", "passes"):
             answers.setdefault(decision.kind, {}).setdefault(block, []).append(decision.answer)
-    world = Environment(
+    environment = Environment(
         agent_answers_after=None,
         agent_hangs_up=True,
         talk_seconds=5,
         attributes=past.around.get("Attributes", {}),
-        answers=answers,
+        responses=answers,
         flows={
             action.identifier: RETURN if action.type == "InvokeFlowModule" else END
             for action in flow.blocks.values()
             if action.type in ("InvokeFlowModule", "TransferToFlow")
         },
     )
-    return tuple(keys), world
+    return tuple(keys), environment
 
 
 class _Past:

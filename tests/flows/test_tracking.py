@@ -21,9 +21,7 @@ from callroute.flows.flow import Block, Flow
 from callroute.flows.lint import RULES, check
 from callroute.flows.route_catalog import Route, RouteCatalog
 from callroute.flows.simulation import (
-    AttributesSet,
     Call,
-    Ended,
     Environment,
     Event,
     KeyedCaller,
@@ -31,6 +29,7 @@ from callroute.flows.simulation import (
     SimulationError,
     simulate,
 )
+from callroute.flows.simulation.events import AttributesSet, Ended
 from callroute.flows.tracking import RouteNames, TrackedFlow, catalog_text, strip_tracking, track
 from callroute.flows.tracking.graph import Graph
 from callroute.flows.tracking.rewrite import PREFIX, identifier
@@ -149,7 +148,7 @@ def call(what: Flow, *keys: str, world: Environment | None = None) -> tuple[list
     """A call's events; without a Call where it comes to a block that is not simulated with this world."""
     events: list[Event] = []
     playing = simulate(
-        what, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), world=world
+        what, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), environment=world
     )
     try:
         while True:
@@ -657,7 +656,7 @@ def test_blocks_that_only_other_flows_see_into_are_told() -> None:
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("keys", ["", "1", "2 1", "3 2", "timeout timeout timeout", "7 1 2"])
 def test_callers_hear_the_same_when_every_tracking_block_fails(name: str, keys: str) -> None:
-    fails = Environment(answers={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
+    fails = Environment(responses={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
     before, _ = call(ours_bare(name), *keys.split(), world=fails)
     after, _ = call(ours_tracked(name), *keys.split(), world=fails)
     assert heard(before) == heard(after)
@@ -689,8 +688,8 @@ FULL, CLOSED, NO_AGENT = (
     Environment(is_open=False),
     Environment(agent_answers_after=None),
 )
-WORKS = Environment(answers={"lambda": {"*": {}}})
-FAILS = Environment(answers={"lambda": {"*": {}}, "errors": {"lookup": "NoMatchingError"}})
+WORKS = Environment(responses={"lambda": {"*": {}}})
+FAILS = Environment(responses={"lambda": {"*": {}}, "errors": {"lookup": "NoMatchingError"}})
 
 
 @pytest.mark.parametrize(
@@ -730,7 +729,7 @@ def test_a_choice_after_a_failed_try_is_as_good_as_one_before() -> None:
 def test_an_error_branch_that_goes_on_as_if_nothing_had_happened_is_no_error_path() -> None:
     assert left_with(flow(say("hello", "bye"), say("bye", "end")))[1] == "true"
     assert left_with(flow(say("hello", "bye", error="end"), say("bye", "end")))[1] == "true"
-    failing = Environment(answers={"errors": {"hello": "NoMatchingError"}})
+    failing = Environment(responses={"errors": {"hello": "NoMatchingError"}})
     assert left_with(flow(say("hello", "bye"), say("bye", "end")), world=failing)[1] == "true"
     assert left_with(flow(say("hello", "bye", error="end"), say("bye", "end")), world=failing)[1] == "false"
 
@@ -750,9 +749,9 @@ def test_a_caller_who_comes_back_from_a_third_party_into_the_menus_has_not_compl
         **number,
     )
     what = flow(menu("main", k1="dial"), dial, say("sorry", "end"))
-    talked = Environment(answers={"third_party": {"*": "answered"}}, agent_hangs_up=True)
+    talked = Environment(responses={"third_party": {"*": "answered"}}, agent_hangs_up=True)
     assert left_with(what, "1", world=talked) == ("start", "false")
-    assert left_with(what, "1", world=Environment(answers={"third_party": {"*": "CallFailed"}})) == (
+    assert left_with(what, "1", world=Environment(responses={"third_party": {"*": "CallFailed"}})) == (
         "1",
         "false",
     )

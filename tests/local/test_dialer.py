@@ -11,17 +11,8 @@ import pytest
 import yaml
 
 from callroute.errors import InputError
-from callroute.flows.simulation import (
-    AgentConnected,
-    Ended,
-    Environment,
-    Event,
-    KeyedCaller,
-    MenuOffered,
-    Pressed,
-    SimulatedClock,
-    SimulationError,
-)
+from callroute.flows.simulation import Environment, Event, KeyedCaller, SimulatedClock, SimulationError
+from callroute.flows.simulation.events import AgentConnected, Ended, MenuOffered, Pressed
 from callroute.local.dialer import Dialer, PlacedCall, StreamError, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.stack_runner import Deployment, deploy
@@ -195,7 +186,7 @@ def test_a_flow_can_be_called_by_its_id(deployment: Deployment, reader: _Reader)
 
 
 def test_the_world_outside_of_the_flow_reaches_the_record(deployment: Deployment, reader: _Reader) -> None:
-    events, placed = place(deployment, "Queue", world=Environment(agent_answers_after=7))
+    events, placed = place(deployment, "Queue", environment=Environment(agent_answers_after=7))
     assert any(isinstance(event, AgentConnected) for event in events)
     assert placed.contact_record["Queue"]["ARN"] == QUEUE_ARN
     assert placed.contact_record["Queue"]["Duration"] == 7
@@ -268,7 +259,7 @@ def test_a_leg_of_the_call_is_a_contact_of_its_own_and_is_sent_as_well(
         deployment,
         "Queue",
         contact_id="c-2",
-        world=Environment(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
+        environment=Environment(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
     )
     sent = [json.loads(record["Data"]) for record in reader.records()]
 

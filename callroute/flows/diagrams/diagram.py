@@ -9,8 +9,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import type_of
-from callroute.flows.simulation.environment import names_of
-from callroute.flows.simulation.scenarios import countable, route_of
+from callroute.flows.simulation.coverage import countable_branches
+from callroute.flows.simulation.environment import resource_names
+from callroute.flows.simulation.scenario_file import route_of
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
@@ -195,7 +196,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value.get("Value", "")
     text = str(value)
-    return names_of(text)[-1] if text.startswith("arn:") else text
+    return resource_names(text)[-1] if text.startswith("arn:") else text
 
 
 def _branches(flow: Flow, action: Block) -> list[Edge]:
@@ -204,7 +205,7 @@ def _branches(flow: Flow, action: Block) -> list[Edge]:
     An error branch that leads where the block leads anyway is not drawn: nothing is different there.
     """
     labels: dict[tuple[bool, bool, str], list[str]] = {}
-    counted = countable(action)
+    counted = countable_branches(action)
     onward = {transition.target for transition in counted if transition.kind == "next"}
     for transition in counted:
         error = transition.kind == "error"

@@ -16,18 +16,15 @@ from callroute.flows.simulation import (
     HANGUP,
     TIMEOUT,
     Call,
-    Ended,
     Environment,
     Event,
     KeyedCaller,
-    MenuOffered,
-    Queued,
-    Said,
     SimulatedClock,
     read_keys,
     run_simulation,
 )
 from callroute.flows.simulation.contact_record import contact_record
+from callroute.flows.simulation.events import Ended, MenuOffered, Queued, Said
 from tests.support.paths import FLOW_DEFINITIONS
 
 PLAIN, BANK = "call_route.json", "call_route_with_operator.json"
@@ -47,10 +44,10 @@ def routes(name: str) -> frozenset[str]:
 
 
 def play(
-    name: str, caller: KeyedCaller, world: Environment | None = None
+    name: str, caller: KeyedCaller, environment: Environment | None = None
 ) -> tuple[list[Event], Call, dict[str, Any]]:
     clock = SimulatedClock(datetime(2026, 4, 1, 1, tzinfo=UTC))
-    events, call = run_simulation(load(name), caller, clock=clock, world=world)
+    events, call = run_simulation(load(name), caller, clock=clock, environment=environment)
     return events, call, contact_record(call, contact_id="c")
 
 
@@ -121,7 +118,7 @@ OPEN, CLOSED, FULL = Environment(), Environment(is_open=False), Environment(queu
 
 
 @pytest.mark.parametrize(
-    ("keys", "world", "route", "result", "reason"),
+    ("keys", "environment", "route", "result", "reason"),
     [
         ("", OPEN, "start", "abandoned_in_flow", CALLER),
         ("9,timeout", OPEN, "start", "abandoned_in_flow", CALLER),
@@ -149,9 +146,9 @@ OPEN, CLOSED, FULL = Environment(), Environment(is_open=False), Environment(queu
     ],
 )
 def test_every_key_path_of_the_bank_leaves_its_route(
-    keys: str, world: Environment, route: str, result: str, reason: str
+    keys: str, environment: Environment, route: str, result: str, reason: str
 ) -> None:
-    _, _, record = play(BANK, KeyedCaller(read_keys(keys)), world)
+    _, _, record = play(BANK, KeyedCaller(read_keys(keys)), environment)
     assert record["Attributes"]["call_route"] == route
     assert record["Attributes"]["call_flow"] == "bank"
     assert outcome(record) == result
@@ -235,10 +232,10 @@ BANK_STOPS = [
 def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
     name: str, keys: str, stop: str, route: str, result: str
 ) -> None:
-    world = Environment(
+    environment = Environment(
         is_open=stop != "closed", queue_is_full=stop == "unavailable", agent_answers_after=None
     )
-    events, _, record = play(name, HangsUpAt(keys, stop), world)
+    events, _, record = play(name, HangsUpAt(keys, stop), environment)
     assert events[-1].block == stop, "the call must end where the caller hangs up"
     assert record["Attributes"]["call_route"] == route
     assert outcome(record) == result
@@ -264,8 +261,8 @@ def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, s
 def test_any_key_sequence_ends_with_a_route_of_the_catalog(
     name: str, keys: list[str], is_open: bool, full: bool, answer: int | None, patience: int
 ) -> None:
-    world = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
-    events, call, record = play(name, KeyedCaller(keys, patience), world)
+    environment = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
+    events, call, record = play(name, KeyedCaller(keys, patience), environment)
     assert record["Attributes"]["call_route"] in routes(name)
     assert record["Attributes"]["call_completed"] in {"true", "false"}
     assert call.disconnect_reason != "OTHER", "cut off by the step limit"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from callroute.flows.simulation import Call, QueueStay
+from callroute.flows.simulation import Call
+from callroute.flows.simulation.call import QueueStay
 from callroute.flows.simulation.contact_record import contact_record, versions
 from tests.support import corpus
 

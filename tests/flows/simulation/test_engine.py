@@ -14,26 +14,28 @@ from callroute.flows.simulation import (
     HANGUP,
     STEP_LIMIT,
     TIMEOUT,
-    AgentConnected,
-    AttributesSet,
     Call,
-    Ended,
     Environment,
     Event,
-    HoursChecked,
     KeyedCaller,
-    LoopPassed,
-    MenuOffered,
-    Pressed,
-    Queued,
-    QueueRefused,
-    Said,
     SimulatedClock,
     SimulationError,
     read_keys,
     run_simulation,
     run_with,
     simulate,
+)
+from callroute.flows.simulation.events import (
+    AgentConnected,
+    AttributesSet,
+    Ended,
+    HoursChecked,
+    LoopPassed,
+    MenuOffered,
+    Pressed,
+    Queued,
+    QueueRefused,
+    Said,
 )
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
@@ -79,12 +81,12 @@ def attributes(name: str, then: str, **values: str) -> dict[str, Any]:
 def run(
     what: Flow,
     *keys: str,
-    world: Environment | None = None,
+    environment: Environment | None = None,
     leaves_queue_after: float | None = None,
     **options: Any,
 ) -> tuple[list[Event], Call]:
     caller = KeyedCaller(keys, leaves_queue_after)
-    return run_simulation(what, caller, clock=SimulatedClock(START), world=world, **options)
+    return run_simulation(what, caller, clock=SimulatedClock(START), environment=environment, **options)
 
 
 def refusal(what: Flow, *keys: str, **options: Any) -> SimulationError:
@@ -286,7 +288,7 @@ def test_opening_hours_branch_by_what_the_world_says(is_open: bool, end: str) ->
         "check", "CheckHoursOfOperation", "end", {"True": "yes", "False": "no"}, HoursOfOperationId="h"
     )
     what = flow(check, *(block(name, "MessageParticipant", "end", Text=name) for name in ("yes", "no")))
-    events, _ = run(what, world=Environment(is_open=is_open))
+    events, _ = run(what, environment=Environment(is_open=is_open))
     assert events[0] == HoursChecked(START, "check", "h", is_open)
     assert events[1].block == end
 
@@ -305,7 +307,7 @@ SORRY = [block(name, "MessageParticipant", "end", Text=name) for name in ("full"
 
 def test_an_agent_answers_and_the_record_of_times_is_kept() -> None:
     events, call = run(
-        flow(QUEUE, TRANSFER, *SORRY), world=Environment(agent_answers_after=30, talk_seconds=90)
+        flow(QUEUE, TRANSFER, *SORRY), environment=Environment(agent_answers_after=30, talk_seconds=90)
     )
     assert [type(event) for event in events[1:]] == [Queued, AgentConnected, Ended]
     assert call.queue is not None
@@ -325,8 +327,8 @@ def test_an_agent_answers_and_the_record_of_times_is_kept() -> None:
 def test_what_comes_first_in_the_queue_happens(
     answers: float | None, leaves: float | None, answered: bool
 ) -> None:
-    world = Environment(agent_answers_after=answers)
-    _, call = run(flow(QUEUE, TRANSFER, *SORRY), world=world, leaves_queue_after=leaves)
+    environment = Environment(agent_answers_after=answers)
+    _, call = run(flow(QUEUE, TRANSFER, *SORRY), environment=environment, leaves_queue_after=leaves)
     assert (call.agent_connected is not None) == answered
     assert call.queue is not None
 
@@ -338,16 +340,16 @@ def test_a_caller_whose_next_key_is_hangup_leaves_the_queue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocks", "world", "error", "then"),
+    ("blocks", "environment", "error", "then"),
     [
         ([QUEUE, TRANSFER], Environment(queue_is_full=True), "QueueAtCapacity", "full"),
         ([TRANSFER], Environment(), "NoMatchingError", "sorry"),
     ],
 )
 def test_a_transfer_that_fails_takes_its_error_branch_and_leaves_no_queue_on_the_call(
-    blocks: list[dict[str, Any]], world: Environment, error: str, then: str
+    blocks: list[dict[str, Any]], environment: Environment, error: str, then: str
 ) -> None:
-    events, call = run(flow(*blocks, *SORRY), world=world)
+    events, call = run(flow(*blocks, *SORRY), environment=environment)
     refused = next(event for event in events if isinstance(event, QueueRefused))
     assert refused.error == error
     assert any(event.block == then for event in events)
@@ -400,7 +402,7 @@ def test_what_cannot_be_simulated_is_refused_and_not_guessed(
 def test_a_queue_that_nobody_leaves_is_refused() -> None:
     assert (
         "never end"
-        in refusal(flow(QUEUE, TRANSFER, *SORRY), world=Environment(agent_answers_after=None)).problem
+        in refusal(flow(QUEUE, TRANSFER, *SORRY), environment=Environment(agent_answers_after=None)).problem
     )
 
 

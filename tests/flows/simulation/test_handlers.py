@@ -16,30 +16,31 @@ from callroute.flows.simulation import (
     RETURN,
     STEP_LIMIT,
     TIMEOUT,
-    AttributesSet,
     Call,
+    Environment,
+    Event,
+    KeyedCaller,
+    SimulatedClock,
+    SimulationError,
+    run_simulation,
+)
+from callroute.flows.simulation.call import ThirdParty
+from callroute.flows.simulation.contact_record import contact_records
+from callroute.flows.simulation.events import (
+    AttributesSet,
     CallbackCreated,
     Compared,
     Ended,
-    Environment,
-    Event,
     Failed,
     Fetched,
     FlowEntered,
     InputStored,
-    KeyedCaller,
     NoEffect,
     Queued,
     QueueRefused,
     Said,
-    SimulatedClock,
-    SimulationError,
-    ThirdParty,
     Transferred,
-    run_simulation,
 )
-from callroute.flows.simulation.contact_record import contact_records
-from callroute.flows.simulation.handlers import STEPS
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 Errors = dict[str, str]
@@ -82,19 +83,19 @@ def flow(*blocks: dict[str, Any], source: str = "x.json") -> Flow:
 
 
 def run(
-    what: Flow, *keys: str, leaves_queue_after: float | None = None, **world: Any
+    what: Flow, *keys: str, leaves_queue_after: float | None = None, **environment: Any
 ) -> tuple[list[Event], Call]:
     caller = KeyedCaller(keys, leaves_queue_after)
-    return run_simulation(what, caller, clock=SimulatedClock(START), world=Environment(**world))
+    return run_simulation(what, caller, clock=SimulatedClock(START), environment=Environment(**environment))
 
 
 def heard(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Said)]
 
 
-def refusal(what: Flow, *keys: str, **world: Any) -> SimulationError:
+def refusal(what: Flow, *keys: str, **environment: Any) -> SimulationError:
     with pytest.raises(SimulationError) as refused:
-        run(what, *keys, **world)
+        run(what, *keys, **environment)
     return refused.value
 
 
@@ -166,7 +167,7 @@ def test_the_first_condition_that_holds_decides() -> None:
         61: "rest",
         100: "rest",
     }.items():
-        events, _ = run(what, answers={"split": {"*": drawn}})
+        events, _ = run(what, responses={"split": {"*": drawn}})
         assert heard(events) == [branch], drawn
 
 
@@ -193,7 +194,7 @@ CUSTOMER = {"name": "Hana", "more": {"tier": ["gold"]}}
     "place", ["ask", "lookup", "*", "arn:aws:lambda:ap-northeast-1:111111111111:function:lookup:7"]
 )
 def test_a_lambda_result_is_found_by_block_name_or_arn_and_fills_references(place: str) -> None:
-    events, _ = run(flow(LAMBDA, HELLO, say("sorry")), answers={"lambda": {place: CUSTOMER}})
+    events, _ = run(flow(LAMBDA, HELLO, say("sorry")), responses={"lambda": {place: CUSTOMER}})
     assert heard(events) == ["Hello Hana, you are gold."]
     assert Fetched(START, "ask", "lambda lookup", CUSTOMER) in events
 
@@ -214,16 +215,16 @@ def test_a_list_gives_one_answer_for_each_time_and_is_then_used_up() -> None:
     what = flow(
         LAMBDA | {"Transitions": {"NextAction": "hello"}}, say("hello", "$.External.n", "again"), again
     )
-    events, _ = run(what, answers={"lambda": {"*": [{"n": "1"}, {"n": "2"}, {"n": "3"}]}})
+    events, _ = run(what, responses={"lambda": {"*": [{"n": "1"}, {"n": "2"}, {"n": "3"}]}})
     assert heard(events) == ["1", "2", "3"]
-    assert "lookup" in refusal(what, answers={"lambda": {"*": [{"n": "1"}, {"n": "2"}]}}).problem
+    assert "lookup" in refusal(what, responses={"lambda": {"*": [{"n": "1"}, {"n": "2"}]}}).problem
 
 
 def test_only_the_last_lambda_result_counts() -> None:
     second = LAMBDA | {"Identifier": "second"}
     first = LAMBDA | {"Transitions": {"NextAction": "second"}}
     answers = {"lambda": {"ask": {"name": "old"}, "second": {"more": {"tier": ["x"]}}}}
-    events, _ = run(flow(first, second, HELLO, say("sorry")), answers=answers)
+    events, _ = run(flow(first, second, HELLO, say("sorry")), responses=answers)
     assert heard(events) == ["Hello , you are x."]
 
 
@@ -248,7 +249,7 @@ def test_an_answer_that_cannot_be_is_refused_with_what_can(kind: str, answer: An
         "metrics": block("ask", "CheckMetricData", MetricType="NumberOfAgentsOnline"),
         "third_party": block("ask", "TransferParticipantToThirdParty", ThirdPartyPhoneNumber="+12065550100"),
     }
-    error = refusal(flow(blocks[kind], HELLO, say("sorry")), answers={kind: {"*": answer}})
+    error = refusal(flow(blocks[kind], HELLO, say("sorry")), responses={kind: {"*": answer}})
     assert repr(answer) in error.problem
 
 
@@ -257,7 +258,7 @@ def test_hours_of_one_block_may_differ_from_the_rest() -> None:
         block(name, "CheckHoursOfOperation", None, [("Equals", "True", then), ("Equals", "False", "closed")])
         for name, then in (("shop", "office"), ("office", "end"))
     ]
-    events, _ = run(flow(*checks, say("closed")), answers={"hours": {"office": False}})
+    events, _ = run(flow(*checks, say("closed")), responses={"hours": {"office": False}})
     assert heard(events) == ["closed"]
 
 
@@ -273,9 +274,9 @@ def test_queue_metrics_are_compared_and_referred_to_by_name() -> None:
     get = block("get", "GetMetricData", "tell")
     what = flow(staffed, get, say("tell", "$.Metrics.Queue.Size are waiting"), say("nobody"))
     metrics: dict[str, Any] = {"NumberOfAgentsOnline": 2, "Queue.Size": 5}
-    assert heard(run(what, answers={"metrics": metrics})[0]) == ["5 are waiting"]
-    assert heard(run(what, answers={"metrics": metrics | {"NumberOfAgentsOnline": 0}})[0]) == ["nobody"]
-    assert "Queue.Size" in refusal(what, answers={"metrics": {"NumberOfAgentsOnline": 1}}).problem
+    assert heard(run(what, responses={"metrics": metrics})[0]) == ["5 are waiting"]
+    assert heard(run(what, responses={"metrics": metrics | {"NumberOfAgentsOnline": 0}})[0]) == ["nobody"]
+    assert "Queue.Size" in refusal(what, responses={"metrics": {"NumberOfAgentsOnline": 1}}).problem
 
 
 BOT = block(
@@ -305,7 +306,7 @@ BOT_ENDS = [
     ],
 )
 def test_a_bot_branches_by_what_it_understands(understood: Any, spoken: list[str]) -> None:
-    events, call = run(flow(BOT, *BOT_ENDS), answers={"lex": {"bot": understood}})
+    events, call = run(flow(BOT, *BOT_ENDS), responses={"lex": {"bot": understood}})
     assert heard(events) == spoken
     assert (call.disconnect_reason == "CUSTOMER_DISCONNECT") == (understood == HANGUP)
 
@@ -313,7 +314,7 @@ def test_a_bot_branches_by_what_it_understands(understood: Any, spoken: list[str
 def test_a_customer_profile_fills_references() -> None:
     find = block("find", "GetCustomerProfile", "tell", errors={"NoneFoundError": "tell"})
     what = flow(find, say("tell", "Hello $.Customer.FirstName"))
-    assert heard(run(what, answers={"profile": {"*": {"FirstName": "Hana"}}})[0]) == ["Hello Hana"]
+    assert heard(run(what, responses={"profile": {"*": {"FirstName": "Hana"}}})[0]) == ["Hello Hana"]
 
 
 @pytest.mark.parametrize("kind", ["GetCustomerProfileObject", "GetCalculatedAttributesForCustomerProfile"])
@@ -324,7 +325,7 @@ def test_objects_and_calculated_attributes_add_to_the_profile(kind: str) -> None
         say("tell", "$.Customer.FirstName $.Customer.CalculatedAttributes.calls"),
     )
     profile = {"find": {"FirstName": "Hana"}, "more": {"CalculatedAttributes": {"calls": 3}}}
-    assert heard(run(what, answers={"profile": profile})[0]) == ["Hana 3"]
+    assert heard(run(what, responses={"profile": profile})[0]) == ["Hana 3"]
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,7 @@ def test_a_check_of_voice_or_call_progress_branches_by_what_was_found(
     known = [("Equals", "Authenticated", "known")]
     check = block("check", kind, "end", known, {"NoMatchingError": "sorry"}, CheckVoiceIdOption="x")
     what = flow(check, say("known"), say("sorry"))
-    assert heard(run(what, answers={"status": {"check": found}})[0]) == spoken
+    assert heard(run(what, responses={"status": {"check": found}})[0]) == spoken
     assert "--answer 'status:check=…'" in refusal(what).fix
 
 
@@ -356,7 +357,7 @@ def test_what_a_data_table_gave_is_gone_with_the_next_and_unknown_to_other_flows
         say("tell again", text),
     )
     tables = {"one": {"stores": {"city": "Osaka"}}, "two": {"hours": {"opens at": 9}}}
-    events, _ = run(what, answers={"table": tables}, flows={"m": module})
+    events, _ = run(what, responses={"table": tables}, flows={"m": module})
     assert heard(events) == [" ", "Osaka ", " 9"]
 
 
@@ -369,7 +370,7 @@ def test_calls_take_the_error_branch_of_blocks_for_chats(kind: str) -> None:
 
 
 def test_of_the_blocks_that_are_known_only_those_of_email_are_not_simulated() -> None:
-    assert set(BLOCK_TYPES) - set(STEPS) == {"LoadContactContent"}
+    assert set(BLOCK_TYPES) - set(HANDLERS) == {"LoadContactContent"}
     assert "LoadContactContent" in str(refusal(flow(block("mail", "LoadContactContent"))))
 
 
@@ -377,8 +378,8 @@ def test_a_view_branches_by_the_action_taken() -> None:
     show = block("show", "ShowView", None, [("Equals", "Next", "tell")], {"NoMatchingCondition": "end"})
     what = flow(show, say("tell", "$.Views.ViewResultData.form.size"))
     view = {"action": "Next", "data": {"form": {"size": 3}}}
-    assert heard(run(what, answers={"view": {"show": view}})[0]) == ["3"]
-    assert heard(run(what, answers={"view": {"show": "Back"}})[0]) == []
+    assert heard(run(what, responses={"view": {"show": view}})[0]) == ["3"]
+    assert heard(run(what, responses={"view": {"show": "Back"}})[0]) == []
 
 
 # --- References and attributes ---------------------------------------------------------------------------------------
@@ -475,20 +476,20 @@ def test_errors_are_followed_on_request_by_block_or_type_and_as_often_as_told() 
         )
         for name, then in (("a", "b"), ("b", "end"))
     ]
-    by_type = run(flow(*blocks), answers={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
+    by_type = run(flow(*blocks), responses={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
     assert [type(event) for event in by_type[0]] == [Failed, Failed, Ended]
     assert by_type[1].attributes == {}, "an attribute keeps its value where writing it fails"
-    by_block = run(flow(*blocks), answers={"errors": {"a": "NoMatchingError"}})
+    by_block = run(flow(*blocks), responses={"errors": {"a": "NoMatchingError"}})
     assert by_block[1].attributes == {"call_route": "b"}
     loop = [block("a", "TagContact", "a", errors={"NoMatchingError": "end"}, Tags={})]
-    events, _ = run(flow(*loop), answers={"errors": {"a": [None, None, "NoMatchingError"]}})
+    events, _ = run(flow(*loop), responses={"errors": {"a": [None, None, "NoMatchingError"]}})
     assert [type(event) for event in events] == [NoEffect, NoEffect, Failed, Ended]
 
 
 def test_an_error_for_which_a_block_has_no_branch_is_refused() -> None:
     assert (
         "error branch QueueAtCapacity"
-        in refusal(flow(say("hello")), answers={"errors": {"hello": "QueueAtCapacity"}}).problem
+        in refusal(flow(say("hello")), responses={"errors": {"hello": "QueueAtCapacity"}}).problem
     )
 
 
@@ -796,7 +797,7 @@ def test_a_transfer_to_a_telephone_number_has_each_of_its_outcomes(
     outcome: str, hangs_up: bool, settings: dict[str, str], spoken: list[str], reason: str
 ) -> None:
     answers = {"third_party": {"*": outcome}}
-    events, call = run(dial(**settings), answers=answers, agent_hangs_up=hangs_up)
+    events, call = run(dial(**settings), responses=answers, agent_hangs_up=hangs_up)
     assert heard(events) == spoken
     assert call.disconnect_reason == reason
     record = contact_records(call, contact_id="c")[0]

@@ -17,7 +17,6 @@ from callroute.flows.flow import Block, Branch, Flow
 from callroute.flows.simulation import (
     HANGUP,
     TIMEOUT,
-    Ended,
     Environment,
     KeyedCaller,
     SimulatedClock,
@@ -25,7 +24,8 @@ from callroute.flows.simulation import (
 )
 from callroute.flows.simulation import KEYS as PRESSED
 from callroute.flows.simulation.contact_record import contact_records
-from callroute.flows.simulation.scenarios import countable
+from callroute.flows.simulation.coverage import countable_branches
+from callroute.flows.simulation.events import Ended
 from tests.flows.every_call import Stage, every_call
 from tests.flows.generated import flow_documents
 from tests.support import corpus
@@ -44,12 +44,14 @@ def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_en
 ) -> None:
     flow = Flow.parse(json.dumps(document), "x.json")
     events, call = run_simulation(
-        flow, KeyedCaller(keys), clock=SimulatedClock(START), world=Environment(is_open=is_open)
+        flow, KeyedCaller(keys), clock=SimulatedClock(START), environment=Environment(is_open=is_open)
     )
     here = flow.start
     for branch in call.taken["x.json"]:
         assert branch.source == here
-        assert branch in countable(flow.blocks[here]), "a branch that coverage does not count was taken"
+        assert branch in countable_branches(flow.blocks[here]), (
+            "a branch that coverage does not count was taken"
+        )
         here = branch.target
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert [event.at for event in events] == sorted(event.at for event in events)
@@ -74,7 +76,7 @@ def can_be_taken(action: Block, branch: Branch) -> bool:
         return False  # no key, so Connect would refuse it
     if action.parameters.get("ComparisonValue") == "$.Channel":
         return branch.kind != "condition" or branch.label == "VOICE"
-    return branch in countable(action)
+    return branch in countable_branches(action)
 
 
 def stops_of_a_call(flow: Flow) -> set[str]:

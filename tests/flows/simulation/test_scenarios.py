@@ -12,17 +12,10 @@ import pytest
 from callroute.errors import InputError
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import Environment
-from callroute.flows.simulation.scenarios import (
-    Coverage,
-    Result,
-    Scenario,
-    countable,
-    coverage,
-    load_scenarios,
-    read_world,
-    run_scenario,
-    with_answer,
-)
+from callroute.flows.simulation.coverage import Coverage, countable_branches, measure_coverage
+from callroute.flows.simulation.environment_file import read_environment, with_response
+from callroute.flows.simulation.runner import Result, run_scenario
+from callroute.flows.simulation.scenario_file import Scenario, load_scenarios
 from callroute.formats.yaml_document import YamlNode
 from tests.support.paths import FLOW_DEFINITIONS
 
@@ -147,11 +140,11 @@ scenarios:
   - {name: three, ends: X, leaves_queue_after: 7}
 """,
     )
-    one, two, three = (scenario.world for scenario in scenarios)
+    one, two, three = (scenario.environment for scenario in scenarios)
     assert (one.is_open, one.agent_answers_after, one.system_number) == (False, None, "+442079460999")
     assert (two.is_open, two.agent_answers_after, two.customer_number) == (True, 5, None)
-    assert two.answers == {"hours": {"a": True, "b": False}}
-    assert one.answers == three.answers == {"hours": {"a": True}}
+    assert two.responses == {"hours": {"a": True, "b": False}}
+    assert one.responses == three.responses == {"hours": {"a": True}}
     assert scenarios[2].leaves_queue_after == 7
 
 
@@ -162,7 +155,7 @@ def test_who_leaves_the_queue_is_not_answered_before_unless_the_scenario_says_so
         "  - {name: a, ends: X, leaves_queue_after: 30}\n"
         "  - {name: b, ends: X, leaves_queue_after: 30, world: {agent_answers_after: 40}}\n",
     )
-    assert [scenario.world.agent_answers_after for scenario in scenarios] == [None, 40]
+    assert [scenario.environment.agent_answers_after for scenario in scenarios] == [None, 40]
 
 
 def test_other_flows_are_read_from_beside_the_scenarios(flow: Flow) -> None:
@@ -172,10 +165,10 @@ def test_other_flows_are_read_from_beside_the_scenarios(flow: Flow) -> None:
     (scenario,) = load(
         flow, "scenarios:\n  - {name: a, ends: X, world: {flows: {m: there.json, n: returns}}}\n"
     )
-    other = scenario.world.flows["m"]
+    other = scenario.environment.flows["m"]
     assert isinstance(other, Flow)
     assert other.source == str(there)
-    assert scenario.world.flows["n"] == "returns"
+    assert scenario.environment.flows["n"] == "returns"
 
 
 def test_anchors_and_merges_share_parts_of_scenarios(flow: Flow) -> None:
@@ -185,7 +178,10 @@ def test_anchors_and_merges_share_parts_of_scenarios(flow: Flow) -> None:
         "  - {name: a, ends: X, world: &w {open: false, talk_seconds: 5}}\n"
         "  - {name: b, ends: X, world: {<<: *w, open: true}}\n",
     )
-    assert [(each.world.is_open, each.world.talk_seconds) for each in scenarios] == [(False, 5), (True, 5)]
+    assert [(each.environment.is_open, each.environment.talk_seconds) for each in scenarios] == [
+        (False, 5),
+        (True, 5),
+    ]
 
 
 # --- Unusable files --------------------------------------------------------------------------------------------------
@@ -280,7 +276,7 @@ def test_an_empty_file_is_refused(flow: Flow, tmp_path: Path) -> None:
     ],
 )
 def test_an_answer_is_kind_place_and_yaml(text: str, kind: str, place: str, answer: Any) -> None:
-    assert with_answer(Environment(), text, "--answer").answers == {kind: {place: answer}}
+    assert with_response(Environment(), text, "--answer").responses == {kind: {place: answer}}
 
 
 @pytest.mark.parametrize(
@@ -295,30 +291,30 @@ def test_an_answer_is_kind_place_and_yaml(text: str, kind: str, place: str, answ
 )
 def test_a_mistyped_answer_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        with_answer(Environment(), text, "--answer")
+        with_response(Environment(), text, "--answer")
 
 
 def test_answers_add_up() -> None:
-    world = read_world(YamlNode.parse("{split: {a: 1}, open: false}", "w.yaml"), Flow.load)
-    world = with_answer(with_answer(world, "split:b=2", "--answer"), "split:a=3", "--answer")
-    assert (world.answers, world.is_open) == ({"split": {"a": 3, "b": 2}}, False)
+    world = read_environment(YamlNode.parse("{split: {a: 1}, open: false}", "w.yaml"), Flow.load)
+    world = with_response(with_response(world, "split:b=2", "--answer"), "split:a=3", "--answer")
+    assert (world.responses, world.is_open) == ({"split": {"a": 3, "b": 2}}, False)
 
 
 # --- Coverage --------------------------------------------------------------------------------------------------------
 
 
 def test_branches_are_counted_and_not_blocks_and_what_is_never_taken_is_not_demanded(flow: Flow) -> None:
-    assert [branch.label for branch in countable(flow.blocks["menu"])] == [
+    assert [branch.label for branch in countable_branches(flow.blocks["menu"])] == [
         *("1", "2", "InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError"),
     ], "the NextAction of a menu is demanded by Connect and taken by nobody"
     total = 5 + 2 + 1 + 1
     results = [result_of(flow, "keys: 1, ends: X")]
-    assert coverage(flow, results).taken == 3
-    assert coverage(flow, results).total == total
+    assert measure_coverage(flow, results).taken == 3
+    assert measure_coverage(flow, results).total == total
     results.append(result_of(flow, "keys: 2, ends: X"))
-    assert coverage(flow, results).taken == 4, "the same blocks over another branch"
+    assert measure_coverage(flow, results).taken == 4, "the same blocks over another branch"
     assert ("menu", "InputTimeLimitExceeded") in {
-        (branch.source, branch.label) for branch in coverage(flow, results).not_taken
+        (branch.source, branch.label) for branch in measure_coverage(flow, results).not_taken
     }
 
 
@@ -334,7 +330,7 @@ def test_our_own_scenarios_hold_and_take_every_branch(name: str) -> None:
     scenarios = load_scenarios(folder / f"{name}.scenarios.yaml", own, Flow.load)
     results = [run_scenario(own, scenario, START) for scenario in scenarios]
     assert {result.scenario.name: result.failures for result in results if result.failures} == {}
-    assert coverage(own, results).not_taken == ()
+    assert measure_coverage(own, results).not_taken == ()
 
 
 def test_how_a_call_ends_is_not_asked_of_its_callback(tmp_path: Path) -> None:
