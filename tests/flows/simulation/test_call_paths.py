@@ -83,7 +83,7 @@ CALLER, FLOW = "CUSTOMER_DISCONNECT", "CONTACT_FLOW_DISCONNECT"
         ("2,2,hangup", "2-2", "completed", FLOW),
     ],
 )
-def test_every_key_path_of_the_plain_flow_leaves_its_route(
+def test_each_key_path_of_the_plain_flow_records_its_route(
     keys: str, route: str, result: str, reason: str
 ) -> None:
     _, _, record = play(PLAIN, KeyedCaller(read_keys(keys)))
@@ -99,7 +99,7 @@ def test_the_closing_message_names_the_route(keys: str) -> None:
     assert said == [f"ルート {keys.replace(',', '-')} で承りました。お電話ありがとうございました。"]
 
 
-def test_after_silence_the_plain_flow_gives_a_notice_and_the_same_menu_again() -> None:
+def test_the_plain_flow_repeats_its_menu_after_a_timeout() -> None:
     events, _, _ = play(PLAIN, KeyedCaller([TIMEOUT, "1", "9", TIMEOUT]))
     stops = [event.block for event in events if isinstance(event, Said | MenuOffered)]
     assert stops == [
@@ -145,7 +145,7 @@ OPEN, CLOSED, FULL = Environment(), Environment(is_open=False), Environment(queu
         ("0", FULL, "operator_unavailable", "abandoned_in_flow", FLOW),
     ],
 )
-def test_every_key_path_of_the_bank_leaves_its_route(
+def test_each_key_path_of_the_bank_flow_records_its_route(
     keys: str, environment: Environment, route: str, result: str, reason: str
 ) -> None:
     _, _, record = play(BANK, KeyedCaller(read_keys(keys)), environment)
@@ -159,7 +159,7 @@ def test_every_key_path_of_the_bank_leaves_its_route(
     ("keys", "route"),
     [("1", "lost_card_operator"), ("3,2", "open_account_consult_operator"), ("0", "other_operator")],
 )
-def test_who_leaves_the_queue_has_abandoned_in_the_queue_and_not_in_the_flow(keys: str, route: str) -> None:
+def test_leaving_the_queue_counts_as_abandoned_in_queue(keys: str, route: str) -> None:
     _, call, record = play(BANK, KeyedCaller(read_keys(keys), leaves_queue_after=45), NO_AGENT)
     assert outcome(record) == "abandoned_in_queue"
     assert record["Attributes"]["call_route"] == route
@@ -169,7 +169,7 @@ def test_who_leaves_the_queue_has_abandoned_in_the_queue_and_not_in_the_flow(key
 
 
 @pytest.mark.parametrize("menu", ["", "2,", "3,"])
-def test_each_menu_of_the_bank_is_asked_three_times_and_no_more(menu: str) -> None:
+def test_each_menu_of_the_bank_flow_plays_at_most_three_times(menu: str) -> None:
     events, _, _ = play(BANK, KeyedCaller(read_keys(menu + "9,9,9,1,1,1")))
     menus = [event.block for event in events if isinstance(event, MenuOffered)]
     assert menus.count(menus[-1]) == 3
@@ -229,7 +229,7 @@ BANK_STOPS = [
     ("name", "keys", "stop", "route", "result"),
     [(PLAIN, *stop) for stop in PLAIN_STOPS] + [(BANK, *stop) for stop in BANK_STOPS],
 )
-def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
+def test_hanging_up_at_a_stop_records_its_route(
     name: str, keys: str, stop: str, route: str, result: str
 ) -> None:
     environment = Environment(
@@ -243,7 +243,7 @@ def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
 
 
 @pytest.mark.parametrize(("name", "stops"), [(PLAIN, PLAIN_STOPS), (BANK, BANK_STOPS)])
-def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, str, str]]) -> None:
+def test_the_stop_tables_are_complete(name: str, stops: list[tuple[str, str, str, str]]) -> None:
     speaking = {"MessageParticipant", "GetParticipantInput", "TransferContactToQueue"}
     blocks = {action.identifier for action in load(name).blocks.values() if action.type in speaking}
     assert {stop for _, stop, _, _ in stops} == blocks
@@ -258,7 +258,7 @@ def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, s
     answer=st.none() | st.integers(0, 100),
     patience=st.integers(0, 100),
 )
-def test_any_key_sequence_ends_with_a_route_of_the_catalog(
+def test_any_key_sequence_ends_on_a_route_in_the_catalog(
     name: str, keys: list[str], is_open: bool, full: bool, answer: int | None, patience: int
 ) -> None:
     environment = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)

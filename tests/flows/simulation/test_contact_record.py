@@ -69,7 +69,7 @@ def shape(value: Any) -> Any:
     return [shape(inner) for inner in value] if isinstance(value, list) else type(value).__name__
 
 
-def test_a_call_that_ends_in_the_menu_has_all_keys_with_null_for_what_was_not_used() -> None:
+def test_unused_fields_are_present_and_null() -> None:
     record = contact_record(call(), contact_id="c-1")
     assert {key for key, value in record.items() if value is None} == NULL
     assert set(record) == NULL | PRESENT
@@ -79,13 +79,13 @@ def test_a_call_that_ends_in_the_menu_has_all_keys_with_null_for_what_was_not_us
 
 
 @pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)
-def test_the_shape_is_that_of_a_published_record() -> None:
+def test_the_record_has_the_shape_of_a_published_record() -> None:
     path = Path(corpus.CONTACT_RECORDS or "", "00-sample-ivr-hangup.json")
     published = json.loads(path.read_text(encoding="utf-8"))
     assert shape(contact_record(call(), contact_id="c-1")) == shape(published)
 
 
-def test_times_are_utc_in_whole_seconds() -> None:
+def test_timestamps_are_in_utc_and_whole_seconds() -> None:
     record = contact_record(call(), contact_id="c-1")
     assert record["InitiationTimestamp"] == "2024-04-17T23:47:52Z"
     assert record["ConnectedToSystemTimestamp"] == record["InitiationTimestamp"]
@@ -93,7 +93,7 @@ def test_times_are_utc_in_whole_seconds() -> None:
     assert record["LastUpdateTimestamp"] == "2024-04-17T23:48:56Z"
 
 
-def test_account_and_instance_come_from_the_arn() -> None:
+def test_account_and_instance_ids_come_from_the_instance_arn() -> None:
     arn = "arn:aws:connect:eu-west-2:222222222222:instance/abc"
     record = contact_record(call(), contact_id="c-1", instance_arn=arn, system_number="+442079460999")
     assert record["AWSAccountId"] == "222222222222"
@@ -108,7 +108,7 @@ def test_a_withheld_number_is_anonymous(number: str | None, address: str) -> Non
     assert record["CustomerEndpoint"]["Address"] == address
 
 
-def test_a_caller_who_left_the_queue_has_a_queue_and_no_agent() -> None:
+def test_a_caller_who_left_the_queue_has_queue_data_but_no_agent_data() -> None:
     record = contact_record(queued(agent=False), contact_id="c-1")
     assert record["Agent"] is None
     assert record["AgentConnectionAttempts"] == 0
@@ -121,12 +121,12 @@ def test_a_caller_who_left_the_queue_has_a_queue_and_no_agent() -> None:
     }
 
 
-def test_a_queue_is_called_by_its_name_where_that_is_known() -> None:
+def test_the_queue_name_can_be_given() -> None:
     record = contact_record(queued(agent=False), contact_id="c-1", queue_name="オペレーター")
     assert record["Queue"]["Name"] == "オペレーター"
 
 
-def test_an_answered_call_has_its_agent() -> None:
+def test_an_answered_call_has_agent_data() -> None:
     record = contact_record(queued(agent=True), contact_id="c-1")
     assert record["AgentConnectionAttempts"] == 1
     assert record["Agent"]["ConnectedToAgentTimestamp"] == record["Queue"]["DequeueTimestamp"]
@@ -134,14 +134,14 @@ def test_an_answered_call_has_its_agent() -> None:
     assert record["Agent"]["AfterContactWorkEndTimestamp"] is None
 
 
-def test_a_later_version_differs_in_the_time_of_its_update_only() -> None:
+def test_a_later_version_only_changes_the_update_time() -> None:
     record = contact_record(call(), contact_id="c-1")
     first, second = versions(record)
     assert first == record
     assert second == {**record, "LastUpdateTimestamp": "2024-04-17T23:49:56Z"}
 
 
-def test_after_a_conversation_the_later_version_tells_of_the_agents_work() -> None:
+def test_the_version_after_a_conversation_contains_after_contact_work() -> None:
     record = contact_record(queued(agent=True), contact_id="c-1")
     first, second = versions(record)
     assert first["Agent"]["AfterContactWorkDuration"] is None

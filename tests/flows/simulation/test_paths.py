@@ -39,7 +39,7 @@ OUR_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
 
 @settings(deadline=None)
 @given(flow_documents(), KEYS, st.booleans())
-def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_end(
+def test_a_call_follows_connected_branches_to_a_single_end(
     document: dict[str, Any], keys: list[str], is_open: bool
 ) -> None:
     flow = Flow.parse(json.dumps(document), "x.json")
@@ -60,7 +60,7 @@ def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_en
 
 @settings(deadline=None)
 @given(flow_documents(), KEYS)
-def test_the_same_call_goes_the_same_way_every_time(document: dict[str, Any], keys: list[str]) -> None:
+def test_the_same_arguments_produce_the_same_call(document: dict[str, Any], keys: list[str]) -> None:
     flow = Flow.parse(json.dumps(document), "x.json")
     once, again = (run_simulation(flow, KeyedCaller(keys), clock=SimulatedClock(START)) for _ in range(2))
     assert once == again
@@ -92,7 +92,7 @@ def stops_of_a_call(flow: Flow) -> set[str]:
 
 
 @pytest.mark.parametrize("path", [*OUR_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
-def test_calls_come_to_every_stop_that_a_caller_can_reach_and_each_has_its_record(path: Path) -> None:
+def test_calls_reach_every_stop_and_each_call_has_a_record(path: Path) -> None:
     flow = Flow.load(path)
     calls, stage = every_call(flow), Stage(flow)
     assert not stops_of_a_call(flow) - calls.reached, "\n".join(calls.refused)
@@ -107,7 +107,7 @@ def test_calls_come_to_every_stop_that_a_caller_can_reach_and_each_has_its_recor
 
 
 @pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
-def test_what_is_left_out_of_the_stops_of_a_call_is_little() -> None:
+def test_calls_can_reach_most_stops() -> None:
     flows = [Flow.load(path) for path in CORPUS_FLOWS]
     stops = sum(len(analyze(flow).stops) for flow in flows)
     assert sum(len(stops_of_a_call(flow)) for flow in flows) > 0.95 * stops

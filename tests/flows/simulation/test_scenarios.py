@@ -109,19 +109,17 @@ def result_of(flow: Flow, scenario: str) -> Result:
         ),
     ],
 )
-def test_an_expectation_holds_or_is_told_with_what_happened_instead(
-    flow: Flow, expectation: str, failure: str
-) -> None:
+def test_a_failed_expectation_reports_what_happened(flow: Flow, expectation: str, failure: str) -> None:
     failures = result_of(flow, expectation).failures
     assert failures[:1] == ((failure,) if failure else ())
     assert len(failures) == (2 if failure else 0), "besides the failure the way of the call is told, once"
 
 
-def test_a_failure_tells_the_way_of_the_call(flow: Flow) -> None:
+def test_a_failure_reports_the_path_of_the_call(flow: Flow) -> None:
     assert result_of(flow, "keys: 1, hears: no").failures[-1] == "the call went: menu → sales → thanks → end"
 
 
-def test_where_the_simulator_cannot_follow_the_scenario_fails_with_its_reason(flow: Flow) -> None:
+def test_a_simulation_error_fails_the_scenario(flow: Flow) -> None:
     other = [action("ask", "InvokeLambdaFunction", "end", LambdaFunctionARN="lookup"), BLOCKS[-1]]
     text = json.dumps({"Version": "2019-10-30", "StartAction": "ask", "Actions": other})
     result = result_of(Flow.parse(text, flow.source), "reaches: end")
@@ -129,7 +127,7 @@ def test_where_the_simulator_cannot_follow_the_scenario_fails_with_its_reason(fl
     assert result.taken == {}
 
 
-def test_scenarios_share_a_world_and_may_differ_from_it(flow: Flow) -> None:
+def test_a_scenario_can_override_the_shared_environment(flow: Flow) -> None:
     scenarios = load(
         flow,
         """
@@ -148,7 +146,7 @@ scenarios:
     assert scenarios[2].leaves_queue_after == 7
 
 
-def test_who_leaves_the_queue_is_not_answered_before_unless_the_scenario_says_so(flow: Flow) -> None:
+def test_leaving_the_queue_turns_off_the_default_agent(flow: Flow) -> None:
     scenarios = load(
         flow,
         "scenarios:\n"
@@ -158,7 +156,7 @@ def test_who_leaves_the_queue_is_not_answered_before_unless_the_scenario_says_so
     assert [scenario.environment.agent_answers_after for scenario in scenarios] == [None, 40]
 
 
-def test_other_flows_are_read_from_beside_the_scenarios(flow: Flow) -> None:
+def test_other_flows_are_read_relative_to_the_scenario_file(flow: Flow) -> None:
     there = Path(flow.source).with_name("there.json")
     document = {"Version": "2019-10-30", "StartAction": "end", "Actions": BLOCKS[-1:]}
     there.write_text(json.dumps(document), encoding="utf-8")
@@ -171,7 +169,7 @@ def test_other_flows_are_read_from_beside_the_scenarios(flow: Flow) -> None:
     assert scenario.environment.flows["n"] == "returns"
 
 
-def test_anchors_and_merges_share_parts_of_scenarios(flow: Flow) -> None:
+def test_yaml_anchors_and_merges_work(flow: Flow) -> None:
     scenarios = load(
         flow,
         "scenarios:\n"
@@ -233,7 +231,7 @@ def test_anchors_and_merges_share_parts_of_scenarios(flow: Flow) -> None:
         ("scenarios: [", 2, ["not YAML"]),
     ],
 )
-def test_what_cannot_be_used_is_named_with_line_value_and_remedy(
+def test_an_invalid_file_reports_line_value_and_fix(
     flow: Flow, text: str, line: int | None, messages: list[str]
 ) -> None:
     with pytest.raises(InputError) as refused:
@@ -246,14 +244,14 @@ def test_what_cannot_be_used_is_named_with_line_value_and_remedy(
     assert refused.value.fix
 
 
-def test_scenarios_of_another_flow_are_refused(flow: Flow, tmp_path: Path) -> None:
+def test_scenarios_of_another_flow_are_rejected(flow: Flow, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("flow: other.json\nscenarios: [{name: a, ends: X}]\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"line 1: flow: these are scenarios of other\.json"):
         load_scenarios(path, flow, Flow.load)
 
 
-def test_an_empty_file_is_refused(flow: Flow, tmp_path: Path) -> None:
+def test_an_empty_file_is_rejected(flow: Flow, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("# nothing yet\n", encoding="utf-8")
     with pytest.raises(InputError, match="nothing in it"):
@@ -275,7 +273,9 @@ def test_an_empty_file_is_refused(flow: Flow, tmp_path: Path) -> None:
         ("hours:h=false", "hours", "h", False),
     ],
 )
-def test_an_answer_is_kind_place_and_yaml(text: str, kind: str, place: str, answer: Any) -> None:
+def test_a_response_option_has_a_kind_a_place_and_a_yaml_value(
+    text: str, kind: str, place: str, answer: Any
+) -> None:
     assert with_response(Environment(), text, "--answer").responses == {kind: {place: answer}}
 
 
@@ -289,12 +289,12 @@ def test_an_answer_is_kind_place_and_yaml(text: str, kind: str, place: str, answ
         ("lambda:x={", "not YAML"),
     ],
 )
-def test_a_mistyped_answer_is_refused(text: str, message: str) -> None:
+def test_an_invalid_response_option_is_rejected(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         with_response(Environment(), text, "--answer")
 
 
-def test_answers_add_up() -> None:
+def test_responses_are_merged() -> None:
     world = read_environment(YamlNode.parse("{split: {a: 1}, open: false}", "w.yaml"), Flow.load)
     world = with_response(with_response(world, "split:b=2", "--answer"), "split:a=3", "--answer")
     assert (world.responses, world.is_open) == ({"split": {"a": 3, "b": 2}}, False)
@@ -303,7 +303,7 @@ def test_answers_add_up() -> None:
 # --- Coverage --------------------------------------------------------------------------------------------------------
 
 
-def test_branches_are_counted_and_not_blocks_and_what_is_never_taken_is_not_demanded(flow: Flow) -> None:
+def test_coverage_counts_branches_that_a_call_can_take(flow: Flow) -> None:
     assert [branch.label for branch in countable_branches(flow.blocks["menu"])] == [
         *("1", "2", "InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError"),
     ], "the NextAction of a menu is demanded by Connect and taken by nobody"
@@ -318,13 +318,13 @@ def test_branches_are_counted_and_not_blocks_and_what_is_never_taken_is_not_dema
     }
 
 
-def test_the_share_is_of_all_branches_and_a_flow_without_any_is_covered() -> None:
+def test_coverage_percentage() -> None:
     assert Coverage(3, 4, ()).percent == 75
     assert Coverage(0, 0, ()).percent == 100
 
 
 @pytest.mark.parametrize("name", ["call_route", "call_route_with_operator"])
-def test_our_own_scenarios_hold_and_take_every_branch(name: str) -> None:
+def test_the_scenarios_of_this_repository_pass_and_take_every_branch(name: str) -> None:
     folder = FLOW_DEFINITIONS
     own = Flow.load(folder / f"{name}.json")
     scenarios = load_scenarios(folder / f"{name}.scenarios.yaml", own, Flow.load)
@@ -333,7 +333,7 @@ def test_our_own_scenarios_hold_and_take_every_branch(name: str) -> None:
     assert measure_coverage(own, results).not_taken == ()
 
 
-def test_how_a_call_ends_is_not_asked_of_its_callback(tmp_path: Path) -> None:
+def test_the_expected_end_does_not_refer_to_a_callback(tmp_path: Path) -> None:
     wrong = {"InvalidCallbackNumber": "end", "CallbackNumberNotDialable": "end"}
     blocks = [
         action("queue", "UpdateContactTargetQueue", "number", QueueId="arn:q/first"),
