@@ -1,4 +1,4 @@
-"""Guards what each way through our flows leaves on the contact record: route, completion, and how the call ended."""
+"""Tests of the contact record that each path through the example flows produces."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def play(
 
 
 def outcome(record: dict[str, Any]) -> str:
-    """The outcome that the call record derives from a contact record."""
+    """Returns the outcome that the call record derives from a contact record."""
     if record["Agent"] is not None:
         return "answered"
     if record["Queue"] is not None:
@@ -178,19 +178,19 @@ def test_each_menu_of_the_bank_flow_plays_at_most_three_times(menu: str) -> None
     assert ended.during == "flow"
 
 
-class HangsUpAt(KeyedCaller):
-    """Presses keys and hangs up as soon as a certain block speaks."""
+class CallerHangingUpAt(KeyedCaller):
+    """A caller who presses keys and hangs up as soon as a given block plays its prompt."""
 
     def __init__(self, keys: str, block: str) -> None:
         super().__init__(read_keys(keys), leaves_queue_after=5)
         self._block = block
 
     def listens(self, said: Said) -> bool:
-        """Hears out every other block."""
+        """Returns False for the given block."""
         return said.block != self._block
 
     def chooses(self, menu: MenuOffered) -> str:
-        """Hangs up there once the keys that lead there are used up."""
+        """Returns HANGUP in the given block after the last key."""
         return HANGUP if menu.block == self._block and not self._keys else super().chooses(menu)
 
 
@@ -235,8 +235,8 @@ def test_hanging_up_at_a_stop_records_its_route(
     environment = Environment(
         is_open=stop != "closed", queue_is_full=stop == "unavailable", agent_answers_after=None
     )
-    events, _, record = play(name, HangsUpAt(keys, stop), environment)
-    assert events[-1].block == stop, "the call must end where the caller hangs up"
+    events, _, record = play(name, CallerHangingUpAt(keys, stop), environment)
+    assert events[-1].block == stop, "the call must end in this block"
     assert record["Attributes"]["call_route"] == route
     assert outcome(record) == result
     assert record["DisconnectReason"] == CALLER
@@ -250,7 +250,7 @@ def test_the_stop_tables_are_complete(name: str, stops: list[tuple[str, str, str
 
 
 @pytest.mark.parametrize("name", [PLAIN, BANK])
-@settings(deadline=None)  # how busy the machine is proves nothing about flows
+@settings(deadline=None)
 @given(
     keys=st.lists(st.sampled_from([*"0123456789*#", TIMEOUT, HANGUP]), max_size=60),
     is_open=st.booleans(),
@@ -265,7 +265,7 @@ def test_any_key_sequence_ends_on_a_route_in_the_catalog(
     events, call, record = play(name, KeyedCaller(keys, patience), environment)
     assert record["Attributes"]["call_route"] in routes(name)
     assert record["Attributes"]["call_completed"] in {"true", "false"}
-    assert call.disconnect_reason != "OTHER", "cut off by the step limit"
+    assert call.disconnect_reason != "OTHER", "stopped by the step limit"
     assert (record["Queue"] is not None) == any(isinstance(event, Queued) for event in events)
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert [event.at for event in events] == sorted(event.at for event in events)

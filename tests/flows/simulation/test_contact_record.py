@@ -1,8 +1,9 @@
-"""Guards the shape of simulated contact records: a consumer that works on them must work on Connect's."""
+"""Tests of simulated contact records. A consumer that accepts them must also accept those of Amazon Connect."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ import pytest
 
 from callroute.flows.simulation import Call
 from callroute.flows.simulation.call import QueueStay
-from callroute.flows.simulation.contact_record import contact_record, versions
+from callroute.flows.simulation.contact_record import contact_record, contact_records, last_emission, versions
 from tests.support import corpus
 
 QUEUE_ARN = "arn:aws:connect:ap-northeast-1:222222222222:instance/i-1/queue/q-1"
 
-# The keys of a published record of a real call whose caller hung up in the menu.
+# Keys of a published record of a real call that ended in a menu.
 NULL = {
     *(
         "Agent",
@@ -63,7 +64,7 @@ def queued(agent: bool) -> Call:
 
 
 def shape(value: Any) -> Any:
-    """A JSON value without its leaves: which keys there are, and what kind of thing each holds."""
+    """Returns the keys of a JSON value and the types of its values."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     return [shape(inner) for inner in value] if isinstance(value, list) else type(value).__name__
@@ -155,3 +156,45 @@ def test_a_record_does_not_share_its_attributes_with_the_call() -> None:
     one = call()
     contact_record(one, contact_id="c-1")["Attributes"]["call_route"] = "changed"
     assert one.attributes["call_route"] == "紛失"
+
+
+# --- Timestamps and the current time ---------------------------------------------------------------------------------
+
+
+def updates(record: dict[str, Any], now: datetime) -> list[str]:
+    return [version["LastUpdateTimestamp"] for version in versions(record, now=now)]
+
+
+def test_no_version_is_newer_than_the_current_time() -> None:
+    ended = START + timedelta(seconds=4)
+    for seconds, expected in {
+        0: ["2024-04-17T23:47:56Z"],
+        59: ["2024-04-17T23:48:55Z"],
+        60: ["2024-04-17T23:48:56Z"],
+        90: ["2024-04-17T23:48:56Z", "2024-04-17T23:49:26Z"],
+        500: ["2024-04-17T23:48:56Z", "2024-04-17T23:49:56Z"],
+    }.items():
+        now = ended + timedelta(seconds=seconds)
+        assert updates(contact_record(call(), contact_id="c-1", now=now), now) == expected, seconds
+
+
+def test_after_contact_work_is_included_once_it_is_over() -> None:
+    now = queued(agent=True).ended + timedelta(seconds=61)
+    first, second = versions(contact_record(queued(agent=True), contact_id="c-1", now=now), now=now)
+    assert first["Agent"]["AfterContactWorkDuration"] is None
+    assert second["Agent"]["AfterContactWorkDuration"] == 30
+
+
+def test_contacts_that_have_not_ended_have_no_record_yet() -> None:
+    callback = replace(call(600), initiation_method="CALLBACK")
+    inbound = replace(call(), legs=(callback,))
+    assert len(contact_records(inbound, contact_id="c-1")) == 2
+    (record,) = contact_records(inbound, contact_id="c-1", now=inbound.ended)
+    assert record["ContactId"] == "c-1"
+    assert record["NextContactId"] is not None
+
+
+def test_the_last_emission_includes_all_legs() -> None:
+    callback = replace(call(600), initiation_method="CALLBACK")
+    assert last_emission(call()) == START + timedelta(seconds=4 + 120)
+    assert last_emission(replace(call(), legs=(callback,))) == START + timedelta(seconds=600 + 120)

@@ -1,4 +1,4 @@
-"""Guards the way of every simulated call, whatever the flow: over its branches only, without gaps, to an end."""
+"""Tests that calls through any flow follow its branches, and that calls can reach every stop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.paths import FLOW_DEFINITIONS
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 KEYS = st.lists(st.sampled_from([*"0129*#", TIMEOUT, HANGUP]), max_size=12)
 CORPUS_FLOWS = corpus.readable_flows()
-OUR_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
+OWN_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
 
 
 @settings(deadline=None)
@@ -49,9 +49,7 @@ def test_a_call_follows_connected_branches_to_a_single_end(
     here = flow.start
     for branch in call.taken["x.json"]:
         assert branch.source == here
-        assert branch in countable_branches(flow.blocks[here]), (
-            "a branch that coverage does not count was taken"
-        )
+        assert branch in countable_branches(flow.blocks[here]), "coverage does not count this branch"
         here = branch.target
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert [event.at for event in events] == sorted(event.at for event in events)
@@ -66,32 +64,32 @@ def test_the_same_arguments_produce_the_same_call(document: dict[str, Any], keys
     assert once == again
 
 
-# --- Every way through a flow ----------------------------------------------------------------------------------------
+# --- Calls to every stop ---------------------------------------------------------------------------------------------
 
 
-def can_be_taken(action: Block, branch: Branch) -> bool:
-    """Whether a telephone call can take a branch, as far as that shows in the block alone."""
-    row = type_of(action)
+def can_be_taken(block: Block, branch: Branch) -> bool:
+    """Returns whether a telephone call can take a branch, judging by the block alone."""
+    row = type_of(block)
     if branch.kind == "condition" and row is not None and row.stop == "menu" and branch.label not in PRESSED:
-        return False  # no key, so Connect would refuse it
-    if action.parameters.get("ComparisonValue") == "$.Channel":
+        return False  # Connect rejects a menu condition that is not a key
+    if block.parameters.get("ComparisonValue") == "$.Channel":
         return branch.kind != "condition" or branch.label == "VOICE"
-    return branch in countable_branches(action)
+    return branch in countable_branches(block)
 
 
 def stops_of_a_call(flow: Flow) -> set[str]:
-    """The stops that `check` finds to be reached, without those to which only other channels come."""
+    """Returns the stops that `check` considers reachable, except those that only other channels can reach."""
     reached, pending = {flow.start}, [flow.start]
     while pending:
-        action = flow.blocks[pending.pop()]
-        for branch in outgoing_branches(flow, action):
-            if branch.target not in reached and can_be_taken(action, branch):
+        block = flow.blocks[pending.pop()]
+        for branch in outgoing_branches(flow, block):
+            if branch.target not in reached and can_be_taken(block, branch):
                 reached.add(branch.target)
                 pending.append(branch.target)
     return reached & {stop.action.identifier for stop in analyze(flow).stops}
 
 
-@pytest.mark.parametrize("path", [*OUR_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*OWN_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
 def test_calls_reach_every_stop_and_each_call_has_a_record(path: Path) -> None:
     flow = Flow.load(path)
     calls, stage = every_call(flow), Stage(flow)

@@ -208,7 +208,7 @@ class TypesAhead(KeyedCaller):
         return early or True
 
 
-def buffering(enabled: bool, then: str, **more: str) -> dict[str, Any]:
+def buffering(enabled: bool, then: str, **more: Any) -> dict[str, Any]:
     return block("buffer", "GetParticipantInput", then, EnableDTMFBuffer=str(enabled), **more)
 
 
