@@ -87,13 +87,25 @@ def test_the_same_arguments_give_the_same_call_and_others_another_contact() -> N
     contact = json.loads(once)["contact_record"]["ContactId"]
     others = [
         document(PLAIN, "--keys", "1"),
-        document(BANK, "--keys", "1,1"),
+        document(BANK, "--keys", "9,1"),
         document(BANK, "--keys", "1", "--closed"),
         document(BANK, "--keys", "1", "--at", "2026-04-02T10:00:00+09:00"),
         document(BANK, "--keys", "1", "--leaves-queue-after", "9"),
     ]
     contacts = {contact, *(other["contact_record"]["ContactId"] for other in others)}
     assert len(contacts) == 6
+
+
+def test_keys_that_no_prompt_waited_for_are_reported() -> None:
+    result = simulate(PLAIN, "--keys", "1,1,5")
+    assert result.exit_code == 0
+    assert "--keys: key 5 was never pressed: the call ended in block 'disconnect'" in result.stderr
+    assert simulate(PLAIN, "--keys", "1,1").stderr == ""
+
+
+def test_a_contact_id_depends_on_values_only() -> None:
+    contact = document(PLAIN, "--keys", "1,1")["contact_record"]["ContactId"]
+    assert contact == "f98f6db3-4628-5461-ab31-2399dbd3e3f4"
 
 
 def test_placeholders_that_the_catalog_declares_get_stand_ins() -> None:
@@ -237,7 +249,7 @@ def test_legs_have_records_of_their_own(tmp_path: Path) -> None:
         (("--scenarios", "x.yaml", "--keys", "1"), ["--scenarios", "--keys"]),
         (("--scenarios", "x.yaml", "--agent-answers-after", "0"), ["--scenarios", "--agent-answers-after"]),
         (("--answer", "errors:menu-strat=NoMatchingError"), ["'menu-strat'", "did you mean 'menu-start'"]),
-        (("--answer", "errors:menu-1=Silence"), ["'menu-1' does not fail with 'Silence'", "InputTimeLimit"]),
+        (("--answer", "errors:menu-1=Silence"), ["'menu-1' cannot fail with 'Silence'", "InputTimeLimit"]),
         (("--scenarios", "nowhere.yaml"), ["nowhere.yaml"]),
     ],
 )
@@ -270,7 +282,7 @@ def test_scenarios_tell_what_holds_what_does_not_and_which_branches_were_not_tak
     lines = result.stdout.splitlines()
     assert lines[0] == "✓ contracts"
     assert lines[1] == "✗ a [bold] claim"
-    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it is never said")
+    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it was never said")
     assert "1 of 2 scenarios hold" in lines
     assert "    not taken: menu-start: when 2 → route-2" in lines
     assert "    not taken: menu-start: error InputTimeLimitExceeded → notice-start" in lines
