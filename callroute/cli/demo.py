@@ -19,7 +19,7 @@ from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.flows.simulation import events
 from callroute.local.cloud import LocalCloud
-from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
+from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
 
 FLOW = "call-route-with-operator"
 CATALOGUE = Path(__file__).parents[2] / "flow_definitions" / "call_route_with_operator.routes.yaml"
@@ -112,11 +112,11 @@ class RandomCaller:
         return self._chance.choice((30.0, 90.0, 600.0))
 
 
-def _as_json(stop: Stop) -> dict[str, Any]:
+def _as_json(stop: DropOffRow) -> dict[str, Any]:
     return {**asdict(stop), "dropped": stop.dropped}
 
 
-def _table(stops: list[Stop]) -> Table:
+def _table(stops: list[DropOffRow]) -> Table:
     """A line a stop, set in by its depth in the menus; the bar shows the calls that were lost there."""
     table = Table(box=None, pad_edge=False)
     table.add_column("stop", no_wrap=True)

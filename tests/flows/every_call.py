@@ -1,10 +1,9 @@
-"""Calls through a flow that take, together, every way that a call can take: callers and worlds made from the flow itself.
+"""Generates calls that together cover every path through a flow. Callers and environments are derived from the flow.
 
-A call is a row of decisions, one for each block it comes to: a key, an intent, what a function returns, that a block
-fails. Beginning with no decision, each call is continued by everything that can happen in the block where it stands, and
-played to see which branch that takes. What a Compare block looks at is not decided there: it is put into what was decided
-before (the function's result, the slot, the digits, the attributes that the contact had from the beginning), wherever
-the value comes from.
+A call is a sequence of decisions, one for each block: a key, an intent, the result of a function, an error. The search
+starts without decisions. It extends each call by every decision that is possible in its current block, and simulates the
+call to find the branch taken. The value that a Compare block reads is set in an earlier decision, wherever it comes
+from: the result of a function, a slot, digits, or the initial contact attributes.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ if TYPE_CHECKING:
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 
 AROUND = "around"
-"""The block in front of a flow that asks a function."""
+"""Block that calls a Lambda function before the flow starts."""
 
-_A_DAY = 86_400.0
-_SOMETHING = "something"
+_DAY_SECONDS = 86_400.0
+_ANY_NAME = "something"
 FULL_INPUT = "1234#"
-_NONE_OF_THESE = "none of these"
-# How many calls that take the same branch, and are alike in a respect, are continued.
+_NO_MATCH_VALUE = "none of these"
+# Number of calls to extend among those that take the same branch and agree in one aspect.
 _CALLS = 2
-# What fails by itself, where something outside is so: no error has to be decided on.
-_NATURAL = {
+# Errors that result from the decisions, so they do not have to be forced.
+_NATURAL_ERRORS = {
     "GetParticipantInput": {"InputTimeLimitExceeded", "NoMatchingCondition", "InvalidPhoneNumber"},
     "ConnectParticipantWithLexBot": {"InputTimeLimitExceeded", "NoMatchingCondition"},
     "Compare": {"NoMatchingCondition"},
@@ -61,10 +60,15 @@ _NATURAL = {
     "TransferParticipantToThirdParty": {"CallFailed", "ConnectionTimeLimitExceeded"},
 }
 
-
-_ANSWERS = {"External": "lambda", "Customer": "profile", "Lex": "lex", "Views": "view", "DataTables": "table"}
-# Blocks that fail where what they work with is empty.
-_NEEDS = frozenset(
+_RESPONSE_KINDS = {
+    "External": "lambda",
+    "Customer": "profile",
+    "Lex": "lex",
+    "Views": "view",
+    "DataTables": "table",
+}
+# Block types that fail if the value they use is empty.
+_TYPES_NEEDING_A_VALUE = frozenset(
     (
         "InvokeFlowModule",
         "InvokeLambdaFunction",
@@ -77,11 +81,11 @@ _NEEDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens in a block.
+    """The decision for one visit to a block.
 
     Attributes:
-        kind: `keys`, a kind of answer (such as `lex`), `errors`, `value` (of what a Compare looks at), or `passes`.
-        answer: the keys, answer, error or value.
+        kind: `keys`, a kind of response (for example `lex`), `errors`, `value` (read by a Compare block) or `passes`.
+        answer: the keys, response, error or value.
     """
 
     kind: str = "passes"
@@ -90,13 +94,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A call as far as it is decided.
+    """The first part of a call.
 
     Attributes:
-        blocks: the blocks it has been in, in order.
-        decisions: what happened in each of them.
-        taken: the branch taken from each of them.
-        here: the block where it stands.
+        blocks: blocks visited, in order.
+        decisions: decision for each of them.
+        taken: branch taken from each of them.
+        here: current block.
     """
 
     blocks: tuple[str, ...]
@@ -106,29 +110,29 @@ class Journey:
 
     @property
     def failed(self) -> set[str]:
-        """The blocks in which something went wrong."""
+        """Blocks that failed."""
         made = zip(self.blocks, self.decisions, strict=True)
         return {block for block, decision in made if decision.kind == "errors"}
 
 
-class Fixed:
-    """A caller who presses given keys, and hangs up at one of the moments in which a caller can.
+class ScriptedCaller:
+    """A caller who presses the given keys and can hang up at a given opportunity.
 
     Args:
-        keys: what is pressed.
-        hangs_up_at: number of the moment, counted from 0; None for never.
-        patience: seconds in a queue, None for never leaving it; who hangs up there leaves after 10.
+        keys: keys to press.
+        hangs_up_at: number of the opportunity, counted from 0; None to stay on the line.
+        patience: seconds until the caller leaves a queue, or None. A caller who hangs up there leaves after 10 seconds.
     """
 
     def __init__(self, keys: Sequence[str], hangs_up_at: int | None, patience: float | None) -> None:
         self._keys = list(keys)[::-1]
         self._hangs_up_at = hangs_up_at
         self._patience = patience
-        self.moments = 0
+        self.opportunities = 0
 
     def _hangs_up(self) -> bool:
-        self.moments += 1
-        return self.moments - 1 == self._hangs_up_at
+        self.opportunities += 1
+        return self.opportunities - 1 == self._hangs_up_at
 
     def listens(self, said: Said) -> bool:
         return not self._hangs_up()
@@ -142,14 +146,14 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that can be played again and again, through the flow it was made for or through one that is to be equal.
+    """A call that can be repeated, through the flow it was generated for or through an equivalent one.
 
     Attributes:
-        journey: its way.
-        environment: what lies outside the flow.
-        keys: what the caller presses.
-        hangs_up_at: the moment at which the caller hangs up (see `Fixed`).
-        patience: seconds for which the caller stays in a queue.
+        journey: blocks and branches of the call.
+        environment: conditions outside the flow.
+        keys: keys that the caller presses.
+        hangs_up_at: opportunity at which the caller hangs up (see `ScriptedCaller`).
+        patience: seconds until the caller leaves a queue.
     """
 
     journey: Journey
@@ -159,7 +163,7 @@ class PlannedCall:
     patience: float | None
 
     def where_fails(self, blocks: Iterable[str]) -> PlannedCall:
-        """The same call, while some blocks fail each time."""
+        """Returns the same call in an environment in which the given blocks always fail."""
         errors = {**self.environment.responses.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
         return replace(
             self,
@@ -167,47 +171,47 @@ class PlannedCall:
         )
 
     def play(self, stage: Stage) -> tuple[list[Event], Call]:
-        """Plays it."""
-        caller = Fixed(self.keys, self.hangs_up_at, self.patience)
+        """Simulates the call."""
+        caller = ScriptedCaller(self.keys, self.hangs_up_at, self.patience)
         return run_simulation(
             stage.outer, caller, clock=SimulatedClock(START), environment=stage.environment(self.environment)
         )
 
 
 class Stage:
-    """What a flow is played in: by itself, or inside a call that comes to it from another flow."""
+    """The setting in which a flow is simulated: on its own, or entered from an outer flow."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.outer = flow
         kinds = kinds_of(flow)
-        # A whisper is heard only when an agent answers.
+        # A whisper flow only runs when an agent answers.
         self.whisper = bool(kinds & {"whisper", "outbound whisper"}) and not kinds & {"contact", "transfer"}
         if kinds and not kinds & {"contact", "transfer"}:
             if "module" in kinds:
-                comes = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
+                entry = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
             else:
                 event = "CustomerWhisper" if self.whisper else "CustomerQueue"
-                comes = [
+                entry = [
                     _block("hook", "UpdateContactEventHooks", "choose", EventHooks={event: "it"}),
                     _block("choose", "UpdateContactTargetQueue", "queue", QueueId="q"),
                     _block("queue", "TransferContactToQueue", "end"),
                 ]
         elif "$.External." in flow.write():
-            # It may look at what a function returned in the flow before.
-            comes = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
+            # The flow may read the result of a function that an earlier flow called.
+            entry = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
         else:
             return
-        then = comes[0]["Identifier"]
-        self.outer = _flow(_block(AROUND, "InvokeLambdaFunction", then, LambdaFunctionARN="f"), *comes)
+        then = entry[0]["Identifier"]
+        self.outer = _flow(_block(AROUND, "InvokeLambdaFunction", then, LambdaFunctionARN="f"), *entry)
 
     @property
     def blocks_around(self) -> int:
-        """How many blocks a call has been in before it comes to the flow."""
+        """Number of blocks before the call enters the flow."""
         return 0 if self.outer is self.flow else len(self.outer.blocks) - 1
 
     def environment(self, environment: Environment) -> Environment:
-        """The environment in which the flow is at hand under the name by which the outer one calls it."""
+        """Returns the environment with the flow under the name that the outer flow uses."""
         if self.outer is self.flow:
             return environment
         answers_after = 1.0 if self.whisper else None
@@ -228,18 +232,18 @@ def _flow(*blocks: dict[str, Any]) -> Flow:
     return Flow.parse(json.dumps(document), "around.json")
 
 
-# --- Finding all calls -----------------------------------------------------------------------------------------------
+# --- Generating calls ------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Calls:
-    """All calls through a flow.
+    """The calls through a flow.
 
     Attributes:
-        planned: calls that end in each place to which calls come, in each of several ways there.
-        reached: the blocks to which calls come.
-        taken: the branches they take.
-        refused: what the simulator could not follow, in words.
+        planned: calls that end at each place where a call can end, over several paths.
+        reached: blocks that calls reach.
+        taken: branches that calls take.
+        refused: messages of simulation errors.
     """
 
     planned: list[PlannedCall] = field(default_factory=list)
@@ -249,18 +253,18 @@ class Calls:
 
 
 def every_call(flow: Flow) -> Calls:
-    """Calls through a flow that come, together, to all blocks to which a call can come.
+    """Generates calls that together reach every block that a call can reach.
 
-    Each branch is taken by several calls, and more where they differ in what decides how the flow goes on: how often a
-    Loop block was passed, and what the flow has written into attributes that a Compare block looks at.
+    Each branch is taken by several calls. There are more if they differ in a state that later blocks depend on: the passes
+    of a Loop block, and attributes that a Compare block reads.
     """
     stage, calls = Stage(flow), Calls()
-    subjects = {action.parameters.get("ComparisonValue") for action in flow.blocks.values()}
+    subjects = {block.parameters.get("ComparisonValue") for block in flow.blocks.values()}
     compared = sorted(
         {
             name
-            for action in flow.blocks.values()
-            for name, value in attributes_of(action).items()
+            for block in flow.blocks.values()
+            for name, value in attributes_of(block).items()
             if f"$.Attributes.{name}" in subjects and "$." not in str(value)
         }
     )
@@ -274,7 +278,7 @@ def every_call(flow: Flow) -> Calls:
             calls.planned.append(planned)
         for decision in _decisions(flow.blocks[journey.here]):
             blocks, decisions = (*journey.blocks, journey.here), (*journey.decisions, decision)
-            keys, environment = _surroundings(flow, blocks, decisions)
+            keys, environment = _keys_and_environment(flow, blocks, decisions)
             try:
                 events, call, _ = _play(stage, keys, environment, len(blocks))
             except SimulationError as error:
@@ -282,26 +286,26 @@ def every_call(flow: Flow) -> Calls:
                 continue
             taken = tuple(call.taken.get(flow.source, ()))
             if taken[:-1] != journey.taken or len(taken) != len(blocks):
-                continue  # it ends here, or does not come so far when this is to happen
+                continue  # the call ends here, or the decision prevents it from getting this far
             calls.taken.add(taken[-1])
-            respects = [(taken[-1], respect) for respect in _respects(events, call, compared)]
-            seen.update(respects)
-            if any(seen[each] <= _CALLS for each in respects):
+            aspects = [(taken[-1], aspect) for aspect in _aspects(events, call, compared)]
+            seen.update(aspects)
+            if any(seen[each] <= _CALLS for each in aspects):
                 pending.append(Journey(blocks, decisions, taken, taken[-1].target))
     return calls
 
 
-def _respects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
-    """In what calls differ that take the same branch, one by one: all of it together would be far too much."""
+def _aspects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
+    """Returns the states in which calls that take the same branch can differ, one at a time to limit their number."""
     passes = {event.block: (event.passes, event.done) for event in events if isinstance(event, LoopPassed)}
     return [(), *passes.items(), *((name, call.attributes.get(name)) for name in compared)]
 
 
 def _play(
     stage: Stage, keys: Sequence[str], environment: Environment, blocks: int
-) -> tuple[list[Event], Call, Fixed]:
-    """Plays as many blocks of the flow."""
-    caller = Fixed(keys, None, _A_DAY)
+) -> tuple[list[Event], Call, ScriptedCaller]:
+    """Simulates the given number of blocks of the flow."""
+    caller = ScriptedCaller(keys, None, _DAY_SECONDS)
     clock = SimulatedClock(START)
     limit = blocks + stage.blocks_around
     events, call = run_simulation(
@@ -311,33 +315,33 @@ def _play(
 
 
 def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
-    """The call in which the caller hangs up where a journey stands, or which ends there; None where neither is so."""
+    """Returns the call that ends in the current block of a journey, or None if no call can end there."""
     action = stage.flow.blocks[journey.here]
     row = type_of(action)
     if row is None or (row.stop is None and not row.terminal) or row.stop in ("view", "wait"):
-        return None  # chat's own, in which the simulated caller cannot hang up
+        return None  # the simulated caller cannot hang up here
     last = {"bot": Decision("lex", HANGUP), "third party": Decision("third_party", "answered")}
     blocks, decisions = journey.blocks, journey.decisions
     hangs_up = row.stop not in (None, "hold", "other flow", *last)
     if row.stop in last:
         blocks, decisions = (*blocks, journey.here), (*decisions, last[row.stop])
-    keys, environment = _surroundings(stage.flow, blocks, decisions)
+    keys, environment = _keys_and_environment(stage.flow, blocks, decisions)
     if row.stop == "other flow":
         if journey.here in journey.blocks:
-            return None  # the call has been there before, and come back
+            return None  # the call already returned from that flow
         environment = replace(environment, flows={**environment.flows, journey.here: END})
     talks = Decision("third_party", "answered") in journey.decisions
     if talks and row.stop == "third party":
-        return None  # either all of them hang up by themselves, or none
+        return None  # all third parties hang up, or none of them
     environment = replace(environment, agent_hangs_up=talks)
     events, _, caller = _play(stage, keys, environment, len(journey.blocks))
-    patience: float | None = _A_DAY
+    patience: float | None = _DAY_SECONDS
     if row.stop == "hold":
         queued = next(event.at for event in events if isinstance(event, Queued))
         patience = (events[-1].at - queued).total_seconds() + 1
-    planned = PlannedCall(journey, environment, keys, caller.moments if hangs_up else None, patience)
+    planned = PlannedCall(journey, environment, keys, caller.opportunities if hangs_up else None, patience)
     if row.stop == "queue" and not _ends_here(planned, stage):
-        return None  # no queue was chosen before, so nobody can wait here
+        return None  # no queue was set before
     return planned
 
 
@@ -345,34 +349,34 @@ def _ends_here(planned: PlannedCall, stage: Stage) -> bool:
     try:
         _, call = planned.play(stage)
     except SimulationError:
-        return False  # it went on to what was not decided
+        return False  # the call needs a further decision
     return tuple(call.taken[stage.flow.source]) == planned.journey.taken
 
 
-# --- What can happen in a block --------------------------------------------------------------------------------------
+# --- Possible decisions ----------------------------------------------------------------------------------------------
 
 
-def _decisions(action: Block) -> Iterator[Decision]:
-    yield from _ways_through(action)
-    natural = _NATURAL.get(action.type, set())
-    for error in action.labels("error"):
+def _decisions(block: Block) -> Iterator[Decision]:
+    yield from _decisions_without_error(block)
+    natural = _NATURAL_ERRORS.get(block.type, set())
+    for error in block.labels("error"):
         if error not in natural:
             yield Decision("errors", error)
 
 
-def _ways_through(action: Block) -> Iterator[Decision]:
-    labels = action.labels("condition")
-    match action.type:
-        case "GetParticipantInput" if "EnableDTMFBuffer" not in action.parameters:
-            if str(action.parameters.get("StoreInput", "False")).lower() == "true":
-                # No phone number has two digits.
+def _decisions_without_error(block: Block) -> Iterator[Decision]:
+    labels = block.labels("condition")
+    match block.type:
+        case "GetParticipantInput" if "EnableDTMFBuffer" not in block.parameters:
+            if str(block.parameters.get("StoreInput", "False")).lower() == "true":
+                # Two digits are not a valid telephone number.
                 yield from (Decision("keys", typed) for typed in (FULL_INPUT, "12#", TIMEOUT))
             else:
                 others = [key for key in KEYS if key not in labels][:1]
                 keys = [label for label in labels if label in KEYS]
                 yield from (Decision("keys", key) for key in (*keys, *others, TIMEOUT))
         case "ConnectParticipantWithLexBot":
-            answers = (*labels, _NONE_OF_THESE, TIMEOUT)
+            answers = (*labels, _NO_MATCH_VALUE, TIMEOUT)
             yield from (
                 Decision("lex", answer if answer == TIMEOUT else {"intent": answer}) for answer in answers
             )
@@ -394,7 +398,7 @@ def _ways_through(action: Block) -> Iterator[Decision]:
         case "EvaluateDataTableValues" | "ListDataTableValues":
             yield Decision("table", {})
         case "ShowView":
-            yield from (Decision("view", {"action": label}) for label in (*labels, _NONE_OF_THESE))
+            yield from (Decision("view", {"block": label}) for label in (*labels, _NO_MATCH_VALUE))
         case "TransferParticipantToThirdParty":
             answers = ("answered", "CallFailed", "ConnectionTimeLimitExceeded")
             yield from (Decision("third_party", answer) for answer in answers)
@@ -403,25 +407,25 @@ def _ways_through(action: Block) -> Iterator[Decision]:
 
 
 def _values(labels: Sequence[str]) -> list[str]:
-    """Values of which, for each condition, one fulfils it, and one fulfils none: whatever the operator."""
-    values = [_NONE_OF_THESE]
+    """Returns values so that each condition matches at least one of them, and at least one matches no condition."""
+    values = [_NO_MATCH_VALUE]
     for label in labels:
         operand = label.partition(" ")[2] or label
         values.append(operand)
         if label != operand:
-            values.append(label)  # Equals, of several words
+            values.append(label)  # an Equals operand of several words
         if operand.lstrip("-").isdigit():
             values += [str(int(operand) + more) for more in (-1, 1)]
     return list(dict.fromkeys(values))
 
 
-# --- The environment in which all that happens -----------------------------------------------------------------------------
+# --- Keys and environment --------------------------------------------------------------------------------------------
 
 
-def _surroundings(
+def _keys_and_environment(
     flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]
 ) -> tuple[tuple[str, ...], Environment]:
-    """What the caller presses, and what lies outside the flow, so that a call goes as decided."""
+    """Returns the keys and the environment that lead to the given decisions."""
     past = _Past(flow, blocks, decisions)
     metrics: dict[str, list[str]] = {}
     for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
@@ -433,31 +437,31 @@ def _surroundings(
                 past.put(index, path, decision.answer)
     for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
         action = flow.blocks[block]
-        if decision.kind != "errors" and action.type in _NEEDS:
-            # What it works with is there: a number, or a name of something.
-            needed = "+12065550100" if action.type == "UpdateContactCallbackNumber" else _SOMETHING
+        if decision.kind != "errors" and action.type in _TYPES_NEEDING_A_VALUE:
+            # Provide the value that the block uses: a number, or a name.
+            needed = "+12065550100" if action.type == "UpdateContactCallbackNumber" else _ANY_NAME
             for value in action.parameters.values():
                 path = whole(value) if isinstance(value, str) else None
                 if path is not None:
-                    past.put(index, path, needed, anew=False)
-    answers: dict[str, dict[str, Any]] = {
+                    past.put(index, path, needed, replace_digits=False)
+    responses: dict[str, dict[str, Any]] = {
         "lambda": {AROUND: past.around.get("External", {})},
         "metrics": {"*": "0", **metrics},
     }
     keys: list[str] = []
     for block, decision in zip(blocks, past.decisions, strict=True):
-        errors = answers.setdefault("errors", {}).setdefault(block, [])
+        errors = responses.setdefault("errors", {}).setdefault(block, [])
         errors.append(decision.answer if decision.kind == "errors" else None)
         if decision.kind == "keys":
             keys += [TIMEOUT] if decision.answer == TIMEOUT else list(decision.answer)
         elif decision.kind not in ("errors", "value", "passes"):
-            answers.setdefault(decision.kind, {}).setdefault(block, []).append(decision.answer)
+            responses.setdefault(decision.kind, {}).setdefault(block, []).append(decision.answer)
     environment = Environment(
         agent_answers_after=None,
         agent_hangs_up=True,
         talk_seconds=5,
         attributes=past.around.get("Attributes", {}),
-        responses=answers,
+        responses=responses,
         flows={
             action.identifier: RETURN if action.type == "InvokeFlowModule" else END
             for action in flow.blocks.values()
@@ -468,9 +472,9 @@ def _surroundings(
 
 
 class _Past:
-    """What was decided in a call, into which values are put where references of later blocks find them.
+    """The decisions of a call. Values can be added to them for references in later blocks.
 
-    The first value that is put into a place stays there: a later block that needs another one finds it otherwise.
+    The first value added at a place is kept.
     """
 
     def __init__(self, flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]) -> None:
@@ -482,14 +486,14 @@ class _Past:
         ]
         self.around: dict[str, dict[str, str]] = {}
 
-    def put(self, before: int, path: tuple[str, ...], value: str, *, anew: bool = True) -> None:
-        """Sees to it that a reference has a value on entering a block, as far as anything decides on that.
+    def put(self, before: int, path: tuple[str, ...], value: str, *, replace_digits: bool = True) -> None:
+        """Changes an earlier decision so that a reference has a value when a block is entered, if any decision affects it.
 
         Args:
-            before: number of the block.
+            before: index of the block.
             path: the reference.
             value: the value.
-            anew: whether it goes before digits that were decided on already.
+            replace_digits: whether to replace digits that were already decided.
         """
         name, *rest = path
         for index in range(before - 1, -1, -1):
@@ -500,15 +504,15 @@ class _Past:
             if rest and rest[0] in written:
                 source = whole(str(written[rest[0]]))
                 if source is not None:
-                    self.put(index, source, value, anew=anew)
+                    self.put(index, source, value, replace_digits=replace_digits)
                 return
             if name == "StoredCustomerInput" and decision.kind == "keys" and _stores(action):
                 typed = value.lstrip("+")
                 digits = f"{typed}#" if typed.isdecimal() else "9#"
-                if anew or decision.answer == FULL_INPUT:
+                if replace_digits or decision.answer == FULL_INPUT:
                     self.decisions[index] = replace(decision, answer=digits)
                 return
-            if _ANSWERS.get(name) == decision.kind and isinstance(decision.answer, dict):
+            if _RESPONSE_KINDS.get(name) == decision.kind and isinstance(decision.answer, dict):
                 _put(decision.answer, _within(name, rest), value)
                 return
         if name in ("Attributes", "External") and rest:
@@ -516,7 +520,7 @@ class _Past:
 
 
 def _within(namespace: str, rest: Sequence[str]) -> list[str]:
-    """Where an answer has what a reference leads to."""
+    """Returns the path inside a response that a reference reads."""
     named = {
         ("Lex", "Slots"): "slots",
         ("Lex", "SessionAttributes"): "attributes",

@@ -1,4 +1,4 @@
-"""Guards against items that a report cannot print, or that come in another order each time."""
+"""Tests that call records are read as plain values in a stable order."""
 
 from __future__ import annotations
 
