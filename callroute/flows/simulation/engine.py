@@ -89,7 +89,7 @@ class BlockContext:
         return self._branches.get(("condition", result))
 
     def failure(self, error: str) -> Branch:
-        """Returns the branch for an error, or else the branch for any error."""
+        """Returns the branch for an error, or the branch for any error if there is none."""
         return (
             self._branches.get(("error", error))
             or self._branches.get(("error", "NoMatchingError"))

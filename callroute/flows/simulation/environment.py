@@ -134,7 +134,7 @@ class Responses:
 
 
 def resource_names(resource: str) -> Sequence[str]:
-    """Returns the names under which a resource can be given: its ARN, the last part of it, and a function's name."""
+    """Returns the names that can refer to a resource: its ARN, the last part of the ARN, and the name of a function."""
     last = resource.rpartition("/")[2]
     function = last.partition(":function:")[2].partition(":")[0]
     return [name for name in (resource, last, function) if name]

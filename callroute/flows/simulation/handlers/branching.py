@@ -69,10 +69,10 @@ def _conditions(context: BlockContext) -> Callable[[CallSimulation, str], Branch
     return find
 
 
-def _number_test(holds: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+def _number_test(matches: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
     def test(value: str, operand: str) -> bool:
         try:
-            return holds(float(value), float(operand))
+            return matches(float(value), float(operand))
         except ValueError:
             return False  # text that is not a number never matches
 

@@ -38,7 +38,7 @@ def setting(context: BlockContext, parameter: str) -> str:
     """Returns a required text parameter."""
     value = context.block.parameters.get(parameter)
     if not isinstance(value, str) or not value:
-        raise context.error(f"{parameter} is {value!r}", f"Set {parameter} to a text")
+        raise context.error(f"{parameter} is {value!r}", f"Set {parameter} to a string")
     return value
 
 
@@ -97,7 +97,7 @@ def speech(
     parameter = "SSML" if "SSML" in settings else "Text"
     text = settings.get(parameter)
     if not isinstance(text, str) or not text:
-        raise context.error(f"{parameter} is {text!r}", f"Set {parameter} to a text")
+        raise context.error(f"{parameter} is {text!r}", f"Set {parameter} to a string")
     clean = _TAG.sub if parameter == "SSML" else None
     if isinstance(template(text), str):
         plain = clean("", text) if clean else text
@@ -130,7 +130,7 @@ def attributes(
     dynamic: list[tuple[Resolver, Resolver]] = []
     for name, value in values.items():
         if not isinstance(value, str):
-            raise context.error(f"the attribute {name!r} = {value!r} is not text", "Use a text")
+            raise context.error(f"the attribute {name!r} = {value!r} is not a string", "Use a string")
         if whole(name) is None and whole(value) is None:
             plain[name] = value
         else:
