@@ -1,88 +1,267 @@
-"""What the commands share in talking to people: progress, tables, words for what became of records."""
+"""Text output of the commands: styled lines, tables, JSON documents, progress and errors."""
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
-import typer
-from rich.console import Console
-from rich.table import Table
+from callroute.cli.exit_codes import CLOSED_PIPE, UNUSABLE_INPUT
+from callroute.errors import InputError
 
-from callroute.local.cloud import LocalCloud, Tally
-from callroute.reports.call_records import read_all
+Segment = str | tuple[str, str]
+"""A piece of a line: text, or text and its style."""
 
-FINDINGS = 1
-"""Exit code where records were quarantined or dead-lettered."""
+STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "magenta": 35, "cyan": 36}
+FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█": "#", "“": '"', "”": '"', "’": "'"}
+"""Replacements for terminals whose encoding lacks these characters."""
 
-PIPED_WIDTH = 120
-"""Columns where the output goes into a file or another program, which wrap nothing."""
+UNLIMITED_COLUMNS = 10_000
+"""Width of tables that are written to a file or another program, so that nothing is wrapped."""
 
-out = Console(highlight=False, markup=False)
-if not out.is_terminal:
-    out = Console(highlight=False, markup=False, width=PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+@dataclass
+class Settings:
+    """Settings of one run, from the general options.
+
+    Attributes:
+        quiet: print no progress and no notes.
+        color: use colors on terminals.
+    """
+
+    quiet: bool = False
+    color: bool = True
+
+
+settings = Settings()
+
+
+def prepare_streams() -> None:
+    """Resets the settings, and makes the standard streams accept every character."""
+    settings.quiet, settings.color = False, not os.environ.get("NO_COLOR")
+    codecs.register_error("callroute", _fallback)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="callroute")
+
+
+def _fallback(error: UnicodeError) -> tuple[str, int]:
+    """Replaces characters that a stream cannot encode."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    replaced = (
+        FALLBACKS.get(each) or each.encode("ascii", "backslashreplace").decode()
+        for each in error.object[error.start : error.end]
+    )
+    return "".join(replaced), error.end
+
+
+def close(code: Any) -> Any:
+    """Writes what is left in the buffer of standard output at the end of a command.
+
+    Args:
+        code: the exit code so far.
+
+    Returns:
+        The exit code of the process.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = CLOSED_PIPE
+    except OSError as failure:
+        if code != UNUSABLE_INPUT:
+            error(str(unwritable(failure)))
+        code = UNUSABLE_INPUT
+    else:
+        return code
+    # Python would try again at its exit, and print a traceback.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def unwritable(failure: OSError) -> InputError:
+    """Returns the error for a standard output that does not accept data."""
+    return InputError(
+        "standard output", "", f"cannot be written ({failure.strerror})", "Free some space or write elsewhere"
+    )
+
+
+# --- Lines -----------------------------------------------------------------------------------------------------------
+
+
+def write(*segments: Segment, error: bool = False, indent: int = 0) -> None:
+    """Writes a line. On a terminal, the last segment is wrapped at spaces.
+
+    Args:
+        segments: the pieces of the line.
+        error: write to standard error instead of standard output.
+        indent: number of columns before continuation lines.
+    """
+    stream = sys.stderr if error else sys.stdout
+    pairs = [(each, "") if isinstance(each, str) else each for each in segments]
+    if stream.isatty() and pairs:
+        text, style = pairs[-1]
+        start = sum(columns(other) for other, _ in pairs[:-1])
+        pairs[-1] = (_wrapped(text, start, indent, shutil.get_terminal_size().columns), style)
+    stream.write("".join(styled(text, style, stream) for text, style in pairs) + "\n")
+    stream.flush()
+
+
+def styled(text: str, style: str, stream: Any) -> str:
+    """Returns the text in a style such as `bold red`, if the stream is a terminal with colors."""
+    text = "".join(each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text)
+    if not (style and text and has_color(stream)):
+        return text
+    codes = ";".join(str(STYLES[word]) for word in style.split())
+    return f"\x1b[{codes}m{text}\x1b[0m"
+
+
+def _escaped(character: str) -> str:
+    """Replaces control characters, which could change the terminal, and leaves spaces and format characters."""
+    return ascii(character)[1:-1] if unicodedata.category(character) in {"Cc", "Cs"} else character
+
+
+def has_color(stream: Any) -> bool:
+    """Returns whether the output may be colored."""
+    return bool(settings.color and stream.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def columns(text: str) -> int:
+    """Returns the width of a text on a terminal, on which Chinese and Japanese characters are two columns wide."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )
+
+
+def _wrapped(text: str, start: int, indent: int, width: int) -> str:
+    if start + columns(text) <= width or width <= 2 * indent:
+        return text
+    lines, used = [""], start
+    for word in text.split(" "):
+        if lines[-1] and used + 1 + columns(word) > width:
+            lines.append("")
+            used = indent
+        for piece in (" " if lines[-1] else "", *(word if used + columns(word) > width else (word,))):
+            if used + columns(piece) > width:
+                lines.append("")
+                used = indent
+            lines[-1] += piece
+            used += columns(piece)
+    return ("\n" + " " * indent).join(lines)
+
+
+def note(text: str) -> None:
+    """Writes a line to standard error, unless --quiet is given."""
+    if not settings.quiet:
+        write(text, error=True)
+
+
+def error(text: str) -> None:
+    """Writes an error message to standard error, if it can be written to."""
+    with suppress(OSError):
+        write(("error:", "bold red"), " ", text, error=True, indent=4)
 
 
 @contextmanager
-def local_cloud(overrides: Mapping[str, Any] | None = None) -> Iterator[LocalCloud]:
-    """The local cloud, with a sign of life while it starts."""
-    with err.status("Starting the local cloud …") as status, LocalCloud(overrides) as cloud:
-        status.stop()
-        yield cloud
+def progress(text: str) -> Iterator[None]:
+    """Shows on the terminal what a command waits for, and removes the text afterwards."""
+    shown = sys.stderr.isatty() and not settings.quiet
+    if shown:
+        sys.stderr.write(text[: shutil.get_terminal_size().columns - 1])
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
-def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
-    """Every call record of the local cloud, sorted by contact_id."""
-    return read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
+# --- Documents -------------------------------------------------------------------------------------------------------
 
 
-def counted(number: int, name: str) -> str:
-    """A number of things: `1 stop`, `2 stops`."""
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+def write_document(text: str) -> None:
+    """Writes a document to standard output in UTF-8, whatever the encoding of the terminal is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
 
 
-def print_json(document: Any) -> None:
-    """The one JSON document of a command with --json."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+def write_json(document: Any) -> None:
+    """Writes the document of a command with --json."""
+    write_document(json_text(document) + "\n")
 
 
-def print_item(item: Mapping[str, Any]) -> None:
-    """One call record, an attribute a line."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in item.items():
-        table.add_row(name, str(value))
-    out.print(table)
+def json_text(document: Any) -> str:
+    """Returns indented JSON. Lone surrogates, which UTF-8 cannot encode, are escaped."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def print_items(items: Sequence[Mapping[str, Any]], at_most: int | None = None) -> None:
-    """Call records, a line each, with what a screen has room for; `--json` gives them whole."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("start", "seconds", "call_route", "outcome", "phone number", "contact"):
-        table.add_column(name, justify="right" if name == "seconds" else "left", no_wrap=True)
-    for item in sorted(items, key=lambda item: str(item["start_time"]))[:at_most]:
-        table.add_row(
-            item["start_time"][:19].replace("T", " "),
-            str(item.get("duration_seconds", "")),
-            item["call_route"],
-            item["outcome"],
-            item.get("phone_number", ""),
-            item["contact_id"].partition("-")[0],
+# --- Tables ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: text above the column.
+        right: align numbers to the right.
+        style: style of the cells.
+        narrowest: number of columns below which the cells are never wrapped.
+    """
+
+    heading: str = ""
+    right: bool = False
+    style: str = ""
+    narrowest: int = 6
+
+
+def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a table. On a narrow terminal, cells are wrapped and every column stays."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    table = Table(box=None, pad_edge=False, show_header=any(column.heading for column in columns))
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            style=column.style,
+            min_width=column.narrowest,
+            overflow="fold",
         )
-    out.print(table)
-    if at_most is not None and len(items) > at_most:
-        out.print(f"… and {len(items) - at_most:,} more", style="dim")
-
-
-def report(tally: Tally, quarantined: Sequence[Mapping[str, Any]] = ()) -> None:
-    """On standard error: what became of the records, and why some were quarantined (without what they held)."""
-    err.print(
-        f"stored {tally.stored} · not ours {tally.not_ours} · "
-        f"quarantined {tally.quarantined} · dead-lettered {tally.dead_lettered}"
+    for row in rows:
+        table.add_row(*(Text(styled(cell, "", sys.stdout)) for cell in row))
+    console = Console(
+        width=shutil.get_terminal_size().columns if terminal else UNLIMITED_COLUMNS,
+        force_terminal=has_color(sys.stdout),
+        no_color=not has_color(sys.stdout),
+        highlight=False,
+        legacy_windows=False,
     )
-    for message in quarantined:
-        err.print(f"quarantined: record {message['event_id']}: {message['reason']}", markup=False)
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun: `1 stop`, `2 stops`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
