@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from callroute.errors import InputError
 from callroute.flows.load import STANDARD_INPUT
+
+if TYPE_CHECKING:
+    from callroute.flows.route_catalog import RouteCatalog
 
 FlowArgument = Annotated[
     Path,
@@ -57,3 +60,15 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
                 str(path), "", f"this folder has no {' or '.join(suffixes)} files", "Give a folder with such files"
             )
         yield from ((file, True) for file in found)
+
+
+def stand_ins(catalog: RouteCatalog | None) -> dict[str, str] | None:
+    """Returns an ARN for each placeholder that a route catalog declares; None if there is no catalog.
+
+    The ARNs belong to the instance of simulated calls, which does not exist.
+    """
+    from callroute.flows.simulation.environment import INSTANCE_ARN  # imports the whole simulation
+
+    if catalog is None:
+        return None
+    return {name: f"{INSTANCE_ARN}/simulated/{name}" for name in catalog.placeholders}

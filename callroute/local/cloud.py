@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from callroute.local.dialer import Dialer, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.pipe import Handled, Pipe, PipeSettings
-from callroute.local.stack_runner import Deployment, Registered, Settings, deploy
+from callroute.local.stack_runner import Deployment, Registered, Settings, deploy, find_project
 
 TABLE = "aws:dynamodb/table:Table"
 PIPE = "aws:pipes/pipe:Pipe"
@@ -45,6 +46,7 @@ class LocalCloud:
     Args:
         overrides: settings that replace those of Pulumi.local.yaml, by key without the project's name.
         stack: whose settings.
+        project: folder of the Pulumi project; by default, the project of the current folder.
 
     Raises:
         InputError: the settings cannot be used.
@@ -57,16 +59,24 @@ class LocalCloud:
     phone: Dialer
     pipe: Pipe
 
-    def __init__(self, overrides: Mapping[str, Any] | None = None, stack: str = "local") -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, Any] | None = None,
+        stack: str = "local",
+        *,
+        project: Path | None = None,
+    ) -> None:
+        self._project = project
         self._overrides = overrides
         self._stack = stack
         self._open = ExitStack()
 
     def __enter__(self) -> LocalCloud:
         with ExitStack() as opening:
-            region = Settings.read(self._stack, self._overrides).region
+            project = self._project or find_project()
+            region = Settings.read(self._stack, self._overrides, project=project).region
             self.emulator = opening.enter_context(Emulator(region))
-            self.deployment = deploy(self.emulator, self._stack, self._overrides)
+            self.deployment = deploy(self.emulator, self._stack, self._overrides, project=project)
             self.phone = Dialer(self.deployment)
             self.pipe = pipe_of(self.deployment)
             self._open = opening.pop_all()

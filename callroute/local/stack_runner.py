@@ -182,6 +182,24 @@ def deploy(
     return deployment
 
 
+def find_project(start: Path | None = None) -> Path:
+    """Returns the nearest folder with a Pulumi.yaml, upwards from a folder.
+
+    Args:
+        start: the folder; by default, the current one.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "Pulumi.yaml").is_file():
+            return folder
+    raise InputError(
+        str(start), "", "neither this folder nor one above it has a Pulumi.yaml", "Name the project with --project"
+    )
+
+
 class Secret(str):
     """The value of a setting that Pulumi would keep encrypted."""
 
