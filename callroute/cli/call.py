@@ -49,7 +49,7 @@ def call(
     """
     if keys is None and flow == STANDARD_INPUT:
         raise InputError(
-            "--keys", "", "is missing, and the flow is read from standard input", "Give the keys that the caller presses"
+            "--keys", "", "not given, and the flow is read from standard input", "Give the keys that the caller presses"
         )
     caller: simulation.Caller
     clock: simulation.Clock
