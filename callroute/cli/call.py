@@ -63,11 +63,11 @@ def call(
     with deployable(loaded) as definition, local_cloud.started(project, {"flows": [definition]}) as cloud:
         with interruptible.on_the_line():
             placed = simulation.run_with(
-                cloud.phone.call(definition["name"], interruptible, clock=clock),
+                cloud.dialer.call(definition["name"], interruptible, clock=clock),
                 lambda event: write_event(event, start, error=as_json),
             )
         with output.progress("Processing the contact record …"):
-            tally = cloud.settle()
+            counts = cloud.settle()
         contact_id = placed.contact_record["ContactId"]
         item = next((each for each in local_cloud.items_of(cloud) if each["contact_id"] == contact_id), None)
         quarantined = cloud.quarantined()
@@ -77,8 +77,8 @@ def call(
         output.write(("\nCall record", "bold"))
         local_cloud.write_item(item)
     if item is None:
-        local_cloud.write_deliveries(tally, quarantined)
-        if tally.not_ours:
+        local_cloud.write_deliveries(counts, quarantined)
+        if counts.filtered:
             output.error(f"{loaded.flow.source}: the call left no record, because the flow did not set call_route")
         raise typer.Exit(FINDINGS)
 

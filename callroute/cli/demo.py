@@ -62,7 +62,7 @@ def demo(
         with output.progress(f"Placing {output.counted(calls, 'call')} …"):
             place_calls(cloud, calls, random.Random(seed))  # noqa: S311 - not for cryptography
         with output.progress("Processing the contact records …"):
-            tally = cloud.settle()
+            counts = cloud.settle()
         items = local_cloud.items_of(cloud)
         quarantined = cloud.quarantined()
     stops = drop_off(items, [catalog])
@@ -74,8 +74,8 @@ def demo(
         output.write(("\nWhere callers dropped off", "bold"))
         write_stops(stops)
         output.write(f"\n{output.counted(calls, 'call')}, {output.counted(len(items), 'call record')}")
-    if not tally.clean:
-        local_cloud.write_deliveries(tally, quarantined)
+    if not counts.clean:
+        local_cloud.write_deliveries(counts, quarantined)
         raise typer.Exit(FINDINGS)
 
 
@@ -83,11 +83,11 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
     """Places calls at random times of one day, by callers who make random decisions."""
     for _ in range(calls):
         moment = DAY + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
-        placing = cloud.phone.call(
+        placing = cloud.dialer.call(
             FLOW,
             RandomCaller(chance),
             clock=simulation.SimulatedClock(moment),
-            world=simulation.Environment(
+            environment=simulation.Environment(
                 is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
             ),
             contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),

@@ -9,7 +9,7 @@ from typing import Any
 
 from callroute.cli import output
 from callroute.cli.output import Column
-from callroute.local.cloud import LocalCloud, Tally
+from callroute.local.cloud import LocalCloud, DeliveryCounts
 from callroute.reports.call_records import read_all
 
 
@@ -70,16 +70,16 @@ def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) ->
         output.write((f"… and {len(items) - limit:,} more", "dim"))
 
 
-def write_deliveries(tally: Tally, quarantined: Sequence[Mapping[str, Any]] = ()) -> None:
+def write_deliveries(counts: DeliveryCounts, quarantined: Sequence[Mapping[str, Any]] = ()) -> None:
     """Writes to standard error how many records were stored, and why others were quarantined.
 
     Does not write the quarantined records, which contain personal data.
     """
     text = (
-        f"{tally.stored} stored, {tally.not_ours} filtered out, "
-        f"{tally.quarantined} quarantined, {tally.dead_lettered} dead-lettered"
+        f"{counts.stored} stored, {counts.filtered} filtered out, "
+        f"{counts.quarantined} quarantined, {counts.dead_lettered} dead-lettered"
     )
-    if tally.clean:
+    if counts.clean:
         output.note(text)
     else:
         output.error(text)

@@ -37,21 +37,21 @@ def replay(
     with local_cloud.started(project) as cloud:
         with output.progress(f"Processing {output.counted(len(records), 'record')} …"):
             cloud.put(records)
-            tally = cloud.settle()
+            counts = cloud.settle()
         items = local_cloud.items_of(cloud)
         quarantined = cloud.quarantined()
     if as_json:
         output.write_json(
             {
                 "items": items,
-                "stored": tally.stored,
-                "not_ours": tally.not_ours,
-                "quarantined": tally.quarantined,
-                "dead_lettered": tally.dead_lettered,
+                "stored": counts.stored,
+                "not_ours": counts.filtered,
+                "quarantined": counts.quarantined,
+                "dead_lettered": counts.dead_lettered,
             }
         )
     else:
         local_cloud.write_items(items)
-    local_cloud.write_deliveries(tally, quarantined)
-    if not tally.clean:
+    local_cloud.write_deliveries(counts, quarantined)
+    if not counts.clean:
         raise typer.Exit(FINDINGS)
