@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -33,7 +33,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "demo": Entry("Simulate callers in the local cloud and show where they dropped off.", extra="local"),
     "call": Entry("Call a flow in the local cloud and show the stored call record.", extra="local"),
-    "replay": Entry("Send contact records through the local cloud and print the stored items.", extra="local"),
+    "replay": Entry(
+        "Send contact records through the local cloud and print the stored items.", extra="local"
+    ),
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
@@ -46,6 +48,14 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 class Command(ParametersMixin, TyperCommand):
     """A command of the group."""
+
+    extra: str | None = None
+    """Extra of the package that the command needs."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        with suggested_extra(self.extra):
+            return super().invoke(ctx)
 
 
 class LazyCommand(TyperCommand):
@@ -61,7 +71,8 @@ class LazyCommand(TyperCommand):
             function = getattr(import_module(f"callroute.cli.{self.name}"), str(self.name))
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(self.name, cls=Command)(function)
-        command = get_command(single)
+        command = cast(Command, get_command(single))
+        command.extra = self._extra
         # The general options may also follow the name of the command.
         command.params += [param for param in parent.command.params if param.name in {"quiet", "no_color"}]
         return command.make_context(info_name, args, parent, **extra)
@@ -74,7 +85,7 @@ class Commands(ParametersMixin, TyperGroup):
         super().__init__(**settings)
         self.commands = {name: LazyCommand(name, entry) for name, entry in COMMANDS.items()}
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Lists the commands with their whole summaries, which Typer would shorten."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
@@ -94,12 +105,8 @@ class Commands(ParametersMixin, TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
-        with reported_errors(), suggested_extra(self._extra_of(ctx)):
+        with reported_errors():
             return super().invoke(ctx)
-
-    def _extra_of(self, ctx: Any) -> str | None:
-        entry = COMMANDS.get(ctx._protected_args[0]) if ctx._protected_args else None
-        return entry.extra if entry else None
 
 
 @contextmanager
@@ -206,18 +213,26 @@ def drop_color(requested: bool) -> None:
 def general(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 - handled by the callback
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
     quiet: Annotated[  # noqa: ARG001 - handled by the callback
         bool,
         typer.Option(
-            "--quiet", "-q", callback=be_quiet, expose_value=False, help="Print no progress and no notes, only errors."
+            "--quiet",
+            "-q",
+            callback=be_quiet,
+            expose_value=False,
+            help="Print no progress and no notes, only errors.",
         ),
     ] = False,
     no_color: Annotated[  # noqa: ARG001 - handled by the callback
         bool,
         typer.Option(
-            "--no-color", callback=drop_color, expose_value=False, help="Print without colors, as with NO_COLOR set."
+            "--no-color",
+            callback=drop_color,
+            expose_value=False,
+            help="Print without colors, as with NO_COLOR set.",
         ),
     ] = False,
 ) -> None:

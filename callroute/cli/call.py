@@ -33,7 +33,8 @@ def call(
     keys: Annotated[
         str | None,
         typer.Option(
-            metavar="KEYS", help="What the caller presses, as in `callroute simulate`. Without it, you are the caller."
+            metavar="KEYS",
+            help="What the caller presses, as in `callroute simulate`. Without it, you are the caller.",
         ),
     ] = None,
     project: ProjectOption = None,
@@ -49,7 +50,10 @@ def call(
     """
     if keys is None and flow == STANDARD_INPUT:
         raise InputError(
-            "--keys", "", "not given, and the flow is read from standard input", "Give the keys that the caller presses"
+            "--keys",
+            "",
+            "not given, and the flow is read from standard input",
+            "Give the keys that the caller presses",
         )
     caller: simulation.Caller
     clock: simulation.Clock
@@ -79,7 +83,9 @@ def call(
     if item is None:
         local_cloud.write_deliveries(counts, quarantined)
         if counts.filtered:
-            output.error(f"{loaded.flow.source}: the call left no record, because the flow did not set call_route")
+            output.error(
+                f"{loaded.flow.source}: the call left no record, because the flow did not set call_route"
+            )
         raise typer.Exit(FINDINGS)
 
 

@@ -78,7 +78,8 @@ class InterruptibleCaller:
 
     def waits(self, queued: simulation.Queued) -> float | None:
         """Returns 0 seconds after Ctrl-C."""
-        return self._ask(self._caller.waits, queued, hang_up=0.0)
+        at_once: float | None = 0.0
+        return self._ask(self._caller.waits, queued, hang_up=at_once)
 
     def _interrupted(self, _signal: int, _frame: Any) -> None:
         if not self._hung_up:

@@ -90,9 +90,7 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     return Report(
         findings=found,
         files=[each.flow.source for each in loaded],
-        places={
-            each.flow.source: places(each.text) for each in loaded if each.flow.source in with_findings
-        },
+        places={each.flow.source: places(each.text) for each in loaded if each.flow.source in with_findings},
         rules=rules,
     )
 
@@ -130,7 +128,10 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
         loaded[path] = load_flow(path, text=text, lenient=True)
     if not loaded:
         raise InputError(
-            ", ".join(map(str, paths)), "", "none of the JSON files is a flow", "Give a folder that contains flows"
+            ", ".join(map(str, paths)),
+            "",
+            "none of the JSON files is a flow",
+            "Give a folder that contains flows",
         )
     if skipped:
         output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that are not flows")
@@ -143,4 +144,6 @@ def may_be_flow(text: str) -> bool:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return True
-    return isinstance(document, dict) and not document.keys().isdisjoint({"Actions", "StartAction", "modules"})
+    return isinstance(document, dict) and not document.keys().isdisjoint(
+        {"Actions", "StartAction", "modules"}
+    )

@@ -107,9 +107,7 @@ def _json(text: str, source: str, place: str) -> Any:
     """
 
     def refuse(number: str) -> None:
-        raise InputError(
-            source, place, f"{number[:20]} is not a valid JSON number", "Correct the number"
-        )
+        raise InputError(source, place, f"{number[:20]} is not a valid JSON number", "Correct the number")
 
     def finite(digits: str) -> float:
         number = float(digits)
@@ -124,7 +122,9 @@ def _json(text: str, source: str, place: str) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError as error:  # Python's limit on the digits of a whole number
-        raise InputError(source, place, f"a number has too many digits ({error})", "Correct the number") from error
+        raise InputError(
+            source, place, f"a number has too many digits ({error})", "Correct the number"
+        ) from error
 
 
 def _lines(text: str, source: str, not_one_document: json.JSONDecodeError) -> Iterator[tuple[str, bytes]]:
@@ -165,9 +165,7 @@ def _decoded(record: Any, source: str, place: str) -> tuple[str, bytes]:
     place = f"{place} data".strip()
     data = record.get("data") if isinstance(record, dict) else None
     if not isinstance(data, str):
-        raise InputError(
-            source, place, "the record of the event has no data", "Add the data as base64 text"
-        )
+        raise InputError(source, place, "the record of the event has no data", "Add the data as base64 text")
     # Some tools omit the padding or add too much of it. The length of the data is enough to decode it.
     bare = data.strip().rstrip("=")
     try:

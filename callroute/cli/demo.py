@@ -41,11 +41,10 @@ HEADINGS = {
 
 def demo(
     calls: Annotated[
-        int, typer.Option(metavar="NUMBER", min=1, max=MAX_CALLS, help=f"Number of callers, up to {MAX_CALLS:,}.")
+        int,
+        typer.Option(metavar="NUMBER", min=1, max=MAX_CALLS, help=f"Number of callers, up to {MAX_CALLS:,}."),
     ] = DEFAULT_CALLS,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", help="The same seed gives the same callers.")
-    ] = 1,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="The same seed gives the same callers.")] = 1,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,7 +66,9 @@ def demo(
         quarantined = cloud.quarantined()
     stops = drop_off(items, [catalog])
     if as_json:
-        output.write_json({"calls": calls, "items": len(items), "stops": [stop_as_json(stop) for stop in stops]})
+        output.write_json(
+            {"calls": calls, "items": len(items), "stops": [stop_as_json(stop) for stop in stops]}
+        )
     else:
         output.write(("Call records", "bold"))
         local_cloud.write_items(items, limit=RECORDS_SHOWN)

@@ -71,9 +71,7 @@ def as_json(report: Report) -> str:
     findings = []
     for finding in report.findings:
         position = report.position_of(finding)
-        findings.append(
-            {**dataclasses.asdict(finding), "line": position.line, "column": position.column}
-        )
+        findings.append({**dataclasses.asdict(finding), "line": position.line, "column": position.column})
     return _LAYOUT.write({"findings": findings})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from callroute.cli import output
 from callroute.cli.output import Column
-from callroute.local.cloud import LocalCloud, DeliveryCounts
+from callroute.local.cloud import DeliveryCounts, LocalCloud
 from callroute.reports.call_records import read_all
 
 

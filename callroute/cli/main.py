@@ -1,6 +1,6 @@
 """Entry point of the `callroute` script.
 
-Imports only the standard library at module level, so that Ctrl-C is handled before the slower imports begin.
+Imports as little as possible at module level, so that Ctrl-C is handled before the slower imports begin.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import NoReturn
 
 from callroute.cli.exit_codes import INTERRUPTED
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Runs the command line and exits."""
     signal.signal(signal.SIGINT, lambda _signal, _frame: os._exit(INTERRUPTED))
     from callroute.cli.app import app

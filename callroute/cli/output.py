@@ -47,7 +47,10 @@ def prepare_streams() -> None:
     """Resets the settings, and makes the standard streams accept every character."""
     settings.quiet, settings.color = False, not os.environ.get("NO_COLOR")
     codecs.register_error("callroute", _fallback)
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the parent process
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="callroute")
 
@@ -64,7 +67,7 @@ def _fallback(error: UnicodeError) -> tuple[str, int]:
 
 
 def close(code: Any) -> Any:
-    """Writes what is left in the buffer of standard output at the end of a command.
+    """Flushes the standard streams at the end of a command, so that Python does not fail to do so at its exit.
 
     Args:
         code: the exit code so far.
@@ -76,16 +79,23 @@ def close(code: Any) -> Any:
         sys.stdout.flush()
     except BrokenPipeError:
         code = CLOSED_PIPE
+        _discard(sys.stdout)
     except OSError as failure:
         if code != UNUSABLE_INPUT:
             error(str(unwritable(failure)))
         code = UNUSABLE_INPUT
-    else:
-        return code
-    # Python would try again at its exit, and print a traceback.
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
     return code
+
+
+def _discard(stream: Any) -> None:
+    """Redirects a stream that cannot be written to, together with what is left in its buffer."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def unwritable(failure: OSError) -> InputError:
@@ -103,7 +113,7 @@ def write(*segments: Segment, error: bool = False, indent: int = 0) -> None:
 
     Args:
         segments: the pieces of the line.
-        error: write to standard error instead of standard output.
+        error: write to standard error instead of standard output. A failure to write there is ignored.
         indent: number of columns before continuation lines.
     """
     stream = sys.stderr if error else sys.stdout
@@ -112,8 +122,9 @@ def write(*segments: Segment, error: bool = False, indent: int = 0) -> None:
         text, style = pairs[-1]
         start = sum(columns(other) for other, _ in pairs[:-1])
         pairs[-1] = (_wrapped(text, start, indent, shutil.get_terminal_size().columns), style)
-    stream.write("".join(styled(text, style, stream) for text, style in pairs) + "\n")
-    stream.flush()
+    with suppress(*(OSError,) if error else ()):
+        stream.write("".join(styled(text, style, stream) for text, style in pairs) + "\n")
+        stream.flush()
 
 
 def styled(text: str, style: str, stream: Any) -> str:
@@ -169,9 +180,8 @@ def note(text: str) -> None:
 
 
 def error(text: str) -> None:
-    """Writes an error message to standard error, if it can be written to."""
-    with suppress(OSError):
-        write(("error:", "bold red"), " ", text, error=True, indent=4)
+    """Writes an error message to standard error."""
+    write(("error:", "bold red"), " ", text, error=True, indent=4)
 
 
 @contextmanager

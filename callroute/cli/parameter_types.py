@@ -10,7 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from callroute.errors import InputError
 
@@ -28,13 +28,14 @@ class ParametersMixin:
         return [piece.strip("{}").replace("}...", "...") for piece in pieces]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes the help of arguments and options, without Typer's type names and `[required]`."""
+        """Writes the help of arguments and options, without Typer's type names."""
         records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
         for param in self.get_params(ctx):
             name, text = param.get_help_record(ctx)
             if param.param_type_name == "argument":
                 name = param.metavar + ("..." if param.nargs == -1 else "")
-            records[param.param_type_name].append((name, text.removesuffix("  [required]")))
+                text = text.removesuffix("  [required]")
+            records[param.param_type_name].append((name, text))
         for kind, rows in records.items():
             if rows:
                 with formatter.section(f"{kind.capitalize()}s"):
@@ -46,7 +47,8 @@ class ParametersMixin:
 def convert_without_pydantic(param: Any) -> Any:
     """Makes a parameter convert its values with `convert`. Other types than those listed there stay with Typer."""
     kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
-    (kind,) = get_args(kind) or (kind,)
+    if get_origin(kind) is list:
+        (kind,) = get_args(kind)
     if "process_value" not in vars(param) and isinstance(kind, type) and issubclass(kind, tuple(CONVERSIONS)):
         param.process_value = partial(_process, param, kind, param.process_value)
     return param
@@ -80,7 +82,9 @@ def _choice(param: Any, kind: Any, value: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise wrong(param, f"{value!r} is not a choice", f"Use {' or '.join(each.value for each in kind)}") from None
+        raise wrong(
+            param, f"{value!r} is not a choice", f"Use {' or '.join(each.value for each in kind)}"
+        ) from None
 
 
 def _number(param: Any, kind: Any, value: str) -> Any:

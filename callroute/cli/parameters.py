@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 FlowArgument = Annotated[
     Path,
-    typer.Argument(metavar="FLOW", help="Flow file (JSON in the Amazon Connect flow language), or - for standard input."),
+    typer.Argument(
+        metavar="FLOW", help="Flow file (JSON in the Amazon Connect flow language), or - for standard input."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ProjectOption = Annotated[
@@ -53,11 +55,16 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
             for file in sorted(path.rglob("*"))
             if file.suffix in suffixes
             and file.is_file()
-            and not any(part.startswith(".") or part == "node_modules" for part in file.relative_to(path).parts)
+            and not any(
+                part.startswith(".") or part == "node_modules" for part in file.relative_to(path).parts
+            )
         ]
         if not found:
             raise InputError(
-                str(path), "", f"this folder has no {' or '.join(suffixes)} files", "Give a folder with such files"
+                str(path),
+                "",
+                f"this folder has no {' or '.join(suffixes)} files",
+                "Give a folder with such files",
             )
         yield from ((file, True) for file in found)
 

@@ -29,7 +29,9 @@ def roles(
             help="Repository as GitHub's tokens name it: OWNER@ID/NAME@ID with immutable subject claims.",
         ),
     ],
-    connect_instance: Annotated[str, typer.Option(metavar="ID", help="ID or ARN of the Amazon Connect instance.")],
+    connect_instance: Annotated[
+        str, typer.Option(metavar="ID", help="ID or ARN of the Amazon Connect instance.")
+    ],
     state_bucket: Annotated[str, typer.Option(metavar="NAME", help="S3 bucket of the stack's Pulumi state.")],
     state_key_arn: Annotated[
         str, typer.Option(metavar="ARN", help="KMS key of the stack's secrets provider.")
@@ -56,7 +58,10 @@ def roles(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="Write one file per document to this folder, and list the files."
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Write one file per document to this folder, and list the files.",
         ),
     ] = None,
 ) -> None:

@@ -61,7 +61,9 @@ def simulate(
     ] = None,
     leaves_queue_after: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Time in the queue until the caller hangs up. No agent answers."),
+        typer.Option(
+            metavar="SECONDS", help="Time in the queue until the caller hangs up. No agent answers."
+        ),
     ] = None,
     at: Annotated[
         str,
@@ -79,7 +81,8 @@ def simulate(
     flow_file: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE", help="File of a module or of another flow that the call enters. Can be repeated."
+            metavar="NAME=FILE",
+            help="File of a module or of another flow that the call enters. Can be repeated.",
         ),
     ] = None,
     world_file: Annotated[
@@ -90,7 +93,9 @@ def simulate(
     ] = None,
     scenario_file: Annotated[
         Path | None,
-        typer.Option("--scenarios", metavar="FILE", help="Run the scenarios in this YAML file instead of one call."),
+        typer.Option(
+            "--scenarios", metavar="FILE", help="Run the scenarios in this YAML file instead of one call."
+        ),
     ] = None,
     minimum_coverage: Annotated[
         float | None,
@@ -192,7 +197,10 @@ def require_terminal(flow: Path) -> None:
     else:
         return
     raise InputError(
-        "--keys", "", problem, "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu"
+        "--keys",
+        "",
+        problem,
+        "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu",
     )
 
 
@@ -298,7 +306,10 @@ def require_no_call_options(given: Mapping[str, object]) -> None:
     names = [name for name, value in given.items() if value is not None]
     if names:
         raise InputError(
-            "--scenarios", "", f"it cannot be combined with {', '.join(names)}", "Set these in the scenario file instead"
+            "--scenarios",
+            "",
+            f"it cannot be combined with {', '.join(names)}",
+            "Set these in the scenario file instead",
         )
 
 

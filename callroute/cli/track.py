@@ -157,5 +157,7 @@ def stops_summary(flow: Flow) -> str:
     """Returns which stops of the written flow have no route, determined in the same way as `callroute check` does."""
     stops = analyze(flow).stops
     without = [repr(stop.action.identifier) for stop in stops if None in stop.routes]
-    result = f"without a route on some path: {', '.join(without)}" if without else "all with a route on every path"
+    result = (
+        f"without a route on some path: {', '.join(without)}" if without else "all with a route on every path"
+    )
     return f"{output.counted(len(stops), 'stop')}, {result}"
