@@ -30,13 +30,7 @@ DEFAULT_CALLS = 40
 MAX_CALLS = 10_000
 RECORDS_SHOWN = 10
 
-BAR_WIDTH = 10
-HEADINGS = {
-    "abandoned_in_flow": "left menu",
-    "abandoned_in_queue": "left queue",
-    "completed": "completed",
-    "answered": "answered",
-}
+BAR_WIDTH, NARROW_BAR_WIDTH = 10, 4
 
 
 def demo(
@@ -139,15 +133,19 @@ def write_stops(stops: list[Stop]) -> None:
     columns = [
         Column("stop", narrowest=16),
         Column("calls", right=True, narrowest=5),
-        *(Column(HEADINGS[outcome], right=True, narrowest=5) for outcome in OUTCOMES),
-        Column("lost here", style="red", narrowest=5),
+        Column("left menu", right=True, narrowest=5),
+        Column("left queue", right=True, narrowest=5),
+        Column("completed", right=True, narrowest=9),
+        Column("answered", right=True, narrowest=8),
+        Column("lost here", style="red", narrowest=4),
     ]
+    bar_width = NARROW_BAR_WIDTH if output.is_narrow() else BAR_WIDTH
     highest = max((stop.dropped for stop in stops), default=0) or 1
     rows = [
         (
             "  " * stop.depth + stop.label,
-            *(str(count or "·") for count in (stop.calls, *stop.outcomes.values())),
-            "█" * ceil(BAR_WIDTH * stop.dropped / highest),
+            *(str(count or "·") for count in (stop.calls, *(stop.outcomes[outcome] for outcome in OUTCOMES))),
+            "█" * ceil(bar_width * stop.dropped / highest),
         )
         for stop in stops
     ]

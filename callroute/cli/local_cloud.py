@@ -35,7 +35,8 @@ def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
 def write_item(item: Mapping[str, Any]) -> None:
     """Writes one item, an attribute per line."""
     output.write_table(
-        [Column(style="bold", narrowest=10), Column()], [(name, str(value)) for name, value in item.items()]
+        [Column(style="bold", narrowest=10), Column(narrowest=20)],
+        [(name, str(value)) for name, value in item.items()],
     )
 
 
@@ -49,9 +50,9 @@ def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) ->
     columns = [
         Column("start", narrowest=10),
         Column("seconds", right=True, narrowest=7),
-        Column("call_route"),
-        Column("outcome", narrowest=9),
-        Column("phone_number"),
+        Column("call_route", narrowest=10),
+        Column("outcome", narrowest=10),
+        Column("phone_number", narrowest=7),
         Column("contact_id", narrowest=8),
     ]
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -22,9 +23,6 @@ Segment = str | tuple[str, str]
 STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "magenta": 35, "cyan": 36}
 FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█": "#", "“": '"', "”": '"', "’": "'"}
 """Replacements for terminals whose encoding lacks these characters."""
-
-UNLIMITED_COLUMNS = 10_000
-"""Width of tables that are written to a file or another program, so that nothing is wrapped."""
 
 
 @dataclass
@@ -121,7 +119,8 @@ def write(*segments: Segment, error: bool = False, indent: int = 0) -> None:
     if stream.isatty() and pairs:
         text, style = pairs[-1]
         start = sum(columns(other) for other, _ in pairs[:-1])
-        pairs[-1] = (_wrapped(text, start, indent, shutil.get_terminal_size().columns), style)
+        lines = wrap(text, max(terminal_width() - indent, 10), start - indent)
+        pairs[-1] = (("\n" + " " * indent).join(lines), style)
     with suppress(*(OSError,) if error else ()):
         stream.write("".join(styled(text, style, stream) for text, style in pairs) + "\n")
         stream.flush()
@@ -146,6 +145,16 @@ def has_color(stream: Any) -> bool:
     return bool(settings.color and stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
+def terminal_width() -> int:
+    """Returns the number of columns of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def is_narrow() -> bool:
+    """Returns whether standard output is a terminal with less than the usual 80 columns."""
+    return sys.stdout.isatty() and terminal_width() < 80
+
+
 def columns(text: str) -> int:
     """Returns the width of a text on a terminal, on which Chinese and Japanese characters are two columns wide."""
     if text.isascii():
@@ -156,21 +165,33 @@ def columns(text: str) -> int:
     )
 
 
-def _wrapped(text: str, start: int, indent: int, width: int) -> str:
-    if start + columns(text) <= width or width <= 2 * indent:
-        return text
-    lines, used = [""], start
-    for word in text.split(" "):
-        if lines[-1] and used + 1 + columns(word) > width:
+_WIDE = "\u3000-\u9fff\uff00-\uffef"
+_PIECES = re.compile(rf"\n| +|[{_WIDE}][、。！？」）ー]*|[^ _\n{_WIDE}]+_?|_")
+"""Parts of a text between which a line may end. Japanese has no spaces, but a line must not begin with a punctuation mark."""
+
+
+def wrap(text: str, width: int, first: int = 0) -> list[str]:
+    """Splits a text into lines.
+
+    Args:
+        text: the text.
+        width: width of the lines.
+        first: number of columns of the first line that are already used.
+    """
+    lines, used = [""], first
+    for piece in _PIECES.findall(text):
+        if piece == "\n" or (used + columns(piece) > width and (used or piece.isspace())):
             lines.append("")
-            used = indent
-        for piece in (" " if lines[-1] else "", *(word if used + columns(word) > width else (word,))):
-            if used + columns(piece) > width:
+            used = 0
+        if piece.isspace() and not used:
+            continue
+        for part in piece if columns(piece) > width else (piece,):
+            if used + columns(part) > width:
                 lines.append("")
-                used = indent
-            lines[-1] += piece
-            used += columns(piece)
-    return ("\n" + " " * indent).join(lines)
+                used = 0
+            lines[-1] += part
+            used += columns(part)
+    return [line.rstrip() for line in lines]
 
 
 def note(text: str) -> None:
@@ -189,7 +210,7 @@ def progress(text: str) -> Iterator[None]:
     """Shows on the terminal what a command waits for, and removes the text afterwards."""
     shown = sys.stderr.isatty() and not settings.quiet
     if shown:
-        sys.stderr.write(text[: shutil.get_terminal_size().columns - 1])
+        sys.stderr.write(text[: terminal_width() - 1])
         sys.stderr.flush()
     try:
         yield
@@ -229,47 +250,59 @@ class Column:
 
     Attributes:
         heading: text above the column.
-        right: align numbers to the right.
+        right: align the cells to the right.
         style: style of the cells.
-        narrowest: number of columns below which the cells are never wrapped.
+        narrowest: width to which the column is reduced first if the terminal is narrow.
     """
 
     heading: str = ""
     right: bool = False
     style: str = ""
-    narrowest: int = 6
+    narrowest: int = 8
 
 
-def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+def write_table(table: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Writes a table. On a narrow terminal, cells are wrapped and every column stays."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    terminal = sys.stdout.isatty()
-    table = Table(box=None, pad_edge=False, show_header=any(column.heading for column in columns))
-    for column in columns:
-        table.add_column(
-            column.heading,
-            justify="right" if column.right else "left",
-            style=column.style,
-            min_width=column.narrowest,
-            overflow="fold",
+    headings = [column.heading for column in table]
+    rows = [*([headings] if any(headings) else []), *rows]
+    widths = [max((columns(row[number]) for row in rows), default=0) for number in range(len(table))]
+    gap = 2
+    if sys.stdout.isatty():
+        gap = 2 if sum(widths) + 2 * len(table) - 2 <= terminal_width() else 1
+        widths = fit(
+            widths, [column.narrowest for column in table], terminal_width() - gap * (len(table) - 1)
         )
     for row in rows:
-        table.add_row(*(Text(styled(cell, "", sys.stdout)) for cell in row))
-    console = Console(
-        width=shutil.get_terminal_size().columns if terminal else UNLIMITED_COLUMNS,
-        force_terminal=has_color(sys.stdout),
-        no_color=not has_color(sys.stdout),
-        highlight=False,
-        legacy_windows=False,
-    )
-    with console.capture() as capture:
-        console.print(table)
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+        cells = [_cell(text, width) for text, width in zip(row, widths, strict=True)]
+        for number in range(max(map(len, cells))):
+            line = ""
+            for lines, width, column in zip(cells, widths, table, strict=True):
+                text = lines[number] if number < len(lines) else ""
+                style = "bold" if row is headings else column.style
+                space = " " * (width - columns(text))
+                text = styled(text, style, sys.stdout)
+                line += (space + text if column.right else text + space) + " " * gap
+            sys.stdout.write(line.rstrip() + "\n")
     sys.stdout.flush()
+
+
+def fit(widths: Sequence[int], narrowest: Sequence[int], available: int) -> list[int]:
+    """Reduces the widths of columns until they fit: first down to the narrowest width of each, then further."""
+    fitted = list(widths)
+    for floors in (narrowest, [1] * len(fitted)):
+        while sum(fitted) > available:
+            excess = [width - floor for width, floor in zip(fitted, floors, strict=True)]
+            if max(excess) <= 0:
+                break
+            fitted[excess.index(max(excess))] -= 1
+    return fitted
+
+
+def _cell(text: str, width: int) -> list[str]:
+    """Returns the lines of a cell. Continuation lines keep the indentation of the first line."""
+    stripped = text.lstrip(" ")
+    indent = min(len(text) - len(stripped), width // 2)
+    return [" " * indent + line for line in wrap(stripped, width - indent)]
 
 
 def counted(number: int, noun: str) -> str:

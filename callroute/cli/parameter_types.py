@@ -6,6 +6,7 @@ Typer converts values with pydantic, which takes longer to import than everythin
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
@@ -35,11 +36,11 @@ class ParametersMixin:
             if param.param_type_name == "argument":
                 name = param.metavar + ("..." if param.nargs == -1 else "")
                 text = text.removesuffix("  [required]")
-            records[param.param_type_name].append((name, text))
+            records[param.param_type_name].append((name, re.sub(r"(\d+)<=x<=(\d+)", r"\1 to \2", text)))
         for kind, rows in records.items():
             if rows:
                 with formatter.section(f"{kind.capitalize()}s"):
-                    formatter.write_dl(rows)
+                    formatter.write_dl(rows, col_max=formatter.width // 3)
         if hasattr(self, "format_commands"):
             self.format_commands(ctx, formatter)
 
