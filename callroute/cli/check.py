@@ -134,7 +134,8 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
             "Give a folder that contains flows",
         )
     if skipped:
-        output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that are not flows")
+        verb = "is not a flow" if skipped == 1 else "are not flows"
+        output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that {verb}")
     return list(loaded.values())
 
 
