@@ -21,7 +21,7 @@ import pulumi, pulumi_aws
 from pulumi.runtime import mocks
 start = time.perf_counter()
 import runpy
-from callroute.local.stack_runner import Settings
+from callroute.local.stack_runner import StackConfig
 
 class Nothing(mocks.Mocks):
     def new_resource(self, args):
@@ -31,7 +31,7 @@ class Nothing(mocks.Mocks):
     def call(self, args):
         return {"accountId": "111111111111", "region": "ap-northeast-1", "partition": "aws"}
 
-settings = Settings.read("prod")
+settings = StackConfig.read("prod")
 read = time.perf_counter() - start
 mocks.set_mocks(Nothing(), settings.project, settings.stack)
 pulumi.runtime.set_all_config(settings.config)

@@ -1,1 +1,3 @@
-"""Everything of the call route tracker that is not an AWS resource: flows, the local cloud, reports, commands."""
+"""Call route tracker: a toolkit for Amazon Connect flows, a local cloud, reports and the `callroute` command."""
+
+__version__ = "0.2.0"

@@ -1,7 +1,7 @@
-"""`python -m callroute`."""
+"""Runs the command line as `python -m callroute`."""
 
 from __future__ import annotations
 
-from callroute.cli.app import app
+from callroute.cli.main import main
 
-app(prog_name="callroute")
+main()

@@ -1,33 +1,45 @@
-"""How the events of a call read, a line each."""
+"""Describes the events of a call, one line per event."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
 
-from rich.text import Text
-
+from callroute.cli import output
 from callroute.flows.simulation import STEP_LIMIT, events
 
+LABEL_WIDTH = 11
+TEXT_COLUMN = 8 + LABEL_WIDTH
 
-def line_of(event: events.Event, start: datetime) -> Text:
-    """An event as a line: minutes and seconds into the call, a word at the margin, a text."""
+
+def write_event(event: events.Event, start: datetime, *, error: bool = False) -> None:
+    """Writes an event as a line: minutes and seconds since the call began, a label and a text.
+
+    Args:
+        event: the event.
+        start: time at which the call began.
+        error: write to standard error instead of standard output.
+    """
     elapsed = int((event.at - start).total_seconds())
-    mark, text, style = _words(event)
-    return Text.assemble(
-        (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"), (f"{mark:<9}", f"bold {style}"), (text, style)
+    label, text, style = describe(event)
+    output.write(
+        (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"),
+        (f"{label:<{LABEL_WIDTH}}", f"bold {style}"),
+        (text, style),
+        error=error,
+        indent=TEXT_COLUMN,
     )
 
 
-def _words(event: events.Event) -> tuple[str, str, str]:
-    """How an event reads: a word at the margin, a text, a style."""
+def describe(event: events.Event) -> tuple[str, str, str]:
+    """Returns label, text and style of an event."""
     match event:
         case events.Said():
             return "says", event.text, ""
         case events.InputAsked():
-            return "asks", f"{event.text}  (up to {event.digits} digits; {event.seconds:g} s)", ""
+            return "asks", f"{event.text}  (up to {event.digits} digits, {event.seconds:g} s)", ""
         case events.MenuOffered():
-            return "asks", f"{event.text}  ({' '.join(event.keys)}; {event.seconds:g} s)", ""
+            return "asks", f"{event.text}  (keys {' '.join(event.keys)}, {event.seconds:g} s)", ""
         case events.Pressed():
             return "key", event.key if event.accepted else f"{event.key} (not offered)", "cyan"
         case events.KeyIgnored():
@@ -39,26 +51,26 @@ def _words(event: events.Event) -> tuple[str, str, str]:
         case events.AttributesSet():
             return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
         case events.LoopPassed():
-            turns = "no turn is left" if event.done else f"turn {event.passes} of {event.count}"
-            return "loop", f"{event.block}: {turns}", "dim"
+            iteration = "done" if event.done else f"iteration {event.passes} of {event.count}"
+            return "loop", f"{event.block}: {iteration}", "dim"
         case events.HoursChecked():
             return "hours", "open" if event.open else "closed", "yellow"
         case events.Queued():
             return "queue", f"the caller waits in {event.queue}", "yellow"
         case events.QueueRefused():
-            return "queue", f"the queue does not take the caller ({event.error})", "yellow"
+            return "queue", f"the queue does not accept the caller ({event.error})", "yellow"
         case events.AgentConnected():
-            return "agent", f"answers after {event.waited_seconds:g} s", "yellow"
+            return "agent", f"an agent answers after {event.waited_seconds:g} s", "yellow"
         case events.Ended():
             return "end", f"{_ENDINGS[event.during]} ({event.reason})", "magenta"
         case events.QueueChosen():
-            return "set-up", f"queue {event.queue}", "dim"
+            return "settings", f"queue {event.queue}", "dim"
         case events.VoiceChanged():
-            return "set-up", f"voice {event.voice} ({event.engine.lower()})", "dim"
+            return "settings", f"voice {event.voice} ({event.engine.lower()})", "dim"
         case events.BotAsked():
             return "bot asks", event.text, ""
         case events.BotUnderstood():
-            return "bot", f"understands {event.intent}", "cyan"
+            return "bot", f"recognizes {event.intent}", "cyan"
         case events.InputStored():
             return "input", event.digits, "cyan"
         case events.FlowAttributesSet():
@@ -70,35 +82,35 @@ def _words(event: events.Event) -> tuple[str, str, str]:
         case events.Fetched():
             return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
         case events.NoEffect():
-            return "set-up", event.type, "dim"
+            return "settings", event.type, "dim"
         case events.Failed():
-            return "fails", f"{event.block} fails ({event.error})", "red"
+            return "fails", f"{event.block} fails with {event.error}", "red"
         case events.FlowEntered():
-            return "flow", f"goes on in {event.flow}", "dim"
+            return "flow", f"continues in {event.flow}", "dim"
         case events.FlowLeft():
-            return "flow", "comes back", "dim"
+            return "flow", "returns to the previous flow", "dim"
         case events.Waited():
             return "waits", f"{event.seconds:g} s", "dim"
         case events.CallbackCreated():
-            return "callback", f"to {event.number} from {event.queue or 'no queue'}", "yellow"
+            return "callback", f"{event.number} is called back from {event.queue or 'no queue'}", "yellow"
         case events.Transferred():
-            return "transfer", f"as a new contact ({event.method}) to {event.queue}", "yellow"
+            return "transfer", f"to {event.queue} as a new contact ({event.method})", "yellow"
         case events.ThirdPartyConnected():
-            return "outside", f"{event.number or 'someone'} takes the call", "yellow"
+            return "transfer", f"{event.number or 'a third party'} answers", "yellow"
         case events.LoggingChanged():
-            return "set-up", f"logging {'on' if event.enabled else 'off'}", "dim"
-    raise AssertionError(f"no words for {type(event).__name__}")
+            return "settings", f"logging {'on' if event.enabled else 'off'}", "dim"
+    raise AssertionError(f"no description of {type(event).__name__}")
 
 
 _ENDINGS = {
     "message": "the caller hangs up during a message",
     "menu": "the caller hangs up at a menu",
     "queue": "the caller gives up waiting and hangs up",
-    "input": "the caller hangs up while digits are asked for",
-    "bot": "the caller hangs up at a bot",
-    "third party": "the conversation with someone outside Connect is over",
-    "another flow": "the call goes on in another flow, which is not followed",
-    "conversation": "the conversation with the agent is over",
+    "input": "the caller hangs up while entering digits",
+    "bot": "the caller hangs up while talking to a bot",
+    "third party": "the conversation with the third party ends",
+    "another flow": "the call continues in another flow, which is not simulated",
+    "conversation": "the conversation with the agent ends",
     "flow": "the flow ends the call",
-    "step limit": f"cut off after {STEP_LIMIT:,} blocks: left to itself this call would not end",
+    "step limit": f"stopped after {STEP_LIMIT:,} blocks, because this call would never end",
 }

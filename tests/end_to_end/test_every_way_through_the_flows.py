@@ -18,7 +18,7 @@ import pytest
 from callroute.flows import simulation
 from callroute.flows.simulation import HANGUP, TIMEOUT, Environment
 from callroute.flows.simulation.events import MenuOffered, Queued, Said
-from callroute.local.cloud import LocalCloud, Tally, pipe_of
+from callroute.local.cloud import DeliveryCounts, LocalCloud, pipe_of
 from callroute.local.dialer import PlacedCall
 from callroute.reports.call_records import read_all
 from tests.support.contact_records import contact_record
@@ -75,7 +75,7 @@ class Outcome:
     """The cloud after all calls."""
 
     placed: list[PlacedCall]
-    tally: Tally
+    tally: DeliveryCounts
     items: dict[str, dict[str, Any]]
 
 
@@ -94,7 +94,7 @@ def every_way(cloud: LocalCloud) -> Outcome:
             plans: list[tuple[Any, ...]] = [()]
             while plans:
                 caller = Explorer(plans.pop())
-                calling = cloud.phone.call(
+                calling = cloud.dialer.call(
                     flow, caller, clock=simulation.SimulatedClock(moment), environment=world
                 )
                 placed.append(simulation.run_with(calling, lambda _event: None))
@@ -105,17 +105,17 @@ def every_way(cloud: LocalCloud) -> Outcome:
     return Outcome(placed, tally, {each["contact_id"]: each for each in items})
 
 
-def test_every_call_has_exactly_the_item_of_the_contract(every_way: Outcome) -> None:
+def test_every_call_is_stored_as_documented(every_way: Outcome) -> None:
     expected = {call.contact_record["ContactId"]: item(call.contact_record) for call in every_way.placed}
 
     assert every_way.items == expected
 
 
-def test_every_version_is_accounted_for(every_way: Outcome) -> None:
-    assert every_way.tally == Tally(stored=sum(len(call.versions) for call in every_way.placed))
+def test_every_version_is_delivered(every_way: Outcome) -> None:
+    assert every_way.tally == DeliveryCounts(stored=sum(len(call.versions) for call in every_way.placed))
 
 
-def test_the_calls_end_in_every_way_that_a_call_can_end(every_way: Outcome) -> None:
+def test_the_calls_have_all_possible_outcomes(every_way: Outcome) -> None:
     assert {each["outcome"] for each in every_way.items.values()} == {
         "abandoned_in_flow",
         "abandoned_in_queue",
@@ -138,7 +138,7 @@ def test_the_calls_end_in_every_way_that_a_call_can_end(every_way: Outcome) -> N
         ),
     ],
 )  # fmt: skip
-def test_callers_leave_at_every_stop_but_those_of_three_failures(
+def test_calls_end_at_every_stop_except_those_after_three_failures(
     call_flow: str | None, routes: set[str], every_way: Outcome
 ) -> None:
     # One silence in a call does not use up the three tries of a menu; test_call_paths does that.
@@ -147,7 +147,7 @@ def test_callers_leave_at_every_stop_but_those_of_three_failures(
     assert found == routes
 
 
-def test_records_of_any_kind_end_in_exactly_one_of_four_ways(cloud: LocalCloud, every_way: Outcome) -> None:
+def test_every_kind_of_record_has_exactly_one_outcome(cloud: LocalCloud, every_way: Outcome) -> None:
     known = len(every_way.items)
     good = [contact_record(f"good-{number}") for number in range(20)]
     foreign = [contact_record(f"foreign-{number}", Channel="CHAT") for number in range(5)]
@@ -157,12 +157,12 @@ def test_records_of_any_kind_end_in_exactly_one_of_four_ways(cloud: LocalCloud, 
 
     cloud.put(datas)
 
-    assert cloud.settle() == Tally(stored=20, not_ours=6, quarantined=3)
+    assert cloud.settle() == DeliveryCounts(stored=20, filtered=6, quarantined=3)
     assert {message["contact"]["ContactId"] for message in cloud.quarantined()} == {"bad-0", "bad-1", "bad-2"}
     assert len(read_all(cloud.emulator.client("dynamodb"), cloud.table_name)) == known + 20
 
 
-def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_lost(cloud: LocalCloud) -> None:
+def test_records_can_be_recovered_from_dead_letters_after_an_outage_of_the_table(cloud: LocalCloud) -> None:
     # The last test of this cloud: it takes the table away.
     cloud.emulator.client("dynamodb").update_table(
         TableName=cloud.table_name, DeletionProtectionEnabled=False
@@ -171,7 +171,7 @@ def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_los
     cloud.put([json.dumps(contact_record("late")).encode()])
     queue = cloud.emulator.client("sqs")
 
-    assert cloud.settle() == Tally(dead_lettered=1)
+    assert cloud.settle() == DeliveryCounts(dead_lettered=1)
 
     (message,) = queue.receive_message(QueueUrl=cloud.deployment.outputs["deadLetterQueueUrl"])["Messages"]
     info = json.loads(message["Body"])["KinesisBatchInfo"]
@@ -197,7 +197,7 @@ def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_los
         ),
     ],
 )
-def test_a_stacks_settings_reach_the_table(
+def test_the_stack_configuration_applies_to_stored_items(
     overrides: dict[str, str], phone_number: str, start_time: str
 ) -> None:
     with LocalCloud(overrides) as other:
@@ -206,5 +206,5 @@ def test_a_stacks_settings_reach_the_table(
         handled = list(pipe_of(other.deployment).drain())
         (stored,) = read_all(other.emulator.client("dynamodb"), other.table_name)
 
-    assert [each.became for each in handled] == ["handed_over"]
+    assert [each.outcome for each in handled] == ["delivered"]
     assert (stored["phone_number"], stored["start_time"]) == (phone_number, start_time)

@@ -170,20 +170,20 @@ def without(document: Document, sid: str, action: str) -> Document:
 
 def hand_over(stack: Stack, document: Document) -> None:
     """Reads the records and hands them to the state machine."""
-    assert all(each.became == "handed_over" for each in stack.pipe(stack.principal(document)).drain())
+    assert all(each.outcome == "delivered" for each in stack.pipe(stack.principal(document)).drain())
 
 
 def give_up(stack: Stack, document: Document) -> None:
     """Reads the records when they have become too old, and keeps their position on the dead-letter queue."""
     handled = stack.pipe(stack.principal(document), lambda: time.time() + NEXT_YEAR).drain()
-    assert [each.became for each in handled] == ["dead_lettered"] * 2
+    assert [each.outcome for each in handled] == ["dead_lettered"] * 2
 
 
 def record(stack: Stack, document: Document) -> tuple[str, str]:
     """Has the state machine, with this policy, store the one record and quarantine the other; tells what became of them."""
     with stack.recorder_may(document):
         stored, quarantined = stack.pipe(stack.principal(stack.policy("pipe"))).drain()
-    return stored.output or stored.became, quarantined.output or quarantined.became
+    return stored.output or stored.outcome, quarantined.output or quarantined.outcome
 
 
 def make_state_machine(stack: Stack, document: Document) -> None:
@@ -243,7 +243,7 @@ NEEDS = [
 by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.sid} {need.action}")
 
 
-def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
+def test_every_granted_action_is_needed(stack: Stack) -> None:
     granted = {
         (role, statement["Sid"], action)
         for role in ("pipe", "recorder")
@@ -255,7 +255,7 @@ def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
 
 
 @by_need
-def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
+def test_the_roles_policy_is_sufficient(stack: Stack, need: Need) -> None:
     document = stack.policy(need.role)
 
     if need.use is record:
@@ -266,9 +266,7 @@ def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
 
 
 @by_need
-def test_without_the_action_it_fails_for_that_reason(
-    stack: Stack, need: Need, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_action_is_necessary(stack: Stack, need: Need, caplog: pytest.LogCaptureFixture) -> None:
     document, refusal = (
         without(stack.policy(need.role), need.sid, need.action),
         f"not authorized to perform: {need.action} ",
@@ -303,7 +301,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize(("role", "key", "action", "through"), KEYS)
-def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
+def test_a_key_can_only_be_used_through_the_services_that_encrypt_with_it(
     stack: Stack, role: str, key: str, action: str, through: set[str]
 ) -> None:
     document = stack.policy(role)
@@ -325,7 +323,7 @@ def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
     "action", ["kms:Encrypt", "kms:CreateGrant", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
 )
 @pytest.mark.parametrize("role", ["pipe", "recorder"])
-def test_nothing_else_can_be_done_with_a_key(stack: Stack, role: str, action: str) -> None:
+def test_no_other_action_on_a_key_is_allowed(stack: Stack, role: str, action: str) -> None:
     for key in (KEY, KEY_OF_STREAM):
         for service in ("dynamodb", "kinesis", "sqs"):
             way = {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
@@ -481,7 +479,7 @@ def with_others(stack: Stack) -> Stack:
 
 
 @pytest.mark.parametrize(("role", "what"), DENIALS)
-def test_nothing_else_is_allowed(with_others: Stack, role: str, what: str) -> None:
+def test_no_other_action_is_allowed(with_others: Stack, role: str, what: str) -> None:
     call = DENIALS[role, what]
 
     with pytest.raises(ClientError) as caught:
@@ -491,9 +489,7 @@ def test_nothing_else_is_allowed(with_others: Stack, role: str, what: str) -> No
 
 
 @pytest.mark.parametrize("what", [*FORBIDDEN, *ONE_ANOTHERS], ids=str)
-def test_what_is_denied_could_be_done_with_a_permission(
-    with_others: Stack, what: str | tuple[str, str]
-) -> None:
+def test_the_denied_calls_succeed_with_permission(with_others: Stack, what: str | tuple[str, str]) -> None:
     call = ONE_ANOTHERS[what] if isinstance(what, tuple) else FORBIDDEN[what]
 
     call(

@@ -46,7 +46,7 @@ def deployment(emulator: Emulator) -> Iterator[Deployment]:
     emulator.reset()
 
 
-def test_the_chain_works_within_it(deployment: Deployment) -> None:
+def test_the_pipeline_works_within_the_boundary(deployment: Deployment) -> None:
     kinesis = deployment.emulator.client("kinesis")
     stream = deployment.one("aws:kinesis/stream:Stream").outputs["arn"]
     for record in (contact_record(), contact_record(ContactId=None)):
@@ -55,9 +55,9 @@ def test_the_chain_works_within_it(deployment: Deployment) -> None:
     assert [handled.output for handled in pipe_of(deployment).drain()] == ["stored", "quarantined"]
 
 
-def test_a_widened_pipe_gains_nothing(deployment: Deployment) -> None:
+def test_the_boundary_limits_a_pipe_with_full_access(deployment: Deployment) -> None:
     pipe = deployment.one("aws:pipes/pipe:Pipe")
-    credentials = deployment.credentials_of(
+    credentials = deployment.assume_role(
         pipe.inputs["roleArn"], service="pipes.amazonaws.com", source_arn=pipe.outputs["arn"]
     )
 
@@ -65,7 +65,7 @@ def test_a_widened_pipe_gains_nothing(deployment: Deployment) -> None:
         deployment.emulator.client("dynamodb", credentials).scan(TableName="call-records")
 
 
-def test_a_widened_state_machine_gains_nothing(deployment: Deployment) -> None:
+def test_the_boundary_limits_a_state_machine_with_full_access(deployment: Deployment) -> None:
     client = deployment.emulator.client
     role = deployment.one("aws:sfn/stateMachine:StateMachine").inputs["roleArn"]
     url = client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"]

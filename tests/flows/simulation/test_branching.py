@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from callroute.flows.flow import Flow
-from callroute.flows.simulation import (
-    SimulationError,
-)
+from callroute.flows.simulation import SimulationError
 from callroute.flows.simulation.events import (
     HoursChecked,
     LoopPassed,

@@ -1,4 +1,4 @@
-"""Tests of branch coverage."""
+"""Tests of branch measure_coverage."""
 
 from __future__ import annotations
 

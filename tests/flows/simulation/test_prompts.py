@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from callroute.flows.simulation import (
-    HANGUP,
-    TIMEOUT,
-    Call,
-    KeyedCaller,
-    SimulatedClock,
-    run_simulation,
-)
+from callroute.flows.simulation import HANGUP, TIMEOUT, Call, KeyedCaller, SimulatedClock, run_simulation
 from callroute.flows.simulation.events import (
     Ended,
     Event,

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 
 from callroute.flows.flow import Flow
-from callroute.flows.simulation import (
-    END,
-    HANGUP,
-    RETURN,
-    STEP_LIMIT,
-)
+from callroute.flows.simulation import END, HANGUP, RETURN, STEP_LIMIT
 from callroute.flows.simulation.call import ThirdParty
 from callroute.flows.simulation.contact_record import contact_records
 from callroute.flows.simulation.events import (
