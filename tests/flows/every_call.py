@@ -243,13 +243,13 @@ class Calls:
         planned: calls that end at each place where a call can end, over several paths.
         reached: blocks that calls reach.
         taken: branches that calls take.
-        refused: messages of simulation errors.
+        errors: messages of simulation errors.
     """
 
     planned: list[PlannedCall] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     taken: set[Branch] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
 
 
 def every_call(flow: Flow) -> Calls:
@@ -282,7 +282,7 @@ def every_call(flow: Flow) -> Calls:
             try:
                 events, call, _ = _play(stage, keys, environment, len(blocks))
             except SimulationError as error:
-                calls.refused.add(str(error))
+                calls.errors.add(str(error))
                 continue
             taken = tuple(call.taken.get(flow.source, ()))
             if taken[:-1] != journey.taken or len(taken) != len(blocks):

@@ -124,15 +124,15 @@ def test_queue_metrics_can_be_compared_and_referenced() -> None:
         "CheckMetricData",
         None,
         [("NumberGreaterThan", "0", "get")],
-        {"NoMatchingCondition": "nobody", "NoMatchingError": "nobody"},
+        {"NoMatchingCondition": "closed", "NoMatchingError": "closed"},
         MetricType="NumberOfAgentsOnline",
     )
     get = block("get", "GetMetricData", "tell")
-    tested = flow(staffed, get, say("tell", "$.Metrics.Queue.Size are waiting"), say("nobody"))
+    tested = flow(staffed, get, say("tell", "$.Metrics.Queue.Size are waiting"), say("closed"))
     metrics: dict[str, Any] = {"NumberOfAgentsOnline": 2, "Queue.Size": 5}
     assert messages(run(tested, responses={"metrics": metrics})[0]) == ["5 are waiting"]
     assert messages(run(tested, responses={"metrics": metrics | {"NumberOfAgentsOnline": 0}})[0]) == [
-        "nobody"
+        "closed"
     ]
     assert (
         "Queue.Size" in simulation_error(tested, responses={"metrics": {"NumberOfAgentsOnline": 1}}).problem

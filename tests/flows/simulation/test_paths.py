@@ -93,7 +93,7 @@ def stops_of_a_call(flow: Flow) -> set[str]:
 def test_calls_reach_every_stop_and_each_call_has_a_record(path: Path) -> None:
     flow = Flow.load(path)
     calls, stage = every_call(flow), Stage(flow)
-    assert not stops_of_a_call(flow) - calls.reached, "\n".join(calls.refused)
+    assert not stops_of_a_call(flow) - calls.reached, "\n".join(calls.errors)
     for planned in calls.planned:
         events, call = planned.play(stage)
         assert isinstance(events[-1], Ended)

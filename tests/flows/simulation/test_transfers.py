@@ -294,7 +294,7 @@ def test_a_callback_is_a_separate_contact() -> None:
     assert inbound["DisconnectReason"] == "CONTACT_FLOW_DISCONNECT"
     assert inbound["Queue"] is None
     _, still_waiting = run(flow(*blocks), attributes={"number": "+12065550100"}, agent_answers_after=None)
-    assert still_waiting.legs == (), "a callback that nobody takes has no record yet"
+    assert still_waiting.legs == (), "a callback without an agent has no record yet"
     assert messages(run(flow(*blocks), attributes={"number": "none"})[0]) == ["wrong"]
 
 
