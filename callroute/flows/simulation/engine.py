@@ -85,11 +85,11 @@ class BlockContext:
         return self.matching(result) or self._missing(f"condition {result}")
 
     def matching(self, result: str) -> Branch | None:
-        """Returns the branch for a result, or None if there is none."""
+        """Returns the branch for a result, or None if it is missing."""
         return self._branches.get(("condition", result))
 
     def failure(self, error: str) -> Branch:
-        """Returns the branch for an error, or the branch for any error if there is none."""
+        """Returns the branch for an error, or the branch for any error if that is missing."""
         return (
             self._branches.get(("error", error))
             or self._branches.get(("error", "NoMatchingError"))
@@ -254,7 +254,7 @@ class CallSimulation:
 
     @property
     def in_queue_flow(self) -> bool:
-        """Whether the call is in a customer queue flow."""
+        """True while the call is in a customer queue flow."""
         return self._deadline is not None
 
     def advance(self, seconds: float) -> None:
@@ -284,7 +284,7 @@ class CallSimulation:
         return KeyBuffered(self.now(), block, key)
 
     def take_buffered_key(self) -> str:
-        """Removes and returns the first key of the buffer, or an empty text if there is none."""
+        """Removes and returns the first key of the buffer, or an empty text if the buffer is empty."""
         if not self.key_buffer:
             return ""
         key, self.key_buffer = self.key_buffer[0], self.key_buffer[1:]
@@ -427,7 +427,7 @@ class CallSimulation:
         return response
 
     def find_response(self, context: BlockContext, kind: str, *places: str) -> Any:
-        """Returns a response from the environment, or None if there is none."""
+        """Returns a response from the environment, or None if it is missing."""
         responses = self._responses.get(kind)
         response = responses.get(context.identifier, *places, ANY_PLACE) if responses else None
         if response is not None and (problem := response_problem(kind, response)):

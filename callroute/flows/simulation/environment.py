@@ -121,7 +121,7 @@ class Responses:
         return bool(self._by_place)
 
     def get(self, *places: str) -> Any:
-        """Returns the response for the first place that has one, or None if there is none or its list is used up."""
+        """Returns the response for the first place that has one, or None if no place has one or the list is used up."""
         for place in places:
             if place in self._by_place:
                 response = self._by_place[place]
