@@ -20,7 +20,7 @@ Event = TypeVar("Event")
 class TerminalCaller:
     """A caller for whom the user answers on the terminal. The end of the input hangs up."""
 
-    def listens(self, said: events.Said) -> bool | str:  # noqa: ARG002 - the message is already on the screen
+    def listens(self, message: events.Said) -> bool | str:  # noqa: ARG002 - the message is already on the screen
         """Asks whether the caller listens to the end of a message. A key is passed on to the simulation."""
         answers: dict[str, bool | str] = {"": True, "h": False} | {key: key for key in simulation.KEYS}
         return self._ask("Enter: keep listening, h: hang up", answers, at_end=False)
@@ -70,10 +70,10 @@ class InterruptibleCaller:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def listens(self, said: events.Said) -> bool | str:
+    def listens(self, message: events.Said) -> bool | str:
         """Returns False after Ctrl-C."""
         hang_up: bool | str = False
-        return self._ask(self._caller.listens, said, hang_up=hang_up)
+        return self._ask(self._caller.listens, message, hang_up=hang_up)
 
     def chooses(self, menu: events.MenuOffered) -> str:
         """Returns HANGUP after Ctrl-C."""

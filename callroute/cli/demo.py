@@ -106,7 +106,7 @@ class RandomCaller:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def listens(self, said: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
+    def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
         """Hangs up during 1 message in 20."""
         return self._chance.random() > 0.05
 

@@ -56,7 +56,7 @@ class Explorer:
         self.taken.append(answer)
         return answer
 
-    def listens(self, said: Said) -> bool:
+    def listens(self, message: Said) -> bool:
         # Messages are many, and hanging up in one is like in another: one plan in the whole tries it at each place.
         return bool(self._answer((True, False)))
 

@@ -134,7 +134,7 @@ class ScriptedCaller:
         self.opportunities += 1
         return self.opportunities - 1 == self._hangs_up_at
 
-    def listens(self, said: Said) -> bool:
+    def listens(self, message: Said) -> bool:
         return not self._hangs_up()
 
     def chooses(self, menu: MenuOffered) -> str:

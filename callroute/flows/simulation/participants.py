@@ -57,7 +57,7 @@ class SimulatedClock:
 class Caller(Protocol):
     """A caller. Each method is called after its event was yielded, so an interactive caller has already seen it."""
 
-    def listens(self, said: Said) -> bool | str:
+    def listens(self, message: Said) -> bool | str:
         """Returns True to hear the whole message, False to hang up during it, or the keys pressed during it."""
 
     def chooses(self, menu: MenuOffered) -> str:
@@ -88,7 +88,7 @@ class KeyedCaller:
         """Keys that were never pressed because no prompt waited for them."""
         return tuple(key for key in reversed(self._keys) if key != HANGUP)
 
-    def listens(self, said: Said) -> bool | str:  # noqa: ARG002 - part of the protocol
+    def listens(self, message: Said) -> bool | str:  # noqa: ARG002 - part of the protocol
         """Returns True: the caller hears every message to the end."""
         return True
 

@@ -48,9 +48,9 @@ class _ScenarioCaller(KeyedCaller):
         super().__init__(scenario.keys, scenario.leaves_queue_after)
         self._hangs_up_during = scenario.hangs_up_during
 
-    def listens(self, said: Said) -> bool:
+    def listens(self, message: Said) -> bool:
         """Returns False for messages that contain the text `hangs_up_during`."""
-        return self._hangs_up_during is None or self._hangs_up_during not in said.text
+        return self._hangs_up_during is None or self._hangs_up_during not in message.text
 
 
 def run_scenario(flow: Flow, scenario: Scenario, at: datetime) -> Result:

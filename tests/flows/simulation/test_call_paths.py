@@ -95,8 +95,8 @@ def test_each_key_path_of_the_plain_flow_records_its_route(
 @pytest.mark.parametrize("keys", ["1,1", "1,2", "2,1", "2,2"])
 def test_the_closing_message_names_the_route(keys: str) -> None:
     events, _, _ = play(PLAIN, KeyedCaller(read_keys(keys)))
-    said = [event.text for event in events if isinstance(event, Said)]
-    assert said == [f"ルート {keys.replace(',', '-')} で承りました。お電話ありがとうございました。"]
+    spoken = [event.text for event in events if isinstance(event, Said)]
+    assert spoken == [f"ルート {keys.replace(',', '-')} で承りました。お電話ありがとうございました。"]
 
 
 def test_the_plain_flow_repeats_its_menu_after_a_timeout() -> None:
@@ -185,9 +185,9 @@ class CallerHangingUpAt(KeyedCaller):
         super().__init__(read_keys(keys), leaves_queue_after=5)
         self._block = block
 
-    def listens(self, said: Said) -> bool:
+    def listens(self, message: Said) -> bool:
         """Returns False for the given block."""
-        return said.block != self._block
+        return message.block != self._block
 
     def chooses(self, menu: MenuOffered) -> str:
         """Returns HANGUP in the given block after the last key."""

@@ -52,8 +52,8 @@ def test_the_caller_reacts_after_the_event_was_yielded() -> None:
     seen: list[str] = []
 
     class Recorder(KeyedCaller):
-        def listens(self, said: Said) -> bool:
-            seen.append(f"asked after {said.block}")
+        def listens(self, message: Said) -> bool:
+            seen.append(f"asked after {message.block}")
             return True
 
         def chooses(self, menu: MenuOffered) -> str:

@@ -68,7 +68,7 @@ def test_the_same_arguments_produce_the_same_call(document: dict[str, Any], keys
 
 
 def can_be_taken(block: Block, branch: Branch) -> bool:
-    """Returns whether a telephone call can take a branch, judging by the block alone."""
+    """Returns whether a telephone call can take a branch, based on the block alone."""
     row = type_of(block)
     if branch.kind == "condition" and row is not None and row.stop == "menu" and branch.label not in PRESSED:
         return False  # Connect rejects a menu condition that is not a key

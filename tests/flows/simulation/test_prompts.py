@@ -66,7 +66,7 @@ def test_an_error_without_its_own_branch_takes_the_branch_for_any_error(key: str
 
 def test_a_caller_can_hang_up_during_a_message() -> None:
     class ImpatientCaller(KeyedCaller):
-        def listens(self, said: Said) -> bool:
+        def listens(self, message: Said) -> bool:
             return False
 
     tested = flow(block("hello", "MessageParticipant", "end", Text="あ" * 16))
@@ -195,7 +195,7 @@ class TypesAhead(KeyedCaller):
         super().__init__(keys)
         self._early = early
 
-    def listens(self, said: Said) -> bool | str:
+    def listens(self, message: Said) -> bool | str:
         """Returns the early keys once."""
         early, self._early = self._early, ""
         return early or True

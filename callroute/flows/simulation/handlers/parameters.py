@@ -105,11 +105,11 @@ def speech(
         return lambda _: spoken
     resolve = resolver(context, text)
 
-    def speak(call: CallSimulation) -> tuple[str, float]:
-        said = clean("", resolve(call)) if clean else resolve(call)
-        return said, speaking_seconds(said)
+    def resolved_speech(call: CallSimulation) -> tuple[str, float]:
+        spoken_text = clean("", resolve(call)) if clean else resolve(call)
+        return spoken_text, speaking_seconds(spoken_text)
 
-    return speak
+    return resolved_speech
 
 
 @lru_cache(maxsize=4096)

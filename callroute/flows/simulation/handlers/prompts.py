@@ -51,9 +51,9 @@ def _message(context: BlockContext) -> Step:
         if can_be_skipped and call.key_buffer:
             return next_branch
         text, seconds = speech(call)
-        said = Said(call.now(), identifier, text)
-        yield said
-        reaction = call.caller.listens(said)
+        message = Said(call.now(), identifier, text)
+        yield message
+        reaction = call.caller.listens(message)
         if reaction is False or reaction == HANGUP:
             call.advance(seconds / 2)
             yield call.end(identifier, "CUSTOMER_DISCONNECT", "message")
