@@ -1,3 +1,5 @@
-"""Call route tracker: a toolkit for Amazon Connect flows, a local cloud, reports and the `callroute` command."""
+"""Amazon Connect flows, the local cloud, reports and commands of call-route-tracker."""
+
+from __future__ import annotations
 
 __version__ = "0.2.0"

@@ -54,7 +54,7 @@ class Command(ParametersMixin, TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
-        with suggested_extra(self.extra):
+        with suggested_extra(str(self.name), self.extra):
             return super().invoke(ctx)
 
 
@@ -67,7 +67,7 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Imports the command and parses its arguments."""
-        with suggested_extra(self._extra):
+        with suggested_extra(str(self.name), self._extra):
             function = getattr(import_module(f"callroute.cli.{self.name}"), str(self.name))
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(self.name, cls=Command)(function)
@@ -110,8 +110,12 @@ class Commands(ParametersMixin, TyperGroup):
 
 
 @contextmanager
-def suggested_extra(extra: str | None) -> Iterator[None]:
+def suggested_extra(command: str, extra: str | None) -> Iterator[None]:
     """Replaces the traceback of a missing package with the extra to install.
+
+    Args:
+        command: name of the command.
+        extra: extra that it needs.
 
     Raises:
         InputError: a package of the extra is not installed.
@@ -122,11 +126,9 @@ def suggested_extra(extra: str | None) -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if extra is None or package == "callroute":
             raise
+        problem = f"the package {package} is not installed"
         raise InputError(
-            "callroute",
-            "",
-            f"this command needs a package that is not installed ({package})",
-            f"Install call-route-tracker[{extra}]",
+            f"callroute {command}", "", problem, f"Install call-route-tracker[{extra}]"
         ) from error
 
 

@@ -19,7 +19,6 @@ from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.load import LoadedFlow, load_flow
 from callroute.formats.files import read_text
-from callroute.formats.json_document import places
 
 
 class Format(StrEnum):
@@ -90,7 +89,9 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     return Report(
         findings=found,
         files=[each.flow.source for each in loaded],
-        places={each.flow.source: places(each.text) for each in loaded if each.flow.source in with_findings},
+        places={
+            each.flow.source: each.flow.positions for each in loaded if each.flow.source in with_findings
+        },
         rules=rules,
     )
 
@@ -105,7 +106,7 @@ def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
     for name in ignore:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/lint.md"
+            fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
             raise InputError("--ignore", "", f"rule {name!r} does not exist", fix)
     return tuple(rule for rule in lint.RULES if rule.id not in ignore)
 

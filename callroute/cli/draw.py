@@ -53,7 +53,7 @@ def draw(
         drawing = diagrams.svg(loaded.flow)
     else:
         drawing = diagrams.mermaid(loaded.flow)
-        if excess := diagrams.beyond_limits(drawing):
+        if excess := diagrams.exceeded_limit(drawing):
             output.note(f"note: the chart has {excess} unless its limit is raised. Use --format svg instead.")
     if out is None:
         output.write_document(drawing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ def started(project: Path | None = None, overrides: Mapping[str, Any] | None = N
         project: folder of the project; by default, the project of the current folder.
         overrides: configuration values that replace those of the stack.
     """
+    if find_spec("ministack") is None:  # the emulator imports it in a process of its own
+        raise ModuleNotFoundError(name="ministack")
     with ExitStack() as running:
         with output.progress("Starting the local cloud …"):
             cloud = running.enter_context(LocalCloud(overrides, project=project))

@@ -166,8 +166,8 @@ def columns(text: str) -> int:
 
 
 _WIDE = "\u3000-\u9fff\uff00-\uffef"
-_PIECES = re.compile(rf"\n| +|[{_WIDE}][、。！？」）ー]*|[^ _\n{_WIDE}]+_?|_")
-"""Parts of a text between which a line may end. Japanese has no spaces, but a line must not begin with a punctuation mark."""
+_PIECES = rf"\n| +|[{_WIDE}][、。！？」）ー]*|[^ _\n{_WIDE}]+_?|_"
+"""Pattern for the parts of a text between which a line may end. Japanese has no spaces, but a line must not begin with a punctuation mark."""
 
 
 def wrap(text: str, width: int, first: int = 0) -> list[str]:
@@ -179,7 +179,7 @@ def wrap(text: str, width: int, first: int = 0) -> list[str]:
         first: number of columns of the first line that are already used.
     """
     lines, used = [""], first
-    for piece in _PIECES.findall(text):
+    for piece in re.findall(_PIECES, text):
         if piece == "\n" or (used + columns(piece) > width and (used or piece.isspace())):
             lines.append("")
             used = 0

@@ -83,9 +83,8 @@ def _choice(param: Any, kind: Any, value: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise wrong(
-            param, f"{value!r} is not a choice", f"Use {' or '.join(each.value for each in kind)}"
-        ) from None
+        *others, last = (each.value for each in kind)
+        raise wrong(param, f"{value!r} is not supported", f"Use {', '.join(others)} or {last}") from None
 
 
 def _number(param: Any, kind: Any, value: str) -> Any:

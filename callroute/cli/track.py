@@ -17,8 +17,14 @@ from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
-from callroute.flows.tracking import RouteNames, TrackedFlow, catalog_text, route_line, strip_tracking
-from callroute.flows.tracking import track as add_tracking
+from callroute.flows.tracking import (
+    RouteNames,
+    TrackedFlow,
+    add_tracking,
+    catalog_text,
+    route_line,
+    strip_tracking,
+)
 from callroute.formats.files import read_text, write_text
 
 
@@ -156,7 +162,7 @@ def summary(tracked: TrackedFlow, catalog: str) -> str:
 def stops_summary(flow: Flow) -> str:
     """Returns which stops of the written flow have no route, determined in the same way as `callroute check` does."""
     stops = analyze(flow).stops
-    without = [repr(stop.action.identifier) for stop in stops if None in stop.routes]
+    without = [repr(stop.block.identifier) for stop in stops if None in stop.routes]
     result = (
         f"without a route on some path: {', '.join(without)}" if without else "all with a route on every path"
     )

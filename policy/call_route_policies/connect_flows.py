@@ -91,6 +91,8 @@ def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
                 flow = _as_registered(Flow.parse_lenient(content, "content"), resource)
             except InputError:
                 return  # It is told by flow-content-is-flow-language.
+            if flow.is_too_large:
+                return  # Reported by flow-content-is-flow-language; the analysis could take very long.
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 

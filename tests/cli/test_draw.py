@@ -29,8 +29,8 @@ def test_mermaid_is_printed_by_default() -> None:
 @pytest.mark.parametrize(
     ("count", "keys", "text", "limit"),
     [
-        (60, "123456789", "x", "lines between blocks, and Mermaid renders 500"),
-        (200, "1", "*ill* " * 40, "characters, and Mermaid renders 50,000"),
+        (60, "123456789", "x", "edges, but Mermaid renders at most 500"),
+        (200, "1", "*ill* " * 40, "characters, but Mermaid renders at most 50,000"),
     ],
 )
 def test_charts_beyond_the_limits_of_mermaid_are_printed_with_a_note(
@@ -111,7 +111,7 @@ def test_a_flow_can_come_from_standard_input() -> None:
     ("arguments", "message"),
     [
         (("nowhere.json",), "nowhere.json"),
-        ((PLAIN, "--format", "png"), "--format: 'png' is not a choice. Use mermaid or svg"),
+        ((PLAIN, "--format", "png"), "--format: 'png' is not supported. Use mermaid or svg"),
         ((PLAIN, "-o", "flow.png"), "'flow.png' does not end in .svg or .mmd"),
         ((PLAIN, "-o", "flow"), "'flow' does not end in .svg or .mmd"),
         ((PLAIN, "-o", "/nowhere/at/all.svg"), "/nowhere/at/all.svg"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from call_route_policies import RULES
 from tests.end_to_end.test_permissions import NEEDS, Use, give_up, hand_over, make_state_machine, record
-from tests.policies.mutations import MUTATIONS
+from tests.policies.mutations import CASES
 from tests.support.paths import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "policies.md"
@@ -43,7 +43,7 @@ def _default(value: object) -> str:
 def mutation_table() -> str:
     """Every rule and the changes that the tests make to see it speak, alone."""
     rows = [
-        (f"`{rule.name}`", " · ".join(each.what for each in MUTATIONS if each.rule == rule.name))
+        (f"`{rule.name}`", " · ".join(title for name, title, _ in CASES if name == rule.name))
         for rule in RULES
     ]
     return _table(("rule", "what is broken"), rows)

@@ -17,11 +17,11 @@ from call_route_policies import RULES
 from call_route_policies.iam_patterns import is_everything
 from call_route_policies.policy_documents import PLACES, documents, read
 from call_route_policies.rule import Resource, Unknown, matches_any
-from tests.policies.mutations import ACCOUNT, KEY, TAGS, policy
 from tests.policies.pack import Pack
 from tests.policies.stacks import Stack, recorded
+from tests.policies.values import KEY_ARN, TAGS, arn, policy
 
-WIDE = {"Effect": "Allow", "Action": "sqs:*", "Resource": ACCOUNT.format("sqs", "added")}
+WIDE = {"Effect": "Allow", "Action": "sqs:*", "Resource": arn("sqs", "added")}
 FORMS: dict[str, Any] = {
     "JSON text, a list of statements": json.dumps({"Version": "2012-10-17", "Statement": [WIDE]}),
     "JSON text, one statement": json.dumps({"Statement": WIDE}),
@@ -86,7 +86,7 @@ def test_the_policy_of_a_key_may_speak_of_all_resources_which_is_the_key(pack: P
         "Action": "kms:GenerateDataKey",
         "Resource": "*",
     }
-    stack.add("aws:kms/key:Key", "key", {"policy": {"Statement": statement}, "tags": TAGS}, arn=KEY)
+    stack.add("aws:kms/key:Key", "key", {"policy": {"Statement": statement}, "tags": TAGS}, arn=KEY_ARN)
 
     assert pack.judge(stack) == []
 
@@ -405,24 +405,24 @@ def test_deep_nesting_crashes_nothing(pack: Pack, depth: int) -> None:
         ("*", True),
         ("arn:*", True),
         ("arn:aws:*:*:*:*", True),
-        (ACCOUNT.format("dynamodb", "table/*"), True),
-        (ACCOUNT.format("dynamodb", "t*"), True),
-        (ACCOUNT.format("dynamodb", "table/*/index/*"), True),
-        (ACCOUNT.format("sqs", "*"), True),
+        (arn("dynamodb", "table/*"), True),
+        (arn("dynamodb", "t*"), True),
+        (arn("dynamodb", "table/*/index/*"), True),
+        (arn("sqs", "*"), True),
         ("arn:aws:s3:::*", True),
         ("arn:aws:s3:::*/*", True),
-        (ACCOUNT.format("unheard-of", "*"), True),
-        (ACCOUNT.format("dynamodb", "table/call-records"), False),
-        (ACCOUNT.format("dynamodb", "table/*-*"), True),
-        (ACCOUNT.format("dynamodb", "table/????*"), True),
-        (ACCOUNT.format("dynamodb", "table/call-*"), False),
-        (ACCOUNT.format("dynamodb", "table/a-*"), False),
-        (ACCOUNT.format("dynamodb", "table/a*"), False),
-        (ACCOUNT.format("dynamodb", "table/*e"), False),
-        (ACCOUNT.format("dynamodb", "table/call-records/index/*"), False),
-        (ACCOUNT.format("logs", "log-group:/aws/vendedlogs/pipes/tracker:*"), False),
+        (arn("unheard-of", "*"), True),
+        (arn("dynamodb", "table/call-records"), False),
+        (arn("dynamodb", "table/*-*"), True),
+        (arn("dynamodb", "table/????*"), True),
+        (arn("dynamodb", "table/call-*"), False),
+        (arn("dynamodb", "table/a-*"), False),
+        (arn("dynamodb", "table/a*"), False),
+        (arn("dynamodb", "table/*e"), False),
+        (arn("dynamodb", "table/call-records/index/*"), False),
+        (arn("logs", "log-group:/aws/vendedlogs/pipes/tracker:*"), False),
         ("arn:aws:s3:::recordings/*", False),
-        (ACCOUNT.format("unheard-of", "thing"), False),
+        (arn("unheard-of", "thing"), False),
     ],
 )
 def test_an_arn_stands_for_everything_where_it_covers_what_has_no_name(arn: str, everything: bool) -> None:

@@ -14,28 +14,32 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValid
 
 from call_route_policies import POLICIES, RULES
 from call_route_policies.rule import Rule
-from tests.policies.mutations import MUTATIONS, STACK, Mutation
+from tests.policies.mutations import CASES
+from tests.policies.mutations.case import Case
 from tests.policies.pack import FOLDER, Pack, Violation, interpreter
 from tests.policies.stacks import recorded
 from tests.policies.tables import DOCUMENT, mutation_table, need_table, rule_table
+from tests.policies.values import STACK
 
 by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: f"{each.rule}: {each.what}")
-def test_what_is_broken_is_told_by_its_rule_and_by_no_other(pack: Pack, mutation: Mutation) -> None:
+@pytest.mark.parametrize(
+    ("name", "case"), [pytest.param(name, case, id=f"{name}: {title}") for name, title, case in CASES]
+)
+def test_what_is_broken_is_told_by_its_rule_and_by_no_other(pack: Pack, name: str, case: Case) -> None:
     stack = recorded(STACK)
-    mutation.change(stack)
-    (rule,) = [rule for rule in RULES if rule.name == mutation.rule]
+    case.edit(stack)
+    (rule,) = [rule for rule in RULES if rule.name == name]
 
     assert pack.judge(stack) == sorted(
-        Violation(mutation.rule, mutation.resource, f"{mutation.resource} {message}.", rule.level.value)
-        for message in mutation.messages
+        Violation(name, case.resource, f"{case.resource} {message}.", rule.level.value)
+        for message in case.messages
     )
 
 
 def test_every_rule_is_broken_in_three_ways_at_least() -> None:
-    counted = Counter(mutation.rule for mutation in MUTATIONS)
+    counted = Counter(name for name, _, _ in CASES)
 
     assert set(counted) == {rule.name for rule in RULES}
     assert min(counted.values()) >= 3

@@ -8,9 +8,19 @@ from typing import Any
 import pytest
 
 from call_route_policies import RULES
-from tests.policies.mutations import KEY, MANAGED, QUARANTINE, STREAM, TAGS, open_to, trust
+from tests.policies.edits import ASSUME_ROLE, remove, trust
 from tests.policies.pack import Pack, Violation
 from tests.policies.stacks import Stack, recorded
+from tests.policies.values import (
+    KEY_ARN,
+    OTHER_ACCOUNT,
+    PIPE_ROLE,
+    QUARANTINE,
+    STREAM,
+    TAGS,
+    managed,
+    open_to,
+)
 
 
 def attach(stack: Stack, name: str) -> None:
@@ -18,7 +28,7 @@ def attach(stack: Stack, name: str) -> None:
     stack.add(
         "aws:iam/userPolicyAttachment:UserPolicyAttachment",
         "added",
-        {"user": "operator", "policyArn": MANAGED.format(name)},
+        {"user": "operator", "policyArn": managed(name)},
     )
 
 
@@ -32,7 +42,7 @@ def said(pack: Pack, stack: Stack, rule: str, settings: dict[str, Any]) -> list[
 
 def test_a_managed_policy_may_be_listed_and_a_broad_one_may_not(pack: Pack) -> None:
     rule, names = "iam-no-broad-managed-policies", ("AWSXRayDaemonWriteAccess", "AmazonSQSFullAccess")
-    settings = {"allowed": [MANAGED.format(name) for name in names]}
+    settings = {"allowed": [managed(name) for name in names]}
     narrow, broad = recorded("prod"), recorded("prod")
     attach(narrow, names[0])
     attach(broad, names[1])
@@ -71,7 +81,7 @@ def elsewhere(stack: Stack) -> None:
 
 def shared(stack: Stack) -> None:
     """Lets another account send to the quarantine."""
-    document = open_to({"AWS": "222222222222"}, "sqs:SendMessage", QUARANTINE)
+    document = open_to(OTHER_ACCOUNT, "sqs:SendMessage", QUARANTINE.arn)
     stack.one("Queue", "quarantine").inputs["policy"] = document
 
 
@@ -100,13 +110,13 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         "iam-trust-is-bound-to-a-source",
         {"exempt": ["ec2.amazonaws.com"]},
         {"exempt": ["pipes.amazonaws.com"]},
-        lambda stack: trust(stack, "pipe", Condition=None),
+        remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition"),
     ),
     (
         "iam-trust-stays-in-its-account",
         {"accounts": []},
         {"accounts": ["222222222222"]},
-        lambda stack: trust(stack, "pipe", Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
+        trust(PIPE_ROLE, Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
     ),
     (
         "iam-resources-stay-in-their-account",
@@ -166,16 +176,16 @@ def test_every_setting_is_tried() -> None:
 
 
 def test_customer_keys_satisfy_where_they_are_asked_for(pack: Pack) -> None:
-    stack = recorded("prod", {"kmsKeyArn": KEY})
+    stack = recorded("prod", {"kmsKeyArn": KEY_ARN})
     rule = "data-is-encrypted-at-rest"
 
     assert said(pack, stack, rule, {"customerKeys": ["tables", "streams", "queues"]}) == []
 
 
 def test_every_replica_needs_a_customer_key_where_tables_do(pack: Pack) -> None:
-    stack = recorded("prod", {"kmsKeyArn": KEY})
+    stack = recorded("prod", {"kmsKeyArn": KEY_ARN})
     kept = {"pointInTimeRecovery": True, "deletionProtectionEnabled": True}
-    stack.one("Table").inputs["replicas"] = [{**kept, "kmsKeyArn": KEY}, kept]
+    stack.one("Table").inputs["replicas"] = [{**kept, "kmsKeyArn": KEY_ARN}, kept]
 
     (found,) = said(pack, stack, "data-is-encrypted-at-rest", {"customerKeys": ["tables"]})
 
@@ -183,11 +193,11 @@ def test_every_replica_needs_a_customer_key_where_tables_do(pack: Pack) -> None:
 
 
 def test_a_delivery_stream_that_reads_a_stream_needs_no_encryption_of_its_own(pack: Pack) -> None:
-    stack = recorded("prod", {"kmsKeyArn": KEY})
+    stack = recorded("prod", {"kmsKeyArn": KEY_ARN})
     stack.add(
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "added",
-        {"kinesisSourceConfiguration": {"kinesisStreamArn": STREAM}},
+        {"kinesisSourceConfiguration": {"kinesisStreamArn": STREAM.arn}},
     )
 
     assert said(pack, stack, "data-is-encrypted-at-rest", {"customerKeys": ["streams"]}) == []

@@ -15,31 +15,33 @@ from policy_sentry.querying.actions import remove_actions_that_are_not_wildcard_
 from call_route_policies import RULES
 from call_route_policies.rule import matches_any
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
-from tests.policies.mutations import (
-    KEY,
-    MANAGED,
-    OWN_ACCOUNT,
-    QUARANTINE,
-    STREAM,
-    TAGS,
-    filtered,
-    open_to,
-    policy,
-    target,
-    with_statement,
-    without_statement,
-)
+from tests.policies.edits import add_statement, remove
+from tests.policies.mutations.pipeline import set_filters, set_target
 from tests.policies.pack import Pack, Violation
 from tests.policies.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, recorded
+from tests.policies.values import (
+    KEY_ARN,
+    OTHER_ACCOUNT,
+    OWN_ACCOUNT,
+    QUARANTINE,
+    RECORDER,
+    RECORDER_POLICY,
+    STREAM,
+    TAGS,
+    TRACKER,
+    managed,
+    open_to,
+    policy,
+)
 
 SALT = "a-salt-for-tests-only"
 VARIANTS: dict[str, dict[str, str]] = {
     "as committed": {},
-    "with a customer key": {"kmsKeyArn": KEY},
+    "with a customer key": {"kmsKeyArn": KEY_ARN},
     "with hashed phone numbers": {"phoneNumber": "hashed", "phoneNumberSalt": SALT},
     "with an existing stream": {
-        "streamArn": STREAM,
-        "streamKmsKeyArn": KEY,
+        "streamArn": STREAM.arn,
+        "streamKmsKeyArn": KEY_ARN,
         "maximumRecordAgeSeconds": "43200",
     },
     "within a permissions boundary": {"permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/boundary"},
@@ -122,7 +124,7 @@ def test_an_unknown_value_is_neither_a_violation_nor_passed_over(pack: Pack) -> 
     stack.one("Role", "pipe-role").inputs["managedPolicyArns"] = []
     stack.one("Pipe").inputs["desiredState"] = "RUNNING"
     connect = {"Service": "connect.amazonaws.com"}
-    stack.one("Queue", "quarantine").inputs["policy"] = open_to(connect, "sqs:SendMessage", QUARANTINE)
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to(connect, "sqs:SendMessage", QUARANTINE.arn)
     for resource in stack:
         for name, value in resource.inputs.items():
             resource.inputs[name] = UNKNOWN
@@ -209,7 +211,7 @@ HARMLESS: dict[str, tuple[str, dict[str, object]]] = {
     ),
     "a managed policy as boundary": (
         "aws:iam/user:User",
-        {"permissionsBoundary": MANAGED.format("PowerUserAccess")},
+        {"permissionsBoundary": managed("PowerUserAccess")},
     ),
     "a secret's policy, where * is the secret": (
         "aws:secretsmanager/secretPolicy:SecretPolicy",
@@ -275,7 +277,7 @@ def test_a_deny_that_takes_nothing_needed_away_for_sure_is_no_violation(
     pack: Pack, role: str, elements: dict[str, object]
 ) -> None:
     stack = recorded("prod")
-    with_statement(stack, role, Effect="Deny", **elements)
+    add_statement(f"{TRACKER}-{role}-policy", Effect="Deny", **elements)(stack)
 
     assert pack.judge(stack) == list[Violation]()
 
@@ -292,7 +294,7 @@ def test_a_deny_that_takes_nothing_needed_away_for_sure_is_no_violation(
 )
 def test_a_filter_may_let_more_pass_than_tracked_calls(pack: Pack, filters: list[str]) -> None:
     stack = recorded("prod")
-    filtered(stack, *filters)
+    set_filters(*filters)(stack)
 
     assert pack.judge(stack) == list[Violation]()
 
@@ -329,9 +331,9 @@ def test_where_contact_records_go_is_known_by_what_it_comes_from(
 
 def test_what_a_resources_own_policy_allows_to_a_role_is_counted(pack: Pack) -> None:
     stack = recorded("prod")
-    without_statement(stack, "recorder", "Quarantine")
+    remove(RECORDER_POLICY, "policy.Statement[Quarantine]")(stack)
     role = {"AWS": stack.one("Role", "recorder-role").outputs["arn"]}
-    stack.one("Queue", "quarantine").inputs["policy"] = open_to(role, "sqs:SendMessage", QUARANTINE)
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to(role, "sqs:SendMessage", QUARANTINE.arn)
 
     assert pack.judge(stack) == list[Violation]()
 
@@ -382,7 +384,7 @@ def test_a_membership_that_is_not_known_yet_is_named(pack: Pack) -> None:
 )
 def test_a_queue_for_a_caller_who_is_named_is_not_public(pack: Pack, condition: dict[str, object]) -> None:
     stack = recorded("prod")
-    opened = open_to("*", "sqs:SendMessage", QUARANTINE, Condition=condition)
+    opened = open_to("*", "sqs:SendMessage", QUARANTINE.arn, Condition=condition)
     stack.one("Queue", "quarantine").inputs["policy"] = opened
 
     assert pack.judge(stack) == list[Violation]()
@@ -390,7 +392,7 @@ def test_a_queue_for_a_caller_who_is_named_is_not_public(pack: Pack, condition: 
 
 def test_whether_an_account_is_another_is_open_until_the_own_one_is_known(pack: Pack) -> None:
     stack = recorded("prod")
-    stack.one("Queue", "quarantine").inputs["policy"] = open_to({"AWS": "222222222222"}, "sqs:A", QUARANTINE)
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to(OTHER_ACCOUNT, "sqs:A", QUARANTINE.arn)
     for role in ("pipe-role", "recorder-role"):
         stack.one("Role", role).outputs["arn"] = UNKNOWN
 
@@ -402,7 +404,7 @@ def test_whether_an_account_is_another_is_open_until_the_own_one_is_known(pack: 
 
 def test_an_alias_of_an_express_state_machine_is_a_target(pack: Pack) -> None:
     stack = recorded("prod")
-    target(stack, f"{stack.one('StateMachine').outputs['arn']}:live")
+    set_target(f"{RECORDER.arn}:live")(stack)
 
     assert pack.judge(stack) == list[Violation]()
 

@@ -58,9 +58,7 @@ def test_stops_are_in_menu_order_and_unknown_stops_come_last() -> None:
 
 
 def test_the_same_route_in_two_flows_makes_two_stops() -> None:
-    stops = drop_off(
-        [record("start", "completed"), record("start", "completed", call_flow=None)], [CATALOG]
-    )
+    stops = drop_off([record("start", "completed"), record("start", "completed", call_flow=None)], [CATALOG])
 
     assert [(stop.call_flow, stop.label) for stop in stops] == [(None, "start"), ("bank", "First menu")]
 

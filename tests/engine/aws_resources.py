@@ -1,0 +1,578 @@
+"""Reads, updates and deletes the resources of the program in the emulator; callroute.local creates them.
+
+What AWS replaces instead of updating is in `REPLACED_BY`, from the arguments that the Terraform AWS provider's documentation
+marks "Forces new resource" (Pulumi's AWS provider is built on it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from callroute.local.emulator import Emulator
+from callroute.local.resource_creators import QUEUE_ATTRIBUTES
+
+ENDPOINT = "CALLROUTE_ENGINE_ENDPOINT"
+STATE = "CALLROUTE_ENGINE_STATE"
+
+Properties = dict[str, Any]
+
+TABLE = "aws:dynamodb/table:Table"
+STREAM = "aws:kinesis/stream:Stream"
+QUEUE = "aws:sqs/queue:Queue"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+PIPE = "aws:pipes/pipe:Pipe"
+CONTACT_FLOW = "aws:connect/contactFlow:ContactFlow"
+STORAGE_CONFIG = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
+PHONE_NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
+
+AUTOMATICALLY_NAMED = frozenset(
+    {TABLE, STREAM, QUEUE, ROLE, ROLE_POLICY, LOG_GROUP, STATE_MACHINE, PIPE, CONTACT_FLOW}
+)
+
+COMPUTED: Mapping[str, tuple[str, ...]] = {
+    TABLE: ("arn", "id"),
+    STREAM: ("arn", "id"),
+    QUEUE: ("arn", "id", "url"),
+    ROLE: ("arn", "id", "uniqueId"),
+    ROLE_POLICY: ("id",),
+    LOG_GROUP: ("arn", "id"),
+    STATE_MACHINE: ("arn", "id"),
+    PIPE: ("arn", "id"),
+    CONTACT_FLOW: ("arn", "id", "contactFlowId"),
+    STORAGE_CONFIG: ("associationId", "id"),
+    PHONE_NUMBER: ("id",),
+}
+"""Outputs that AWS chooses: unknown in the preview of a new resource."""
+
+REPLACED_BY: Mapping[str, frozenset[str]] = {
+    TABLE: frozenset({"name", "hashKey", "rangeKey"}),
+    STREAM: frozenset({"name"}),
+    QUEUE: frozenset({"name", "fifoQueue"}),
+    ROLE: frozenset({"name", "path"}),
+    ROLE_POLICY: frozenset({"name", "role"}),
+    LOG_GROUP: frozenset({"name", "logGroupClass"}),
+    STATE_MACHINE: frozenset({"name", "type"}),
+    PIPE: frozenset({"name", "source"}),
+    CONTACT_FLOW: frozenset({"instanceId", "type"}),
+    STORAGE_CONFIG: frozenset({"instanceId", "resourceType"}),
+    PHONE_NUMBER: frozenset({"phoneNumberId", "instanceId", "contactFlowId"}),
+}
+
+
+class AttachedEmulator(Emulator):
+    """An emulator that another process has started."""
+
+    def __init__(self, endpoint: str, region: str) -> None:
+        super().__init__(region)
+        self.endpoint = endpoint
+
+    def _running(self) -> Any:
+        return None
+
+
+class Cloud:
+    """The emulator, and the settings of Amazon Connect instances that it lacks.
+
+    Args:
+        emulator: the emulator.
+        folder: folder for the Amazon Connect settings and for the failures that a test demands.
+    """
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator = emulator
+        self._folder = folder
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Cloud:
+        """Returns the cloud whose endpoint and folder the environment names; a preview needs no emulator."""
+        endpoint = environment.get(ENDPOINT, "")
+        region = environment["AWS_REGION"]
+        return cls(AttachedEmulator(endpoint, region), Path(environment[STATE]))
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator."""
+        return self.emulator.client(service)
+
+    def take_failure(self, type_: str) -> bool:
+        """Whether creating a resource of this type must fail now. It fails once."""
+        file = self._folder / "fail"
+        if file.exists() and file.read_text(encoding="utf-8") == type_:
+            file.unlink()
+            return True
+        return False
+
+    def created(self, type_: str, id_: str, outputs: Properties) -> None:
+        """Stores a resource of Amazon Connect."""
+        if type_ in (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER):
+            self.connect_file(id_).write_text(json.dumps(outputs), encoding="utf-8")
+
+    def connect_file(self, id_: str) -> Path:
+        """The file with a resource of Amazon Connect."""
+        return self._folder / f"{id_.replace('/', '_').replace(':', '_')}.json"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Calls for one type of resource."""
+
+    read: Callable[[Cloud, str, Properties], Properties | None]
+    """Returns the properties that AWS has now, by Pulumi's names; None if the resource is gone."""
+    update: Callable[[Cloud, str, Properties, Properties], None]
+    """Takes the changed inputs (None for removed ones), and all new inputs."""
+    delete: Callable[[Cloud, str, Properties], None]
+
+
+def _answer(call: Callable[..., Any], *gone: str, **request: Any) -> Any:
+    """Returns the answer of a call; None if it fails with one of these codes, which mean that the resource is gone."""
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in gone:
+            return None
+        raise
+
+
+def _leftover(changed: Properties) -> None:
+    if changed:
+        raise NotImplementedError(f"the engine tests cannot update {', '.join(sorted(changed))}")
+
+
+def _tags(listed: list[dict[str, str]], key: str = "Key", value: str = "Value") -> dict[str, str]:
+    return {tag[key]: tag[value] for tag in listed}
+
+
+# DynamoDB
+
+
+def _read_table(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    dynamodb = cloud.client("dynamodb")
+    answer = _answer(dynamodb.describe_table, "ResourceNotFoundException", TableName=id_)
+    if answer is None:
+        return None
+    table = answer["Table"]
+    found: Properties = {
+        "name": table["TableName"],
+        "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
+    }
+    if "tags" in old:
+        found["tags"] = _tags(dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"])
+    return found
+
+
+def _update_table(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    dynamodb = cloud.client("dynamodb")
+    arn = dynamodb.describe_table(TableName=id_)["Table"]["TableArn"]
+    if "deletionProtectionEnabled" in changed:
+        enabled = bool(changed.pop("deletionProtectionEnabled"))
+        dynamodb.update_table(TableName=id_, DeletionProtectionEnabled=enabled)
+    if "ttl" in changed:
+        ttl = changed.pop("ttl")
+        dynamodb.update_time_to_live(
+            TableName=id_,
+            TimeToLiveSpecification={
+                "Enabled": ttl["enabled"],
+                "AttributeName": ttl.get("attributeName", "expires_at"),
+            },
+        )
+    if "pointInTimeRecovery" in changed:
+        enabled = changed.pop("pointInTimeRecovery")["enabled"]
+        dynamodb.update_continuous_backups(
+            TableName=id_, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled}
+        )
+    if "serverSideEncryption" in changed:
+        key = changed.pop("serverSideEncryption").get("kmsKeyArn")
+        specification = {"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})}
+        dynamodb.update_table(TableName=id_, SSESpecification=specification)
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            _tags(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]),
+            lambda tags: dynamodb.tag_resource(
+                ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+            ),
+            lambda keys: dynamodb.untag_resource(ResourceArn=arn, TagKeys=keys),
+        )
+    _leftover(changed)
+
+
+def _set_tags(
+    new: Mapping[str, str] | None,
+    old: Mapping[str, str],
+    add: Callable[[dict[str, str]], object],
+    remove: Callable[[list[str]], object],
+) -> None:
+    new = new or {}
+    if added := {key: value for key, value in new.items() if old.get(key) != value}:
+        add(added)
+    if removed := sorted(old.keys() - new.keys()):
+        remove(removed)
+
+
+def _delete_table(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("dynamodb").delete_table(TableName=id_)
+
+
+# Kinesis
+
+
+def _read_stream(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    kinesis = cloud.client("kinesis")
+    name = id_.rpartition("/")[2]
+    answer = _answer(kinesis.describe_stream_summary, "ResourceNotFoundException", StreamName=name)
+    if answer is None:
+        return None
+    stream = answer["StreamDescriptionSummary"]
+    found: Properties = {"name": stream["StreamName"], "retentionPeriod": stream["RetentionPeriodHours"]}
+    if "tags" in old:
+        found["tags"] = _tags(kinesis.list_tags_for_stream(StreamName=name)["Tags"])
+    return found
+
+
+def _update_stream(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    kinesis = cloud.client("kinesis")
+    name = id_.rpartition("/")[2]
+    if "streamModeDetails" in changed:
+        mode = changed.pop("streamModeDetails")["streamMode"]
+        kinesis.update_stream_mode(StreamARN=id_, StreamModeDetails={"StreamMode": mode})
+    if count := changed.pop("shardCount", None):
+        kinesis.update_shard_count(StreamName=name, TargetShardCount=count, ScalingType="UNIFORM_SCALING")
+    if "retentionPeriod" in changed:
+        hours = changed.pop("retentionPeriod")
+        summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        longer = hours > summary["RetentionPeriodHours"]
+        change = (
+            kinesis.increase_stream_retention_period if longer else kinesis.decrease_stream_retention_period
+        )
+        change(StreamName=name, RetentionPeriodHours=hours)
+    if "kmsKeyId" in changed:
+        key = changed.pop("kmsKeyId")
+        kinesis.start_stream_encryption(StreamName=name, EncryptionType="KMS", KeyId=key)
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            _tags(kinesis.list_tags_for_stream(StreamName=name)["Tags"]),
+            lambda tags: kinesis.add_tags_to_stream(StreamName=name, Tags=tags),
+            lambda keys: kinesis.remove_tags_from_stream(StreamName=name, TagKeys=keys),
+        )
+    _leftover(changed)
+
+
+def _delete_stream(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("kinesis").delete_stream(StreamName=id_.rpartition("/")[2], EnforceConsumerDeletion=True)
+
+
+# SQS
+
+
+def _read_queue(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    sqs = cloud.client("sqs")
+    answer = _answer(
+        sqs.get_queue_attributes,
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        QueueUrl=id_,
+        AttributeNames=["All"],
+    )
+    if answer is None:
+        return None
+    attributes = answer["Attributes"]
+    found: Properties = {}
+    for argument, attribute in QUEUE_ATTRIBUTES.items():
+        if argument in old and attribute in attributes:
+            value = attributes[attribute]
+            found[argument] = (
+                type(old[argument])(value) if not isinstance(old[argument], bool) else value == "true"
+            )
+    if "tags" in old:
+        found["tags"] = sqs.list_queue_tags(QueueUrl=id_).get("Tags", {})
+    return found
+
+
+def _update_queue(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    sqs = cloud.client("sqs")
+    attributes = {}
+    for argument in [argument for argument in changed if argument in QUEUE_ATTRIBUTES]:
+        value = changed.pop(argument)
+        attributes[QUEUE_ATTRIBUTES[argument]] = value if isinstance(value, str) else json.dumps(value)
+    if attributes:
+        sqs.set_queue_attributes(
+            QueueUrl=id_,
+            Attributes={name: "" if value == "null" else value for name, value in attributes.items()},
+        )
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            sqs.list_queue_tags(QueueUrl=id_).get("Tags", {}),
+            lambda tags: sqs.tag_queue(QueueUrl=id_, Tags=tags),
+            lambda keys: sqs.untag_queue(QueueUrl=id_, TagKeys=keys),
+        )
+    _leftover(changed)
+
+
+def _delete_queue(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("sqs").delete_queue(QueueUrl=id_)
+
+
+# IAM
+
+
+def _document(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _same_document(old: str, now: Any) -> str:
+    """Returns the old text if both documents are equal as JSON: AWS does not keep white space."""
+    return (
+        old
+        if old and json.loads(old) == (now if isinstance(now, dict) else json.loads(now))
+        else _document(now)
+    )
+
+
+def _read_role(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    answer = _answer(cloud.client("iam").get_role, "NoSuchEntity", RoleName=id_)
+    if answer is None:
+        return None
+    role = answer["Role"]
+    found: Properties = {
+        "name": role["RoleName"],
+        "assumeRolePolicy": _same_document(old.get("assumeRolePolicy", ""), role["AssumeRolePolicyDocument"]),
+    }
+    if "permissionsBoundary" in old:
+        found["permissionsBoundary"] = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+    if "tags" in old:
+        found["tags"] = _tags(cloud.client("iam").list_role_tags(RoleName=id_)["Tags"])
+    return found
+
+
+def _update_role(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    iam = cloud.client("iam")
+    if "assumeRolePolicy" in changed:
+        iam.update_assume_role_policy(RoleName=id_, PolicyDocument=_document(changed.pop("assumeRolePolicy")))
+    if "permissionsBoundary" in changed:
+        boundary = changed.pop("permissionsBoundary")
+        if boundary:
+            iam.put_role_permissions_boundary(RoleName=id_, PermissionsBoundary=boundary)
+        else:
+            iam.delete_role_permissions_boundary(RoleName=id_)
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            _tags(iam.list_role_tags(RoleName=id_)["Tags"]),
+            lambda tags: iam.tag_role(
+                RoleName=id_, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+            ),
+            lambda keys: iam.untag_role(RoleName=id_, TagKeys=keys),
+        )
+    _leftover(changed)
+
+
+def _delete_role(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("iam").delete_role(RoleName=id_)
+
+
+def _read_role_policy(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    role, name = id_.split(":", 1)
+    answer = _answer(cloud.client("iam").get_role_policy, "NoSuchEntity", RoleName=role, PolicyName=name)
+    if answer is None:
+        return None
+    document = answer["PolicyDocument"]
+    return {"policy": _same_document(old.get("policy", ""), document)}
+
+
+def _update_role_policy(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    role, name = id_.split(":", 1)
+    if "policy" in changed:
+        policy = _document(changed.pop("policy"))
+        cloud.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy)
+    _leftover(changed)
+
+
+def _delete_role_policy(cloud: Cloud, id_: str, _old: Properties) -> None:
+    role, name = id_.split(":", 1)
+    cloud.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
+
+
+# CloudWatch Logs
+
+
+def _read_log_group(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    logs = cloud.client("logs")
+    groups = logs.describe_log_groups(logGroupNamePrefix=id_)["logGroups"]
+    group = next((group for group in groups if group["logGroupName"] == id_), None)
+    if group is None:
+        return None
+    found: Properties = {"name": id_, "retentionInDays": group.get("retentionInDays", 0)}
+    if "tags" in old:
+        found["tags"] = logs.list_tags_log_group(logGroupName=id_)["tags"]
+    return found
+
+
+def _update_log_group(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    logs = cloud.client("logs")
+    if "retentionInDays" in changed:
+        logs.put_retention_policy(logGroupName=id_, retentionInDays=changed.pop("retentionInDays"))
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            logs.list_tags_log_group(logGroupName=id_)["tags"],
+            lambda tags: logs.tag_log_group(logGroupName=id_, tags=tags),
+            lambda keys: logs.untag_log_group(logGroupName=id_, tags=keys),
+        )
+    _leftover(changed)
+
+
+def _delete_log_group(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("logs").delete_log_group(logGroupName=id_)
+
+
+# Step Functions
+
+
+def _logging(configuration: Mapping[str, Any]) -> Properties:
+    return {
+        "level": configuration["level"],
+        "includeExecutionData": configuration["includeExecutionData"],
+        "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": configuration["logDestination"]}}],
+    }
+
+
+def _read_state_machine(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    states = cloud.client("stepfunctions")
+    answer = _answer(states.describe_state_machine, "StateMachineDoesNotExist", stateMachineArn=id_)
+    if answer is None:
+        return None
+    machine = answer
+    found: Properties = {
+        "name": machine["name"],
+        "definition": _same_document(old.get("definition", ""), machine["definition"]),
+        "roleArn": machine["roleArn"],
+    }
+    if "tags" in old:
+        found["tags"] = _tags(states.list_tags_for_resource(resourceArn=id_)["tags"], "key", "value")
+    return found
+
+
+def _update_state_machine(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    states = cloud.client("stepfunctions")
+    request: Properties = {key: changed.pop(key) for key in ("definition", "roleArn") if key in changed}
+    if "loggingConfiguration" in changed:
+        request["loggingConfiguration"] = _logging(changed.pop("loggingConfiguration"))
+    if request:
+        states.update_state_machine(stateMachineArn=id_, **request)
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            _tags(states.list_tags_for_resource(resourceArn=id_)["tags"], "key", "value"),
+            lambda tags: states.tag_resource(
+                resourceArn=id_, tags=[{"key": key, "value": value} for key, value in tags.items()]
+            ),
+            lambda keys: states.untag_resource(resourceArn=id_, tagKeys=keys),
+        )
+    _leftover(changed)
+
+
+def _delete_state_machine(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("stepfunctions").delete_state_machine(stateMachineArn=id_)
+
+
+# EventBridge Pipes
+
+
+def _api_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        names = {key: "includeExecutionData" if key == "includeExecutionDatas" else key for key in value}
+        return {names[key][0].upper() + names[key][1:]: _api_names(part) for key, part in value.items()}
+    return [_api_names(part) for part in value] if isinstance(value, list) else value
+
+
+def _read_pipe(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    answer = _answer(cloud.client("pipes").describe_pipe, "NotFoundException", Name=id_)
+    if answer is None:
+        return None
+    pipe = answer
+    found: Properties = {"name": pipe["Name"], "roleArn": pipe["RoleArn"], "target": pipe["Target"]}
+    if "tags" in old:
+        found["tags"] = pipe.get("Tags", {})
+    return found
+
+
+UPDATABLE_SOURCE_PARAMETERS = frozenset(
+    {
+        *("batchSize", "deadLetterConfig", "maximumBatchingWindowInSeconds", "maximumRecordAgeInSeconds"),
+        *("maximumRetryAttempts", "onPartialBatchItemFailure", "parallelizationFactor"),
+    }
+)
+"""Members of UpdatePipeSourceKinesisStreamParameters; a starting position can be given at creation only."""
+
+
+def _update_pipe(cloud: Cloud, id_: str, changed: Properties, new: Properties) -> None:
+    pipes = cloud.client("pipes")
+    tags = changed.pop("tags", None) if "tags" in changed else new.get("tags")
+    request: Properties = {"RoleArn": new["roleArn"]}
+    changed.pop("roleArn", None)
+    for key in ("target", "targetParameters", "description"):
+        if key in changed:
+            request[key[0].upper() + key[1:]] = _api_names(changed.pop(key))
+    if "sourceParameters" in changed:
+        source = changed.pop("sourceParameters")
+        kinesis = {
+            key: value
+            for key, value in source.get("kinesisStreamParameters", {}).items()
+            if key in UPDATABLE_SOURCE_PARAMETERS
+        }
+        request["SourceParameters"] = _api_names({**source, "kinesisStreamParameters": kinesis})
+    if "logConfiguration" in changed:
+        request["LogConfiguration"] = _api_names(changed.pop("logConfiguration"))
+    pipe = pipes.update_pipe(Name=id_, **request)
+    if tags:
+        pipes.tag_resource(resourceArn=pipe["Arn"], tags=tags)
+    _leftover(changed)
+
+
+def _delete_pipe(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("pipes").delete_pipe(Name=id_)
+
+
+# Amazon Connect, which the emulator lacks
+
+
+def _read_connect(cloud: Cloud, id_: str, _old: Properties) -> Properties | None:
+    file = cloud.connect_file(id_)
+    found: Properties | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return found
+
+
+def _update_connect(cloud: Cloud, id_: str, _changed: Properties, new: Properties) -> None:
+    file = cloud.connect_file(id_)
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**stored, **new}), encoding="utf-8")
+
+
+def _delete_connect(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.connect_file(id_).unlink()
+
+
+RESOURCES: Mapping[str, Resource] = {
+    TABLE: Resource(_read_table, _update_table, _delete_table),
+    STREAM: Resource(_read_stream, _update_stream, _delete_stream),
+    QUEUE: Resource(_read_queue, _update_queue, _delete_queue),
+    ROLE: Resource(_read_role, _update_role, _delete_role),
+    ROLE_POLICY: Resource(_read_role_policy, _update_role_policy, _delete_role_policy),
+    LOG_GROUP: Resource(_read_log_group, _update_log_group, _delete_log_group),
+    STATE_MACHINE: Resource(_read_state_machine, _update_state_machine, _delete_state_machine),
+    PIPE: Resource(_read_pipe, _update_pipe, _delete_pipe),
+    **dict.fromkeys(
+        (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER),
+        Resource(_read_connect, _update_connect, _delete_connect),
+    ),
+}

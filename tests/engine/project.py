@@ -1,0 +1,148 @@
+"""Runs Pulumi's CLI on a copy of the project, with the plugins of this folder and a state of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from callroute.local.emulator import DEFAULT_REGION, Emulator
+from callroute.local.stack_runner import Deployment, Registered
+from tests.engine.aws_resources import ENDPOINT, STATE
+from tests.support.paths import REPOSITORY
+
+PLUGINS = Path(__file__).parent / "plugins"
+COMMAND_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything that the command printed."""
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    """A copy of the project in which `pulumi` runs.
+
+    Attributes:
+        folder: folder of the copy. Its `.venv` is the environment of this Python.
+        emulator: where resources are created; None for projects that are only previewed.
+        home: folder for Pulumi's own files, for its backend and for the provider's.
+    """
+
+    folder: Path
+    home: Path
+    emulator: Emulator | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copy(cls, folder: Path, emulator: Emulator | None = None) -> Project:
+        """Copies the files that git tracks into `folder`, and prepares Pulumi's own folders beside them."""
+        files = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git from PATH
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split("\0")
+        copy, home = folder / "project", folder / "pulumi"
+        for name in filter(None, files):
+            if name.startswith("tests/") or not (REPOSITORY / name).is_file():
+                continue
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, copy / name)
+        (copy / ".venv").symlink_to(sys.prefix)
+        for each in ("home", "backend", "state"):
+            (home / each).mkdir(parents=True)
+        return cls(copy, home, emulator)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of every command: nothing of the user's AWS or Pulumi settings."""
+        return {
+            "HOME": str(self.home),
+            "PATH": os.pathsep.join([str(PLUGINS), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]),
+            "AWS_REGION": DEFAULT_REGION,
+            "PULUMI_BACKEND_URL": (self.home / "backend").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "passphrase of a test",
+            "PULUMI_HOME": str(self.home / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+            ENDPOINT: self.emulator.endpoint if self.emulator else "",
+            STATE: str(self.home / "state"),
+            **self.variables,
+        }
+
+    def pulumi(self, *arguments: str, folder: Path | None = None) -> Done:
+        """Runs one command of Pulumi's CLI to its end."""
+        return self.run("pulumi", *arguments, "--non-interactive", folder=folder)
+
+    def run(self, *command: str, folder: Path | None = None) -> Done:
+        """Runs a command in the project's folder, or in `folder`."""
+        done = subprocess.run(  # noqa: S603 - commands of the tests
+            command,
+            cwd=folder or self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def stack(self, name: str, config: Mapping[str, str] | None = None) -> None:
+        """Selects a stack, which is created if needed, with the committed configuration and some changes."""
+        file = self.folder / f"Pulumi.{name}.yaml"
+        committed = (REPOSITORY / file.name).read_text(encoding="utf-8")
+        done = self.pulumi("stack", "select", "--create", "--stack", name)
+        assert done.code == 0, done.text
+        salt = [
+            line
+            for line in file.read_text(encoding="utf-8").splitlines()
+            if line.startswith("encryptionsalt")
+        ]
+        file.write_text("\n".join([*salt, committed]), encoding="utf-8")
+        for key, value in (config or {}).items():
+            done = self.pulumi("config", "set", "--path", key, value)
+            assert done.code == 0, done.text
+
+    def fail_next(self, type_: str) -> None:
+        """Makes the next creation of a resource of this type fail."""
+        (self.home / "state" / "fail").write_text(type_, encoding="utf-8")
+
+    def state(self) -> list[dict[str, Any]]:
+        """Resources of the selected stack, as `pulumi stack export` prints them."""
+        done = self.pulumi("stack", "export", "--show-secrets")
+        assert done.code == 0, done.text
+        resources: list[dict[str, Any]] = json.loads(done.out)["deployment"].get("resources", [])
+        return resources
+
+    def deployment(self, stack: str) -> Deployment:
+        """The stack as the local pipe and dialer take it."""
+        assert self.emulator is not None
+        resources = self.state()
+        registered = tuple(
+            Registered(
+                each["type"], each["urn"].rpartition("::")[2], each["inputs"], each["id"], each["outputs"]
+            )
+            for each in resources
+            if each.get("custom") and not each["type"].startswith("pulumi:")
+        )
+        outputs = next(each.get("outputs", {}) for each in resources if each["type"] == "pulumi:pulumi:Stack")
+        return Deployment(self.emulator, stack, registered, outputs)

@@ -1,0 +1,198 @@
+"""An AWS provider for Pulumi's engine that creates resources in the emulator, with the local cloud's own functions.
+
+It behaves like Pulumi's AWS provider where this project depends on it: automatic names are chosen when inputs are checked, so
+that a preview knows them; computed outputs are unknown in a preview; some changes replace a resource; a refresh reads what
+exists. docs/fidelity.md names the source of each behavior.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]  # comes without types
+from botocore.exceptions import BotoCoreError, ClientError
+from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[import-untyped]  # comes without types
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.rpc import UNKNOWN
+
+from callroute.local.resource_creators import CREATORS, INVOKES, UnknownArgumentError
+from tests.engine import plugin_server
+from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud
+
+VERSION = "7.51.1"
+DEFAULTS = "__defaults"
+"""Input in which Pulumi's Terraform bridge lists the inputs that it has filled in."""
+
+FAIL_TYPE = "CALLROUTE_ENGINE_FAIL_TYPE"
+"""Environment variable: type token whose next creation fails, once."""
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """Answers the engine's requests about resources.
+
+    Args:
+        cloud: the emulator and the Amazon Connect settings that it lacks.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return provider_pb2.ProviderHandshakeResponse()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": VERSION}))
+
+    def GetMapping(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return provider_pb2.GetMappingResponse()
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        if request.tok not in INVOKES:
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED, f"the engine tests do not know the function {request.tok}"
+            )
+        return provider_pb2.InvokeResponse(**{"return": _struct(INVOKES[request.tok](self._cloud.emulator))})
+
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        """Fills in an automatic name and keeps it from then on."""
+        type_, name = _type_and_name(request.urn)
+        if type_ not in CREATORS:
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED, f"the engine tests do not know the resource type {type_}"
+            )
+        inputs, olds = _plain(request.news), _plain(request.olds)
+        inputs[DEFAULTS] = []
+        if type_ in AUTOMATICALLY_NAMED and "name" not in inputs:
+            suffix = hashlib.sha256(request.randomSeed).hexdigest()[:7]
+            was_automatic = "name" in olds.get(DEFAULTS, ())
+            inputs["name"] = olds["name"] if was_automatic else f"{name}-{suffix}"
+            inputs[DEFAULTS] = ["name"]
+        return provider_pb2.CheckResponse(inputs=_struct(inputs))
+
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        type_, _ = _type_and_name(request.urn)
+        old, new = _plain(request.old_inputs), _plain(request.news)
+        changed = sorted(
+            key for key in old.keys() | new.keys() if key != DEFAULTS and old.get(key) != new.get(key)
+        )
+        replaces = [key for key in changed if key in REPLACED_BY[type_]]
+        response = provider_pb2.DiffResponse
+        return response(
+            changes=response.DIFF_SOME if changed else response.DIFF_NONE,
+            diffs=changed,
+            replaces=replaces,
+            # A resource with a fixed name cannot exist twice, so the old one goes first.
+            deleteBeforeReplace=bool(replaces) and "name" not in new.get(DEFAULTS, ()),
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        type_, _ = _type_and_name(request.urn)
+        inputs = _plain(request.properties)
+        if request.preview:
+            outputs = {**dict.fromkeys(COMPUTED[type_], UNKNOWN), **_without_defaults(inputs)}
+            return provider_pb2.CreateResponse(properties=_struct(outputs))
+        if self._cloud.take_failure(type_):
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")
+        given = copy.deepcopy(_without_defaults(inputs))
+        name = given.pop("name", "")
+        try:
+            id_, added = CREATORS[type_](self._cloud.emulator, name, given)
+        except UnknownArgumentError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{type_} has no argument {error}")
+        except (ClientError, BotoCoreError) as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
+        outputs = {**_without_defaults(inputs), **added}
+        self._cloud.created(type_, id_, outputs)
+        return provider_pb2.CreateResponse(id=id_, properties=_struct(outputs))
+
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        type_, _ = _type_and_name(request.urn)
+        outputs, inputs = _plain(request.properties), _plain(request.inputs)
+        found = RESOURCES[type_].read(self._cloud, request.id, outputs)
+        if found is None:
+            return provider_pb2.ReadResponse()
+        for key, value in found.items():
+            outputs[key] = value
+            if key in inputs:
+                inputs[key] = value
+        return provider_pb2.ReadResponse(id=request.id, properties=_struct(outputs), inputs=_struct(inputs))
+
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        type_, _ = _type_and_name(request.urn)
+        old, new = _plain(request.olds), _without_defaults(_plain(request.news))
+        kept = {key: value for key, value in old.items() if key in COMPUTED[type_]}
+        if not request.preview:
+            changed = {
+                key: new.get(key)
+                for key in {*_without_defaults(_plain(request.old_inputs)), *new}
+                if old.get(key) != new.get(key)
+            }
+            try:
+                RESOURCES[type_].update(self._cloud, request.id, changed, new)
+            except NotImplementedError as error:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{type_}: {error}")
+            except (ClientError, BotoCoreError) as error:
+                context.abort(grpc.StatusCode.INTERNAL, str(error))
+        return provider_pb2.UpdateResponse(properties=_struct({**kept, **new}))
+
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        type_, _ = _type_and_name(request.urn)
+        try:
+            RESOURCES[type_].delete(self._cloud, request.id, _plain(request.properties))
+        except (ClientError, BotoCoreError) as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return empty_pb2.Empty()
+
+
+def _type_and_name(urn: str) -> tuple[str, str]:
+    *_, types, name = urn.split("::")
+    return types.rpartition("$")[2], name
+
+
+def _without_defaults(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in inputs.items() if key != DEFAULTS}
+
+
+def _plain(struct: Any) -> dict[str, Any]:
+    """Returns a message of the engine as plain values. The wire knows only floats, so whole numbers become int again."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: whole(part) for key, part in value.items() if part is not None}
+        if isinstance(value, list):
+            return [whole(part) for part in value]
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    plain: dict[str, Any] = whole(json_format.MessageToDict(struct))
+    return plain
+
+
+def _struct(values: dict[str, Any]) -> Any:
+    return json_format.ParseDict(values, struct_pb2.Struct())
+
+
+def serve() -> None:
+    """Serves the provider for the emulator that the environment names."""
+    cloud = Cloud.from_environment(os.environ)
+    plugin_server.serve(
+        lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(cloud), server)
+    )

@@ -1,0 +1,413 @@
+"""Policy documents that cannot be read, that allow too much, or that trust too many."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.policies.edits import (
+    ASSUME_ROLE,
+    Edit,
+    add,
+    add_statement,
+    append,
+    put,
+    remove,
+    replace,
+    statement,
+    trust,
+)
+from tests.policies.mutations.case import Case, Cases
+from tests.policies.values import (
+    DEAD_LETTERS,
+    OTHER_ACCOUNT,
+    OTHER_KEY_ARN,
+    OWN_ACCOUNT,
+    PIPE,
+    PIPE_POLICY,
+    PIPE_ROLE,
+    QUARANTINE,
+    RECORDER_POLICY,
+    RECORDER_ROLE,
+    STREAM,
+    TABLE,
+    TAGS,
+    TOPIC_ARN,
+    USER_ARN,
+    arn,
+    document,
+    managed,
+    open_to,
+    policy,
+)
+
+CASES: Cases = {}
+
+
+def _user_policy(name: str, *actions: str, resource: str = USER_ARN) -> Edit:
+    return add("iam.UserPolicy", name, user="operator", policy=policy(*actions, resource=resource))
+
+
+def _group_policy(name: str, *actions: str, group: str = "operators", resource: str = USER_ARN) -> Edit:
+    return add("iam.GroupPolicy", name, group=group, policy=policy(*actions, resource=resource))
+
+
+def _queue_policy(principal: Any, action: str = "sqs:SendMessage", **elements: Any) -> Edit:
+    return put(QUARANTINE, "policy", open_to(principal, action, QUARANTINE.arn, **elements))
+
+
+# Documents
+
+NOT_JSON = "must have a policy document in policy that is JSON: Expecting value: line 1 column 1 (char 0)"
+TWICE = "must have a policy document in {} that is JSON: it says {} twice"
+SEND = {"Effect": "Allow", "Principal": "*", "Actions": "sqs:SendMessage", "Resource": QUARANTINE.arn}
+TWO_STATEMENTS = policy("mediastore:GetObject").replace("{", '{"Statement": "none", ', 1)
+CASES["iam-documents-are-readable"] = {
+    "a policy that is not JSON": Case(NOT_JSON, put(PIPE_POLICY, "policy", "Allow everything")),
+    "a statement without Effect": Case(
+        "must have a statement 'Store' in policy that has the Effect Allow or Deny, and not null",
+        remove(RECORDER_POLICY, "policy.Statement[Store].Effect"),
+    ),
+    "a principal that is a number": Case(
+        "must have a statement 'AssumeRole' in assumeRolePolicy that has an object such as {'Service': NAME} as Principal,"
+        " and not 42",
+        trust(PIPE_ROLE, Principal=42),
+    ),
+    "a document with Version twice": Case(
+        TWICE.format("policy", "Version"),
+        replace(RECORDER_POLICY, "policy", "{", '{"Version": "2008-10-17", '),
+    ),
+    "a queue policy, given as an object, with a misspelt element": Case(
+        "must have a statement 1 in policy that has no element 'Actions'",
+        put(QUARANTINE, "policy", {"Version": "2012-10-17", "Statement": SEND}),
+    ),
+    "the policy of a topic that is not JSON": Case(NOT_JSON, add("sns.Topic", policy="Allow everything")),
+    "a document with Statement twice, in a resource of a type that no rule lists": Case(
+        TWICE.format("containerPolicy", "Statement"),
+        add("mediastore.ContainerPolicy", containerPolicy=TWO_STATEMENTS),
+    ),
+}
+
+# Managed policies
+
+BROAD = "must not carry the AWS managed policy {}, which allows nearly everything"
+NOT_LISTED = "must not carry the AWS managed policy {}, which the rule's setting allowed does not list"
+ADMINISTRATOR, BASIC = "AdministratorAccess", "service-role/AWSLambdaBasicExecutionRole"
+
+
+def _attached(policy_name: str, type_: str, **inputs: Any) -> Case:
+    return Case(BROAD.format(policy_name), add(type_, **inputs, policyArn=managed(policy_name)))
+
+
+CASES["iam-no-broad-managed-policies"] = {
+    "AmazonDynamoDBFullAccess in the arguments of a role": Case(
+        BROAD.format("AmazonDynamoDBFullAccess"),
+        put(RECORDER_ROLE, "managedPolicyArns", [managed("AmazonDynamoDBFullAccess")]),
+    ),
+    "AdministratorAccess attached to a role": _attached(
+        ADMINISTRATOR, "iam.RolePolicyAttachment", role=f"{PIPE_ROLE}-0000000"
+    ),
+    "PowerUserAccess attached to a user": _attached(
+        "PowerUserAccess", "iam.UserPolicyAttachment", user="operator"
+    ),
+    "AWSStepFunctionsFullAccess attached to a group": _attached(
+        "AWSStepFunctionsFullAccess", "iam.GroupPolicyAttachment", group="operators"
+    ),
+    "IAMFullAccess in an attachment to several identities": _attached(
+        "IAMFullAccess", "iam.PolicyAttachment", name="many", users=["operator"]
+    ),
+    "a narrower AWS managed policy that is not listed, in an exclusive attachment": Case(
+        NOT_LISTED.format(BASIC),
+        add("iam.UserPolicyAttachmentsExclusive", userName="operator", policyArns=[managed(BASIC)]),
+    ),
+    "AdministratorAccess in the exclusive list of a permission set": Case(
+        BROAD.format(ADMINISTRATOR),
+        add("ssoadmin.ManagedPolicyAttachmentsExclusive", managedPolicyArns=[managed(ADMINISTRATOR)]),
+    ),
+    "AmazonS3FullAccess in a property of a type that no rule lists": _attached(
+        "AmazonS3FullAccess", "quicksight.IamPolicyAssignment"
+    ),
+}
+
+# Wildcards
+
+SINGLE = "must name single actions in statement {!r}, and not {}"
+RECORDINGS = policy("s3:*", resource="arn:aws:s3:::recordings/*")
+ESCAPED = json.dumps({"text": RECORDINGS.replace("Statement", "\\u0053tatement")})
+CASES["iam-no-wildcard-actions"] = {
+    "all actions of DynamoDB": Case(
+        SINGLE.format("Store", "dynamodb:*"), statement(RECORDER_POLICY, "Store", Action="dynamodb:*")
+    ),
+    "all actions of all services": Case(
+        SINGLE.format("RecordRoutes", "*"), statement(PIPE_POLICY, "RecordRoutes", Action=["*"])
+    ),
+    "a wildcard inside an action's name": Case(
+        SINGLE.format("KeepDeadLetters", "sqs:Send*"),
+        statement(PIPE_POLICY, "KeepDeadLetters", Action="sqs:Send*"),
+    ),
+    "a wildcard for one character, in the policy of a user": Case(
+        SINGLE.format("Added", "dynamodb:?etItem"),
+        _user_policy("added", "dynamodb:?etItem", resource=TABLE.arn),
+    ),
+    "all actions on a topic, in the arguments of the topic": Case(
+        "must name single actions in statement 1, and not sns:*",
+        add("sns.Topic", policy=open_to(OWN_ACCOUNT, "sns:*", TOPIC_ARN)),
+    ),
+    "an object deep in the arguments of a type that no rule lists": Case(
+        SINGLE.format("Added", "s3:*"),
+        add("odb.Network", access=[{"s3": {"policyDocument": json.loads(RECORDINGS)}}]),
+    ),
+    "JSON text inside JSON text, with escaped characters": Case(
+        SINGLE.format("Added", "s3:*"), add("ssm.Document", tags=TAGS, content=ESCAPED)
+    ),
+}
+
+EXCLUSION = "must say what statement {!r} allows, and not by {} what it does not"
+EVERYONE_ELSE = {
+    "Sid": "Everyone else",
+    "Effect": "Allow",
+    "NotPrincipal": {"AWS": USER_ARN},
+    "Action": "sqs:SendMessage",
+    "Resource": DEAD_LETTERS.arn,
+}
+CASES["iam-no-allow-by-exclusion"] = {
+    "NotAction with Allow": Case(
+        EXCLUSION.format("Added", "NotAction"),
+        add_statement(RECORDER_POLICY, NotAction="iam:*", Resource=TABLE.arn),
+    ),
+    "NotResource with Allow": Case(
+        EXCLUSION.format("Added", "NotResource"),
+        add_statement(PIPE_POLICY, Action=["sqs:SendMessage"], NotResource=[QUARANTINE.arn]),
+    ),
+    "NotPrincipal with Allow in the policy of a queue": Case(
+        EXCLUSION.format("Everyone else", "NotPrincipal"),
+        put(DEAD_LETTERS, "policy", document([EVERYONE_ELSE])),
+    ),
+}
+
+NOT_ALL = "must name the resources of {} in statement {!r}, and not *"
+NAMED = "must name the resources of statement {!r}, and not {}"
+ANY_STREAM, ANY_TABLE = arn("kinesis", "stream/*"), arn("dynamodb", "tab*")
+CASES["iam-no-avoidable-wildcard-resources"] = {
+    "UpdateItem on every table": Case(
+        NOT_ALL.format("dynamodb:UpdateItem", "Store"), statement(RECORDER_POLICY, "Store", Resource="*")
+    ),
+    "an action that can name resources among those that cannot": Case(
+        NOT_ALL.format("sqs:SendMessage", "DeliverLogs"),
+        append(RECORDER_POLICY, "policy.Statement[DeliverLogs].Action", "sqs:SendMessage"),
+    ),
+    "an ARN that matches every stream": Case(
+        NAMED.format("ReadStream", ANY_STREAM), statement(PIPE_POLICY, "ReadStream", Resource=[ANY_STREAM])
+    ),
+    "an ARN that matches every table by the first letters of its type": Case(
+        NAMED.format("Store", ANY_TABLE), statement(RECORDER_POLICY, "Store", Resource=ANY_TABLE)
+    ),
+    "an ARN that matches every resource, in the policy of a group": Case(
+        NAMED.format("Added", "arn:aws:*"), _group_policy("added", "sqs:ReceiveMessage", resource="arn:aws:*")
+    ),
+}
+
+# Escalation
+
+OPENS = "must not allow {}, which opens more permissions ({})"
+CASES["iam-no-privilege-escalation"] = {
+    "access keys for other users, in the policy of a user": Case(
+        OPENS.format("iam:createaccesskey", "CreateAccessKey"), _user_policy("added", "iam:CreateAccessKey")
+    ),
+    "PassRole with RunInstances, in the policy of a group": Case(
+        OPENS.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
+        _group_policy("added", "iam:PassRole", "ec2:RunInstances"),
+    ),
+    "PutRolePolicy, in a customer managed policy": Case(
+        OPENS.format("iam:putrolepolicy", "PutRolePolicy"),
+        add(
+            "iam.Policy",
+            policy=policy("iam:GetRole", "IAM:PutRolePolicy"),
+            tags=TAGS,
+            outputs={"arn": "arn:aws:iam::111111111111:policy/added"},
+        ),
+    ),
+}
+
+TOGETHER = (
+    "must not be allowed iam:passrole with {} by its policies{} together, which opens more permissions ({})"
+)
+RUN_INSTANCES = TOGETHER.format("ec2:runinstances", "", "CreateEC2WithExistingIP")
+RUN_WITH_GROUPS = TOGETHER.format("ec2:runinstances", " and those of its groups", "CreateEC2WithExistingIP")
+CREATE_STACK = TOGETHER.format("cloudformation:createstack", "", "PassExistingRoleToCloudFormation")
+CREATE_ENDPOINT = TOGETHER.format("glue:createdevendpoint", "", "PassExistingRoleToNewGlueDevEndpoint")
+ATTACHED = {"arn": "arn:aws:iam::111111111111:policy/attached"}
+DEPLOYER = {"arn": "arn:aws:iam::111111111111:role/deployer"}
+DEPLOYER_TRUST = {
+    "Sid": "AssumeRole",
+    "Effect": "Allow",
+    "Principal": {"Service": "pipes.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"aws:SourceAccount": "111111111111", "aws:SourceArn": PIPE.arn}},
+}
+DEPLOYER_INPUTS: dict[str, Any] = {
+    "name": "deployer",
+    "assumeRolePolicy": document([DEPLOYER_TRUST]),
+    "inlinePolicies": [{"name": "pass", "policy": policy("iam:PassRole")}],
+    "tags": TAGS,
+}
+CASES["iam-no-combined-privilege-escalation"] = {
+    "PassRole and RunInstances in two policies of a user": Case(
+        RUN_INSTANCES, _user_policy("one", "iam:PassRole"), _user_policy("two", "ec2:RunInstances")
+    ),
+    "PassRole and CreateStack in an inline and an attached policy of a group": Case(
+        CREATE_STACK,
+        _group_policy("inline", "iam:PassRole"),
+        add(
+            "iam.Policy", "attached", policy=policy("cloudformation:CreateStack"), tags=TAGS, outputs=ATTACHED
+        ),
+        add("iam.GroupPolicyAttachment", "attachment", group="operators", policyArn=ATTACHED["arn"]),
+    ),
+    "PassRole and CreateDevEndpoint in the arguments of a role and in a RolePolicy": Case(
+        CREATE_ENDPOINT,
+        add("iam.Role", "deployer", **DEPLOYER_INPUTS, outputs=DEPLOYER),
+        add("iam.RolePolicy", "glue", role="deployer", policy=policy("glue:CreateDevEndpoint")),
+    ),
+    "PassRole of a user and RunInstances of its group": Case(
+        RUN_WITH_GROUPS,
+        _group_policy("operators-policy", "ec2:RunInstances"),
+        _user_policy("added", "iam:PassRole"),
+        add("iam.UserGroupMembership", "membership", user="operator", groups=["operators"]),
+        at="added",
+    ),
+    "PassRole and RunInstances in two groups of a user": Case(
+        RUN_WITH_GROUPS,
+        _group_policy("operators-policy", "iam:PassRole"),
+        add("iam.GroupMembership", "one", group="operators", users=["operator", "one"]),
+        _group_policy("builders-policy", "ec2:RunInstances", group="builders"),
+        add("iam.GroupMembership", "two", group="builders", users=["operator", "two"]),
+        at="one",
+    ),
+}
+
+# Resource policies
+
+EVERYBODY = "must say whom statement 1 allows, and not everybody"
+FILES_ARN = arn("elasticfilesystem", "file-system/fs-1")
+TOPICS = [TOPIC_ARN, "arn:aws:sns:ap-northeast-1:*:calls"]
+VIA_SERVICE = {"StringLike": {"kms:ViaService": "sqs.*.amazonaws.com"}}
+
+
+def _public_queue(principal: Any, **elements: Any) -> Case:
+    return Case(EVERYBODY, _queue_policy(principal, **elements))
+
+
+def _public(type_: str, resource_policy: str, **inputs: Any) -> Case:
+    return Case(EVERYBODY, add(type_, **inputs, policy=resource_policy))
+
+
+CASES["iam-no-public-resources"] = {
+    "a queue that takes messages from everybody": _public_queue("*"),
+    "a stream that every account may read": _public(
+        "kinesis.ResourcePolicy",
+        open_to({"AWS": ["*"]}, "kinesis:GetRecords", STREAM.arn),
+        resourceArn=STREAM.arn,
+    ),
+    "a key for everybody who calls through a service": _public(
+        "kms.Key",
+        open_to({"AWS": "*"}, "kms:Decrypt", "*", Condition=VIA_SERVICE),
+        tags=TAGS,
+        outputs={"arn": OTHER_KEY_ARN},
+    ),
+    "a condition that everybody meets, since a policy variable is compared with itself": _public_queue(
+        "*", Condition={"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}
+    ),
+    "a condition with wildcards that every account meets": _public_queue(
+        "*", Condition={"StringLike": {"aws:SourceAccount": "????????????"}}
+    ),
+    "a condition with one value that the topics of all accounts meet": _public_queue(
+        "*", Condition={"ArnLike": {"aws:SourceArn": TOPICS}}
+    ),
+    "a secret that everybody may read": _public(
+        "secretsmanager.Secret", open_to("*", "secretsmanager:GetSecretValue", "*")
+    ),
+    "a topic to which everybody may publish": _public(
+        "sns.Topic", open_to({"AWS": "*"}, "sns:Publish", TOPIC_ARN)
+    ),
+    "a file system that everybody may mount, a type that no rule lists": _public(
+        "efs.FileSystemPolicy", open_to("*", "elasticfilesystem:ClientMount", FILES_ARN)
+    ),
+    "every identity provider": _public_queue({"Federated": "*"}, Condition={}),
+    "every service": _public_queue({"Service": "*"}, Condition={}),
+}
+
+GIVEN = "must not give statement 1 to another account: 222222222222"
+SCAN_BY_ROLE = open_to({"AWS": "arn:aws:iam::222222222222:role/theirs"}, "dynamodb:Scan", TABLE.arn)
+OTHER_TOPICS = {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:222222222222:*"}}
+TWO_ACCOUNTS = ["111111111111", "222222222222"]
+CASES["iam-resources-stay-in-their-account"] = {
+    "quarantined records for another account": Case(
+        GIVEN, _queue_policy(OTHER_ACCOUNT, "sqs:ReceiveMessage")
+    ),
+    "the table for a role of another account": Case(
+        GIVEN, add("dynamodb.ResourcePolicy", resourceArn=TABLE.arn, policy=SCAN_BY_ROLE)
+    ),
+    "everybody in another account": Case(
+        GIVEN, _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalAccount": TWO_ACCOUNTS}})
+    ),
+    "the topics of another account": Case(
+        GIVEN, _queue_policy({"Service": "sns.amazonaws.com"}, Condition=OTHER_TOPICS)
+    ),
+}
+
+# Trust
+
+NOT_A_SERVICE = "must trust services by name in statement 'AssumeRole', and not {}"
+OTHER_ROOT = "arn:aws:iam::222222222222:root"
+CASES["iam-trust-only-named-services"] = {
+    "another account as principal": Case(
+        NOT_A_SERVICE.format(f"AWS {OTHER_ROOT}"), trust(RECORDER_ROLE, Principal={"AWS": OTHER_ROOT})
+    ),
+    "everybody as principal": Case(NOT_A_SERVICE.format("everybody"), trust(PIPE_ROLE, Principal="*")),
+    "any service as principal": Case(
+        "must trust one of *.amazonaws.com in statement 'AssumeRole', and not *.amazonaws.com",
+        trust(PIPE_ROLE, Principal={"Service": ["*.amazonaws.com"]}),
+    ),
+    "session tags that the caller chooses": Case(
+        "must let its services do sts:AssumeRole only in statement 'AssumeRole', and not sts:TagSession",
+        trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:TagSession"]),
+    ),
+}
+
+UNBOUND = "must bind {}.amazonaws.com to aws:SourceAccount or aws:SourceArn in statement 'AssumeRole'"
+IF_EXISTS = {"StringEqualsIfExists": {"aws:SourceAccount": "111111111111"}}
+ALL_PIPES = "arn:aws:pipes:ap-northeast-1:*:pipe/*"
+
+
+def _unbound(operator: str, key: str, value: str) -> Case:
+    return Case(UNBOUND.format("pipes"), trust(PIPE_ROLE, Condition={operator: {key: value}}))
+
+
+CASES["iam-trust-is-bound-to-a-source"] = {
+    "no condition": Case(UNBOUND.format("pipes"), remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition")),
+    "a condition that also holds if the key is missing": Case(
+        UNBOUND.format("states"), trust(RECORDER_ROLE, Condition=IF_EXISTS)
+    ),
+    "a condition that any account meets": _unbound("StringLike", "aws:SourceAccount", "*"),
+    "a condition that the pipes of all accounts meet": _unbound("ArnLike", "aws:SourceArn", ALL_PIPES),
+    "a condition on the region only": _unbound("StringEquals", "aws:RequestedRegion", "ap-northeast-1"),
+    "a policy variable that is compared with itself": _unbound(
+        "StringEquals", "aws:SourceAccount", "${aws:SourceAccount}"
+    ),
+}
+
+OTHER_PIPES = "arn:aws:pipes:ap-northeast-1:222222222222:pipe/*"
+
+
+def _foreign(role: str, operator: str, key: str, value: str | list[str]) -> Case:
+    message = f"must not be bound by {key} to another account than its own, 111111111111: 222222222222"
+    return Case(message, trust(role, Condition={operator: {key: value}}))
+
+
+CASES["iam-trust-stays-in-its-account"] = {
+    "another account's id": _foreign(RECORDER_ROLE, "StringEquals", "aws:SourceAccount", "222222222222"),
+    "the pipes of another account": _foreign(PIPE_ROLE, "ArnLike", "aws:SourceArn", OTHER_PIPES),
+    "another account beside the stack's own, under a lowercase condition key": _foreign(
+        PIPE_ROLE, "StringEquals", "aws:sourceaccount", TWO_ACCOUNTS
+    ),
+}
