@@ -66,7 +66,7 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
     allowed = {room.replace("/", "."), "callroute.arn", "callroute.errors", *MAY_IMPORT[room]}
     for path in modules(room):
         for name in imported(path):
-            if name.split(".")[0] in OURS:
+            if name.split(".")[0] in OURS and name != "callroute":  # which has only the version
                 assert any(name == each or name.startswith(f"{each}.") for each in allowed), (
                     f"{path} imports {name}"
                 )
