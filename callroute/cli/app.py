@@ -203,12 +203,12 @@ def print_version(requested: bool) -> None:
 
 def be_quiet(requested: bool) -> None:
     """Hides progress and notes."""
-    output.settings.quiet |= requested
+    output.options.quiet |= requested
 
 
 def drop_color(requested: bool) -> None:
     """Prints without colors."""
-    output.settings.color &= not requested
+    output.options.color &= not requested
 
 
 @app.callback()

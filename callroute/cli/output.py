@@ -26,8 +26,8 @@ FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█"
 
 
 @dataclass
-class Settings:
-    """Settings of one run, from the general options.
+class OutputOptions:
+    """Options of one run that apply to all output.
 
     Attributes:
         quiet: print no progress and no notes.
@@ -38,12 +38,12 @@ class Settings:
     color: bool = True
 
 
-settings = Settings()
+options = OutputOptions()
 
 
 def prepare_streams() -> None:
-    """Resets the settings, and makes the standard streams accept every character."""
-    settings.quiet, settings.color = False, not os.environ.get("NO_COLOR")
+    """Resets the options, and makes the standard streams accept every character."""
+    options.quiet, options.color = False, not os.environ.get("NO_COLOR")
     codecs.register_error("callroute", _fallback)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the parent process
@@ -142,7 +142,7 @@ def _escaped(character: str) -> str:
 
 def has_color(stream: Any) -> bool:
     """Returns whether the output may be colored."""
-    return bool(settings.color and stream.isatty() and os.environ.get("TERM") != "dumb")
+    return bool(options.color and stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def terminal_width() -> int:
@@ -196,7 +196,7 @@ def wrap(text: str, width: int, first: int = 0) -> list[str]:
 
 def note(text: str) -> None:
     """Writes a line to standard error, unless --quiet is given."""
-    if not settings.quiet:
+    if not options.quiet:
         write(text, error=True)
 
 
@@ -208,7 +208,7 @@ def error(text: str) -> None:
 @contextmanager
 def progress(text: str) -> Iterator[None]:
     """Shows on the terminal what a command waits for, and removes the text afterwards."""
-    shown = sys.stderr.isatty() and not settings.quiet
+    shown = sys.stderr.isatty() and not options.quiet
     if shown:
         sys.stderr.write(text[: terminal_width() - 1])
         sys.stderr.flush()

@@ -135,6 +135,7 @@ def simulate(
         return
     if minimum_coverage is not None:
         raise InputError("--minimum-coverage", "", "it applies only to scenarios", "Add --scenarios FILE")
+    loaded = load(flow)
     if keys is None:
         require_terminal(flow)
     pressed = simulation.read_keys(keys or "")
@@ -143,7 +144,6 @@ def simulate(
         world = with_answer(world, text, "--answer")
     named = dict(named_flow(text) for text in flow_file or ())
     world = dataclasses.replace(world, flows={**world.flows, **named})
-    loaded = load(flow)
     if problem := problem_of_errors(loaded, world):
         raise InputError(loaded.source, "", *problem)
     # The contact ID is derived from the arguments, so that two runs differ only where their calls differ.

@@ -106,7 +106,7 @@ def require_replaceable(out: Path, flow: Path) -> None:
 
 
 def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:
-    """Returns the catalog to update: the one beside the output file, or else the one beside the flow."""
+    """Returns the catalog to update: the one beside the output file, otherwise the one beside the flow."""
     before = loaded.catalog
     here = before if target == loaded.path else RouteCatalog.beside(target)
     if before is None or here is None:
@@ -116,7 +116,7 @@ def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:
 
 
 def flow_name(flow: Flow, path: Path) -> str:
-    """Returns the name of a flow in the flow designer, or the name of its file if it has none."""
+    """Returns the name of a flow in the flow designer. A flow without a name is called after its file."""
     metadata = flow.document.get("Metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     return name if isinstance(name, str) and name else path.stem

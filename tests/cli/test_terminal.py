@@ -263,11 +263,11 @@ def test_pipes_get_no_colors_and_no_wrapping() -> None:
     assert max(map(len, printed.splitlines())) > 100
 
 
-def test_settings_are_reset_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "settings", output.Settings(quiet=True, color=False))
+def test_options_are_reset_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "options", output.OutputOptions(quiet=True, color=False))
     monkeypatch.delenv("NO_COLOR", raising=False)
     output.prepare_streams()
-    assert output.settings == output.Settings()
+    assert output.options == output.OutputOptions()
 
 
 # --- Prompts and Ctrl-C ----------------------------------------------------------------------------------------------
