@@ -185,7 +185,7 @@ def load(path: Path) -> Flow:
 
 
 def require_terminal(flow: Path) -> None:
-    """Accepts a simulation without keys if the user can be asked for them.
+    """Checks that the user can be asked for keys.
 
     Raises:
         InputError: standard input is not a terminal, or contains the flow.
@@ -285,7 +285,7 @@ def results_as_json(
 
 
 def coverage_as_json(covered: Coverage) -> dict[str, Any]:
-    """Returns the coverage of one flow for the JSON document."""
+    """Returns the JSON form of the coverage of one flow."""
     return {
         "percent": round(covered.percent, 1),
         "taken": covered.taken,
@@ -298,7 +298,7 @@ def coverage_as_json(covered: Coverage) -> dict[str, Any]:
 
 
 def require_no_call_options(given: Mapping[str, object]) -> None:
-    """Accepts --scenarios if no option of a single call is given.
+    """Checks that no option of a single call is combined with --scenarios.
 
     Raises:
         InputError: such an option is given.
@@ -374,7 +374,7 @@ def environment(
 
 
 def event_as_json(event: simulation.Event) -> dict[str, Any]:
-    """Returns an event for the JSON document."""
+    """Returns the JSON form of an event."""
     fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}

@@ -145,9 +145,10 @@ def test_a_closed_pipe_exits_with_141_and_no_message(arguments: tuple[str, ...])
 
 
 def test_closed_standard_streams_are_no_problem() -> None:
-    command = f"{sys.executable} -m callroute track {FLOW} >&- 2>&-"
-    ran = subprocess.run(["/bin/sh", "-c", command], cwd=REPOSITORY, timeout=60, check=False)  # noqa: S603
-    assert ran.returncode == 0
+    for arguments, code in ((f"track {FLOW}", 0), ("check -", 2), (f"simulate {FLOW}", 2)):
+        command = f"{sys.executable} -m callroute {arguments} <&- >&- 2>&-"
+        ran = subprocess.run(["/bin/sh", "-c", command], cwd=REPOSITORY, timeout=60, check=False)  # noqa: S603
+        assert ran.returncode == code
 
 
 # --- Encodings -------------------------------------------------------------------------------------------------------
