@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,11 @@ from callroute.cli.parameters import JsonOption, ProjectOption, stand_ins
 from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
+from callroute.flows.simulation.contact_record import last_emission
+from callroute.flows.simulation.participants import unused_keys_message
+
+if TYPE_CHECKING:
+    from callroute.flows.flow import Flow
 
 
 def call(
@@ -55,21 +60,26 @@ def call(
             "not given, and the flow is read from standard input",
             "Give the keys that the caller presses",
         )
-    caller: simulation.Caller
-    clock: simulation.Clock
-    start = datetime.now(UTC)
-    if keys is None:
-        caller, clock = TerminalCaller(), RunningClock()
-    else:
-        caller, clock = simulation.KeyedCaller(simulation.read_keys(keys)), simulation.SimulatedClock(start)
+    pressed = None if keys is None else simulation.read_keys(keys)
+    caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
     loaded = load_flow(flow, lambda catalog: stand_ins(catalog) or {})
+    duration = timedelta(0) if pressed is None else simulated_duration(loaded.flow, pressed)
     interruptible = InterruptibleCaller(caller)
+    events: list[simulation.Event] = []
     with deployable(loaded) as definition, local_cloud.started(project, {"flows": [definition]}) as cloud:
+        start = datetime.now(UTC) - duration
+        clock = RunningClock() if pressed is None else simulation.SimulatedClock(start)
+
+        def on_event(event: simulation.Event) -> None:
+            events.append(event)
+            write_event(event, start, error=as_json)
+
         with interruptible.on_the_line():
             placed = simulation.run_with(
-                cloud.dialer.call(definition["name"], interruptible, clock=clock),
-                lambda event: write_event(event, start, error=as_json),
+                cloud.dialer.call(definition["name"], interruptible, clock=clock), on_event
             )
+        if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
+            output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
         with output.progress("Processing the contact record …"):
             counts = cloud.settle()
         contact_id = placed.contact_record["ContactId"]
@@ -87,6 +97,17 @@ def call(
                 f"{loaded.flow.source}: the call left no record, because the flow did not set call_route"
             )
         raise typer.Exit(FINDINGS)
+
+
+def simulated_duration(flow: Flow, keys: tuple[str, ...]) -> timedelta:
+    """Returns the time from the start of a call until its last contact record is emitted.
+
+    The call starts this long ago, so that none of its timestamps lies in the future.
+    """
+    start = datetime.now(UTC)
+    clock = simulation.SimulatedClock(start)
+    _, call = simulation.run_simulation(flow, simulation.KeyedCaller(keys), clock=clock)
+    return last_emission(call) - start
 
 
 @contextmanager

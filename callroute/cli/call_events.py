@@ -6,13 +6,13 @@ import json
 from datetime import datetime
 
 from callroute.cli import output
-from callroute.flows import simulation
+from callroute.flows.simulation import STEP_LIMIT, events
 
 LABEL_WIDTH = 11
 TEXT_COLUMN = 8 + LABEL_WIDTH
 
 
-def write_event(event: simulation.Event, start: datetime, *, error: bool = False) -> None:
+def write_event(event: events.Event, start: datetime, *, error: bool = False) -> None:
     """Writes an event as a line: minutes and seconds since the call began, a label and a text.
 
     Args:
@@ -31,69 +31,73 @@ def write_event(event: simulation.Event, start: datetime, *, error: bool = False
     )
 
 
-def describe(event: simulation.Event) -> tuple[str, str, str]:
+def describe(event: events.Event) -> tuple[str, str, str]:
     """Returns label, text and style of an event."""
     match event:
-        case simulation.Said():
+        case events.Said():
             return "says", event.text, ""
-        case simulation.InputAsked():
+        case events.InputAsked():
             return "asks", f"{event.text}  (up to {event.digits} digits, {event.seconds:g} s)", ""
-        case simulation.MenuOffered():
+        case events.MenuOffered():
             return "asks", f"{event.text}  (keys {' '.join(event.keys)}, {event.seconds:g} s)", ""
-        case simulation.Pressed():
+        case events.Pressed():
             return "key", event.key if event.accepted else f"{event.key} (not offered)", "cyan"
-        case simulation.TimedOut():
+        case events.KeyIgnored():
+            return "key", f"{event.key} has no effect: the message in {event.block!r} accepts no keys", "cyan"
+        case events.KeyBuffered():
+            return "key", f"{event.key} is kept for the next prompt that waits for a key", "cyan"
+        case events.TimedOut():
             return "silence", "the caller presses nothing", "cyan"
-        case simulation.AttributesSet():
+        case events.AttributesSet():
             return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
-        case simulation.LoopPassed():
+        case events.LoopPassed():
             iteration = "done" if event.done else f"iteration {event.passes} of {event.count}"
             return "loop", f"{event.block}: {iteration}", "dim"
-        case simulation.HoursChecked():
+        case events.HoursChecked():
             return "hours", "open" if event.open else "closed", "yellow"
-        case simulation.Queued():
+        case events.Queued():
             return "queue", f"the caller waits in {event.queue}", "yellow"
-        case simulation.QueueRefused():
+        case events.QueueRefused():
             return "queue", f"the queue does not accept the caller ({event.error})", "yellow"
-        case simulation.AgentConnected():
+        case events.AgentConnected():
             return "agent", f"an agent answers after {event.waited_seconds:g} s", "yellow"
-        case simulation.Ended():
+        case events.Ended():
             return "end", f"{_ENDINGS[event.during]} ({event.reason})", "magenta"
-        case simulation.QueueChosen():
+        case events.QueueChosen():
             return "settings", f"queue {event.queue}", "dim"
-        case simulation.VoiceChanged():
+        case events.VoiceChanged():
             return "settings", f"voice {event.voice} ({event.engine.lower()})", "dim"
-        case simulation.BotAsked():
+        case events.BotAsked():
             return "bot asks", event.text, ""
-        case simulation.BotUnderstood():
+        case events.BotUnderstood():
             return "bot", f"recognizes {event.intent}", "cyan"
-        case simulation.InputStored():
+        case events.InputStored():
             return "input", event.digits, "cyan"
-        case simulation.FlowAttributesSet():
+        case events.FlowAttributesSet():
             pairs = ", ".join(f"{name} = {value}" for name, value in event.attributes.items())
             return "flow sets", pairs, "dim"
-        case simulation.Compared():
+        case events.Compared():
             outcome = f"is {event.value!r}: {event.branch or 'no match'}"
             return "compares", f"{event.subject} {outcome}", "dim"
-        case simulation.Fetched():
+        case events.Fetched():
             return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
-        case simulation.NoEffect():
+        case events.NoEffect():
             return "settings", event.type, "dim"
-        case simulation.Failed():
+        case events.Failed():
             return "fails", f"{event.block} fails with {event.error}", "red"
-        case simulation.FlowEntered():
+        case events.FlowEntered():
             return "flow", f"continues in {event.flow}", "dim"
-        case simulation.FlowLeft():
+        case events.FlowLeft():
             return "flow", "returns to the previous flow", "dim"
-        case simulation.Waited():
+        case events.Waited():
             return "waits", f"{event.seconds:g} s", "dim"
-        case simulation.CallbackCreated():
+        case events.CallbackCreated():
             return "callback", f"{event.number} is called back from {event.queue or 'no queue'}", "yellow"
-        case simulation.Transferred():
+        case events.Transferred():
             return "transfer", f"to {event.queue} as a new contact ({event.method})", "yellow"
-        case simulation.ThirdPartyConnected():
+        case events.ThirdPartyConnected():
             return "transfer", f"{event.number or 'a third party'} answers", "yellow"
-        case simulation.LoggingChanged():
+        case events.LoggingChanged():
             return "settings", f"logging {'on' if event.enabled else 'off'}", "dim"
     raise AssertionError(f"no description of {type(event).__name__}")
 
@@ -108,5 +112,5 @@ _ENDINGS = {
     "another flow": "the call continues in another flow, which is not simulated",
     "conversation": "the conversation with the agent ends",
     "flow": "the flow ends the call",
-    "step limit": f"stopped after {simulation.STEP_LIMIT:,} blocks, because this call would never end",
+    "step limit": f"stopped after {STEP_LIMIT:,} blocks, because this call would never end",
 }

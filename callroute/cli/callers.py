@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from callroute.cli import output
 from callroute.cli.call_events import TEXT_COLUMN
 from callroute.flows import simulation
+from callroute.flows.simulation import events
 
 Answer = TypeVar("Answer")
 Event = TypeVar("Event")
@@ -19,16 +20,17 @@ Event = TypeVar("Event")
 class TerminalCaller:
     """A caller for whom the user answers on the terminal. The end of the input hangs up."""
 
-    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - the message is already on the screen
-        """Asks whether the caller listens to the end of a message."""
-        return self._ask("Enter: keep listening, h: hang up", {"": True, "h": False}, at_end=False)
+    def listens(self, message: events.Said) -> bool | str:  # noqa: ARG002 - the message is already on the screen
+        """Asks whether the caller listens to the end of a message. A key is passed on to the simulation."""
+        answers: dict[str, bool | str] = {"": True, "h": False} | {key: key for key in simulation.KEYS}
+        return self._ask("Enter: keep listening, h: hang up", answers, at_end=False)
 
-    def chooses(self, menu: simulation.MenuOffered) -> str:  # noqa: ARG002 - the keys are already on the screen
+    def chooses(self, menu: events.MenuOffered) -> str:  # noqa: ARG002 - the keys are already on the screen
         """Asks for the key that the caller presses."""
         answers = {key: key for key in simulation.KEYS} | {"": simulation.TIMEOUT, "h": simulation.HANGUP}
         return self._ask("0-9 * #: press, Enter: wait, h: hang up", answers, at_end=simulation.HANGUP)
 
-    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - the queue is already on the screen
+    def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - the queue is already on the screen
         """Asks whether the caller waits in a queue."""
         return self._ask("Enter: wait for an agent, h: hang up", {"": None, "h": 0.0}, at_end=0.0)
 
@@ -68,15 +70,16 @@ class InterruptibleCaller:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def listens(self, said: simulation.Said) -> bool:
+    def listens(self, message: events.Said) -> bool | str:
         """Returns False after Ctrl-C."""
-        return self._ask(self._caller.listens, said, hang_up=False)
+        hang_up: bool | str = False
+        return self._ask(self._caller.listens, message, hang_up=hang_up)
 
-    def chooses(self, menu: simulation.MenuOffered) -> str:
+    def chooses(self, menu: events.MenuOffered) -> str:
         """Returns HANGUP after Ctrl-C."""
         return self._ask(self._caller.chooses, menu, hang_up=simulation.HANGUP)
 
-    def waits(self, queued: simulation.Queued) -> float | None:
+    def waits(self, queued: events.Queued) -> float | None:
         """Returns 0 seconds after Ctrl-C."""
         at_once: float | None = 0.0
         return self._ask(self._caller.waits, queued, hang_up=at_once)

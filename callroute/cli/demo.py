@@ -17,9 +17,10 @@ from callroute.cli.output import Column
 from callroute.cli.parameters import JsonOption, ProjectOption
 from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.simulation import events
 from callroute.local.cloud import LocalCloud
 from callroute.local.stack_runner import find_project
-from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
+from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
 
 FLOW = "call-route-with-operator"
 CATALOG = "flow_definitions/call_route_with_operator.routes.yaml"
@@ -105,11 +106,11 @@ class RandomCaller:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - does not depend on the message
+    def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
         """Hangs up during 1 message in 20."""
         return self._chance.random() > 0.05
 
-    def chooses(self, menu: simulation.MenuOffered) -> str:
+    def chooses(self, menu: events.MenuOffered) -> str:
         """Hangs up at 1 menu in 6. Otherwise presses a key of the menu, presses any key, or waits."""
         draw = self._chance.random()
         if draw < 0.17:
@@ -118,17 +119,17 @@ class RandomCaller:
             return simulation.TIMEOUT
         return self._chance.choice(simulation.KEYS if draw < 0.28 else menu.keys)
 
-    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - does not depend on the queue
+    def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - does not depend on the queue
         """Waits for half a minute, a minute and a half, or ten minutes."""
         return self._chance.choice((30.0, 90.0, 600.0))
 
 
-def stop_as_json(stop: Stop) -> dict[str, Any]:
+def stop_as_json(stop: DropOffRow) -> dict[str, Any]:
     """Returns the JSON form of a stop."""
     return {**asdict(stop), "dropped": stop.dropped}
 
 
-def write_stops(stops: list[Stop]) -> None:
+def write_stops(stops: list[DropOffRow]) -> None:
     """Writes one stop per line, indented by its depth in the menus, with a bar for the calls that were lost there."""
     columns = [
         Column("stop", narrowest=16),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import sys
 import uuid
@@ -21,17 +22,12 @@ from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.load import STANDARD_INPUT, load_flow
 from callroute.flows.simulation.contact_record import contact_records
-from callroute.flows.simulation.environment import KINDS
-from callroute.flows.simulation.scenarios import (
-    LONGEST_WAIT_SECONDS,
-    coverage,
-    entered,
-    load_scenarios,
-    problem_of_errors,
-    read_world,
-    run_scenario,
-    with_answer,
-)
+from callroute.flows.simulation.coverage import entered_flows, measure_coverage
+from callroute.flows.simulation.environment import RESPONSE_KINDS
+from callroute.flows.simulation.environment_file import MAX_WAIT_SECONDS, read_environment, with_response
+from callroute.flows.simulation.participants import unused_keys_message
+from callroute.flows.simulation.runner import run_scenario
+from callroute.flows.simulation.scenario_file import forced_error_problem, load_scenarios
 from callroute.formats.files import read_text
 from callroute.formats.yaml_document import YamlNode
 
@@ -39,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from callroute.flows.flow import Branch, Flow
-    from callroute.flows.simulation.scenarios import Coverage, Result
+    from callroute.flows.simulation.coverage import Coverage
+    from callroute.flows.simulation.runner import Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
 
@@ -50,8 +47,9 @@ def simulate(
         str | None,
         typer.Option(
             metavar="KEYS",
-            help="What the caller presses, separated by commas: 0-9 * # timeout hangup. After the last key, the caller "
-            "hangs up at the next menu. Without this option, you are the caller.",
+            help="Keys that the caller presses at menus and other prompts that wait for a key, separated by commas: "
+            "0-9 * # timeout hangup. No key is pressed during a message. After the last key, the caller hangs up at the "
+            "next such prompt. Without this option, you are the caller.",
         ),
     ] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Simulate a call outside opening hours.")] = False,
@@ -74,7 +72,7 @@ def simulate(
         typer.Option(
             metavar="KIND:PLACE=VALUE",
             help="Result of something outside the flow, for example lambda:customer-lookup='{tier: gold}', split:*=30 or "
-            f"errors:BLOCK=NoMatchingError. KIND is one of {', '.join(KINDS)}. PLACE is a block, the name of the "
+            f"errors:BLOCK=NoMatchingError. KIND is one of {', '.join(RESPONSE_KINDS)}. PLACE is a block, the name of the "
             "resource, or *. Can be repeated.",
         ),
     ] = None,
@@ -141,35 +139,36 @@ def simulate(
     pressed = simulation.read_keys(keys or "")
     world, patience = environment(closed, agent_answers_after, leaves_queue_after, world_file)
     for text in answer or ():
-        world = with_answer(world, text, "--answer")
+        world = with_response(world, text, "--answer")
     named = dict(named_flow(text) for text in flow_file or ())
     world = dataclasses.replace(world, flows={**world.flows, **named})
-    if problem := problem_of_errors(loaded, world):
+    if problem := forced_error_problem(loaded, world):
         raise InputError(loaded.source, "", *problem)
-    # The contact ID is derived from the arguments, so that two runs differ only where their calls differ.
-    arguments = [flow.name, *pressed, at, repr(world), repr(patience)]
-    contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(arguments)))
+    contact_id = derive_contact_id(flow.name, pressed, at, patience, world)
+    caller = TerminalCaller() if keys is None else simulation.KeyedCaller(pressed, patience)
     steps = simulation.simulate(
         loaded,
-        TerminalCaller() if keys is None else simulation.KeyedCaller(pressed, patience),
+        caller,
         clock=simulation.SimulatedClock(start),
-        world=dataclasses.replace(world, contact_id=contact_id),
+        environment=dataclasses.replace(world, contact_id=contact_id),
     )
-    events: list[dict[str, Any]] = []
+    events: list[simulation.Event] = []
 
     def on_event(event: simulation.Event) -> None:
-        events.append(event_as_json(event))
+        events.append(event)
         if keys is None or not as_json:
             write_event(event, start, error=as_json)
 
     call = simulation.run_with(steps, on_event)
+    if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
+        output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
     records = contact_records(
         call, contact_id=contact_id, customer_number=world.customer_number, system_number=world.system_number
     )
     if as_json:
         output.write_json(
             {
-                "events": events,
+                "events": [event_as_json(event) for event in events],
                 "attributes": dict(call.attributes),
                 "contact_record": records[0],
                 "contact_records": records,
@@ -177,6 +176,33 @@ def simulate(
         )
     elif record:
         write_records(records)
+
+
+def derive_contact_id(
+    flow: str, keys: tuple[str, ...], at: str, patience: float | None, world: simulation.Environment
+) -> str:
+    """Derives a contact ID from the arguments, so that two runs only differ if their calls differ.
+
+    The keys of the document are part of the derivation. Renaming one changes all contact IDs.
+    """
+    document = {
+        "flow": flow,
+        "keys": keys,
+        "at": at,
+        "leaves_queue_after": patience,
+        "open": world.is_open,
+        "queue_full": world.queue_is_full,
+        "agent_answers_after": world.agent_answers_after,
+        "talk_seconds": world.talk_seconds,
+        "agent_hangs_up": world.agent_hangs_up,
+        "agent_transfers_to": world.agent_transfers_to,
+        "customer_number": world.customer_number,
+        "called_number": world.system_number,
+        "attributes": dict(world.attributes),
+        "responses": {kind: dict(by_place) for kind, by_place in world.responses.items()},
+    }
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
 
 
 def load(path: Path) -> Flow:
@@ -221,8 +247,8 @@ def run_scenarios(
         typer.Exit: with code 1, if a scenario fails or the coverage is below the minimum.
     """
     results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, load)]
-    covered = coverage(flow, results)
-    others = {other.source: coverage(other, results) for other in entered(flow, results)}
+    covered = measure_coverage(flow, results)
+    others = {other.source: measure_coverage(other, results) for other in entered_flows(flow, results)}
     too_few = minimum_coverage is not None and covered.percent < minimum_coverage
     if as_json:
         output.write_json(results_as_json(results, covered, others))
@@ -352,9 +378,9 @@ def environment(
     """
     options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
     for option, seconds in options.items():
-        if seconds is not None and not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        if seconds is not None and not 0 <= seconds <= MAX_WAIT_SECONDS:
             raise InputError(
-                option, "", f"{seconds:g} is out of range", f"Give seconds from 0 to {LONGEST_WAIT_SECONDS:,}"
+                option, "", f"{seconds:g} is out of range", f"Give seconds from 0 to {MAX_WAIT_SECONDS:,}"
             )
     if answers_after is not None and leaves_after is not None:
         raise InputError(
@@ -365,7 +391,7 @@ def environment(
         )
     world = simulation.Environment()
     if world_file is not None:
-        world = read_world(YamlNode.parse(read_text(world_file), str(world_file)), load)
+        world = read_environment(YamlNode.parse(read_text(world_file), str(world_file)), load)
     if closed:
         world = dataclasses.replace(world, is_open=False)
     if answers_after is not None or leaves_after is not None:

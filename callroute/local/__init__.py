@@ -1,1 +1,1 @@
-"""The local cloud: runs the stack on this machine, in an AWS emulator and stand-ins for the services it lacks."""
+"""The local cloud: runs a stack on this machine, in an AWS emulator and with replacements for missing services."""

@@ -191,8 +191,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
-            # The child finds the same packages as this process, including those in the user's site directory, which it
-            # would look for in its own home directory.
+            # Lets the child import the same packages as this process. It could not find those in the user's site
+            # directory by itself, because it has a different home directory.
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
 

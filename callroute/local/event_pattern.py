@@ -1,4 +1,4 @@
-"""Matches events against EventBridge patterns made of literal values and `exists`, as the pipe's filter is.
+"""Matches events against EventBridge patterns made of literal values and `exists`, such as the pipe's filter.
 
 Other operators are rejected. The emulator's TestEventPattern supports the whole pattern language but costs one request per
 record, so only a test uses it, to verify this module.

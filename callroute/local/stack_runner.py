@@ -179,9 +179,13 @@ def run_stack(emulator: Emulator, config: StackConfig) -> Deployment:
             f"the stack is in {config.region}, but the emulator is in {emulator.region}",
             f'Start the emulator with Emulator("{config.region}").',
         )
+
+    def program() -> None:
+        # Like Pulumi's Python host, run_path puts the program's folder on the import path while the program runs.
+        runpy.run_path(str(config.folder), run_name="__main__")
+
     engine = _Engine(emulator)
-    # Like Pulumi's Python host, run_path puts the program's folder on the import path while the program runs.
-    outputs = _run(lambda: runpy.run_path(str(config.folder), run_name="__main__"), config, engine)
+    outputs = _run(program, config, engine)
     deployment = Deployment(emulator, config.stack, tuple(engine.resources), outputs)
     for machine in deployment.all("aws:sfn/stateMachine:StateMachine"):
         # AWS does not create a state machine if it cannot assume its role. The trust of a pipe's role is checked when
@@ -313,7 +317,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
-def _run(program: Callable[[], object], config: StackConfig, engine: _Engine) -> dict[str, Any]:
+def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> dict[str, Any]:
     """Runs a program and returns the stack's outputs.
 
     Pulumi keeps its state in context variables and on an event loop. Each run gets a thread with an empty context, so
@@ -330,8 +334,8 @@ def _run(program: Callable[[], object], config: StackConfig, engine: _Engine) ->
         SETTINGS.outputs = _TasksOfOneLoop(asyncio.get_running_loop())
         set_all_config(config.config, sorted(config.secrets))
         stack = get_root_resource()
-        await run_pulumi_func(lambda: _discard(program()))
-        outputs = await pulumi.Output.all(**stack.outputs).future()  # type: ignore[union-attr] # set_mocks made it
+        await run_pulumi_func(program)
+        outputs = await pulumi.Output.all(**stack.outputs).future()  # type: ignore[union-attr] # set by set_mocks
         result.update(outputs or {})
 
     def in_own_context() -> None:
@@ -371,10 +375,6 @@ class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
         """Adds a task of this event loop, and ignores other tasks."""
         if task.get_loop() is self._loop:
             super().add(task)
-
-
-def _discard(_value: object) -> None:
-    """Discards the program's globals, which Pulumi would take for outputs."""
 
 
 class _Engine(Mocks):

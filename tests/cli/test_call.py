@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ def test_the_record_of_a_call_with_keys_is_stored() -> None:
     item = answer["item"]
     assert item["contact_id"] == answer["contact_record"]["ContactId"]
     assert (item["call_route"], item["outcome"]) == ("2-1", "completed")
+    now = datetime.now(UTC)
+    assert datetime.fromisoformat(item["last_update"]) <= now
+    assert datetime.fromisoformat(item["end_time"]) <= now
 
 
 def test_without_keys_the_user_is_asked() -> None:
@@ -32,6 +36,25 @@ def test_without_keys_the_user_is_asked() -> None:
     assert "'what' is not one of these keys" in ran.stderr
     assert "Call record" in ran.stdout
     assert "abandoned_in_flow" in ran.stdout
+
+
+def test_a_key_during_a_message_is_reported_with_the_block() -> None:
+    # 1 at the first menu, a timeout, a key during the notice, and hanging up at the menu.
+    ran = callroute("call", "--flow", FLOWS / "call_route.json", stdin="1\n\n5\nh\n")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "5 has no effect: the message in 'notice-1' accepts no keys" in ran.stdout
+    assert "abandoned_in_flow" in ran.stdout
+    assert "not one of these keys" not in ran.stderr
+
+
+def test_a_call_by_a_person_has_no_timestamp_in_the_future() -> None:
+    ran = callroute("call", "--flow", FLOWS / "call_route.json", "--json", stdin="h\n")
+
+    now = datetime.now(UTC)
+    answer = json.loads(ran.stdout)
+    assert datetime.fromisoformat(answer["item"]["last_update"]) <= now
+    assert datetime.fromisoformat(answer["contact_record"]["LastUpdateTimestamp"]) <= now
 
 
 def test_the_end_of_the_input_hangs_up() -> None:

@@ -87,13 +87,25 @@ def test_contact_id_depends_only_on_the_arguments() -> None:
     contact = json.loads(once)["contact_record"]["ContactId"]
     others = [
         document(PLAIN, "--keys", "1"),
-        document(BANK, "--keys", "1,1"),
+        document(BANK, "--keys", "9,1"),
         document(BANK, "--keys", "1", "--closed"),
         document(BANK, "--keys", "1", "--at", "2026-04-02T10:00:00+09:00"),
         document(BANK, "--keys", "1", "--leaves-queue-after", "9"),
     ]
     contacts = {contact, *(other["contact_record"]["ContactId"] for other in others)}
     assert len(contacts) == 6
+
+
+def test_contact_id_does_not_depend_on_names_in_the_code() -> None:
+    contact = document(PLAIN, "--keys", "1,1")["contact_record"]["ContactId"]
+    assert contact == "f98f6db3-4628-5461-ab31-2399dbd3e3f4"
+
+
+def test_unused_keys_are_reported() -> None:
+    result = simulate(PLAIN, "--keys", "1,1,5")
+    assert result.exit_code == 0
+    assert "--keys: key 5 was never pressed: the call ended in block 'disconnect'" in result.stderr
+    assert simulate(PLAIN, "--keys", "1,1").stderr == ""
 
 
 def test_declared_placeholders_are_replaced() -> None:
@@ -273,7 +285,7 @@ def test_transfers_have_their_own_records(tmp_path: Path) -> None:
         (("--scenarios", "x.yaml", "--keys", "1"), ["--scenarios", "--keys"]),
         (("--scenarios", "x.yaml", "--agent-answers-after", "0"), ["--scenarios", "--agent-answers-after"]),
         (("--answer", "errors:menu-strat=NoMatchingError"), ["'menu-strat'", "did you mean 'menu-start'"]),
-        (("--answer", "errors:menu-1=Silence"), ["'menu-1' does not fail with 'Silence'", "InputTimeLimit"]),
+        (("--answer", "errors:menu-1=Silence"), ["'menu-1' cannot fail with 'Silence'", "InputTimeLimit"]),
         (("--scenarios", "nowhere.yaml"), ["nowhere.yaml"]),
     ],
 )
@@ -307,7 +319,7 @@ def test_scenarios_list_failures_and_branches_that_were_not_taken(scenarios: Pat
     lines = result.stdout.splitlines()
     assert lines[0] == "✓ contracts"
     assert lines[1] == "✗ a [bold] claim"
-    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it is never said")
+    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it was never said")
     assert "1 of 2 scenarios passed" in lines
     assert "    not taken: menu-start: when 2 → route-2" in lines
     assert "    not taken: menu-start: error InputTimeLimitExceeded → notice-start" in lines

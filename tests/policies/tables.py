@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from call_route_policies import RULES
-from tests.end_to_end.test_permissions import NEEDS, Use, give_up, hand_over, make_state_machine, record
+from tests.end_to_end.test_permissions import NEEDS, Use, create_state_machine, dead_letter, deliver, record
 from tests.policies.mutations import CASES
 from tests.support.paths import REPOSITORY
 
@@ -57,10 +57,10 @@ def need_table() -> str:
 
 
 _WITHOUT: dict[Use, str] = {
-    hand_over: "the pipe ends",
-    give_up: "the pipe ends",
+    deliver: "the pipe ends",
+    dead_letter: "the pipe ends",
     record: "the record is dead-lettered",
-    make_state_machine: "the state machine is refused",
+    create_state_machine: "the state machine is refused",
 }
 
 

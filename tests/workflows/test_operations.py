@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from call_route_tracker import config
+from call_route_tracker import CallRouteTrackerArgs
+from call_route_tracker.constraints import camel_case
 from callroute.local.emulator import Emulator
 from tests.components.test_program import OUTPUTS
 from tests.support import aws_cli
@@ -26,7 +28,7 @@ TEXT = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def option_names() -> set[str]:
-    return {str(field.alias) for field in config.Settings.model_fields.values()}
+    return {camel_case(field.name) for field in fields(CallRouteTrackerArgs)}
 
 
 def section(heading: str) -> str:
@@ -211,6 +213,10 @@ def run_as_written(
         "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl|quarantineQueueUrl) echo "{queue}";; *) exit 1;; esac',
         "callroute": f'exec "{sys.executable}" -m callroute "$@"',
     }
+    # The commands are run in the project's folder.
+    for name in ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "components", "flow_definitions"):
+        if not (directory / name).exists():
+            (directory / name).symlink_to(REPOSITORY / name)
     for name, script in commands.items():
         file = directory / name
         file.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8")
