@@ -11,11 +11,12 @@ Every YAML file of this folder but `bases.yaml` holds the cases of one kind. A c
 
 `<orders.arn>` stands for an output of another resource and `<unknown>` for a value that no preview knows.
 `!json` writes a value as JSON text, `!policy` writes statements as the JSON text of a policy, and `!join` joins strings, so that no
-file holds the full text of a token.
+file holds the full text of a token. `!base64` joins and encodes them, and `!secret` joins them and marks the text as a secret.
 """
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
 import json
@@ -29,7 +30,7 @@ from typing import Any
 
 import yaml
 
-from tests.policies.stacks import UNKNOWN, Recorded
+from tests.policies.stacks import SECRET, SIGNATURE, UNKNOWN, Recorded
 
 FOLDER = Path(__file__).parent
 ACCOUNT = "111111111111"
@@ -103,11 +104,19 @@ class Policy(Text):
         super().__init__({"Version": "2012-10-17", "Statement": statements})
 
 
+class Secret:
+    """A value that the program marks as a secret."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class Loader(yaml.CSafeLoader):
     """Reads the tags of the exam."""
 
 
 def _deep(loader: Loader, node: yaml.Node) -> Any:
+    """The value below a tag."""
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
@@ -117,6 +126,10 @@ def _deep(loader: Loader, node: yaml.Node) -> Any:
 
 Loader.add_constructor("!json", lambda loader, node: Text(_deep(loader, node)))
 Loader.add_constructor("!policy", lambda loader, node: Policy(_deep(loader, node)))
+Loader.add_constructor(
+    "!base64", lambda loader, node: base64.b64encode("".join(_deep(loader, node)).encode()).decode()
+)
+Loader.add_constructor("!secret", lambda loader, node: Secret("".join(_deep(loader, node))))
 Loader.add_constructor("!join", lambda loader, node: "".join(_deep(loader, node)))
 
 
@@ -325,6 +338,8 @@ def _resolved(value: Any, outputs: Mapping[str, Mapping[str, str]], preview: boo
         # The text of a document is unknown as long as any part of it is.
         text = json.dumps(content, ensure_ascii=False)
         return UNKNOWN if UNKNOWN in text else text
+    if isinstance(value, Secret):
+        return {SIGNATURE: SECRET, "value": value.value}
     if isinstance(value, dict):
         return {key: _resolved(part, outputs, preview) for key, part in value.items()}
     if isinstance(value, list):
