@@ -55,6 +55,7 @@ ARN_ENDINGS = {
     "backup.Vault": "backup:backup-vault:{name}",
     "rds.Instance": "rds:db:{name}",
     "ecs.TaskDefinition": "ecs:task-definition/{name}:1",
+    "iam.OpenIdConnectProvider": "iam:oidc-provider/token.actions.githubusercontent.com",
     "efs.FileSystem": "elasticfilesystem:file-system/fs-00000000000000000",
 }
 NAMED_BY_ARN = {"sns.Topic", "sfn.StateMachine", "iam.Policy", "secretsmanager.Secret"}
