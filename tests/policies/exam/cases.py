@@ -9,7 +9,7 @@ Every YAML file of this folder but `bases.yaml` holds the cases of one kind. A c
 - `in`: the resource of `bases.yaml` that carries the policy document given as `statement` or `statements`. The document is JSON text,
   or a structure if `form` is `structure`. Effect defaults to Allow, and `version: null` omits the version.
 
-`<orders.arn>` stands for an output of another resource and `<unknown>` for a value that no preview knows.
+`<orders.arn>` is replaced by an output of another resource and `<unknown>` by a value that no preview knows.
 `!json` writes a value as JSON text, `!policy` writes statements as the JSON text of a policy, and `!join` joins strings, so that no
 file holds the full text of a token. `!base64` joins and encodes them, and `!secret` joins them and marks the text as a secret.
 """
@@ -67,7 +67,7 @@ class Case:
 
     program: str
     title: str
-    """The program, and for a compliant one the phase in which it is judged."""
+    """The program, followed by the phase if the program is compliant."""
     why: str
     violation: bool
     resources: tuple[Recorded, ...]
@@ -116,7 +116,7 @@ class Loader(yaml.CSafeLoader):
     """Reads the tags of the exam."""
 
 
-def _deep(loader: Loader, node: yaml.Node) -> Any:
+def _deep(loader: yaml.constructor.BaseConstructor, node: yaml.Node) -> Any:
     """The value below a tag."""
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
@@ -270,7 +270,10 @@ def _recorded(resources: Mapping[str, Any], preview: bool, protect: bool) -> Ite
             {key: _resolved(value, outputs, preview) for key, value in inputs.items()},
             {} if preview else outputs[name],
             protect,
-            {key: sorted(urns[each] for each in _references(value, outputs)) for key, value in inputs.items()},
+            {
+                key: sorted(urns[each] for each in _references(value, outputs))
+                for key, value in inputs.items()
+            },
         )
 
 
@@ -278,10 +281,18 @@ def _recorded(resources: Mapping[str, Any], preview: bool, protect: bool) -> Ite
 NAMED = {
     "s3.Bucket": "bucket",
     **dict.fromkeys(
-        ("sqs.Queue", "sns.Topic", "dynamodb.Table", "kinesis.Stream", "iam.Role", "iam.Policy", "iam.User"), "name"
+        ("sqs.Queue", "sns.Topic", "dynamodb.Table", "kinesis.Stream", "iam.Role", "iam.Policy", "iam.User"),
+        "name",
     ),
     **dict.fromkeys(
-        ("sfn.StateMachine", "cloudwatch.LogGroup", "cloudwatch.EventRule", "cloudwatch.EventBus", "pipes.Pipe"), "name"
+        (
+            "sfn.StateMachine",
+            "cloudwatch.LogGroup",
+            "cloudwatch.EventRule",
+            "cloudwatch.EventBus",
+            "pipes.Pipe",
+        ),
+        "name",
     ),
     **dict.fromkeys(("secretsmanager.Secret", "iam.Group", "ssm.Parameter", "scheduler.Schedule"), "name"),
 }
@@ -330,7 +341,9 @@ def _references(value: Any, outputs: Mapping[str, Any]) -> set[str]:
         return {name for name, _ in REFERENCE.findall(value) if name in outputs}
     if isinstance(value, dict):
         value = list(value.values())
-    return {name for each in value for name in _references(each, outputs)} if isinstance(value, list) else set()
+    return (
+        {name for each in value for name in _references(each, outputs)} if isinstance(value, list) else set()
+    )
 
 
 def _resolved(value: Any, outputs: Mapping[str, Mapping[str, str]], preview: bool) -> Any:

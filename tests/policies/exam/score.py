@@ -21,7 +21,7 @@ ENVIRONMENT = {
 TAGS = "resources-have-required-tags"
 UNSURE = "unsure"
 
-# A rule of this project's own design, which says nothing about the violations of the exam.
+# A design decision of this project, unrelated to the violations of the exam.
 NEVER_COUNTED = frozenset({"no-lambda"})
 
 
@@ -68,7 +68,9 @@ def _counted(pack: Pack, kind: Kind, case: Case) -> tuple[Violation, ...]:
     findings = [each for each in pack.judge(case.stack) if not each.message.startswith("can't run policy")]
     if not case.violation:
         return tuple(findings)
-    found = [each for each in findings if each.resource in names and each.rule not in kind.ignored | NEVER_COUNTED]
+    found = [
+        each for each in findings if each.resource in names and each.rule not in kind.ignored | NEVER_COUNTED
+    ]
     if kind.only:
         wanted = [each for each in found if each.rule in kind.only]
         return tuple(wanted) if len({(each.rule, each.resource) for each in wanted}) == len(wanted) else ()
