@@ -187,11 +187,10 @@ def trust_policy(
 def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
     """Allows the use of a customer managed key, but only through the service that encrypts with it."""
     arn = Arn.parse(resource_arn)
-    via: str | list[str] = f"{service}.{arn.region}.amazonaws.com"
-    if arn.partition == "aws-cn":
-        # Which of the two spellings China uses is unconfirmed (docs/fidelity.md).
-        via = [via, f"{via}.cn"]
-    condition = {"StringEquals": {"kms:ViaService": via}}
+    via = f"{service}.{arn.region}.amazonaws.com"
+    # It is unconfirmed which of two spellings China uses (docs/fidelity.md).
+    spellings = [via, f"{via}.cn"] if arn.partition == "aws-cn" else via
+    condition = {"StringEquals": {"kms:ViaService": spellings}}
     return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}
 
 
