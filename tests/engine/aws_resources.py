@@ -103,7 +103,7 @@ class Cloud:
         return self.emulator.client(service)
 
     def take_failure(self, type_: str) -> bool:
-        """Whether creating a resource of this type must fail now. It fails once."""
+        """Returns whether creating a resource of this type must fail now. It fails once."""
         file = self._folder / "fail"
         if file.exists() and file.read_text(encoding="utf-8") == type_:
             file.unlink()
