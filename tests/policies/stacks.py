@@ -1,4 +1,4 @@
-"""The resources that the program registers for a stack, as Pulumi's engine hands them to a policy pack."""
+"""Records the resources that the program registers for a stack, in the form that Pulumi's engine sends to a policy pack."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.components.test_program import config
 from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
 
-# How Pulumi writes a secret and a value that is not known yet. Source: sdk/go/common/resource/properties.go.
+# Pulumi's encoding of secrets and unknown values. Source: sdk/go/common/resource/properties.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - what marks a secret, not a secret
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, not a secret
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 STACKS = ("dev", "local", "prod")
@@ -26,31 +26,31 @@ STACKS = ("dev", "local", "prod")
 
 @dataclass
 class Recorded:
-    """One resource; tests change it at will."""
+    """A resource, which tests may change."""
 
     type: str
     name: str
     urn: str
     parent: str
     inputs: dict[str, Any]
-    """As registered, secrets marked and unknowns written as the engine writes them."""
+    """Registered inputs, with the engine's encoding of secrets and unknown values."""
     outputs: dict[str, Any] = field(default_factory=dict)
-    """What the provider adds; nothing in a preview."""
+    """Outputs of the provider that are not inputs. Empty in a preview."""
     protect: bool = False
     dependencies: dict[str, list[str]] = field(default_factory=dict)
-    """URNs that the value of a property comes from."""
+    """URNs of the resources that each property depends on."""
 
     @property
     def state(self) -> dict[str, Any]:
-        """What a stack rule sees."""
+        """Inputs and outputs, which stack rules receive."""
         return {**self.outputs, **self.inputs}
 
 
 class Stack(list[Recorded]):
-    """All resources of a stack."""
+    """The resources of a stack."""
 
     def one(self, type_: str, ending: str = "") -> Recorded:
-        """The only resource of a type whose name ends so; the type by its last part, as `Queue`."""
+        """Returns the only resource of a type, for example `Queue`, whose name has an ending."""
         found = [
             each
             for each in self
@@ -60,7 +60,7 @@ class Stack(list[Recorded]):
         return found[0]
 
     def add(self, type_: str, name: str, inputs: dict[str, Any], **outputs: Any) -> Recorded:
-        """One resource more, a child of the stack itself."""
+        """Adds a resource whose parent is the stack."""
         stack = self[0].urn.split("::")[0]
         added = Recorded(type_, name, f"{stack}::{PROJECT}::{type_}::{name}", self[0].urn, inputs, outputs)
         self.append(added)
@@ -68,12 +68,12 @@ class Stack(list[Recorded]):
 
 
 def recorded(stack: str, changes: Mapping[str, str] | None = None, *, preview: bool = False) -> Stack:
-    """What the program registers for one of the committed stacks; a copy, to be changed at will.
+    """Returns a copy of the resources that the program registers for a committed stack.
 
     Args:
         stack: `dev`, `local` or `prod`.
-        changes: settings that replace the stack's, by key.
-        preview: nothing is made, so that what comes from other resources is unknown.
+        changes: configuration values that replace those of the stack, by key.
+        preview: whether outputs of resources are unknown, as in a first preview.
     """
     return deepcopy(_recorded(stack, preview, tuple((changes or {}).items())))
 
@@ -92,7 +92,7 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     found = Stack([Recorded("pulumi:pulumi:Stack", f"{PROJECT}-{stack}", root, "", {})])
     for resource in engine.resources:
-        inputs = {key: _sent(value) for key, value in resource.inputs.items() if value is not None}
+        inputs = {key: _encoded(value) for key, value in resource.inputs.items() if value is not None}
         for key in resource.secrets:
             inputs[key] = {SIGNATURE: SECRET, "value": inputs[key]}
         found.append(
@@ -110,17 +110,17 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
     return found
 
 
-def _sent(value: Any) -> Any:
-    """A value as the engine writes it."""
+def _encoded(value: Any) -> Any:
+    """Encodes a value as the engine does."""
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, dict):
-        return {key: _sent(part) for key, part in value.items()}
-    return [_sent(part) for part in value] if isinstance(value, list) else value
+        return {key: _encoded(part) for key, part in value.items()}
+    return [_encoded(part) for part in value] if isinstance(value, list) else value
 
 
 class _Engine(Engine):
-    """Also keeps what the provider adds to a resource."""
+    """Also records the outputs of the provider."""
 
     def __init__(self) -> None:
         super().__init__()
