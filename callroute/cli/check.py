@@ -17,7 +17,6 @@ from callroute.flows import lint
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
-from callroute.formats.json_document import places
 
 FINDINGS = 1
 """Exit code where something is to be done; notes are not."""
@@ -77,11 +76,10 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
                 "--ignore",
                 "",
                 f"there is no rule {name!r}",
-                f"Did you mean {near[0]}?" if near else "See docs/lint.md",
+                f"Did you mean {near[0]}?" if near else "See docs/checks.md",
             )
     rules = tuple(rule for rule in lint.RULES if rule.id not in ignore)
-    texts = {path: read_text(path) for path in paths}
-    flows = {path: Flow.parse_lenient(text, str(path)) for path, text in texts.items()}
+    flows = {path: Flow.parse_lenient(read_text(path), str(path)) for path in paths}
     catalogs = {path: RouteCatalog.beside(path) for path in flows}
     attributes = {path: lint.attributes_set(flow) for path, flow in flows.items()}
     findings = [
@@ -98,6 +96,6 @@ def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     return Report(
         findings=findings,
         files=[str(path) for path in flows],
-        places={str(path): places(text) for path, text in texts.items() if str(path) in marked},
+        places={str(path): flow.positions for path, flow in flows.items() if str(path) in marked},
         rules=rules,
     )

@@ -38,9 +38,9 @@ def draw(
     """
     read = Flow.parse_lenient(read_text(flow), str(flow))
     picture = diagrams.mermaid(read) if format_ is Format.mermaid else diagrams.svg(read)
-    if format_ is Format.mermaid and (beyond := diagrams.beyond_limits(picture)):
+    if format_ is Format.mermaid and (exceeded := diagrams.exceeded_limit(picture)):
         typer.echo(
-            f"note: the chart has {beyond} unless its limit was raised. Draw it with --format svg", err=True
+            f"note: the chart has {exceeded} unless its limit was raised. Draw it with --format svg", err=True
         )
     if out is None:
         typer.echo(picture, nl=False)

@@ -15,8 +15,7 @@ from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
-from callroute.flows.tracking import RouteNames, TrackedFlow, catalog_text, route_line
-from callroute.flows.tracking import track as tracked_flow
+from callroute.flows.tracking import RouteNames, TrackedFlow, add_tracking, catalog_text, route_line
 from callroute.formats.files import read_text, write_text
 
 
@@ -49,7 +48,7 @@ def track(
     text = read_text(flow)
     read = Flow.parse(text, str(flow))
     target = out or flow
-    tracked = tracked_flow(
+    tracked = add_tracking(
         read,
         RouteNames.load(routes) if routes else None,
         _known_routes(flow, target),
@@ -122,7 +121,7 @@ def _told(tracked: TrackedFlow, catalog: str) -> str:
 def _proof(flow: Flow) -> str:
     """What `check` finds of the guarantee in the flow as it is written, rather than as it was planned."""
     stops = analyze(flow).stops
-    without = [repr(stop.action.identifier) for stop in stops if None in stop.routes]
+    without = [repr(stop.block.identifier) for stop in stops if None in stop.routes]
     found = (
         f"without a route on some path: {', '.join(without)}"
         if without

@@ -1,1 +1,1 @@
-"""Amazon Connect flows: their model, their routes, and a simulator that plays a caller through one."""
+"""Toolkit for Amazon Connect flows: parsing, lint rules, tracking, simulation and diagrams."""

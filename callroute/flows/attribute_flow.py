@@ -1,12 +1,12 @@
-"""Which route a caller has at each stop, over all paths through a flow.
+"""Data-flow analysis of contact attributes: the values that can reach each block.
 
-`call_route` and `call_completed` are contact attributes: whoever hangs up leaves on the contact record what was set
-last. For each block this module finds every value that an attribute can have when a call enters it: the least fixpoint
-of the sets of values that its branches carry, so loops and blocks reached in many ways cost nothing extra.
+`call_route` and `call_completed` are contact attributes, so the contact record keeps the values that were set last before
+the caller hung up. For each block, this module computes every value that an attribute can have when a call enters it. It
+is a least fixpoint over sets of values, so loops and shared blocks cost nothing extra.
 
-What is left out, and said so in docs/checks.md: a block that sets an attribute may fail and take its error branch with
-the value as it was. No flow can avoid that, so these paths are followed only on request (`failures`). Conditions are not
-weighed: any branch may be taken. Lambda functions may change attributes through the API, which no flow shows.
+Limitations (docs/checks.md): a block that sets an attribute can fail and take its error branch with the old value. No
+flow can prevent that, so these paths are followed only on request (`failures`). Conditions are not evaluated: every branch
+counts as possible. Lambda functions can change attributes through the API, which is not visible in a flow.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ CALL_FLOW = "call_flow"
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
-    """A value that is known only while the call lasts.
+    """A value that is known only during the call.
 
     Attributes:
-        origin: where it comes from: a reference such as `$.External.route`, or other flows.
+        origin: source of the value: a reference such as `$.External.route`, a module, or the calling flow.
     """
 
     origin: str
@@ -42,25 +42,25 @@ class Dynamic:
 
 
 Value = str | Dynamic | None
-"""What an attribute may hold: a text, something known only in the call, or nothing since it was never set."""
+"""Possible value of an attribute: a text, a dynamic value, or None if it was never set."""
 
 CALLING_FLOW = Dynamic("the calling flow")
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A block in which a caller can be when they hang up.
+    """A block in which callers can hang up.
 
     Attributes:
-        action: the block.
-        kind: what the caller does there.
-        routes: the values of `call_route` it can be reached with; empty where it is reached only if a block that sets
+        block: the block.
+        kind: what the caller does in the block.
+        routes: values of `call_route` on entry; empty if the block is reached only after a block that sets
             `call_route` fails.
-        completed: the values of `call_completed` likewise.
-        routes_after_failure: the values of `call_route` where blocks that set it may fail; includes `routes`.
+        completed: values of `call_completed` on entry.
+        routes_after_failure: values of `call_route` on entry if blocks that set it can fail; includes `routes`.
     """
 
-    action: Block
+    block: Block
     kind: StopKind
     routes: frozenset[Value]
     completed: frozenset[Value]
@@ -69,13 +69,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What is known of a flow's tracking.
+    """Result of the tracking analysis of a flow.
 
     Attributes:
-        reached: identifiers of the blocks that a call can reach, by any branch.
-        routes: by block reached, the values that `call_route` can have on entry, where blocks that set it succeed.
-        completed: `call_completed` likewise.
-        stops: the stops that a call can reach, in the file's order.
+        reached: identifiers of the blocks that calls can reach.
+        routes: values of `call_route` on entry to each reached block, if the blocks that set it succeed.
+        completed: values of `call_completed` on entry, under the same assumption.
+        stops: the reachable stops, in document order.
     """
 
     reached: frozenset[str]
@@ -85,21 +85,21 @@ class Analysis:
 
 
 def analyze(flow: Flow) -> Analysis:
-    """Follows every path through a flow. Branches that lead nowhere are passed over."""
-    paths = ReachingValues(flow, ROUTE)
-    routes, after_failure = paths.values(), paths.values(failures=True)
+    """Follows every path through a flow. Branches without an existing target are skipped."""
+    reaching = ReachingValues(flow, ROUTE)
+    routes, after_failure = reaching.values(), reaching.values(failures=True)
     completed = ReachingValues(flow, COMPLETED).values()
-    nothing: frozenset[Value] = frozenset()
+    unset: frozenset[Value] = frozenset()
     stops = []
-    for identifier, action in flow.blocks.items():
-        row = type_of(action)
+    for identifier, block in flow.blocks.items():
+        row = type_of(block)
         if row and row.stop and identifier in after_failure:
             stops.append(
                 Stop(
-                    action,
+                    block,
                     row.stop,
-                    routes.get(identifier, nothing),
-                    completed.get(identifier, nothing),
+                    routes.get(identifier, unset),
+                    completed.get(identifier, unset),
                     after_failure[identifier],
                 )
             )
@@ -107,17 +107,17 @@ def analyze(flow: Flow) -> Analysis:
 
 
 def inherits(flow: Flow) -> bool:
-    """Whether a flow runs only inside calls that come from another one, with the attributes set there.
+    """Whether a flow always runs inside a call from another flow and inherits the attributes set there.
 
-    Modules, queue, hold and whisper flows run inside a call that has been through a contact flow. A contact flow may be
-    the target of a transfer too, but may as well be where calls come in.
+    True for modules and for queue, hold and whisper flows. A contact flow can be the target of a transfer too, but
+    inbound calls can also start in it.
     """
     kinds = kinds_of(flow)
     return bool(kinds) and "contact" not in kinds
 
 
 class ReachingValues:
-    """All ways through a flow, with what the blocks on them do to one contact attribute.
+    """Data-flow analysis of one contact attribute.
 
     Args:
         flow: the flow.
@@ -127,142 +127,142 @@ class ReachingValues:
     def __init__(self, flow: Flow, attribute: str) -> None:
         self._flow = flow
         self._attribute = attribute
-        self._passages: dict[str, _Passage] = {}
-        # Sets of values are the bits of a number: a flow of 250 blocks may have as many routes.
-        self._numbers: dict[Value, int] = {}
+        self._transfers: dict[str, _Transfer] = {}
+        # Sets of values are bit sets, because a flow of 250 blocks can have as many routes.
+        self._bit_numbers: dict[Value, int] = {}
 
     def values(self, *, failures: bool = False) -> dict[str, frozenset[Value]]:
-        """By block reached, the values that the attribute can have when a call enters it.
+        """Returns the attribute's possible values on entry to each reached block.
 
         Args:
-            failures: whether to follow the error branches of the blocks that set the attribute too.
+            failures: whether to also follow the error branches of the blocks that set the attribute.
         """
-        start: Value = CALLING_FLOW if inherits(self._flow) else None
-        return self._spread(self._flow.start, (start,), failures=failures, beyond_stops=True)
+        initial: Value = CALLING_FLOW if inherits(self._flow) else None
+        return self._propagate(self._flow.start, (initial,), failures=failures, beyond_stops=True)
 
     def first_stops(self, start: str, values: Collection[Value]) -> dict[str, frozenset[Value]]:
-        """The stops that a call comes to next from a block, itself included, with the attribute's values there.
+        """Returns the next stops from a block, including the block itself, with the attribute's values there.
 
         Args:
-            start: identifier of the block from which to look.
-            values: the attribute's values on entering it.
+            start: identifier of the block to start from.
+            values: the attribute's values on entry to that block.
         """
         return self._first(start, values, ends=False)
 
     def first_places(self, start: str, values: Collection[Value]) -> dict[str, frozenset[Value]]:
-        """The stops that a call comes to next, as `first_stops`, and the blocks where it ends without any."""
+        """Returns the next stops, like `first_stops`, and the blocks where a call ends before any stop."""
         return self._first(start, values, ends=True)
 
     def _first(self, start: str, values: Collection[Value], *, ends: bool) -> dict[str, frozenset[Value]]:
-        reached = self._spread(start, values, failures=False, beyond_stops=False)
+        reached = self._propagate(start, values, failures=False, beyond_stops=False)
         return {
-            block: found
-            for block, found in reached.items()
-            if (passage := self._passages[block]).stop or (ends and not passage.targets)
+            identifier: found
+            for identifier, found in reached.items()
+            if (transfer := self._transfers[identifier]).is_stop or (ends and not transfer.targets)
         }
 
-    def _spread(
+    def _propagate(
         self, start: str, values: Collection[Value], *, failures: bool, beyond_stops: bool
     ) -> dict[str, frozenset[Value]]:
-        """Carries values along all branches from a block until nothing new arrives anywhere."""
+        """Propagates values along all branches until a fixpoint is reached."""
         if start not in self._flow.blocks:
             return {}
-        entry = {start: self._bits(values)}
+        entry = {start: self._to_bits(values)}
         pending = deque(entry)
         while pending:
-            here = pending.popleft()
-            passage = self._passages.get(here) or self._passage(here)
-            if passage.stop and not beyond_stops:
+            identifier = pending.popleft()
+            transfer = self._transfers.get(identifier) or self._add_transfer(identifier)
+            if transfer.is_stop and not beyond_stops:
                 continue
-            before = entry[here]
-            after = passage.added | before if passage.keeps else passage.added
+            before = entry[identifier]
+            after = transfer.generated | before if transfer.keeps else transfer.generated
             for targets, arriving in (
-                (passage.targets, after),
-                (passage.targets_of_failure if failures else (), before),
+                (transfer.targets, after),
+                (transfer.targets_of_failure if failures else (), before),
             ):
                 for target in targets:
                     known = entry.get(target)
                     if known is None or arriving & ~known:
                         entry[target] = arriving | (known or 0)
                         pending.append(target)
-        sets = {bits: self._values(bits) for bits in set(entry.values())}
-        return {block: sets[bits] for block, bits in entry.items()}
+        sets = {bits: self._from_bits(bits) for bits in set(entry.values())}
+        return {identifier: sets[bits] for identifier, bits in entry.items()}
 
-    def _passage(self, block: str) -> _Passage:
-        action = self._flow.blocks[block]
-        written = written_by(action, self._attribute)
-        may_fail = bool(written.values) and action.type == "UpdateContactAttributes"
-        ways = list(outgoing_branches(self._flow, action))
-        failures = [way for way in ways if may_fail and way.kind == "error"]
-        row = type_of(action)
-        passage = self._passages[block] = _Passage(
-            added=self._bits(written.values),
-            keeps=written.keeps,
-            targets=tuple(dict.fromkeys(way.target for way in ways if way not in failures)),
-            targets_of_failure=tuple(dict.fromkeys(way.target for way in failures)),
-            stop=row is not None and row.stop is not None,
+    def _add_transfer(self, identifier: str) -> _Transfer:
+        block = self._flow.blocks[identifier]
+        assignment = assignment_of(block, self._attribute)
+        may_fail = bool(assignment.values) and block.type == "UpdateContactAttributes"
+        branches = list(outgoing_branches(self._flow, block))
+        failures = [branch for branch in branches if may_fail and branch.kind == "error"]
+        row = type_of(block)
+        transfer = self._transfers[identifier] = _Transfer(
+            generated=self._to_bits(assignment.values),
+            keeps=assignment.keeps,
+            targets=tuple(dict.fromkeys(branch.target for branch in branches if branch not in failures)),
+            targets_of_failure=tuple(dict.fromkeys(branch.target for branch in failures)),
+            is_stop=row is not None and row.stop is not None,
         )
-        return passage
+        return transfer
 
-    def _bits(self, values: Collection[Value]) -> int:
-        return sum(1 << self._numbers.setdefault(value, len(self._numbers)) for value in set(values))
+    def _to_bits(self, values: Collection[Value]) -> int:
+        return sum(1 << self._bit_numbers.setdefault(value, len(self._bit_numbers)) for value in set(values))
 
-    def _values(self, bits: int) -> frozenset[Value]:
-        return frozenset(value for value, number in self._numbers.items() if bits >> number & 1)
+    def _from_bits(self, bits: int) -> frozenset[Value]:
+        return frozenset(value for value, number in self._bit_numbers.items() if bits >> number & 1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Passage:
-    """What becomes of a set of values in a block: its bits on leaving it, and the blocks to which it goes on."""
+class _Transfer:
+    """Transfer function of a block: the values it generates, as bits, and the blocks that follow it."""
 
-    added: int
+    generated: int
     keeps: bool
     targets: tuple[str, ...]
     targets_of_failure: tuple[str, ...]
-    stop: bool
+    is_stop: bool
 
 
-def outgoing_branches(flow: Flow, action: Block) -> Iterator[Branch]:
-    """The branches by which a call can go on from a block: those that lead to a block, and none where it ends."""
-    row = type_of(action)
+def outgoing_branches(flow: Flow, block: Block) -> Iterator[Branch]:
+    """Yields the branches that a call can take out of a block. Terminal blocks have none."""
+    row = type_of(block)
     if row is None or not row.terminal:
-        yield from (transition for transition in action.branches if transition.target in flow.blocks)
+        yield from (branch for branch in block.branches if branch.target in flow.blocks)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a block does to an attribute.
+class Assignment:
+    """Effect of a block on an attribute.
 
     Attributes:
-        values: the values that it may give to it.
-        keeps: whether the attribute may also stay as it was.
+        values: values that the block may assign.
+        keeps: whether the attribute may also keep its old value.
     """
 
     values: tuple[Value, ...] = ()
     keeps: bool = True
 
 
-def written_by(action: Block, attribute: str) -> Written:
-    """What a block does to a contact attribute when it succeeds."""
-    if action.type == "InvokeFlowModule":
-        return Written((Dynamic(f"module in {action.identifier}"),))
-    attributes = attributes_of(action)
+def assignment_of(block: Block, attribute: str) -> Assignment:
+    """Returns the effect of a block on a contact attribute when the block succeeds."""
+    if block.type == "InvokeFlowModule":
+        return Assignment((Dynamic(f"module in {block.identifier}"),))
+    attributes = attributes_of(block)
     if attribute in attributes:
         value = attributes[attribute]
         text = value if isinstance(value, str) else str(value)
-        return Written((Dynamic(text) if paths_in(text) else text,), keeps=False)
+        return Assignment((Dynamic(text) if paths_in(text) else text,), keeps=False)
     if any(map(paths_in, attributes)):
-        # The name of an attribute may be a reference too, and then any attribute may be meant.
-        return Written((Dynamic(f"an attribute named by a reference in {action.identifier}"),))
-    return Written()
+        # An attribute's name can be a reference too, and can then stand for any attribute.
+        return Assignment((Dynamic(f"an attribute named by a reference in {block.identifier}"),))
+    return Assignment()
 
 
-def attributes_of(action: Block) -> Mapping[str, object]:
-    """The contact attributes that a block sets on the call it runs in, as they stand in the file."""
+def attributes_of(block: Block) -> Mapping[str, object]:
+    """Returns the contact attributes that a block sets on the current contact, unevaluated."""
     if (
-        action.type != "UpdateContactAttributes"
-        or str(action.parameters.get("TargetContact")).lower() == "related"
+        block.type != "UpdateContactAttributes"
+        or str(block.parameters.get("TargetContact")).lower() == "related"
     ):
         return {}
-    attributes = action.parameters.get("Attributes")
+    attributes = block.parameters.get("Attributes")
     return attributes if isinstance(attributes, Mapping) else {}

@@ -1,9 +1,8 @@
-"""The types of block of flow language 2019-10-30, as data: what each one takes, where it leads, where it may stand.
+"""Catalog of the block types of flow language 2019-10-30: their parameters, branches and kinds of flow.
 
-Every row says where it is known from. `doc` is the type's page in AWS's Flow language reference
-(https://docs.aws.amazon.com/connect/latest/devguide/flow-language-actions.html); `live` marks what published live
-requests of 2026 showed, which goes before the documentation where the two differ; `third` is other people's published
-flows and validators. What was seen live is told apart because AWS refuses or accepts it, whatever the page says.
+Every row names its source. `doc` is the type's page in the AWS Flow language reference
+(https://docs.aws.amazon.com/connect/latest/devguide/flow-language-actions.html). `live` is what live requests published
+in 2026 showed; it takes precedence over the documentation. `third` is flows and validators published by others.
 """
 
 from __future__ import annotations
@@ -16,30 +15,30 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
 FlowKind = Literal["contact", "transfer", "queue", "hold", "whisper", "outbound whisper", "module"]
-"""What a flow is for. Disconnect flows are contact flows; transfer flows run for quick connects."""
+"""Kind of flow. Disconnect flows are contact flows; transfer flows run for quick connects."""
 
 StopKind = Literal[
     "prompt", "menu", "input", "bot", "view", "wait", "hold", "queue", "agent", "third party", "other flow"
 ]
-"""What goes on in a block in which a caller can be when they hang up."""
+"""Kind of stop: what happens in a block where callers can hang up."""
 
 ALL: frozenset[FlowKind] = frozenset(
     ("contact", "transfer", "queue", "hold", "whisper", "outbound whisper", "module")
 )
-# A module runs inside contact flows, and takes every block that these take [live: modules that queue and disconnect].
+# A module runs inside contact flows and allows all their blocks [live: modules that queue and disconnect].
 INBOUND: frozenset[FlowKind] = frozenset(("contact", "transfer", "module"))
 INTERACTIVE: frozenset[FlowKind] = INBOUND | {"queue"}
 
-# AWS names no greatest value.
+# Upper bound for numbers without a documented maximum.
 ANY = 2**31
 
 SPEECH = ("PromptId", "Text", "SSML", "Media")
 
-# Source: the reference's page on actions. KeyExists is not on it [third: a published flow builder].
+# Source: the actions page of the reference, except KeyExists [third: a published flow builder].
 EQUALS = ("Equals",)
 NUMBER_OPERATORS = ("NumberGreaterThan", "NumberGreaterOrEqualTo", "NumberLessThan", "NumberLessOrEqualTo")
 OPERATORS = (*EQUALS, "TextStartsWith", "TextEndsWith", "TextContains", *NUMBER_OPERATORS, "KeyExists")
-"""All ways in which a condition can compare."""
+"""All comparison operators of conditions."""
 
 NO_MATCH = "NoMatchingError"
 NO_CONDITION = "NoMatchingCondition"
@@ -47,90 +46,90 @@ NO_CONDITION = "NoMatchingCondition"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What is known of an object: the parameters of a block, or an object among these.
+    """Shape of an object: the parameters of a block, or an object nested in them.
 
     Attributes:
-        required: members that must be there.
-        one_of: members of which exactly one must be there.
-        some_of: members of which one at least must be there.
-        optional: members that may be there besides.
-        refused: members that AWS was seen to refuse; any other unknown one may just be newer than this table.
-        values: by member, what it may be; a reference (`$.…`) is always let through.
-        numbers: by member, the least and the greatest whole number it may be; references are let through.
-        references: members that must be one whole reference.
-        inside: by member, the shape of the object, or of the objects, that it holds.
-        holds: whether what has this shape is one object, a list of them, or an object that names them.
+        required: required members.
+        one_of: members of which exactly one is required.
+        any_of: members of which at least one is required.
+        optional: optional members.
+        refused: members that AWS was seen to reject. Other unknown members may be newer than this catalog.
+        values: allowed values by member. References (`$.…`) are always allowed.
+        numbers: minimum and maximum by member, for whole numbers. References are always allowed.
+        references: members that must be a single reference.
+        nested: shapes of nested objects by member.
+        container: whether the member contains one such object, a list of them, or a mapping of names to them.
     """
 
     required: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
-    some_of: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numbers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     references: tuple[str, ...] = ()
-    inside: Mapping[str, Shape] = field(default_factory=dict)
-    holds: Literal["object", "list", "names"] = "object"
+    nested: Mapping[str, Shape] = field(default_factory=dict)
+    container: Literal["object", "list", "mapping"] = "object"
 
     @property
     def parameters(self) -> frozenset[str]:
-        """All members that are known of it."""
-        return frozenset((*self.required, *self.one_of, *self.some_of, *self.optional))
+        """All known members."""
+        return frozenset((*self.required, *self.one_of, *self.any_of, *self.optional))
 
 
 @dataclass(frozen=True, slots=True)
 class BlockType(Shape):
-    """What is known of one type of block: the shape of its parameters, its branches, its place.
+    """A block type: the shape of its parameters, its branches, and the kinds of flow that allow it.
 
     Attributes:
-        name: the type; where a type works in two ways, the rows share it.
-        source: where the row is known from.
-        conditions: operands of conditions that must be there.
-        conditions_optional: operands that may be there besides; None for any.
-        conditions_of: a parameter that lists further operands that must be there.
-        some_condition: whether at least one condition must be there.
-        operators: how its conditions may compare.
-        errors: error branches that must be there.
-        errors_with: by parameter (`a.b` for b in a), error branches that must be there where that is.
-        errors_optional: error branches that may be there besides.
-        next: whether it goes on to a NextAction.
-        kinds: the flows in which it may stand, by its page; a flow is taken to be of such a kind.
-        kinds_besides: the flows in which another page or live requests let it stand too.
-        stop: what a caller does in it, where they can hang up in it; None where it takes no time that matters.
-        asks: whether it waits for the caller to do something.
+        name: name of the type. Variants of a type share it.
+        source: source of the row.
+        conditions: operands of required conditions.
+        conditions_optional: operands of optional conditions; None allows any operand.
+        conditions_from: name of a parameter that lists further required operands.
+        needs_condition: whether at least one condition is required.
+        operators: allowed comparison operators.
+        errors: required error branches.
+        errors_with: error branches that are required if a parameter is present (`a.b` for b inside a).
+        errors_optional: optional error branches.
+        next: whether the block has a NextAction.
+        kinds: kinds of flow that allow the block according to its documentation page; used to infer a flow's kind.
+        extra_kinds: further kinds of flow that allow it according to another page or live requests.
+        stop: kind of stop; None if callers spend no time in the block.
+        asks: whether the block waits for caller input.
     """
 
     name: str
     source: str
     conditions: tuple[str, ...] = ()
     conditions_optional: tuple[str, ...] | None = ()
-    conditions_of: str = ""
-    some_condition: bool = False
+    conditions_from: str = ""
+    needs_condition: bool = False
     operators: tuple[str, ...] = EQUALS
     errors: tuple[str, ...] = ()
     errors_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     errors_optional: tuple[str, ...] = ()
     next: Literal["required", "optional", "refused"] = "required"
     kinds: frozenset[FlowKind] = ALL
-    kinds_besides: frozenset[FlowKind] = frozenset()
+    extra_kinds: frozenset[FlowKind] = frozenset()
     stop: StopKind | None = None
     asks: bool = False
 
     @property
     def variant(self) -> str:
-        """Which of its ways a GetParticipantInput works in, to be said behind its name; empty for other types."""
+        """Variant of a GetParticipantInput for messages, for example ` (menu)`; empty for other types."""
         if self.name != "GetParticipantInput":
             return ""
         return {"menu": " (menu)", "input": " (stored input)"}.get(self.stop or "", " (key buffer)")
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing follows it."""
+        """Whether the block ends the flow."""
         return self.next == "refused"
 
     def errors_needed(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
-        """The error branches that a block with these parameters must have."""
+        """Returns the error branches that a block with these parameters must have."""
         more = [errors for path, errors in self.errors_with.items() if _has(parameters, path)]
         return (*self.errors, *(error for errors in more for error in errors))
 
@@ -145,15 +144,15 @@ def _has(parameters: Mapping[str, Any], path: str) -> bool:
 
 
 def _plain(name: str, source: str, *required: str, optional: tuple[str, ...] = ()) -> BlockType:
-    """A block that does one thing, and has an error branch for when that fails."""
+    """Returns a block type whose only error branch is NoMatchingError."""
     return BlockType(name, source, required=required, optional=optional, errors=(NO_MATCH,))
 
 
-_PROFILE_ANSWER = ("ProfileResponseData",)
+_PROFILE_RESPONSE = ("ProfileResponseData",)
 
-# The objects inside parameters, from the pages of the types that have them; `live` where a request showed it.
-_SWITCH = ("True", "False")
-_ABLE = ("Enabled", "Disabled")
+# Nested objects, from the pages of the types that use them or from live requests.
+_BOOLEAN = ("True", "False")
+_ENABLED = ("Enabled", "Disabled")
 _MEDIA = Shape(
     required=("Uri",),
     optional=("SourceType", "MediaType"),
@@ -162,12 +161,12 @@ _MEDIA = Shape(
 _SPOKEN = {"Media": _MEDIA}
 _KEYS = Shape(
     optional=("InputTerminationSequence", "DisableCancelKey", "InterdigitTimeLimitSeconds"),
-    values={"DisableCancelKey": _SWITCH},
+    values={"DisableCancelKey": _BOOLEAN},
     numbers={"InterdigitTimeLimitSeconds": (1, 20)},
 )
 _RECORDED = ("RecordedParticipants", "IVRRecordingBehavior")
 _RECORDING = Shape(
-    optional=(*_RECORDED, "ScreenRecordedParticipants"), values={"IVRRecordingBehavior": _ABLE}
+    optional=(*_RECORDED, "ScreenRecordedParticipants"), values={"IVRRecordingBehavior": _ENABLED}
 )
 _EVENTS = (
     *("AgentHold", "AgentWhisper", "CustomerHold", "CustomerQueue", "CustomerRemaining", "CustomerWhisper"),
@@ -176,14 +175,14 @@ _EVENTS = (
 
 _MENU = BlockType(
     "GetParticipantInput",
-    "live: StoreInput, time limit and all three errors are required; third: a published module waits by a menu without "
-    "keys; doc: getparticipantinput",
+    "live: StoreInput, time limit and all three errors are required; third: a published module uses a menu without keys "
+    "to wait; doc: getparticipantinput",
     required=("StoreInput", "InputTimeLimitSeconds"),
     one_of=SPEECH,
     optional=("DTMFConfiguration", "SkipWhenDTMFBufferEnabled"),
     refused=("InputValidation", "InputEncryption"),
-    inside={**_SPOKEN, "DTMFConfiguration": _KEYS},
-    values={"StoreInput": _SWITCH},
+    nested={**_SPOKEN, "DTMFConfiguration": _KEYS},
+    values={"StoreInput": _BOOLEAN},
     numbers={"InputTimeLimitSeconds": (1, ANY)},
     conditions_optional=tuple("0123456789*#"),
     errors=(NO_CONDITION, NO_MATCH, "InputTimeLimitExceeded"),
@@ -198,13 +197,13 @@ _STORED_INPUT = BlockType(
     required=("StoreInput", "InputTimeLimitSeconds", "InputValidation"),
     one_of=SPEECH,
     optional=("DTMFConfiguration", "InputEncryption"),
-    inside={
+    nested={
         **_SPOKEN,
         "DTMFConfiguration": _KEYS,
         "InputEncryption": Shape(required=("EncryptionKeyId", "Key")),
         "InputValidation": Shape(
             one_of=("PhoneNumberValidation", "CustomValidation"),
-            inside={
+            nested={
                 "PhoneNumberValidation": Shape(
                     required=("NumberFormat",),
                     optional=("CountryCode",),
@@ -224,7 +223,7 @@ _STORED_INPUT = BlockType(
 )
 _KEY_BUFFER = BlockType(
     "GetParticipantInput",
-    "third: the block that switches the buffer for keys pressed early",
+    "third: the block that enables or disables the DTMF buffer",
     required=("EnableDTMFBuffer",),
     optional=("StoreInput", "InputEncryption"),
     errors=(NO_MATCH,),
@@ -232,23 +231,23 @@ _KEY_BUFFER = BlockType(
 )
 
 _TYPES = (
-    # --- What the caller meets ---------------------------------------------------------------------------------------
+    # --- Interaction with the caller ---------------------------------------------------------------------------------
     BlockType(
         "MessageParticipant",
         "live: exactly one of the prompts, the error branch is optional; third: SkipWhenDTMFBufferEnabled; "
         "doc: messageparticipant",
         one_of=SPEECH,
         optional=("SkipWhenDTMFBufferEnabled",),
-        inside=_SPOKEN,
+        nested=_SPOKEN,
         errors_optional=(NO_MATCH,),
         kinds=ALL - {"hold"},
         stop="prompt",
     ),
     BlockType(
         "MessageParticipantIteratively",
-        "live: may go without NextAction; doc: messageparticipantiteratively",
+        "live: NextAction is optional; doc: messageparticipantiteratively",
         required=("Messages",),
-        inside={"Messages": Shape(one_of=SPEECH, inside=_SPOKEN, holds="list")},
+        nested={"Messages": Shape(one_of=SPEECH, nested=_SPOKEN, container="list")},
         optional=("InterruptFrequencySeconds",),
         conditions_optional=("MessagesInterrupted",),
         errors_optional=(NO_MATCH,),
@@ -260,14 +259,14 @@ _TYPES = (
         "ConnectParticipantWithLexBot",
         "doc: connectparticipantwithlexbot",
         one_of=SPEECH,
-        some_of=("LexV2Bot", "LexBot"),
+        any_of=("LexV2Bot", "LexBot"),
         optional=(
             "LexSessionAttributes",
             "LexInitializationData",
-            "LexInitilizationData",  # so spelt on AWS's page
+            "LexInitilizationData",  # spelled this way on AWS's page
             "LexTimeoutSeconds",
         ),
-        inside={
+        nested={
             **_SPOKEN,
             "LexV2Bot": Shape(required=("AliasArn",)),
             "LexBot": Shape(required=("Name", "Region", "Alias")),
@@ -284,7 +283,7 @@ _TYPES = (
         "live: a time limit and three errors; doc: showview (chat only)",
         required=("ViewResource", "InvocationTimeLimitSeconds"),
         optional=("ViewData", "SensitiveDataConfiguration"),
-        inside={"ViewResource": Shape(required=("Id",), optional=("Version",))},
+        nested={"ViewResource": Shape(required=("Id",), optional=("Version",))},
         conditions_optional=None,
         errors=(NO_CONDITION, NO_MATCH, "TimeLimitExceeded"),
         kinds=INBOUND | {"queue"},
@@ -300,7 +299,7 @@ _TYPES = (
         numbers={"TimeLimitSeconds": (1, 604_800)},
         conditions=("WaitCompleted",),
         conditions_optional=("CustomerReturned", "BotParticipantDisconnected"),
-        conditions_of="Events",
+        conditions_from="Events",
         errors=(NO_MATCH,),
         errors_optional=("ParticipantNotFound",),
         stop="wait",
@@ -316,7 +315,7 @@ _TYPES = (
         stop="wait",
         asks=True,
     ),
-    # --- Where the caller goes ---------------------------------------------------------------------------------------
+    # --- Transfers and ends ------------------------------------------------------------------------------------------
     BlockType(
         "DisconnectParticipant",
         "live: no parameters and no branches, not in whisper and hold flows; doc: disconnectparticipant",
@@ -326,10 +325,10 @@ _TYPES = (
     BlockType(
         "EndFlowExecution",
         "live: no parameters and no branches; doc: endflowexecution (whisper and customer queue flows), and the "
-        "administrator guide's End flow / Resume (all flows; it disconnects where there is nothing to go back to)",
+        "administrator guide's End flow / Resume (all flows; it disconnects if there is no flow to return to)",
         next="refused",
         kinds=frozenset(("queue", "whisper", "outbound whisper", "module")),
-        kinds_besides=ALL,
+        extra_kinds=ALL,
     ),
     BlockType(
         "EndFlowModuleExecution",
@@ -362,15 +361,15 @@ _TYPES = (
     ),
     BlockType(
         "TransferParticipantToThirdParty",
-        "live: three errors; third: published flows say TimeLimit where the page says Timeout; "
+        "live: three errors; third: published flows use TimeLimit, the page uses Timeout; "
         "doc: transferparticipanttothirdparty",
         one_of=("ThirdPartyPhoneNumber", "VoiceConnector"),
         optional=(
             *("ThirdPartyConnectionTimeLimitSeconds", "ThirdPartyConnectionTimeoutSeconds"),
             *("ContinueFlowExecution", "ThirdPartyDTMFDigits", "CallerId"),
         ),
-        inside={"CallerId": Shape(some_of=("Number", "Name"))},
-        values={"ContinueFlowExecution": _SWITCH},
+        nested={"CallerId": Shape(any_of=("Number", "Name"))},
+        values={"ContinueFlowExecution": _BOOLEAN},
         numbers={
             "ThirdPartyConnectionTimeLimitSeconds": (0, 600),
             "ThirdPartyConnectionTimeoutSeconds": (0, 600),
@@ -404,14 +403,14 @@ _TYPES = (
         errors_optional=(NO_MATCH,),
         kinds=frozenset(("outbound whisper", "contact", "module")),
     ),
-    # --- Ways through the flow ---------------------------------------------------------------------------------------
+    # --- Branching ---------------------------------------------------------------------------------------------------
     BlockType(
         "Compare",
         "live: NextAction and NoMatchingCondition, no NoMatchingError; doc: compare",
         required=("ComparisonValue",),
         references=("ComparisonValue",),
         conditions_optional=None,
-        some_condition=True,
+        needs_condition=True,
         operators=OPERATORS,
         errors=(NO_CONDITION,),
     ),
@@ -446,7 +445,7 @@ _TYPES = (
             )
         },
         conditions_optional=None,
-        some_condition=True,
+        needs_condition=True,
         operators=(*EQUALS, *NUMBER_OPERATORS),
         errors=(NO_MATCH, NO_CONDITION),
         kinds=INTERACTIVE,
@@ -455,7 +454,7 @@ _TYPES = (
         "DistributeByPercentage",
         "live: NumberLessThan with cumulative 1 + percent; doc: distributebypercentage",
         conditions_optional=None,
-        some_condition=True,
+        needs_condition=True,
         operators=("NumberLessThan",),
         errors=(NO_CONDITION,),
         kinds=INTERACTIVE,
@@ -464,7 +463,7 @@ _TYPES = (
         "CheckOutboundCallStatus",
         "doc: checkoutboundcallstatus (outbound campaigns only)",
         conditions_optional=("CallAnswered", "VoicemailBeep", "VoicemailNoBeep", "NotDetected"),
-        some_condition=True,
+        needs_condition=True,
         errors=(NO_MATCH,),
     ),
     BlockType(
@@ -473,13 +472,13 @@ _TYPES = (
         required=("CheckVoiceIdOption",),
         values={"CheckVoiceIdOption": ("enrollmentStatus", "voiceAuthentication", "fraudDetection")},
         conditions_optional=None,
-        some_condition=True,
+        needs_condition=True,
         errors=(NO_MATCH,),
     ),
-    # --- What the flow sets ------------------------------------------------------------------------------------------
+    # --- Settings and attributes -------------------------------------------------------------------------------------
     BlockType(
         "UpdateContactAttributes",
-        "live: no other parameters, and this error; third: published flows of some age go without TargetContact; "
+        "live: no other parameters, and this error; third: older published flows omit TargetContact; "
         "doc: updatecontactattributes",
         required=("Attributes",),
         optional=("TargetContact",),
@@ -490,14 +489,14 @@ _TYPES = (
         "UpdateFlowAttributes",
         'live: values {"Value": …}, the error branch is required; doc: updateflowattributes',
         required=("FlowAttributes",),
-        inside={"FlowAttributes": Shape(required=("Value",), holds="names")},
+        nested={"FlowAttributes": Shape(required=("Value",), container="mapping")},
         errors=(NO_MATCH,),
     ),
     BlockType(
         "UpdateContactData",
         "live: at least one field, TargetContact may be missing; doc: updatecontactdata",
         optional=("TargetContact",),
-        some_of=(
+        any_of=(
             "Name",
             "Description",
             "LanguageCode",
@@ -526,14 +525,14 @@ _TYPES = (
         "UpdateFlowLoggingBehavior",
         "live: no error branch; doc: updateflowloggingbehavior",
         required=("FlowLoggingBehavior",),
-        values={"FlowLoggingBehavior": _ABLE},
+        values={"FlowLoggingBehavior": _ENABLED},
     ),
     BlockType(
         "UpdateContactRecordingBehavior",
         "live: NoMatchingError is refused; doc: updatecontactrecordingbehavior",
         required=("RecordingBehavior",),
         optional=("AnalyticsBehavior",),
-        inside={"RecordingBehavior": _RECORDING},
+        nested={"RecordingBehavior": _RECORDING},
         kinds=INTERACTIVE | {"outbound whisper"},
     ),
     BlockType(
@@ -541,12 +540,12 @@ _TYPES = (
         "live: one of the three, both errors, a third with ChatBehavior; doc: "
         "updatecontactrecordingandanalyticsbehavior",
         one_of=("VoiceBehavior", "ChatBehavior", "ScreenRecordingBehavior"),
-        inside={
+        nested={
             "VoiceBehavior": Shape(
                 optional=("VoiceRecordingBehavior", "VoiceAnalyticsBehavior"),
-                inside={
+                nested={
                     "VoiceRecordingBehavior": Shape(
-                        optional=_RECORDED, values={"IVRRecordingBehavior": _ABLE}
+                        optional=_RECORDED, values={"IVRRecordingBehavior": _ENABLED}
                     )
                 },
             ),
@@ -560,7 +559,7 @@ _TYPES = (
         "UpdateContactMediaStreamingBehavior",
         "doc: updatecontactmediastreamingbehavior",
         required=("MediaStreamingState", "Participants", "MediaStreamType"),
-        values={"MediaStreamingState": _ABLE},
+        values={"MediaStreamingState": _ENABLED},
         errors=(NO_MATCH,),
         kinds=ALL - {"hold"},
     ),
@@ -575,7 +574,7 @@ _TYPES = (
         "doc: updatecontacteventhooks; third: EventHooksConfiguration",
         required=("EventHooks",),
         optional=("EventHooksConfiguration",),
-        inside={"EventHooks": Shape(optional=_EVENTS)},
+        nested={"EventHooks": Shape(optional=_EVENTS)},
         errors=(NO_MATCH,),
     ),
     BlockType(
@@ -624,15 +623,17 @@ _TYPES = (
     ),
     _plain("TagContact", "live: at most 6 tags, the error branch is required; doc: tagcontact", "Tags"),
     _plain(
-        "UntagContact", "live: so spelt, the page's UnTagContact is refused; doc: untagcontact", "TagKeys"
+        "UntagContact",
+        "live: spelled this way, the page's UnTagContact is refused; doc: untagcontact",
+        "TagKeys",
     ),
-    # --- What the flow asks of others --------------------------------------------------------------------------------
+    # --- Integrations ------------------------------------------------------------------------------------------------
     BlockType(
         "InvokeLambdaFunction",
         "live: the types of response; doc: invokelambdafunction",
         required=("LambdaFunctionARN", "InvocationTimeLimitSeconds"),
         optional=("InvocationType", "LambdaInvocationAttributes", "ResponseValidation"),
-        inside={
+        nested={
             "ResponseValidation": Shape(
                 optional=("ResponseType",), values={"ResponseType": ("STRING_MAP", "JSON")}
             )
@@ -706,36 +707,42 @@ _TYPES = (
     _plain("StartVoiceIdStream", "doc: startvoiceidstream"),
     _plain("ResumeContact", "doc: resumecontact"),
     _plain(
-        "CreateCustomerProfile", "doc: createcustomerprofile", "ProfileRequestData", optional=_PROFILE_ANSWER
+        "CreateCustomerProfile",
+        "doc: createcustomerprofile",
+        "ProfileRequestData",
+        optional=_PROFILE_RESPONSE,
     ),
     _plain(
-        "UpdateCustomerProfile", "doc: updatecustomerprofile", "ProfileRequestData", optional=_PROFILE_ANSWER
+        "UpdateCustomerProfile",
+        "doc: updatecustomerprofile",
+        "ProfileRequestData",
+        optional=_PROFILE_RESPONSE,
     ),
     _plain(
         "AssociateContactToCustomerProfile",
         "doc: associatecontacttocustomerprofile",
         "ProfileRequestData",
-        optional=_PROFILE_ANSWER,
+        optional=_PROFILE_RESPONSE,
     ),
     BlockType(
         "GetCustomerProfile",
         "doc: getcustomerprofile",
         required=("ProfileRequestData",),
-        optional=_PROFILE_ANSWER,
+        optional=_PROFILE_RESPONSE,
         errors=(NO_MATCH, "MultipleFoundError", "NoneFoundError"),
     ),
     BlockType(
         "GetCustomerProfileObject",
         "doc: getcustomerprofileobject",
         required=("ProfileRequestData",),
-        optional=_PROFILE_ANSWER,
+        optional=_PROFILE_RESPONSE,
         errors=(NO_MATCH, "NoneFoundError"),
     ),
     BlockType(
         "GetCalculatedAttributesForCustomerProfile",
         "doc: getcalculatedattributesforcustomerprofile",
         required=("ProfileRequestData",),
-        optional=_PROFILE_ANSWER,
+        optional=_PROFILE_RESPONSE,
         errors=(NO_MATCH, "NoneFoundError"),
     ),
     _plain(
@@ -756,10 +763,10 @@ _TYPES = (
     ),
 )
 
-# These are known by name alone [third]: their parameters and branches are left unchecked.
+# Types that are known by name only [third]. Their parameters and branches are not checked.
 NAMES_ONLY = frozenset(("CreateContact", "RenderMessageTemplate", "StartOutboundEmailContact"))
 
-# What the designer, its exports and people call blocks, by the flow language's type.
+# Names that the flow designer, its exports and users give to blocks, by block type.
 _OTHER_NAMES = {
     "MessageParticipant": ("PlayPrompt",),
     "GetParticipantInput": ("GetUserInput", "GetCustomerInput", "StoreUserInput", "StoreCustomerInput"),
@@ -783,22 +790,22 @@ _OTHER_NAMES = {
     "UntagContact": ("UnTagContact",),
 }
 OTHER_NAMES: Mapping[str, str] = {name: type_ for type_, names in _OTHER_NAMES.items() for name in names}
-"""The flow language's type by another name for it; Connect refuses these names as types."""
+"""Block type by alternative name. Connect rejects these names as types."""
 
 BLOCK_TYPES: Mapping[str, BlockType] = {row.name: row for row in (*_TYPES, _MENU)}
-"""All types by name; for GetParticipantInput the menu (`type_of` tells which of its ways a block works in)."""
+"""All block types by name. GetParticipantInput is the menu; `type_of` returns the variant of a block."""
 
 
-def type_of(action: Block) -> BlockType | None:
-    """What is known of a block's type; None where it is unknown."""
-    if action.type != "GetParticipantInput":
-        return BLOCK_TYPES.get(action.type)
-    if "EnableDTMFBuffer" in action.parameters:
+def type_of(block: Block) -> BlockType | None:
+    """Returns the type of a block, or None if it is unknown."""
+    if block.type != "GetParticipantInput":
+        return BLOCK_TYPES.get(block.type)
+    if "EnableDTMFBuffer" in block.parameters:
         return _KEY_BUFFER
-    return _STORED_INPUT if str(action.parameters.get("StoreInput")).lower() == "true" else _MENU
+    return _STORED_INPUT if str(block.parameters.get("StoreInput")).lower() == "true" else _MENU
 
 
-# What the console writes to Metadata.type.
+# Values that the console writes to Metadata.type.
 _CONSOLE_KINDS: Mapping[str, FlowKind] = {
     "contactFlow": "contact",
     "agentTransfer": "transfer",
@@ -813,7 +820,7 @@ _CONSOLE_KINDS: Mapping[str, FlowKind] = {
 
 
 def declared_kind(flow: Flow) -> FlowKind | None:
-    """What a flow says it is for: a module by its Settings, a flow from the console by its metadata."""
+    """Returns the kind that a flow declares: a module by its Settings, a flow from the console by its metadata."""
     if flow.is_module:
         return "module"
     metadata = flow.document.get("Metadata")
@@ -822,17 +829,17 @@ def declared_kind(flow: Flow) -> FlowKind | None:
 
 
 def kinds_of(flow: Flow) -> frozenset[FlowKind]:
-    """What a flow can be for: what it says, or else wherever all of its blocks may stand; empty where nowhere.
+    """Returns the declared kind of a flow, or all kinds that allow all of its blocks.
 
-    The content of a flow does not say its type; CreateContactFlow takes that beside the content.
+    The content of a flow does not contain its type, which is a separate parameter of CreateContactFlow.
     """
     declared = declared_kind(flow)
     if declared:
         return frozenset((declared,))
-    kinds = kinds_besides = ALL - {"module"}
-    for action in flow.blocks.values():
-        row = type_of(action)
+    kinds = extra_kinds = ALL - {"module"}
+    for block in flow.blocks.values():
+        row = type_of(block)
         if row:
             kinds &= row.kinds
-            kinds_besides &= row.kinds | row.kinds_besides
-    return kinds or kinds_besides
+            extra_kinds &= row.kinds | row.extra_kinds
+    return kinds or extra_kinds

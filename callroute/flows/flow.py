@@ -1,14 +1,15 @@
-"""A flow in Amazon Connect's flow language, as far as a path through it matters."""
+"""Model of a flow in Amazon Connect's flow language: blocks, branches and structural defects."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from callroute.errors import InputError
 from callroute.formats.files import read_text
-from callroute.formats.json_document import JsonDocument, JsonStyle, kind
+from callroute.formats.json_document import JsonDocument, JsonStyle, Position, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,27 +17,34 @@ if TYPE_CHECKING:
 
 LANGUAGE_VERSION = "2019-10-30"
 
+MAX_BLOCKS = 250
+"""Maximum number of blocks in a flow (docs/fidelity.md)."""
+
 CONTENT_CHARACTERS = 256_000
-"""Characters that Connect takes in a flow, white space not counted (docs/fidelity.md)."""
+"""Maximum number of characters in a flow, not counting white space (docs/fidelity.md)."""
+
+TOO_MANY_BLOCKS = "too-many-blocks"
+CONTENT_TOO_LONG = "content-too-long"
+_SPLIT = "Move a part of the flow into another flow or a module"
 
 BranchKind = Literal["next", "condition", "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One branch out of a block.
+    """A branch from one block to another.
 
-    A branch is told from its neighbours by kind and label, never by its target: two branches may share one.
+    Kind and label identify a branch within its block. Targets do not: two branches can share a target.
 
     Attributes:
-        source: identifier of the block it leaves.
-        kind: `next` (what is done by default), `condition` (a result was matched) or `error`.
-        label: what tells it to people: the operand of an Equals condition (`1`, `True`), operator and operands of any
-            other condition, or the error type; empty for `next`.
-        target: identifier of the block it leads to.
-        path: JSON path of what names the target.
-        operator: how a condition compares (`Equals`, `NumberLessThan`); empty for any other branch.
-        operands: what a condition compares with, as text; Connect takes one.
+        source: identifier of the block that the branch leaves.
+        kind: `next` (the default branch), `condition` or `error`.
+        label: the operand of an Equals condition (`1`, `True`), operator and operands of any other condition, or the
+            error type; empty for `next`.
+        target: identifier of the block that the branch leads to.
+        path: JSON path of the member that names the target.
+        operator: comparison operator of a condition (`Equals`, `NumberLessThan`); empty for other branches.
+        operands: operands of a condition, as text. Connect allows one.
     """
 
     source: str
@@ -47,17 +55,22 @@ class Branch:
     operator: str = ""
     operands: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Kind and label, for example `condition 1`."""
+        return f"{self.kind} {self.label}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of a flow; its type may be one that this project does not know.
+    """A block of a flow. Its type may be unknown to this project.
 
     Attributes:
-        identifier: its name, unique in the flow.
-        type: what it does, such as `MessageParticipant`.
-        parameters: its settings, as in the file.
-        transitions: its branches: default, then conditions, then errors, each in the file's order.
-        path: its JSON path.
+        identifier: identifier, unique in the flow.
+        type: block type, for example `MessageParticipant`.
+        parameters: the block's parameters.
+        branches: the block's branches: default, then conditions, then errors, each in document order.
+        path: JSON path of the block.
     """
 
     identifier: str
@@ -69,33 +82,32 @@ class Block:
     _targets: Mapping[BranchKind, Mapping[str, str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Sorts the branches once, as the simulator asks for them at every step of every call."""
+        """Indexes the branches, because the simulation looks them up at every step."""
         targets: dict[BranchKind, dict[str, str]] = {"next": {}, "condition": {}, "error": {}}
-        for transition in self.branches:
-            targets[transition.kind].setdefault(transition.label, transition.target)
+        for branch in self.branches:
+            targets[branch.kind].setdefault(branch.label, branch.target)
         object.__setattr__(self, "_targets", targets)
 
     def target(self, kind: BranchKind, label: str = "") -> str | None:
-        """The block to which this branch leads; None where the block has no such branch."""
+        """Returns the target of a branch, or None if the block does not have this branch."""
         return self._targets[kind].get(label)
 
     def labels(self, kind: BranchKind) -> tuple[str, ...]:
-        """The labels of all branches of a kind, in the file's order."""
+        """Returns the labels of all branches of a kind, in document order."""
         return tuple(self._targets[kind])
 
 
 @dataclass(frozen=True, slots=True)
 class StructuralDefect:
-    """Something in a flow's text that keeps it from being one graph of blocks.
+    """A defect that keeps a document from being a usable graph of blocks.
 
     Attributes:
-        rule: which kind of flaw: `duplicate-key`, `malformed`, `duplicate-identifier`, `no-start` or
-            `dangling-transition`.
-        block: identifier of the block that has it; None where the block has none or it concerns the whole flow.
-        place: where it is, for people.
-        path: where it is, as JSON path.
-        problem: what is wrong.
-        remedy: what to do.
+        rule: identifier of the lint rule that reports the defect.
+        block: identifier of the block; None if the defect is not in a block with an identifier.
+        place: description of the place for error messages.
+        path: JSON path of the place.
+        problem: description of the problem.
+        fix: imperative sentence that says how to fix it.
     """
 
     rule: str
@@ -108,23 +120,23 @@ class StructuralDefect:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A flow: blocks by identifier, and where a call enters.
+    """A parsed flow.
 
     Attributes:
-        source: the file it came from, for messages.
+        source: file name, for messages.
         start: identifier of the first block.
-        actions: the blocks by identifier, in the file's order.
-        document: the whole JSON, unknown fields included; not to be changed in place.
-        layout: how its text is formatted.
-        flaws: what was wrong with the text, where it was read by `parse_lenient`; such a flow may have branches that lead
-            nowhere, and lacks blocks that could not be read.
+        blocks: the blocks by identifier, in document order.
+        document: the whole JSON object, including unknown fields. Must not be modified.
+        json_document: the JSON document that the flow was parsed from.
+        defects: structural defects found by `parse_lenient`. A flow with defects may have branches without a target,
+            and lacks the blocks that could not be parsed.
     """
 
     source: str
     start: str
     blocks: Mapping[str, Block]
-    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    style: JsonStyle = field(default_factory=JsonStyle)
+    document: Mapping[str, Any] = field(repr=False)
+    json_document: JsonDocument = field(repr=False, compare=False)
     defects: tuple[StructuralDefect, ...] = ()
 
     @classmethod
@@ -132,241 +144,269 @@ class Flow:
         """Reads a flow from a file.
 
         Raises:
-            InputError: the file is unreadable, or as for `parse`.
+            InputError: the file is unreadable, or `parse` rejects it.
         """
         return cls.parse(read_text(path), str(path))
 
     @classmethod
     def parse(cls, text: str, source: str) -> Flow:
-        """Reads a flow from the text that the Connect API calls its content.
+        """Parses a flow.
 
         Args:
-            text: JSON in flow language 2019-10-30.
-            source: what to call it in messages, usually its path.
+            text: the flow's content, as the Connect API calls it: JSON in flow language 2019-10-30.
+            source: name of the flow for messages, usually its path.
 
         Raises:
-            InputError: it is not JSON, another language (such as the console's export), or its blocks do not hang
-                together: a StartAction or branch that leads nowhere, an identifier or a key used twice.
+            InputError: the text is not JSON, is in another language (for example an export of the console), exceeds a
+                size limit or has another structural defect.
         """
-        flow = cls.parse_lenient(text, source)
-        for flaw in flow.defects:
-            raise InputError(source, flaw.place, flaw.problem, flaw.fix)
+        parser = _Parser(text, source)
+        parser.raise_first_defect()  # before the blocks are parsed: a flow over a size limit can have very many
+        flow = parser.flow()
+        parser.raise_first_defect()
         return flow
 
     @classmethod
     def parse_lenient(cls, text: str, source: str) -> Flow:
-        """Reads as much of a flow as there is: what `parse` refuses is listed in `flaws`.
+        """Parses as much of a flow as possible and lists structural defects in `defects`.
 
         Raises:
-            InputError: it is not JSON, or not flow language 2019-10-30.
+            InputError: the text is not JSON, or not in flow language 2019-10-30.
         """
-        return _Reader(source).flow(text)
+        return _Parser(text, source).flow()
 
     def write(self) -> str:
-        """The flow's JSON: the same value as was read, in the same key order and layout (see `Layout`)."""
+        """Serializes the document with the key order and style of the original text (see `JsonStyle`)."""
         return self.style.write(self.document)
 
     @property
+    def style(self) -> JsonStyle:
+        """Formatting of the text that the flow was parsed from."""
+        return self.json_document.style
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """Position of each JSON path in the text that the flow was parsed from."""
+        return self.json_document.positions
+
+    @property
     def is_module(self) -> bool:
-        """Whether it is a flow module, which only other flows can run: modules carry `Settings`."""
+        """Whether the flow is a flow module. Modules have `Settings`, and only other flows can run them."""
         return "Settings" in self.document
 
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the flow exceeds a size limit of Connect."""
+        return any(defect.rule in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG) for defect in self.defects)
 
-class _Reader:
-    """Turns JSON into a Flow and notes where it cannot."""
 
-    def __init__(self, source: str) -> None:
+class _Parser:
+    """Builds a flow from its text and collects structural defects.
+
+    Raises:
+        InputError: the text is not JSON, or not in flow language 2019-10-30.
+    """
+
+    def __init__(self, text: str, source: str) -> None:
         self._source = source
-        self._flaws: list[StructuralDefect] = []
+        self._json = JsonDocument.parse(text, source)
+        self._document = self._flow_document(self._json.value)
+        self._defects: list[StructuralDefect] = []
+        self._check_size()
+
+    def raise_first_defect(self) -> None:
+        for defect in self._defects:
+            raise InputError(self._source, defect.place, defect.problem, defect.fix)
+
+    def flow(self) -> Flow:
+        for path, key in self._json.duplicates:
+            problem = f"the key {key!r} is repeated, and only its last value counts"
+            self._add_defect("duplicate-key", path, path, problem, "Keep one of the values")
+        blocks: dict[str, Block] = {}
+        for index, value in enumerate(self._document["Actions"]):
+            block = self._block(value, index)
+            if block is None:
+                continue
+            if block.identifier in blocks:
+                self._add_defect(
+                    "duplicate-identifier",
+                    f"Actions[{index}]",
+                    f"{block.path}.Identifier",
+                    f"the identifier {block.identifier!r} is already used by an earlier block",
+                    "Give every block its own identifier",
+                    block.identifier,
+                )
+            else:
+                blocks[block.identifier] = block
+        start = self._start(blocks)
+        for block in blocks.values():
+            for branch in block.branches:
+                if branch.target not in blocks:
+                    self._add_defect(
+                        "dangling-branch",
+                        f"block {block.identifier!r}",
+                        branch.path,
+                        f"the branch {branch.name!r} leads to {branch.target!r}, which does not exist",
+                        "Use the identifier of a block in this flow",
+                        block.identifier,
+                    )
+        return Flow(self._source, start, blocks, self._document, self._json, tuple(self._defects))
 
     def _error(self, place: str, problem: str, fix: str) -> InputError:
         return InputError(self._source, place, problem, fix)
 
-    def _flaw(
+    def _add_defect(
         self, rule: str, place: str, path: str, problem: str, fix: str, block: str | None = None
     ) -> None:
-        self._flaws.append(StructuralDefect(rule, block, place, path, problem, fix))
+        self._defects.append(StructuralDefect(rule, block, place, path, problem, fix))
 
-    def flow(self, text: str) -> Flow:
-        json_text = JsonDocument.parse(text, self._source)
-        document = self._document(json_text.value)
-        for path, key in json_text.duplicates:
-            problem = f"the key {key!r} is there more than once, and all but its last value are lost"
-            self._flaw("duplicate-key", path, path, problem, "Keep one of them")
-        blocks: dict[str, Block] = {}
-        for index, block in enumerate(document["Actions"]):
-            action = self._action(block, index)
-            if action is None:
-                continue
-            if action.identifier in blocks:
-                self._flaw(
-                    "duplicate-identifier",
-                    f"Actions[{index}]",
-                    f"{action.path}.Identifier",
-                    f"the identifier {action.identifier!r} is used by an earlier block too",
-                    "Give every block an identifier of its own",
-                    action.identifier,
-                )
-            else:
-                blocks[action.identifier] = action
-        start = self._start(document, blocks)
-        for action in blocks.values():
-            for transition in action.branches:
-                if transition.target not in blocks:
-                    branch = " ".join(filter(None, (transition.kind, transition.label)))
-                    self._flaw(
-                        "dangling-transition",
-                        f"block {action.identifier!r}",
-                        transition.path,
-                        f"its branch {branch!r} leads to {transition.target!r}, which does not exist",
-                        "Lead it to the identifier of a block of this flow",
-                        action.identifier,
-                    )
-        return Flow(self._source, start, blocks, document, json_text.style, tuple(self._flaws))
-
-    def _document(self, document: Any) -> Mapping[str, Any]:
+    def _flow_document(self, document: Any) -> Mapping[str, Any]:
         if not isinstance(document, Mapping):
             raise self._error(
                 "",
-                f"it holds {kind(document)} and not a flow",
-                "Give a JSON object with Version, StartAction, Actions",
+                f"a flow must be an object, not {kind(document)}",
+                "Give a JSON object with Version, StartAction and Actions",
             )
         if "modules" in document:
             raise self._error(
                 "modules",
-                "this is an export of the Connect console, which is another language than the API's",
-                "Open the flow in the console, or read it with `aws connect describe-contact-flow`, "
-                f"and take the content in flow language {LANGUAGE_VERSION}",
+                "this is an export of the Connect console, which is not in the flow language",
+                "Get the content with `aws connect describe-contact-flow`, "
+                f"which returns flow language {LANGUAGE_VERSION}",
             )
-        answer = next((key for key in ("ContactFlow", "ContactFlowModule") if key in document), None)
-        if answer:
+        response = next((key for key in ("ContactFlow", "ContactFlowModule") if key in document), None)
+        if response:
             raise self._error(
-                answer,
-                "this is what `aws connect` answers about a flow, and not the flow",
-                f"Take its Content, such as by `jq -r .{answer}.Content`",
+                response,
+                "this is the output of an `aws connect` command, which contains the flow as text",
+                f"Extract the flow, for example with `jq -r .{response}.Content`",
             )
-        version = document.get("Version")
-        if version != LANGUAGE_VERSION:
+        if document.get("Version") != LANGUAGE_VERSION:
             raise self._error(
-                "Version", _found(document, "Version"), f"Give a flow in flow language {LANGUAGE_VERSION!r}"
+                "Version",
+                _mismatch(document, "Version", repr(LANGUAGE_VERSION)),
+                f"Give a flow in flow language {LANGUAGE_VERSION}",
             )
-        blocks = document.get("Actions")
-        if not isinstance(blocks, list):
-            raise self._error("the flow", _found(document, "Actions"), "Write Actions as a list")
+        if not isinstance(document.get("Actions"), list):
+            raise self._error("the flow", _mismatch(document, "Actions", "a list"), "Write Actions as a list")
         return document
 
-    def _start(self, document: Mapping[str, Any], blocks: Mapping[str, Block]) -> str:
-        start = document.get("StartAction")
+    def _check_size(self) -> None:
+        count = len(self._document["Actions"])
+        if count > MAX_BLOCKS:
+            problem = f"the flow has {count:,} blocks; Connect allows {MAX_BLOCKS}"
+            self._add_defect(TOO_MANY_BLOCKS, "Actions", "$.Actions", problem, _SPLIT)
+        length = len(json.dumps(self._document, ensure_ascii=False, separators=(",", ":")))
+        if length > CONTENT_CHARACTERS:
+            problem = f"the flow has {length:,} characters without white space; Connect allows {CONTENT_CHARACTERS:,}"
+            self._add_defect(CONTENT_TOO_LONG, "", "$", problem, _SPLIT)
+
+    def _start(self, blocks: Mapping[str, Block]) -> str:
+        start = self._document.get("StartAction")
         if isinstance(start, str) and start in blocks:
             return start
         if isinstance(start, str):
             place, problem = "StartAction", f"there is no block {start!r}"
         else:
-            place, problem = "the flow", _found(document, "StartAction")
-        fix = "Name the identifier of the block that runs first"
-        self._flaw("no-start", place, "$.StartAction", problem, fix)
+            place, problem = "the flow", _mismatch(self._document, "StartAction", "a string")
+        fix = "Set StartAction to the identifier of the first block"
+        self._add_defect("no-start", place, "$.StartAction", problem, fix)
         return ""
 
-    def _action(self, block: Any, index: int) -> Block | None:
+    def _block(self, value: Any, index: int) -> Block | None:
         path, place = f"$.Actions[{index}]", f"Actions[{index}]"
-        if not isinstance(block, Mapping):
-            problem, fix = f"it is {kind(block)} and not a block", "Write every block as a JSON object"
-            self._flaw("malformed", place, path, problem, fix)
+        if not isinstance(value, Mapping):
+            problem = f"a block must be an object, not {kind(value)}"
+            self._add_defect("malformed", place, path, problem, "Write every block as a JSON object")
             return None
-        parts = _Parts(self._flaws, None, place)
-        identifier = parts.string(block, "Identifier", path)
-        type_ = parts.string(block, "Type", path)
+        parts = _BlockParser(self._defects, None, place)
+        identifier = parts.string(value, "Identifier", path)
+        type_ = parts.string(value, "Type", path)
         if identifier is None or type_ is None:
             return None
-        parts = _Parts(self._flaws, identifier, f"block {identifier!r}")
-        parameters = parts.mapping(block.get("Parameters", {}), "Parameters", f"{path}.Parameters")
-        branches = parts.mapping(block.get("Transitions", {}), "Transitions", f"{path}.Transitions")
-        return Block(
-            identifier,
-            type_,
-            parameters or {},
-            tuple(self._transitions(identifier, branches or {}, f"{path}.Transitions", parts)),
-            path,
-        )
-
-    def _transitions(
-        self, identifier: str, branches: Mapping[str, Any], path: str, parts: _Parts
-    ) -> Iterator[Branch]:
-        if "NextAction" in branches:
-            target = parts.string(branches, "NextAction", path)
-            if target is not None:
-                yield Branch(identifier, "next", "", target, f"{path}.NextAction")
-        for here, branch in parts.entries(branches, "Conditions", path):
-            condition = parts.mapping(branch.get("Condition", {}), "Condition", f"{here}.Condition")
-            test = None if condition is None else self._test(condition, f"{here}.Condition", parts)
-            target = parts.string(branch, "NextAction", here) if test is not None else None
-            if test is not None and target is not None:
-                operator, operands = test
-                equals = operator == "Equals" and len(operands) == 1
-                said = operands[0] if equals else " ".join([operator, *operands])
-                yield Branch(identifier, "condition", said, target, f"{here}.NextAction", operator, operands)
-        for here, branch in parts.entries(branches, "Errors", path):
-            label = parts.string(branch, "ErrorType", here)
-            target = parts.string(branch, "NextAction", here) if label is not None else None
-            if label is not None and target is not None:
-                yield Branch(identifier, "error", label, target, f"{here}.NextAction")
-
-    def _test(
-        self, condition: Mapping[str, Any], path: str, parts: _Parts
-    ) -> tuple[str, tuple[str, ...]] | None:
-        operator = parts.string(condition, "Operator", path)
-        operands = parts.list(condition, "Operands", path) if operator is not None else None
-        if operator is None or operands is None:
-            return None
-        return operator, tuple(str(operand) for operand in operands)
+        parts = _BlockParser(self._defects, identifier, f"block {identifier!r}")
+        parameters = parts.mapping(value.get("Parameters", {}), "Parameters", f"{path}.Parameters")
+        transitions = parts.mapping(value.get("Transitions", {}), "Transitions", f"{path}.Transitions")
+        branches = parts.branches(identifier, transitions or {}, f"{path}.Transitions")
+        return Block(identifier, type_, parameters or {}, tuple(branches), path)
 
 
-def _found(holder: Mapping[str, Any], key: str) -> str:
-    """What stands where something else should: null is not the same as nothing."""
-    return f"{key} is {kind(holder[key])}" if key in holder else f"{key} is missing"
+def _mismatch(holder: Mapping[str, Any], key: str, expected: str) -> str:
+    """Describes a missing or wrong value. An explicit null is not a missing value."""
+    return f"{key} must be {expected}, not {kind(holder[key])}" if key in holder else f"{key} is missing"
 
 
 _OPTIONAL_LISTS = frozenset(("Conditions", "Errors"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """Takes the parts of one block, and notes a flaw where one has the wrong shape; None stands for it then."""
+class _BlockParser:
+    """Parses the members of one block. A member of the wrong type is added to the defects and returned as None."""
 
     defects: list[StructuralDefect]
     block: str | None
     place: str
 
-    def _flaw(self, path: str, problem: str, fix: str) -> None:
+    def _add_defect(self, path: str, problem: str, fix: str) -> None:
         self.defects.append(StructuralDefect("malformed", self.block, self.place, path, problem, fix))
 
     def string(self, holder: Mapping[str, Any], key: str, path: str) -> str | None:
         value = holder.get(key)
         if isinstance(value, str):
             return value
-        self._flaw(f"{path}.{key}", _found(holder, key), f"Write {key} as a string")
+        self._add_defect(f"{path}.{key}", _mismatch(holder, key, "a string"), f"Write {key} as a string")
         return None
 
     def list(self, holder: Mapping[str, Any], key: str, path: str) -> list[Any] | None:
         value = holder.get(key)
         if isinstance(value, list):
             return value
-        fix = f"Write {key} as a list" + (", or leave it out" if key in _OPTIONAL_LISTS else "")
-        self._flaw(f"{path}.{key}", _found(holder, key), fix)
+        fix = f"Write {key} as a list" + (", or omit it" if key in _OPTIONAL_LISTS else "")
+        self._add_defect(f"{path}.{key}", _mismatch(holder, key, "a list"), fix)
         return None
 
-    def mapping(self, value: Any, key: str, path: str) -> Mapping[str, Any] | None:
+    def mapping(self, value: Any, name: str, path: str) -> Mapping[str, Any] | None:
         if isinstance(value, Mapping):
             return value
-        self._flaw(path, f"{key} holds {kind(value)}", f"Write {key} as JSON objects")
+        problem = f"{name} must be an object, not {kind(value)}"
+        self._add_defect(path, problem, f"Write {name} as a JSON object")
         return None
 
-    def entries(
-        self, branches: Mapping[str, Any], key: str, path: str
+    def branches(self, identifier: str, transitions: Mapping[str, Any], path: str) -> Iterator[Branch]:
+        if "NextAction" in transitions:
+            target = self.string(transitions, "NextAction", path)
+            if target is not None:
+                yield Branch(identifier, "next", "", target, f"{path}.NextAction")
+        for entry_path, entry in self._entries(transitions, "Conditions", path):
+            condition = self.mapping(entry.get("Condition", {}), "Condition", f"{entry_path}.Condition")
+            test = None if condition is None else self._test(condition, f"{entry_path}.Condition")
+            target = self.string(entry, "NextAction", entry_path) if test is not None else None
+            if test is not None and target is not None:
+                operator, operands = test
+                equals = operator == "Equals" and len(operands) == 1
+                label = operands[0] if equals else " ".join([operator, *operands])
+                target_path = f"{entry_path}.NextAction"
+                yield Branch(identifier, "condition", label, target, target_path, operator, operands)
+        for entry_path, entry in self._entries(transitions, "Errors", path):
+            error = self.string(entry, "ErrorType", entry_path)
+            target = self.string(entry, "NextAction", entry_path) if error is not None else None
+            if error is not None and target is not None:
+                yield Branch(identifier, "error", error, target, f"{entry_path}.NextAction")
+
+    def _entries(
+        self, transitions: Mapping[str, Any], key: str, path: str
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The objects of an optional list of branches, each with its path."""
-        for index, entry in enumerate((self.list(branches, key, path) or ()) if key in branches else ()):
-            here = f"{path}.{key}[{index}]"
-            branch = self.mapping(entry, key, here)
-            if branch is not None:
-                yield here, branch
+        """Yields the objects of an optional list of branches, each with its JSON path."""
+        entries = self.list(transitions, key, path) if key in transitions else None
+        for index, value in enumerate(entries or ()):
+            entry_path = f"{path}.{key}[{index}]"
+            entry = self.mapping(value, f"every entry of {key}", entry_path)
+            if entry is not None:
+                yield entry_path, entry
+
+    def _test(self, condition: Mapping[str, Any], path: str) -> tuple[str, tuple[str, ...]] | None:
+        operator = self.string(condition, "Operator", path)
+        operands = self.list(condition, "Operands", path) if operator is not None else None
+        if operator is None or operands is None:
+            return None
+        return operator, tuple(str(operand) for operand in operands)

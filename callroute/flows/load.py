@@ -1,4 +1,4 @@
-"""Loads a flow file together with its route catalog and placeholder values, once."""
+"""Loads a flow file together with its route catalog and placeholder values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadedFlow:
-    """A flow file, read and parsed once.
+    """A parsed flow file.
 
     Attributes:
-        path: the file.
+        path: the flow file.
         text: the file's text, placeholders included.
-        catalog: the route catalog beside the file; None if there is none.
+        catalog: the route catalog beside the file, or None.
         flow: the parsed flow, with placeholders filled if values were given.
         filled: the text of `flow`.
     """
@@ -36,7 +36,7 @@ class LoadedFlow:
 
     @property
     def content(self) -> str:
-        """The flow as it is deployed: filled, and without the white space that Amazon Connect would count."""
+        """The flow as it is deployed: placeholders filled, white space removed."""
         return json.dumps(json.loads(self.filled), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -46,12 +46,12 @@ def load_flow(
     """Loads a flow file.
 
     Args:
-        path: the flow's JSON file; its catalog is the file beside it that ends in `.routes.yaml`.
-        placeholders: value by placeholder name. Without it, placeholders stay in the flow.
-        lenient: collect structural defects in `flow.defects` instead of raising.
+        path: the flow's JSON file. The catalog of `x.json` is `x.routes.yaml` in the same folder.
+        placeholders: values by placeholder name. None leaves the placeholders in the flow.
+        lenient: whether structural defects are listed in `flow.defects` instead of raised.
 
     Raises:
-        InputError: the flow or its catalog is unusable, or a placeholder has no value.
+        InputError: the flow or its catalog is invalid, or a placeholder has no value.
     """
     text = read_text(path)
     catalog = RouteCatalog.beside(path)

@@ -1,6 +1,6 @@
-"""Values that a flow takes from the stack it is deployed in, such as the ARN of a queue.
+"""Placeholders for values of the stack that a flow is deployed in, for example the ARN of a queue.
 
-A flow names them `${OperatorQueueArn}` inside its strings; the route catalog beside the flow declares each one.
+A flow contains them as `${OperatorQueueArn}` in its strings, and its route catalog declares them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
 def fill(text: str, values: Mapping[str, str], source: str, declared: Collection[str] | None = None) -> str:
-    """The flow with a value in place of every placeholder.
+    """Replaces every placeholder of a flow with its value.
 
-    Values are escaped as JSON strings, so that none can change the flow's structure; they are not searched for
-    placeholders again.
+    Values are escaped as JSON strings, so that they cannot change the flow's structure. Placeholders inside values are
+    not replaced.
 
     Args:
         text: the flow's JSON.
-        values: value by placeholder name.
-        source: what to call the flow in messages.
-        declared: the names that the flow's route catalog declares; without a catalog, the names used count.
+        values: values by placeholder name.
+        source: name of the flow for messages.
+        declared: names that the flow's route catalog declares. Without a catalog, the names used in the flow.
 
     Raises:
-        InputError: a value for an unknown name, an empty value, a placeholder that is not declared or has no value.
+        InputError: a placeholder is undeclared or has no value, or a value is empty or has no placeholder.
     """
     used = names(text)
     known = used if declared is None else declared
@@ -39,7 +39,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
             (
                 f"${{{name}}}",
                 "the route catalog does not declare this placeholder",
-                f"Declare it under `placeholders`{_among(known)}",
+                f"Declare it under `placeholders`{_declared(known)}",
             )
             for name in used
             if name not in known
@@ -52,29 +52,29 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
         *(
             (
                 name,
-                "a value is given for a placeholder that the flow does not have",
-                f"Drop it{_among(known)}",
+                "the flow does not have this placeholder",
+                f"Remove the value{_declared(known)}",
             )
             for name in values
             if name not in known
         ),
         *(
-            (name, "its value is empty, and Connect refuses empty strings", f"Give a value for {name}")
+            (name, "the value is empty, and Connect rejects empty strings", f"Give a value for {name}")
             for name, value in values.items()
             if name in known and not value
         ),
     ]
     if problems:
-        place, problem, fix = problems[0]
-        others = "".join(f". Also {where}: {what}. {mend}" for where, what, mend in problems[1:])
-        raise InputError(source, place, problem, fix + others)
+        place, problem, first_fix = problems[0]
+        others = [f"Also {name}: {also}. {fix}" for name, also, fix in problems[1:]]
+        raise InputError(source, place, problem, ". ".join([first_fix, *others]))
     return _PLACEHOLDER.sub(lambda match: json.dumps(values[match[1]], ensure_ascii=False)[1:-1], text)
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The names of the placeholders that a text holds, each once, in order."""
+    """Returns the distinct placeholder names of a text, in order of appearance."""
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
 
 
-def _among(known: Collection[str]) -> str:
-    return f"; declared are: {', '.join(known)}" if known else "; none is declared"
+def _declared(known: Collection[str]) -> str:
+    return f" (declared: {', '.join(known) or 'none'})"

@@ -1,27 +1,27 @@
-"""References in a flow's texts, such as `$.Attributes.name`, and what they stand for during a call."""
+"""Parses references such as `$.Attributes.name` in the texts of a flow."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-# $.Name.name.name, with $['name'] and $.Name.['name with blanks'] for names that have other characters.
+# $.Name.name.name. Names with other characters are quoted: $['name'], $.Name.['name with blanks'].
 _QUOTED = r"""\.?\[(?:'[^']+'|"[^"]+")\]"""
 _PATTERN = rf"\$(?P<first>\.[A-Za-z]\w*|{_QUOTED})(?P<rest>(?:{_QUOTED}|\.[\w-]+|\[\d+\])*)"
-# Names are ASCII, as Connect's are: Japanese text may follow a reference without a blank.
+# Names in Connect are ASCII, so Japanese text can follow a reference without a space.
 _REFERENCE = re.compile(_PATTERN, re.ASCII)
 _WHOLE = re.compile(_PATTERN)
 _PART = re.compile(r"""\.?\[(?:'([^']+)'|"([^"]+)"|(\d+))\]|\.([\w-]+)""", re.ASCII)
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 FLAT = frozenset({"Attributes", "FlowAttributes"})
-"""Namespaces whose names have no parts: a dot behind the name is the text's."""
+"""Namespaces with flat names: a dot after the name belongs to the surrounding text."""
 
 Path = tuple[str, ...]
 
 
 def template(text: str) -> str | tuple[str | Path, ...]:
-    """A text taken apart into pieces of text and paths; the text itself where it has no reference."""
+    """Splits a text into literal pieces and reference paths. Returns the text itself if it has no references."""
     if "$" not in text:
         return text
     pieces: list[str | Path] = []
@@ -40,13 +40,13 @@ def template(text: str) -> str | tuple[str | Path, ...]:
 
 
 def paths_in(text: str) -> tuple[Path, ...]:
-    """The paths of all references in a text."""
+    """Returns the paths of all references in a text."""
     pieces = template(text)
     return () if isinstance(pieces, str) else tuple(piece for piece in pieces if isinstance(piece, tuple))
 
 
 def whole(text: str) -> Path | None:
-    """The path where the text is one whole reference and nothing else."""
+    """Returns the path of a text that is exactly one reference, or None."""
     pieces = template(text)
     if isinstance(pieces, tuple) and len(pieces) == 1 and isinstance(pieces[0], tuple):
         return pieces[0]
@@ -54,17 +54,17 @@ def whole(text: str) -> Path | None:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text looks like one reference and nothing else, in whatever letters its names are."""
+    """Whether a text is exactly one reference. Names may contain non-ASCII letters."""
     return _WHOLE.fullmatch(text) is not None
 
 
 def written(path: Path) -> str:
-    """A path as flows write it."""
+    """Formats a path as a reference."""
     return "$" + "".join(f".{part}" if _PLAIN.fullmatch(part) else f"['{part}']" for part in path)
 
 
 def navigate(value: Any, path: Path) -> Any:
-    """What a path leads to inside a JSON value; None where it leads nowhere."""
+    """Returns the value at a path inside a JSON value, or None."""
     for part in path:
         if isinstance(value, dict):
             value = value.get(part)
@@ -76,7 +76,7 @@ def navigate(value: Any, path: Path) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as it appears in a text: nothing for nothing, and `true` for True as in JSON."""
+    """Formats a value for use in a text: empty for None, and `true` for True as in JSON."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

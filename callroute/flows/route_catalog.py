@@ -1,4 +1,4 @@
-"""The route catalog beside a flow: what every value of `call_route` means, for people and for reports."""
+"""Route catalogs: the YAML file beside a flow that describes every value of `call_route`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Route:
 
     Attributes:
         route: the value.
-        parent: the route from which a caller comes here; None for where calls start.
+        parent: the route that callers come from; None for a route where calls start.
         en: label in English.
         ja: label in Japanese.
     """
@@ -37,13 +37,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RouteCatalog:
-    """All routes of one flow.
+    """The routes and placeholders of one flow.
 
     Attributes:
         flow: file name of the flow.
-        call_flow: the value of the flow's contact attribute `call_flow`; None where it sets none.
-        placeholders: meaning by name of what the flow takes from its stack.
-        routes: the routes by value, parents before children.
+        call_flow: value of the contact attribute `call_flow`; None if the flow does not set it.
+        placeholders: description of each placeholder, by name.
+        routes: routes by value, parents before children.
     """
 
     flow: str
@@ -53,33 +53,33 @@ class RouteCatalog:
 
     @classmethod
     def beside(cls, flow: Path) -> RouteCatalog | None:
-        """The catalog that belongs to a flow file (`x.json` has `x.routes.yaml`); None where there is none.
+        """Loads the catalog of a flow file, or returns None. The catalog of `x.json` is `x.routes.yaml`.
 
         Raises:
-            InputError: there is one, and it is unusable.
+            InputError: the catalog exists but is invalid.
         """
         path = flow.with_name(flow.stem + SUFFIX)
         return cls.load(path) if path.exists() else None
 
     @classmethod
     def load(cls, path: Path) -> RouteCatalog:
-        """Reads a catalog from a file.
+        """Loads a catalog from a file.
 
         Raises:
-            InputError: the file is unreadable, or as for `parse`.
+            InputError: the file is unreadable, or `parse` rejects it.
         """
         return cls.parse(read_text(path), str(path))
 
     @classmethod
     def parse(cls, text: str, source: str) -> RouteCatalog:
-        """Reads a catalog from YAML.
+        """Parses a catalog.
 
         Args:
-            text: the YAML.
-            source: what to call it in messages, usually its path.
+            text: the catalog as YAML.
+            source: name of the catalog for messages, usually its path.
 
         Raises:
-            InputError: it is not YAML, or not a catalog.
+            InputError: the text is not YAML, or not a catalog.
         """
         top = YamlNode.parse(text, source).mapping(_KEYS, required=("flow", "routes"))
         placeholders = top["placeholders"].mapping() if "placeholders" in top else {}
@@ -95,7 +95,7 @@ def _routes(listed: YamlNode) -> dict[str, Route]:
     routes: dict[str, Route] = {}
     entries = listed.items() if listed.is_list else []
     if not entries:
-        raise listed.error("there are no routes", "List them under `routes`, parents first")
+        raise listed.error("the list of routes is empty", "List the routes, parents first")
     for entry in entries:
         fields = entry.mapping(_ROUTE_KEYS, required=("route", "en", "ja"))
         route = Route(
@@ -105,11 +105,13 @@ def _routes(listed: YamlNode) -> dict[str, Route]:
             ja=fields["ja"].text(),
         )
         if route.route in routes:
-            raise fields["route"].error(f"the route {route.route!r} is listed twice", "List every route once")
+            raise fields["route"].error(
+                f"the route {route.route!r} is listed twice", "Keep one of the entries"
+            )
         if route.parent is not None and route.parent not in routes:
             raise fields["parent"].error(
                 f"the parent {route.parent!r} of route {route.route!r} is not listed before it",
-                "List parents before their children; leave `parent` out where calls start",
+                "List parents before their children. Omit `parent` for a route where calls start",
             )
         routes[route.route] = route
     return routes

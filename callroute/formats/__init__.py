@@ -1,1 +1,1 @@
-"""Reads and writes the text formats of the project: JSON with positions and style, YAML with positions."""
+"""Reads and writes text files: JSON with positions and style, and YAML with positions."""

@@ -1,4 +1,4 @@
-"""Reading the text files of this room, with errors a person can act on."""
+"""Reads and writes UTF-8 text files, and reports failures as input errors."""
 
 from __future__ import annotations
 
@@ -11,37 +11,35 @@ if TYPE_CHECKING:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, without the byte order mark that some editors put before it.
+    """Reads a UTF-8 file and drops a leading byte order mark.
 
     Raises:
         InputError: the file is missing, unreadable or not UTF-8.
     """
     try:
-        # Bytes, since reading as text would change the line breaks.
+        # Path.read_text would change the line breaks.
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(
             str(path), "", "there is no such file", "Give the path of an existing file"
         ) from error
     except OSError as error:
-        raise InputError(
-            str(path), "", f"it cannot be read ({error.strerror})", "Give a file that you may read"
-        ) from error
+        problem = f"cannot be read ({error.strerror})"
+        raise InputError(str(path), "", problem, "Give the path of a readable file") from error
     except UnicodeDecodeError as error:
         raise InputError(
-            str(path), f"byte {error.start}", "this is not UTF-8 text", "Save the file as UTF-8"
+            str(path), f"byte {error.start}", "is not UTF-8 text", "Save the file as UTF-8"
         ) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file in UTF-8, line ends as they are.
+    """Writes a UTF-8 file and keeps the line breaks of the text.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the file cannot be written.
     """
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise InputError(
-            str(path), "", f"it cannot be written ({error.strerror})", "Give a file that you may write"
-        ) from error
+        problem = f"cannot be written ({error.strerror})"
+        raise InputError(str(path), "", problem, "Give the path of a writable file") from error

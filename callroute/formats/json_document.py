@@ -1,39 +1,40 @@
-"""JSON that is read with all that a file says, and written back in the file's own formatting."""
+"""JSON documents that keep the style of their text and know the position of every value."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from callroute.errors import InputError
 
-DEEPEST = 100
-"""Levels of nesting that are read. Flows have some ten, and what goes through a flow goes down by recursion."""
+MAX_DEPTH = 100
+"""Maximum nesting depth. Flows have about ten levels, and the code that processes them is recursive."""
 
 _FIRST_MEMBER = re.compile(r'[{\[]\n([ \t]*)["{\[]')
 _FIRST_KEY = re.compile(r'\s*{\s*"(?:[^"\\]|\\.)*":( ?)')
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a character: JSON can say it (`\\ud800`), UTF-8 cannot."""
+"""Half of a surrogate pair, which JSON can express (`\\ud800`) and UTF-8 cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonStyle:
-    r"""How a JSON text is formatted, as far as writing keeps it.
+    r"""Formatting of a JSON text.
 
-    Keys stay in their order in any case. Kept are: indentation or one line, blanks after `,` and `:`, whether other
-    characters than ASCII are escaped, the kind of line breaks, and the one at the end. Not kept are objects put on one line inside an
-    indented text, and the spelling of numbers and escapes.
+    Keys always keep their order. Objects on one line inside an indented text, and the spelling of numbers and escapes,
+    are not preserved.
 
     Attributes:
-        indent: what each level is indented by; None for all on one line.
-        blanks: whether a blank follows `,` and `:` on one line.
-        escaped: whether characters beyond ASCII are written as `\uXXXX`.
+        indent: indentation of each level; None for a text on one line.
+        blanks: whether a space follows `,` and `:` on one line.
+        escaped: whether non-ASCII characters are written as `\uXXXX`.
         final_newline: whether the text ends with a line break.
-        line_break: what ends a line: `\n`, or `\r\n` as on Windows.
+        line_break: line separator: `\n`, or `\r\n` as on Windows.
     """
 
     indent: str | None = "  "
@@ -44,19 +45,19 @@ class JsonStyle:
 
     @classmethod
     def of(cls, text: str) -> JsonStyle:
-        """The layout of a text, taken from its first indented line."""
+        """Detects the style of a text from its first indented line."""
         member, key = _FIRST_MEMBER.search(text.replace("\r\n", "\n")), _FIRST_KEY.match(text)
         return cls(
             indent=member[1] if member else None,
             blanks=not key or bool(key[1]),
-            # A text without either may get any characters; it has said nothing against them.
+            # An ASCII text without escapes gives no hint, so nothing is escaped.
             escaped=text.isascii() and "\\u" in text,
             final_newline=text.endswith("\n"),
             line_break="\r\n" if "\r\n" in text else "\n",
         )
 
     def write(self, value: Any) -> str:
-        """A JSON value in this layout."""
+        """Serializes a JSON value in this style."""
         blank = " " if self.blanks else ""
         text = json.dumps(
             value,
@@ -71,76 +72,159 @@ class JsonStyle:
 
 
 def printable(text: str) -> str:
-    """A text that can be printed and saved: halves of characters are written as JSON writes them."""
+    """Escapes lone surrogates the way JSON does, so that the text can be encoded as UTF-8."""
     return LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonDocument:
-    """A JSON text that was read.
+class Position(NamedTuple):
+    """Position of a value in a text. Lines and columns count from 1.
 
     Attributes:
-        value: what it holds; where an object has a key twice, its last value, as Connect reads it.
-        layout: how it is formatted.
-        duplicates: JSON path and name of each key that an object has more than once.
+        line: line number.
+        column: column of the first character.
+        end: column after the first token, which is a member's name, a bracket or a scalar.
+    """
+
+    line: int
+    column: int
+    end: int
+
+
+@dataclass(frozen=True)
+class JsonDocument:
+    """A parsed JSON text.
+
+    Attributes:
+        value: the JSON value. If an object repeats a key, the last value wins, as in Connect.
+        style: formatting of the text.
+        duplicates: JSON path of the object and name of each repeated key.
+        text: the text itself.
     """
 
     value: Any
     style: JsonStyle
     duplicates: tuple[tuple[str, str], ...]
+    text: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str, source: str) -> JsonDocument:
-        """Reads a JSON text.
+        """Parses a JSON text.
 
         Raises:
-            InputError: it is not JSON.
+            InputError: the text is not JSON.
         """
-        doubled: list[tuple[dict[str, Any], list[str]]] = []
+        repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
 
-        def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-            found = dict(pairs)
-            if len(found) < len(pairs):
-                keys = [key for key, _ in pairs]
-                doubled.append((found, [key for key in found if keys.count(key) > 1]))
-            return found
+        def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            value = dict(pairs)
+            if len(value) < len(pairs):
+                counts = Counter(key for key, _ in pairs)
+                # The object is kept with its keys, because an id is unique only while its object is alive.
+                repeated[id(value)] = value, [key for key, count in counts.items() if count > 1]
+            return value
 
         try:
-            value = json.loads(text, object_pairs_hook=members, parse_constant=_refuse, parse_float=_finite)
+            value = json.loads(
+                text, object_pairs_hook=build_object, parse_constant=_reject_constant, parse_float=_finite
+            )
         except json.JSONDecodeError as error:
             raise InputError(
                 source,
                 f"line {error.lineno} column {error.colno}",
-                f"this is not JSON ({error.msg})",
-                "Give a flow as JSON",
+                f"is not JSON ({error.msg[:1].lower()}{error.msg[1:]})",
+                "Give a flow in JSON",
             ) from error
         except RecursionError as error:
             raise _too_deep(source) from error
         except ValueError as error:
-            raise InputError(source, "", f"this is not JSON ({error})", "Give a flow as JSON") from error
-        if is_deeper(value, DEEPEST):
+            raise InputError(source, "", f"is not JSON ({error})", "Give a flow in JSON") from error
+        if is_deeper(value, MAX_DEPTH):
             raise _too_deep(source)
-        places = {id(holder): keys for holder, keys in doubled}
         duplicates = tuple(
             (path, key)
-            for path, inner in (walk(value) if places else ())
-            for key in places.get(id(inner), ())
+            for path, inner in (walk(value) if repeated else ())
+            if id(inner) in repeated
+            for key in repeated[id(inner)][1]
         )
-        return cls(value, JsonStyle.of(text), duplicates)
+        return cls(value, JsonStyle.of(text), duplicates, text)
+
+    @cached_property
+    def positions(self) -> Mapping[str, Position]:
+        """Position of each value by JSON path. The position of an object's member is that of its key."""
+        return _Positions(self.text)
+
+
+class _Positions(Mapping[str, Position]):
+    """Positions by JSON path. The text is scanned only as far as needed, because it can be very long."""
+
+    def __init__(self, text: str) -> None:
+        self._known: dict[str, Position] = {}
+        self._rest = _scan(text)
+
+    def __getitem__(self, path: str) -> Position:
+        while path not in self._known:
+            found = next(self._rest, None)
+            if found is None:
+                raise KeyError(path)
+            self._known.setdefault(*found)
+        return self._known[path]
+
+    def __iter__(self) -> Iterator[str]:
+        for found in self._rest:
+            self._known.setdefault(*found)
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
+
+
+def _scan(text: str) -> Iterator[tuple[str, Position]]:
+    yield "$", Position(1, 1, 2)
+    line, line_start = 1, 0
+    # Path of each open object or list, with the key or index of its next value.
+    stack: list[tuple[str, str | int | None]] = []
+    for match in _TOKEN.finditer(text):
+        piece = match[0]
+        position = Position(line, match.start() - line_start + 1, match.end() - line_start + 1)
+        if piece == "\n":
+            line, line_start = line + 1, match.end()
+        elif piece in "{[":
+            stack.append((_next_path(stack), None if piece == "{" else 0))
+            yield stack[-1][0], position
+        elif piece in "}]":
+            stack.pop()
+        elif piece == "," and stack:
+            path, key = stack.pop()
+            stack.append((path, key + 1 if isinstance(key, int) else None))
+        elif piece != ":" and stack:
+            path, key = stack[-1]
+            if key is None:
+                stack[-1] = (path, json.loads(piece))
+            yield _next_path(stack), position
+
+
+def _next_path(stack: list[tuple[str, str | int | None]]) -> str:
+    if not stack:
+        return "$"
+    path, key = stack[-1]
+    return f"{path}[{key}]" if isinstance(key, int) else member(path, key or "")
 
 
 def is_deeper(value: Any, levels: int) -> bool:
-    """Whether a JSON value nests deeper; found out without recursion, since newer Pythons read any depth."""
+    """Whether a JSON value is nested more than `levels` deep. Not recursive, so that any depth can be tested."""
     level = [value]
     for _ in range(levels):
-        level = [inner for outer in level for inner in _inside(outer)]
+        level = [inner for outer in level for inner in _children(outer)]
         if not level:
             return False
     return True
 
 
 def walk(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
-    """A JSON value and all values inside it, each with its JSON path, in the order of the text."""
+    """Yields a JSON value and all nested values in document order, each with its JSON path."""
     yield path, value
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -151,64 +235,12 @@ def walk(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
 
 
 def member(path: str, key: str) -> str:
-    """The JSON path of a member of the object at a path."""
+    """Returns the JSON path of an object's member."""
     return f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
-
-
-class Position(NamedTuple):
-    """Where a value begins in a text, for people: line and columns count from 1.
-
-    Attributes:
-        line: the line.
-        column: the column of its first sign.
-        end: the column behind its first token, which is the name of a member, a bracket, or a scalar.
-    """
-
-    line: int
-    column: int
-    end: int
-
-
-def places(text: str) -> dict[str, Position]:
-    """Where each value of a JSON text begins (a member: its key), by JSON path."""
-    found = {"$": Position(1, 1, 2)}
-    line, line_start = 1, 0
-    # For each open object or list: its path, and the key or index of what comes next in it.
-    stack: list[tuple[str, str | int | None]] = []
-    for token in _TOKEN.finditer(text):
-        piece = token[0]
-        place = Position(line, token.start() - line_start + 1, token.end() - line_start + 1)
-        if piece == "\n":
-            line, line_start = line + 1, token.end()
-        elif piece in "{[":
-            stack.append((_here(stack), None if piece == "{" else 0))
-            found.setdefault(stack[-1][0], place)
-        elif piece in "}]":
-            stack.pop()
-        elif piece == "," and stack:
-            path, key = stack.pop()
-            stack.append((path, key + 1 if isinstance(key, int) else None))
-        elif piece != ":" and stack:
-            path, key = stack[-1]
-            if key is None:
-                stack[-1] = (path, json.loads(piece))
-            found.setdefault(_here(stack), place)
-    return found
-
-
-def _here(stack: list[tuple[str, str | int | None]]) -> str:
-    """The path of the value that comes next."""
-    if not stack:
-        return "$"
-    path, key = stack[-1]
-    return f"{path}[{key}]" if isinstance(key, int) else member(path, key or "")
-
-
 def kind(value: Any) -> str:
-    """How JSON calls a value."""
+    """Describes a JSON value for error messages, for example `a list` or `the number 5`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -220,7 +252,7 @@ def kind(value: Any) -> str:
     return "an object" if isinstance(value, Mapping) else f"the number {value}"
 
 
-def _inside(value: Any) -> Collection[Any]:
+def _children(value: Any) -> Collection[Any]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
@@ -228,14 +260,11 @@ def _inside(value: Any) -> Collection[Any]:
 
 def _too_deep(source: str) -> InputError:
     return InputError(
-        source,
-        "",
-        "it is nested too deeply for a flow",
-        f"Give a flow as JSON, at most {DEEPEST} levels deep",
+        source, "", f"is nested too deeply: more than {MAX_DEPTH} levels", "Give a flow in JSON"
     )
 
 
-def _refuse(constant: str) -> float:
+def _reject_constant(constant: str) -> float:
     raise ValueError(f"{constant} is not a JSON number")
 
 

@@ -1,4 +1,4 @@
-"""YAML that people write by hand, read so that every complaint can name its line."""
+"""Parses hand-written YAML and reports errors with line numbers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _NOT_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "n
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """` (did you mean 'x'?)` where a known word is like this one, else nothing."""
+    """Returns ` (did you mean 'x'?)` for the most similar known word, or an empty string."""
     close = difflib.get_close_matches(word, known, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 @dataclass(frozen=True, slots=True)
 class YamlNode:
-    """A value in a YAML text.
+    """A node of a YAML document.
 
     Attributes:
-        source: the file.
-        place: what it is, in words: `scenario 'Lost card': keys`.
-        node: the value as the parser has it.
+        source: file name.
+        place: description of the node for error messages, for example `scenario 'Lost card': keys`.
+        node: the parser's node.
     """
 
     source: str
@@ -39,10 +39,10 @@ class YamlNode:
 
     @classmethod
     def parse(cls, text: str, source: str) -> YamlNode:
-        """Reads a YAML text.
+        """Parses a YAML text.
 
         Raises:
-            InputError: it is not YAML, or there is nothing in it.
+            InputError: the text is not YAML, or is empty.
         """
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -50,18 +50,18 @@ class YamlNode:
             mark = getattr(error, "problem_mark", None)
             place = f"line {mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or "it cannot be parsed"
-            raise InputError(source, place, f"this is not YAML ({problem})", "Mend the YAML") from error
+            raise InputError(source, place, f"is not YAML ({problem})", "Fix the YAML") from error
         if node is None:
-            raise InputError(source, "", "there is nothing in it", "Fill it, or leave it away")
+            raise InputError(source, "", "is empty", "Add content, or remove the file")
         return cls(source, "", node)
 
     @property
     def line(self) -> int:
-        """Where it begins, counted from 1."""
+        """Line number of the node, counted from 1."""
         return int(self.node.start_mark.line) + 1
 
     def error(self, problem: str, fix: str) -> InputError:
-        """An error that names this place."""
+        """Builds an error that names the file, the line and the place of this node."""
         return InputError(self.source, f"line {self.line}: {self.place}".removesuffix(": "), problem, fix)
 
     def mapping(
@@ -70,19 +70,19 @@ class YamlNode:
         within: str | None = None,
         required: Collection[str] = (),
     ) -> dict[str, YamlNode]:
-        """The values by key.
+        """Returns the values of a mapping by key.
 
         Args:
-            keys: the keys that there may be; None where any may.
-            within: what to call the values' places; by default this one's.
-            required: the keys that there must be.
+            keys: allowed keys; None allows any key.
+            within: prefix for the places of the values; defaults to the place of this node.
+            required: required keys.
 
         Raises:
-            InputError: it is no mapping, a key is unknown, missing or there twice.
+            InputError: the node is not a mapping, or a key is unknown, missing or repeated.
         """
         if not isinstance(self.node, yaml.MappingNode):
-            expected = f"Write the keys {', '.join(keys)}" if keys else "Write `name: value` lines"
-            raise self.error(f"it is {self._shown()} and not a mapping", expected)
+            expected = f"Write the keys {', '.join(keys)}" if keys else "Write `key: value` lines"
+            raise self.error(f"must be a mapping, not {self._shown()}", expected)
         outer = self.place if within is None else within
         values: dict[str, YamlNode] = {}
         merged: dict[str, YamlNode] = {}
@@ -99,52 +99,53 @@ class YamlNode:
                     f"the key {key!r} is unknown{suggestion(key, keys)}", f"Use {', '.join(keys)}"
                 )
             if key in values:
-                raise at_key.error(f"the key {key!r} is there twice", "Keep one of them")
+                raise at_key.error(f"the key {key!r} is repeated", "Keep one of them")
             values[key] = value
         values = merged | values
         for key in required:
             if key not in values:
-                raise self.error(f"{key!r} is missing", f"Write the keys {', '.join(required)}")
+                raise self.error(f"{key!r} is missing", f"Add the key {key!r}")
         return values
 
     def items(self) -> list[YamlNode]:
-        """The values of a list; a single value is a list of one."""
+        """Returns the items of a list. A single value counts as a list of one."""
         if isinstance(self.node, yaml.SequenceNode):
             return [YamlNode(self.source, self.place, node) for node in self.node.value]
         return [self]
 
     @property
     def is_list(self) -> bool:
-        """Whether it is a list."""
+        """Whether the node is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
     def text(self) -> str:
-        """The text, as it is written: `true` and `1` are texts too.
+        """Returns the text as written; `true` and `1` are also text.
 
         Raises:
-            InputError: it is empty, a list or a mapping.
+            InputError: the node is empty, a list or a mapping.
         """
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value:
-            raise self.error(f"it is {self._shown()} and not text", "Write a text")
+            raise self.error(f"must be text, not {self._shown()}", "Write a text")
         return str(self.node.value)
 
     def boolean(self) -> bool:
-        """True or false."""
+        """Returns a boolean."""
         value = self.value()
         if not isinstance(value, bool):
-            raise self.error(f"it is {self._shown()}", "Write true or false")
+            raise self.error(f"must be true or false, not {self._shown()}", "Write true or false")
         return value
 
     def number(self, least: float, most: float) -> float:
-        """A number."""
+        """Returns a number within the given limits, inclusive."""
         value = self.value()
-        # A number that is no number is not between the two either.
+        # NaN fails the comparison as well.
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise self.error(f"it is {self._shown()}", f"Write a number from {least:g} to {most:g}")
+            allowed = f"a number from {least:g} to {most:g}"
+            raise self.error(f"must be {allowed}, not {self._shown()}", f"Write {allowed}")
         return float(value)
 
     def value(self) -> Any:
-        """The value as JSON has it: what is no number, truth value or null is text, dates included."""
+        """Returns the equivalent JSON value. Anything but numbers, booleans and null is text, including dates."""
         if isinstance(self.node, yaml.MappingNode):
             return {key: value.value() for key, value in self.mapping().items()}
         if isinstance(self.node, yaml.SequenceNode):

@@ -97,6 +97,8 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
                 flow = _as_registered(Flow.parse_lenient(content, "content"), resource)
             except InputError:
                 return  # Reported by flow-content-is-valid.
+            if flow.is_too_large:
+                return  # Reported by flow-content-is-valid. The analysis could take very long.
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 

@@ -141,7 +141,7 @@ _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
 
 
 def _is_secret_name(name: str) -> bool:
-    """Whether a property name, without trailing digits, suggests a secret."""
+    """Returns whether a property name, without trailing digits, suggests a secret."""
     name = name.rstrip("0123456789")
     return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
 
@@ -173,7 +173,7 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             pending += ((f"{path}[{index}]", name, part) for index, part in enumerate(value))
 
 
-_NAMED = "a secret (judging by its name)"
+_NAMED = "a secret (because of its name)"
 
 
 def _name_of(key: str, entry: Mapping[str, Any]) -> str:

@@ -201,7 +201,7 @@ _ACCOUNTS = {"aws:principalaccount", "aws:principalarn", *_SOURCES}
 
 
 def _is_specific(key: str, value: str) -> bool:
-    """Whether a value of a condition key matches at most one account or organization."""
+    """Returns whether a value of a condition key matches at most one account or organization."""
     if "${" in value:  # The request decides the value of a policy variable.
         return False
     if not key.endswith("arn"):
@@ -215,7 +215,7 @@ def _is_specific(key: str, value: str) -> bool:
 
 
 def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
-    """Whether a condition on one of some lowercase keys limits a statement to specific accounts or organizations."""
+    """Returns whether a condition on one of some lowercase keys limits a statement to specific accounts or organizations."""
     return any(
         operator.lower() in _POSITIVE
         and key.lower() in keys

@@ -27,23 +27,23 @@ def service_of(arn: Any) -> str:
 
 
 def account_of(arn: Any) -> str:
-    """Returns the account in an ARN, or an empty string if there is none or the value is not an ARN."""
+    """Returns the account in an ARN, or an empty string if it has no account or is not an ARN."""
     return _parts(arn)[4]
 
 
 def is_lambda(value: Any) -> bool:
-    """Whether a value is the ARN of a Lambda function or of a service integration that invokes one."""
+    """Returns whether a value is the ARN of a Lambda function or of a service integration that invokes one."""
     return isinstance(value, str) and value.startswith("arn:") and ":lambda:" in value
 
 
 def is_wildcard(text: str) -> bool:
-    """Whether an action or an ARN contains a wildcard."""
+    """Returns whether an action or an ARN contains a wildcard."""
     return "*" in text or "?" in text
 
 
 @cache
 def has_resource_level(action: str) -> bool:
-    """Whether an action supports resource-level permissions. Assumed for actions that policy_sentry does not know."""
+    """Returns whether an action supports resource-level permissions. Assumed for actions that policy_sentry does not know."""
     service, _, name = action.partition(":")
     found = get_action_data(service.lower(), name) if name else None
     # The result is False for an unknown service or action, contrary to the annotation.
@@ -53,7 +53,7 @@ def has_resource_level(action: str) -> bool:
 
 @cache
 def matches_every_resource(arn: str) -> bool:
-    """Whether an ARN pattern matches all resources of a service or of one type, for example `table/*` or `tab*`.
+    """Returns whether an ARN pattern matches all resources of a service or of one type, for example `table/*` or `tab*`.
 
     This is tested with a resource name that no pattern can contain.
     """
@@ -72,6 +72,6 @@ _ANY_NAME = "-".join(["\uffff" * 4] * 5)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a text matches an IAM pattern, in which `*` and `?` are wildcards."""
+    """Returns whether a text matches an IAM pattern, in which `*` and `?` are wildcards."""
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, text, re.DOTALL) is not None

@@ -289,7 +289,7 @@ def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
 
 
 def _accepts_source(arn: str, statement: Statement) -> bool:
-    """Whether the conditions of a trust statement let the service act on behalf of a resource."""
+    """Returns whether the conditions of a trust statement let the service act on behalf of a resource."""
     return not any(
         key.lower() == "aws:sourcearn" and all(_is_other_source(value, arn) for value in values)
         for _, key, values in statement.conditions
@@ -297,13 +297,13 @@ def _accepts_source(arn: str, statement: Statement) -> bool:
 
 
 def _is_other_source(source: str, arn: str) -> bool:
-    """Whether a source is another resource of the same account. The rules about trust report other sources."""
+    """Returns whether a source is another resource of the same account. The rules about trust report other sources."""
     is_reported = not service_of(source) or "${" in source or account_of(source) not in ("", account_of(arn))
     return not is_reported and not matches(source, arn)
 
 
 def _applies(statement: Statement, need: Need) -> bool:
-    """Whether the actions and resources of a statement, listed or excluded, cover a required permission."""
+    """Returns whether the actions and resources of a statement, listed or excluded, cover a required permission."""
     action, excluded = need.action.lower(), statement.not_actions
     is_action = any(matches(pattern.lower(), action) for pattern in statement.actions or excluded)
     is_resource = any(
@@ -313,7 +313,7 @@ def _applies(statement: Statement, need: Need) -> bool:
 
 
 def _is_reported_as_wildcard(action: str, resource: str) -> bool:
-    """Whether one of the rules about wildcards reports the permission."""
+    """Returns whether one of the rules about wildcards reports the permission."""
     if resource == "*":
         return is_wildcard(action) or has_resource_level(action)
     return is_wildcard(action) or matches_every_resource(resource)

@@ -143,7 +143,7 @@ def _check_record_age(
 
 
 def _check_filter(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
-    """A pipe passes records that match at least one of its filters, or all records if it has none."""
+    """A pipe passes records that match at least one of its filters, or all records without a filter."""
     filters = pipe.get("sourceParameters", "filterCriteria", "filters")
     listed = filters if isinstance(filters, list) else [filters]
     patterns = [each.get("pattern") if isinstance(each, Mapping) else each for each in listed]
@@ -161,7 +161,7 @@ def _parsed(pattern: Any) -> Any:
 
 
 def _is_superset(pattern: Any, tracked: Any) -> bool:
-    """Whether a filter passes everything that another one does: it tests no other field and accepts the same values."""
+    """Returns whether a filter passes everything that another one does: it tests no other field and accepts the same values."""
     if isinstance(pattern, Mapping) and isinstance(tracked, Mapping):
         return all(name in tracked and _is_superset(part, tracked[name]) for name, part in pattern.items())
     return (

@@ -104,7 +104,7 @@ class Document:
     """Path of the document in the resource, for example `inlinePolicies[0].policy`."""
     statements: tuple[Statement, ...] = ()
     problems: tuple[str, ...] = ()
-    """What is invalid, each as the rest of a sentence that starts with "RESOURCE must"."""
+    """Problems, each as the rest of a sentence that starts with "RESOURCE must"."""
     unknown: Unknown | None = None
     """The first unknown value in the document."""
 
@@ -154,7 +154,7 @@ _ESCAPED = re.compile(r"\\u00[2-7]")
 
 
 def is_document(value: Any) -> bool:
-    """Whether a value is a policy document, valid or not. Documents of other languages have a Statement, but no Effect."""
+    """Returns whether a value is a policy document, valid or not. Documents of other languages have a Statement, but no Effect."""
     return bool(_elements(value) & {"effect", "action", "notaction"})
 
 

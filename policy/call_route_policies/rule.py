@@ -51,7 +51,7 @@ class Resource:
     props: Mapping[str, Any]
     """Inputs in a resource rule, inputs and outputs in a stack rule: dicts, lists, scalars and `Unknown`."""
     protect: bool = False
-    """Whether Pulumi's `protect` option is set."""
+    """True if the resource has Pulumi's `protect` option."""
     dependencies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """URNs of the resources that each property depends on. Empty in resource rules."""
 
@@ -61,7 +61,7 @@ class Resource:
         return self.urn.removeprefix("urn:pulumi:").partition("::")[0]
 
     def get(self, *path: str) -> Any:
-        """Returns the value at a path, None if there is none, or the first `Unknown` on the path."""
+        """Returns the value at a path, the first `Unknown` on the path, or None."""
         value: Any = self.props
         for name in path:
             if isinstance(value, Unknown):
@@ -88,9 +88,9 @@ class Rule:
     severity: Severity
     level: EnforcementLevel = EnforcementLevel.MANDATORY
     reason: str
-    """Why the rule is mandatory or advisory."""
+    """Reason for the level."""
     remediation: str
-    """How to fix a violation."""
+    """Instructions to fix a violation."""
     url: str
     """Documentation of the requirement."""
     check: ResourceCheck | None = None
@@ -219,7 +219,7 @@ def shown(value: Any) -> str:
 
 
 def matches_any(text: str, patterns: Iterable[str]) -> bool:
-    """Whether a text matches one of the glob patterns."""
+    """Returns whether a text matches one of the glob patterns."""
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 

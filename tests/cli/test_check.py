@@ -55,7 +55,7 @@ def test_json_is_one_document_with_all_fields() -> None:
         "block": "welcome",
         "path": "$.Actions[0]",
         "message": "A caller who hangs up here (prompt) has no call_route.",
-        "hint": "Set call_route on every path to it, or let `callroute track` do so.",
+        "hint": "Set call_route on every path to this block, or run `callroute track`.",
         "line": 6,
         "column": 5,
     }
@@ -90,7 +90,7 @@ def test_a_rule_that_is_ignored_finds_nothing() -> None:
     ("content", "said"),
     [
         (None, "there is no such file"),
-        ("{", "this is not JSON"),
+        ("{", "is not JSON"),
         ('{"modules": [], "version": "1"}', "an export of the Connect console"),
         ('{"Version": "2018-01-01"}', "'2018-01-01'"),
     ],

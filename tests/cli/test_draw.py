@@ -29,8 +29,8 @@ def test_mermaid_comes_to_the_terminal_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("count", "keys", "text", "limit"),
     [
-        (60, "123456789", "x", "lines between blocks, and Mermaid renders 500"),
-        (200, "1", "*ill* " * 40, "characters, and Mermaid renders 50,000"),
+        (60, "123456789", "x", "edges, but Mermaid renders at most 500"),
+        (200, "1", "*ill* " * 40, "characters, but Mermaid renders at most 50,000"),
     ],
 )
 def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(

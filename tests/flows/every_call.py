@@ -1,10 +1,9 @@
-"""Calls through a flow that take, together, every way that a call can take: callers and worlds made from the flow itself.
+"""Generates calls that together cover every path through a flow. Callers and environments are derived from the flow.
 
-A call is a row of decisions, one for each block it comes to: a key, an intent, what a function returns, that a block
-fails. Beginning with no decision, each call is continued by everything that can happen in the block where it stands, and
-played to see which branch that takes. What a Compare block looks at is not decided there: it is put into what was decided
-before (the function's result, the slot, the digits, the attributes that the contact had from the beginning), wherever
-the value comes from.
+A call is a sequence of decisions, one for each block: a key, an intent, the result of a function, or a failure. Starting
+without decisions, each call is extended by everything that can happen in its current block and simulated to find the
+branch it takes. The value that a Compare block reads is not decided in that block. It is written into an earlier decision
+that the value comes from: the result of a function, a slot, digits, or initial attributes of the contact.
 """
 
 from __future__ import annotations
@@ -43,15 +42,15 @@ if TYPE_CHECKING:
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 
 AROUND = "around"
-"""The block in front of a flow that asks a function."""
+"""Identifier of the block before the flow that invokes a function."""
 
 _A_DAY = 86_400.0
 _SOMETHING = "something"
 FULL_INPUT = "1234#"
 _NONE_OF_THESE = "none of these"
-# How many calls that take the same branch, and are alike in a respect, are continued.
+# Maximum number of calls that are extended for the same branch and the same feature.
 _CALLS = 2
-# What fails by itself, where something outside is so: no error has to be decided on.
+# Errors that follow from the environment, so that no decision has to cause them.
 _NATURAL = {
     "GetParticipantInput": {"InputTimeLimitExceeded", "NoMatchingCondition", "InvalidPhoneNumber"},
     "ConnectParticipantWithLexBot": {"InputTimeLimitExceeded", "NoMatchingCondition"},
@@ -64,7 +63,7 @@ _NATURAL = {
 
 
 _ANSWERS = {"External": "lambda", "Customer": "profile", "Lex": "lex", "Views": "view", "DataTables": "table"}
-# Blocks that fail where what they work with is empty.
+# Blocks that fail if their parameter is empty.
 _NEEDS = frozenset(
     (
         "InvokeFlowModule",
@@ -78,11 +77,11 @@ _NEEDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens in a block.
+    """An event in a block.
 
     Attributes:
-        kind: `keys`, a kind of answer (such as `lex`), `errors`, `value` (of what a Compare looks at), or `passes`.
-        answer: the keys, answer, error or value.
+        kind: `keys`, a kind of response (for example `lex`), `errors`, `value` (read by a Compare block), or `passes`.
+        answer: the keys, response, error or value.
     """
 
     kind: str = "passes"
@@ -91,13 +90,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A call as far as it is decided.
+    """A partial call.
 
     Attributes:
-        blocks: the blocks it has been in, in order.
-        decisions: what happened in each of them.
-        taken: the branch taken from each of them.
-        here: the block where it stands.
+        blocks: the visited blocks, in order.
+        decisions: the decision in each visited block.
+        taken: the branch taken from each visited block.
+        here: the current block.
     """
 
     blocks: tuple[str, ...]
@@ -107,18 +106,18 @@ class Journey:
 
     @property
     def failed(self) -> set[str]:
-        """The blocks in which something went wrong."""
+        """Blocks that failed."""
         made = zip(self.blocks, self.decisions, strict=True)
         return {block for block, decision in made if decision.kind == "errors"}
 
 
 class Fixed:
-    """A caller who presses given keys, and hangs up at one of the moments in which a caller can.
+    """A caller who presses given keys and hangs up at a given moment.
 
     Args:
-        keys: what is pressed.
-        hangs_up_at: number of the moment, counted from 0; None for never.
-        patience: seconds in a queue, None for never leaving it; who hangs up there leaves after 10.
+        keys: keys to press.
+        hangs_up_at: index of the moment to hang up at; None for never.
+        patience: maximum seconds in a queue; None waits forever. A caller who hangs up in a queue waits 10 seconds.
     """
 
     def __init__(self, keys: Sequence[str], hangs_up_at: int | None, patience: float | None) -> None:
@@ -143,14 +142,14 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that can be played again and again, through the flow it was made for or through one that is to be equal.
+    """A repeatable call, for the flow it was derived from or for an equivalent one.
 
     Attributes:
-        journey: its way.
-        world: what lies outside the flow.
-        keys: what the caller presses.
-        hangs_up_at: the moment at which the caller hangs up (see `Fixed`).
-        patience: seconds for which the caller stays in a queue.
+        journey: path of the call.
+        world: environment of the call.
+        keys: keys that the caller presses.
+        hangs_up_at: moment at which the caller hangs up (see `Fixed`).
+        patience: maximum seconds in a queue.
     """
 
     journey: Journey
@@ -160,50 +159,50 @@ class PlannedCall:
     patience: float | None
 
     def where_fails(self, blocks: Iterable[str]) -> PlannedCall:
-        """The same call, while some blocks fail each time."""
+        """Returns the same call with blocks that always fail."""
         errors = {**self.world.answers.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
         return replace(self, world=replace(self.world, answers={**self.world.answers, "errors": errors}))
 
     def play(self, stage: Stage) -> tuple[list[Event], Call]:
-        """Plays it."""
+        """Simulates the call."""
         caller = Fixed(self.keys, self.hangs_up_at, self.patience)
         return run_simulation(stage.outer, caller, clock=SimulatedClock(START), world=stage.world(self.world))
 
 
 class Stage:
-    """What a flow is played in: by itself, or inside a call that comes to it from another flow."""
+    """Runs a flow by itself, or inside another flow if it needs one."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.outer = flow
         kinds = kinds_of(flow)
-        # A whisper is heard only when an agent answers.
+        # A whisper flow runs only when an agent answers.
         self.whisper = bool(kinds & {"whisper", "outbound whisper"}) and not kinds & {"contact", "transfer"}
         if kinds and not kinds & {"contact", "transfer"}:
             if "module" in kinds:
-                comes = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
+                outer_blocks = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
             else:
                 event = "CustomerWhisper" if self.whisper else "CustomerQueue"
-                comes = [
+                outer_blocks = [
                     _block("hook", "UpdateContactEventHooks", "choose", EventHooks={event: "it"}),
                     _block("choose", "UpdateContactTargetQueue", "queue", QueueId="q"),
                     _block("queue", "TransferContactToQueue", "end"),
                 ]
         elif "$.External." in flow.write():
-            # It may look at what a function returned in the flow before.
-            comes = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
+            # The flow can read the result of a function that an earlier flow invoked.
+            outer_blocks = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
         else:
             return
-        then = comes[0]["Identifier"]
-        self.outer = _flow(_block(AROUND, "InvokeLambdaFunction", then, LambdaFunctionARN="f"), *comes)
+        then = outer_blocks[0]["Identifier"]
+        self.outer = _flow(_block(AROUND, "InvokeLambdaFunction", then, LambdaFunctionARN="f"), *outer_blocks)
 
     @property
     def blocks_around(self) -> int:
-        """How many blocks a call has been in before it comes to the flow."""
+        """Number of blocks that a call visits before it enters the flow."""
         return 0 if self.outer is self.flow else len(self.outer.blocks) - 1
 
     def world(self, world: Environment) -> Environment:
-        """The world in which the flow is at hand under the name by which the outer one calls it."""
+        """Adds the flow to an environment, under the name that the outer flow uses."""
         if self.outer is self.flow:
             return world
         answers_after = 1.0 if self.whisper else None
@@ -222,18 +221,18 @@ def _flow(*blocks: dict[str, Any]) -> Flow:
     return Flow.parse(json.dumps(document), "around.json")
 
 
-# --- Finding all calls -----------------------------------------------------------------------------------------------
+# --- Search for calls ------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Calls:
-    """All calls through a flow.
+    """Calls that cover a flow.
 
     Attributes:
-        planned: calls that end in each place to which calls come, in each of several ways there.
-        reached: the blocks to which calls come.
-        taken: the branches they take.
-        refused: what the simulator could not follow, in words.
+        planned: calls that end at each reachable stop or end, over several paths.
+        reached: reachable blocks.
+        taken: branches that calls take.
+        refused: messages of simulation errors.
     """
 
     planned: list[PlannedCall] = field(default_factory=list)
@@ -243,18 +242,18 @@ class Calls:
 
 
 def every_call(flow: Flow) -> Calls:
-    """Calls through a flow that come, together, to all blocks to which a call can come.
+    """Returns calls that together reach every reachable block.
 
-    Each branch is taken by several calls, and more where they differ in what decides how the flow goes on: how often a
-    Loop block was passed, and what the flow has written into attributes that a Compare block looks at.
+    Several calls take each branch, and more if they differ in features that affect later branches: the passes of a Loop
+    block, and attributes that a Compare block reads.
     """
     stage, calls = Stage(flow), Calls()
-    subjects = {action.parameters.get("ComparisonValue") for action in flow.blocks.values()}
+    subjects = {block.parameters.get("ComparisonValue") for block in flow.blocks.values()}
     compared = sorted(
         {
             name
-            for action in flow.blocks.values()
-            for name, value in attributes_of(action).items()
+            for block in flow.blocks.values()
+            for name, value in attributes_of(block).items()
             if f"$.Attributes.{name}" in subjects and "$." not in str(value)
         }
     )
@@ -276,17 +275,17 @@ def every_call(flow: Flow) -> Calls:
                 continue
             taken = tuple(call.taken.get(flow.source, ()))
             if taken[:-1] != journey.taken or len(taken) != len(blocks):
-                continue  # it ends here, or does not come so far when this is to happen
+                continue  # the call ends here, or this decision changes an earlier branch
             calls.taken.add(taken[-1])
-            respects = [(taken[-1], respect) for respect in _respects(events, call, compared)]
-            seen.update(respects)
-            if any(seen[each] <= _CALLS for each in respects):
+            features = [(taken[-1], feature) for feature in _features(events, call, compared)]
+            seen.update(features)
+            if any(seen[each] <= _CALLS for each in features):
                 pending.append(Journey(blocks, decisions, taken, taken[-1].target))
     return calls
 
 
-def _respects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
-    """In what calls differ that take the same branch, one by one: all of it together would be far too much."""
+def _features(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
+    """Returns the features of a call, one by one. Combinations of features would be far too many."""
     passes = {event.block: (event.passes, event.done) for event in events if isinstance(event, LoopPassed)}
     return [(), *passes.items(), *((name, call.attributes.get(name)) for name in compared)]
 
@@ -294,7 +293,7 @@ def _respects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> l
 def _play(
     stage: Stage, keys: Sequence[str], world: Environment, blocks: int
 ) -> tuple[list[Event], Call, Fixed]:
-    """Plays as many blocks of the flow."""
+    """Simulates this many blocks of the flow."""
     caller = Fixed(keys, None, _A_DAY)
     clock = SimulatedClock(START)
     limit = blocks + stage.blocks_around
@@ -305,11 +304,11 @@ def _play(
 
 
 def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
-    """The call in which the caller hangs up where a journey stands, or which ends there; None where neither is so."""
-    action = stage.flow.blocks[journey.here]
-    row = type_of(action)
+    """Returns the call that ends in the current block of a journey, or None if no call can end there."""
+    block = stage.flow.blocks[journey.here]
+    row = type_of(block)
     if row is None or (row.stop is None and not row.terminal) or row.stop in ("view", "wait"):
-        return None  # chat's own, in which the simulated caller cannot hang up
+        return None  # a chat block, in which the simulated caller cannot hang up
     last = {"bot": Decision("lex", HANGUP), "third party": Decision("third_party", "answered")}
     blocks, decisions = journey.blocks, journey.decisions
     hangs_up = row.stop not in (None, "hold", "other flow", *last)
@@ -318,11 +317,11 @@ def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
     keys, world = _surroundings(stage.flow, blocks, decisions)
     if row.stop == "other flow":
         if journey.here in journey.blocks:
-            return None  # the call has been there before, and come back
+            return None  # the call has been there before and returned
         world = replace(world, flows={**world.flows, journey.here: END})
     talks = Decision("third_party", "answered") in journey.decisions
     if talks and row.stop == "third party":
-        return None  # either all of them hang up by themselves, or none
+        return None  # whether third parties hang up is one setting for all of them
     world = replace(world, agent_hangs_up=talks)
     events, _, caller = _play(stage, keys, world, len(journey.blocks))
     patience: float | None = _A_DAY
@@ -331,7 +330,7 @@ def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
         patience = (events[-1].at - queued).total_seconds() + 1
     planned = PlannedCall(journey, world, keys, caller.moments if hangs_up else None, patience)
     if row.stop == "queue" and not _ends_here(planned, stage):
-        return None  # no queue was chosen before, so nobody can wait here
+        return None  # no queue was set, so no caller can wait here
     return planned
 
 
@@ -339,27 +338,27 @@ def _ends_here(planned: PlannedCall, stage: Stage) -> bool:
     try:
         _, call = planned.play(stage)
     except SimulationError:
-        return False  # it went on to what was not decided
+        return False  # the call continued to a block without a decision
     return tuple(call.taken[stage.flow.source]) == planned.journey.taken
 
 
-# --- What can happen in a block --------------------------------------------------------------------------------------
+# --- Decisions in a block --------------------------------------------------------------------------------------------
 
 
-def _decisions(action: Block) -> Iterator[Decision]:
-    yield from _ways_through(action)
-    natural = _NATURAL.get(action.type, set())
-    for error in action.labels("error"):
+def _decisions(block: Block) -> Iterator[Decision]:
+    yield from _outcomes(block)
+    natural = _NATURAL.get(block.type, set())
+    for error in block.labels("error"):
         if error not in natural:
             yield Decision("errors", error)
 
 
-def _ways_through(action: Block) -> Iterator[Decision]:
-    labels = action.labels("condition")
-    match action.type:
-        case "GetParticipantInput" if "EnableDTMFBuffer" not in action.parameters:
-            if str(action.parameters.get("StoreInput", "False")).lower() == "true":
-                # No phone number has two digits.
+def _outcomes(block: Block) -> Iterator[Decision]:
+    labels = block.labels("condition")
+    match block.type:
+        case "GetParticipantInput" if "EnableDTMFBuffer" not in block.parameters:
+            if str(block.parameters.get("StoreInput", "False")).lower() == "true":
+                # Two digits are not a valid phone number.
                 yield from (Decision("keys", typed) for typed in (FULL_INPUT, "12#", TIMEOUT))
             else:
                 others = [key for key in KEYS if key not in labels][:1]
@@ -397,40 +396,40 @@ def _ways_through(action: Block) -> Iterator[Decision]:
 
 
 def _values(labels: Sequence[str]) -> list[str]:
-    """Values of which, for each condition, one fulfils it, and one fulfils none: whatever the operator."""
+    """Returns values such that each condition is met by one of them, and one value meets none."""
     values = [_NONE_OF_THESE]
     for label in labels:
         operand = label.partition(" ")[2] or label
         values.append(operand)
         if label != operand:
-            values.append(label)  # Equals, of several words
+            values.append(label)  # the operand of Equals can have several words
         if operand.lstrip("-").isdigit():
             values += [str(int(operand) + more) for more in (-1, 1)]
     return list(dict.fromkeys(values))
 
 
-# --- The world in which all that happens -----------------------------------------------------------------------------
+# --- Environments ----------------------------------------------------------------------------------------------------
 
 
 def _surroundings(
     flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]
 ) -> tuple[tuple[str, ...], Environment]:
-    """What the caller presses, and what lies outside the flow, so that a call goes as decided."""
+    """Returns keys and an environment that make a call follow the decisions."""
     past = _Past(flow, blocks, decisions)
     metrics: dict[str, list[str]] = {}
-    for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
+    for index, (identifier, decision) in enumerate(zip(blocks, decisions, strict=True)):
         if decision.kind == "value":
-            path = whole(str(flow.blocks[block].parameters["ComparisonValue"]))
+            path = whole(str(flow.blocks[identifier].parameters["ComparisonValue"]))
             if path is not None and path[0] == "Metrics":
-                metrics.setdefault(block, []).append(decision.answer)
+                metrics.setdefault(identifier, []).append(decision.answer)
             elif path is not None:
                 past.put(index, path, decision.answer)
-    for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
-        action = flow.blocks[block]
-        if decision.kind != "errors" and action.type in _NEEDS:
-            # What it works with is there: a number, or a name of something.
-            needed = "+12065550100" if action.type == "UpdateContactCallbackNumber" else _SOMETHING
-            for value in action.parameters.values():
+    for index, (identifier, decision) in enumerate(zip(blocks, decisions, strict=True)):
+        block = flow.blocks[identifier]
+        if decision.kind != "errors" and block.type in _NEEDS:
+            # Gives the parameter a value: a phone number or a name.
+            needed = "+12065550100" if block.type == "UpdateContactCallbackNumber" else _SOMETHING
+            for value in block.parameters.values():
                 path = whole(value) if isinstance(value, str) else None
                 if path is not None:
                     past.put(index, path, needed, anew=False)
@@ -439,13 +438,13 @@ def _surroundings(
         "metrics": {"*": "0", **metrics},
     }
     keys: list[str] = []
-    for block, decision in zip(blocks, past.decisions, strict=True):
-        errors = answers.setdefault("errors", {}).setdefault(block, [])
+    for identifier, decision in zip(blocks, past.decisions, strict=True):
+        errors = answers.setdefault("errors", {}).setdefault(identifier, [])
         errors.append(decision.answer if decision.kind == "errors" else None)
         if decision.kind == "keys":
             keys += [TIMEOUT] if decision.answer == TIMEOUT else list(decision.answer)
         elif decision.kind not in ("errors", "value", "passes"):
-            answers.setdefault(decision.kind, {}).setdefault(block, []).append(decision.answer)
+            answers.setdefault(decision.kind, {}).setdefault(identifier, []).append(decision.answer)
     world = Environment(
         agent_answers_after=None,
         agent_hangs_up=True,
@@ -453,18 +452,18 @@ def _surroundings(
         attributes=past.around.get("Attributes", {}),
         answers=answers,
         flows={
-            action.identifier: RETURN if action.type == "InvokeFlowModule" else END
-            for action in flow.blocks.values()
-            if action.type in ("InvokeFlowModule", "TransferToFlow")
+            block.identifier: RETURN if block.type == "InvokeFlowModule" else END
+            for block in flow.blocks.values()
+            if block.type in ("InvokeFlowModule", "TransferToFlow")
         },
     )
     return tuple(keys), world
 
 
 class _Past:
-    """What was decided in a call, into which values are put where references of later blocks find them.
+    """Earlier decisions of a call, extended with values that references in later blocks read.
 
-    The first value that is put into a place stays there: a later block that needs another one finds it otherwise.
+    The first value for a reference wins, even if a later block needs another one.
     """
 
     def __init__(self, flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]) -> None:
@@ -477,26 +476,26 @@ class _Past:
         self.around: dict[str, dict[str, str]] = {}
 
     def put(self, before: int, path: tuple[str, ...], value: str, *, anew: bool = True) -> None:
-        """Sees to it that a reference has a value on entering a block, as far as anything decides on that.
+        """Gives a reference a value on entry to a block, if an earlier decision controls it.
 
         Args:
-            before: number of the block.
+            before: index of the block.
             path: the reference.
             value: the value.
-            anew: whether it goes before digits that were decided on already.
+            anew: whether the value replaces digits that were already decided.
         """
         name, *rest = path
         for index in range(before - 1, -1, -1):
-            action, decision = self._flow.blocks[self._blocks[index]], self.decisions[index]
+            block, decision = self._flow.blocks[self._blocks[index]], self.decisions[index]
             if decision.kind == "errors":
                 continue
-            written = _written(action, name)
+            written = _written(block, name)
             if rest and rest[0] in written:
                 source = whole(str(written[rest[0]]))
                 if source is not None:
                     self.put(index, source, value, anew=anew)
                 return
-            if name == "StoredCustomerInput" and decision.kind == "keys" and _stores(action):
+            if name == "StoredCustomerInput" and decision.kind == "keys" and _stores(block):
                 typed = value.lstrip("+")
                 digits = f"{typed}#" if typed.isdecimal() else "9#"
                 if anew or decision.answer == FULL_INPUT:
@@ -510,7 +509,7 @@ class _Past:
 
 
 def _within(namespace: str, rest: Sequence[str]) -> list[str]:
-    """Where an answer has what a reference leads to."""
+    """Returns the path inside a response that a reference points to."""
     named = {
         ("Lex", "Slots"): "slots",
         ("Lex", "SessionAttributes"): "attributes",
@@ -526,14 +525,14 @@ def _put(holder: dict[str, Any], path: Sequence[str], value: str) -> None:
         holder.setdefault(path[-1], value)
 
 
-def _written(action: Block, namespace: str) -> Mapping[str, object]:
+def _written(block: Block, namespace: str) -> Mapping[str, object]:
     if namespace == "Attributes":
-        return attributes_of(action)
-    if namespace == "FlowAttributes" and action.type == "UpdateFlowAttributes":
-        given = action.parameters["FlowAttributes"]
+        return attributes_of(block)
+    if namespace == "FlowAttributes" and block.type == "UpdateFlowAttributes":
+        given = block.parameters["FlowAttributes"]
         return {name: each.get("Value") if isinstance(each, dict) else each for name, each in given.items()}
     return {}
 
 
-def _stores(action: Block) -> bool:
-    return str(action.parameters.get("StoreInput", "")).lower() == "true"
+def _stores(block: Block) -> bool:
+    return str(block.parameters.get("StoreInput", "")).lower() == "true"

@@ -1,7 +1,8 @@
-"""Flows made up by hypothesis, of the blocks that a caller meets most, tracked here and there."""
+"""Generates flows for tests: random ones with Hypothesis, and oversized ones."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ ROUTES = ("start", "1", "1-1", "2")
 
 @st.composite
 def flow_documents(draw: st.DrawFn, most_blocks: int = 12) -> dict[str, Any]:
-    """A flow that Connect would take: any block may lead to any other, so loops and shared blocks abound."""
+    """Generates a flow that Connect accepts. Any block can lead to any other, so loops and shared blocks are common."""
     count = draw(st.integers(4, most_blocks))
     names = [f"block-{number}" for number in range(count)] + ["end"]
     blocks = [_block(draw, name, names) for name in names[:-1]]
@@ -57,3 +58,23 @@ def _block(draw: st.DrawFn, name: str, names: list[str]) -> dict[str, Any]:
     if errors:
         transitions["Errors"] = [{"NextAction": draw(target), "ErrorType": error} for error in errors]
     return {"Identifier": name, "Type": type_, "Parameters": parameters, "Transitions": transitions}
+
+
+def oversized(blocks: int) -> str:
+    """Returns the JSON of a flow with this many blocks: messages in a row, and an end."""
+    actions: list[dict[str, Any]] = [
+        {
+            "Identifier": str(number),
+            "Type": "MessageParticipant",
+            "Parameters": {"Text": "hello"},
+            "Transitions": {"NextAction": str(number + 1)},
+        }
+        for number in range(blocks - 1)
+    ]
+    end = {
+        "Identifier": str(blocks - 1),
+        "Type": "DisconnectParticipant",
+        "Parameters": {},
+        "Transitions": {},
+    }
+    return json.dumps({"Version": "2019-10-30", "StartAction": "0", "Actions": [*actions, end]})

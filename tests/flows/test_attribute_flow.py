@@ -1,4 +1,4 @@
-"""Guards the tracking guarantee: a value of `call_route` that a caller can leave behind must not be overlooked."""
+"""Guards the tracking guarantee: the analysis must find every value of `call_route` that can end up on a record."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def routes(of: Flow, identifier: str) -> frozenset[Value]:
     return analyze(of).routes[identifier]
 
 
-def test_a_stop_has_the_values_of_all_paths_to_it_and_none_where_one_sets_nothing() -> None:
+def test_a_stop_has_the_values_of_all_paths_and_none_if_a_path_sets_nothing() -> None:
     hours = block("hours", "CheckHoursOfOperation", {}, "here", "a")
     of = flow(hours, sets("a", "b", call_route="a"), sets("b", "here", other="x"), says("here", "end"))
     assert routes(of, "here") == {"a", None}
 
 
-def test_a_value_goes_round_a_loop_and_meets_itself() -> None:
+def test_values_propagate_around_a_loop() -> None:
     of = flow(
         sets("a", "menu", call_route="a"),
         block("menu", "MessageParticipant", {}, "b", "menu", "end"),
@@ -77,7 +77,7 @@ def test_a_value_goes_round_a_loop_and_meets_itself() -> None:
     assert routes(of, "menu") == {"a", "b"}
 
 
-def test_the_error_branch_of_a_tracking_block_is_kept_apart() -> None:
+def test_the_error_branch_of_a_block_that_sets_the_route_is_a_separate_case() -> None:
     of = flow(
         sets("a", "b", call_route="a"),
         sets("b", "here", "sorry", call_route="b"),
@@ -87,16 +87,16 @@ def test_the_error_branch_of_a_tracking_block_is_kept_apart() -> None:
     here, sorry = analyze(of).stops
     assert here.routes == {"b"}
     assert here.routes_after_failure == {"b"}
-    assert sorry.routes == frozenset(), "only a failure leads there"
+    assert sorry.routes == frozenset(), "the stop is reached only after a failure"
     assert sorry.routes_after_failure == {"a", None}
 
 
-def test_the_error_branch_of_a_block_that_sets_something_else_is_a_path_like_any_other() -> None:
+def test_the_error_branch_of_a_block_that_sets_another_attribute_is_an_ordinary_path() -> None:
     of = flow(sets("a", "b", call_route="a"), sets("b", "end", "sorry", other="b"), says("sorry", "end"))
     assert routes(of, "sorry") == {"a"}
 
 
-def test_what_is_set_on_a_related_contact_is_not_set_on_the_call() -> None:
+def test_attributes_of_a_related_contact_do_not_count() -> None:
     related = sets("a", "here", call_route="a")
     related["Parameters"]["TargetContact"] = "Related"
     assert routes(flow(related, says("here", "end")), "here") == {None}
@@ -105,44 +105,44 @@ def test_what_is_set_on_a_related_contact_is_not_set_on_the_call() -> None:
 @pytest.mark.parametrize(
     "reference", ["$.External.route", "$.Attributes.call_route", "$.Lex.IntentName", "1-$.External.x"]
 )
-def test_a_reference_is_a_value_of_its_own_and_not_a_text(reference: str) -> None:
+def test_a_reference_is_a_dynamic_value(reference: str) -> None:
     assert routes(flow(sets("a", "here", call_route=reference), says("here", "end")), "here") == {
         Dynamic(reference)
     }
 
 
-def test_an_attribute_named_by_a_reference_may_be_the_route() -> None:
+def test_an_attribute_named_by_a_reference_can_be_the_route() -> None:
     by_name = sets("b", "here", **{"$.External.name": "x"})
     found = routes(flow(sets("a", "b", call_route="a"), by_name, says("here", "end")), "here")
     assert "a" in found
     assert any(isinstance(value, Dynamic) for value in found)
 
 
-def test_after_a_module_the_route_may_be_the_modules() -> None:
+def test_a_module_can_change_the_route() -> None:
     module = block("m", "InvokeFlowModule", {"FlowModuleId": "m"}, "here", "end")
     found = routes(flow(sets("a", "m", call_route="a"), module, says("here", "end")), "here")
     assert found == {"a", Dynamic("module in m")}
 
 
-def test_a_module_or_queue_flow_begins_with_what_the_calling_flow_has_set() -> None:
+def test_modules_and_queue_flows_inherit_the_values_of_the_calling_flow() -> None:
     assert routes(flow(says("here", "end"), Settings={}), "here") == {CALLING_FLOW}
     hold = block("here", "MessageParticipantIteratively", {"Messages": [{"Text": "x"}]})
     assert routes(flow(hold), "here") == {CALLING_FLOW}
     assert routes(flow(says("here", "end")), "here") == {None}
 
 
-def test_blocks_that_no_call_reaches_are_not_among_the_stops() -> None:
+def test_unreachable_blocks_are_not_stops() -> None:
     of = flow(says("here", "end"), says("lost", "end"))
-    assert [stop.action.identifier for stop in analyze(of).stops] == ["here"]
+    assert [stop.block.identifier for stop in analyze(of).stops] == ["here"]
     assert analyze(of).reached == {"here", "end"}
 
 
-def test_nothing_follows_a_block_that_ends_the_call_even_where_the_file_says_so() -> None:
+def test_branches_of_a_block_that_ends_the_call_are_ignored() -> None:
     of = flow(block("hang-up", "DisconnectParticipant", {}, "lost"), says("lost", "end"))
     assert analyze(of).reached == {"hang-up"}
 
 
-def test_the_next_stops_are_found_with_the_values_set_on_the_way_and_no_further_ones() -> None:
+def test_first_stops_returns_the_next_stops_with_the_values_set_before_them() -> None:
     of = flow(
         sets("a", "one", call_route="a"),
         says("one", "b"),
@@ -153,9 +153,9 @@ def test_the_next_stops_are_found_with_the_values_set_on_the_way_and_no_further_
     assert ReachingValues(of, ROUTE).first_stops("b", ("a",)) == {"two": {"b"}}
 
 
-def test_our_stops_have_one_route_each_but_for_those_at_which_routes_end() -> None:
+def test_stops_of_the_own_flows_have_one_route_except_at_the_ends_of_routes() -> None:
     shared = {
-        (name, stop.action.identifier): stop.routes
+        (name, stop.block.identifier): stop.routes
         for name in ("call_route", "call_route_with_operator")
         for stop in analyze(Flow.load(FLOW_DEFINITIONS / f"{name}.json")).stops
         if len(stop.routes) != 1
@@ -170,11 +170,11 @@ def test_our_stops_have_one_route_each_but_for_those_at_which_routes_end() -> No
     }
 
 
-# --- Against the simulator -------------------------------------------------------------------------------------------
+# --- Comparison with simulated calls ---------------------------------------------------------------------------------
 
 
-def seen(events: Iterable[Event]) -> Iterator[tuple[str, str, str | None]]:
-    """Block, attribute and its value, at each place of a call where the caller might have hung up."""
+def observed(events: Iterable[Event]) -> Iterator[tuple[str, str, str | None]]:
+    """Yields block, attribute and value at each moment of a call when the caller could hang up."""
     attributes: dict[str, str] = {}
     for event in events:
         if isinstance(event, AttributesSet):
@@ -185,11 +185,11 @@ def seen(events: Iterable[Event]) -> Iterator[tuple[str, str, str | None]]:
 
 
 @cache
-def ours(name: str) -> Flow:
+def own_flow(name: str) -> Flow:
     return Flow.load(FLOW_DEFINITIONS / f"{name}.json")
 
 
-def play(of: Flow, keys: list[str], world: Environment, step_limit: int = 1_000) -> list[Event]:
+def run(of: Flow, keys: list[str], world: Environment, step_limit: int = 1_000) -> list[Event]:
     clock = SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))
     return run_simulation(of, KeyedCaller(keys, 30), clock=clock, world=world, step_limit=step_limit)[0]
 
@@ -204,36 +204,36 @@ WORLDS = st.builds(
 
 
 @pytest.mark.parametrize("name", ["call_route", "call_route_with_operator"])
-@settings(deadline=None)  # how busy the machine is proves nothing about flows
+@settings(deadline=None)
 @given(keys=ANY_KEYS, world=WORLDS)
-def test_in_our_flows_no_call_has_a_value_at_a_stop_that_was_not_foreseen(
+def test_calls_through_the_own_flows_have_only_predicted_values(
     name: str, keys: list[str], world: Environment
 ) -> None:
     found = {
-        attribute: ReachingValues(ours(name), attribute).values()
+        attribute: ReachingValues(own_flow(name), attribute).values()
         for attribute in ("call_route", "call_completed")
     }
-    for stop, attribute, value in seen(play(ours(name), keys, world)):
+    for stop, attribute, value in observed(run(own_flow(name), keys, world)):
         assert value in found[attribute][stop]
 
 
 @settings(deadline=None)
 @given(document=flow_documents(), keys=st.lists(ANY_KEYS, min_size=1, max_size=4), world=WORLDS)
-def test_in_made_up_flows_no_call_has_a_value_at_a_stop_that_was_not_foreseen(
+def test_calls_through_generated_flows_have_only_predicted_values(
     document: dict[str, Any], keys: list[list[str]], world: Environment
 ) -> None:
     of = Flow.parse(json.dumps(document), "x.json")
     found = {
         attribute: ReachingValues(of, attribute).values() for attribute in ("call_route", "call_completed")
     }
-    for some in keys:
-        for stop, attribute, value in seen(play(of, some, world, step_limit=100)):
+    for keys_of_call in keys:
+        for stop, attribute, value in observed(run(of, keys_of_call, world, step_limit=100)):
             assert value in found[attribute][stop]
 
 
 @settings(deadline=None, max_examples=200)
 @given(document=flow_documents(), keys=ANY_KEYS, first=st.integers(1, 5))
-def test_not_even_where_tracking_blocks_fail_as_long_as_failures_are_followed(
+def test_calls_with_failing_attribute_blocks_have_only_predicted_values_if_failures_are_followed(
     document: dict[str, Any], keys: list[str], first: int
 ) -> None:
     of = Flow.parse(json.dumps(document), "x.json")
@@ -242,7 +242,7 @@ def test_not_even_where_tracking_blocks_fail_as_long_as_failures_are_followed(
         attribute: ReachingValues(of, attribute).values(failures=True)
         for attribute in ("call_route", "call_completed")
     }
-    for stop, attribute, value in seen(
-        play(of, keys, Environment(answers={"errors": fails}), step_limit=100)
+    for stop, attribute, value in observed(
+        run(of, keys, Environment(answers={"errors": fails}), step_limit=100)
     ):
         assert value in found[attribute][stop]

@@ -1,4 +1,4 @@
-"""Guards the table of block types: a wrong row refuses sound flows or lets through what Connect refuses."""
+"""Guards the catalog of block types. A wrong row rejects valid flows or accepts what Connect rejects."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def flow(*types: str, **more: Any) -> Flow:
 
 
 def shapes(shape: Shape) -> Iterator[Shape]:
-    """A shape and those of the objects in it."""
+    """Yields a shape and all nested shapes."""
     yield shape
-    for inner in shape.inside.values():
+    for inner in shape.nested.values():
         yield from shapes(inner)
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_row_says_where_it_is_known_from_and_does_not_contradict_itself(name: str) -> None:
+def test_a_row_has_a_source_and_no_contradictions(name: str) -> None:
     row = BLOCK_TYPES[name]
     assert row.source.startswith(("live: ", "doc: ", "third: "))
     for shape in shapes(row):
-        parameters = [*shape.required, *shape.one_of, *shape.some_of, *shape.optional, *shape.refused]
-        assert len(set(parameters)) == len(parameters), "a parameter has one role"
-        assert {*shape.values, *shape.numbers, *shape.references, *shape.inside} <= shape.parameters
+        parameters = [*shape.required, *shape.one_of, *shape.any_of, *shape.optional, *shape.refused]
+        assert len(set(parameters)) == len(parameters), "a parameter must have one role"
+        assert {*shape.values, *shape.numbers, *shape.references, *shape.nested} <= shape.parameters
     assert not set(row.errors) & set(row.errors_optional)
     assert set(row.operators) <= set(OPERATORS)
-    assert row.conditions_of in {"", *row.parameters}
+    assert row.conditions_from in {"", *row.parameters}
     assert {path.partition(".")[0] for path in row.errors_with} <= row.parameters
     assert row.kinds
     if row.terminal:
@@ -60,8 +60,8 @@ def test_a_row_says_where_it_is_known_from_and_does_not_contradict_itself(name: 
         assert not row.conditions
 
 
-def test_the_whole_flow_language_is_known() -> None:
-    # As AWS's reference lists it, in the order of its four pages; further rows are types seen in published flows.
+def test_the_catalog_covers_the_whole_flow_language() -> None:
+    # The types of AWS's reference, in the order of its four pages. The catalog also has types of published flows.
     reference = """
         CompleteOutboundCall CreateCase CreateTask CreateWisdomSession DequeueContactAndTransferToQueue
         EndFlowModuleExecution GetCase InvokeFlowModule StartOutboundChatContact TagContact TransferContactToAgent
@@ -78,7 +78,7 @@ def test_the_whole_flow_language_is_known() -> None:
         ConnectParticipantWithLexBot DisconnectParticipant GetParticipantInput MessageParticipant
         MessageParticipantIteratively ShowView
     """
-    # Live, the page's UnTagContact is refused, and UntagContact taken.
+    # Live requests showed that Connect rejects UnTagContact, as the page spells it, and accepts UntagContact.
     assert {*reference.split()} - {"UnTagContact"} <= set(BLOCK_TYPES)
     assert OTHER_NAMES["UnTagContact"] == "UntagContact"
     assert not NAMES_ONLY & set(BLOCK_TYPES)
@@ -96,7 +96,7 @@ def test_the_whole_flow_language_is_known() -> None:
         ({"EnableDTMFBuffer": "True"}, None),
     ],
 )
-def test_getting_input_works_in_three_ways(parameters: dict[str, str], stop: str | None) -> None:
+def test_get_participant_input_has_three_variants(parameters: dict[str, str], stop: str | None) -> None:
     row = type_of(Block("x", "GetParticipantInput", parameters, ()))
     assert row is not None
     assert row.stop == stop
@@ -114,11 +114,11 @@ def test_getting_input_works_in_three_ways(parameters: dict[str, str], stop: str
         (("TransferContactToQueue", "DequeueContactAndTransferToQueue"), set()),
     ],
 )
-def test_what_a_flow_is_for_is_seen_by_its_blocks(types: tuple[str, ...], kinds: set[FlowKind]) -> None:
+def test_the_kinds_of_a_flow_follow_from_its_blocks(types: tuple[str, ...], kinds: set[FlowKind]) -> None:
     assert kinds_of(flow(*types)) == kinds
 
 
-def test_what_a_flow_says_it_is_for_goes_before() -> None:
+def test_a_declared_kind_takes_precedence() -> None:
     assert kinds_of(flow("MessageParticipant", Settings={})) == {"module"}
     assert kinds_of(flow("MessageParticipant", Metadata={"type": "customerQueue"})) == {"queue"}
     assert declared_kind(flow("MessageParticipant", Metadata={"type": 1})) is None
@@ -126,7 +126,7 @@ def test_what_a_flow_says_it_is_for_goes_before() -> None:
 
 
 @pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
-def test_nearly_all_blocks_of_the_corpus_are_known() -> None:
+def test_nearly_all_block_types_in_the_corpus_are_known() -> None:
     paths = corpus.flows()
     types = [
         action["Type"] for path in paths for action in json.loads(path.read_text(encoding="utf-8"))["Actions"]

@@ -1,4 +1,4 @@
-"""Guards drawings: pictures that a browser or Mermaid cannot read, that lie about the flow, or differ from run to run."""
+"""Tests that diagrams are valid, complete, free of overlaps and deterministic."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callroute.flows import diagrams
-from callroute.flows.diagrams.diagram import picture
-from callroute.flows.diagrams.layout import GAP, Box, layout, own_positions
+from callroute.flows.diagrams.diagram import build_diagram
+from callroute.flows.diagrams.layout import GAP, Box, designer_positions, layout
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 from callroute.flows.flow import Flow
 from callroute.formats.files import read_text
@@ -36,7 +36,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=120)
 
 
-def flow(*blocks: dict[str, Any], source: str = "x.json", **top: Any) -> Flow:
+def flow_of(*blocks: dict[str, Any], source: str = "x.json", **top: Any) -> Flow:
     document = {"Version": "2019-10-30", "StartAction": blocks[0]["Identifier"], "Actions": blocks, **top}
     return Flow.parse(json.dumps(document), source)
 
@@ -73,32 +73,32 @@ SET = block(
     Attributes={"call_route": "sales", "x": "y"},
 )
 SORRY = block("sorry", "MessageParticipant", "menu", Text="Sorry.")
-SMALL = flow(MENU, SET, SORRY, END)
+SMALL = flow_of(MENU, SET, SORRY, END)
 
 
-# --- What is drawn ---------------------------------------------------------------------------------------------------
+# --- Content ---------------------------------------------------------------------------------------------------------
 
 
-def test_branches_of_a_kind_with_one_target_are_one_line_in_words_for_people() -> None:
-    drawn = picture(SMALL).blocks["menu"].branches
-    assert [(branch.label, branch.error, branch.target) for branch in drawn] == [
+def test_branches_of_one_kind_with_the_same_target_are_merged() -> None:
+    edges = build_diagram(SMALL).blocks["menu"].edges
+    assert [(edge.label, edge.error, edge.target) for edge in edges] == [
         ("1, 2", False, "set"),
         ("3", False, "end"),
         ("silence, other key", True, "sorry"),
         ("error", True, "end"),
-    ], "the NextAction of a menu is taken by nobody"
+    ], "the NextAction of a menu is never taken"
 
 
-def test_an_error_that_leads_where_the_block_leads_anyway_is_no_line() -> None:
-    assert [branch.label for branch in picture(SMALL).blocks["set"].branches] == [""]
+def test_an_error_branch_with_the_default_target_is_omitted() -> None:
+    assert [edge.label for edge in build_diagram(SMALL).blocks["set"].edges] == [""]
 
 
-def test_stops_and_routes_are_marked() -> None:
-    drawn = picture(SMALL)
-    assert {name for name, each in drawn.blocks.items() if each.stop} == {"menu", "sorry"}
-    assert {name: each.route for name, each in drawn.blocks.items() if each.route} == {"set": "sales"}
-    assert "4 blocks, with 2 stops" in drawn.description
-    assert "1 value of call_route" in drawn.description
+def test_stops_and_routes_are_highlighted() -> None:
+    diagram = build_diagram(SMALL)
+    assert {name for name, each in diagram.blocks.items() if each.stop} == {"menu", "sorry"}
+    assert {name: each.route for name, each in diagram.blocks.items() if each.route} == {"set": "sales"}
+    assert "4 blocks, with 2 stops" in diagram.description
+    assert "1 value of call_route" in diagram.description
     chart, image = diagrams.mermaid(SMALL), diagrams.svg(SMALL)
     assert "class b1,b3 stop" in chart
     assert "call_route = sales" in chart
@@ -106,11 +106,11 @@ def test_stops_and_routes_are_marked() -> None:
     assert ">call_route = sales</text>" in image
 
 
-def test_a_text_with_a_slash_is_drawn_whole_and_a_resource_by_its_name() -> None:
+def test_texts_are_shown_unchanged_and_arns_as_resource_names() -> None:
     arn = "arn:aws:connect:ap-northeast-1:111111111111:instance/i/prompt/greeting"
     function = "arn:aws:lambda:ap-northeast-1:111111111111:function:lookup:live"
-    drawn = picture(
-        flow(
+    diagram = build_diagram(
+        flow_of(
             block(
                 "text", "MessageParticipant", "prompt", Text="We answer 24/7. See https://example.com/help"
             ),
@@ -119,14 +119,14 @@ def test_a_text_with_a_slash_is_drawn_whole_and_a_resource_by_its_name() -> None
             END,
         )
     )
-    assert [drawn.blocks[name].detail for name in ("text", "prompt", "function")] == [
+    assert [diagram.blocks[name].detail for name in ("text", "prompt", "function")] == [
         "We answer 24/7. See https://example.com/help",
         "greeting",
         "lookup",
     ]
 
 
-def test_a_branch_that_leads_nowhere_is_left_out_and_the_rest_drawn() -> None:
+def test_a_dangling_branch_is_omitted() -> None:
     broken = Flow.parse_lenient(
         json.dumps(
             {
@@ -137,12 +137,12 @@ def test_a_branch_that_leads_nowhere_is_left_out_and_the_rest_drawn() -> None:
         ),
         "x.json",
     )
-    assert picture(broken).blocks["a"].branches == ()
+    assert build_diagram(broken).blocks["a"].edges == ()
     for text in (diagrams.mermaid(broken), diagrams.svg(broken)):
         assert "nowhere" not in text
 
 
-def test_a_block_whose_identifier_is_empty_is_drawn() -> None:
+def test_a_block_with_an_empty_identifier_is_drawn() -> None:
     blocks = [
         block("a", "MessageParticipant", "", Text="x"),
         block("", "MessageParticipant", "end", Text="y"),
@@ -155,23 +155,25 @@ def test_a_block_whose_identifier_is_empty_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("path", OWN_FLOWS, ids=lambda path: path.stem)
-def test_the_same_flow_gives_the_same_picture_in_another_process(path: Path) -> None:
+def test_diagrams_are_the_same_in_another_process(path: Path) -> None:
     for kind, draw in (("svg", diagrams.svg), ("mermaid", diagrams.mermaid)):
-        here = draw(Flow.parse_lenient(read_text(path), str(path)))
+        expected = draw(Flow.parse_lenient(read_text(path), str(path)))
         command = [sys.executable, "-m", "callroute", "draw", str(path), "--format", kind]
         environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONIOENCODING": "utf-8"}
-        there = subprocess.run(
+        output = subprocess.run(  # noqa: S603 - our own command
             command, capture_output=True, cwd=REPOSITORY, env=environment, check=True
         ).stdout
-        assert there.decode() == here
+        assert output.decode() == expected
 
 
 # --- Layout ----------------------------------------------------------------------------------------------------------
 
 
-def boxes_of(what: Flow) -> dict[str, Box]:
-    drawn = picture(what)
-    return dict(layout(what, drawn, {name: (248.0, 100.0 + 10 * len(name)) for name in drawn.blocks}).boxes)
+def boxes_of(flow: Flow) -> dict[str, Box]:
+    diagram = build_diagram(flow)
+    return dict(
+        layout(flow, diagram, {name: (248.0, 100.0 + 10 * len(name)) for name in diagram.blocks}).boxes
+    )
 
 
 def overlaps(boxes: dict[str, Box]) -> list[tuple[str, str]]:
@@ -188,15 +190,15 @@ def positioned(positions: Mapping[str, tuple[float, float]]) -> Flow:
     metadata = {
         "ActionMetadata": {name: {"position": {"x": x, "y": y}} for name, (x, y) in positions.items()}
     }
-    return flow(MENU, SET, SORRY, END, Metadata=metadata)
+    return flow_of(MENU, SET, SORRY, END, Metadata=metadata)
 
 
-def test_blocks_stay_where_the_designer_put_them() -> None:
+def test_designer_positions_are_used() -> None:
     positions = {"menu": (0, 0), "set": (300, -200), "sorry": (300, 200), "end": (600, 0)}
     assert {name: (box.x, box.y) for name, box in boxes_of(positioned(positions)).items()} == positions
 
 
-def test_positions_that_would_overlap_are_spread_by_one_factor() -> None:
+def test_overlapping_positions_are_scaled_by_one_factor() -> None:
     positions = {"menu": (0, 0), "set": (200, -160), "sorry": (200, 160), "end": (400, 0)}
     boxes = boxes_of(positioned(positions))
     assert overlaps(boxes) == []
@@ -215,83 +217,83 @@ def test_positions_that_would_overlap_are_spread_by_one_factor() -> None:
         {"menu": (0, 0), "set": (300, 0), "sorry": (600, 0)},
     ],
 )
-def test_without_usable_positions_blocks_are_in_columns_after_those_that_lead_to_them(
+def test_without_usable_positions_blocks_are_arranged_in_columns(
     positions: Mapping[str, tuple[float, float]],
 ) -> None:
     boxes = boxes_of(positioned(positions))
     assert overlaps(boxes) == []
     assert boxes["menu"].x < boxes["set"].x < boxes["end"].x
-    assert boxes["menu"].x < boxes["sorry"].x, "the way back to the menu does not count"
+    assert boxes["menu"].x < boxes["sorry"].x, "the edge back to the menu is ignored"
 
 
 @pytest.mark.parametrize(
     "metadata", [None, [], {"ActionMetadata": []}, {"ActionMetadata": {"menu": {"position": 3}}}]
 )
-def test_odd_metadata_is_no_position(metadata: Any) -> None:
-    assert own_positions(flow(MENU, SET, SORRY, END, Metadata=metadata)) == {}
+def test_invalid_metadata_is_ignored(metadata: Any) -> None:
+    assert designer_positions(flow_of(MENU, SET, SORRY, END, Metadata=metadata)) == {}
 
 
 @pytest.mark.parametrize("x", [True, "3", None, 1e9, float("1e400")])
-def test_what_is_no_coordinate_is_no_position(x: Any) -> None:
+def test_invalid_coordinates_are_ignored(x: Any) -> None:
     metadata = {"ActionMetadata": {"menu": {"position": {"x": x, "y": 0}}}}
-    what = flow(MENU, SET, SORRY, END)
-    object.__setattr__(what, "document", {**what.document, "Metadata": metadata})
-    assert own_positions(what) == {}
+    flow = flow_of(MENU, SET, SORRY, END)
+    object.__setattr__(flow, "document", {**flow.document, "Metadata": metadata})
+    assert designer_positions(flow) == {}
 
 
 @settings(deadline=None)
 @given(flow_documents(most_blocks=20))
-def test_no_two_blocks_of_any_flow_overlap(document: dict[str, Any]) -> None:
+def test_blocks_never_overlap(document: dict[str, Any]) -> None:
     assert overlaps(boxes_of(Flow.parse(json.dumps(document), "x.json"))) == []
 
 
-def test_a_line_that_passes_a_column_crosses_no_block() -> None:
+def test_long_lines_cross_no_block() -> None:
     chain = [block(f"b{n}", "TagContact", f"b{n + 1}", errors={"NoMatchingError": "end"}) for n in range(5)]
-    what = flow(*chain, block("b5", "TagContact", "end"), END)
-    drawn = picture(what)
-    placed = layout(what, drawn, dict.fromkeys(drawn.blocks, (248.0, 120.0)))
+    flow = flow_of(*chain, block("b5", "TagContact", "end"), END)
+    diagram = build_diagram(flow)
+    placed = layout(flow, diagram, dict.fromkeys(diagram.blocks, (248.0, 120.0)))
     crossed = [
-        (way, name)
-        for way, points in placed.ways.items()
+        (edge, name)
+        for edge, points in placed.polylines.items()
         for (x1, y), (x2, _) in zip(points[::2], points[1::2], strict=True)
         for name, box in placed.boxes.items()
         if box.overlaps(Box(x1, y, x2 - x1, 1))
     ]
-    assert len(placed.ways) == 5
+    assert len(placed.polylines) == 5
     assert crossed == []
 
 
-# --- Lettering -------------------------------------------------------------------------------------------------------
+# --- Text metrics ----------------------------------------------------------------------------------------------------
 
 
 @given(TEXTS, st.floats(60, 300), st.integers(1, 5))
-def test_wrapped_lines_fit_and_keep_the_text_or_say_that_there_is_more(
-    text: str, most: float, lines: int
+def test_wrapped_lines_fit_and_contain_the_text_or_its_beginning(
+    text: str, max_width: float, max_lines: int
 ) -> None:
-    wrapped = wrap(text, 13, most, lines)
-    assert len(wrapped) <= lines
-    assert all(width(line, 13) <= most or len(line) <= 2 for line in wrapped)
-    whole = "".join(text.split())
+    wrapped = wrap(text, 13, max_width, max_lines)
+    assert len(wrapped) <= max_lines
+    assert all(width(line, 13) <= max_width or len(line) <= 2 for line in wrapped)
+    expected = "".join(text.split())
     kept = "".join("".join(wrapped).split())
-    if kept != whole:
+    if kept != expected:
         assert kept.endswith("…")
-        assert whole.startswith(kept[:-1])
+        assert expected.startswith(kept[:-1])
 
 
 @given(TEXTS, st.floats(20, 300))
-def test_a_shortened_text_fits(text: str, most: float) -> None:
-    short = shorten(text, 13, most)
-    assert width(short, 13) <= most
-    assert short == text or (short.endswith("…") and text.startswith(short[:-1]))
+def test_a_shortened_text_fits(text: str, max_width: float) -> None:
+    shortened = shorten(text, 13, max_width)
+    assert width(shortened, 13) <= max_width
+    assert shortened == text or (shortened.endswith("…") and text.startswith(shortened[:-1]))
 
 
 def test_japanese_lines_do_not_begin_with_punctuation() -> None:
     assert wrap("あいうえ、かきく", 10, 40, 3) == ["あいう", "え、かき", "く"]
 
 
-# --- The two formats -------------------------------------------------------------------------------------------------
+# --- Mermaid and SVG -------------------------------------------------------------------------------------------------
 
-NASTY = [
+SPECIAL_TEXTS = [
     'say "hi" [x] {y} (z) <b>b</b> & ; # `code` | \\ *a* _b_ ~c~',
     "1. one",
     "- item",
@@ -309,45 +311,47 @@ NASTY = [
 ]
 
 
-def nasty(text: str) -> Flow:
-    say = block("a", "MessageParticipant", "b", Text=text)
-    look = block(
+def flow_with_text(text: str) -> Flow:
+    first = block("a", "MessageParticipant", "b", Text=text)
+    second = block(
         "b", "Compare", conditions={text: "a"}, errors={"NoMatchingCondition": "c"}, ComparisonValue=text
     )
-    name = block("c", "UpdateContactAttributes", Attributes={"call_route": text, text: text})
-    return flow(say, look, name, source=f"{text}.json")
+    third = block("c", "UpdateContactAttributes", Attributes={"call_route": text, text: text})
+    return flow_of(first, second, third, source=f"{text}.json")
 
 
-@pytest.mark.parametrize("text", NASTY)
-def test_svg_holds_any_text(text: str) -> None:
-    tree = ET.fromstring(diagrams.svg(nasty(text)))  # noqa: S314 - our own output
+@pytest.mark.parametrize("text", SPECIAL_TEXTS)
+def test_svg_escapes_any_text(text: str) -> None:
+    tree = ET.fromstring(diagrams.svg(flow_with_text(text)))  # noqa: S314 - our own output
     titles = [element.text or "" for element in tree.iter(f"{SVG}title")]
     assert any(text.splitlines()[0].replace("\x00\x07\ud800", "\ufffd" * 3) in title for title in titles)
     assert list(tree.iter(f"{SVG}script")) == []
 
 
-@pytest.mark.parametrize("text", NASTY)
-def test_mermaid_texts_hold_nothing_that_mermaid_takes_for_its_own(text: str) -> None:
-    for line in diagrams.mermaid(nasty(text)).splitlines():
+@pytest.mark.parametrize("text", SPECIAL_TEXTS)
+def test_mermaid_escapes_any_text(text: str) -> None:
+    for line in diagrams.mermaid(flow_with_text(text)).splitlines():
         for label in re.findall(r'"([^"]*)"', line):
             bare = re.sub(r"#\d+;|<br/>|</?b>|^call_route", "", label.replace("call_route =", ""))
             assert not re.search(r"[#<>\[\]{}|`\\*_~&]", bare), line
             assert not re.match(r"\d+[.)]|[-+] ", bare), line
-            assert not re.search(r"\$(#\d+;)?\$|:fa-", bare), f"a formula or an icon: {line}"
+            assert not re.search(r"\$(#\d+;)?\$|:fa-", bare), f"contains a formula or an icon: {line}"
         assert line.count('"') % 2 == 0
-        assert not re.match(r"\s*(end|click|call|graph|subgraph|style)\b", line), "a word of Mermaid's own"
+        assert not re.match(r"\s*(end|click|call|graph|subgraph|style)\b", line), (
+            "begins with a Mermaid keyword"
+        )
 
 
 @settings(deadline=None, max_examples=50)
 @given(TEXTS)
 def test_any_text_is_drawn_in_both_formats(text: str) -> None:
-    what = nasty(text or "x")
-    ET.fromstring(diagrams.svg(what))  # noqa: S314 - our own output
-    lines = diagrams.mermaid(what).splitlines()
+    flow = flow_with_text(text or "x")
+    ET.fromstring(diagrams.svg(flow))  # noqa: S314 - our own output
+    lines = diagrams.mermaid(flow).splitlines()
     assert len([line for line in lines if re.match(r"    b[123][(\[]", line)]) == 3
 
 
-def test_mermaid_has_all_blocks_and_branches_and_dashes_errors() -> None:
+def test_mermaid_shows_all_branches_and_dashes_error_branches() -> None:
     lines = diagrams.mermaid(SMALL).splitlines()
     assert lines[0] == "flowchart LR"
     assert '    b1 -->|"1, 2"| b2' in lines
@@ -357,17 +361,17 @@ def test_mermaid_has_all_blocks_and_branches_and_dashes_errors() -> None:
     assert sum("-->" in line or "-.->" in line for line in lines) == 1 + 4 + 1 + 1
 
 
-def test_svg_is_accessible_and_brings_its_own_ground() -> None:
+def test_svg_is_accessible_and_has_a_background() -> None:
     tree = ET.fromstring(diagrams.svg(SMALL))  # noqa: S314 - our own output
     assert tree.get("role") == "img"
     labels = (tree.get("aria-labelledby") or "").split()
     named = {element.get("id"): element.text for element in tree.iter() if element.get("id")}
-    assert [named[label] for label in labels] == ["x.json", picture(SMALL).description]
-    ground = next(tree.iter(f"{SVG}rect"))
-    assert (ground.get("class"), ground.get("width")) == ("ground", tree.get("width"))
+    assert [named[label] for label in labels] == ["x.json", build_diagram(SMALL).description]
+    background = next(tree.iter(f"{SVG}rect"))
+    assert (background.get("class"), background.get("width")) == ("ground", tree.get("width"))
 
 
-def test_svg_draws_one_way_for_each_branch() -> None:
+def test_svg_draws_one_line_per_edge() -> None:
     tree = ET.fromstring(diagrams.svg(SMALL))  # noqa: S314 - our own output
     titles = [
         path.findtext(f"{SVG}title")
@@ -379,7 +383,7 @@ def test_svg_draws_one_way_for_each_branch() -> None:
     )
 
 
-def test_a_flow_without_blocks_is_an_empty_picture() -> None:
+def test_a_flow_without_blocks_gives_an_empty_diagram() -> None:
     empty = Flow.parse_lenient('{"Version": "2019-10-30", "StartAction": "x", "Actions": []}', "x.json")
     assert ET.fromstring(diagrams.svg(empty)).get("role") == "img"  # noqa: S314 - our own output
     assert diagrams.mermaid(empty).startswith("flowchart LR\n")
@@ -387,38 +391,38 @@ def test_a_flow_without_blocks_is_an_empty_picture() -> None:
 
 @pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
 @pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
-def test_flows_of_other_teams_are_drawn(path: Path) -> None:
-    what = Flow.parse_lenient(read_text(path), str(path))
-    tree = ET.fromstring(diagrams.svg(what))  # noqa: S314 - our own output
+def test_every_corpus_flow_can_be_drawn(path: Path) -> None:
+    flow = Flow.parse_lenient(read_text(path), str(path))
+    tree = ET.fromstring(diagrams.svg(flow))  # noqa: S314 - our own output
     groups = [group for group in tree.iter(f"{SVG}g") if group.get("data-block")]
-    assert [group.get("data-block") for group in groups] == list(what.blocks)
-    assert sum(line.startswith("    b") for line in diagrams.mermaid(what).splitlines()) >= len(what.blocks)
+    assert [group.get("data-block") for group in groups] == list(flow.blocks)
+    assert sum(line.startswith("    b") for line in diagrams.mermaid(flow).splitlines()) >= len(flow.blocks)
 
 
 # --- In a browser ----------------------------------------------------------------------------------------------------
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-# What the browser really made of it: letters outside their block, blocks over each other, letters over each other.
+# Measures the rendered page: texts outside their block, overlapping blocks, the smallest font and the number of lines.
 MEASURE = """
 const box = element => element.getBoundingClientRect();
 const blocks = [...document.querySelectorAll('[data-block]')];
 const outside = blocks.flatMap(block => {
   const frame = box(block.querySelector('.block'));
   return [...block.querySelectorAll('text')].filter(text => {
-    const letters = box(text);
-    return letters.left < frame.left || letters.right > frame.right || letters.top < frame.top
-      || letters.bottom > frame.bottom;
+    const inner = box(text);
+    return inner.left < frame.left || inner.right > frame.right || inner.top < frame.top
+      || inner.bottom > frame.bottom;
   }).map(text => text.textContent);
 });
-const over = (one, other) => one.left < other.right && other.left < one.right && one.top < other.bottom
+const overlap = (one, other) => one.left < other.right && other.left < one.right && one.top < other.bottom
   && other.top < one.bottom;
 const frames = blocks.map(block => [block.dataset.block, box(block.querySelector('.block'))]);
 const overlapping = frames.flatMap(([name, frame], n) =>
-  frames.slice(n + 1).filter(([, other]) => over(frame, other)).map(([other]) => [name, other]));
+  frames.slice(n + 1).filter(([, other]) => overlap(frame, other)).map(([other]) => [name, other]));
 const sizes = [...document.querySelectorAll('text')].map(text => parseFloat(getComputedStyle(text).fontSize));
-const ports = [...document.querySelectorAll('path.way')].length;
-document.title = JSON.stringify({blocks: blocks.length, outside, overlapping, smallest: Math.min(...sizes), ports});
+const lines = [...document.querySelectorAll('path.way')].length;
+document.title = JSON.stringify({blocks: blocks.length, outside, overlapping, smallest: Math.min(...sizes), lines});
 """
 
 
@@ -429,7 +433,7 @@ def measured(path: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "page.html")
         file.write_text(page, encoding="utf-8")
-        done = subprocess.run(  # noqa: S603 - the browser that was found
+        done = subprocess.run(  # noqa: S603 - the browser found above
             [
                 CHROMIUM,
                 *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
@@ -440,7 +444,7 @@ def measured(path: Path) -> dict[str, Any]:
             check=True,
         )
     title = re.search(r"<title>({.*?})</title>", done.stdout.decode())
-    assert title is not None, "the browser ran no script"
+    assert title is not None, "the script did not run in the browser"
     found: dict[str, Any] = json.loads(
         title[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
     )
@@ -452,14 +456,14 @@ def measured(path: Path) -> dict[str, Any]:
     CHROMIUM is None, reason="needs Chromium (chromium, chromium-browser or google-chrome on PATH)"
 )
 @pytest.mark.parametrize("path", [*OWN_FLOWS, *CORPUS_FLOWS[:3]], ids=lambda path: path.stem)
-def test_a_browser_shows_every_block_with_its_letters_inside_and_none_over_another(path: Path) -> None:
+def test_a_browser_shows_every_block_with_its_text_inside_and_without_overlaps(path: Path) -> None:
     found = measured(path)
     assert found["blocks"] == len(Flow.parse_lenient(read_text(path), str(path)).blocks)
     assert found["outside"] == []
     assert found["overlapping"] == []
     assert found["smallest"] >= 12
-    assert found["ports"] > found["blocks"] / 2
+    assert found["lines"] > found["blocks"] / 2
 
 
-def test_the_gap_between_blocks_leaves_room_for_their_lines() -> None:
+def test_the_gap_between_blocks_has_room_for_lines() -> None:
     assert GAP >= 24

@@ -1,4 +1,4 @@
-"""Guards against flows that are misread: a file of another kind taken for a flow, or a branch that is lost."""
+"""Guards against misread flows: another kind of file that is accepted as a flow, or a branch that is lost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 
 from callroute.errors import InputError
 from callroute.flows.flow import Branch, Flow
+from tests.flows.generated import oversized
 from tests.support import corpus
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """A flow of a message and an end, with changes at the top level; None takes a key away."""
+    """Returns a flow of a message and an end, with top-level changes; None removes a key."""
     flow = {
         "Version": "2019-10-30",
         "StartAction": "hello",
@@ -34,12 +35,12 @@ def document(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in flow.items() if value is not None}
 
 
-def read(value: object) -> Flow:
+def parse(value: object) -> Flow:
     return Flow.parse(json.dumps(value), "x.json")
 
 
-def test_a_branch_is_kept_with_its_kind_and_label_even_where_another_shares_its_target() -> None:
-    flow = read(document())
+def test_branches_with_the_same_target_are_kept_apart_by_kind_and_label() -> None:
+    flow = parse(document())
     assert flow.blocks["hello"].branches == (
         Branch("hello", "next", "", "end"),
         Branch("hello", "error", "NoMatchingError", "end"),
@@ -47,7 +48,7 @@ def test_a_branch_is_kept_with_its_kind_and_label_even_where_another_shares_its_
     assert flow.blocks["end"].branches == ()
 
 
-def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -> None:
+def test_equals_conditions_are_labeled_by_operand_and_other_conditions_by_operator_and_operand() -> None:
     compare = {
         "Identifier": "compare",
         "Type": "Compare",
@@ -60,7 +61,7 @@ def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -
             ],
         },
     }
-    flow = read(document(StartAction="compare", Actions=[compare]))
+    flow = parse(document(StartAction="compare", Actions=[compare]))
     assert flow.blocks["compare"].labels("condition") == ("1", "NumberLessThan 1")
     _, equal, less = flow.blocks["compare"].branches
     assert (equal.operator, equal.operands) == ("Equals", ("1",))
@@ -69,14 +70,15 @@ def test_conditions_are_labelled_by_their_operand_and_others_by_operator_too() -
 
 def test_a_block_of_an_unknown_type_is_kept() -> None:
     novelty = {"Identifier": "n", "Type": "SomethingNew", "Parameters": {"A": ["b"]}, "Transitions": {}}
-    flow = read(document(StartAction="n", Actions=[novelty]))
+    flow = parse(document(StartAction="n", Actions=[novelty]))
     assert flow.blocks["n"].type == "SomethingNew"
     assert flow.blocks["n"].parameters == {"A": ["b"]}
 
 
-def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
+def test_a_block_may_have_no_transitions() -> None:
     assert (
-        read(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches == ()
+        parse(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches
+        == ()
     )
 
 
@@ -86,24 +88,24 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
         ("{]", "line 1 column 2", "not JSON"),
         ("", "line 1 column 1", "not JSON"),
         ("[" * 100_000, "", "nested too deeply"),
-        ("[]", "", "a list"),
+        ("[]", "", "must be an object, not a list"),
         ('"x"', "", "the text 'x'"),
         (json.dumps({"modules": [], "version": "1"}), "modules", "export of the Connect console"),
-        (json.dumps({"ContactFlow": {"Content": "{}"}}), "ContactFlow", "`aws connect` answers"),
-        (json.dumps({"ContactFlowModule": {}}), "ContactFlowModule", "and not the flow"),
+        (json.dumps({"ContactFlow": {"Content": "{}"}}), "ContactFlow", "output of an `aws connect` command"),
+        (json.dumps({"ContactFlowModule": {}}), "ContactFlowModule", "output of an `aws connect` command"),
         (json.dumps(document(Version=None)), "Version", "Version is missing"),
         (json.dumps(document(Version="2020-01-01")), "Version", "'2020-01-01'"),
         (json.dumps(document(StartAction=None)), "the flow", "StartAction is missing"),
         (json.dumps(document(StartAction="gone")), "StartAction", "no block 'gone'"),
         (json.dumps(document(Actions=None)), "the flow", "Actions is missing"),
         (json.dumps(document(Actions=[])), "StartAction", "no block 'hello'"),
-        (json.dumps(document(Actions=["x"])), "Actions[0]", "not a block"),
+        (json.dumps(document(Actions=["x"])), "Actions[0]", "a block must be an object"),
         (json.dumps(document(Actions=[{"Type": "X"}])), "Actions[0]", "Identifier is missing"),
         (json.dumps(document(Actions=[{"Identifier": "hello"}])), "Actions[0]", "Type is missing"),
         (
             json.dumps(document(Actions=[document()["Actions"][1], document()["Actions"][1]])),
             "Actions[1]",
-            "'end' is used by an earlier block",
+            "'end' is already used by an earlier block",
         ),
         (
             json.dumps(document(Actions=[document()["Actions"][0]])),
@@ -115,7 +117,7 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
                 document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"NextAction": 1}}])
             ),
             "block 'hello'",
-            "NextAction is the number 1",
+            "NextAction must be a string, not the number 1",
         ),
         (
             json.dumps(
@@ -129,7 +131,7 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
                 document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"Errors": [None]}}])
             ),
             "block 'hello'",
-            "Errors holds null",
+            "every entry of Errors must be an object, not null",
         ),
         *(
             (
@@ -137,71 +139,110 @@ def test_a_block_without_transitions_is_one_that_leads_nowhere() -> None:
                     document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {key: value}}])
                 ),
                 "block 'hello'",
-                f"{key} is {found}",
+                f"{key} must be a {expected}, not {found}",
             )
-            for key in ("Conditions", "Errors", "NextAction")
+            for key, expected in (("Conditions", "list"), ("Errors", "list"), ("NextAction", "string"))
             for value, found in ((None, "null"), ({}, "an object"), (False, "false"))
         ),
-        (json.dumps(document() | {"Actions": None}), "the flow", "Actions is null"),
-        (json.dumps(document() | {"StartAction": None}), "the flow", "StartAction is null"),
+        (json.dumps(document() | {"Actions": None}), "the flow", "Actions must be a list, not null"),
+        (
+            json.dumps(document() | {"StartAction": None}),
+            "the flow",
+            "StartAction must be a string, not null",
+        ),
     ],
 )
-def test_what_is_not_a_flow_is_refused_with_place_and_problem(text: str, place: str, problem: str) -> None:
-    with pytest.raises(InputError) as refused:
+def test_an_invalid_flow_is_rejected_with_place_and_problem(text: str, place: str, problem: str) -> None:
+    with pytest.raises(InputError) as rejected:
         Flow.parse(text, "x.json")
-    assert refused.value.source == "x.json"
-    assert refused.value.place == place
-    assert problem in refused.value.problem
-    assert refused.value.fix
+    assert rejected.value.source == "x.json"
+    assert rejected.value.place == place
+    assert problem in rejected.value.problem
+    assert rejected.value.fix
 
 
-def test_a_key_that_is_there_twice_is_refused_since_one_of_its_values_would_be_lost() -> None:
+def test_a_repeated_key_is_rejected_because_one_value_would_be_lost() -> None:
     text = json.dumps(document()).replace('"Text"', '"Text": "other", "Text"')
-    with pytest.raises(InputError, match=r"Actions\[0\].Parameters: the key 'Text' is there more than once"):
+    with pytest.raises(InputError, match=r"Actions\[0\].Parameters: the key 'Text' is repeated"):
         Flow.parse(text, "x.json")
 
 
-def test_what_read_refuses_examine_tells_all_at_once_and_keeps_what_is_sound() -> None:
+def test_lenient_parsing_lists_all_defects_and_keeps_the_valid_parts() -> None:
     hello, end = document()["Actions"]
     broken = {**hello, "Identifier": "broken", "Transitions": {"NextAction": "gone", "Errors": [None]}}
     text = json.dumps(document(StartAction="begin", Actions=[hello, broken, "x", end, end]))
     flow = Flow.parse_lenient(text, "x.json")
-    assert [(flaw.rule, flaw.block, flaw.path) for flaw in flow.defects] == [
+    assert [(defect.rule, defect.block, defect.path) for defect in flow.defects] == [
         ("malformed", "broken", "$.Actions[1].Transitions.Errors[0]"),
         ("malformed", None, "$.Actions[2]"),
         ("duplicate-identifier", "end", "$.Actions[4].Identifier"),
         ("no-start", None, "$.StartAction"),
-        ("dangling-transition", "broken", "$.Actions[1].Transitions.NextAction"),
+        ("dangling-branch", "broken", "$.Actions[1].Transitions.NextAction"),
     ]
     assert list(flow.blocks) == ["hello", "broken", "end"]
     assert flow.blocks["broken"].target("next") == "gone"
 
 
-def test_blocks_and_branches_know_their_place_in_the_file() -> None:
-    flow = read(document())
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("count", [251, 100_001])
+def test_a_flow_with_too_many_blocks_is_rejected_before_its_blocks_are_parsed(count: int) -> None:
+    with pytest.raises(InputError) as rejected:
+        Flow.parse(oversized(count), "x.json")
+    assert rejected.value.place == "Actions"
+    assert rejected.value.problem == f"the flow has {count:,} blocks; Connect allows 250"
+    assert "Move a part" in rejected.value.fix
+
+
+def test_a_flow_with_the_maximum_number_of_blocks_is_accepted() -> None:
+    assert len(Flow.parse(oversized(250), "x.json").blocks) == 250
+
+
+def test_a_flow_with_too_much_content_is_rejected_and_white_space_does_not_count() -> None:
+    blocks = document()["Actions"]
+    blocks[0]["Parameters"]["Text"] = "x" * 256_000
+    with pytest.raises(InputError, match=r"x\.json: the flow has 256,\d{3} characters without white space"):
+        Flow.parse(json.dumps(document(Actions=blocks)), "x.json")
+    assert Flow.parse(json.dumps(document()) + " " * 256_000, "x.json").blocks
+
+
+def test_lenient_parsing_keeps_the_blocks_of_an_oversized_flow() -> None:
+    flow = Flow.parse_lenient(oversized(251), "x.json")
+    assert flow.is_too_large
+    assert [defect.rule for defect in flow.defects] == ["too-many-blocks"]
+    assert len(flow.blocks) == 251
+
+
+def test_positions_are_those_of_the_parsed_text() -> None:
+    text = json.dumps(document(), indent=2)
+    line, column, _ = Flow.parse(text, "x.json").positions["$.Actions[1].Identifier"]
+    assert text.splitlines()[line - 1][column - 1 :].startswith('"Identifier": "end"')
+
+
+def test_blocks_and_branches_have_json_paths() -> None:
+    flow = parse(document())
     assert flow.blocks["end"].path == "$.Actions[1]"
-    assert [transition.path for transition in flow.blocks["hello"].branches] == [
+    assert [branch.path for branch in flow.blocks["hello"].branches] == [
         "$.Actions[0].Transitions.NextAction",
         "$.Actions[0].Transitions.Errors[0].NextAction",
     ]
 
 
-def test_a_flow_is_written_with_all_that_it_held_known_or_not() -> None:
+def test_unknown_fields_are_written_back() -> None:
     novelty = {"Identifier": "n", "Type": "SomethingNew", "Extra": [1, 2.5, None, {"z": 1, "a": 2}]}
     text = json.dumps(document(StartAction="n", Actions=[novelty], Unknown={"b": "é", "a": []}), indent=2)
     assert json.dumps(json.loads(Flow.parse(text, "x.json").write())) == json.dumps(json.loads(text))
 
 
-def test_a_module_is_told_by_its_settings() -> None:
-    assert read(document(Settings={})).is_module
-    assert not read(document()).is_module
+def test_a_flow_with_settings_is_a_module() -> None:
+    assert parse(document(Settings={})).is_module
+    assert not parse(document()).is_module
 
 
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [("gone.json", None, "no such file"), ("sjis.json", "銀行".encode("shift_jis"), "not UTF-8")],
 )
-def test_a_file_that_cannot_be_read_is_an_input_error(
+def test_an_unreadable_file_is_an_input_error(
     tmp_path: Path, name: str, content: bytes | None, problem: str
 ) -> None:
     if content is not None:
@@ -210,14 +251,14 @@ def test_a_file_that_cannot_be_read_is_an_input_error(
         Flow.load(tmp_path / name)
 
 
-def test_a_byte_order_mark_does_not_matter(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(json.dumps(document()), encoding="utf-8-sig")
     assert Flow.load(path).start == "hello"
 
 
 def targets(value: Any) -> set[str]:
-    """Everything that any NextAction in a JSON value names."""
+    """Returns all targets of NextAction members in a JSON value."""
     if isinstance(value, dict):
         own = {value["NextAction"]} if isinstance(value.get("NextAction"), str) else set()
         return own.union(*map(targets, value.values()))
@@ -225,21 +266,21 @@ def targets(value: Any) -> set[str]:
 
 
 @pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
-def test_every_flow_of_the_corpus_is_read_in_full_or_refused_for_a_branch_that_leads_nowhere() -> None:
+def test_corpus_flows_are_parsed_completely_or_rejected_for_a_dangling_branch() -> None:
     paths = corpus.flows()
     assert paths, "the corpus has no flows"
     refused = []
     for path in paths:
         content = json.loads(path.read_text(encoding="utf-8"))
-        identifiers = {action["Identifier"] for action in content["Actions"]}
+        identifiers = {block["Identifier"] for block in content["Actions"]}
         if {content["StartAction"], *targets(content["Actions"])} <= identifiers:
             flow = Flow.load(path)
             assert set(flow.blocks) == identifiers, path.name
-            assert {t.target for action in flow.blocks.values() for t in action.branches} == targets(
+            assert {branch.target for block in flow.blocks.values() for branch in block.branches} == targets(
                 content["Actions"]
             ), path.name
         else:
             refused.append(path.name)
             with pytest.raises(InputError, match=path.name):
                 Flow.load(path)
-    assert len(refused) < len(paths), "a corpus of which nothing is readable proves nothing"
+    assert len(refused) < len(paths), "the corpus must contain readable flows"

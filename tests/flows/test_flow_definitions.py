@@ -1,7 +1,7 @@
-"""Guards our own flows: Connect must accept them, and every place where a caller may hang up must be told apart.
+"""Guards the flows of this project: Connect must accept them, and every stop must have a distinct route.
 
-The rules of Connect are written down here a second time, from its documentation and from published live requests, since
-CreateContactFlow names neither block nor property when it refuses a flow.
+The module repeats Connect's rules independently of the lint rules. They come from the documentation and from published
+live requests, because CreateContactFlow names neither the block nor the property when it rejects a flow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STOPS = {"MessageParticipant", "GetParticipantInput", "TransferContactToQueue"}
 
 each_flow = pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
 
-# By type: parameters required, parameters allowed besides, error branches required, error branches allowed besides.
+# By type: required parameters, optional parameters, required error branches, optional error branches.
 RULES: dict[str, tuple[set[str], set[str], set[str], set[str]]] = {
     "UpdateFlowLoggingBehavior": ({"FlowLoggingBehavior"}, set(), set(), set()),
     "UpdateContactTextToSpeechVoice": (
@@ -55,7 +55,7 @@ FORBIDDEN_IDENTIFIERS = {"__proto__", "constructor", "toString", "hasOwnProperty
 
 
 def violations(text: str) -> Iterator[str]:
-    """What Connect would refuse in a flow."""
+    """Yields the reasons why Connect would reject a flow."""
     flow = json.loads(text)
     if len(text) > 256_000:
         yield "content too long"
@@ -133,7 +133,7 @@ def scalars(value: Any) -> Iterator[Any]:
         yield value
 
 
-def test_both_flows_are_there() -> None:
+def test_both_flows_exist() -> None:
     assert [path.name for path in FLOWS] == ["call_route.json", "call_route_with_operator.json"]
 
 
@@ -148,7 +148,7 @@ def block(flow: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "fault"),
+    ("change", "fault"),
     [
         (lambda f: f.update(modules=[]), "top level"),
         (lambda f: f.update(StartAction="gone"), "identifiers"),
@@ -179,21 +179,21 @@ def block(flow: dict[str, Any], kind: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_these_checks_find_each_fault(spoil: Callable[[dict[str, Any]], object], fault: str) -> None:
+def test_each_fault_is_found(change: Callable[[dict[str, Any]], object], fault: str) -> None:
     flow = copy.deepcopy(
         json.loads((FLOW_DEFINITIONS / "call_route_with_operator.json").read_text(encoding="utf-8"))
     )
-    spoil(flow)
+    change(flow)
     assert any(fault in found for found in violations(json.dumps(flow)))
 
 
 @each_flow
-def test_the_flow_opens_tidy_in_the_designer(path: Path) -> None:
+def test_no_blocks_overlap_in_the_flow_designer(path: Path) -> None:
     flow = json.loads(path.read_text(encoding="utf-8"))
     metadata = flow["Metadata"]
     assert set(metadata["entryPointPosition"]) == {"x", "y"}
     assert set(metadata["ActionMetadata"]) == {action["Identifier"] for action in flow["Actions"]}
-    # A block is drawn some 200 wide, and grows by a line with each of its branches.
+    # A block is about 200 wide, and each branch adds a line to its height.
     boxes = []
     for action in flow["Actions"]:
         position = metadata["ActionMetadata"][action["Identifier"]]["position"]
@@ -215,28 +215,28 @@ def test_every_block_can_be_reached(path: Path) -> None:
         here = frontier.pop()
         if here not in reached:
             reached.add(here)
-            frontier += [transition.target for transition in flow.blocks[here].branches]
+            frontier += [branch.target for branch in flow.blocks[here].branches]
     assert reached == set(flow.blocks)
 
 
-def written(action: Block) -> dict[str, str]:
-    """The contact attributes that a block writes."""
-    values = action.parameters["Attributes"] if action.type == "UpdateContactAttributes" else {}
+def attributes_set(block: Block) -> dict[str, str]:
+    """Returns the contact attributes that a block sets."""
+    values = block.parameters["Attributes"] if block.type == "UpdateContactAttributes" else {}
     return dict(values)
 
 
 @each_flow
-def test_a_failed_attribute_does_not_strand_the_caller(path: Path) -> None:
-    for action in Flow.load(path).blocks.values():
-        if written(action):
-            assert action.target("error", "NoMatchingError") == action.target("next"), action.identifier
+def test_a_failed_attribute_block_does_not_change_the_path(path: Path) -> None:
+    for block in Flow.load(path).blocks.values():
+        if attributes_set(block):
+            assert block.target("error", "NoMatchingError") == block.target("next"), block.identifier
 
 
 @each_flow
 def test_the_catalog_lists_exactly_the_routes_that_the_flow_sets(path: Path) -> None:
     catalog = RouteCatalog.beside(path)
     assert catalog is not None
-    blocks = [written(action) for action in Flow.load(path).blocks.values()]
+    blocks = [attributes_set(block) for block in Flow.load(path).blocks.values()]
     assert {block["call_route"] for block in blocks if "call_route" in block} == set(catalog.routes)
     assert {block.get("call_flow") for block in blocks} - {None} == {catalog.call_flow} - {None}
     assert catalog.flow == path.name
@@ -250,15 +250,15 @@ def test_the_catalog_declares_exactly_the_placeholders_that_the_flow_uses(path: 
 
 
 def attributes_at(flow: Flow, attribute: str) -> dict[str, set[str | None]]:
-    """The values that an attribute may have in each block, over all paths on which writing it succeeds."""
+    """Returns the values that an attribute can have in each block if all blocks that set it succeed."""
     found: dict[str, set[str | None]] = {identifier: set() for identifier in flow.blocks}
     frontier: list[tuple[str, str | None]] = [(flow.start, None)]
     while frontier:
         here, value = frontier.pop()
-        value = written(flow.blocks[here]).get(attribute, value)
+        value = attributes_set(flow.blocks[here]).get(attribute, value)
         if value not in found[here]:
             found[here].add(value)
-            frontier += [(transition.target, value) for transition in flow.blocks[here].branches]
+            frontier += [(branch.target, value) for branch in flow.blocks[here].branches]
     return found
 
 
@@ -267,35 +267,35 @@ def test_route_and_completion_are_set_before_the_first_prompt(path: Path) -> Non
     flow = Flow.load(path)
     for attribute in ("call_route", "call_completed"):
         values = attributes_at(flow, attribute)
-        for stop in (action for action in flow.blocks.values() if action.type in STOPS):
+        for stop in (block for block in flow.blocks.values() if block.type in STOPS):
             assert None not in values[stop.identifier], f"{stop.identifier} is reached without {attribute}"
 
 
 @each_flow
-def test_every_route_names_one_place_where_a_caller_may_hang_up(path: Path) -> None:
+def test_every_route_belongs_to_one_place(path: Path) -> None:
     flow = Flow.load(path)
     places: dict[str | None, set[str]] = {}
     for identifier, routes in attributes_at(flow, "call_route").items():
         if flow.blocks[identifier].type in STOPS:
             for route in routes:
-                # A menu and the notice that leads back to it are one place: the caller is at that menu.
+                # A menu and the notice that leads back to it are the same place.
                 places.setdefault(route, set()).add(identifier.replace("notice-", "menu-"))
     assert {route: stops for route, stops in places.items() if len(stops) > 1} == {}
 
 
 @each_flow
-def test_callers_in_a_menu_have_not_completed_and_callers_in_a_queue_have(path: Path) -> None:
+def test_calls_are_completed_in_the_queue_and_not_in_menus(path: Path) -> None:
     flow = Flow.load(path)
     completed = attributes_at(flow, "call_completed")
-    for action in flow.blocks.values():
-        if action.type == "GetParticipantInput":
-            assert completed[action.identifier] == {"false"}, action.identifier
-        if action.type == "TransferContactToQueue":
-            assert completed[action.identifier] == {"true"}, action.identifier
+    for block in flow.blocks.values():
+        if block.type == "GetParticipantInput":
+            assert completed[block.identifier] == {"false"}, block.identifier
+        if block.type == "TransferContactToQueue":
+            assert completed[block.identifier] == {"true"}, block.identifier
 
 
 @each_flow
-def test_the_voice_is_kazuha_and_logging_is_on_before_anything_is_said(path: Path) -> None:
+def test_logging_and_the_voice_kazuha_are_set_before_the_first_prompt(path: Path) -> None:
     flow = Flow.load(path)
     first = flow.blocks[flow.start]
     second = flow.blocks[first.target("next") or ""]

@@ -1,4 +1,4 @@
-"""Guards the checks: each rule finds its defect and nothing else, and no flow, however broken, stops them."""
+"""Guards the lint rules: each rule finds its own defect and nothing else, and no broken flow crashes a rule."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from callroute.flows.lint import RULES, Finding, attributes_set, check
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
 from callroute.formats.json_document import walk
-from tests.flows.generated import flow_documents
+from tests.flows.generated import flow_documents, oversized
 from tests.support import corpus
 from tests.support.paths import REPOSITORY
 
 FIXTURES = Path(__file__).parent / "fixtures"
-OURS = sorted((REPOSITORY / "flow_definitions").glob("*.json"))
+OWN_FLOWS = sorted((REPOSITORY / "flow_definitions").glob("*.json"))
 
 SEVERITIES = {rule.id: rule.severity for rule in RULES}
 
@@ -35,7 +35,7 @@ def checked(path: Path) -> list[Finding]:
 
 
 def large(texts: int, blocks: int) -> Flow:
-    """A sound flow of so many blocks, with so many characters of text in it."""
+    """Returns a valid flow with about this many characters of text and this many blocks."""
     document = json.loads(read_text(FIXTURES / "good" / "failed-tracking.json"))
     message = document["Actions"][1]
     for number in range(blocks - 3):
@@ -43,12 +43,12 @@ def large(texts: int, blocks: int) -> Flow:
         message["Transitions"] = {"NextAction": following["Identifier"]}
         document["Actions"].append(following)
         message = following
-    for action in document["Actions"][3 : 3 + texts // 3000]:
-        action["Parameters"]["Text"] = "x" * 3000
+    for block in document["Actions"][3 : 3 + texts // 3000]:
+        block["Parameters"]["Text"] = "x" * 3000
     return Flow.parse_lenient(json.dumps(document), "large.json")
 
 
-# Fixtures too large to be kept as files.
+# Fixtures that are too large for files.
 BUILT: dict[str, dict[str, Callable[[], Flow]]] = {
     "bad": {
         "content-too-long": lambda: large(255_000, 100),
@@ -66,38 +66,50 @@ def fixtures(kind: str) -> list[Path]:
 
 
 def rule_of(path: Path) -> str:
-    """The rule that a fixture is about: `untracked-stop.on-one-path.json` is about untracked-stop."""
+    """Returns the rule of a fixture. `untracked-stop.on-one-path.json` belongs to untracked-stop."""
     return path.name.partition(".")[0]
 
 
-def rules_broken(findings: list[Finding], about: str) -> set[str]:
-    """The rules that were broken; notes count only where the fixture is about one, as most flows have some."""
-    return {finding.rule for finding in findings if finding.severity != "note" or finding.rule == about}
+def rules_broken(findings: list[Finding], rule: str) -> set[str]:
+    """Returns the broken rules. Notes count only for the fixtures of that note, because most flows have some."""
+    return {finding.rule for finding in findings if finding.severity != "note" or finding.rule == rule}
 
 
 @pytest.mark.parametrize("path", fixtures("bad"), ids=lambda path: path.stem)
-def test_a_defect_is_found_by_its_rule_and_no_other(path: Path) -> None:
+def test_a_defect_is_found_only_by_its_rule(path: Path) -> None:
     findings = checked(path)
     assert rules_broken(findings, rule_of(path)) == {rule_of(path)}
 
 
 @pytest.mark.parametrize("path", fixtures("good"), ids=lambda path: path.stem)
-def test_what_only_resembles_a_defect_is_let_through(path: Path) -> None:
+def test_a_flow_that_only_resembles_a_defect_is_accepted(path: Path) -> None:
     assert rules_broken(checked(path), rule_of(path)) == set()
 
 
 @pytest.mark.parametrize("rule", BUILT["bad"])
-def test_a_flow_may_be_as_large_as_connect_takes_and_no_larger(rule: str) -> None:
+def test_a_flow_may_be_as_large_as_connect_allows(rule: str) -> None:
     assert rules_broken(check(BUILT["bad"][rule]()), rule) == {rule}
     assert rules_broken(check(BUILT["good"][rule]()), rule) == set()
 
 
-def test_every_rule_has_a_flow_that_breaks_it_and_one_that_does_not() -> None:
+@pytest.mark.timeout(60)
+def test_only_size_rules_run_on_an_oversized_flow() -> None:
+    flow = Flow.parse_lenient(oversized(100_001), "x.json")
+    assert {finding.rule for finding in check(flow)} == {"too-many-blocks", "content-too-long"}
+
+
+def test_other_rules_run_on_an_oversized_flow_if_the_size_rules_are_left_out() -> None:
+    flow = Flow.parse_lenient(oversized(251), "x.json")
+    rules = [rule for rule in RULES if rule.id != "too-many-blocks"]
+    assert "untracked-stop" in {finding.rule for finding in check(flow, rules=rules)}
+
+
+def test_every_rule_has_a_bad_and_a_good_fixture() -> None:
     for kind in ("bad", "good"):
         assert {*map(rule_of, fixtures(kind)), *BUILT[kind]} == set(SEVERITIES), kind
 
 
-def test_every_rule_has_a_name_a_sentence_and_a_source_of_its_own() -> None:
+def test_every_rule_has_a_unique_name_a_description_and_a_source() -> None:
     assert len(SEVERITIES) == len(RULES)
     for rule in RULES:
         assert re.fullmatch("[a-z]+(-[a-z]+)*", rule.id)
@@ -106,21 +118,21 @@ def test_every_rule_has_a_name_a_sentence_and_a_source_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("path", fixtures("bad"), ids=lambda path: path.stem)
-def test_findings_say_where_what_and_what_to_do(path: Path) -> None:
+def test_findings_have_a_place_a_message_and_a_hint(path: Path) -> None:
     document = json.loads(read_text(path))
     paths = {path for path, _ in walk(document)}
     identifiers = {block.get("Identifier") for block in document["Actions"] if isinstance(block, dict)}
     for finding in checked(path):
-        # What is missing has no place of its own; then the path is where it belongs.
+        # The path of a missing value is the place where it belongs.
         assert finding.path in paths or finding.path.rpartition(".")[0] in paths, finding
         assert finding.block is None or finding.block in identifiers
         assert finding.file == path.name
         assert finding.severity == SEVERITIES[finding.rule]
         for sentence in (finding.message, finding.hint):
-            assert re.fullmatch(r"\S.*[.}]", sentence), sentence
+            assert re.fullmatch(r"\S.*[.?}]", sentence), sentence
 
 
-def test_findings_come_in_the_order_of_the_blocks() -> None:
+def test_findings_are_in_the_order_of_the_blocks() -> None:
     flow = Flow.parse_lenient(read_text(FIXTURES / "bad" / "indistinguishable-branches.json"), "x")
     order = ["", *flow.blocks]
     places = [order.index(finding.block or "") for finding in check(flow)]
@@ -128,12 +140,12 @@ def test_findings_come_in_the_order_of_the_blocks() -> None:
     assert len(places) > 1
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
-def test_our_own_flows_are_clean(path: Path) -> None:
+@pytest.mark.parametrize("path", OWN_FLOWS, ids=lambda path: path.stem)
+def test_the_flows_of_this_project_have_only_notes(path: Path) -> None:
     assert {finding.rule for finding in checked(path)} <= {"failed-tracking", "endless-retries"}
 
 
-def test_a_number_is_not_repeated_in_the_finding_that_warns_of_it() -> None:
+def test_a_finding_about_a_phone_number_does_not_contain_it() -> None:
     (finding,) = [
         finding
         for finding in checked(FIXTURES / "bad" / "personal-data.number.json")
@@ -142,14 +154,14 @@ def test_a_number_is_not_repeated_in_the_finding_that_warns_of_it() -> None:
     assert "12065550100" not in finding.message + finding.hint
 
 
-def test_an_attribute_that_another_flow_sets_is_not_missed() -> None:
+def test_an_attribute_that_another_flow_sets_is_not_reported() -> None:
     flow = Flow.load(FIXTURES / "bad" / "unset-attribute.json")
     assert "unset-attribute" in {finding.rule for finding in check(flow)}
     assert "unset-attribute" not in {finding.rule for finding in check(flow, set_elsewhere=["customer_name"])}
     assert attributes_set(flow) == {"call_route", "call_completed"}
 
 
-def test_a_stop_shared_by_routes_is_found_only_where_the_record_cannot_tell_the_place() -> None:
+def test_a_stop_with_several_routes_is_reported_if_the_record_does_not_identify_the_place() -> None:
     (finding,) = [
         finding
         for finding in checked(FIXTURES / "bad" / "ambiguous-stop.json")
@@ -161,11 +173,11 @@ def test_a_stop_shared_by_routes_is_found_only_where_the_record_cannot_tell_the_
     )
 
 
-# --- Flows of others, and broken ones --------------------------------------------------------------------------------
+# --- Published and broken flows --------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
-def test_every_flow_of_the_corpus_is_read_written_back_equal_and_checked() -> None:
+def test_corpus_flows_are_parsed_checked_and_written_back_unchanged() -> None:
     paths = corpus.flows()
     assert paths, "the corpus has no flows"
     for path in paths:
@@ -182,8 +194,8 @@ def test_every_flow_of_the_corpus_is_read_written_back_equal_and_checked() -> No
 
 
 @cache
-def ours() -> list[Any]:
-    return [json.loads(read_text(path)) for path in OURS]
+def own_documents() -> list[Any]:
+    return [json.loads(read_text(path)) for path in OWN_FLOWS]
 
 
 ODDITIES = st.sampled_from(
@@ -193,8 +205,8 @@ ODDITIES = st.sampled_from(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """One of our flows, or a made-up one, with values taken away, doubled or put in place of others."""
-    document = copy.deepcopy(draw(st.sampled_from(ours()) | flow_documents()))
+    """Generates a flow with values removed, duplicated or replaced, based on a real or a generated one."""
+    document = copy.deepcopy(draw(st.sampled_from(own_documents()) | flow_documents()))
     for _ in range(draw(st.integers(1, 4))):
         holders: list[Any] = [
             value for _, value in walk(document) if isinstance(value, dict | list) and value
@@ -215,7 +227,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 @settings(deadline=None, max_examples=300)
 @given(document=mutated())
-def test_no_flow_however_broken_stops_the_checks_or_changes_by_being_written(document: Any) -> None:
+def test_broken_flows_are_checked_without_a_crash_and_written_back_unchanged(document: Any) -> None:
     try:
         flow = Flow.parse_lenient(json.dumps(document), "x.json")
     except InputError:
@@ -226,25 +238,25 @@ def test_no_flow_however_broken_stops_the_checks_or_changes_by_being_written(doc
         Flow.parse(json.dumps(document), "x.json")
     except InputError:
         assert flow.defects
-        assert {flaw.rule for flaw in flow.defects} <= {finding.rule for finding in findings}
+        assert {defect.rule for defect in flow.defects} <= {finding.rule for finding in findings}
     else:
         assert not flow.defects
 
 
 @settings(deadline=None)
 @given(document=flow_documents())
-def test_made_up_flows_have_nothing_that_connect_refuses(document: Any) -> None:
-    suffered = {"unset-attribute", "unreachable-block", "endless-loop", "unbounded-loop", "endless-retries"}
+def test_generated_flows_have_no_findings_about_what_connect_rejects(document: Any) -> None:
+    quality = {"unset-attribute", "unreachable-block", "endless-loop", "unbounded-loop", "endless-retries"}
     tracking = {rule.id for rule in RULES[[rule.id for rule in RULES].index("untracked-stop") :]}
     found = {finding.rule for finding in check(Flow.parse(json.dumps(document), "x.json"))}
-    assert found <= suffered | tracking
+    assert found <= quality | tracking
 
 
 # --- The documentation -----------------------------------------------------------------------------------------------
 
 
-def test_the_documentation_lists_every_rule_as_it_is() -> None:
-    rows = ["| rule | severity | what must be so | source |", "| --- | --- | --- | --- |"]
+def test_the_documentation_lists_every_rule() -> None:
+    rows = ["| Rule | Severity | Requirement | Source |", "| --- | --- | --- | --- |"]
     rows += [
         f"| `{rule.id}` | {rule.severity} | {_cell(rule.description)} | {rule.source} |" for rule in RULES
     ]

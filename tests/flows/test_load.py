@@ -37,7 +37,7 @@ def test_a_missing_placeholder_value_is_an_error() -> None:
         load_flow(OPERATOR, {"OperatorQueueArn": "queue-arn"})
 
 
-def test_lenient_loading_lists_defects_that_strict_loading_refuses(tmp_path: Path) -> None:
+def test_lenient_loading_lists_defects_that_strict_loading_rejects(tmp_path: Path) -> None:
     path = tmp_path / "flow.json"
     document = {"Version": "2019-10-30", "StartAction": "missing", "Actions": []}
     path.write_text(json.dumps(document), encoding="utf-8")

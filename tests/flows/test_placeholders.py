@@ -1,4 +1,4 @@
-"""Guards against flows deployed with a hole in them, or with a value that changes more than a string."""
+"""Guards against placeholders that stay unfilled, and against values that change the structure of a flow."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from callroute.flows.placeholders import fill, names
 TEXT = json.dumps({"QueueId": "${QueueArn}", "Text": "to ${QueueArn} in ${Hours}"})
 
 
-def test_every_placeholder_gets_its_value_wherever_it_stands() -> None:
+def test_every_placeholder_is_replaced_by_its_value() -> None:
     filled = fill(TEXT, {"QueueArn": "arn:q", "Hours": "h"}, "x.json", ["QueueArn", "Hours"])
     assert json.loads(filled) == {"QueueId": "arn:q", "Text": "to arn:q in h"}
 
 
-def test_a_text_without_placeholders_stays_as_it_is() -> None:
+def test_a_text_without_placeholders_is_not_changed() -> None:
     assert (
         fill('{"price": "$5 {x} $.Attributes.y"}', {}, "x.json", []) == '{"price": "$5 {x} $.Attributes.y"}'
     )
 
 
-@settings(deadline=None)  # how busy the machine is proves nothing about placeholders
+@settings(deadline=None)
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_no_value_can_break_out_of_its_string_or_be_taken_for_a_placeholder(first: str, second: str) -> None:
+def test_no_value_can_break_out_of_its_string_or_act_as_a_placeholder(first: str, second: str) -> None:
     filled = json.loads(fill('{"a": "${A}", "b": "-${B}-"}', {"A": first, "B": second}, "x.json"))
     assert filled == {"a": first, "b": f"-{second}-"}
 
 
-def test_a_value_that_looks_like_a_placeholder_is_left_alone() -> None:
+def test_a_placeholder_in_a_value_is_not_replaced() -> None:
     assert json.loads(fill('["${A}", "${B}"]', {"A": "${B}", "B": "b"}, "x.json")) == ["${B}", "b"]
 
 
-def test_names_lists_each_placeholder_once_in_order() -> None:
+def test_names_returns_each_placeholder_once_in_order() -> None:
     assert names(TEXT) == ("QueueArn", "Hours")
 
 
@@ -51,10 +51,10 @@ def test_names_lists_each_placeholder_once_in_order() -> None:
         ({}, None, "${QueueArn}", "has no value"),
     ],
 )
-def test_a_placeholder_that_does_not_fit_is_named(
+def test_an_error_names_the_placeholder(
     values: dict[str, str], declared: list[str] | None, place: str, problem: str
 ) -> None:
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(InputError) as rejected:
         fill(TEXT, values, "x.json", declared)
-    assert (refused.value.source, refused.value.place) == ("x.json", place)
-    assert problem in refused.value.problem
+    assert (rejected.value.source, rejected.value.place) == ("x.json", place)
+    assert problem in rejected.value.problem

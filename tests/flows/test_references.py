@@ -1,4 +1,4 @@
-"""Guards against references that end in another place than Connect's: too early, or with the text behind them."""
+"""Guards against references that end too early or include the text after them, unlike in Connect."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from callroute.flows.references import paths_in
 
 
 @pytest.mark.parametrize("space", ["Attributes", "FlowAttributes"])
-def test_a_dot_behind_the_name_of_an_attribute_is_the_texts(space: str) -> None:
+def test_a_dot_after_an_attribute_belongs_to_the_text(space: str) -> None:
     assert paths_in(f"$.{space}.name.Goodbye") == ((space, "name"),)
     assert paths_in(f"$.{space}['full name'].Goodbye") == ((space, "full name"),)
 
 
-def test_other_names_have_parts() -> None:
+def test_names_in_other_namespaces_have_several_parts() -> None:
     assert paths_in("$.Lex.Slots.city and $.Views.ViewResultData['a b']") == (
         ("Lex", "Slots", "city"),
         ("Views", "ViewResultData", "a b"),

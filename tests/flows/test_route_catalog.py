@@ -1,4 +1,4 @@
-"""Guards against catalogs that reports would trip over: doubled routes, parents that are not there, numbers for text."""
+"""Guards against invalid catalogs: repeated routes, missing parents, wrong types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ routes:
 """
 
 
-def test_a_catalog_is_read() -> None:
+def test_a_catalog_is_parsed() -> None:
     catalog = RouteCatalog.parse(GOOD, "x.routes.yaml")
     assert catalog.flow == "x.json"
     assert catalog.call_flow == "shop"
@@ -30,7 +30,7 @@ def test_a_catalog_is_read() -> None:
     }
 
 
-def test_call_flow_and_placeholders_may_be_left_out() -> None:
+def test_call_flow_and_placeholders_are_optional() -> None:
     catalog = RouteCatalog.parse("flow: x.json\nroutes: [{route: a, en: A, ja: エー}]", "x.routes.yaml")
     assert catalog.call_flow is None
     assert catalog.placeholders == {}
@@ -40,7 +40,7 @@ def test_digits_need_no_quotes() -> None:
     assert RouteCatalog.parse(GOOD.replace('"1"', "1"), "x.routes.yaml") == RouteCatalog.parse(GOOD, "y")
 
 
-def test_a_flow_finds_the_catalog_beside_it_or_none(tmp_path: Path) -> None:
+def test_the_catalog_beside_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> None:
     (tmp_path / "x.routes.yaml").write_text(GOOD, encoding="utf-8")
     beside = RouteCatalog.beside(tmp_path / "x.json")
     assert beside is not None
@@ -52,21 +52,25 @@ def test_a_flow_finds_the_catalog_beside_it_or_none(tmp_path: Path) -> None:
     ("text", "place", "problem"),
     [
         ("flow: [", "line 1", "not YAML"),
-        ("just text", "line 1", "not a mapping"),
-        ("", "", "nothing in it"),
+        ("just text", "line 1", "must be a mapping"),
+        ("", "", "is empty"),
         (GOOD.replace("call_flow", "callflow"), "line 3: callflow", "'callflow' is unknown"),
         (GOOD.replace("flow: x.json", "", 1), "line 3", "'flow' is missing"),
-        (GOOD.replace("call_flow: shop", "call_flow: [shop]"), "line 3: call_flow", "a list and not text"),
-        (GOOD.replace("call_flow: shop", "flow: y.json"), "line 3: flow", "there twice"),
+        (
+            GOOD.replace("call_flow: shop", "call_flow: [shop]"),
+            "line 3: call_flow",
+            "must be text, not a list",
+        ),
+        (GOOD.replace("call_flow: shop", "flow: y.json"), "line 3: flow", "repeated"),
         (
             GOOD.replace("{QueueArn: where callers wait}", "[QueueArn]"),
             "line 4: placeholders",
-            "not a mapping",
+            "must be a mapping, not a list",
         ),
         (GOOD.replace("where callers wait", ""), "line 4: placeholders: QueueArn", "empty"),
         ("flow: x.json", "line 1", "'routes' is missing"),
-        ("flow: x.json\nroutes: []", "line 2: routes", "no routes"),
-        ("flow: x.json\nroutes: start", "line 2: routes", "no routes"),
+        ("flow: x.json\nroutes: []", "line 2: routes", "the list of routes is empty"),
+        ("flow: x.json\nroutes: start", "line 2: routes", "the list of routes is empty"),
         (GOOD.replace('"1"', "start"), "line 7: routes: route", "listed twice"),
         (GOOD.replace("parent: start", "parent: begin"), "line 7: routes: parent", "'begin'"),
         (GOOD.replace("parent: start", 'parent: "1"'), "line 7: routes: parent", "not listed before"),
@@ -74,8 +78,8 @@ def test_a_flow_finds_the_catalog_beside_it_or_none(tmp_path: Path) -> None:
         (GOOD.replace("ja: 一", "jp: 一"), "line 7: routes: jp", "'jp' is unknown"),
     ],
 )
-def test_what_is_not_a_catalog_is_refused_with_place_and_problem(text: str, place: str, problem: str) -> None:
-    with pytest.raises(InputError) as refused:
+def test_an_invalid_catalog_is_rejected_with_place_and_problem(text: str, place: str, problem: str) -> None:
+    with pytest.raises(InputError) as rejected:
         RouteCatalog.parse(text, "x.routes.yaml")
-    assert (refused.value.source, refused.value.place) == ("x.routes.yaml", place)
-    assert problem in refused.value.problem
+    assert (rejected.value.source, rejected.value.place) == ("x.routes.yaml", place)
+    assert problem in rejected.value.problem

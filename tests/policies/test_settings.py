@@ -33,7 +33,7 @@ def attach(stack: Stack, name: str) -> None:
 
 
 def violations(pack: Pack, stack: Stack, rule: str, settings: dict[str, Any]) -> list[Violation]:
-    """Returns the violations of a rule with some settings. Other rules must have none."""
+    """Returns the violations of a rule with some settings. Other rules must not report anything."""
     pack.configure({rule: settings})
     found = pack.analyze(stack)
     assert {each.rule for each in found} <= {rule}

@@ -1,4 +1,4 @@
-"""Guards docs/operations.md, which is read when something is wrong: its commands must be right the first time."""
+"""Checks the commands, outputs and options in docs/operations.md, which operators run during an incident."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from call_route_tracker.config import Settings
-from callroute.aws.deployment_roles import Place, documents
+from call_route_tracker import config
 from callroute.local.emulator import Emulator
 from tests.components.test_program import OUTPUTS
 from tests.support import aws_cli
@@ -24,6 +23,10 @@ from tests.support.contact_records import contact_record
 from tests.support.paths import REPOSITORY
 
 TEXT = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def option_names() -> set[str]:
+    return {str(field.alias) for field in config.Settings.model_fields.values()}
 
 
 def section(heading: str) -> str:
@@ -37,7 +40,7 @@ def blocks(text: str = TEXT) -> list[str]:
 
 
 def aws_commands() -> Iterator[str]:
-    """Every call of the AWS CLI, those in substitutions included; what is substituted reads VALUE."""
+    """Yields every AWS CLI command, including those in substitutions, which are replaced with VALUE."""
     for block in blocks():
         text = block.replace("\\\n", " ")
         while inner := re.search(r"\$\(([^()]*)\)", text):
@@ -51,13 +54,13 @@ def aws_commands() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("command", sorted(set(aws_commands())))
-def test_aws_knows_the_command_its_options_and_all_that_it_needs(command: str) -> None:
+def test_an_aws_command_has_known_options_and_all_required_ones(command: str) -> None:
     words = shlex.split(re.sub(r"\"VALUE\"|VALUE|\$\{?\w+[^ \"]*", "1234", command))
 
     aws_cli.read(words[1:])
 
 
-def test_the_commands_are_found() -> None:
+def test_aws_commands_are_found_in_the_document() -> None:
     assert len(set(aws_commands())) >= 20
     with pytest.raises(aws_cli.UnknownCommandError, match="has no option --name"):
         aws_cli.read(shlex.split("sqs delete-queue --name x"))
@@ -65,44 +68,37 @@ def test_the_commands_are_found() -> None:
         aws_cli.read(shlex.split("kinesis put-record --partition-key 7"))
 
 
-def test_every_block_is_sound_shell() -> None:
+def test_every_block_is_valid_shell() -> None:
     for block in blocks():
         done = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True, check=False)  # noqa: S607 - from PATH
         assert done.returncode == 0, f"{done.stderr}\n{block}"
 
 
-def test_the_roles_documents_are_written_as_shown(tmp_path: Path) -> None:
-    (block,) = (block for block in blocks() if "deployment_roles" in block)
-    program = block.partition("<<'END'\n")[2].partition("\nEND")[0]
+def test_the_roles_command_writes_the_documents_that_the_next_commands_use(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks() if block.startswith("callroute roles "))
+    words = shlex.split(block.replace("\\\n", " "))[1:]
+    folder = words[words.index("-o") + 1]
+    words[words.index("-o") + 1] = str(tmp_path)
 
-    done = subprocess.run(  # noqa: S603 - our own document's program
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    done = subprocess.run(  # noqa: S603 - a command from this repository's documentation
+        [sys.executable, "-m", "callroute", *words],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert done.returncode == 0, done.stderr
-    written = {path.name: json.loads(path.read_text("utf-8")) for path in tmp_path.iterdir()}
-    assert written == documents(
-        Place(
-            "222222222222",
-            "ap-northeast-1",
-            "prod",
-            "00000000-0000-0000-0000-000000000000",
-            "call-records",
-            "your-organisation@1234/call-route-tracker@5678",
-            "your-pulumi-state-prod",
-            "arn:aws:kms:ap-northeast-1:222222222222:key/00000000-0000-0000-0000-000000000001",
-        )
-    )
-    used = set(re.findall(r"file://\$role-(\w+\.json)", TEXT))
-    assert {f"{role}-{end}" for role in ("deploy", "preview") for end in used} == set(written)
+    written = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    ends = set(re.findall(rf"file://{folder}/\$role-(\w+\.json)", TEXT))
+    assert {f"{role}-{end}" for role in ("deploy", "preview") for end in ends} == set(written)
+    for value in ("--account-id", "--connect-instance", "--repository", "--state-bucket", "--state-key-arn"):
+        assert any(words[words.index(value) + 1] in document for document in written.values()), value
+    for document in written.values():
+        json.loads(document)
 
 
-def test_the_variables_that_are_set_are_those_that_the_workflows_read() -> None:
+def test_the_variables_match_those_that_the_workflows_read() -> None:
     workflows = "".join(
         path.read_text("utf-8") for path in (REPOSITORY / ".github" / "workflows").glob("*.yml")
     )
@@ -110,22 +106,24 @@ def test_the_variables_that_are_set_are_those_that_the_workflows_read() -> None:
     assert set(re.findall(r"gh variable set (\w+)", TEXT)) == set(re.findall(r"vars\.(\w+)", workflows))
 
 
-def test_the_outputs_and_settings_that_are_named_exist() -> None:
+def test_the_outputs_and_options_exist() -> None:
     outputs = set(re.findall(r"outputs? `(\w+)`", TEXT)) | set(re.findall(r"stack output (\w+)", TEXT))
     assert len(outputs) >= 7
     assert outputs <= OUTPUTS
 
-    settings = {
+    options = {
         name
-        for row in re.findall(r"^\| (`.*?) \|", section("Change settings"), re.MULTILINE)
+        for row in re.findall(r"^\| (`.*?) \|", section("Change options"), re.MULTILINE)
         for name in re.findall(r"`(\w+)`", row)
     }
-    assert len(settings) >= 12
-    assert settings <= {str(field.alias) for field in Settings.model_fields.values()}
+    assert len(options) >= 12
+    assert options <= option_names()
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_dead_letters_are_replayed_as_written(emulator: Emulator, tmp_path: Path) -> None:
+def test_the_replay_commands_put_dead_lettered_records_back_on_the_stream(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     emulator.reset()
     kinesis, sqs = emulator.client("kinesis"), emulator.client("sqs")
     kinesis.create_stream(StreamName="records", ShardCount=1)
@@ -147,17 +145,17 @@ def test_dead_letters_are_replayed_as_written(emulator: Emulator, tmp_path: Path
     assert [(each["PartitionKey"], each["Data"].decode()) for each in records[4:]] == [
         ("key 発信 first", "発信 first"),
         ("key second", "second"),
-    ], "what was given up is on the stream again, and nothing else"
-    assert "Messages" not in sqs.receive_message(QueueUrl=queue), "and the message is done with"
+    ], "only the dead-lettered records are on the stream again"
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue), "the message is deleted"
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_a_dead_letter_that_cannot_be_replayed_stays(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_dead_letter_that_cannot_be_replayed_stays_on_the_queue(emulator: Emulator, tmp_path: Path) -> None:
     emulator.reset()
     sqs = emulator.client("sqs")
     queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-    nowhere = {"ShardId": "shardId-000000000000", "SequenceNumber": "1"}
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(dead_letter(nowhere, nowhere)))
+    missing = {"ShardId": "shardId-000000000000", "SequenceNumber": "1"}
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(dead_letter(missing, missing)))
 
     done = run_as_written(blocks(section("Replay dead letters"))[1], emulator, queue, tmp_path)
 
@@ -169,28 +167,28 @@ def test_a_dead_letter_that_cannot_be_replayed_stays(emulator: Emulator, tmp_pat
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_a_quarantined_contact_is_put_back_as_written(emulator: Emulator, tmp_path: Path) -> None:
+def test_the_quarantine_commands_put_a_record_back_on_the_stream(emulator: Emulator, tmp_path: Path) -> None:
     emulator.reset()
     kinesis, sqs = emulator.client("kinesis"), emulator.client("sqs")
     kinesis.create_stream(StreamName="records", ShardCount=1)
     kinesis.get_waiter("stream_exists").wait(StreamName="records", WaiterConfig={"Delay": 0.02})
     queue = sqs.create_queue(QueueName="quarantine", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
-    contact = contact_record("mended", Attributes={"call_route": "紛失"})
+    contact = contact_record("corrected", Attributes={"call_route": "紛失"})
     message = {"reason": "any", "event_id": "shard:1", "sequence_number": "1", "contact": contact}
     sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(message))
-    look, put_back = blocks(section("Look at the quarantine"))
+    look, put_back = blocks(section("Inspect the quarantine queue"))
 
     looked = run_as_written(look, emulator, queue, tmp_path)
     done = run_as_written(put_back, emulator, queue, tmp_path)
 
-    assert json.loads(looked.stdout) == {"reason": "any", "sequence_number": "1", "contact_id": "mended"}
+    assert json.loads(looked.stdout) == {"reason": "any", "sequence_number": "1", "contact_id": "corrected"}
     assert done.returncode == 0, done.stderr
     shard = kinesis.get_shard_iterator(
         StreamName="records", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
     (record,) = kinesis.get_records(ShardIterator=shard)["Records"]
     assert json.loads(record["Data"]) == contact
-    assert "Messages" not in sqs.receive_message(QueueUrl=queue), "and the message is done with"
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue), "the message is deleted"
 
 
 def dead_letter(first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
@@ -207,17 +205,17 @@ def dead_letter(first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
 def run_as_written(
     block: str, emulator: Emulator, queue: str, directory: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a block with an `aws` that calls the emulator and a `pulumi` that knows the outputs."""
+    """Runs a block with a stub `aws` that calls the emulator and a stub `pulumi` that returns stack outputs."""
     commands = {
         "aws": f'exec "{sys.executable}" -m tests.support.aws_cli "$@"',
         "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl|quarantineQueueUrl) echo "{queue}";; *) exit 1;; esac',
-        "python": f'exec "{sys.executable}" "$@"',
+        "callroute": f'exec "{sys.executable}" -m callroute "$@"',
     }
     for name, script in commands.items():
         file = directory / name
         file.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8")
         file.chmod(0o700)
-    return subprocess.run(  # noqa: S603 - our own document's commands
+    return subprocess.run(  # noqa: S603 - commands from this repository's documentation
         ["bash", "-c", "set -euo pipefail\n" + block],  # noqa: S607 - from PATH
         cwd=directory,
         env={

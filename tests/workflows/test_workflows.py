@@ -1,8 +1,7 @@
-"""Guards the workflows.
+"""Checks the GitHub workflows.
 
-Failures they are for: an action that its tag's owner can swap, a token that can do more than its job, credentials for code
-from a fork, a deployment that the policy pack did not judge or nobody approved, a failed preview that looks like a passed
-one, a stack that no workflow knows of.
+They guard against unpinned actions, tokens with more permissions than their job needs, credentials for code from forks, deployments
+without policy checks or approval, failed previews that look successful, and stacks that no workflow covers.
 """
 
 from __future__ import annotations
@@ -27,32 +26,32 @@ from tests.support.paths import REPOSITORY
 WORKFLOWS = {path.name: path for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))}
 ACTION = REPOSITORY / ".github" / "actions" / "pulumi" / "action.yml"
 LOCAL_STACK = "local"
-"""The stack of the local cloud, which is never deployed."""
+"""Stack of the local cloud, which is never deployed."""
 STACKS = {path.name.split(".")[1] for path in REPOSITORY.glob("Pulumi.*.yaml")} - {LOCAL_STACK}
 
-# Not PyYAML's default: YAML 1.1 reads the key `on` as true and versions as numbers.
+# PyYAML's default loader reads the key `on` as true and versions as numbers.
 Loader = yaml.BaseLoader
 
 
 def read(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = yaml.load(WORKFLOWS[name].read_text(encoding="utf-8"), Loader)  # noqa: S506 - BaseLoader makes text only
+    document: dict[str, Any] = yaml.load(WORKFLOWS[name].read_text(encoding="utf-8"), Loader)  # noqa: S506 - BaseLoader creates only strings
     return document
 
 
 def action() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.load(ACTION.read_text(encoding="utf-8"), Loader)  # noqa: S506 - BaseLoader makes text only
+    document: dict[str, Any] = yaml.load(ACTION.read_text(encoding="utf-8"), Loader)  # noqa: S506 - BaseLoader creates only strings
     return document
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every job, with the names of its workflow and its own."""
+    """Yields every job with the name of its workflow and its own name."""
     for name in WORKFLOWS:
         for job, content in read(name)["jobs"].items():
             yield name, job, content
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every step of workflows and action, with a name for it."""
+    """Yields every step of the workflows and the action, with a name that identifies it."""
     for name, job, content in jobs():
         for number, step in enumerate(content.get("steps", [])):
             yield f"{name}: {job}[{number}]", step
@@ -67,17 +66,17 @@ def step_named(workflow: str, job: str, name: str) -> dict[str, Any]:
 
 
 def scripts() -> dict[str, str]:
-    """Every script, by the name of its step."""
+    """Returns every script by the name of its step."""
     return {where: step["run"] for where, step in steps() if "run" in step}
 
 
 def bash(script: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a step's script as GitHub does: `shell: bash`."""
+    """Runs a script like GitHub runs a step with `shell: bash`."""
     file = directory / "script.sh"
     file.write_text(script, encoding="utf-8")
     path = f"{directory / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(  # noqa: S603 - our own workflows' scripts
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(file)],  # noqa: S607 - found where the user's PATH says
+    return subprocess.run(  # noqa: S603 - scripts of this repository's workflows
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(file)],  # noqa: S607 - found on PATH
         cwd=directory,
         env={**os.environ, **environment, "PATH": path},
         capture_output=True,
@@ -88,14 +87,14 @@ def bash(script: str, directory: Path, **environment: str) -> subprocess.Complet
 
 
 def command(directory: Path, name: str, script: str) -> None:
-    """Puts a command of that name before all others."""
+    """Puts a command with this name first on PATH."""
     file = directory / "bin" / name
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8")
     file.chmod(0o700)
 
 
-def test_every_action_of_others_is_pinned_to_one_commit_and_says_its_version() -> None:
+def test_every_third_party_action_is_pinned_to_a_commit_with_its_version() -> None:
     pins: dict[str, set[str]] = {}
     for path in (*WORKFLOWS.values(), ACTION):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -109,15 +108,15 @@ def test_every_action_of_others_is_pinned_to_one_commit_and_says_its_version() -
 
     assert len(pins) >= 6
     assert {name: found for name, found in pins.items() if len(found) != 1} == {}, (
-        "the same everywhere, or one of them is old"
+        "every workflow uses the same version of an action"
     )
 
 
-def test_nothing_runs_with_rights_that_it_was_not_given_by_name() -> None:
+def test_workflows_have_no_default_permissions() -> None:
     assert {name: read(name)["permissions"] for name in WORKFLOWS} == {name: {} for name in WORKFLOWS}
 
 
-def test_a_job_that_runs_changed_code_can_write_nowhere_and_one_that_writes_runs_none() -> None:
+def test_a_job_with_write_access_runs_no_code_of_the_pull_request() -> None:
     writing = {
         (name, job): {right for right, level in content.get("permissions", {}).items() if level == "write"}
         for name, job, content in jobs()
@@ -128,11 +127,11 @@ def test_a_job_that_runs_changed_code_can_write_nowhere_and_one_that_writes_runs
     }
     comment = read("preview.yml")["jobs"]["comment"]
     used = [step["uses"].partition("@")[0] for step in comment["steps"] if "uses" in step]
-    assert used == ["actions/download-artifact"], "no checkout, nothing of the pull request"
+    assert used == ["actions/download-artifact"], "the job does not check out the pull request"
     assert not re.search(r"\b(python|pip|make|source|eval|bash|sh)\b", scripts()["preview.yml: comment[1]"])
 
 
-def test_who_asks_github_for_a_token_works_in_an_environment() -> None:
+def test_jobs_that_request_an_oidc_token_run_in_an_environment() -> None:
     asking = [
         (name, job)
         for name, job, content in jobs()
@@ -143,7 +142,7 @@ def test_who_asks_github_for_a_token_works_in_an_environment() -> None:
     assert all("environment" in read(name)["jobs"][job] for name, job in asking)
 
 
-def test_no_credentials_are_kept_in_github_or_in_the_checkout() -> None:
+def test_no_credentials_are_stored_in_github_or_in_the_checkout() -> None:
     for path in (*WORKFLOWS.values(), ACTION):
         text = path.read_text(encoding="utf-8")
         assert "secrets." not in text
@@ -156,49 +155,51 @@ def test_no_credentials_are_kept_in_github_or_in_the_checkout() -> None:
         assert step["with"] == {"persist-credentials": "false"}, where
 
 
-def test_every_job_ends_in_time_on_a_runner_of_a_known_version() -> None:
+def test_every_job_has_a_timeout_and_a_fixed_runner_version() -> None:
     running = [(f"{name}: {job}", content) for name, job, content in jobs() if "steps" in content]
 
     assert len(running) >= 5
     for where, content in running:
-        assert 1 <= int(content["timeout-minutes"]) < 60, f"{where}: the credentials last an hour"
+        assert 1 <= int(content["timeout-minutes"]) < 60, f"{where}: the credentials expire after an hour"
         assert re.fullmatch(r"ubuntu-\d\d\.\d\d", content["runs-on"]), where
 
 
-def test_every_workflow_says_what_may_run_at_the_same_time_and_deployments_are_not_cut_short() -> None:
+def test_every_workflow_limits_concurrency_and_deployments_are_not_cancelled() -> None:
     assert all("concurrency" in read(name) for name in WORKFLOWS)
 
     turns = {name: read(name)["concurrency"] for name in ("deploy.yml", "deploy-stack.yml")}
     assert {each["cancel-in-progress"] for each in turns.values()} == {"false"}
-    assert turns["deploy-stack.yml"]["group"] == "deploy-${{ inputs.stack }}", "one at a time for each stack"
+    assert turns["deploy-stack.yml"]["group"] == "deploy-${{ inputs.stack }}", (
+        "one deployment at a time per stack"
+    )
 
 
-def test_nothing_that_others_write_becomes_part_of_a_script() -> None:
+def test_no_untrusted_text_becomes_part_of_a_script() -> None:
     assert {where: script for where, script in scripts().items() if "${{" in script} == {}
     for path in (*WORKFLOWS.values(), ACTION):
         assert not re.search(r"(title|body|head_ref|head\.ref|label|message) *}}", path.read_text("utf-8"))
 
 
-def test_no_workflow_starts_with_rights_on_the_word_of_a_stranger() -> None:
+def test_no_workflow_has_a_trigger_that_gives_permissions_to_outside_contributors() -> None:
     risky = {"pull_request_target", "workflow_run", "issue_comment", "issues", "discussion", "fork"}
 
     assert {trigger for name in WORKFLOWS for trigger in read(name)["on"]} & risky == set()
 
 
 def evaluated(condition: str, context: Mapping[str, str]) -> bool:
-    """What a job's condition says, for conditions made of ==, !=, && and ||."""
+    """Evaluates the condition of a job that consists of ==, !=, && and ||."""
     expression = condition.replace("&&", " and ").replace("||", " or ")
     for name in sorted(context, key=len, reverse=True):
         expression = expression.replace(name, repr(context[name]))
     assert re.fullmatch(r"('[^']*'|==|!=|and|or|\s)+", expression), expression
-    return bool(eval(" ".join(expression.split()), {}))  # noqa: S307 - only quoted words and operators, see above
+    return bool(eval(" ".join(expression.split()), {}))  # noqa: S307 - contains only quoted words and operators
 
 
 @pytest.mark.parametrize(
     ("head", "author", "enabled"),
     list(itertools.product(["us/calls", "them/calls", ""], ["person", "dependabot[bot]"], ["enabled", ""])),
 )
-def test_a_pull_request_is_previewed_only_if_its_code_is_ours_and_else_its_author_is_told(
+def test_only_pull_requests_of_this_repository_are_previewed_and_others_get_an_explanation(
     head: str, author: str, enabled: str
 ) -> None:
     context = {
@@ -215,20 +216,20 @@ def test_a_pull_request_is_previewed_only_if_its_code_is_ours_and_else_its_autho
 
 
 @pytest.mark.parametrize(
-    ("fork", "dependabot", "told"),
+    ("fork", "dependabot", "explanation"),
     [
         ("true", "false", "comes from a fork"),
-        ("false", "true", "new versions of others' code"),
+        ("false", "true", "updates third-party code"),
         ("false", "false", "AWS_DEPLOYMENT is not 'enabled'"),
     ],
 )
-def test_the_author_is_told_why_there_is_no_preview(
-    tmp_path: Path, fork: str, dependabot: str, told: str
+def test_a_pull_request_without_a_preview_gets_the_reason(
+    tmp_path: Path, fork: str, dependabot: str, explanation: str
 ) -> None:
     summary = tmp_path / "summary"
 
     done = bash(
-        step_named("preview.yml", "not-previewed", "Say why")["run"],
+        step_named("preview.yml", "not-previewed", "Explain")["run"],
         tmp_path,
         FORK=fork,
         DEPENDABOT=dependabot,
@@ -237,11 +238,11 @@ def test_the_author_is_told_why_there_is_no_preview(
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("::notice title=No preview::")
-    assert told in done.stdout
-    assert told in summary.read_text("utf-8")
+    assert explanation in done.stdout
+    assert explanation in summary.read_text("utf-8")
 
 
-def test_whatever_previews_or_deploys_is_judged_by_the_policy_pack() -> None:
+def test_every_preview_and_deployment_runs_the_policy_pack() -> None:
     found = {
         where: script for where, script in scripts().items() if re.search(r"pulumi (preview|up)\b", script)
     }
@@ -250,12 +251,12 @@ def test_whatever_previews_or_deploys_is_judged_by_the_policy_pack() -> None:
     for where, script in found.items():
         (line,) = re.findall(r"pulumi (?:preview|up) .*", script.replace("\\\n", ""))
         assert "--policy-pack policy " in line, where
-        assert "--refresh " in line, f"{where}: what was changed by hand is part of the plan"
+        assert "--refresh " in line, f"{where}: the plan includes manual changes"
         assert "--non-interactive" in line, where
     assert (REPOSITORY / "policy" / "PulumiPolicy.yaml").exists()
 
 
-def test_a_preview_that_the_policy_pack_refuses_fails_though_its_output_goes_through_a_pipe(
+def test_a_preview_with_policy_violations_fails_although_its_output_is_piped(
     tmp_path: Path,
 ) -> None:
     command(tmp_path, "pulumi", 'echo "Policy violation"; exit 255')
@@ -264,11 +265,11 @@ def test_a_preview_that_the_policy_pack_refuses_fails_though_its_output_goes_thr
 
     assert done.returncode == 255
     assert (tmp_path / "dev.txt").read_text("utf-8") == "Policy violation\n", (
-        "the plan is kept for the comment"
+        "the plan is available for the comment"
     )
 
 
-def test_scripts_run_in_the_shell_that_fails_before_a_pipe() -> None:
+def test_scripts_with_pipes_run_with_pipefail() -> None:
     for name in WORKFLOWS:
         if any(
             "|" in step.get("run", "") for job in read(name)["jobs"].values() for step in job.get("steps", [])
@@ -277,7 +278,7 @@ def test_scripts_run_in_the_shell_that_fails_before_a_pipe() -> None:
     assert all(step["shell"] == "bash" for step in action()["runs"]["steps"] if "run" in step)
 
 
-def test_every_stack_but_the_local_one_is_previewed_and_deployed() -> None:
+def test_every_stack_except_the_local_one_is_previewed_and_deployed() -> None:
     deploying = [
         content["with"]["stack"] for content in read("deploy.yml")["jobs"].values() if "with" in content
     ]
@@ -291,7 +292,7 @@ def test_every_stack_but_the_local_one_is_previewed_and_deployed() -> None:
     assert set(listed[1].split()) == STACKS
 
 
-def test_nothing_is_deployed_unchecked_or_from_another_branch_and_prod_comes_last() -> None:
+def test_only_main_is_deployed_after_the_checks_with_prod_last() -> None:
     found = read("deploy.yml")["jobs"]
 
     assert found["check"]["uses"] == "$/.github/workflows/ci.yml"
@@ -301,10 +302,10 @@ def test_nothing_is_deployed_unchecked_or_from_another_branch_and_prod_comes_las
         context = {"github.ref": ref, "vars.AWS_DEPLOYMENT": enabled}
         expected = (ref, enabled) == ("refs/heads/main", "enabled")
         assert evaluated(found["dev"]["if"], context) is expected
-    assert "if" not in found["prod"], "it would run though dev did not"
+    assert "if" not in found["prod"], "a condition could run prod although dev was skipped"
 
 
-def test_the_environments_are_those_that_the_roles_trust() -> None:
+def test_the_environments_match_the_trust_policies() -> None:
     place = Place("111111111111", "ap-northeast-1", "prod", "instance", "table", "us/calls", "bucket", "key")
     trusted = {
         name: json.dumps(document).partition(":environment:")[2].partition('"')[0]
@@ -317,7 +318,7 @@ def test_the_environments_are_those_that_the_roles_trust() -> None:
     assert deploying.replace("${{ inputs.stack }}", "prod") == trusted["deploy-trust.json"]
 
 
-def test_credentials_come_after_the_installation_and_only_for_the_account_that_is_meant() -> None:
+def test_credentials_are_requested_after_the_installation_and_only_for_the_expected_account() -> None:
     for name, job in (("preview.yml", "preview"), ("deploy-stack.yml", "deploy")):
         used = [step.get("uses", "").partition("@")[0] for step in read(name)["jobs"][job]["steps"]]
         assert used.index("$/.github/actions/pulumi") < used.index("aws-actions/configure-aws-credentials")
@@ -330,7 +331,7 @@ def test_credentials_come_after_the_installation_and_only_for_the_account_that_i
         assert given["allowed-account-ids"] == "${{ vars.AWS_ACCOUNT_ID }}"
 
 
-def test_every_supported_python_is_checked() -> None:
+def test_ci_tests_every_supported_python_version() -> None:
     check = read("ci.yml")["jobs"]["check"]
     pythons = check["strategy"]["matrix"]["python"]
 
@@ -346,7 +347,7 @@ def test_every_supported_python_is_checked() -> None:
     assert set(read("ci.yml")["on"]) == {"pull_request", "push", "workflow_call"}
 
 
-def test_the_cli_has_the_version_of_the_locked_library(tmp_path: Path) -> None:
+def test_the_pulumi_cli_has_the_version_of_the_locked_library(tmp_path: Path) -> None:
     (step,) = (step for step in action()["runs"]["steps"] if step.get("id") == "locked")
     shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
     output = tmp_path / "output"
@@ -361,13 +362,14 @@ def test_the_cli_has_the_version_of_the_locked_library(tmp_path: Path) -> None:
     assert "is not in requirements/deploy.txt" in done.stderr
 
 
-def test_dependencies_are_installed_by_their_hashes_where_pulumi_looks_for_them() -> None:
+def test_dependencies_are_installed_with_hashes_into_the_environment_that_pulumi_uses() -> None:
     script = action()["runs"]["steps"][-1]["run"]
 
-    assert "--require-hashes" in script
-    for folder, project in (("", "Pulumi.yaml"), ("policy/", "PulumiPolicy.yaml")):
-        options = yaml.safe_load((REPOSITORY / folder / project).read_text("utf-8"))["runtime"]["options"]
-        assert f"install {folder}{options['virtualenv']} requirements/" in script
+    assert "python -m venv .venv\n" in script
+    assert "--require-hashes --requirement requirements/deploy.txt" in script
+    for project in (REPOSITORY / "Pulumi.yaml", REPOSITORY / "policy" / "PulumiPolicy.yaml"):
+        options = yaml.safe_load(project.read_text("utf-8"))["runtime"]["options"]
+        assert (project.parent / options["virtualenv"]).resolve() == REPOSITORY / ".venv"
 
 
 GH = """
@@ -378,7 +380,7 @@ case "$*" in *--paginate*) cat comments;; esac
 
 
 def commented(directory: Path, plans: Mapping[str, str], comments: str = "") -> tuple[str, list[str]]:
-    """What the job sends to GitHub, and how it calls `gh`."""
+    """Returns the comment that the job sends to GitHub, and its calls of `gh`."""
     command(directory, "gh", GH)
     (directory / "plans").mkdir()
     for stack, plan in plans.items():
@@ -392,7 +394,7 @@ def commented(directory: Path, plans: Mapping[str, str], comments: str = "") -> 
     return (directory / "sent").read_text("utf-8"), (directory / "calls").read_text("utf-8").splitlines()
 
 
-def test_the_plans_of_all_stacks_are_one_comment(tmp_path: Path) -> None:
+def test_the_plans_of_all_stacks_form_one_comment(tmp_path: Path) -> None:
     body, calls = commented(tmp_path, {"dev": "+ create a table\n", "prod": "~ update a pipe\n"})
 
     assert body.startswith("<!-- preview -->\n## Preview: success ([log](https://run.example))")
@@ -401,32 +403,32 @@ def test_the_plans_of_all_stacks_are_one_comment(tmp_path: Path) -> None:
     assert calls[-1].startswith("api --silent --method POST repos/us/calls/issues/7/comments ")
 
 
-def test_the_next_preview_takes_the_place_of_the_last(tmp_path: Path) -> None:
+def test_a_new_preview_replaces_the_previous_comment(tmp_path: Path) -> None:
     _, calls = commented(tmp_path, {"dev": "x"}, comments="12345\n")
 
     assert calls[-1].startswith("api --silent --method PATCH repos/us/calls/issues/comments/12345 ")
 
 
-def test_a_plan_can_neither_leave_its_frame_nor_be_too_long(tmp_path: Path) -> None:
+def test_a_plan_is_truncated_and_cannot_close_its_code_block(tmp_path: Path) -> None:
     escape = "~~~~~~~~\n<img src=x> @everyone\n"
     body, _ = commented(tmp_path, {"dev": escape * 3_000, "prod": escape})
 
     assert len(body) < 65_536
-    assert body.count("~~~~~~~~") == 4, "two frames, each opened and closed once"
-    assert "Only its beginning: the log has it all." in body
+    assert body.count("~~~~~~~~") == 4, "two code blocks, each opened and closed once"
+    assert "The plan is truncated. See the log." in body
 
 
-def test_a_plan_is_not_too_long_where_all_of_it_has_to_be_disarmed(tmp_path: Path) -> None:
+def test_a_plan_that_consists_of_code_fences_fits_into_the_comment(tmp_path: Path) -> None:
     body, _ = commented(tmp_path, {"dev": "~" * 40_000, "prod": "~" * 40_000})
 
     assert len(body) < 65_536
     assert body.count("~~~~~~~~") == 4
 
 
-def test_a_stack_without_a_plan_is_said_to_have_none(tmp_path: Path) -> None:
+def test_a_missing_plan_is_reported(tmp_path: Path) -> None:
     body, _ = commented(tmp_path, {"prod": "x"})
 
-    assert "### dev\nThere is no plan: the log tells why.\n" in body
+    assert "### dev\nNo plan was created. See the log.\n" in body
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which GitHub's runners have")

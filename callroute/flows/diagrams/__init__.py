@@ -1,11 +1,11 @@
-"""Draws a flow: as Mermaid, which renders in pull requests, or as SVG, which shows it as the flow designer does.
+"""Draws a flow as a Mermaid flowchart or as an SVG image.
 
-The same flow gives the same text to the last character.
+The output is deterministic: the same flow always gives the same text.
 """
 
 from __future__ import annotations
 
-from callroute.flows.diagrams.mermaid import beyond_limits, mermaid
+from callroute.flows.diagrams.mermaid import exceeded_limit, mermaid
 from callroute.flows.diagrams.svg import svg
 
-__all__ = ["beyond_limits", "mermaid", "svg"]
+__all__ = ["exceeded_limit", "mermaid", "svg"]

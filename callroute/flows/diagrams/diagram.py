@@ -1,4 +1,4 @@
-"""What is drawn of a flow, before it is put on paper: blocks with words for people, and merged branches."""
+"""The content of a diagram: blocks with readable titles, and merged branches."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LABELS = {
     ("GetParticipantInput", "NoMatchingCondition"): "other key",
     ("ConnectParticipantWithLexBot", "NoMatchingCondition"): "other intent",
 }
-_ERRORS = {
+_ERROR_LABELS = {
     "InputTimeLimitExceeded": "silence",
     "NoMatchingCondition": "no match",
     "NoMatchingError": "error",
@@ -68,7 +68,7 @@ _OPERATORS = {
     "TextStartsWith": "starts with",
     "TextEndsWith": "ends with",
 }
-# What is worth showing of a block besides its type, first that it has.
+# Parameters shown in a block; the first one present is used.
 _DETAILS = (
     *("Text", "SSML", "PromptId", "ComparisonValue", "MetricType", "LambdaFunctionARN", "FlowModuleId"),
     *("ContactFlowId", "QueueId", "AgentId", "HoursOfOperationId", "ThirdPartyPhoneNumber", "CallbackNumber"),
@@ -80,12 +80,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """All branches of a block of one kind that lead to the same block.
+class DrawnEdge:
+    """All branches of one kind from one block to another, drawn as one line.
 
     Attributes:
-        label: what has to happen, in words; empty for what is done by default.
-        error: whether something went wrong.
+        label: condition or error in words; empty for the default branch.
+        error: whether these are error branches.
         target: identifier of the block they lead to.
     """
 
@@ -96,16 +96,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class DrawnBlock:
-    """A block as it is drawn.
+    """A block in a diagram.
 
     Attributes:
         identifier: its identifier.
-        title: what it does, in words.
-        name: its identifier where that was made for people; else empty.
-        detail: what it says, asks or sets; may be long, and of several lines.
-        route: the value that it gives to call_route; None where it gives none.
-        stop: whether a caller can be here when they hang up.
-        branches: where it leads.
+        title: its type in words.
+        name: its identifier, or empty if that is a UUID.
+        detail: its main parameter or the attributes that it sets; may be long and have several lines.
+        route: the value that it gives to `call_route`, if any.
+        stop: whether a caller can hang up here.
+        edges: its outgoing edges.
     """
 
     identifier: str
@@ -114,18 +114,18 @@ class DrawnBlock:
     detail: str
     route: str | None
     stop: bool
-    branches: tuple[Edge, ...]
+    edges: tuple[DrawnEdge, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A flow as it is drawn; blocks are in the flow's order.
+class Diagram:
+    """The content of a diagram.
 
     Attributes:
-        title: the flow's name.
-        description: the picture in a sentence, for those who do not see it.
-        start: identifier of the block that comes first; empty where there is none.
-        blocks: the blocks by identifier.
+        title: file name of the flow.
+        description: alternative text for readers who cannot see the diagram.
+        start: identifier of the first block; empty if there is none.
+        blocks: the blocks by identifier, in the order of the flow.
     """
 
     title: str
@@ -134,13 +134,13 @@ class Picture:
     blocks: Mapping[str, DrawnBlock]
 
 
-def picture(flow: Flow) -> Picture:
-    """What is to be drawn of a flow. A branch that leads nowhere is left out."""
-    blocks = {action.identifier: _block(flow, action) for action in flow.blocks.values()}
+def build_diagram(flow: Flow) -> Diagram:
+    """Returns the diagram of a flow, without dangling branches."""
+    blocks = {identifier: _block(flow, block) for identifier, block in flow.blocks.items()}
     stops = sum(block.stop for block in blocks.values())
     routes = len({block.route for block in blocks.values() if block.route is not None})
-    return Picture(
-        title=clean(PurePath(flow.source).name),
+    return Diagram(
+        title=_clean(PurePath(flow.source).name),
         description=f"Flow of {len(blocks)} blocks, with {stops} stops at which a caller can hang up "
         f"and {routes} value{'' if routes == 1 else 's'} of call_route.",
         start=flow.start if flow.start in blocks else "",
@@ -148,83 +148,84 @@ def picture(flow: Flow) -> Picture:
     )
 
 
-def clean(text: str) -> str:
-    """A text without what XML and Mermaid cannot hold."""
+def _clean(text: str) -> str:
+    """Replaces the characters that XML and Mermaid do not allow."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _block(flow: Flow, action: Block) -> DrawnBlock:
-    row = type_of(action)
-    title = _TITLES.get(action.type) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", action.type).capitalize()
+def _block(flow: Flow, block: Block) -> DrawnBlock:
+    block_type = type_of(block)
+    title = _TITLES.get(block.type) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", block.type).capitalize()
     return DrawnBlock(
-        identifier=action.identifier,
-        title="Input" if row is not None and row.stop == "input" else clean(title),
-        name="" if _UUID.fullmatch(action.identifier) else clean(action.identifier),
-        detail=clean(_detail(action)),
-        route=None if (route := route_of(action)) is None else clean(route),
-        stop=row is not None and row.stop is not None,
-        branches=tuple(_branches(flow, action)),
+        identifier=block.identifier,
+        title="Input" if block_type is not None and block_type.stop == "input" else _clean(title),
+        name="" if _UUID.fullmatch(block.identifier) else _clean(block.identifier),
+        detail=_clean(_detail(block)),
+        route=None if (route := route_of(block)) is None else _clean(route),
+        stop=block_type is not None and block_type.stop is not None,
+        edges=tuple(_edges(flow, block)),
     )
 
 
-def _detail(action: Block) -> str:
-    parameters = action.parameters
+def _detail(block: Block) -> str:
+    parameters = block.parameters
     for name in ("Attributes", "FlowAttributes", "EventHooks"):
         if isinstance(parameters.get(name), Mapping):
             return "\n".join(
-                f"{key} = {_plain(value)}" for key, value in parameters[name].items() if key != "call_route"
+                f"{key} = {_shown(value)}" for key, value in parameters[name].items() if key != "call_route"
             )
     if "LoopCount" in parameters:
         return f"{parameters['LoopCount']} times"
     if isinstance(parameters.get("Messages"), list):
         return "\n".join(
-            _first(message) for message in parameters["Messages"] if isinstance(message, Mapping)
+            _first_detail(message) for message in parameters["Messages"] if isinstance(message, Mapping)
         )
-    return _first(parameters)
+    return _first_detail(parameters)
 
 
-def _first(parameters: Mapping[str, Any]) -> str:
+def _first_detail(parameters: Mapping[str, Any]) -> str:
     for name in _DETAILS:
         value = parameters.get(name)
         if isinstance(value, str):
-            return _TAG.sub(" ", value) if name == "SSML" else _plain(value)
+            return _TAG.sub(" ", value) if name == "SSML" else _shown(value)
     return ""
 
 
-def _plain(value: Any) -> str:
+def _shown(value: Any) -> str:
+    """Returns a parameter value as text, with an ARN shortened to the resource's name."""
     if isinstance(value, Mapping):
         value = value.get("Value", "")
     text = str(value)
     return names_of(text)[-1] if text.startswith("arn:") else text
 
 
-def _branches(flow: Flow, action: Block) -> list[Edge]:
-    """The branches worth a line: those of a kind with one target share one.
+def _edges(flow: Flow, block: Block) -> list[DrawnEdge]:
+    """Merges branches of the same kind and target.
 
-    An error branch that leads where the block leads anyway is not drawn: nothing is different there.
+    Error branches with the same target as the default branch are omitted.
     """
     labels: dict[tuple[bool, bool, str], list[str]] = {}
-    counted = countable(action)
-    onward = {transition.target for transition in counted if transition.kind == "next"}
-    for transition in counted:
-        error = transition.kind == "error"
-        if transition.target in flow.blocks and not (error and transition.target in onward):
-            drawn = labels.setdefault((error, transition.kind == "next", transition.target), [])
-            label = _label(action, transition)
-            if label not in drawn:
-                drawn.append(label)
+    branches = countable(block)
+    default_targets = {branch.target for branch in branches if branch.kind == "next"}
+    for branch in branches:
+        error = branch.kind == "error"
+        if branch.target in flow.blocks and not (error and branch.target in default_targets):
+            merged = labels.setdefault((error, branch.kind == "next", branch.target), [])
+            label = _label(block, branch)
+            if label not in merged:
+                merged.append(label)
     return [
-        Edge(clean(", ".join(filter(None, texts))), error, target)
+        DrawnEdge(_clean(", ".join(filter(None, texts))), error, target)
         for (error, _, target), texts in labels.items()
     ]
 
 
-def _label(action: Block, transition: Branch) -> str:
-    label = _LABELS.get((action.type, transition.label))
+def _label(block: Block, branch: Branch) -> str:
+    label = _LABELS.get((block.type, branch.label))
     if label is not None:
         return label
-    if transition.kind == "error":
-        return _ERRORS.get(transition.label, transition.label)
-    if transition.operator in _OPERATORS:
-        return " ".join((_OPERATORS[transition.operator], *transition.operands))
-    return transition.label
+    if branch.kind == "error":
+        return _ERROR_LABELS.get(branch.label, branch.label)
+    if branch.operator in _OPERATORS:
+        return " ".join((_OPERATORS[branch.operator], *branch.operands))
+    return branch.label

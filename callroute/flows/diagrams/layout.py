@@ -1,4 +1,4 @@
-"""Where the blocks of a picture stand: where the flow's designer put them, or in layers from left to right."""
+"""Positions the blocks of a diagram: as in the flow designer, or in layers from left to right."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from callroute.flows.diagrams.diagram import Picture
+    from callroute.flows.diagrams.diagram import Diagram
     from callroute.flows.flow import Flow
 
 GAP = 28.0
-"""The least distance between two blocks."""
+"""Minimum distance between two blocks."""
 
 _COLUMN_GAP = 88.0
 _ROW_GAP = 32.0
@@ -26,7 +26,7 @@ _SCALES = (1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0, 2.5)
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A block on paper: its upper left corner and its size, in pixels."""
+    """Upper left corner and size of a block, in pixels."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Box:
     height: float
 
     def overlaps(self, other: Box, gap: float = 0.0) -> bool:
-        """Whether two boxes overlap, or are nearer to each other than a gap."""
+        """Whether two boxes overlap or are closer together than a gap."""
         return (
             self.x < other.x + other.width + gap
             and other.x < self.x + self.width + gap
@@ -43,36 +43,39 @@ class Box:
         )
 
 
-Way = tuple[str, str]
 Point = tuple[float, float]
+Polyline = tuple[Point, ...]
+EdgeKey = tuple[str, str]
+"""Identifiers of an edge's source and target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything stands.
+    """The positions of blocks and long lines.
 
     Attributes:
-        boxes: the blocks by identifier.
-        ways: for lines that pass columns of other blocks, the points between which they are level, from left to right.
+        boxes: the boxes by block identifier.
+        polylines: for each edge that passes other columns, the start and end points of its horizontal segments, from left
+            to right.
     """
 
     boxes: Mapping[str, Box]
-    ways: Mapping[Way, tuple[Point, ...]]
+    polylines: Mapping[EdgeKey, Polyline]
 
 
-def layout(flow: Flow, picture: Picture, sizes: Mapping[str, tuple[float, float]]) -> Layout:
-    """Places all blocks, none over another.
+def layout(flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]]) -> Layout:
+    """Positions all blocks without overlaps.
 
-    The flow's own positions are kept, spread by one factor where the blocks would overlap. Where it has none for some
-    block, or spreading does not help, the blocks are laid out in layers.
+    Positions from the flow designer are used if every block has one, scaled up if blocks would overlap. Otherwise, or if
+    scaling does not help, the blocks are arranged in layers.
 
     Args:
-        flow: the flow, for its positions.
-        picture: its blocks and branches.
+        flow: the flow, with the positions.
+        diagram: its blocks and edges.
         sizes: width and height of each block.
     """
-    positions = own_positions(flow)
-    if picture.blocks and all(identifier in positions for identifier in picture.blocks):
+    positions = designer_positions(flow)
+    if diagram.blocks and all(identifier in positions for identifier in diagram.blocks):
         for scale in _SCALES:
             boxes = {
                 identifier: Box(
@@ -82,11 +85,11 @@ def layout(flow: Flow, picture: Picture, sizes: Mapping[str, tuple[float, float]
             }
             if not _any_overlap(list(boxes.values())):
                 return Layout(boxes, {})
-    return _Layers(picture, sizes).layout()
+    return _LayeredLayout(diagram, sizes).layout()
 
 
-def own_positions(flow: Flow) -> dict[str, tuple[float, float]]:
-    """Where the flow's designer put its blocks."""
+def designer_positions(flow: Flow) -> dict[str, tuple[float, float]]:
+    """Returns the positions of blocks in the flow designer, omitting invalid ones."""
     metadata = flow.document.get("Metadata")
     blocks = metadata.get("ActionMetadata") if isinstance(metadata, Mapping) else None
     positions = {}
@@ -100,8 +103,8 @@ def own_positions(flow: Flow) -> dict[str, tuple[float, float]]:
 
 
 def _coordinate(value: Any) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1_000_000
-    return float(value) if usable else None
+    valid = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1_000_000
+    return float(value) if valid else None
 
 
 def _any_overlap(boxes: list[Box]) -> bool:
@@ -115,154 +118,156 @@ def _any_overlap(boxes: list[Box]) -> bool:
     return False
 
 
-class _Layers:
-    """Places blocks in columns, each right of those that lead to it, as far as that can be (Sugiyama's method).
+class _LayeredLayout:
+    """A layered layout (Sugiyama's method): each block is to the right of the blocks that lead to it, except in cycles.
 
-    A line that passes a column has a place of its own there, so that it crosses no block. Written here, since the
-    libraries at hand need Graphviz, or give another picture each time.
+    An edge that passes a column has a node of its own there, so that it does not cross a block. The available libraries
+    either need Graphviz or are not deterministic.
 
     Args:
-        picture: blocks and branches.
+        diagram: the blocks and edges.
         sizes: width and height of each block.
     """
 
-    def __init__(self, picture: Picture, sizes: Mapping[str, tuple[float, float]]) -> None:
+    def __init__(self, diagram: Diagram, sizes: Mapping[str, tuple[float, float]]) -> None:
         self._sizes = sizes
-        self._ways = list(
+        self._edges: list[EdgeKey] = list(
             dict.fromkeys(
-                (block.identifier, branch.target)
-                for block in picture.blocks.values()
-                for branch in block.branches
-                if block.identifier != branch.target
+                (block.identifier, edge.target)
+                for block in diagram.blocks.values()
+                for edge in block.edges
+                if block.identifier != edge.target
             )
         )
-        first = [picture.start] if picture.start else []
-        self._order = list(dict.fromkeys([*first, *picture.blocks]))
-        # A node is a block, or the place of a line in a column, as (source, target, column).
+        first = [diagram.start] if diagram.start else []
+        self._roots = list(dict.fromkeys([*first, *diagram.blocks]))
+        # A node is a block identifier, or (source, target, column) for an edge that passes a column.
         self._columns: list[list[Any]] = []
-        self._before: dict[Any, list[Any]] = defaultdict(list)
-        self._after: dict[Any, list[Any]] = defaultdict(list)
+        self._left: dict[Any, list[Any]] = defaultdict(list)
+        self._right: dict[Any, list[Any]] = defaultdict(list)
 
     def layout(self) -> Layout:
-        """Columns, order within them, then heights."""
+        """Assigns columns, sorts each column, then assigns vertical positions."""
         self._fill_columns()
         for sweep in range(_SWEEPS):
-            self._sort(forward=sweep % 2 == 0)
-        middles = self._middles()
+            self._sort(rightwards=sweep % 2 == 0)
+        centers = self._centers()
         width = max((width for width, _ in self._sizes.values()), default=0.0)
         boxes: dict[str, Box] = {}
-        ways: dict[Way, list[Point]] = defaultdict(list)
+        polylines: dict[EdgeKey, list[Point]] = defaultdict(list)
         for number, column in enumerate(self._columns):
             x = number * (width + _COLUMN_GAP)
             for node in column:
                 if isinstance(node, str):
                     own_width, height = self._sizes[node]
-                    boxes[node] = Box(x, round(middles[node] - height / 2), own_width, height)
+                    boxes[node] = Box(x, round(centers[node] - height / 2), own_width, height)
                 else:
-                    ways[node[:2]] += [(x, round(middles[node])), (x + width, round(middles[node]))]
+                    polylines[node[:2]] += [(x, round(centers[node])), (x + width, round(centers[node]))]
         return Layout(
             {identifier: boxes[identifier] for identifier in self._sizes},
-            {way: tuple(points) for way, points in ways.items()},
+            {edge: tuple(points) for edge, points in polylines.items()},
         )
 
     def _fill_columns(self) -> None:
-        forward = self._forward_ways()
-        into: dict[str, list[str]] = defaultdict(list)
+        order, forward = self._without_cycles()
+        sources: dict[str, list[str]] = defaultdict(list)
         for source, target in forward:
-            into[target].append(source)
+            sources[target].append(source)
         column: dict[str, int] = {}
-        for identifier in self._finished[::-1]:  # those that lead to a block come before it
-            column[identifier] = max((column[source] + 1 for source in into[identifier]), default=0)
+        for identifier in order:
+            column[identifier] = max((column[source] + 1 for source in sources[identifier]), default=0)
         self._columns = [[] for _ in range(max(column.values(), default=-1) + 1)]
-        for identifier in self._finished[::-1]:
+        for identifier in order:
             self._columns[column[identifier]].append(identifier)
         for source, target in forward:
             between = [(source, target, number) for number in range(column[source] + 1, column[target])]
             for node in between:
                 self._columns[node[2]].append(node)
             for left, right in zip([source, *between], [*between, target], strict=True):
-                self._after[left].append(right)
-                self._before[right].append(left)
+                self._right[left].append(right)
+                self._left[right].append(left)
 
-    def _forward_ways(self) -> list[Way]:
-        """The ways without those that lead back to a block on the way there; fills the order of leaving blocks."""
+    def _without_cycles(self) -> tuple[list[str], list[EdgeKey]]:
+        """Returns the blocks in topological order, and the edges except those that close a cycle."""
         targets: dict[str, list[str]] = defaultdict(list)
-        for source, target in self._ways:
+        for source, target in self._edges:
             targets[source].append(target)
-        for onward in targets.values():
-            onward.reverse()  # the blocks are taken in the opposite order, and the first branch should come out on top
-        open_, done = set[str](), set[str]()
-        self._finished: list[str] = []
-        back = set[Way]()
-        for root in self._order:
+        for each in targets.values():
+            each.reverse()  # the order of finished blocks is reversed below, which puts the first edge on top
+        active, done = set[str](), set[str]()
+        finished: list[str] = []
+        back_edges = set[EdgeKey]()
+        for root in self._roots:
             pending = [(root, iter(targets[root]))] if root not in done else []
-            open_.update(root for root, _ in pending)
+            active.update(root for root, _ in pending)
             while pending:
-                here, untried = pending[-1]
-                following = next(untried, None)  # an identifier may be empty, which is found elsewhere
-                if following is None:
+                block, untried = pending[-1]
+                following = next(untried, None)
+                if following is None:  # not falsy: an identifier may be empty
                     pending.pop()
-                    open_.discard(here)
-                    done.add(here)
-                    self._finished.append(here)
-                elif following in open_:
-                    back.add((here, following))
+                    active.discard(block)
+                    done.add(block)
+                    finished.append(block)
+                elif following in active:
+                    back_edges.add((block, following))
                 elif following not in done:
-                    open_.add(following)
+                    active.add(following)
                     pending.append((following, iter(targets[following])))
-        return [way for way in self._ways if way not in back]
+        return finished[::-1], [edge for edge in self._edges if edge not in back_edges]
 
-    def _sort(self, *, forward: bool) -> None:
-        """Moves every node to the middle of those it is joined with in the column before, or behind."""
-        joined = self._before if forward else self._after
-        columns = self._columns if forward else self._columns[::-1]
-        for fixed, column in pairwise(columns):
-            rank = {node: number for number, node in enumerate(fixed)}
+    def _sort(self, *, rightwards: bool) -> None:
+        """Sorts each column by the average position of each node's neighbors in the previous column."""
+        neighbors = self._left if rightwards else self._right
+        columns = self._columns if rightwards else self._columns[::-1]
+        for previous, column in pairwise(columns):
+            rank = {node: number for number, node in enumerate(previous)}
             own = {node: number for number, node in enumerate(column)}
-            scale = len(fixed) / max(len(column), 1)
+            scale = len(previous) / max(len(column), 1)
 
-            def wish(node: Any, rank: Any = rank, own: Any = own, scale: float = scale) -> tuple[float, int]:
-                ranks = [rank[other] for other in joined[node] if other in rank]
+            def key(node: Any, rank: Any = rank, own: Any = own, scale: float = scale) -> tuple[float, int]:
+                ranks = [rank[other] for other in neighbors[node] if other in rank]
                 return (sum(ranks) / len(ranks) if ranks else own[node] * scale, own[node])
 
-            column.sort(key=wish)
+            column.sort(key=key)
 
-    def _middles(self) -> dict[Any, float]:
-        """The height of every node's middle: near those it is joined with, and clear of its neighbours."""
-        middles: dict[Any, float] = {}
+    def _centers(self) -> dict[Any, float]:
+        """Returns the vertical center of each node, close to its neighbors in adjacent columns."""
+        centers: dict[Any, float] = {}
         for column in self._columns:
-            middles.update(zip(column, self._apart(column, [0.0] * len(column)), strict=True))
+            centers.update(zip(column, self._separate(column, [0.0] * len(column)), strict=True))
         for sweep in range(_SWEEPS):
-            joined = self._before if sweep % 2 == 0 else self._after
+            neighbors = self._left if sweep % 2 == 0 else self._right
             for column in self._columns if sweep % 2 == 0 else self._columns[::-1]:
-                wishes = [_mean((middles[other] for other in joined[node]), middles[node]) for node in column]
-                middles.update(zip(column, self._apart(column, wishes), strict=True))
-        return middles
+                ideal = [
+                    _mean((centers[other] for other in neighbors[node]), centers[node]) for node in column
+                ]
+                centers.update(zip(column, self._separate(column, ideal), strict=True))
+        return centers
 
-    def _apart(self, column: list[Any], wishes: list[float]) -> list[float]:
-        """The places nearest to the wishes that keep the order and leave room between neighbours.
+    def _separate(self, column: list[Any], ideal: list[float]) -> list[float]:
+        """Returns the centers closest to the ideal ones that preserve the order and leave a gap between nodes.
 
-        Neighbours that would come too near move together, to the mean of their wishes (pool adjacent violators).
+        Nodes that would be too close move together to the mean of their ideal centers (pool adjacent violators).
         """
-        ends = [self._half(node) for node in column]
+        halves = [self._half_height(node) for node in column]
         offsets, offset = [], 0.0
         for number in range(len(column)):
             if number:
                 lines = isinstance(column[number - 1], tuple) and isinstance(column[number], tuple)
-                offset += ends[number - 1] + ends[number] + (_LINE_GAP if lines else _ROW_GAP)
+                offset += halves[number - 1] + halves[number] + (_LINE_GAP if lines else _ROW_GAP)
             offsets.append(offset)
         pools: list[tuple[float, int]] = []
-        for wish, offset in zip(wishes, offsets, strict=True):
-            mean, count = wish - offset, 1
+        for center, offset in zip(ideal, offsets, strict=True):
+            mean, count = center - offset, 1
             while pools and pools[-1][0] > mean:
-                other, others = pools.pop()
-                mean = (mean * count + other * others) / (count + others)
-                count += others
+                other_mean, other_count = pools.pop()
+                mean = (mean * count + other_mean * other_count) / (count + other_count)
+                count += other_count
             pools.append((mean, count))
         means = [mean for mean, count in pools for _ in range(count)]
         return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
 
-    def _half(self, node: Any) -> float:
+    def _half_height(self, node: Any) -> float:
         return self._sizes[node][1] / 2 if isinstance(node, str) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""A flow as SVG: blocks with their branches at the right edge, as the flow designer shows them."""
+"""Draws a flow as an SVG image that resembles the flow designer, with branches at the right edge of each block."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from callroute.flows.diagrams.diagram import picture
-from callroute.flows.diagrams.layout import GAP, Box, Point, Way, layout
+from callroute.flows.diagrams.diagram import build_diagram
+from callroute.flows.diagrams.layout import GAP, Box, EdgeKey, Polyline, layout
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from callroute.flows.diagrams.diagram import DrawnBlock, Edge, Picture
+    from callroute.flows.diagrams.diagram import Diagram, DrawnBlock, DrawnEdge
     from callroute.flows.flow import Flow
 
 _WIDTH = 248.0
 _PADDING = 12.0
 _MARGIN = 56.0
 _HEADER = 30.0
-_LINE = 18.0
-_ROW = 22.0
+_LINE_HEIGHT = 18.0
+_ROW_HEIGHT = 22.0
 _TITLE_SIZE, _TEXT_SIZE, _ROUTE_SIZE = 14.0, 13.0, 12.0
 _DETAIL_LINES = 4
-_BELOW_NAME = 4.0
-_FOOT = 64.0
-_APART = 5.0  # what goes down and what goes up between the same two blocks
+_NAME_GAP = 4.0
+_LEGEND_HEIGHT = 64.0
+_LANE_OFFSET = 5.0  # separates upward from downward lines between the same two blocks
 
-# The picture brings its own ground, so that it reads the same on light and dark pages. All texts have a contrast of at
-# least 4.5 to 1 against what is behind them.
+# The image has its own background, so that it looks the same in light and dark mode. All text has a contrast of at least
+# 4.5 to 1.
 _STYLE = """
     text { font-family: system-ui, 'Noto Sans', 'Noto Sans JP', 'Noto Sans CJK JP', sans-serif; fill: #1f2328;
            font-size: 13px }
@@ -51,132 +51,142 @@ _STYLE = """
 
 
 @dataclass(frozen=True, slots=True)
-class _Face:
-    """The texts of a block, in lines, and where its branches leave it, counted from its upper edge."""
+class _BlockText:
+    """The wrapped text of a block.
+
+    Attributes:
+        title: its title.
+        name: its name; may be empty.
+        lines: its detail.
+        rows: its edges, each with its label and the distance of its port from the top of the block.
+        height: height of the block.
+    """
 
     title: str
     name: str
     lines: tuple[str, ...]
-    rows: tuple[tuple[Edge, str, float], ...]
+    rows: tuple[tuple[DrawnEdge, str, float], ...]
     height: float
 
 
 def svg(flow: Flow) -> str:
-    """A flow as an SVG document.
+    """Returns a flow as an SVG document.
 
-    Each block says what it does, what it plays or sets, the route it gives the call, and its branches; blocks in which
-    a caller can hang up are marked as stops. Blocks stand where the flow's designer has them, else in layers.
+    Each block shows its title, its main parameter, the route that it sets and its branches. Stops are highlighted. Blocks
+    are positioned as in the flow designer if possible, or else in layers.
     """
-    drawn = picture(flow)
-    faces = {identifier: _face(block) for identifier, block in drawn.blocks.items()}
-    placed = layout(flow, drawn, {identifier: (_WIDTH, face.height) for identifier, face in faces.items()})
+    diagram = build_diagram(flow)
+    texts = {identifier: _block_text(block) for identifier, block in diagram.blocks.items()}
+    sizes = {identifier: (_WIDTH, text.height) for identifier, text in texts.items()}
+    placed = layout(flow, diagram, sizes)
     left = min((box.x for box in placed.boxes.values()), default=0) - _MARGIN
     top = min((box.y for box in placed.boxes.values()), default=0) - _MARGIN
     boxes = {
         identifier: Box(box.x - left, box.y - top, box.width, box.height)
         for identifier, box in placed.boxes.items()
     }
-    ways = {way: [(x - left, y - top) for x, y in points] for way, points in placed.ways.items()}
-    across = max((box.x + box.width for box in boxes.values()), default=_WIDTH) + _MARGIN
-    across = max(across, 560)
-    down = max((box.y + box.height for box in boxes.values()), default=0) + _MARGIN + _FOOT
-    return "\n".join(_document(drawn, faces, boxes, ways, across, down)) + "\n"
+    polylines = {
+        edge: tuple((x - left, y - top) for x, y in points) for edge, points in placed.polylines.items()
+    }
+    total_width = max((box.x + box.width for box in boxes.values()), default=_WIDTH) + _MARGIN
+    total_width = max(total_width, 560)
+    total_height = max((box.y + box.height for box in boxes.values()), default=0) + _MARGIN + _LEGEND_HEIGHT
+    return "\n".join(_document(diagram, texts, boxes, polylines, total_width, total_height)) + "\n"
 
 
-def _face(block: DrawnBlock) -> _Face:
+def _block_text(block: DrawnBlock) -> _BlockText:
     inner = _WIDTH - 2 * _PADDING
-    room = inner - (width("stop", _TEXT_SIZE) + 12 if block.stop else 0)
+    title_width = inner - (width("stop", _TEXT_SIZE) + 12 if block.stop else 0)
     lines = wrap(block.detail, _TEXT_SIZE, inner, _DETAIL_LINES)
     name = shorten(block.name, _TEXT_SIZE, inner) if block.name else ""
-    route = _ROW + 4 + (_BELOW_NAME if name else 0) if block.route is not None else 0
-    height = _HEADER + _LINE * (len(lines) + bool(name)) + route + 4
+    route_height = _ROW_HEIGHT + 4 + (_NAME_GAP if name else 0) if block.route is not None else 0
+    height = _HEADER + _LINE_HEIGHT * (len(lines) + bool(name)) + route_height + 4
     rows = []
-    for branch in block.branches:
-        if branch.label:
-            rows.append((branch, shorten(branch.label, _TEXT_SIZE, inner), height + _ROW / 2))
-            height += _ROW
+    for edge in block.edges:
+        if edge.label:
+            rows.append((edge, shorten(edge.label, _TEXT_SIZE, inner), height + _ROW_HEIGHT / 2))
+            height += _ROW_HEIGHT
         else:
-            rows.append((branch, "", _HEADER / 2))
-    return _Face(
-        shorten(block.title, _TITLE_SIZE * 1.05, room), name, tuple(lines), tuple(rows), height + _PADDING / 2
-    )
+            rows.append((edge, "", _HEADER / 2))
+    title = shorten(block.title, _TITLE_SIZE * 1.05, title_width)
+    return _BlockText(title, name, tuple(lines), tuple(rows), height + _PADDING / 2)
 
 
 def _document(
-    drawn: Picture,
-    faces: Mapping[str, _Face],
+    diagram: Diagram,
+    texts: Mapping[str, _BlockText],
     boxes: Mapping[str, Box],
-    ways: Mapping[Way, list[Point]],
-    across: float,
-    down: float,
+    polylines: Mapping[EdgeKey, Polyline],
+    total_width: float,
+    total_height: float,
 ) -> Iterator[str]:
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{across:g}" height="{down:g}" '
-        f'viewBox="0 0 {across:g} {down:g}" role="img" aria-labelledby="title description">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{total_width:g}" height="{total_height:g}" '
+        f'viewBox="0 0 {total_width:g} {total_height:g}" role="img" aria-labelledby="title description">'
     )
-    yield f'<title id="title">{escape(drawn.title)}</title>'
-    yield f'<desc id="description">{escape(drawn.description)}</desc>'
+    yield f'<title id="title">{escape(diagram.title)}</title>'
+    yield f'<desc id="description">{escape(diagram.description)}</desc>'
     yield f"<style>{_STYLE}</style>"
     yield (
         "<defs>"
         + "".join(
             f'<marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
-            f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="{colour}"/></marker>'
-            for name, colour in {"arrow": "#57606a", "arrow-error": "#a40e26"}.items()
+            f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="{color}"/></marker>'
+            for name, color in {"arrow": "#57606a", "arrow-error": "#a40e26"}.items()
         )
         + "</defs>"
     )
-    yield f'<rect class="ground" width="{across:g}" height="{down:g}" rx="8"/>'
-    if drawn.start:
-        yield from _call(boxes[drawn.start])
-    for identifier, block in drawn.blocks.items():
-        yield from _ways(block, faces[identifier], boxes, ways)
-    for identifier, block in drawn.blocks.items():
-        yield from _block(block, faces[identifier], boxes[identifier])
-    yield from _legend(down)
+    yield f'<rect class="ground" width="{total_width:g}" height="{total_height:g}" rx="8"/>'
+    if diagram.start:
+        yield from _entry(boxes[diagram.start])
+    for identifier, block in diagram.blocks.items():
+        yield from _edges(block, texts[identifier], boxes, polylines)
+    for identifier, block in diagram.blocks.items():
+        yield from _block(block, texts[identifier], boxes[identifier])
+    yield from _legend(total_height)
     yield "</svg>"
 
 
-def _call(start: Box) -> Iterator[str]:
-    """Where the call comes in."""
+def _entry(start: Box) -> Iterator[str]:
+    """Draws the point where calls enter the flow."""
     x, y = start.x - 34, start.y + _HEADER / 2
     yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>the call comes in</title></circle>'
     yield f'<path class="way" marker-end="url(#arrow)" d="M{x + 7:g} {y:g}H{start.x - 1:g}"/>'
 
 
-def _block(block: DrawnBlock, face: _Face, box: Box) -> Iterator[str]:
+def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     kind = "stop" if block.stop else "step"
     yield f'<g class="{kind}" data-block={quoteattr(block.identifier)} transform="translate({box.x:g} {box.y:g})">'
-    full = "\n".join(filter(None, (block.title, block.identifier, block.detail)))
-    yield f"<title>{escape(full)}</title>"
+    tooltip = "\n".join(filter(None, (block.title, block.identifier, block.detail)))
+    yield f"<title>{escape(tooltip)}</title>"
     yield f'<rect class="block" width="{box.width:g}" height="{box.height:g}" rx="6"/>'
-    yield _text(_PADDING, 20, face.title, "title")
+    yield _text(_PADDING, 20, text.title, "title")
     if block.stop:
         yield _text(box.width - _PADDING, 20, "stop", "mark", end=True)
     y = _HEADER + 13
-    if face.name:
-        yield _text(_PADDING, y, face.name, "name")
-        y += _LINE
+    if text.name:
+        yield _text(_PADDING, y, text.name, "name")
+        y += _LINE_HEIGHT
     if block.route is not None:
-        y += _BELOW_NAME if face.name else 0
-        room = box.width - 2 * _PADDING - 12
+        y += _NAME_GAP if text.name else 0
+        max_width = box.width - 2 * _PADDING - 12
         label = f"call_route = {block.route}"
-        if width(label, _ROUTE_SIZE) > room:
-            label = shorten(block.route, _ROUTE_SIZE, room)
+        if width(label, _ROUTE_SIZE) > max_width:
+            label = shorten(block.route, _ROUTE_SIZE, max_width)
         yield (
             f'<g class="route"><rect x="{_PADDING:g}" y="{y - 14:g}" width="{box.width - 2 * _PADDING:g}" '
-            f'height="{_ROW:g}" rx="4"/>{_text(_PADDING + 6, y + 2, label)}</g>'
+            f'height="{_ROW_HEIGHT:g}" rx="4"/>{_text(_PADDING + 6, y + 2, label)}</g>'
         )
-        y += _ROW + 4
-    for line in face.lines:
+        y += _ROW_HEIGHT + 4
+    for line in text.lines:
         yield _text(_PADDING, y, line)
-        y += _LINE
-    for branch, label, at in face.rows:
-        error = " error" if branch.error else ""
+        y += _LINE_HEIGHT
+    for edge, label, port in text.rows:
+        error = " error" if edge.error else ""
         if label:
-            yield f'<path class="line" d="M0 {at - _ROW / 2:g}H{box.width:g}"/>'
-            yield _text(box.width - _PADDING, at + 5, label, f"branch{error}", end=True)
-        yield f'<circle class="port{error}" cx="{box.width:g}" cy="{at:g}" r="3.5"/>'
+            yield f'<path class="line" d="M0 {port - _ROW_HEIGHT / 2:g}H{box.width:g}"/>'
+            yield _text(box.width - _PADDING, port + 5, label, f"branch{error}", end=True)
+        yield f'<circle class="port{error}" cx="{box.width:g}" cy="{port:g}" r="3.5"/>'
     yield "</g>"
 
 
@@ -186,74 +196,80 @@ def _text(x: float, y: float, text: str, kind: str = "", *, end: bool = False) -
     return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{escape(text)}</text>'
 
 
-def _ways(
-    block: DrawnBlock, face: _Face, boxes: Mapping[str, Box], ways: Mapping[Way, list[Point]]
+def _edges(
+    block: DrawnBlock, text: _BlockText, boxes: Mapping[str, Box], polylines: Mapping[EdgeKey, Polyline]
 ) -> Iterator[str]:
     box = boxes[block.identifier]
-    for number, (branch, _, at) in enumerate(face.rows):
-        target = boxes[branch.target]
-        error = " error" if branch.error else ""
-        over = ways.get((block.identifier, branch.target))
-        path = _way(box, at, target, 14 + 5 * number) if over is None else _over(box, at, target, over)
+    for number, (edge, _, port) in enumerate(text.rows):
+        target = boxes[edge.target]
+        error = " error" if edge.error else ""
+        polyline = polylines.get((block.identifier, edge.target))
+        if polyline is None:
+            path = _direct_path(box, port, target, 14 + 5 * number)
+        else:
+            path = _polyline_path(box, port, target, polyline)
         yield (
             f'<path class="way{error}" marker-end="url(#arrow{"-error" if error else ""})" d="{path}">'
-            f"<title>{escape(block.name or block.title)}: {escape(branch.label or 'next')}</title></path>"
+            f"<title>{escape(block.name or block.title)}: {escape(edge.label or 'next')}</title></path>"
         )
 
 
-def _way(box: Box, at: float, target: Box, aside: float) -> str:
-    """A line from the right edge of a block to the left edge of another."""
-    x1, y1 = box.x + box.width, box.y + at
+def _direct_path(box: Box, port: float, target: Box, distance: float) -> str:
+    """Returns a path from the right edge of a block to the left edge of another.
+
+    Args:
+        box: the block it leaves.
+        port: distance of its start from the top of that block.
+        target: the block it leads to.
+        distance: distance from both blocks if it has to go around them.
+    """
+    x1, y1 = box.x + box.width, box.y + port
     x2, y2 = target.x - 1, target.y + _HEADER / 2
     if x2 - x1 >= GAP / 2:
         bend = max((x2 - x1) / 2, GAP)
         return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
-    # Back or straight down: round the outside of both, between them where there is room.
+    # The target is not to the right: go between the blocks if one is below the other, or else around both.
     if target.y > box.y + box.height:
-        between = (box.y + box.height + target.y) / 2 - _APART
+        middle = (box.y + box.height + target.y) / 2 - _LANE_OFFSET
     elif box.y > target.y + target.height:
-        between = (target.y + target.height + box.y) / 2 + _APART
+        middle = (target.y + target.height + box.y) / 2 + _LANE_OFFSET
     else:
-        between = max(box.y + box.height, target.y + target.height) + aside
-    right, left = x1 + aside, x2 - aside
-    corners = [(x1, y1), (right, y1), (right, between), (left, between), (left, y2), (x2, y2)]
+        middle = max(box.y + box.height, target.y + target.height) + distance
+    right, left = x1 + distance, x2 - distance
+    corners = [(x1, y1), (right, y1), (right, middle), (left, middle), (left, y2), (x2, y2)]
     return _rounded(corners, 8)
 
 
-def _over(box: Box, at: float, target: Box, points: list[Point]) -> str:
-    """A line that passes columns of blocks on the level given."""
-    stations = [
-        (box.x + box.width, box.y + at),
-        *points,
-        (target.x - 1, target.y + _HEADER / 2),
-    ]
-    path = f"M{stations[0][0]:g} {stations[0][1]:g}"
-    for (x1, y1), (x2, y2) in zip(stations[::2], stations[1::2], strict=True):
+def _polyline_path(box: Box, port: float, target: Box, polyline: Polyline) -> str:
+    """Returns a path from one block to another along the horizontal segments of a polyline."""
+    points = [(box.x + box.width, box.y + port), *polyline, (target.x - 1, target.y + _HEADER / 2)]
+    path = f"M{points[0][0]:g} {points[0][1]:g}"
+    for (x1, y1), (x2, y2) in zip(points[::2], points[1::2], strict=True):
         bend = (x1 + x2) / 2
         path += f"C{bend:g} {y1:g} {bend:g} {y2:g} {x2:g} {y2:g}"
-        if (x2, y2) != stations[-1]:
+        if (x2, y2) != points[-1]:
             path += f"H{x2 + box.width:g}"
     return path
 
 
 def _rounded(corners: list[tuple[float, float]], radius: float) -> str:
-    """A line of straight pieces, its corners rounded off."""
+    """Returns a path of straight segments with rounded corners."""
     path = f"M{corners[0][0]:g} {corners[0][1]:g}"
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
-        near, far = _towards(corner, before, radius), _towards(corner, after, radius)
-        path += f"L{near[0]:g} {near[1]:g}Q{corner[0]:g} {corner[1]:g} {far[0]:g} {far[1]:g}"
+        start, end = _towards(corner, before, radius), _towards(corner, after, radius)
+        path += f"L{start[0]:g} {start[1]:g}Q{corner[0]:g} {corner[1]:g} {end[0]:g} {end[1]:g}"
     return path + f"L{corners[-1][0]:g} {corners[-1][1]:g}"
 
 
 def _towards(corner: tuple[float, float], other: tuple[float, float], radius: float) -> tuple[float, float]:
     dx, dy = other[0] - corner[0], other[1] - corner[1]
-    length = abs(dx) + abs(dy)  # pieces are level or upright
+    length = abs(dx) + abs(dy)  # segments are horizontal or vertical
     share = min(radius, length / 2) / length if length else 0
     return corner[0] + dx * share, corner[1] + dy * share
 
 
-def _legend(down: float) -> Iterator[str]:
-    y = down - 34
+def _legend(total_height: float) -> Iterator[str]:
+    y = total_height - 34
     yield '<g class="legend">'
     yield f'<g class="stop"><rect class="block" x="{_MARGIN:g}" y="{y - 14:g}" width="26" height="20" rx="4"/></g>'
     yield _text(_MARGIN + 34, y, "a caller can hang up here")

@@ -1,4 +1,4 @@
-"""How wide texts are, without a font at hand: estimates that err on the wide side."""
+"""Estimates the width of text without font metrics, erring on the wide side."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 _NARROW = frozenset("iljtfrI.,:;'|!()[]{} -\"`")
-_NOT_FIRST = frozenset("、。，．・：；！？）」』】〉》ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
+_NOT_AT_LINE_START = frozenset("、。，．・：；！？）」』】〉》ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
 _WIDE = frozenset("mwMW@%&—…")
 
 
@@ -24,54 +24,54 @@ def _ems(character: str) -> float:
 
 
 def width(text: str, size: float) -> float:
-    """The width of a text, in the units of the font's size."""
+    """Returns the width of a text, in the unit of the font size."""
     return size * sum(_ems(character) for character in text)
 
 
-def shorten(text: str, size: float, most: float) -> str:
-    """A text cut to a width, with an ellipsis where something is missing."""
-    room, kept, used = most - width("…", size), 0, 0.0
+def shorten(text: str, size: float, max_width: float) -> str:
+    """Returns a text cut to a maximum width, with an ellipsis if anything was cut."""
+    available, kept, used = max_width - width("…", size), 0, 0.0
     for position, character in enumerate(text, start=1):
         used += size * _ems(character)
-        if used <= room:
+        if used <= available:
             kept = position
-        if used > most:
+        if used > max_width:
             return text[:kept].rstrip() + "…"
     return text
 
 
-def wrap(text: str, size: float, most: float, lines: int) -> list[str]:
-    """A text in lines of a width, the last one shortened if there is more.
+def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
+    """Returns a text in lines of a maximum width; the last line is shortened if there is more text.
 
-    Japanese may break anywhere, other text at blanks; a word that is too long is broken.
+    Japanese can break anywhere, other text at spaces. Words that are too long are broken.
     """
     wrapped: list[str] = []
     for paragraph in text.splitlines():
         rest = paragraph.strip()
         while rest:
-            if len(wrapped) == lines:
-                wrapped[-1] = shorten(f"{wrapped[-1]} {rest}…", size, most)
+            if len(wrapped) == max_lines:
+                wrapped[-1] = shorten(f"{wrapped[-1]} {rest}…", size, max_width)
                 return wrapped
-            cut = _cut(rest, size, most)
+            cut = _cut(rest, size, max_width)
             wrapped.append(rest[:cut].rstrip())
             rest = rest[cut:].lstrip()
     return wrapped
 
 
-def _cut(text: str, size: float, most: float) -> int:
-    """Where a line ends."""
+def _cut(text: str, size: float, max_width: float) -> int:
+    """Returns the index at which the first line ends."""
     end, used = 0, 0.0
-    while end < len(text) and used + size * _ems(text[end]) <= most:
+    while end < len(text) and used + size * _ems(text[end]) <= max_width:
         used += size * _ems(text[end])
         end += 1
     if end == len(text):
         return end
-    blank = text.rfind(" ", 0, end + 1)
+    space = text.rfind(" ", 0, end + 1)
     breaks_anywhere = unicodedata.east_asian_width(text[end]) in "WF" or (
         end and unicodedata.east_asian_width(text[end - 1]) in "WF"
     )
-    if blank > 0 and not breaks_anywhere:
-        return blank
-    while end > 1 and text[end] in _NOT_FIRST:
+    if space > 0 and not breaks_anywhere:
+        return space
+    while end > 1 and text[end] in _NOT_AT_LINE_START:
         end -= 1
     return max(end, 1)

@@ -1,19 +1,20 @@
-"""What is wrong with a flow: what Connect would refuse, what callers would suffer, which stops are not tracked."""
+"""Lint rules for flows: requirements of Connect, problems for callers, and gaps in tracking."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from callroute.flows.flow import CONTENT_TOO_LONG, TOO_MANY_BLOCKS
 from callroute.flows.lint import attributes, block_rules, conditions, content, reachability, tracking
 from callroute.flows.lint.attributes import attributes_set
-from callroute.flows.lint.rule import Finding, Rule, Severity, Subject
+from callroute.flows.lint.rule import Finding, LintContext, Rule, Severity, Source
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Flow
     from callroute.flows.route_catalog import RouteCatalog
 
-__all__ = ["RULES", "Finding", "Rule", "Severity", "attributes_set", "check"]
+__all__ = ["RULES", "Finding", "Rule", "Severity", "Source", "attributes_set", "check"]
 
 RULES: tuple[Rule, ...] = (
     *content.RULES,
@@ -32,17 +33,25 @@ def check(
     set_elsewhere: Collection[str] = (),
     rules: Iterable[Rule] = RULES,
 ) -> list[Finding]:
-    """Everything that the rules find in a flow, in the order of its blocks, then of the rules.
+    """Runs lint rules on a flow and returns the findings in the order of the blocks, then of the rules.
+
+    If a size rule finds that the flow is too large, the other rules do not run, because they can
+    take very long on large flows.
 
     Args:
-        flow: the flow, from `Flow.examine`, so that what `Flow.parse` refuses is found and told too.
-        catalog: the route catalog beside it, where there is one.
-        set_elsewhere: contact attributes that other flows set (`attributes_set`).
-        rules: what to look for.
+        flow: the flow, parsed with `Flow.parse_lenient`, so that structural defects are also reported.
+        catalog: the flow's route catalog, or None.
+        set_elsewhere: contact attributes that other flows set (see `attributes_set`).
+        rules: the rules to run.
     """
-    subject = Subject(flow, catalog, set_elsewhere)
-    findings = [
-        Finding(rule.id, rule.severity, flow.source, *found) for rule in rules for found in rule.find(subject)
-    ]
+    context = LintContext(flow, catalog, set_elsewhere)
+    rules = tuple(rules)
+    size_rules = [rule for rule in rules if rule.id in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG)]
+    findings = _run(size_rules, context) or _run(rules, context)
     order = {identifier: index for index, identifier in enumerate(flow.blocks)}
     return sorted(findings, key=lambda finding: order.get(finding.block or "", -1))
+
+
+def _run(rules: Iterable[Rule], context: LintContext) -> list[Finding]:
+    file = context.flow.source
+    return [Finding(rule.id, rule.severity, file, *match) for rule in rules for match in rule.find(context)]

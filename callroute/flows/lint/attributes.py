@@ -1,4 +1,4 @@
-"""Rules about contact attributes: those read but never set, those that hold personal data, and how they are deployed."""
+"""Lint rules about attributes: attributes that are never set, personal data, and known deployment problems."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from callroute.flows.attribute_flow import attributes_of, inherits
 from callroute.flows.block_types import type_of
-from callroute.flows.lint.rule import LIVE, SENSE, Found, Rule, Subject
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import Path, is_reference, paths_in, written
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
-# What each type of block writes where it is kept: on this contact's record, on a related one's, on a task's.
-_KEPT = {"UpdateContactAttributes": "Attributes", "TagContact": "Tags", "CreateTask": "Attributes"}
+# Parameter with the values that a block stores on a contact record: of this contact, a related one or a task.
+_STORED = {"UpdateContactAttributes": "Attributes", "TagContact": "Tags", "CreateTask": "Attributes"}
 
-_KINDS = {"Attributes": "contact", "FlowAttributes": "flow"}
+_NAMESPACES = {"Attributes": "contact", "FlowAttributes": "flow"}
 
-# With its country in front; nationally with the groups set apart, from 0 on or as in North America.
+# Phone numbers with country code, and national numbers in groups: with a leading 0, or in the North American format.
 _INTERNATIONAL = re.compile(r"(?<![\w+])\+\d(?:[ ().-]{0,2}\d){7,14}(?!\d)")
 _NATIONAL = re.compile(r"(?<![\w+.-])\(?0\d{0,4}(?:[ ().-]{1,2}\d{2,4}){1,4}(?![\w:/])")
 _NORTH_AMERICAN = re.compile(r"(?<![\w+.-])(?:1[ .-])?\(?[2-9]\d{2}[ ).-]{1,2}\d{3}[ .-]\d{4}(?![.-]?\w)")
@@ -29,111 +29,112 @@ _NATIONAL_DIGITS = range(9, 12)
 
 
 def attributes_set(flow: Flow) -> frozenset[str]:
-    """The contact attributes that any block of a flow sets, whatever it sets them to."""
-    return frozenset(name for action in flow.blocks.values() for name in attributes_of(action))
+    """Returns the names of the contact attributes that a flow sets."""
+    return frozenset(name for block in flow.blocks.values() for name in attributes_of(block))
 
 
-def _flow_attributes_of(action: Block) -> Mapping[str, object]:
-    """The flow attributes that a block sets."""
-    given = action.parameters.get("FlowAttributes")
-    if action.type != "UpdateFlowAttributes" or not isinstance(given, dict):
+def _flow_attributes_of(block: Block) -> Mapping[str, object]:
+    """Returns the flow attributes that a block sets."""
+    given = block.parameters.get("FlowAttributes")
+    if block.type != "UpdateFlowAttributes" or not isinstance(given, dict):
         return {}
     return {name: value.get("Value") if isinstance(value, dict) else value for name, value in given.items()}
 
 
-def _unset_attribute(subject: Subject) -> Iterator[Found]:
-    flow = subject.flow
+def _unset_attribute(context: LintContext) -> Iterator[Match]:
+    flow = context.flow
     known: dict[str, set[str]] = {
-        "FlowAttributes": {name for action in subject.blocks for name in _flow_attributes_of(action)},
+        "FlowAttributes": {name for block in context.blocks for name in _flow_attributes_of(block)},
     }
-    if not inherits(flow):  # else others set contact attributes before; flow attributes stay in their flow
-        known["Attributes"] = {*attributes_set(flow), *subject.set_elsewhere}
-    # A name that is a reference may be any.
-    settled = {space: names for space, names in known.items() if not any(map(paths_in, names))}
+    # In flows that inherit contact attributes, the calling flow can have set any of them.
+    if not inherits(flow):
+        known["Attributes"] = {*attributes_set(flow), *context.set_elsewhere}
+    # A name that is a reference can stand for any name.
+    complete = {space: names for space, names in known.items() if not any(map(paths_in, names))}
     first: dict[Path, tuple[str, str]] = {}
     times: Counter[Path] = Counter()
-    for action, path, value in subject.scalars:
+    for block, path, value in context.scalars:
         if not isinstance(value, str) or "$" not in value:
             continue
         for space, *names in dict.fromkeys(paths_in(value)):
-            if space in settled and names and names[0] not in settled[space]:
-                first.setdefault((space, names[0]), (action.identifier, path))
+            if space in complete and names and names[0] not in complete[space]:
+                first.setdefault((space, names[0]), (block.identifier, path))
                 times[space, names[0]] += 1
-    for (space, name), (block, path) in first.items():
+    for (space, name), (identifier, path) in first.items():
         more = f" (read in {times[space, name]} places)" if times[space, name] > 1 else ""
-        yield Found(
-            block,
+        yield Match(
+            identifier,
             path,
-            f"The {_KINDS[space]} attribute {name!r} is read here{more}, but no block sets it.",
-            "Set it before; if another flow does, check that flow together with this one."
+            f"The {_NAMESPACES[space]} attribute {name!r} is read here{more}, but no block sets it.",
+            "Set it first. If another flow sets it, check that flow together with this one."
             if space == "Attributes"
-            else "Set it before, in this flow: flow attributes of others are not seen here.",
+            else "Set it first, in this flow: flow attributes of other flows are not visible here.",
         )
 
 
-def _mixed_reference(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        for name, value in attributes_of(action).items():
+def _mixed_reference(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        for name, value in attributes_of(block).items():
             if isinstance(value, str) and paths_in(value) and not is_reference(value):
-                yield Found(
-                    action.identifier,
-                    member(f"{action.path}.Parameters.Attributes", name),
-                    f"{name!r} mixes text and a reference; AWS's page allows it, but live it was found not to be filled in.",
-                    "Give one whole reference, or let a Lambda function put the parts together.",
+                yield Match(
+                    block.identifier,
+                    member(f"{block.path}.Parameters.Attributes", name),
+                    f"The value of {name!r} mixes text and a reference. Live requests showed that Connect does not resolve it.",
+                    "Use a single reference, or build the text in a Lambda function.",
                 )
 
 
-def _personal_data(subject: Subject) -> Iterator[Found]:
-    held = _personal_attributes(subject)
-    for action in subject.blocks:
-        parameter = _KEPT.get(action.type, "")
-        values = action.parameters.get(parameter)
+def _personal_data(context: LintContext) -> Iterator[Match]:
+    tainted = _personal_attributes(context)
+    for block in context.blocks:
+        parameter = _STORED.get(block.type, "")
+        values = block.parameters.get(parameter)
         for name, value in values.items() if isinstance(values, dict) else ():
-            if found := _personal(subject, held, f"{name} {value}" if isinstance(value, str) else name):
-                # What is personal is not shown: findings are printed in logs of others.
+            if found := _personal(context, tainted, f"{name} {value}" if isinstance(value, str) else name):
+                # Findings end up in logs, so they must not contain the personal data itself.
                 shown = "" if _has_number(name) else f" as {name!r}"
-                yield Found(
-                    action.identifier,
-                    member(f"{action.path}.Parameters.{parameter}", name),
-                    f"{found} goes onto the contact record{shown}, where it is kept and passed on.",
-                    "Keep it in a flow attribute (UpdateFlowAttributes), or store what was found out with it.",
+                yield Match(
+                    block.identifier,
+                    member(f"{block.path}.Parameters.{parameter}", name),
+                    f"{found} is stored on the contact record{shown}, which is kept and streamed.",
+                    "Use a flow attribute (UpdateFlowAttributes), or store only the result of a lookup.",
                 )
 
 
-def _personal(subject: Subject, held: Mapping[Path, Path], text: str) -> str:
+def _personal(context: LintContext, tainted: Mapping[Path, Path], text: str) -> str:
     for path in paths_in(text):
-        if _is_personal(subject, path):
+        if _is_personal(context, path):
             return f"Personal data ({written(path)})"
-        if path[:2] in held:
-            return f"Personal data ({written(path)}, which holds {written(held[path[:2]])})"
-    return "A telephone number" if _has_number(text) else ""
+        if path[:2] in tainted:
+            return f"Personal data ({written(path)}, which contains {written(tainted[path[:2]])})"
+    return "A phone number" if _has_number(text) else ""
 
 
-def _personal_attributes(subject: Subject) -> Mapping[Path, Path]:
-    """The attributes, of contact and flow, that any block gives personal data to, and which; straight or by another."""
+def _personal_attributes(context: LintContext) -> Mapping[Path, Path]:
+    """Returns the attributes that receive personal data, directly or through other attributes, and its source."""
     copies: list[tuple[Path, Path]] = []
-    for action in subject.blocks:
+    for block in context.blocks:
         for space, values in (
-            ("Attributes", attributes_of(action)),
-            ("FlowAttributes", _flow_attributes_of(action)),
+            ("Attributes", attributes_of(block)),
+            ("FlowAttributes", _flow_attributes_of(block)),
         ):
             for name, value in values.items():
                 copies += [
                     ((space, name), path) for path in (paths_in(value) if isinstance(value, str) else ())
                 ]
-    held = {to: path for to, path in copies if _is_personal(subject, path)}
-    grows = bool(held)
+    tainted = {to: path for to, path in copies if _is_personal(context, path)}
+    grows = bool(tainted)
     while grows:
-        more = {to: held[path[:2]] for to, path in copies if to not in held and path[:2] in held}
-        held |= more
+        more = {to: tainted[path[:2]] for to, path in copies if to not in tainted and path[:2] in tainted}
+        tainted |= more
         grows = bool(more)
-    return held
+    return tainted
 
 
-def _is_personal(subject: Subject, path: Path) -> bool:
+def _is_personal(context: LintContext, path: Path) -> bool:
     match path:
         case ("StoredCustomerInput", *_):
-            return not _input_is_encrypted(subject)
+            return not _input_is_encrypted(context)
         case ("CustomerEndpoint",) | ("CustomerEndpoint", "Address") | ("CustomerCallbackNumber",):
             return True
         case ("Customer", *names):
@@ -141,7 +142,7 @@ def _is_personal(subject: Subject, path: Path) -> bool:
         case ("Lex", *names):
             return "Slots" in names
         case ("Views", "ViewResultData", *names):
-            return names != ["actionName"]  # the button that was pressed, not what was entered
+            return names != ["actionName"]  # the button that was pressed, which is not personal
     return False
 
 
@@ -154,31 +155,30 @@ def _has_number(text: str) -> bool:
     )
 
 
-def _input_is_encrypted(subject: Subject) -> bool:
-    inputs = [action for action, row in subject.known if row.stop == "input"]
-    return bool(inputs) and all("InputEncryption" in action.parameters for action in inputs)
+def _input_is_encrypted(context: LintContext) -> bool:
+    inputs = [block for block, row in context.known if row.stop == "input"]
+    return bool(inputs) and all("InputEncryption" in block.parameters for block in inputs)
 
 
-def _update_contact_data(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        if action.type == "UpdateContactData":
-            yield Found(
-                action.identifier,
-                action.path,
-                "Pulumi creates a flow with UpdateContactData but fails to update it: "
-                "pulumi-aws issue 6222, open, in which the provider's update is refused though its create was not.",
-                "Set what you can by other blocks, or replace the flow on every change.",
+def _update_contact_data(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        if block.type == "UpdateContactData":
+            yield Match(
+                block.identifier,
+                block.path,
+                "Pulumi can create a flow with UpdateContactData but cannot update it (pulumi-aws issue 6222).",
+                "Use other blocks if possible, or replace the flow on every change.",
             )
 
 
-def _lex_update(subject: Subject) -> Iterator[Found]:
-    bots = [action for action in subject.blocks if (row := type_of(action)) and row.stop == "bot"]
+def _lex_update(context: LintContext) -> Iterator[Match]:
+    bots = [block for block in context.blocks if (row := type_of(block)) and row.stop == "bot"]
     if bots:
-        yield Found(
+        yield Match(
             bots[0].identifier,
             bots[0].path,
-            f"Pulumi may fail to update a flow with Lex blocks ({len(bots)} here): pulumi-aws issue 6222, open.",
-            "If an update fails, replace the flow: `pulumi up --replace URN`.",
+            f"Pulumi may fail to update a flow with Lex blocks ({len(bots)} here; pulumi-aws issue 6222).",
+            "If an update fails, replace the flow with `pulumi up --replace URN`.",
         )
 
 
@@ -186,36 +186,36 @@ RULES = (
     Rule(
         "unset-attribute",
         "warning",
-        "Attributes that a flow reads are set by one of its blocks; contact attributes also by flows checked with it.",
-        SENSE,
+        "Every attribute that a flow reads is set in that flow; contact attributes may be set in another checked flow.",
+        Source.CALLERS,
         _unset_attribute,
     ),
     Rule(
         "mixed-reference",
         "warning",
-        "The value of a contact attribute is a text or one whole reference.",
-        LIVE,
+        "The value of a contact attribute is either plain text or a single reference.",
+        Source.LIVE_REQUESTS,
         _mixed_reference,
     ),
     Rule(
         "personal-data",
         "warning",
-        "Telephone numbers, customer profiles and what callers enter stay out of contact attributes and tags, on detours too.",
-        "AWS: contact attributes are kept on the contact record for two years and streamed",
+        "Contact attributes and tags contain no phone numbers, customer profile data or caller input.",
+        Source.CONTACT_ATTRIBUTES,
         _personal_data,
     ),
     Rule(
         "update-contact-data",
         "warning",
-        "A flow deployed by Pulumi has no UpdateContactData.",
-        "pulumi-aws issue 6222",
+        "A flow that Pulumi deploys has no UpdateContactData block.",
+        Source.PULUMI_ISSUE,
         _update_contact_data,
     ),
     Rule(
         "lex-update",
         "note",
-        "Updating a flow with Lex blocks by Pulumi may fail.",
-        "pulumi-aws issue 6222",
+        "A flow that Pulumi deploys has no Lex blocks, because updates may fail.",
+        Source.PULUMI_ISSUE,
         _lex_update,
     ),
 )

@@ -1,4 +1,4 @@
-"""Rules about single blocks: what their type takes, where it leads and where it may stand (`callroute.flows.block_types`)."""
+"""Lint rules about single blocks: types, parameters, branches, and the kinds of flow that allow a block."""
 
 from __future__ import annotations
 
@@ -16,159 +16,157 @@ from callroute.flows.block_types import (
     Shape,
     declared_kind,
 )
-from callroute.flows.lint.rule import LIVE, TABLE, Found, Rule, Subject
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import is_reference
 from callroute.formats.json_document import kind, member
 
-# What names a thing or is spoken is a text, whatever block it stands in.
+# Names and spoken texts are strings in every block type.
 _TEXTS = frozenset(
     (
         *("QueueId", "AgentId", "ContactFlowId", "FlowModuleId", "HoursOfOperationId", "LambdaFunctionARN"),
         *SPEECH[:3],
     )
 )
-_FEW = 6
-_TAGS = 6
+_MAX_SHOWN = 6
+_MAX_TAGS = 6
 
 
-def _unknown_block_type(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        if action.identifier not in subject.types and action.type not in NAMES_ONLY:
-            near = get_close_matches(action.type, BLOCK_TYPES, n=1)
-            meant = OTHER_NAMES.get(action.type) or (near[0] if near else "")
-            yield Found(
-                action.identifier,
-                f"{action.path}.Type",
-                f"{action.type!r} is no type of block that is known here.",
-                (f"If {meant} is meant, write that" if meant else "Mend the spelling")
-                + "; if it is new in Connect, this block was checked only for its branches, and not as a stop.",
+def _unknown_block_type(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        if block.identifier not in context.types and block.type not in NAMES_ONLY:
+            near = get_close_matches(block.type, BLOCK_TYPES, n=1)
+            suggestion = OTHER_NAMES.get(block.type) or (near[0] if near else "")
+            yield Match(
+                block.identifier,
+                f"{block.path}.Type",
+                f"The block type {block.type!r} is unknown.",
+                (f"Did you mean {suggestion}?" if suggestion else "Check the spelling.")
+                + " If the type is new in Connect, only the branches of this block were checked.",
             )
 
 
-def _misplaced_block(subject: Subject) -> Iterator[Found]:
-    declared = declared_kind(subject.flow)
-    if not declared and subject.kinds:
+def _misplaced_block(context: LintContext) -> Iterator[Match]:
+    declared = declared_kind(context.flow)
+    if not declared and context.kinds:
         return
-    left: frozenset[FlowKind] = frozenset((declared,)) if declared else ALL - {"module"}
-    for action, row in subject.known:
-        kinds = row.kinds | row.kinds_besides
-        if left & kinds:
-            left = left & kinds if not declared else left
+    allowed: frozenset[FlowKind] = frozenset((declared,)) if declared else ALL - {"module"}
+    for block, row in context.known:
+        kinds = row.kinds | row.extra_kinds
+        if allowed & kinds:
+            allowed = allowed & kinds if not declared else allowed
             continue
-        yield Found(
-            action.identifier,
-            f"{action.path}.Type",
-            f"{action.type} may stand in {_listed(kinds)} flows; "
+        yield Match(
+            block.identifier,
+            f"{block.path}.Type",
+            f"{block.type} is allowed in {_listed(kinds)} flows; "
             + (
-                f"this is a {declared} flow."
-                if declared
-                else f"other blocks make this one of {_listed(left)}."
+                f"this is a {declared} flow." if declared else f"the other blocks require {_listed(allowed)}."
             ),
-            "Move it to a flow of that kind, or use a block that may stand here.",
+            "Move it to such a flow, or use another block.",
         )
 
 
-def _missing_parameter(subject: Subject) -> Iterator[Found]:
-    for action, name, path, given, shape in subject.settings:
-        if not isinstance(given, dict):
+def _missing_parameter(context: LintContext) -> Iterator[Match]:
+    for block, name, path, value, shape in context.parameter_objects:
+        if not isinstance(value, dict):
             continue
         for parameter in shape.required:
-            if parameter not in given:
-                yield Found(
-                    action.identifier,
+            if parameter not in value:
+                yield Match(
+                    block.identifier,
                     path,
-                    f"{name} needs {parameter}.",
-                    f"Give {parameter}{_choice(shape, parameter)}.",
+                    f"{name} needs the parameter {parameter}.",
+                    f"Add {parameter}{_choice(shape, parameter)}.",
                 )
-        for options in filter(None, (shape.one_of, shape.some_of)):
-            if not any(option in given for option in options):
-                few = ", ".join(options[:_FEW]) + (", …" if len(options) > _FEW else "")
-                yield Found(action.identifier, path, f"{name} needs one of {few}.", "Give one of them.")
+        for options in filter(None, (shape.one_of, shape.any_of)):
+            if not any(option in value for option in options):
+                few = ", ".join(options[:_MAX_SHOWN]) + (", …" if len(options) > _MAX_SHOWN else "")
+                yield Match(block.identifier, path, f"{name} needs one of {few}.", "Add one of them.")
 
 
-def _refused_parameter(subject: Subject) -> Iterator[Found]:
-    for action, name, path, given, shape in subject.settings:
-        if not isinstance(given, dict):
+def _refused_parameter(context: LintContext) -> Iterator[Match]:
+    for block, name, path, value, shape in context.parameter_objects:
+        if not isinstance(value, dict):
             continue
         for parameter in shape.refused:
-            if parameter in given:
-                yield Found(
-                    action.identifier,
+            if parameter in value:
+                yield Match(
+                    block.identifier,
                     member(path, parameter),
-                    f"Connect refuses {parameter} in {name}.",
-                    _INSTEAD.get((action.type, parameter), f"Leave {parameter} out."),
+                    f"Connect rejects {parameter} in {name}.",
+                    _INSTEAD.get((block.type, parameter), f"Remove {parameter}."),
                 )
-        for parameter in [option for option in shape.one_of if option in given][1:]:
-            yield Found(
-                action.identifier,
+        for parameter in [option for option in shape.one_of if option in value][1:]:
+            yield Match(
+                block.identifier,
                 member(path, parameter),
-                f"{name} takes only one of {', '.join(shape.one_of)}.",
-                f"Leave {parameter} or the other out.",
+                f"{name} allows only one of {', '.join(shape.one_of)}.",
+                f"Remove {parameter} or the other parameter.",
             )
 
 
 _INSTEAD = {
-    ("TransferContactToQueue", "QueueId"): "Set the queue before, by UpdateContactTargetQueue.",
-    ("TransferContactToQueue", "AgentId"): "Set the agent before, by UpdateContactTargetQueue.",
+    ("TransferContactToQueue", "QueueId"): "Set the queue with UpdateContactTargetQueue first.",
+    ("TransferContactToQueue", "AgentId"): "Set the agent with UpdateContactTargetQueue first.",
 }
 
 
-def _unknown_parameter(subject: Subject) -> Iterator[Found]:
-    for action, name, path, given, shape in subject.settings:
-        for parameter in given if isinstance(given, dict) else ():
+def _unknown_parameter(context: LintContext) -> Iterator[Match]:
+    for block, name, path, value, shape in context.parameter_objects:
+        for parameter in value if isinstance(value, dict) else ():
             if parameter not in shape.parameters and parameter not in shape.refused:
-                yield Found(
-                    action.identifier,
+                yield Match(
+                    block.identifier,
                     member(path, parameter),
-                    f"{name} is not known to take {parameter}.",
-                    f"It takes {', '.join(sorted(shape.parameters)) or 'none'}; mend the spelling or leave it out.",
+                    f"{name} has no known parameter {parameter}.",
+                    f"Known: {', '.join(sorted(shape.parameters)) or 'none'}. Check the spelling, or remove it.",
                 )
 
 
-def _wrong_value(subject: Subject) -> Iterator[Found]:
-    for action, name, path, given, shape in subject.settings:
-        if not isinstance(given, dict):
-            members = ", ".join((*shape.required, *shape.one_of, *shape.some_of, *shape.optional))
-            yield Found(
-                action.identifier,
+def _wrong_value(context: LintContext) -> Iterator[Match]:
+    for block, name, path, value, shape in context.parameter_objects:
+        if not isinstance(value, dict):
+            members = ", ".join((*shape.required, *shape.one_of, *shape.any_of, *shape.optional))
+            yield Match(
+                block.identifier,
                 path,
-                f"{name} holds {kind(given)}; it may be an object with {members}.",
+                f"{name} must be an object with {members}, not {kind(value)}.",
                 "Write it as a JSON object.",
             )
             continue
-        for parameter, value in given.items():
-            allowed = _allowed(shape, parameter, value)
+        for parameter, given in value.items():
+            allowed = _allowed(shape, parameter, given)
             if allowed:
-                found = kind(value) if isinstance(value, dict | list) else repr(value)
-                yield Found(
-                    action.identifier,
+                found = kind(given) if isinstance(given, dict | list) else repr(given)
+                yield Match(
+                    block.identifier,
                     member(path, parameter),
-                    f"{parameter} is {found}; it may be {allowed}.",
-                    "Give what it may be.",
+                    f"{parameter} must be {allowed}, not {found}.",
+                    "Use an allowed value.",
                 )
-    for action in subject.blocks:
-        tags = action.parameters.get("Tags")
-        if action.type == "TagContact" and isinstance(tags, dict) and len(tags) > _TAGS:
-            yield Found(
-                action.identifier,
-                f"{action.path}.Parameters.Tags",
-                f"{len(tags)} tags; Connect takes {_TAGS} on a contact.",
-                "Leave some out.",
+    for block in context.blocks:
+        tags = block.parameters.get("Tags")
+        if block.type == "TagContact" and isinstance(tags, dict) and len(tags) > _MAX_TAGS:
+            yield Match(
+                block.identifier,
+                f"{block.path}.Parameters.Tags",
+                f"The block sets {len(tags)} tags; Connect allows {_MAX_TAGS} per contact.",
+                "Remove some of them.",
             )
 
 
 def _allowed(shape: Shape, name: str, value: object) -> str:
-    """What a parameter may be, where it is not."""
+    """Describes the allowed values of a parameter, or returns an empty string if the value is allowed."""
     text = str(value)
     if text == "":
-        return ""  # that is another rule's finding
+        return ""  # reported by empty-string
     if name in _TEXTS and isinstance(value, dict | list):
-        return "a text"
+        return "text"
     if name == "TagKeys":
-        return "a list of one key at least" if value == [] else ""
+        return "a list of at least one key" if value == [] else ""
     reference = text.startswith("$") or "{" in text
     if name in shape.references:
-        return "" if is_reference(text) or "{" in text else "one reference such as $.Attributes.name"
+        return "" if is_reference(text) or "{" in text else "a single reference such as $.Attributes.name"
     if reference:
         return ""
     if name in shape.values:
@@ -183,54 +181,54 @@ def _allowed(shape: Shape, name: str, value: object) -> str:
     return ""
 
 
-def _missing_error_branch(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        for label in row.errors_needed(action.parameters):
-            if action.target("error", label) is None:
-                yield Found(
-                    action.identifier,
-                    f"{action.path}.Transitions",
-                    f"{action.type}{row.variant} needs an error branch {label}.",
-                    f"Add one for {label} under Errors.",
+def _missing_error_branch(context: LintContext) -> Iterator[Match]:
+    for block, row in context.known:
+        for label in row.errors_needed(block.parameters):
+            if block.target("error", label) is None:
+                yield Match(
+                    block.identifier,
+                    f"{block.path}.Transitions",
+                    f"{block.type}{row.variant} needs an error branch for {label}.",
+                    f"Add {label} under Errors.",
                 )
 
 
-def _refused_error_branch(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
+def _refused_error_branch(context: LintContext) -> Iterator[Match]:
+    for block, row in context.known:
         if row.terminal:
             continue
-        known = (*row.errors_needed(action.parameters), *row.errors_optional)
-        for transition in action.branches:
-            label = transition.label
-            if transition.kind == "error" and label not in known:
-                yield Found(
-                    action.identifier,
-                    transition.path.removesuffix(".NextAction"),
-                    f"{action.type}{row.variant} has no error branch {label or '(empty)'}.",
-                    f"Leave it out; it has {', '.join(known) or 'none'}.",
+        known = (*row.errors_needed(block.parameters), *row.errors_optional)
+        for branch in block.branches:
+            label = branch.label
+            if branch.kind == "error" and label not in known:
+                yield Match(
+                    block.identifier,
+                    branch.path.removesuffix(".NextAction"),
+                    f"{block.type}{row.variant} does not allow an error branch for {label or 'an empty error type'}.",
+                    f"Remove it. Allowed: {', '.join(known) or 'none'}.",
                 )
 
 
-def _missing_transition(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        # A block without any branch is a dead end, which is a finding of its own.
-        if row.next == "required" and action.branches and action.target("next") is None:
-            yield Found(
-                action.identifier,
-                f"{action.path}.Transitions",
-                f"{action.type} needs a NextAction, even where conditions or errors decide.",
+def _missing_next_action(context: LintContext) -> Iterator[Match]:
+    for block, row in context.known:
+        # A block without any branches is reported by dead-end.
+        if row.next == "required" and block.branches and block.target("next") is None:
+            yield Match(
+                block.identifier,
+                f"{block.path}.Transitions",
+                f"{block.type} needs a NextAction in addition to its conditions and errors.",
                 "Add NextAction.",
             )
 
 
-def _refused_transition(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        if row.terminal and action.branches:
-            yield Found(
-                action.identifier,
-                f"{action.path}.Transitions",
-                f"Nothing follows {action.type}: Connect refuses branches there.",
-                "Write Transitions as {}.",
+def _refused_branch(context: LintContext) -> Iterator[Match]:
+    for block, row in context.known:
+        if row.terminal and block.branches:
+            yield Match(
+                block.identifier,
+                f"{block.path}.Transitions",
+                f"{block.type} ends the flow, and Connect rejects branches after it.",
+                "Set Transitions to {}.",
             )
 
 
@@ -246,51 +244,65 @@ RULES = (
     Rule(
         "unknown-block-type",
         "warning",
-        "The type of every block is one of the flow language's.",
-        TABLE,
+        "Every block has a type of the flow language.",
+        Source.BLOCK_TYPES,
         _unknown_block_type,
     ),
     Rule(
         "misplaced-block",
         "error",
-        "All blocks of a flow may stand in one kind of flow, its own where it says so.",
-        TABLE,
+        "All blocks of a flow are allowed in its kind of flow.",
+        Source.BLOCK_TYPES,
         _misplaced_block,
     ),
-    Rule("missing-parameter", "error", "Blocks have the parameters they need.", TABLE, _missing_parameter),
+    Rule(
+        "missing-parameter",
+        "error",
+        "Every block has its required parameters.",
+        Source.BLOCK_TYPES,
+        _missing_parameter,
+    ),
     Rule(
         "refused-parameter",
         "error",
-        "Blocks have no parameter that Connect refuses.",
-        LIVE,
+        "No block has a parameter that Connect rejects.",
+        Source.LIVE_REQUESTS,
         _refused_parameter,
     ),
     Rule(
         "unknown-parameter",
         "warning",
-        "Blocks have no parameter that their type is not known to take.",
-        TABLE,
+        "Every parameter is known for its block type.",
+        Source.BLOCK_TYPES,
         _unknown_parameter,
     ),
-    Rule(
-        "wrong-value", "error", "Parameters with a choice of values have one of these.", TABLE, _wrong_value
-    ),
+    Rule("wrong-value", "error", "Every parameter has an allowed value.", Source.BLOCK_TYPES, _wrong_value),
     Rule(
         "missing-error-branch",
         "error",
-        "Blocks have the error branches they need.",
-        TABLE,
+        "Every block has its required error branches.",
+        Source.BLOCK_TYPES,
         _missing_error_branch,
     ),
     Rule(
         "refused-error-branch",
         "error",
-        "Blocks have no other error branches than those of their type.",
-        TABLE,
+        "Every error branch is allowed for its block type.",
+        Source.BLOCK_TYPES,
         _refused_error_branch,
     ),
-    Rule("missing-transition", "error", "Blocks that go on have a NextAction.", LIVE, _missing_transition),
     Rule(
-        "refused-transition", "error", "Blocks that end a flow have no branches.", LIVE, _refused_transition
+        "missing-next-action",
+        "error",
+        "Every block that does not end the flow has a NextAction.",
+        Source.LIVE_REQUESTS,
+        _missing_next_action,
+    ),
+    Rule(
+        "refused-branch",
+        "error",
+        "Blocks that end the flow have no branches.",
+        Source.LIVE_REQUESTS,
+        _refused_branch,
     ),
 )

@@ -1,4 +1,4 @@
-"""Rules about the branches that a block takes by a result: which there are, and what they compare with."""
+"""Lint rules about conditions: required and allowed conditions, operators and operands."""
 
 from __future__ import annotations
 
@@ -8,92 +8,89 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import NUMBER_OPERATORS, OPERATORS
-from callroute.flows.lint.rule import LANGUAGE, TABLE, Found, Rule, Subject
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.formats.json_document import kind
 
 if TYPE_CHECKING:
     from callroute.flows.block_types import BlockType
     from callroute.flows.flow import Block
 
-_ALIKE = 0.5
-_AGENTS = "NumberOfAgents"
-_PERCENT = 100
+_SIMILARITY = 0.5
+_AGENT_METRICS = "NumberOfAgents"
 
 
-def _duplicate_branch(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
+def _duplicate_branch(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
         seen: Counter[tuple[str, str, str]] = Counter()
-        for transition in action.branches:
-            key = (transition.kind, transition.operator, transition.label)
+        for branch in block.branches:
+            key = (branch.kind, branch.operator, branch.label)
             seen[key] += 1
             if seen[key] == 2:
-                yield Found(
-                    action.identifier,
-                    transition.path.removesuffix(".NextAction"),
-                    f"The {transition.kind} branch {transition.label!r} is there more than once.",
-                    "Keep one of them.",
+                yield Match(
+                    block.identifier,
+                    branch.path.removesuffix(".NextAction"),
+                    f"The branch {branch.name!r} is repeated.",
+                    "Keep one of the branches.",
                 )
 
 
-def _missing_condition(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
-        path = f"{action.path}.Transitions"
-        listed = action.parameters.get(row.conditions_of)
+def _missing_condition(context: LintContext) -> Iterator[Match]:
+    for block, row in context.known:
+        path = f"{block.path}.Transitions"
+        listed = block.parameters.get(row.conditions_from)
         events = [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
         for operand in (*row.conditions, *events):
-            if action.target("condition", operand) is None:
-                yield Found(
-                    action.identifier,
+            if block.target("condition", operand) is None:
+                yield Match(
+                    block.identifier,
                     path,
-                    f"{action.type} needs a condition Equals {operand}.",
+                    f"{block.type} needs a condition Equals {operand}.",
                     "Add it under Conditions.",
                 )
-        if row.some_condition and not action.labels("condition"):
-            yield Found(
-                action.identifier,
+        if row.needs_condition and not block.labels("condition"):
+            yield Match(
+                block.identifier,
                 path,
-                f"{action.type}{row.variant} needs one condition at least.",
+                f"{block.type}{row.variant} needs at least one condition.",
                 "Add one under Conditions.",
             )
 
 
-def _refused_condition(subject: Subject) -> Iterator[Found]:
-    for action, row in subject.known:
+def _refused_condition(context: LintContext) -> Iterator[Match]:
+    for block, row in context.known:
         if row.conditions_optional is None or row.terminal:
             continue
         known = (*row.conditions, *row.conditions_optional)
-        for path, operator, operands in subject.conditions(action):
+        for path, operator, operands in context.conditions(block):
             if known and (operator not in row.operators or len(operands) != 1 or operands == [""]):
-                continue  # these are findings of their own
+                continue  # reported by wrong-operator, wrong-operand or empty-string
             if [str(operand) for operand in operands] not in [[operand] for operand in known]:
-                said = " ".join([operator, *map(str, operands)])
-                yield Found(
-                    action.identifier,
+                condition = " ".join([operator, *map(str, operands)])
+                yield Match(
+                    block.identifier,
                     path,
-                    f"{action.type}{row.variant} has no condition {said}.",
-                    f"Use Equals with one of {', '.join(known)}." if known else "Leave the condition out.",
+                    f"{block.type}{row.variant} does not allow the condition {condition}.",
+                    f"Use Equals with one of {', '.join(known)}." if known else "Remove the condition.",
                 )
 
 
-def _wrong_operator(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        row = subject.types.get(action.identifier)
+def _wrong_operator(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        row = context.types.get(block.identifier)
         if row and (row.terminal or not _takes_conditions(row)):
             continue
         allowed = row.operators if row else OPERATORS
-        for path, operator, _ in subject.conditions(action):
+        for path, operator, _ in context.conditions(block):
             if operator in allowed:
                 continue
-            near = get_close_matches(operator, allowed, n=1, cutoff=_ALIKE)
-            yield Found(
-                action.identifier,
+            near = get_close_matches(operator, allowed, n=1, cutoff=_SIMILARITY)
+            yield Match(
+                block.identifier,
                 f"{path}.Operator",
-                f"{action.type}{row.variant if row else ''} takes no conditions with {operator}."
+                f"{block.type}{row.variant if row else ''} does not allow the operator {operator}."
                 if operator in OPERATORS
-                else f"{operator!r} is no operator of the flow language.",
-                f"Use {near[0]}, if that is meant."
-                if near and operator not in OPERATORS
-                else f"Use {_or(allowed)}.",
+                else f"The operator {operator!r} is not part of the flow language.",
+                f"Did you mean {near[0]}?" if near and operator not in OPERATORS else f"Use {_or(allowed)}.",
             )
 
 
@@ -101,70 +98,70 @@ def _takes_conditions(row: BlockType) -> bool:
     return row.conditions_optional is None or bool(row.conditions or row.conditions_optional)
 
 
-def _wrong_operand(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        for path, operator, operands in subject.conditions(action):
+def _wrong_operand(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        for path, operator, operands in context.conditions(block):
             problem, hint = _operand_problem(operator, operands)
             if problem:
-                yield Found(action.identifier, f"{path}.Operands", problem, hint)
-        if action.type == "DistributeByPercentage":
-            yield from _percentages(subject, action)
-        if action.type == "CheckMetricData":
-            yield from _agents(subject, action)
+                yield Match(block.identifier, f"{path}.Operands", problem, hint)
+        if block.type == "DistributeByPercentage":
+            yield from _percentages(context, block)
+        if block.type == "CheckMetricData":
+            yield from _agents(context, block)
 
 
 def _operand_problem(operator: str, operands: Sequence[Any]) -> tuple[str, str]:
     if len(operands) != 1:
-        return f"{operator} has {len(operands)} operands; a condition compares with one.", "Give one operand."
+        return f"The condition has {len(operands)} operands; Connect allows one.", "Use one operand."
     (operand,) = operands
     if isinstance(operand, dict | list):
-        return f"The operand is {kind(operand)} and not a value.", "Give a text."
-    if operator in NUMBER_OPERATORS and _is_settled(operand) and _number(operand) is None:
-        return f"{operator} compares with {operand!r}, which is no number.", "Give a number."
+        return f"The operand must be text, not {kind(operand)}.", "Write it as text."
+    if operator in NUMBER_OPERATORS and _is_constant(operand) and _number(operand) is None:
+        return f"The operand of {operator} must be a number, not {operand!r}.", "Use a number."
     return "", ""
 
 
-def _percentages(subject: Subject, action: Block) -> Iterator[Found]:
-    """Each condition is one more than the percentages so far, its own included: 3 % and 6 % are 4 and 10."""
-    before = 1.0
-    for path, _, operands in subject.conditions(action):
-        number = _number(operands[0]) if len(operands) == 1 and _is_settled(operands[0]) else None
+def _percentages(context: LintContext, block: Block) -> Iterator[Match]:
+    """Checks that each bound is one more than the percentages so far: 3% and 6% are written as 4 and 10."""
+    previous = 1.0
+    for path, _, operands in context.conditions(block):
+        number = _number(operands[0]) if len(operands) == 1 and _is_constant(operands[0]) else None
         if number is None:
             continue
-        if not number.is_integer() or not 1 <= number <= _PERCENT + 1:
-            yield Found(
-                action.identifier,
+        if not number.is_integer() or not 1 <= number <= 101:
+            yield Match(
+                block.identifier,
                 f"{path}.Operands",
-                f"The share is drawn from 1 to {_PERCENT}; NumberLessThan {operands[0]} is no bound of that.",
-                "Give one more than the sum of the percentages up to here, in whole numbers.",
+                f"The bound must be a whole number from 1 to 101, not {operands[0]}.",
+                "Use one more than the sum of the percentages so far.",
             )
-        elif number < before:
-            yield Found(
-                action.identifier,
+        elif number < previous:
+            yield Match(
+                block.identifier,
                 f"{path}.Operands",
-                f"NumberLessThan {operands[0]} comes after NumberLessThan {before:.0f}, and is never reached.",
-                "Percentages add up: give one more than the sum of those up to here.",
+                f"NumberLessThan {operands[0]} comes after NumberLessThan {previous:.0f}, so it is never taken.",
+                "Use one more than the sum of the percentages so far.",
             )
         else:
-            before = number
+            previous = number
 
 
-def _agents(subject: Subject, action: Block) -> Iterator[Found]:
-    metric = str(action.parameters.get("MetricType"))
-    if not metric.startswith(_AGENTS):
+def _agents(context: LintContext, block: Block) -> Iterator[Match]:
+    metric = str(block.parameters.get("MetricType"))
+    if not metric.startswith(_AGENT_METRICS):
         return
-    for path, operator, operands in subject.conditions(action):
+    for path, operator, operands in context.conditions(block):
         if (operator, [str(operand) for operand in operands]) != ("NumberGreaterThan", ["0"]):
-            yield Found(
-                action.identifier,
+            yield Match(
+                block.identifier,
                 path,
-                f"With {metric} the only condition is NumberGreaterThan 0.",
-                "Use that; with GetMetricData and Compare others are possible.",
+                f"{metric} allows only the condition NumberGreaterThan 0.",
+                "Use this condition, or GetMetricData and Compare for others.",
             )
 
 
-def _is_settled(operand: object) -> bool:
-    """Whether an operand is known now: no reference, no placeholder, and not empty, which is another rule's."""
+def _is_constant(operand: object) -> bool:
+    """Whether an operand is a constant: not empty, and neither a reference nor a placeholder."""
     return str(operand) != "" and not str(operand).startswith("$") and "{" not in str(operand)
 
 
@@ -183,30 +180,36 @@ RULES = (
     Rule(
         "duplicate-branch",
         "error",
-        "A block has each condition and each error once.",
-        LANGUAGE,
+        "No block repeats a condition or an error.",
+        Source.FLOW_LANGUAGE,
         _duplicate_branch,
     ),
-    Rule("missing-condition", "error", "Blocks have the conditions they need.", TABLE, _missing_condition),
+    Rule(
+        "missing-condition",
+        "error",
+        "Every block has its required conditions.",
+        Source.BLOCK_TYPES,
+        _missing_condition,
+    ),
     Rule(
         "refused-condition",
         "error",
-        "Blocks have no other conditions than those of their type.",
-        TABLE,
+        "Every condition is allowed for its block type.",
+        Source.BLOCK_TYPES,
         _refused_condition,
     ),
     Rule(
         "wrong-operator",
         "error",
-        "Conditions compare by an operator of the flow language that their block takes.",
-        TABLE,
+        "Every condition has an operator that its block type allows.",
+        Source.BLOCK_TYPES,
         _wrong_operator,
     ),
     Rule(
         "wrong-operand",
         "error",
-        "A condition compares with one text, with a number where its operator wants one.",
-        LANGUAGE,
+        "Every condition has one operand, which is a number if its operator requires one.",
+        Source.FLOW_LANGUAGE,
         _wrong_operand,
     ),
 )

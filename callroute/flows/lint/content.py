@@ -1,4 +1,4 @@
-"""Rules about a flow's text: whether it is one graph of blocks at all, and what Connect's reader refuses."""
+"""Lint rules about the content of a flow: structural defects, sizes, identifiers and texts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from callroute.flows.flow import CONTENT_CHARACTERS
-from callroute.flows.lint.rule import LANGUAGE, LIVE, Found, Rule, Subject
+from callroute.flows.flow import CONTENT_CHARACTERS, CONTENT_TOO_LONG, MAX_BLOCKS, TOO_MANY_BLOCKS
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.placeholders import names
 from callroute.formats.json_document import LONE_SURROGATE
 
-BLOCKS = 250
 IDENTIFIER_CHARACTERS = 50
 SPOKEN_CHARACTERS = 3_000
-SPOKEN_CHARACTERS_IN_ALL = 6_000
-"""Characters with the tags of SSML, which are not spoken."""
-
+SPOKEN_CHARACTERS_WITH_TAGS = 6_000
+"""Maximum length of SSML including its tags, which are not spoken."""
 
 _FORBIDDEN_CHARACTERS = re.compile(r"[%:()\\/=$,;\[\]{}]")
 _FORBIDDEN_IDENTIFIERS = frozenset(
@@ -35,16 +33,16 @@ _FORBIDDEN_IDENTIFIERS = frozenset(
 )
 _TAG = re.compile(r"<[^>]*>")
 _MUSTACHE = re.compile(r"\{\{\s*[^{}\s][^{}]*\}\}")
-# Connect takes numbers too where a Loop block counts and where a condition compares (docs/fidelity.md).
+# Connect also accepts numbers as the count of a Loop block and as operands of conditions (docs/fidelity.md).
 _NUMBERS = frozenset((("Loop", "LoopCount"),))
 _OPERAND = re.compile(r"\.Condition\.Operands\[\d+\]$")
 
 
-def _flaw(rule: str) -> Callable[[Subject], Iterator[Found]]:
-    def find(subject: Subject) -> Iterator[Found]:
-        for flaw in subject.flow.defects:
-            if flaw.rule == rule:
-                yield Found(flaw.block, flaw.path, _sentence(flaw.problem), f"{flaw.fix}.")
+def _defects(rule: str) -> Callable[[LintContext], Iterator[Match]]:
+    def find(context: LintContext) -> Iterator[Match]:
+        for defect in context.flow.defects:
+            if defect.rule == rule:
+                yield Match(defect.block, defect.path, _sentence(defect.problem), f"{defect.fix}.")
 
     return find
 
@@ -53,80 +51,56 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _content_too_long(subject: Subject) -> Iterator[Found]:
-    content = json.dumps(subject.flow.document, ensure_ascii=False, separators=(",", ":"))
-    if len(content) > CONTENT_CHARACTERS:
-        yield Found(
-            None,
-            "$",
-            f"The flow has {len(content):,} characters without white space; Connect takes {CONTENT_CHARACTERS:,}.",
-            "Move a part of it into a flow or module of its own.",
-        )
-
-
-def _too_many_blocks(subject: Subject) -> Iterator[Found]:
-    count = len(subject.flow.document["Actions"])
-    if count > BLOCKS:
-        yield Found(
-            None,
-            "$.Actions",
-            f"The flow has {count} blocks; Connect takes {BLOCKS}.",
-            "Move a part of it into a flow or module of its own.",
-        )
-
-
-def _bad_identifier(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        name = action.identifier
+def _bad_identifier(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        name = block.identifier
         if not name:
             problem = "The identifier is empty."
         elif len(name) > IDENTIFIER_CHARACTERS:
-            problem = f"The identifier has {len(name)} characters; Connect takes {IDENTIFIER_CHARACTERS}."
+            problem = f"The identifier has {len(name)} characters; Connect allows {IDENTIFIER_CHARACTERS}."
         elif found := _FORBIDDEN_CHARACTERS.search(name):
-            problem = f"The identifier holds {found[0]!r}, which Connect does not take."
+            problem = f"The identifier contains {found[0]!r}, which Connect rejects."
         elif LONE_SURROGATE.search(name):
-            problem = f"The identifier {name!r} holds half of a character, which cannot be sent."
+            problem = f"The identifier {name!r} contains half of a surrogate pair, which cannot be sent."
         elif name in _FORBIDDEN_IDENTIFIERS:
-            problem = f"Connect does not take {name!r} as an identifier."
+            problem = f"Connect rejects the identifier {name!r}."
         else:
             continue
-        yield Found(
+        yield Match(
             name,
-            f"{action.path}.Identifier",
+            f"{block.path}.Identifier",
             problem,
-            "Use letters, digits, blanks and hyphens, and change the branches that lead here too.",
+            "Use letters, digits, spaces and hyphens, and update the branches that lead here.",
         )
 
 
-def _empty_string(subject: Subject) -> Iterator[Found]:
-    for action, path, value in subject.scalars:
+def _empty_string(context: LintContext) -> Iterator[Match]:
+    for block, path, value in context.scalars:
         if value == "":
-            yield Found(
-                action.identifier,
+            yield Match(
+                block.identifier,
                 path,
-                "An empty string: Connect refuses it wherever it stands.",
-                "Give a value, or leave the field out.",
+                "The string is empty, and Connect rejects empty strings.",
+                "Set a value, or remove the field.",
             )
 
 
-def _not_text(subject: Subject) -> Iterator[Found]:
-    for action, path, value in subject.scalars:
+def _not_text(context: LintContext) -> Iterator[Match]:
+    for block, path, value in context.scalars:
         if not isinstance(value, str):
-            name = path.removeprefix(f"{action.path}.Parameters.")
-            if type(value) is int and ((action.type, name) in _NUMBERS or _OPERAND.search(path)):
+            name = path.removeprefix(f"{block.path}.Parameters.")
+            if type(value) is int and ((block.type, name) in _NUMBERS or _OPERAND.search(path)):
                 continue
-            yield Found(
-                action.identifier,
+            yield Match(
+                block.identifier,
                 path,
-                f"{json.dumps(value)} is not a string: Connect wants every value of a block as text.",
-                f'Write "{json.dumps(value)}".'
-                if value is not None
-                else "Give a value, or leave the field out.",
+                f"The value must be a string, not {json.dumps(value)}.",
+                f'Write "{json.dumps(value)}".' if value is not None else "Set a value, or remove the field.",
             )
 
 
-def _text_too_long(subject: Subject) -> Iterator[Found]:
-    for action, path, value in subject.scalars:
+def _text_too_long(context: LintContext) -> Iterator[Match]:
+    for block, path, value in context.scalars:
         if (
             not isinstance(value, str)
             or len(value) <= SPOKEN_CHARACTERS
@@ -134,40 +108,40 @@ def _text_too_long(subject: Subject) -> Iterator[Found]:
         ):
             continue
         spoken = len(_TAG.sub("", value)) if path.endswith(".SSML") else len(value)
-        if spoken > SPOKEN_CHARACTERS or len(value) > SPOKEN_CHARACTERS_IN_ALL:
-            yield Found(
-                action.identifier,
+        if spoken > SPOKEN_CHARACTERS or len(value) > SPOKEN_CHARACTERS_WITH_TAGS:
+            yield Match(
+                block.identifier,
                 path,
-                f"The text has {spoken:,} characters to be spoken, {len(value):,} in all; "
-                f"Connect takes {SPOKEN_CHARACTERS:,} and {SPOKEN_CHARACTERS_IN_ALL:,}.",
+                f"The text has {spoken:,} spoken characters, {len(value):,} with tags; "
+                f"Connect allows {SPOKEN_CHARACTERS:,} and {SPOKEN_CHARACTERS_WITH_TAGS:,}.",
                 "Split it into several blocks.",
             )
 
 
-def _left_over_placeholder(subject: Subject) -> Iterator[Found]:
-    declared = subject.catalog.placeholders if subject.catalog else {}
+def _undeclared_placeholder(context: LintContext) -> Iterator[Match]:
+    declared = context.catalog.placeholders if context.catalog else {}
     seen: set[str] = set()
-    for action, path, value in subject.scalars:
+    for block, path, value in context.scalars:
         if not isinstance(value, str) or "{" not in value:
             continue
         for name in (*(f"${{{name}}}" for name in names(value)), *_MUSTACHE.findall(value)):
             if name not in seen and name[2:-1] not in declared:
                 seen.add(name)
-                yield Found(
-                    action.identifier,
+                yield Match(
+                    block.identifier,
                     path,
-                    f"{name} is a placeholder that nothing is known to fill.",
-                    "Declare it in the route catalog (`placeholders`), or check the flow after it was filled.",
+                    f"The placeholder {name} is not declared in a route catalog.",
+                    "Declare it under `placeholders` in the route catalog, or check the flow with its values filled in.",
                 )
 
 
-def _is_module(subject: Subject) -> Iterator[Found]:
-    if subject.flow.is_module:
-        yield Found(
+def _flow_module(context: LintContext) -> Iterator[Match]:
+    if context.flow.is_module:
+        yield Match(
             None,
             "$.Settings",
-            "This is a flow module: it runs inside the flows that invoke it, with the attributes set there.",
-            "Check the flows that invoke it too.",
+            "This is a flow module. It runs inside other flows and inherits their attributes.",
+            "Check the flows that invoke it as well.",
         )
 
 
@@ -175,62 +149,80 @@ RULES = (
     Rule(
         "duplicate-key",
         "error",
-        "A JSON object has each key once.",
-        "JSON: of two values under one key, readers keep one",
-        _flaw("duplicate-key"),
+        "No JSON object repeats a key.",
+        Source.JSON,
+        _defects("duplicate-key"),
     ),
     Rule(
         "malformed",
         "error",
-        "Blocks, branches and conditions have the shape of the flow language.",
-        LANGUAGE,
-        _flaw("malformed"),
+        "Blocks, branches and conditions have the structure that the flow language requires.",
+        Source.FLOW_LANGUAGE,
+        _defects("malformed"),
     ),
     Rule(
         "duplicate-identifier",
         "error",
-        "Every block has an identifier of its own.",
-        LANGUAGE,
-        _flaw("duplicate-identifier"),
+        "Every block has a unique identifier.",
+        Source.FLOW_LANGUAGE,
+        _defects("duplicate-identifier"),
     ),
-    Rule("no-start", "error", "StartAction names a block of the flow.", LANGUAGE, _flaw("no-start")),
     Rule(
-        "dangling-transition",
+        "no-start",
+        "error",
+        "StartAction is the identifier of a block.",
+        Source.FLOW_LANGUAGE,
+        _defects("no-start"),
+    ),
+    Rule(
+        "dangling-branch",
         "error",
         "Every branch leads to a block of the flow.",
-        LANGUAGE,
-        _flaw("dangling-transition"),
+        Source.FLOW_LANGUAGE,
+        _defects("dangling-branch"),
     ),
     Rule(
-        "content-too-long",
+        CONTENT_TOO_LONG,
         "error",
-        f"A flow has at most {CONTENT_CHARACTERS:,} characters, white space not counted.",
-        "AWS: CreateContactFlow",
-        _content_too_long,
+        f"A flow has at most {CONTENT_CHARACTERS:,} characters, not counting white space.",
+        Source.CREATE_CONTACT_FLOW,
+        _defects(CONTENT_TOO_LONG),
     ),
-    Rule("too-many-blocks", "error", f"A flow has at most {BLOCKS} blocks.", LANGUAGE, _too_many_blocks),
+    Rule(
+        TOO_MANY_BLOCKS,
+        "error",
+        f"A flow has at most {MAX_BLOCKS} blocks.",
+        Source.FLOW_LANGUAGE,
+        _defects(TOO_MANY_BLOCKS),
+    ),
     Rule(
         "bad-identifier",
         "error",
-        f"Identifiers have 1 to {IDENTIFIER_CHARACTERS} characters, none of % : ( \\ / ) = $ , ; [ ] {{ }}.",
-        LANGUAGE,
+        f"Identifiers have 1 to {IDENTIFIER_CHARACTERS} characters, except % : ( \\ / ) = $ , ; [ ] {{ }}.",
+        Source.FLOW_LANGUAGE,
         _bad_identifier,
     ),
-    Rule("empty-string", "error", "No string in a block is empty.", LIVE, _empty_string),
-    Rule("not-text", "error", "Every value in a block is a string.", LIVE, _not_text),
+    Rule("empty-string", "error", "No block contains an empty string.", Source.LIVE_REQUESTS, _empty_string),
+    Rule("not-text", "error", "Every value in a block is a string.", Source.LIVE_REQUESTS, _not_text),
     Rule(
         "text-too-long",
         "error",
-        f"A text has at most {SPOKEN_CHARACTERS:,} characters to be spoken, {SPOKEN_CHARACTERS_IN_ALL:,} with tags.",
-        "AWS: Play prompt block",
+        f"A text has at most {SPOKEN_CHARACTERS:,} spoken characters, and at most {SPOKEN_CHARACTERS_WITH_TAGS:,} including tags.",
+        Source.PLAY_PROMPT,
         _text_too_long,
     ),
     Rule(
-        "left-over-placeholder",
+        "undeclared-placeholder",
         "warning",
-        "Placeholders such as `${Queue}` are declared in the route catalog.",
-        "this project: `callroute.flows.placeholders`",
-        _left_over_placeholder,
+        "Every placeholder, for example `${Queue}`, is declared in the route catalog.",
+        Source.PLACEHOLDERS,
+        _undeclared_placeholder,
     ),
-    Rule("is-module", "note", "A flow module is checked as one.", LIVE, _is_module),
+    Rule(
+        "flow-module",
+        "note",
+        "Flow modules are checked as modules, which inherit attributes.",
+        Source.LIVE_REQUESTS,
+        _flow_module,
+    ),
 )

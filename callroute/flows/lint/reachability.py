@@ -1,4 +1,4 @@
-"""Rules about ways through a flow: blocks that no call reaches, and calls that never end."""
+"""Lint rules about paths through a flow: unreachable blocks, dead ends and loops."""
 
 from __future__ import annotations
 
@@ -6,113 +6,114 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from callroute.flows.attribute_flow import outgoing_branches
-from callroute.flows.lint.rule import SENSE, Found, Rule, Subject
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch
 
-# In these a call may stay for as long as it takes others to come: a loop around them waits, it does not spin.
+# In these stops a call waits for other parties, so a loop around them is not a busy loop.
 _WAITING = frozenset(("hold", "wait", "queue", "agent", "third party", "other flow"))
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
-def _unreachable_block(subject: Subject) -> Iterator[Found]:
-    if not subject.flow.start:
-        return  # then none is reached, for want of a start
-    for action in subject.blocks:
-        if action.identifier not in subject.analysis.reached:
-            yield Found(
-                action.identifier,
-                action.path,
-                "No call reaches this block.",
-                "Lead a branch to it, or remove it.",
+def _unreachable_block(context: LintContext) -> Iterator[Match]:
+    if not context.flow.start:
+        return  # reported by no-start
+    for block in context.blocks:
+        if block.identifier not in context.analysis.reached:
+            yield Match(
+                block.identifier,
+                block.path,
+                "No call can reach this block.",
+                "Add a branch that leads to it, or remove it.",
             )
 
 
-def _dead_end(subject: Subject) -> Iterator[Found]:
-    for action in subject.blocks:
-        row = subject.types.get(action.identifier)
-        # Of an unknown type it is not known whether anything follows it.
-        if not action.branches and row and row.next == "required":
-            yield Found(
-                action.identifier,
-                f"{action.path}.Transitions",
-                f"Nothing follows {action.type}, and it does not end the call.",
-                "Lead it on, at least to a DisconnectParticipant.",
+def _dead_end(context: LintContext) -> Iterator[Match]:
+    for block in context.blocks:
+        row = context.types.get(block.identifier)
+        # A block of an unknown type may end the call.
+        if not block.branches and row and row.next == "required":
+            yield Match(
+                block.identifier,
+                f"{block.path}.Transitions",
+                f"{block.type} has no branches, but it does not end the call.",
+                "Add a NextAction, for example to a DisconnectParticipant block.",
             )
 
 
-def _endless_loop(subject: Subject) -> Iterator[Found]:
-    if subject.kinds and not subject.kinds & {"contact", "transfer", "module"}:
-        return  # queue and hold flows go on until somebody ends them
-    edges = _edges(subject, lambda _action, _transition: True)
+def _endless_loop(context: LintContext) -> Iterator[Match]:
+    if _may_repeat_forever(context):
+        return
+    edges = _edges(context, lambda _block, _branch: True)
     for loop in _loops(edges):
-        if all(target in loop for block in loop for target in edges[block]):
-            yield _found(
-                subject,
+        if all(target in loop for identifier in loop for target in edges[identifier]):
+            yield _match(
+                context,
                 loop,
-                "No way leads out of the blocks",
-                "Lead a branch to a block that ends the call.",
+                "No branch leads out of these blocks",
+                "Add a branch to a block that ends the call.",
             )
 
 
-def _unbounded_loop(subject: Subject) -> Iterator[Found]:
-    if subject.kinds and not subject.kinds & {"contact", "transfer", "module"}:
+def _unbounded_loop(context: LintContext) -> Iterator[Match]:
+    if _may_repeat_forever(context):
         return
 
-    def goes_on(action: Block, transition: Branch) -> bool:
-        row = subject.types.get(action.identifier)
+    def without_waiting(block: Block, branch: Branch) -> bool:
+        row = context.types.get(block.identifier)
         if row is None or row.asks or row.stop in _WAITING:
             return False
-        return transition.label != "ContinueLooping"
+        return branch.label != "ContinueLooping"
 
-    every = _edges(subject, lambda _action, _transition: True)
-    for loop in _loops(_edges(subject, goes_on)):
-        # Without any way out it is an endless loop, which is a finding of its own.
-        if any(target not in loop for block in loop for target in every[block]):
-            yield _found(
-                subject,
+    every = _edges(context, lambda _block, _branch: True)
+    for loop in _loops(_edges(context, without_waiting)):
+        # A loop without any way out is reported by endless-loop.
+        if any(target not in loop for identifier in loop for target in every[identifier]):
+            yield _match(
+                context,
                 loop,
-                "A call can go round for ever without the caller being asked, through",
-                "Let a Loop block count it, and lead its DoneLooping out: after that it counts anew.",
+                "A call can loop forever, without caller input, through these blocks",
+                "Limit it with a Loop block whose DoneLooping branch leads out of the loop.",
             )
 
 
-def _endless_retries(subject: Subject) -> Iterator[Found]:
-    def silent(action: Block, transition: Branch) -> bool:
-        row = subject.types.get(action.identifier)
-        if row is None or row.stop in _WAITING or transition.label == "ContinueLooping":
+def _endless_retries(context: LintContext) -> Iterator[Match]:
+    def without_input(block: Block, branch: Branch) -> bool:
+        row = context.types.get(block.identifier)
+        if row is None or row.stop in _WAITING or branch.label == "ContinueLooping":
             return False
-        if row.asks:
-            return transition.kind == "error"
-        return transition.kind != "error"
+        return (branch.kind == "error") == row.asks
 
-    for loop in _loops(_edges(subject, silent)):
-        if any(subject.types[block].asks for block in loop):
-            yield _found(
-                subject,
+    for loop in _loops(_edges(context, without_input)):
+        if any(context.types[identifier].asks for identifier in loop):
+            yield _match(
+                context,
                 loop,
-                "A caller who stays silent is asked again for ever, through",
-                "Count the tries by a Loop block, if that is not meant.",
+                "A silent caller is asked again forever in these blocks",
+                "Limit the retries with a Loop block, unless this is intended.",
             )
 
 
-def _edges(subject: Subject, follow: Callable[[Block, Branch], bool]) -> dict[str, list[str]]:
-    """Where a call can go from each block that it can reach, by the branches that are followed."""
-    actions = subject.flow.blocks
+def _may_repeat_forever(context: LintContext) -> bool:
+    """Whether the flow is a queue, hold or whisper flow, which runs until the call leaves it."""
+    return bool(context.kinds) and not context.kinds & {"contact", "transfer", "module"}
+
+
+def _edges(context: LintContext, include: Callable[[Block, Branch], bool]) -> dict[str, list[str]]:
+    """Returns the targets of each reachable block by the included branches."""
+    blocks = context.flow.blocks
     return {
-        block: [
-            transition.target
-            for transition in outgoing_branches(subject.flow, actions[block])
-            if follow(actions[block], transition)
+        identifier: [
+            branch.target for branch in outgoing_branches(context.flow, block) if include(block, branch)
         ]
-        for block in actions
-        if block in subject.analysis.reached
+        for identifier, block in blocks.items()
+        if identifier in context.analysis.reached
     }
 
 
 def _loops(edges: Mapping[str, list[str]]) -> list[set[str]]:
-    """The groups of blocks of which each can be reached from each other (Kosaraju), single ones only if they repeat."""
+    """Returns the strongly connected components that contain a cycle (Kosaraju's algorithm)."""
     order: list[str] = []
     seen: set[str] = set()
     for root in edges:
@@ -150,30 +151,35 @@ def _loops(edges: Mapping[str, list[str]]) -> list[set[str]]:
     return groups
 
 
-def _found(subject: Subject, loop: set[str], message: str, hint: str) -> Found:
-    blocks = [block for block in subject.flow.blocks if block in loop]
-    shown = ", ".join(blocks[:_SHOWN]) + (f" and {len(blocks) - _SHOWN} more" if len(blocks) > _SHOWN else "")
-    return Found(blocks[0], subject.flow.blocks[blocks[0]].path, f"{message} {shown}.", hint)
+def _match(context: LintContext, loop: set[str], message: str, hint: str) -> Match:
+    blocks = [identifier for identifier in context.flow.blocks if identifier in loop]
+    more = len(blocks) - _MAX_SHOWN
+    shown = ", ".join(blocks[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return Match(blocks[0], context.flow.blocks[blocks[0]].path, f"{message}: {shown}.", hint)
 
 
 RULES = (
-    Rule("unreachable-block", "warning", "Every block can be reached.", SENSE, _unreachable_block),
-    Rule("dead-end", "error", "Every block leads on or ends the call.", SENSE, _dead_end),
+    Rule("unreachable-block", "warning", "Calls can reach every block.", Source.CALLERS, _unreachable_block),
+    Rule("dead-end", "error", "Every block has a next block or ends the call.", Source.CALLERS, _dead_end),
     Rule(
-        "endless-loop", "error", "From every block an end of the flow can be reached.", SENSE, _endless_loop
+        "endless-loop",
+        "error",
+        "Every block has a path to an end of the flow.",
+        Source.CALLERS,
+        _endless_loop,
     ),
     Rule(
         "unbounded-loop",
         "warning",
-        "A loop asks the caller, waits, or is counted by a Loop block.",
-        SENSE,
+        "Every loop asks the caller, waits, or is limited by a Loop block.",
+        Source.CALLERS,
         _unbounded_loop,
     ),
     Rule(
         "endless-retries",
         "note",
-        "A caller who stays silent is not asked for ever.",
-        SENSE,
+        "A silent caller is not asked again forever.",
+        Source.CALLERS,
         _endless_retries,
     ),
 )

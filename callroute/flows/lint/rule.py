@@ -1,9 +1,10 @@
-"""What a rule is, what it looks at, and what it finds."""
+"""Defines lint rules, their context and their findings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -16,21 +17,38 @@ if TYPE_CHECKING:
     from callroute.flows.route_catalog import RouteCatalog
 
 Severity = Literal["error", "warning", "note"]
-"""`error`: Connect refuses the flow, or calls or records go wrong. `warning`: likely not what was meant. `note`: to know."""
+"""`error`: Connect rejects the flow, or calls or records fail. `warning`: probably a mistake. `note`: for information."""
+
+
+class Source(StrEnum):
+    """Evidence for a rule. docs/checks.md explains the sources."""
+
+    FLOW_LANGUAGE = "AWS: Flow language reference"
+    CREATE_CONTACT_FLOW = "AWS: CreateContactFlow"
+    PLAY_PROMPT = "AWS: Play prompt block"
+    SET_ATTRIBUTES = "AWS: Set contact attributes block"
+    CONTACT_ATTRIBUTES = "AWS: contact attributes"
+    LIVE_REQUESTS = "live requests published in 2026"
+    BLOCK_TYPES = "`callroute.flows.block_types`"
+    JSON = "JSON: parsers keep only one value of a repeated key"
+    PULUMI_ISSUE = "pulumi-aws issue 6222"
+    PLACEHOLDERS = "this project: placeholders"
+    CALLERS = "this project: effects on callers"
+    RECORDS = "this project: requirements of the call record"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something found in a flow.
+    """A problem in a flow.
 
     Attributes:
         rule: identifier of the rule.
-        severity: that of the rule.
-        file: the flow.
-        block: identifier of the block; None where it concerns the whole flow.
+        severity: severity of the rule.
+        file: file name of the flow.
+        block: identifier of the block; None if the finding concerns the whole flow.
         path: JSON path in the file.
-        message: what is so.
-        hint: what to do.
+        message: description of the problem.
+        hint: how to fix it.
     """
 
     rule: str
@@ -42,8 +60,8 @@ class Finding:
     hint: str
 
 
-class Found(NamedTuple):
-    """What a rule finds; the rest of a Finding is known of the rule and the flow."""
+class Match(NamedTuple):
+    """A place that breaks a rule: the part of a finding that the rule itself provides."""
 
     block: str | None
     path: str
@@ -52,42 +70,42 @@ class Found(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A text, number, true, false or null among a block's parameters and condition operands."""
+    """A text, number, boolean or null in a block's parameters or condition operands."""
 
-    action: Block
+    block: Block
     path: str
     value: Any
 
 
-class Setting(NamedTuple):
-    """The parameters of a block, or an object among these, with what is known of its shape.
+class ParameterObject(NamedTuple):
+    """The parameters of a block, or an object nested in them, together with its known shape.
 
     Attributes:
-        action: the block.
-        name: what it is called in messages: the block's type, `Media of MessageParticipant`.
-        path: its JSON path.
-        given: what the file says; whatever that is.
-        shape: what it should be.
+        block: the block.
+        name: name for messages, for example `Media of MessageParticipant`.
+        path: JSON path.
+        value: the value in the file, which may not be an object.
+        shape: the expected shape.
     """
 
-    action: Block
+    block: Block
     name: str
     path: str
-    given: Any
+    value: Any
     shape: Shape
 
 
-# Values that a page, not Connect, makes sense of: a view has flags and empty fields of its own.
+# View data is interpreted by a web page and not by Connect, so it can contain booleans and empty strings.
 _OPAQUE = "ViewData"
 
 
-class Subject:
-    """A flow with what several rules need to know of it, each found out once.
+class LintContext:
+    """A flow with derived data that several rules need. Each property is computed once.
 
     Args:
-        flow: the flow, read by `Flow.examine`.
-        catalog: its route catalog, if it has one.
-        set_elsewhere: contact attributes that other flows are known to set.
+        flow: the flow, parsed with `Flow.parse_lenient`.
+        catalog: the flow's route catalog, or None.
+        set_elsewhere: contact attributes that other flows set.
     """
 
     def __init__(self, flow: Flow, catalog: RouteCatalog | None, set_elsewhere: Collection[str] = ()) -> None:
@@ -97,118 +115,110 @@ class Subject:
 
     @property
     def blocks(self) -> Iterable[Block]:
-        """All blocks, in the file's order."""
+        """All blocks, in document order."""
         return self.flow.blocks.values()
 
     @cached_property
     def known(self) -> list[tuple[Block, BlockType]]:
-        """The blocks whose type is known, each with that."""
-        return [(action, row) for action in self.blocks if (row := type_of(action))]
+        """Blocks of a known type, each with its type."""
+        return [(block, row) for block in self.blocks if (row := type_of(block))]
 
     @cached_property
     def types(self) -> Mapping[str, BlockType]:
-        """What is known of each block's type, by its identifier."""
-        return {action.identifier: row for action, row in self.known}
+        """Known block types by block identifier."""
+        return {block.identifier: row for block, row in self.known}
 
     @cached_property
-    def settings(self) -> list[Setting]:
-        """The parameters of every known block, each followed by the objects in it."""
-        found = []
-        for action, row in self.known:
-            name, path = f"{action.type}{row.variant}", f"{action.path}.Parameters"
-            pending = [Setting(action, name, path, action.parameters, row)]
+    def parameter_objects(self) -> list[ParameterObject]:
+        """Parameters of every block of a known type, each followed by the objects nested in them."""
+        objects = []
+        for block, row in self.known:
+            name, path = f"{block.type}{row.variant}", f"{block.path}.Parameters"
+            pending = [ParameterObject(block, name, path, block.parameters, row)]
             while pending:
-                found.append(pending[0])
-                pending[:1] = _inside(pending[0])
-        return found
+                objects.append(pending[0])
+                pending[:1] = _nested(pending[0])
+        return objects
 
     @cached_property
     def kinds(self) -> frozenset[FlowKind]:
-        """What the flow can be for."""
+        """Kinds of flow that this flow can be."""
         return kinds_of(self.flow)
 
     @cached_property
     def analysis(self) -> Analysis:
-        """The routes on all paths."""
+        """Tracking analysis of all paths."""
         return analyze(self.flow)
 
     @cached_property
     def scalars(self) -> list[Scalar]:
-        """Every scalar of every block's parameters and condition operands."""
+        """All scalars in the parameters and condition operands of all blocks."""
         return [
-            Scalar(action, path, value)
-            for action in self.blocks
-            for path, value in _values_of(action, self.conditions(action))
+            Scalar(block, path, value)
+            for block in self.blocks
+            for path, value in _values_of(block, self.conditions(block))
             if not isinstance(value, dict | list)
         ]
 
-    def conditions(self, action: Block) -> list[tuple[str, str, list[Any]]]:
-        """A block's conditions: JSON path, operator and operands; those that could not be read are left out."""
-        block = self._block(action).get("Transitions")
-        branches = block.get("Conditions") if isinstance(block, dict) else None
-        found = []
-        for index, branch in enumerate(branches if isinstance(branches, list) else ()):
-            condition = branch.get("Condition") if isinstance(branch, dict) else None
+    def conditions(self, block: Block) -> list[tuple[str, str, list[Any]]]:
+        """Returns JSON path, operator and operands of each condition of a block. Malformed conditions are skipped."""
+        transitions = self._document_of(block).get("Transitions")
+        entries = transitions.get("Conditions") if isinstance(transitions, dict) else None
+        conditions = []
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            condition = entry.get("Condition") if isinstance(entry, dict) else None
             if isinstance(condition, dict) and isinstance(condition.get("Operands"), list):
-                path = f"{action.path}.Transitions.Conditions[{index}].Condition"
-                found.append((path, str(condition.get("Operator")), condition["Operands"]))
-        return found
+                path = f"{block.path}.Transitions.Conditions[{index}].Condition"
+                conditions.append((path, str(condition.get("Operator")), condition["Operands"]))
+        return conditions
 
-    def _block(self, action: Block) -> dict[str, Any]:
-        index = int(action.path.removeprefix("$.Actions[").removesuffix("]"))
-        block: dict[str, Any] = self.flow.document["Actions"][index]
-        return block
+    def _document_of(self, block: Block) -> dict[str, Any]:
+        index = int(block.path.removeprefix("$.Actions[").removesuffix("]"))
+        document: dict[str, Any] = self.flow.document["Actions"][index]
+        return document
 
 
-def _values_of(action: Block, conditions: list[tuple[str, str, list[Any]]]) -> Iterator[tuple[str, Any]]:
-    for name, value in action.parameters.items():
+def _values_of(block: Block, conditions: list[tuple[str, str, list[Any]]]) -> Iterator[tuple[str, Any]]:
+    for name, value in block.parameters.items():
         if name != _OPAQUE:
-            yield from walk(value, member(f"{action.path}.Parameters", name))
+            yield from walk(value, member(f"{block.path}.Parameters", name))
     for path, _, operands in conditions:
         yield from walk(operands, f"{path}.Operands")
 
 
-def _inside(outer: Setting) -> Iterator[Setting]:
-    """The objects in an object that have a known shape. A text may stand for one: a reference, or a placeholder."""
-    if not outer.shape.inside or not isinstance(outer.given, dict):
+def _nested(outer: ParameterObject) -> Iterator[ParameterObject]:
+    """Yields the nested objects with a known shape. References and placeholders can replace an object."""
+    if not outer.shape.nested or not isinstance(outer.value, dict):
         return
-    for member_name, shape in outer.shape.inside.items():
-        value, path = outer.given.get(member_name, ""), member(outer.path, member_name)
+    for key, shape in outer.shape.nested.items():
+        value, path = outer.value.get(key, ""), member(outer.path, key)
         if value == "" or (isinstance(value, str) and (value.startswith("$") or "{" in value)):
             continue
-        name = f"{member_name} of {outer.name}"
-        if shape.holds == "list" and isinstance(value, list):
+        name = f"{key} of {outer.name}"
+        if shape.container == "list" and isinstance(value, list):
             for index, each in enumerate(value):
-                yield Setting(outer.action, name, f"{path}[{index}]", each, shape)
-        elif shape.holds == "names" and isinstance(value, dict):
-            for key, each in value.items():
-                yield Setting(outer.action, name, member(path, key), each, shape)
+                yield ParameterObject(outer.block, name, f"{path}[{index}]", each, shape)
+        elif shape.container == "mapping" and isinstance(value, dict):
+            for inner_key, each in value.items():
+                yield ParameterObject(outer.block, name, member(path, inner_key), each, shape)
         else:
-            yield Setting(outer.action, name, path, value, shape)
+            yield ParameterObject(outer.block, name, path, value, shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that is checked.
+    """A lint rule.
 
     Attributes:
-        id: its name, in small letters and hyphens.
-        severity: how bad it is to break it.
-        description: what must be so, as a sentence.
-        source: where that is known from.
-        find: looks for it in a flow.
+        id: identifier, in lower case with hyphens.
+        severity: severity of its findings.
+        description: the requirement, as a sentence.
+        source: evidence for the requirement.
+        find: function that yields the places in a flow that break the rule.
     """
 
     id: str
     severity: Severity
     description: str
-    source: str
-    find: Callable[[Subject], Iterable[Found]]
-
-
-# How sources are named in the rules; docs/checks.md explains them.
-LIVE = "live requests published in 2026"
-LANGUAGE = "AWS: Flow language reference"
-TABLE = "`callroute.flows.block_types`, which names the source of each type"
-OURS = "this project: what the record needs"
-SENSE = "this project: what callers would meet"
+    source: Source
+    find: Callable[[LintContext], Iterable[Match]]

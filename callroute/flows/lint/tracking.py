@@ -1,7 +1,7 @@
-"""The tracking guarantee: whoever hangs up, wherever, leaves a `call_route` that names one place in the menus.
+"""Lint rules about tracking: every caller who hangs up must leave a `call_route` that identifies one place in the flow.
 
-All rules here speak of all paths on which the tracking blocks themselves work; what remains when one fails is a note of
-its own, since no flow can avoid it.
+The rules cover all paths on which the blocks that set attributes succeed. Failures of these blocks are reported by
+failed-tracking, because no flow can prevent them.
 """
 
 from __future__ import annotations
@@ -23,76 +23,74 @@ from callroute.flows.attribute_flow import (
     attributes_of,
     inherits,
 )
-from callroute.flows.lint.rule import OURS, Found, Rule, Subject
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import paths_in
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block
 
-_CHOICES = frozenset(("menu", "bot"))
-_IN_THE_MENUS = frozenset(("menu", "input", "bot", "view"))
+_CHOICE_STOPS = frozenset(("menu", "bot"))
+_MENU_STOPS = frozenset(("menu", "input", "bot", "view"))
 _COMPLETIONS = ("true", "false")
-_SHOWN = 5
+_MAX_SHOWN = 5
 
 
-def _tracked(subject: Subject) -> Iterator[Stop]:
-    """The stops that a call reaches where all tracking blocks work."""
-    return (stop for stop in subject.analysis.stops if stop.routes)
+def _stops(context: LintContext) -> Iterator[Stop]:
+    """Yields the stops that calls reach if all blocks that set attributes succeed."""
+    return (stop for stop in context.analysis.stops if stop.routes)
 
 
-def _untracked_stop(subject: Subject) -> Iterator[Found]:
-    for stop in _tracked(subject):
+def _untracked_stop(context: LintContext) -> Iterator[Match]:
+    for stop in _stops(context):
         if None in stop.routes:
-            some = "" if stop.routes == {None} else " on some paths"
-            yield Found(
-                stop.action.identifier,
-                stop.action.path,
-                f"A caller who hangs up here ({stop.kind}) has no {ROUTE}{some}.",
-                f"Set {ROUTE} on every path to it, or let `callroute track` do so.",
+            suffix = "" if stop.routes == {None} else " on some paths"
+            yield Match(
+                stop.block.identifier,
+                stop.block.path,
+                f"A caller who hangs up here ({stop.kind}) has no {ROUTE}{suffix}.",
+                f"Set {ROUTE} on every path to this block, or run `callroute track`.",
             )
 
 
-def _ambiguous_stop(subject: Subject) -> Iterator[Found]:
-    # Stops with the same routes are one place: a menu and its notice, or two messages in a row. A place that several
-    # routes share is no gap as long as none of them is found elsewhere: the record then still names the place.
+def _ambiguous_stop(context: LintContext) -> Iterator[Match]:
+    # Stops with the same routes count as one place, for example a menu and its error message. A place with several
+    # routes is fine if no other place has any of them, because the record then still identifies the place.
     places: defaultdict[frozenset[str], list[Stop]] = defaultdict(list)
-    for stop in _tracked(subject):
+    for stop in _stops(context):
         places[frozenset(value for value in stop.routes if isinstance(value, str))].append(stop)
     for routes, stops in places.items():
         if len(routes) < 2:
             continue
-        here = stops[0].action
+        here = stops[0].block
         others = [other for other in places if other != routes and other & routes]
         if others:
             route = min(routes & others[0])
-            elsewhere = [stop.action.identifier for stop in places[others[0]]]
-            more = (
-                f" (and to {_some(stop.action.identifier for stop in stops[1:])})" if len(stops) > 1 else ""
-            )
-            yield Found(
+            elsewhere = [stop.block.identifier for stop in places[others[0]]]
+            more = f" (and to {_join(stop.block.identifier for stop in stops[1:])})" if len(stops) > 1 else ""
+            yield Match(
                 here.identifier,
                 here.path,
-                f"Calls come here{more} with {_some(sorted(routes))}; {route!r} is also the route at "
-                f"{_some(elsewhere)}, so a record does not tell which place it was.",
-                f"Set a {ROUTE} of its own before this block; `callroute track` does so where its route file names "
-                "the block under `blocks`.",
+                f"Calls reach this stop{more} with {_join(sorted(routes))}; {route!r} is also the route at "
+                f"{_join(elsewhere)}, so the record does not identify the place.",
+                f"Set a separate {ROUTE} before this block, or name the block under `blocks` in the route file of "
+                "`callroute track`.",
             )
 
 
-def _indistinguishable_branches(subject: Subject) -> Iterator[Found]:
-    # Menus that share a branch with the same routes need not look where it leads more than once.
-    next_places = cache(ReachingValues(subject.flow, ROUTE).first_places)
-    for stop in _tracked(subject):
-        if stop.kind not in _CHOICES:
+def _indistinguishable_branches(context: LintContext) -> Iterator[Match]:
+    # Cached because menus often share the target and the routes of a branch.
+    next_places = cache(ReachingValues(context.flow, ROUTE).first_places)
+    for stop in _stops(context):
+        if stop.kind not in _CHOICE_STOPS:
             continue
-        branches = [branch for branch in stop.action.branches if branch.kind == "condition"]
-        # A branch that comes straight back to this block is the same place, not another one.
+        branches = [branch for branch in stop.block.branches if branch.kind == "condition"]
+        # A branch that leads straight back to this block stays at the same place.
         arrivals = {
             target: {
-                block: values
-                for block, values in next_places(target, stop.routes).items()
-                if block != stop.action.identifier
+                identifier: values
+                for identifier, values in next_places(target, stop.routes).items()
+                if identifier != stop.block.identifier
             }
             for target in {branch.target for branch in branches}
         }
@@ -100,21 +98,23 @@ def _indistinguishable_branches(subject: Subject) -> Iterator[Found]:
         for one, other in combinations(branches, 2):
             if one.target == other.target or other.label in seen:
                 continue
-            shared = _shared(arrivals[one.target], arrivals[other.target])
+            shared = _shared_route(arrivals[one.target], arrivals[other.target])
             if shared:
                 seen.add(other.label)
-                yield Found(
-                    stop.action.identifier,
+                yield Match(
+                    stop.block.identifier,
                     other.path,
-                    f"The branches {one.label!r} and {other.label!r} both lead on with the {ROUTE} {shared!r}.",
-                    f"Set a {ROUTE} of its own on each branch.",
+                    f"The branches {one.label!r} and {other.label!r} lead to different blocks with the same {ROUTE} "
+                    f"{shared!r}.",
+                    f"Set a different {ROUTE} on each branch.",
                 )
 
 
-def _shared(one: Mapping[str, frozenset[Value]], other: Mapping[str, frozenset[Value]]) -> str:
-    """A route by which two choices cannot be told apart.
+def _shared_route(one: Mapping[str, frozenset[Value]], other: Mapping[str, frozenset[Value]]) -> str:
+    """Returns a route that does not distinguish two choices, or an empty string.
 
-    That both may come to one common place with its own route (closed, say) is fine, as long as that is not all.
+    Both choices may lead to a common place with its own route, for example the announcement of closing time, if they
+    differ otherwise.
     """
     routes, others = _texts(one.values()), _texts(other.values())
     if routes == others:
@@ -130,242 +130,250 @@ def _texts(values: Iterable[frozenset[Value]]) -> set[str]:
     return {value for found in values for value in found if isinstance(value, str)}
 
 
-def _set_values(subject: Subject, attribute: str = ROUTE) -> Iterator[tuple[Block, object]]:
-    """What blocks that calls reach set an attribute to."""
-    for action in subject.blocks:
-        attributes = attributes_of(action)
-        if attribute in attributes and action.identifier in subject.analysis.reached:
-            yield action, attributes[attribute]
+def _set_values(context: LintContext, attribute: str = ROUTE) -> Iterator[tuple[Block, object]]:
+    """Yields the reachable blocks that set an attribute, each with its value."""
+    for block in context.blocks:
+        attributes = attributes_of(block)
+        if attribute in attributes and block.identifier in context.analysis.reached:
+            yield block, attributes[attribute]
 
 
-def _path(action: Block, attribute: str) -> str:
-    return member(f"{action.path}.Parameters.Attributes", attribute)
+def _path(block: Block, attribute: str) -> str:
+    return member(f"{block.path}.Parameters.Attributes", attribute)
 
 
-def _unknown_route(subject: Subject) -> Iterator[Found]:
-    if subject.catalog is None:
+def _unknown_route(context: LintContext) -> Iterator[Match]:
+    if context.catalog is None:
         return
-    for action, value in _set_values(subject):
-        if isinstance(value, str) and not paths_in(value) and value not in subject.catalog.routes:
-            yield Found(
-                action.identifier,
-                _path(action, ROUTE),
+    for block, value in _set_values(context):
+        if isinstance(value, str) and not paths_in(value) and value not in context.catalog.routes:
+            yield Match(
+                block.identifier,
+                _path(block, ROUTE),
                 f"The route {value!r} is not in the route catalog.",
-                "Add it to the catalog, or mend the spelling.",
+                "Add it to the catalog, or fix the spelling.",
             )
 
 
-def _unset_route(subject: Subject) -> Iterator[Found]:
-    if subject.catalog is None:
+def _unset_route(context: LintContext) -> Iterator[Match]:
+    if context.catalog is None:
         return
-    values = {value for _, value in _set_values(subject)}
+    values = {value for _, value in _set_values(context)}
     if any(isinstance(value, str) and paths_in(value) for value in values):
-        return  # what is known only in the call may be any of them
-    for route in subject.catalog.routes:
+        return  # a reference can have any of the values
+    for route in context.catalog.routes:
         if route not in values:
-            yield Found(
+            yield Match(
                 None,
                 "$.Actions",
-                f"The route {route!r} of the route catalog is set by no block that a call reaches.",
-                "Take it out of the catalog, or set it.",
+                f"The route {route!r} is in the route catalog, but no reachable block sets it.",
+                "Remove it from the catalog, or set it.",
             )
 
 
-def _unknown_call_flow(subject: Subject) -> Iterator[Found]:
-    if subject.catalog is None:
+def _unknown_call_flow(context: LintContext) -> Iterator[Match]:
+    if context.catalog is None:
         return
-    named = subject.catalog.call_flow
-    values = list(_set_values(subject, CALL_FLOW))
-    for action, value in values:
+    named = context.catalog.call_flow
+    values = list(_set_values(context, CALL_FLOW))
+    for block, value in values:
         if isinstance(value, str) and not paths_in(value) and value != named:
-            yield Found(
-                action.identifier,
-                _path(action, CALL_FLOW),
-                f"The flow calls itself {value!r}, its route catalog "
-                + (f"{named!r}." if named else "gives it no name."),
-                f"Write `call_flow: {value}` in the catalog, or mend the spelling: reports find labels by it.",
+            yield Match(
+                block.identifier,
+                _path(block, CALL_FLOW),
+                f"{CALL_FLOW} is {value!r}, but the route catalog has "
+                + (f"`call_flow: {named}`." if named else "no `call_flow`."),
+                f"Set `call_flow: {value}` in the catalog, or fix the spelling. Reports use it to find labels.",
             )
-    if named and not values and not inherits(subject.flow):
-        yield Found(
+    if named and not values and not inherits(context.flow):
+        yield Match(
             None,
             "$.Actions",
-            f"The route catalog calls the flow {named!r}, but no block that a call reaches sets {CALL_FLOW}.",
-            f"Set {CALL_FLOW} where {ROUTE} is set first, or take it out of the catalog: reports find labels by it.",
+            f"The route catalog has `call_flow: {named}`, but no reachable block sets {CALL_FLOW}.",
+            f"Set {CALL_FLOW} where {ROUTE} is first set, or remove it from the catalog.",
         )
 
 
-def _completion_unset(subject: Subject) -> Iterator[Found]:
-    first = ReachingValues(subject.flow, COMPLETED).first_stops(subject.flow.start, (None,))
-    for stop in _tracked(subject):
-        # Without a route the stop is untracked, which is a finding of its own.
-        if stop.action.identifier in first and None in stop.completed and None not in stop.routes:
-            yield Found(
-                stop.action.identifier,
-                stop.action.path,
-                f"Calls come to this first stop without {COMPLETED}.",
-                f'Set {COMPLETED} to "false" where {ROUTE} is set first.',
+def _completion_unset(context: LintContext) -> Iterator[Match]:
+    first = ReachingValues(context.flow, COMPLETED).first_stops(context.flow.start, (None,))
+    for stop in _stops(context):
+        # A stop without a route is reported by untracked-stop.
+        if stop.block.identifier in first and None in stop.completed and None not in stop.routes:
+            yield Match(
+                stop.block.identifier,
+                stop.block.path,
+                f"Calls reach this first stop without {COMPLETED}.",
+                f'Set {COMPLETED} to "false" where {ROUTE} is first set.',
             )
 
 
 def _is_true(value: object) -> bool:
-    """As the record reads it: in any case of letters (docs/record.md)."""
+    """Whether the record counts a value as true. Case does not matter (docs/record.md)."""
     return isinstance(value, str) and value.lower() == "true"
 
 
-def _completed_too_early(subject: Subject) -> Iterator[Found]:
-    for stop in _tracked(subject):
-        if stop.kind in _IN_THE_MENUS and any(_is_true(value) for value in stop.completed):
-            yield Found(
-                stop.action.identifier,
-                stop.action.path,
+def _completed_too_early(context: LintContext) -> Iterator[Match]:
+    for stop in _stops(context):
+        if stop.kind in _MENU_STOPS and any(_is_true(value) for value in stop.completed):
+            yield Match(
+                stop.block.identifier,
+                stop.block.path,
                 f"{COMPLETED} can be true here, while the caller is still in the menus ({stop.kind}).",
                 f'Set {COMPLETED} to "true" after the last menu, or back to "false" before this one.',
             )
 
 
-def _unknown_completion(subject: Subject) -> Iterator[Found]:
-    for action, value in _set_values(subject, COMPLETED):
+def _unknown_completion(context: LintContext) -> Iterator[Match]:
+    for block, value in _set_values(context, COMPLETED):
         if isinstance(value, str) and value and not paths_in(value) and value.lower() not in _COMPLETIONS:
-            yield Found(
-                action.identifier,
-                _path(action, COMPLETED),
-                f"{COMPLETED} is set to {value!r}, which the record takes for false.",
+            yield Match(
+                block.identifier,
+                _path(block, COMPLETED),
+                f"{COMPLETED} is set to {value!r}, which the record counts as false.",
                 'Set it to "true" or "false".',
             )
 
 
-def _dynamic_completion(subject: Subject) -> Iterator[Found]:
-    for action, value in _set_values(subject, COMPLETED):
+def _dynamic_completion(context: LintContext) -> Iterator[Match]:
+    for block, value in _set_values(context, COMPLETED):
         if isinstance(value, str) and paths_in(value):
             stops = [
-                stop.action.identifier
-                for stop in _tracked(subject)
-                if stop.kind in _IN_THE_MENUS and Dynamic(value) in stop.completed
+                stop.block.identifier
+                for stop in _stops(context)
+                if stop.kind in _MENU_STOPS and Dynamic(value) in stop.completed
             ]
-            where = f", so whether it is true in the menus {_some(stops)} cannot be told" if stops else ""
-            yield Found(
-                action.identifier,
-                _path(action, COMPLETED),
-                f"{COMPLETED} is taken from {value}, which is known only in a call{where}.",
+            unknown = f", so it may be true in the menus {_join(stops)}" if stops else ""
+            yield Match(
+                block.identifier,
+                _path(block, COMPLETED),
+                f"{COMPLETED} is set from {value}, which is known only during a call{unknown}.",
                 'Make sure that it is "true" or "false", and "true" only after the last menu.',
             )
 
 
-def _dynamic_route(subject: Subject) -> Iterator[Found]:
+def _dynamic_route(context: LintContext) -> Iterator[Match]:
     stops: defaultdict[Dynamic, list[str]] = defaultdict(list)
-    for stop in _tracked(subject):
+    for stop in _stops(context):
         for value in stop.routes:
             if isinstance(value, Dynamic):
-                stops[value].append(stop.action.identifier)
+                stops[value].append(stop.block.identifier)
     for value in sorted(stops, key=str):
         block = stops[value][0]
-        yield Found(
+        yield Match(
             block,
-            subject.flow.blocks[block].path,
-            f"{ROUTE} may come from {value.origin} at {_some(stops[value])}; what it is shows only in a call.",
-            "Make sure that every value it can take is in the route catalog.",
+            context.flow.blocks[block].path,
+            f"{ROUTE} can come from {value.origin} at {_join(stops[value])}, and is then known only during a call.",
+            "Make sure that all its values are in the route catalog.",
         )
 
 
-def _failed_tracking(subject: Subject) -> Iterator[Found]:
-    setting = [action for action, _ in _set_values(subject)]
+def _failed_tracking(context: LintContext) -> Iterator[Match]:
+    setting = [block for block, _ in _set_values(context)]
     if not setting:
         return
-    stale = [stop for stop in subject.analysis.stops if stop.routes_after_failure - stop.routes]
+    stale = [stop for stop in context.analysis.stops if stop.routes_after_failure - stop.routes]
     without = [stop for stop in stale if None in stop.routes_after_failure and None not in stop.routes]
     if stale:
-        none = f", {len(without)} of them with none" if without else ""
-        yield Found(
+        unset = f" ({len(without)} without a route)" if without else ""
+        yield Match(
             setting[0].identifier,
             setting[0].path,
-            f"Where a block that sets {ROUTE} fails ({len(setting)} here), its error branch goes on with the value as "
-            f"it was. Stops that can then be reached with an earlier one: {len(stale)}{none}.",
-            "Nothing can be done in a flow; Connect's flow logs show such failures.",
+            f"If a block that sets {ROUTE} fails ({len(setting)} here), the call continues with the old value. "
+            f"Affected stops: {len(stale)}{unset}.",
+            "No flow can prevent this. Connect's flow logs show such failures.",
         )
 
 
-def _some(values: Iterable[str]) -> str:
+def _join(values: Iterable[str]) -> str:
     shown = [repr(value) for value in values]
-    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
+    return ", ".join(shown[:_MAX_SHOWN]) + (
+        f" and {len(shown) - _MAX_SHOWN} more" if len(shown) > _MAX_SHOWN else ""
+    )
 
 
 RULES = (
     Rule(
         "untracked-stop",
         "error",
-        "At every stop, on every path, `call_route` is set.",
-        OURS,
+        "`call_route` is set at every stop, on every path.",
+        Source.RECORDS,
         _untracked_stop,
     ),
     Rule(
         "ambiguous-stop",
         "warning",
-        "A stop that calls reach with several routes shares none of them with a stop that has others.",
-        OURS,
+        "A stop with several routes shares none of them with a stop that has other routes.",
+        Source.RECORDS,
         _ambiguous_stop,
     ),
     Rule(
         "indistinguishable-branches",
         "warning",
-        "Two choices of a menu or bot that lead to different blocks do so with different routes.",
-        OURS,
+        "Choices of a menu or bot that lead to different blocks have different routes.",
+        Source.RECORDS,
         _indistinguishable_branches,
     ),
     Rule(
         "unknown-route",
         "error",
-        "Every value given to `call_route` is in the route catalog beside the flow.",
-        OURS,
+        "Every value of `call_route` is in the route catalog.",
+        Source.RECORDS,
         _unknown_route,
     ),
-    Rule("unset-route", "warning", "Every route of the catalog is set by a block.", OURS, _unset_route),
+    Rule(
+        "unset-route",
+        "warning",
+        "Every route in the catalog is set by a reachable block.",
+        Source.RECORDS,
+        _unset_route,
+    ),
     Rule(
         "unknown-call-flow",
         "warning",
-        "The route catalog beside the flow names it as the flow itself does in `call_flow`.",
-        OURS,
+        "The flow and its route catalog have the same `call_flow`.",
+        Source.RECORDS,
         _unknown_call_flow,
     ),
     Rule(
         "completion-unset",
         "warning",
         "`call_completed` is set before the first stop.",
-        OURS,
+        Source.RECORDS,
         _completion_unset,
     ),
     Rule(
         "completed-too-early",
         "warning",
-        "`call_completed` is not true in a menu, an input or a bot.",
-        OURS,
+        "`call_completed` is not true in a menu, input, bot or view.",
+        Source.RECORDS,
         _completed_too_early,
     ),
     Rule(
         "unknown-completion",
         "warning",
-        "Every value given to `call_completed` is `true` or `false`.",
-        OURS,
+        "Every value of `call_completed` is `true` or `false`.",
+        Source.RECORDS,
         _unknown_completion,
     ),
     Rule(
         "dynamic-completion",
         "note",
-        "`call_completed` is set to texts, not to what is known only in a call.",
-        OURS,
+        "`call_completed` is set to constants, not to references.",
+        Source.RECORDS,
         _dynamic_completion,
     ),
     Rule(
         "dynamic-route",
         "note",
-        "`call_route` is set to texts, not to what is known only in a call.",
-        OURS,
+        "`call_route` is set to constants, not to references.",
+        Source.RECORDS,
         _dynamic_route,
     ),
     Rule(
         "failed-tracking",
         "note",
-        "A block that sets `call_route` may fail, and leaves the route as it was.",
-        "AWS: error branch of Set contact attributes",
+        "No stop can have an old route because a block that sets `call_route` failed.",
+        Source.SET_ATTRIBUTES,
         _failed_tracking,
     ),
 )

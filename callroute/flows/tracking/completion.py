@@ -1,8 +1,7 @@
-"""Where `call_completed` becomes true: callers have then got what they came for, as far as a flow can tell.
+"""Decides where `call_completed` becomes true.
 
-That is before a transfer to a queue, an agent or a third party, and before a disconnect to which calls come in the normal
-way. What went wrong on the way (an error branch, no valid choice, closed) makes a way an error path, until the caller
-makes a choice again.
+It becomes true before a transfer to a queue, an agent or a third party, and before a disconnect that is reached without a
+failure. A failure (an error branch, no valid input, closed) counts until the caller makes another choice.
 """
 
 from __future__ import annotations
@@ -15,204 +14,211 @@ from callroute.flows.attribute_flow import COMPLETED, attributes_of
 from callroute.flows.block_types import type_of
 
 if TYPE_CHECKING:
-    from callroute.flows.tracking.graph import Way
-    from callroute.flows.tracking.route_assignment import Places
+    from callroute.flows.tracking.graph import Edge
+    from callroute.flows.tracking.route_assignment import RouteAssignment
 
 _TRANSFERS = frozenset(
     ("TransferContactToQueue", "TransferContactToAgent", "TransferParticipantToThirdParty")
 )
 _DISCONNECT = "DisconnectParticipant"
 
+_Value = Literal["false", "true", "manual"]
+
 
 class _State(NamedTuple):
-    """What a call has behind it.
+    """State of a call on an edge.
 
     Attributes:
-        failed: whether something has gone wrong since the caller last made a choice.
-        value: `call_completed`; `hand` where the flow itself has decided on it.
+        failed: whether a failure has occurred since the caller's last choice.
+        value: value of `call_completed`; `manual` if one of the flow's own blocks has set it.
     """
 
     failed: bool
-    value: Literal["false", "true", "hand"]
+    value: _Value
 
 
 class Completion:
-    """Where `call_completed` has to be set in a flow in which calls start.
+    """The values of `call_completed` that tracking sets.
 
     Attributes:
-        on_ways: the value to be set on a way, just before its target.
-        unclear: the disconnects to which calls come both in the normal way and after an error, and cannot be told
-            apart any more; there it stays false.
+        at_edge_end: the value to set just before the target of each edge.
+        ambiguous_ends: disconnects that successful and failed calls reach by the same edges. `call_completed` stays
+            false there.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._graph = places.graph
-        self._actions = places.graph.flow.blocks
-        self.on_ways: dict[Way, str] = {}
-        self.unclear: tuple[str, ...] = ()
-        self._before_stops = self._from_start()
-        self._final = self._without_menus()
-        if not places.starts_calls:
+    def __init__(self, assignment: RouteAssignment) -> None:
+        self._assignment = assignment
+        self._graph = assignment.graph
+        self._blocks = assignment.graph.flow.blocks
+        self.at_edge_end: dict[Edge, str] = {}
+        self.ambiguous_ends: tuple[str, ...] = ()
+        self._before_first_stop = self._find_before_first_stop()
+        self._closing = self._find_closing()
+        if not assignment.starts_calls:
             return
-        self._failing = self._fails()
-        # One kind of place after the other, each on what the earlier ones have changed.
+        self._after_failure = self._find_after_failure()
+        # The steps run in order, because each depends on the values set by the earlier ones.
         for step in (self._at_transfers, self._at_ends, self._after_failures, self._at_menus):
-            while found := step(self._states()):
-                self.on_ways.update(found)
-        self.unclear = self._mixed_ends(self._states())
+            while values := step(self._states()):
+                self.at_edge_end.update(values)
+        self.ambiguous_ends = self._find_ambiguous_ends(self._states())
 
-    # --- Steps: what to set next, given what holds now; nothing where all is well ------------------------------------
+    # --- Steps: each returns the next values to set, given the current states; empty when it is done -----------------
 
-    def _at_transfers(self, states: Mapping[Way, set[_State]]) -> dict[Way, str]:
+    def _at_transfers(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
         return {
-            way: "true"
-            for way, arriving in states.items()
-            if self._actions[way.target].type in _TRANSFERS
-            and way not in self.on_ways
+            edge: "true"
+            for edge, arriving in states.items()
+            if self._blocks[edge.target].type in _TRANSFERS
+            and edge not in self.at_edge_end
             and any(state.value == "false" for state in arriving)
         }
 
-    def _at_ends(self, states: Mapping[Way, set[_State]]) -> dict[Way, str]:
-        # Calls that went well are marked where they meet calls that did not, or at the end.
-        for block in self._graph.reached:
-            if block not in self._final:
+    def _at_ends(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
+        # Successful calls are marked where they merge with failed ones, or at the disconnect.
+        for block in self._graph.depths:
+            if block not in self._closing:
                 continue
-            into = [way for way in self._graph.into[block] if way in states]
-            undecided = {state.failed for way in into for state in states[way] if state.value == "false"}
-            if undecided == {True, False} or self._actions[block].type == _DISCONNECT:
-                found = {
-                    way: "true"
-                    for way in into
-                    if way not in self.on_ways
-                    and not any(state.failed for state in states[way])
-                    and any(state.value == "false" for state in states[way])
+            incoming = [edge for edge in self._graph.incoming[block] if edge in states]
+            undecided = {
+                state.failed for edge in incoming for state in states[edge] if state.value == "false"
+            }
+            if undecided == {True, False} or self._blocks[block].type == _DISCONNECT:
+                values = {
+                    edge: "true"
+                    for edge in incoming
+                    if edge not in self.at_edge_end
+                    and not any(state.failed for state in states[edge])
+                    and any(state.value == "false" for state in states[edge])
                 }
-                if found:
-                    return found
+                if values:
+                    return values
         return {}
 
-    def _after_failures(self, states: Mapping[Way, set[_State]]) -> dict[Way, str]:
-        return self._first(
-            way
-            for way, arriving in states.items()
+    def _after_failures(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
+        return self._reset_first(
+            edge
+            for edge, arriving in states.items()
             if any(state.value == "true" for state in arriving)
-            and self._graph.failure(way)
-            and self._actions[way.target].type not in _TRANSFERS
-            and self._places.matters(way.target, COMPLETED)
+            and self._graph.is_failure(edge)
+            and self._blocks[edge.target].type not in _TRANSFERS
+            and self._assignment.is_needed(edge.target, COMPLETED)
         )
 
-    def _at_menus(self, states: Mapping[Way, set[_State]]) -> dict[Way, str]:
-        return self._first(
-            way
-            for way, arriving in states.items()
-            if self._asks(way.target) and any(state.value == "true" for state in arriving)
+    def _at_menus(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
+        return self._reset_first(
+            edge
+            for edge, arriving in states.items()
+            if self._asks(edge.target) and any(state.value == "true" for state in arriving)
         )
 
-    def _first(self, ways: Iterable[Way]) -> dict[Way, str]:
-        way = next((way for way in ways if way not in self.on_ways), None)
-        return {} if way is None else {way: "false"}
+    def _reset_first(self, edges: Iterable[Edge]) -> dict[Edge, str]:
+        edge = next((edge for edge in edges if edge not in self.at_edge_end), None)
+        return {} if edge is None else {edge: "false"}
 
-    def _mixed_ends(self, states: Mapping[Way, set[_State]]) -> tuple[str, ...]:
+    def _find_ambiguous_ends(self, states: Mapping[Edge, set[_State]]) -> tuple[str, ...]:
         return tuple(
             block
-            for block in self._graph.reached
-            if self._actions[block].type == _DISCONNECT
+            for block in self._graph.depths
+            if self._blocks[block].type == _DISCONNECT
             and any(
-                _State(failed=False, value="false") in states.get(way, ()) for way in self._graph.into[block]
+                _State(failed=False, value="false") in states.get(edge, ())
+                for edge in self._graph.incoming[block]
             )
         )
 
-    # --- What holds where --------------------------------------------------------------------------------------------
+    # --- Analysis ----------------------------------------------------------------------------------------------------
 
-    def _states(self) -> dict[Way, set[_State]]:
-        """What can hold at the end of each way."""
-        found: dict[Way, set[_State]] = {}
+    def _states(self) -> dict[Edge, set[_State]]:
+        """Returns the possible states at the end of each edge."""
+        states: dict[Edge, set[_State]] = {}
         entry = self._graph.entry
         pending = deque([(entry, self._after(entry, frozenset((_State(failed=False, value="false"),))))])
         while pending:
-            way, arriving = pending.popleft()
-            known = found.setdefault(way, set())
+            edge, arriving = pending.popleft()
+            known = states.setdefault(edge, set())
             new = arriving - known
             if new:
                 known |= new
-                for onward in self._graph.ways(way.target):
-                    pending.append((onward, self._after(onward, new)))
-        return found
+                for following in self._graph.outgoing(edge.target):
+                    pending.append((following, self._after(following, new)))
+        return states
 
-    def _after(self, way: Way, states: frozenset[_State]) -> frozenset[_State]:
+    def _after(self, edge: Edge, states: frozenset[_State]) -> frozenset[_State]:
         return frozenset(
-            _State(self._failed_after(way, state.failed), self._value_after(way, state.value))
+            _State(self._failed_after(edge, state.failed), self._value_after(edge, state.value))
             for state in states
         )
 
-    def _failed_after(self, way: Way, failed: bool) -> bool:
-        if self._makes_good(way):
+    def _failed_after(self, edge: Edge, failed: bool) -> bool:
+        if self._has_answer(edge):
             return False
-        # A loop that some call enters after an error counts tries, and is done when there are no more.
-        given_up = way.label == "DoneLooping" and way.source in self._failing
-        return failed or given_up or self._graph.failure(way)
+        # A loop that can be entered after a failure counts attempts, and its end is a failure.
+        out_of_attempts = edge.label == "DoneLooping" and edge.source in self._after_failure
+        return failed or out_of_attempts or self._graph.is_failure(edge)
 
-    def _value_after(
-        self, way: Way, value: Literal["false", "true", "hand"]
-    ) -> Literal["false", "true", "hand"]:
-        action = self._actions.get(way.source)
-        written = attributes_of(action).get(COMPLETED) if action is not None else None
-        if written is not None:
-            # What a flow says at its beginning is what it says before it knows anything.
-            value = "false" if written == "false" and way.source in self._before_stops else "hand"
-        planned = self.on_ways.get(way)
+    def _value_after(self, edge: Edge, value: _Value) -> _Value:
+        block = self._blocks.get(edge.source)
+        own_value = attributes_of(block).get(COMPLETED) if block is not None else None
+        if own_value is not None:
+            # A `false` before the first stop is only the start value and does not count as a decision.
+            is_start_value = own_value == "false" and edge.source in self._before_first_stop
+            value = "false" if is_start_value else "manual"
+        planned = self.at_edge_end.get(edge)
         return value if planned is None else "true" if planned == "true" else "false"
 
-    def _makes_good(self, way: Way) -> bool:
-        """Whether a way is taken because the caller has given an answer."""
-        row = type_of(self._actions[way.source]) if way.source in self._actions else None
-        return self._graph.chosen(way) or (row is not None and row.stop == "input" and way.kind == "next")
+    def _has_answer(self, edge: Edge) -> bool:
+        """Whether an edge is taken because the caller made a choice or entered something."""
+        block_type = type_of(self._blocks[edge.source]) if edge.source in self._blocks else None
+        return self._graph.is_choice(edge) or (
+            block_type is not None and block_type.stop == "input" and edge.kind == "next"
+        )
 
     def _asks(self, block: str) -> bool:
-        row = type_of(self._actions[block])
-        return row is not None and row.asks
+        block_type = type_of(self._blocks[block])
+        return block_type is not None and block_type.asks
 
-    def _fails(self) -> frozenset[str]:
-        """The blocks that a call can reach after an error, without a choice since."""
-        failing: set[str] = set()
+    def _find_after_failure(self) -> frozenset[str]:
+        """Returns the blocks that a call can reach after a failure without another choice."""
+        found: set[str] = set()
         pending = [
-            way.target
-            for block in self._graph.reached
-            for way in self._graph.ways(block)
-            if self._graph.failure(way)
+            edge.target
+            for block in self._graph.depths
+            for edge in self._graph.outgoing(block)
+            if self._graph.is_failure(edge)
         ]
         while pending:
             block = pending.pop()
-            if block not in failing:
-                failing.add(block)
-                pending += [way.target for way in self._graph.ways(block) if not self._makes_good(way)]
-        return frozenset(failing)
+            if block not in found:
+                found.add(block)
+                pending += [edge.target for edge in self._graph.outgoing(block) if not self._has_answer(edge)]
+        return frozenset(found)
 
-    def _from_start(self) -> frozenset[str]:
-        """The blocks that calls come through before the first stop."""
-        seen: set[str] = set()
+    def _find_before_first_stop(self) -> frozenset[str]:
+        """Returns the blocks that a call can reach before the first stop."""
+        found: set[str] = set()
         pending = [self._graph.flow.start]
         while pending:
             block = pending.pop()
-            if block not in seen and not self._graph.is_stop(block):
-                seen.add(block)
-                pending += [way.target for way in self._graph.ways(block)]
-        return frozenset(seen)
+            if block not in found and not self._graph.is_stop(block):
+                found.add(block)
+                pending += [edge.target for edge in self._graph.outgoing(block)]
+        return frozenset(found)
 
-    def _without_menus(self) -> frozenset[str]:
-        """The blocks after which callers are asked nothing more and transferred nowhere."""
-        others = {block for block in self._graph.reached if self._goes_on(block)}
+    def _find_closing(self) -> frozenset[str]:
+        """Returns the blocks that are not followed by a question, a transfer or a wait."""
+        others = {block for block in self._graph.depths if self._continues_call(block)}
         pending = list(others)
         while pending:
-            for way in self._graph.into[pending.pop()]:
-                if way.source in self._actions and way.source not in others:
-                    others.add(way.source)
-                    pending.append(way.source)
-        return frozenset(self._graph.reached) - others
+            for edge in self._graph.incoming[pending.pop()]:
+                if edge.source in self._blocks and edge.source not in others:
+                    others.add(edge.source)
+                    pending.append(edge.source)
+        return frozenset(self._graph.depths) - others
 
-    def _goes_on(self, block: str) -> bool:
-        row = type_of(self._actions[block])
-        return row is not None and (
-            row.asks or row.stop in ("queue", "agent", "third party", "other flow", "hold", "wait")
+    def _continues_call(self, block: str) -> bool:
+        block_type = type_of(self._blocks[block])
+        return block_type is not None and (
+            block_type.asks
+            or block_type.stop in ("queue", "agent", "third party", "other flow", "hold", "wait")
         )

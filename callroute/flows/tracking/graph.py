@@ -1,4 +1,4 @@
-"""A flow as tracking sees it: the ways between its blocks, which of them callers choose, and which are errors."""
+"""The graph of a flow, with its edges classified as choices and failures."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
 
 ENTRY = ""
-"""Stands for what lies before the first block."""
+"""Source of the edge that enters the flow."""
 
 NEXT = "NextAction"
-"""How a route file calls the branch that is neither a condition nor an error."""
+"""Label of the default branch in a route file."""
 
-# Answers of the caller that a Compare block may look at.
-_ANSWERS = frozenset(("StoredCustomerInput", "Lex", "Views"))
+# Namespaces of references to input from the caller.
+_CALLER_INPUT = frozenset(("StoredCustomerInput", "Lex", "Views"))
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way from a block to another.
+class Edge:
+    """An edge from one block to another.
 
     Attributes:
-        source: identifier of the block it leaves; ENTRY for the way into the flow.
+        source: identifier of the block it leaves; ENTRY for the edge that enters the flow.
         kind: `next`, `condition` or `error`.
-        label: what the branch is called: the key, the intent, the error; `NextAction` for the default.
+        label: the key, intent or error of the branch; `NextAction` for the default branch.
         target: identifier of the block it leads to.
-        slots: which branches of the block's Transitions it is: `NextAction`, `Conditions[0].NextAction` …
+        slots: the branches it stands for, as paths within Transitions: `NextAction`, `Conditions[0].NextAction` …
     """
 
     source: str
@@ -44,26 +44,26 @@ class Way:
     slots: tuple[str, ...]
 
 
-class Graph:
-    """The ways of a flow that a call can take.
+class FlowGraph:
+    """The graph of the edges that a call can take through a flow.
 
     Args:
-        flow: the flow, without dangling branches.
+        flow: a flow without dangling branches.
     """
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.entry = Way(ENTRY, "next", NEXT, flow.start, ())
-        self._ways = {block: tuple(_ways(flow, action)) for block, action in flow.blocks.items()}
-        self._without: dict[str, frozenset[str]] = {}
+        self.entry = Edge(ENTRY, "next", NEXT, flow.start, ())
+        self._outgoing = {identifier: tuple(_edges(flow, block)) for identifier, block in flow.blocks.items()}
+        self._reachable_without: dict[str, frozenset[str]] = {}
 
-    def ways(self, block: str) -> tuple[Way, ...]:
-        """The ways out of a block; of ENTRY, the one into the flow."""
-        return (self.entry,) if block == ENTRY else self._ways[block]
+    def outgoing(self, block: str) -> tuple[Edge, ...]:
+        """Returns the edges that leave a block, or the edge into the flow for ENTRY."""
+        return (self.entry,) if block == ENTRY else self._outgoing[block]
 
     @cached_property
-    def reached(self) -> Mapping[str, int]:
-        """The blocks that a call can reach, in the order of how many choices that takes, with that number."""
+    def depths(self) -> Mapping[str, int]:
+        """The reachable blocks with the number of choices needed to reach each, in ascending order."""
         depths: dict[str, int] = {}
         pending: deque[tuple[int, str]] = deque([(0, self.flow.start)])
         while pending:
@@ -71,60 +71,52 @@ class Graph:
             if block in depths:
                 continue
             depths[block] = depth
-            # What takes no choice comes before what does, and conditions in their order.
-            for way in reversed(self._ways[block]):
-                if not self.chosen(way):
-                    pending.appendleft((depth, way.target))
-            for way in self._ways[block]:
-                if self.chosen(way):
-                    pending.append((depth + 1, way.target))
+            # Visit blocks that need no further choice first, and conditions in their original order.
+            for edge in reversed(self._outgoing[block]):
+                if not self.is_choice(edge):
+                    pending.appendleft((depth, edge.target))
+            for edge in self._outgoing[block]:
+                if self.is_choice(edge):
+                    pending.append((depth + 1, edge.target))
         return depths
 
     @cached_property
-    def into(self) -> Mapping[str, tuple[Way, ...]]:
-        """The ways by which calls come to each block."""
-        found: dict[str, list[Way]] = {block: [] for block in self.reached}
-        found[self.flow.start].append(self.entry)
+    def incoming(self) -> Mapping[str, tuple[Edge, ...]]:
+        """The incoming edges of each reachable block."""
+        incoming: dict[str, list[Edge]] = {block: [] for block in self.depths}
+        incoming[self.flow.start].append(self.entry)
         for block in self.flow.blocks:
-            if block in self.reached:
-                for way in self._ways[block]:
-                    found[way.target].append(way)
-        return {block: tuple(ways) for block, ways in found.items()}
+            if block in self.depths:
+                for edge in self._outgoing[block]:
+                    incoming[edge.target].append(edge)
+        return {block: tuple(edges) for block, edges in incoming.items()}
 
     @cached_property
-    def choosers(self) -> frozenset[str]:
-        """The blocks reached in which the caller's choice decides: menus, bots, views, and Compare of an answer."""
+    def choice_blocks(self) -> frozenset[str]:
+        """The reachable blocks that branch on a choice: menus, bots, views, and Compare blocks on caller input."""
         return frozenset(
             block
-            for block in self.reached
-            if _chooses(self.flow.blocks[block]) and any(way.kind == "condition" for way in self._ways[block])
+            for block in self.depths
+            if _offers_choice(self.flow.blocks[block])
+            and any(edge.kind == "condition" for edge in self._outgoing[block])
         )
 
-    def chosen(self, way: Way) -> bool:
-        """Whether a way is one of the caller's choices."""
+    def is_choice(self, edge: Edge) -> bool:
+        """Whether an edge is one of the caller's choices."""
         return (
-            way.kind == "condition"
-            and way.source in self.flow.blocks
-            and _chooses(self.flow.blocks[way.source])
+            edge.kind == "condition"
+            and edge.source in self.flow.blocks
+            and _offers_choice(self.flow.blocks[edge.source])
         )
 
     def is_stop(self, block: str) -> bool:
-        """Whether a caller can be in a block when they hang up."""
-        row = type_of(self.flow.blocks[block])
-        return row is not None and row.stop is not None
-
-    def first_stops(self, start: str) -> frozenset[str]:
-        """The stops that a call comes to next from a block, itself included."""
-        return frozenset(self._first(start)[0])
+        """Whether a caller can hang up in a block."""
+        block_type = type_of(self.flow.blocks[block])
+        return block_type is not None and block_type.stop is not None
 
     def sole_stop(self, start: str) -> str | None:
-        """The stop to which every way from a block leads first; None where there are several, or an end."""
-        stops, ends = self._first(start)
-        return next(iter(stops)) if len(stops) == 1 and not ends else None
-
-    def _first(self, start: str) -> tuple[set[str], bool]:
+        """Returns the stop that every path from a block reaches first, or None if there is no such stop."""
         stops: set[str] = set()
-        ends = False
         seen = {start}
         pending = [start]
         while pending:
@@ -132,90 +124,88 @@ class Graph:
             if self.is_stop(block):
                 stops.add(block)
                 continue
-            ends = ends or not self._ways[block]
-            for way in self._ways[block]:
-                if way.target not in seen:
-                    seen.add(way.target)
-                    pending.append(way.target)
-        return stops, ends
+            if not self._outgoing[block]:
+                return None
+            for edge in self._outgoing[block]:
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    pending.append(edge.target)
+        return next(iter(stops)) if len(stops) == 1 else None
 
-    def without(self, barrier: str) -> frozenset[str]:
-        """The blocks that a call can reach without passing a block, that block among them."""
-        if barrier not in self._without:
-            self._without[barrier] = self._reach_without(barrier)
-        return self._without[barrier]
+    def dominates(self, dominator: str, block: str) -> bool:
+        """Whether every path from the start to a block passes through the dominator. A block dominates itself."""
+        return dominator == block or block not in self._reachable_around(dominator)
 
-    def _reach_without(self, barrier: str) -> frozenset[str]:
-        seen = {self.flow.start}
-        pending = [self.flow.start]
-        while pending:
-            block = pending.pop()
-            if block != barrier:
-                for way in self._ways[block]:
-                    if way.target not in seen:
-                        seen.add(way.target)
-                        pending.append(way.target)
-        return frozenset(seen)
+    def _reachable_around(self, barrier: str) -> frozenset[str]:
+        """Returns the blocks that a call can reach without passing through the barrier, and the barrier itself."""
+        if barrier not in self._reachable_without:
+            seen = {self.flow.start}
+            pending = [self.flow.start]
+            while pending:
+                block = pending.pop()
+                if block != barrier:
+                    for edge in self._outgoing[block]:
+                        if edge.target not in seen:
+                            seen.add(edge.target)
+                            pending.append(edge.target)
+            self._reachable_without[barrier] = frozenset(seen)
+        return self._reachable_without[barrier]
 
-    def dominates(self, one: str, other: str) -> bool:
-        """Whether every call that comes to the other block has been in the one (a block has been in itself)."""
-        return one == other or other not in self.without(one)
-
-    def failure(self, way: Way) -> bool:
-        """Whether a way is taken because something went wrong, or because the caller did not get an answer."""
-        action = self.flow.blocks.get(way.source)
-        if action is None:
+    def is_failure(self, edge: Edge) -> bool:
+        """Whether an edge is taken because of an error, missing or invalid input, or closing time."""
+        block = self.flow.blocks.get(edge.source)
+        if block is None:
             return False
-        row = type_of(action)
-        if action.type in ("TransferContactToQueue", "TransferToFlow"):
-            return True  # the call comes back from there only if the transfer failed
-        if action.type == "CheckHoursOfOperation" and way.label == "False":
+        block_type = type_of(block)
+        if block.type in ("TransferContactToQueue", "TransferToFlow"):
+            return True  # the call continues in this flow only if the transfer failed
+        if block.type == "CheckHoursOfOperation" and edge.label == "False":
             return True
-        if way.kind == "condition":
+        if edge.kind == "condition":
             return False
-        conditions = any(each.kind == "condition" for each in self._ways[way.source])
-        if conditions and (_chooses(action) or (row is not None and row.asks)):
-            return True  # silence, another key, nothing understood
-        if row is not None and row.stop == "menu" and not conditions:
-            return False  # a menu without keys is a pause
-        return way.kind == "error" and way.label != NO_CONDITION
+        has_conditions = any(each.kind == "condition" for each in self._outgoing[edge.source])
+        if has_conditions and (_offers_choice(block) or (block_type is not None and block_type.asks)):
+            return True  # timeout, invalid key or unrecognized intent
+        if block_type is not None and block_type.stop == "menu" and not has_conditions:
+            return False  # a menu without keys is only a pause
+        return edge.kind == "error" and edge.label != NO_CONDITION
 
 
-def _chooses(action: Block) -> bool:
-    if action.type == "Compare":
-        path = whole(str(action.parameters.get("ComparisonValue")))
-        return path is not None and path[0] in _ANSWERS
-    row = type_of(action)
-    return row is not None and row.stop in ("menu", "bot", "view")
+def _offers_choice(block: Block) -> bool:
+    if block.type == "Compare":
+        path = whole(str(block.parameters.get("ComparisonValue")))
+        return path is not None and path[0] in _CALLER_INPUT
+    block_type = type_of(block)
+    return block_type is not None and block_type.stop in ("menu", "bot", "view")
 
 
-def _slot(transition: Branch) -> str:
-    return transition.path.partition(".Transitions.")[2]
+def _slot(branch: Branch) -> str:
+    return branch.path.partition(".Transitions.")[2]
 
 
-def _ways(flow: Flow, action: Block) -> Iterator[Way]:
-    """The ways out of a block.
+def _edges(flow: Flow, block: Block) -> Iterator[Edge]:
+    """Yields the edges that leave a block.
 
-    Branches that Connect or the flow's author takes for one are one way, and are led anywhere only together: the
-    NextAction of a block with conditions (never taken; Compare wants it to lead where NoMatchingCondition does), and
-    an error that goes on as if nothing had happened.
+    Two kinds of branches are joined with another one into a single edge, so that they are always redirected together:
+
+    - the NextAction of a block with conditions (never taken, and in a Compare block it must have the same target as
+      NoMatchingCondition);
+    - error branches with the same target as the default branch.
     """
-    transitions = list(outgoing_branches(flow, action))
+    branches = list(outgoing_branches(flow, block))
     joined: dict[int, list[Branch]] = {}
-    following = next((each for each in transitions if each.kind == "next"), None)
-    if following is not None:
-        same = [each for each in transitions if each.kind != "next" and each.target == following.target]
-        errors = [each for each in same if each.kind == "error"]
-        row = type_of(action)
-        if any(each.kind == "condition" for each in transitions):
-            for leader in sorted(same, key=lambda each: (each.kind != "error", each.label != NO_CONDITION))[
-                :1
-            ]:
-                joined[id(leader)] = [following]
-        elif row is None or row.stop not in ("queue", "third party", "input"):
-            joined[id(following)] = errors
+    default = next((each for each in branches if each.kind == "next"), None)
+    if default is not None:
+        same_target = [each for each in branches if each.kind != "next" and each.target == default.target]
+        block_type = type_of(block)
+        if any(each.kind == "condition" for each in branches):
+            same_target.sort(key=lambda each: (each.kind != "error", each.label != NO_CONDITION))
+            if same_target:
+                joined[id(same_target[0])] = [default]
+        elif block_type is None or block_type.stop not in ("queue", "third party", "input"):
+            joined[id(default)] = [each for each in same_target if each.kind == "error"]
     hidden = {id(each) for others in joined.values() for each in others}
-    for each in transitions:
+    for each in branches:
         if id(each) not in hidden:
-            branches = [each, *joined.get(id(each), ())]
-            yield Way(each.source, each.kind, each.label or NEXT, each.target, tuple(map(_slot, branches)))
+            slots = tuple(map(_slot, [each, *joined.get(id(each), ())]))
+            yield Edge(each.source, each.kind, each.label or NEXT, each.target, slots)

@@ -1,8 +1,7 @@
-"""What routes are called in reports: what callers hear there; and the text of a route catalog."""
+"""Labels for routes, taken from the first prompt that callers hear."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +13,13 @@ from callroute.flows.references import paths_in, whole
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block
-    from callroute.flows.route_catalog import Route, RouteCatalog
-    from callroute.flows.tracking.graph import Graph, Way
+    from callroute.flows.tracking.graph import Edge, FlowGraph
 
-LONGEST = 80
-"""Characters of a text that make a label."""
+MAX_LABEL = 80
+"""Maximum length of a label in characters."""
 
-# For stops that say nothing that stands in the flow.
-_SILENT: Mapping[StopKind, tuple[str, str]] = {
+# English and Japanese labels for stops without a prompt.
+_STOP_LABELS: Mapping[StopKind, tuple[str, str]] = {
     "prompt": ("Recorded message", "録音メッセージ"),
     "menu": ("Menu", "メニュー"),
     "input": ("Input", "番号の入力"),
@@ -34,99 +32,77 @@ _SILENT: Mapping[StopKind, tuple[str, str]] = {
     "third party": ("Transfer to a telephone number", "外線への転送"),
     "other flow": ("Another flow", "別のフロー"),
 }
-_END = ("End of the call", "通話の終了")
+_END_LABEL = ("End of the call", "通話の終了")
 
 _TAG = re.compile(r"<[^>]*>")
-# JSON leaves these as they are, and YAML does not take them so.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
-def label(graph: Graph, blocks: Iterable[str]) -> tuple[str, str]:
-    """What a caller hears first from one of these blocks on, in English and in Japanese.
+def route_label(graph: FlowGraph, blocks: Iterable[str]) -> tuple[str, str]:
+    """Returns the English and Japanese labels of a route that begins at one of these blocks.
 
-    What happens when all goes well goes before what happens after an error, when closed, or otherwise; a text goes
-    before a stop that says nothing. The language of a text is not known: it stands for both, until somebody translates
-    it.
+    Prompts reached without a failure are preferred, and stops without a prompt are a fallback. The language of a prompt is
+    unknown, so it is used for both labels until someone translates it.
     """
     seen: set[str] = set()
     likely: list[tuple[str, Mapping[str, str]]] = [(block, {}) for block in blocks]
     while likely:
-        silent: tuple[str, str] | None = None
+        fallback: tuple[str, str] | None = None
         less_likely: list[tuple[str, Mapping[str, str]]] = []
         pending = deque(likely)
         while pending:
-            block, known = pending.popleft()
-            if block in seen:
+            identifier, attributes = pending.popleft()
+            if identifier in seen:
                 continue
-            seen.add(block)
-            action = graph.flow.blocks[block]
-            row = type_of(action)
-            if row is not None and row.stop is not None:
-                text = spoken(action)
+            seen.add(identifier)
+            block = graph.flow.blocks[identifier]
+            block_type = type_of(block)
+            if block_type is not None and block_type.stop is not None:
+                text = _prompt_text(block)
                 if text:
                     return text, text
-                silent = silent or _SILENT[row.stop]
+                fallback = fallback or _STOP_LABELS[block_type.stop]
                 continue
-            known = {**known, **{name: str(value) for name, value in attributes_of(action).items()}}
-            ways = _taken(graph, action, known)
-            silent = silent or (None if ways else _END)
-            for way in ways:
-                otherwise = len(ways) > 1 and way.label == NO_CONDITION
-                onward = less_likely if otherwise or graph.failure(way) else pending
-                onward.append((way.target, known))
-        if silent:
-            return silent
+            attributes = {
+                **attributes,
+                **{name: str(value) for name, value in attributes_of(block).items()},
+            }
+            edges = _possible_edges(graph, block, attributes)
+            fallback = fallback or (None if edges else _END_LABEL)
+            for edge in edges:
+                no_match = len(edges) > 1 and edge.label == NO_CONDITION
+                following = less_likely if no_match or graph.is_failure(edge) else pending
+                following.append((edge.target, attributes))
+        if fallback:
+            return fallback
         likely = less_likely
-    return _END
+    return _END_LABEL
 
 
-def _taken(graph: Graph, action: Block, known: Mapping[str, str]) -> Sequence[Way]:
-    """The ways out of a block; of a Compare of an attribute that was set on the way here, the one for its value."""
-    ways = graph.ways(action.identifier)
-    subject = whole(str(action.parameters.get("ComparisonValue"))) if action.type == "Compare" else None
-    value = known.get(subject[1]) if subject and subject[0] == "Attributes" and len(subject) > 1 else None
+def _possible_edges(graph: FlowGraph, block: Block, attributes: Mapping[str, str]) -> Sequence[Edge]:
+    """Returns the outgoing edges, narrowed down if the block compares an attribute whose value is known."""
+    edges = graph.outgoing(block.identifier)
+    compared = whole(str(block.parameters.get("ComparisonValue"))) if block.type == "Compare" else None
+    value = (
+        attributes.get(compared[1])
+        if compared and compared[0] == "Attributes" and len(compared) > 1
+        else None
+    )
     if value is None or paths_in(value):
-        return ways
-    return [way for way in ways if way.label == value] or [way for way in ways if way.label == NO_CONDITION]
+        return edges
+    matching = [edge for edge in edges if edge.label == value]
+    return matching or [edge for edge in edges if edge.label == NO_CONDITION]
 
 
-def spoken(action: Block) -> str:
-    """The text that a block speaks, on one line, cut to a label's length; empty where it speaks none."""
-    text = action.parameters.get("Text") or _TAG.sub(" ", str(action.parameters.get("SSML") or ""))
+def _prompt_text(block: Block) -> str:
+    """Returns the prompt of a block on one line, cut to the length of a label, or an empty string."""
+    text = block.parameters.get("Text") or _TAG.sub(" ", str(block.parameters.get("SSML") or ""))
     return _cut(" ".join(str(text).split()))
 
 
-def told_apart(route: str, text: str, others: Iterable[str]) -> str:
-    """A label as it is, or with its route in front where another route has the same."""
-    return _cut(f"{route}: {text}") if text in others else text
+def unique_label(route: str, label: str, others: Iterable[str]) -> str:
+    """Returns the label, prefixed with the route if another route has the same label."""
+    return _cut(f"{route}: {label}") if label in others else label
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
-
-
-def catalog_text(catalog: RouteCatalog) -> str:
-    """A route catalog as YAML, a line for each route."""
-    lines = [
-        "# What the flow gives to call_route. Labels are what callers hear there; put your own words in their place.",
-        f"flow: {_quoted(catalog.flow)}",
-    ]
-    if catalog.call_flow is not None:
-        lines.append(f"call_flow: {_quoted(catalog.call_flow)}")
-    if catalog.placeholders:
-        lines.append("placeholders:")
-        lines += [f"  {_quoted(name)}: {_quoted(text)}" for name, text in catalog.placeholders.items()]
-    lines.append("routes:")
-    lines += [route_line(route) for route in catalog.routes.values()]
-    return "\n".join(lines) + "\n"
-
-
-def route_line(route: Route) -> str:
-    """A route as a line of a catalog."""
-    parent = f"parent: {_quoted(route.parent)}, " if route.parent is not None else ""
-    return f"  - {{route: {_quoted(route.route)}, {parent}en: {_quoted(route.en)}, ja: {_quoted(route.ja)}}}"
-
-
-def _quoted(text: str) -> str:
-    quoted = json.dumps(text, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
+    return line if len(line) <= MAX_LABEL else line[: MAX_LABEL - 1].rstrip() + "…"

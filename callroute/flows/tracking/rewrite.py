@@ -1,4 +1,4 @@
-"""Tracking blocks in a flow's JSON: how they look, how they are taken out and put in, and where they stand."""
+"""Adds tracking blocks to the JSON of a flow and removes them."""
 
 from __future__ import annotations
 
@@ -14,92 +14,125 @@ from typing import TYPE_CHECKING, Any
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import COMPLETED
 from callroute.flows.block_types import NO_MATCH
-from callroute.flows.flow import CONTENT_CHARACTERS, Flow
-from callroute.flows.lint.content import BLOCKS, IDENTIFIER_CHARACTERS
-from callroute.flows.tracking.graph import ENTRY, Way
+from callroute.flows.flow import CONTENT_CHARACTERS, MAX_BLOCKS, Flow
+from callroute.flows.lint.content import IDENTIFIER_CHARACTERS
+from callroute.flows.tracking.graph import ENTRY, Edge
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block
 
 PREFIX = "track-"
+"""Prefix of the identifiers of tracking blocks."""
 
 _FORBIDDEN = re.compile("[%:()\\\\/=$,;\\[\\]{}\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_MARK = 6
+_HASH_LENGTH = 6
 
-# What a block takes in the designer, in its units: blocks there are of one width, and grow with their branches.
-_WIDTH, _HEIGHT, _BRANCH, _GAP = 220, 110, 30, 20
-# How many half widths a new block may stand aside of the middle between its neighbours.
-_ASIDE = 4
+# Estimated size of a block in the flow designer. The width is fixed; the height grows with the number of branches.
+_WIDTH, _HEIGHT, _BRANCH_HEIGHT, _GAP = 220, 110, 30, 20
+# Maximum horizontal distance of a new block from its ideal position, in half widths.
+_MAX_OFFSET = 4
 
 
-def identifier(*parts: str) -> str:
-    """A tracking block's identifier, made of its place: the same place always gives the same one.
+# --- Identifiers -----------------------------------------------------------------------------------------------------
 
-    What Connect does not take is replaced, and what is too long is cut; a mark made of the whole then keeps it apart.
+
+def make_identifier(*parts: str) -> str:
+    """Returns the identifier of a tracking block. The same parts always give the same identifier.
+
+    Characters that Connect rejects are replaced, and long identifiers are cut. A hash of the original then keeps the
+    identifier unique.
     """
-    whole = PREFIX + "-".join(parts)
-    usable = _FORBIDDEN.sub("_", whole)
-    if usable == whole and len(whole) <= IDENTIFIER_CHARACTERS:
-        return whole
-    mark = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
-    return f"{usable[: IDENTIFIER_CHARACTERS - _MARK - 1]}-{mark}"
+    original = PREFIX + "-".join(parts)
+    valid = _FORBIDDEN.sub("_", original)
+    if valid == original and len(original) <= IDENTIFIER_CHARACTERS:
+        return original
+    digest = hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    return f"{valid[: IDENTIFIER_CHARACTERS - _HASH_LENGTH - 1]}-{digest}"
 
 
-def is_tracking(action: Block) -> bool:
-    """Whether a block was put in by tracking and still only sets attributes on the way to one other block."""
+def edge_identifier(edge: Edge) -> str:
+    """Returns the identifier of the tracking block at the start of an edge."""
+    return make_identifier(*_edge_parts(edge))
+
+
+def block_identifier(block: str, *, named: bool) -> str:
+    """Returns the identifier of the tracking block that sets a route in front of a block."""
+    return make_identifier("at" if named else "to", block)
+
+
+def _edge_parts(edge: Edge) -> tuple[str, ...]:
+    return ("start",) if edge.source == ENTRY else (edge.source, edge.label)
+
+
+def _front_parts(target: str, attributes: Mapping[str, str], named: set[str]) -> tuple[str, ...]:
+    if target in named:
+        return ("at", target)
+    if set(attributes) == {COMPLETED}:
+        return ("done" if attributes[COMPLETED] == "true" else "undone", target)
+    return ("to", target)
+
+
+# --- Removal ---------------------------------------------------------------------------------------------------------
+
+
+def is_tracking(block: Block) -> bool:
+    """Whether tracking added this block, and it still only sets attributes and continues to a single block."""
     return (
-        action.identifier.startswith(PREFIX)
-        and action.type == "UpdateContactAttributes"
-        and action.parameters.get("TargetContact") == "Current"
-        and isinstance(action.parameters.get("Attributes"), Mapping)
-        and {transition.kind for transition in action.branches} <= {"next", "error"}
-        and len({transition.target for transition in action.branches}) == 1
+        block.identifier.startswith(PREFIX)
+        and block.type == "UpdateContactAttributes"
+        and block.parameters.get("TargetContact") == "Current"
+        and isinstance(block.parameters.get("Attributes"), Mapping)
+        and {branch.kind for branch in block.branches} <= {"next", "error"}
+        and len({branch.target for branch in block.branches}) == 1
     )
 
 
 def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
-    """A flow without its tracking blocks, and these by identifier.
+    """Returns the flow without its tracking blocks, and the removed blocks by identifier.
 
     Raises:
-        InputError: the flow has nothing but tracking blocks in a circle.
+        InputError: tracking blocks form a cycle.
     """
-    ours = {action.identifier: action for action in flow.blocks.values() if is_tracking(action)}
-    if not ours:
+    removed = {block.identifier: block for block in flow.blocks.values() if is_tracking(block)}
+    if not removed:
         return flow, {}
 
-    def beyond(target: str) -> str:
+    def skip(target: str) -> str:
         seen: set[str] = set()
-        while target in ours:
+        while target in removed:
             if target in seen:
                 raise InputError(
                     flow.source,
                     f"block {target!r}",
-                    "it leads back to itself without anything in between",
-                    "Lead it to the block that is to follow",
+                    "it is part of a cycle of tracking blocks",
+                    "Connect one of them to the block that should follow",
                 )
             seen.add(target)
-            target = ours[target].branches[0].target
+            target = removed[target].branches[0].target
         return target
 
     document = copy.deepcopy(dict(flow.document))
-    document["StartAction"] = beyond(flow.start)
-    document["Actions"] = [block for block in document["Actions"] if block["Identifier"] not in ours]
+    document["StartAction"] = skip(flow.start)
+    document["Actions"] = [block for block in document["Actions"] if block["Identifier"] not in removed]
     for block in document["Actions"]:
-        for holder in _holders(block.get("Transitions") or {}):
-            if "NextAction" in holder[1]:
-                holder[1]["NextAction"] = beyond(holder[1]["NextAction"])
-    return Flow.parse(json.dumps(document), flow.source), ours
+        for _, branch in _json_branches(block.get("Transitions") or {}):
+            if "NextAction" in branch:
+                branch["NextAction"] = skip(branch["NextAction"])
+    return Flow.parse(json.dumps(document), flow.source), removed
+
+
+# --- Insertion -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
-class Node:
-    """A block to be put in.
+class TrackingBlock:
+    """A tracking block to insert.
 
     Attributes:
         identifier: its identifier.
-        attributes: what it sets.
-        target: identifier of the block it leads to.
-        sources: the blocks from which calls come to it.
+        attributes: the attributes that it sets.
+        target: identifier of the next block.
+        sources: identifiers of the blocks that lead to it.
     """
 
     identifier: str
@@ -109,253 +142,238 @@ class Node:
 
 
 @dataclass(slots=True)
-class Wiring:
-    """What is to be put into a flow.
+class Insertions:
+    """The planned changes to a flow.
 
     Attributes:
-        nodes: the blocks.
-        targets: where ways lead now, by way.
+        blocks: the blocks to insert.
+        targets: the new target of each redirected edge.
     """
 
-    nodes: list[Node]
-    targets: dict[Way, str]
+    blocks: list[TrackingBlock]
+    targets: dict[Edge, str]
 
 
-def wire(
-    taken: Iterable[str],
-    on_ways: Mapping[Way, dict[str, str]],
-    in_front: Mapping[Way, dict[str, str]],
-    fixed: Iterable[str],
-) -> Wiring:
-    """Decides which blocks are needed to set attributes on ways.
+def plan_insertions(
+    identifiers: Iterable[str],
+    at_edge_start: Mapping[Edge, dict[str, str]],
+    at_edge_end: Mapping[Edge, dict[str, str]],
+    named: Iterable[str],
+) -> Insertions:
+    """Plans the blocks that set attributes on edges.
 
-    Ways that need the same in front of their common target share a block.
+    Edges with the same target and the same attributes at their end share a block.
 
     Args:
-        taken: identifiers that other blocks have.
-        on_ways: what to set where a way begins, by way.
-        in_front: what to set just before a way's target, by way; goes before what was set where it began.
-        fixed: the blocks in front of which people want a route.
+        identifiers: identifiers already in use.
+        at_edge_start: attributes to set where an edge begins.
+        at_edge_end: attributes to set just before an edge's target; they override those at its start.
+        named: blocks named in the route file.
     """
-    taken, fixed = set(taken), set(fixed)
-    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Way]] = {}
-    for way, attributes in in_front.items():
-        groups.setdefault((way.target, tuple(sorted(attributes.items()))), []).append(way)
-    wiring = Wiring([], {})
+    used, named = set(identifiers), set(named)
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Edge]] = {}
+    for edge, attributes in at_edge_end.items():
+        groups.setdefault((edge.target, tuple(sorted(attributes.items()))), []).append(edge)
+    insertions = Insertions([], {})
 
     def add(parts: tuple[str, ...], attributes: dict[str, str], target: str, sources: Iterable[str]) -> str:
-        name, number = identifier(*parts), 1
-        while name in taken:
+        identifier, number = make_identifier(*parts), 1
+        while identifier in used:
             number += 1
-            name = identifier(*parts, str(number))
-        taken.add(name)
-        wiring.nodes.append(Node(name, attributes, target, list(dict.fromkeys(sources))))
-        return name
+            identifier = make_identifier(*parts, str(number))
+        used.add(identifier)
+        sources = list(dict.fromkeys(sources))
+        insertions.blocks.append(TrackingBlock(identifier, attributes, target, sources))
+        return identifier
 
-    shared: dict[Way, str] = {}
-    merged: set[Way] = set()
-    for (target, _), ways in groups.items():
-        attributes = in_front[ways[0]]
-        if len(ways) == 1 and ways[0] in on_ways and target not in fixed:
-            merged.add(ways[0])  # one block can set it all
+    shared: dict[Edge, str] = {}
+    merged: set[Edge] = set()
+    for (target, _), edges in groups.items():
+        attributes = at_edge_end[edges[0]]
+        if len(edges) == 1 and edges[0] in at_edge_start and target not in named:
+            merged.add(edges[0])  # one block sets the attributes of both ends
             continue
-        front = add(_front_name(target, attributes, fixed), attributes, target, (way.source for way in ways))
-        shared.update(dict.fromkeys(ways, front))
-    for way in dict.fromkeys((*on_ways, *in_front)):
-        target = shared.get(way, way.target)
-        own = dict(on_ways.get(way, {}))
-        if way in shared:
-            own = {name: value for name, value in own.items() if name not in in_front[way]}
-        if way in merged:
-            own |= in_front[way]
-        wiring.targets[way] = add(_way_name(way), own, target, [way.source]) if own else target
-    # What is set where ways begin comes first, so that the file tells of the start before it tells of the end.
-    fronts = set(shared.values())
-    wiring.nodes.sort(key=lambda node: node.identifier in fronts)
-    return wiring
+        parts = _front_parts(target, attributes, named)
+        shared.update(dict.fromkeys(edges, add(parts, attributes, target, (edge.source for edge in edges))))
+    for edge in dict.fromkeys((*at_edge_start, *at_edge_end)):
+        target = shared.get(edge, edge.target)
+        own = dict(at_edge_start.get(edge, {}))
+        if edge in shared:
+            own = {name: value for name, value in own.items() if name not in at_edge_end[edge]}
+        if edge in merged:
+            own |= at_edge_end[edge]
+        insertions.targets[edge] = add(_edge_parts(edge), own, target, [edge.source]) if own else target
+    # Blocks at the start of edges come first, so that the file begins with the start values.
+    shared_identifiers = set(shared.values())
+    insertions.blocks.sort(key=lambda block: block.identifier in shared_identifiers)
+    return insertions
 
 
-def _way_name(way: Way) -> tuple[str, ...]:
-    return ("start",) if way.source == ENTRY else (way.source, way.label)
+def insert_blocks(flow: Flow, insertions: Insertions, existing: Mapping[str, Block]) -> dict[str, Any]:
+    """Returns the document of the flow with tracking blocks.
 
-
-def branch_identifier(way: Way) -> str:
-    """What the block is called that sets something where a way begins."""
-    return identifier(*_way_name(way))
-
-
-def _front_name(target: str, attributes: Mapping[str, str], fixed: set[str]) -> tuple[str, ...]:
-    if target in fixed:
-        return ("at", target)
-    if set(attributes) == {COMPLETED}:
-        return ("done" if attributes[COMPLETED] == "true" else "undone", target)
-    return ("to", target)
-
-
-def place_identifier(block: str, *, fixed: bool) -> str:
-    """What the block is called that sets a route in front of a block."""
-    return identifier("at" if fixed else "to", block)
-
-
-def insert_blocks(flow: Flow, wiring: Wiring, ours: Mapping[str, Block]) -> dict[str, Any]:
-    """The flow's document with tracking blocks.
-
-    Blocks of an earlier run that are still needed stay where they are, in the file and in the designer.
+    Existing tracking blocks that are still needed keep their position in the file and in the designer.
 
     Args:
-        flow: the flow as it was given.
-        wiring: what to put in, made from the flow without its tracking blocks.
-        ours: the tracking blocks it has.
+        flow: the original flow.
+        insertions: the blocks to insert, planned for the flow without its tracking blocks.
+        existing: the tracking blocks of the original flow.
 
     Raises:
-        InputError: Connect does not take so large a flow.
+        InputError: the result would be too large for Connect.
     """
     document: dict[str, Any] = copy.deepcopy(dict(flow.document))
-    nodes = {node.identifier: node for node in wiring.nodes}
-    places: dict[tuple[str, str], str] = {}
-    for way, target in wiring.targets.items():
-        for slot in way.slots:
-            places[way.source, slot] = target
-        if way.source == ENTRY:
-            places[ENTRY, ""] = target
+    needed = {block.identifier: block for block in insertions.blocks}
+    targets: dict[tuple[str, str], str] = {}
+    for edge, target in insertions.targets.items():
+        for slot in edge.slots:
+            targets[edge.source, slot] = target
+        if edge.source == ENTRY:
+            targets[ENTRY, ""] = target
 
-    def beyond(target: str) -> str:
-        while target in ours:
-            target = ours[target].branches[0].target
+    def skip(target: str) -> str:
+        while target in existing:
+            target = existing[target].branches[0].target
         return target
 
-    document["StartAction"] = places.get((ENTRY, ""), beyond(flow.start))
+    document["StartAction"] = targets.get((ENTRY, ""), skip(flow.start))
     blocks = []
     for block in document["Actions"]:
-        name = block["Identifier"]
-        if name in ours:
-            if name in nodes:
-                blocks.append(_updated(block, nodes.pop(name)))
+        identifier = block["Identifier"]
+        if identifier in existing:
+            if identifier in needed:
+                blocks.append(_updated(block, needed.pop(identifier)))
             continue
-        for slot, holder in _holders(block.get("Transitions") or {}):
-            if "NextAction" in holder:
-                holder["NextAction"] = places.get((name, slot), beyond(holder["NextAction"]))
+        for slot, branch in _json_branches(block.get("Transitions") or {}):
+            if "NextAction" in branch:
+                branch["NextAction"] = targets.get((identifier, slot), skip(branch["NextAction"]))
         blocks.append(block)
-    document["Actions"] = blocks + [_updated({}, node) for node in nodes.values()]
-    kept = {node.identifier for node in wiring.nodes}
-    _place(document, wiring.nodes, [name for name in ours if name not in kept])
-    _refuse_too_large(flow, document, len(wiring.nodes))
+    document["Actions"] = blocks + [_updated({}, block) for block in needed.values()]
+    kept = {block.identifier for block in insertions.blocks}
+    _position_blocks(
+        document, insertions.blocks, [identifier for identifier in existing if identifier not in kept]
+    )
+    _check_size(flow, document, len(insertions.blocks))
     return document
 
 
-def _updated(block: dict[str, Any], node: Node) -> dict[str, Any]:
-    parameters = block.get("Parameters", {"Attributes": {}, "TargetContact": "Current"})
-    parameters["Attributes"] = node.attributes
-    transitions = block.get("Transitions")
+def _updated(json_block: dict[str, Any], block: TrackingBlock) -> dict[str, Any]:
+    parameters = json_block.get("Parameters", {"Attributes": {}, "TargetContact": "Current"})
+    parameters["Attributes"] = block.attributes
+    transitions = json_block.get("Transitions")
     if transitions is None:
         transitions = {
-            "NextAction": node.target,
-            "Errors": [{"NextAction": node.target, "ErrorType": NO_MATCH}],
+            "NextAction": block.target,
+            "Errors": [{"NextAction": block.target, "ErrorType": NO_MATCH}],
         }
-    for _, holder in _holders(transitions):
-        if "NextAction" in holder:
-            holder["NextAction"] = node.target
+    for _, branch in _json_branches(transitions):
+        if "NextAction" in branch:
+            branch["NextAction"] = block.target
     return {
-        **block,
-        "Identifier": node.identifier,
+        **json_block,
+        "Identifier": block.identifier,
         "Type": "UpdateContactAttributes",
         "Parameters": parameters,
         "Transitions": transitions,
     }
 
 
-def _holders(transitions: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What names a target in a block's Transitions, each with its slot (see Way)."""
+def _json_branches(transitions: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the JSON objects that contain a NextAction, each with its slot (see Edge)."""
     yield "NextAction", transitions
     for key in ("Conditions", "Errors"):
-        for index, holder in enumerate(transitions.get(key) or ()):
-            yield f"{key}[{index}].NextAction", holder
+        for index, branch in enumerate(transitions.get(key) or ()):
+            yield f"{key}[{index}].NextAction", branch
 
 
-def _refuse_too_large(flow: Flow, document: Mapping[str, Any], added: int) -> None:
-    blocks = len(document["Actions"])
+def _check_size(flow: Flow, document: Mapping[str, Any], added: int) -> None:
     if not added:
         return
-    if blocks > BLOCKS:
+    blocks = len(document["Actions"])
+    fix = "Move part of the flow to another flow or module, and track both"
+    if blocks > MAX_BLOCKS:
         raise InputError(
             flow.source,
             "Actions",
-            f"tracking needs {added} blocks, which with the flow's own {blocks - added} makes {blocks}, "
-            f"and Connect takes {BLOCKS}",
-            "Move a part of the flow into a flow or module of its own, and track each",
+            f"with {added} tracking blocks the flow would have {blocks} blocks; the maximum is {MAX_BLOCKS}",
+            fix,
         )
-    content = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
-    if content > CONTENT_CHARACTERS:
+    characters = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    if characters > CONTENT_CHARACTERS:
         raise InputError(
             flow.source,
             "",
-            f"with the {added} blocks that tracking needs it has {content:,} characters, "
-            f"and Connect takes {CONTENT_CHARACTERS:,}",
-            "Move a part of the flow into a flow or module of its own, and track each",
+            f"with {added} tracking blocks the flow would have {characters:,} characters; "
+            f"the maximum is {CONTENT_CHARACTERS:,}",
+            fix,
         )
 
 
 # --- Positions -------------------------------------------------------------------------------------------------------
 
 
-def _place(document: dict[str, Any], nodes: Iterable[Node], gone: Iterable[str]) -> None:
-    """Gives new blocks a position between their neighbours, on free ground; no other block is moved."""
+def _position_blocks(
+    document: dict[str, Any], blocks: Iterable[TrackingBlock], removed: Iterable[str]
+) -> None:
+    """Positions new blocks between their neighbors without an overlap. Other blocks do not move."""
     metadata = document.get("Metadata")
     settings = metadata.get("ActionMetadata") if isinstance(metadata, dict) else None
     if not isinstance(settings, dict):
         return
-    for name in gone:
-        settings.pop(name, None)
+    for identifier in removed:
+        settings.pop(identifier, None)
     branches = {
-        block["Identifier"]: len(list(_holders(block.get("Transitions") or {})))
+        block["Identifier"]: len(list(_json_branches(block.get("Transitions") or {})))
         for block in document["Actions"]
     }
     boxes: dict[str, tuple[float, float, int]] = {
-        name: (*at, branches.get(name, 1)) for name, each in settings.items() if (at := _position(each))
+        identifier: (*position, branches.get(identifier, 1))
+        for identifier, each in settings.items()
+        if (position := _position(each))
     }
     if not boxes:
-        return  # a flow without positions is laid out by the designer, as long as no block has one
+        return  # the designer lays out a flow only if none of its blocks has a position
     entry = (
         _position({"position": metadata.get("entryPointPosition")}) if isinstance(metadata, dict) else None
     )
-    # Blocks nearest to the flow's own ones first: a tracking block may lead to another one.
-    for node in nodes:
-        if node.identifier in boxes:
+    # Blocks at the start of edges come first, because those at the end are positioned next to them.
+    for block in blocks:
+        if block.identifier in boxes:
             continue
-        around = [boxes[name][:2] for name in (*node.sources, node.target) if name in boxes]
-        if entry is not None and ENTRY in node.sources:
-            around.append(entry)
-        around = around or [next(iter(boxes.values()))[:2]]
-        middle = [sum(at[axis] for at in around) / len(around) for axis in (0, 1)]
-        x, y = _free(middle[0], middle[1], boxes.values())
-        boxes[node.identifier] = (x, y, 2)
-        settings[node.identifier] = settings.get(node.identifier, {}) | {"position": {"x": x, "y": y}}
+        neighbors = [boxes[each][:2] for each in (*block.sources, block.target) if each in boxes]
+        if entry is not None and ENTRY in block.sources:
+            neighbors.append(entry)
+        neighbors = neighbors or [next(iter(boxes.values()))[:2]]
+        center = [sum(position[axis] for position in neighbors) / len(neighbors) for axis in (0, 1)]
+        x, y = _nearest_free(center[0], center[1], boxes.values())
+        boxes[block.identifier] = (x, y, 2)
+        settings[block.identifier] = settings.get(block.identifier, {}) | {"position": {"x": x, "y": y}}
 
 
-def _free(x: float, y: float, boxes: Collection[tuple[float, float, int]]) -> tuple[int, int]:
-    """The place near another one, to the left, right, above or below, at which a block overlaps no other."""
-    height = _height(2)
+def _nearest_free(x: float, y: float, boxes: Collection[tuple[float, float, int]]) -> tuple[int, int]:
+    """Returns the nearest position at which a tracking block does not overlap any box."""
+    own_height = _height(2)
     free: list[tuple[float, float, float]] = []
-    for aside in range(-_ASIDE, _ASIDE + 1):
-        here = x + aside * _WIDTH / 2
-        column = [
-            (top - _GAP - height, top + _height(branches) + _GAP)
-            for left, top, branches in boxes
-            if abs(left - here) < _WIDTH + _GAP
+    for offset in range(-_MAX_OFFSET, _MAX_OFFSET + 1):
+        left = x + offset * _WIDTH / 2
+        # Ranges of vertical positions that would overlap a box.
+        blocked = [
+            (box_top - _GAP - own_height, box_top + _height(branches) + _GAP)
+            for box_left, box_top, branches in boxes
+            if abs(box_left - left) < _WIDTH + _GAP
         ]
-        # Between these two heights of each box it would be overlapped.
-        heights = [y, *(height for bounds in column for height in bounds)]
+        candidates = [y, *(limit for limits in blocked for limit in limits)]
         free += [
-            (hypot(here - x, each - y), here, each)
-            for each in heights
-            if all(each <= above or each >= below for above, below in column)
+            (hypot(left - x, top - y), left, top)
+            for top in candidates
+            if all(top <= above or top >= below for above, below in blocked)
         ]
-    _, x, y = min(free)
-    return round(x), round(y)
+    _, left, top = min(free)
+    return round(left), round(top)
 
 
 def _height(branches: int) -> int:
-    return _HEIGHT + _BRANCH * branches
+    return _HEIGHT + _BRANCH_HEIGHT * branches
 
 
 def _position(settings: Any) -> tuple[float, float] | None:

@@ -1,8 +1,8 @@
-"""Which route belongs to which place of a flow, and where it has to be set.
+"""Assigns a route to each part of a flow and decides where it is set.
 
-A route names a place by the choices that lead there first, not by all that a caller has pressed: Connect cannot put
-attribute values together, and a menu to which callers come back would otherwise need ever longer routes. docs/tracking.md
-tells the rules in words.
+A route names a place by the choices that lead there first, not by everything that the caller has pressed: Connect cannot
+concatenate attribute values, and every return to a menu would otherwise need a longer route. docs/tracking.md describes
+the rules.
 """
 
 from __future__ import annotations
@@ -14,430 +14,466 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from callroute.flows.attribute_flow import CALLING_FLOW, ROUTE, attributes_of, inherits
-from callroute.flows.tracking.graph import ENTRY, NEXT, Graph, Way
+from callroute.flows.tracking.graph import NEXT, Edge, FlowGraph
 
 if TYPE_CHECKING:
-    from callroute.flows.tracking.route_names import Name, RouteNames
+    from callroute.flows.tracking.route_names import RouteName, RouteNames
 
 START_ROUTE = "start"
 
 
-class Symbol(NamedTuple):
-    """Where a value of `call_route` comes from, whatever it is called in the end.
+class RouteSource(NamedTuple):
+    """The origin of a route, independent of its value.
 
     Attributes:
-        kind: `start`; a `branch` of a block; a `place`: whatever leads to a block; a `hand`-made block that is in the
-            flow already. While it is not known yet which of these holds in a block: `at` that block.
-        block: its block; for `hand` the value.
-        label: the branch's label.
+        kind: `start`: the start of the call. `branch`: a branch of a block. `block`: any path to a block. `manual`: one
+            of the flow's own blocks. `unresolved`: the route of a block that is not known yet.
+        block: identifier of the block; for `manual` the route itself.
+        label: label of the branch.
     """
 
-    kind: Literal["start", "branch", "place", "hand", "at"]
+    kind: Literal["start", "branch", "block", "manual", "unresolved"]
     block: str = ""
     label: str = ""
 
 
-START = Symbol("start")
+START = RouteSource("start")
 
 
-class Places:
+class _Derivation(NamedTuple):
+    """The parts of a route's default value.
+
+    Attributes:
+        source: the route.
+        parent: the route of the last choice block before it.
+        segment: the part that it appends to its parent's value.
+        target: identifier of the block where the route begins.
+    """
+
+    source: RouteSource
+    parent: RouteSource
+    segment: str
+    target: str
+
+
+class RouteAssignment:
     """The routes of a flow.
 
     Args:
-        graph: the flow.
-        names: what people call them.
+        graph: the graph of the flow.
+        names: the names of its routes.
+
+    Raises:
+        InputError: a name refers to a block or branch that does not exist.
     """
 
-    def __init__(self, graph: Graph, names: RouteNames) -> None:
+    def __init__(self, graph: FlowGraph, names: RouteNames) -> None:
         self.graph = graph
         self.names = names
         self.starts_calls = not inherits(graph.flow)
-        self._refuse_unknown_blocks()
-        self._by_hand = {
-            block: Symbol("hand", str(attributes_of(action)[ROUTE]))
-            for block, action in graph.flow.blocks.items()
-            if ROUTE in attributes_of(action)
+        self._reject_unknown_blocks()
+        self._manual = {
+            identifier: RouteSource("manual", str(attributes_of(block)[ROUTE]))
+            for identifier, block in graph.flow.blocks.items()
+            if ROUTE in attributes_of(block)
         }
 
-    def _refuse_unknown_blocks(self) -> None:
-        reached = self.graph.reached
+    def _reject_unknown_blocks(self) -> None:
+        reachable = self.graph.depths
         for block, name in self.names.blocks.items():
-            if block not in reached:
-                raise name.unknown("block", block, sorted(reached))
-        for block, branches in self.names.branches.items():
-            labels = [way.label for way in self.graph.ways(block)] if block in reached else []
-            for label, name in branches.items():
-                if block not in reached:
-                    raise name.unknown("block", block, sorted(reached))
+            if block not in reachable:
+                raise name.unknown("the flow", "block", block, sorted(reachable))
+        for block, names in self.names.branches.items():
+            labels = [edge.label for edge in self.graph.outgoing(block)] if block in reachable else []
+            for label, name in names.items():
+                if block not in reachable:
+                    raise name.unknown("the flow", "block", block, sorted(reachable))
                 if label not in labels:
-                    raise name.unknown(f"branch of {block!r}", label, labels)
+                    raise name.unknown(f"block {block!r}", "branch", label, labels)
 
-    # --- What holds where --------------------------------------------------------------------------------------------
+    # --- Routes of blocks --------------------------------------------------------------------------------------------
 
-    def set_by(self, way: Way) -> Symbol | None:
-        """What a way sets: a choice, a branch with a name, or a block of the flow's own; None where it sets nothing."""
-        if way.source in self._by_hand:
-            return self._by_hand[way.source]
-        if self.graph.chosen(way) or way.label in self.names.branches.get(way.source, {}):
-            return Symbol("branch", way.source, way.label)
+    def _set_by(self, edge: Edge) -> RouteSource | None:
+        """Returns the route that an edge sets as a choice, a named branch or an edge of a manual block, if any."""
+        if edge.source in self._manual:
+            return self._manual[edge.source]
+        if self.graph.is_choice(edge) or edge.label in self.names.branches.get(edge.source, {}):
+            return RouteSource("branch", edge.source, edge.label)
         return None
 
-    def _first(self, block: str) -> set[Symbol]:
-        """What can hold when a call comes to a block for the first time."""
-        found: dict[str, set[Symbol]] = {}
-        pending: deque[tuple[str, frozenset[Symbol]]] = deque(
-            [(self.graph.flow.start, frozenset((self._entry,)))]
+    def _first_routes(self, target: str) -> set[RouteSource]:
+        """Returns the routes that a call can have when it reaches a block for the first time."""
+        found: dict[str, set[RouteSource]] = {}
+        pending: deque[tuple[str, frozenset[RouteSource]]] = deque(
+            [(self.graph.flow.start, frozenset((self._initial,)))]
         )
         while pending:
-            here, arriving = pending.popleft()
-            known = found.setdefault(here, set())
+            block, arriving = pending.popleft()
+            known = found.setdefault(block, set())
             new = arriving - known
             if not new:
                 continue
             known |= new
-            if here == block:
+            if block == target:
                 continue
-            holds = frozenset((Symbol("at", here),)) if self._is_holder(here) else new
-            for way in self.graph.ways(here):
-                symbol = self.set_by(way)
-                pending.append((way.target, holds if symbol is None else frozenset((symbol,))))
-        return found.get(block, set())
+            leaving = frozenset((RouteSource("unresolved", block),)) if self._has_own_route(block) else new
+            for edge in self.graph.outgoing(block):
+                source = self._set_by(edge)
+                pending.append((edge.target, leaving if source is None else frozenset((source,))))
+        return found.get(target, set())
 
     @property
-    def _entry(self) -> Symbol:
-        return START if self.starts_calls else Symbol("hand", str(CALLING_FLOW))
+    def _initial(self) -> RouteSource:
+        return START if self.starts_calls else RouteSource("manual", str(CALLING_FLOW))
 
-    def _is_holder(self, block: str) -> bool:
-        return (block in self.graph.choosers and self.graph.is_stop(block)) or block in self.names.blocks
+    def _has_own_route(self, block: str) -> bool:
+        return (block in self.graph.choice_blocks and self.graph.is_stop(block)) or block in self.names.blocks
 
     @cached_property
-    def holds(self) -> Mapping[str, Symbol]:
-        """The one route that belongs to each menu, bot and view, and to each other stop that has only one."""
-        holds: dict[str, Symbol] = {}
-        rest: list[tuple[str, set[Symbol]]] = []
-        for block in self.graph.reached:
+    def block_routes(self) -> Mapping[str, RouteSource]:
+        """The route of each choice block and named block, and of each other stop that has only one route."""
+        routes: dict[str, RouteSource] = {}
+        other_stops: list[tuple[str, set[RouteSource]]] = []
+        for block in self.graph.depths:
             if block in self.names.blocks:
-                holds[block] = Symbol("place", block)
-            elif block in self.graph.choosers:
-                holds[block] = self._of_chooser(block, self._first(block), holds)
+                routes[block] = RouteSource("block", block)
+            elif block in self.graph.choice_blocks:
+                routes[block] = self._route_of_choice_block(block, self._first_routes(block), routes)
             elif self.graph.is_stop(block):
-                rest.append((block, self._first(block)))
-        for block, first in rest:
-            symbols = set(_resolved(first, holds))
-            if len(symbols) == 1:
-                holds[block] = symbols.pop()
-        return holds
+                other_stops.append((block, self._first_routes(block)))
+        for block, first_routes in other_stops:
+            candidates = set(_resolved(first_routes, routes))
+            if len(candidates) == 1:
+                routes[block] = candidates.pop()
+        return routes
 
-    def _of_chooser(self, block: str, first: set[Symbol], holds: Mapping[str, Symbol]) -> Symbol:
-        if START in first:
+    def _route_of_choice_block(
+        self, block: str, first_routes: set[RouteSource], routes: Mapping[str, RouteSource]
+    ) -> RouteSource:
+        if START in first_routes:
             return START
-        # A route that callers have only after they have been here cannot be what the place is called by.
-        symbols = {
-            symbol
-            for symbol in _resolved(first, holds)
-            if symbol.kind != "branch" or self._comes_before(symbol.block, block)
+        # Routes that callers can have only after visiting this block do not identify it.
+        candidates = {
+            source
+            for source in _resolved(first_routes, routes)
+            if source.kind != "branch" or self._comes_before(source.block, block)
         }
-        if len(symbols) == 1:
-            return symbols.pop()
-        # Of several choices that lead straight to it, the one that takes fewest choices.
-        straight = sorted(
-            (self.graph.reached[way.source], way.source, way.label)
-            for way in self._branches
-            if Symbol("branch", way.source, way.label) in symbols
-            and self.graph.sole_stop(way.target) == block
+        if len(candidates) == 1:
+            return candidates.pop()
+        # Among several choices that lead directly to the block, prefer the one that needs the fewest choices.
+        direct = sorted(
+            (self.graph.depths[edge.source], edge.source, edge.label)
+            for edge in self._branch_edges
+            if RouteSource("branch", edge.source, edge.label) in candidates
+            and self.graph.sole_stop(edge.target) == block
         )
-        if straight and (len(straight) == 1 or straight[0][0] < straight[1][0]):
-            return Symbol("branch", *straight[0][1:])
-        return Symbol("place", block)
+        if direct and (len(direct) == 1 or direct[0][0] < direct[1][0]):
+            return RouteSource("branch", *direct[0][1:])
+        return RouteSource("block", block)
 
-    def _comes_before(self, one: str, other: str) -> bool:
-        """Whether a block takes fewer choices to reach than another one, or has to be passed on the way there."""
-        reached = self.graph.reached
-        return reached[one] < reached[other] or self.graph.dominates(one, other)
+    def _comes_before(self, first: str, second: str) -> bool:
+        """Whether the first block needs fewer choices than the second, or every path to the second passes through it."""
+        depths = self.graph.depths
+        return depths[first] < depths[second] or self.graph.dominates(first, second)
 
     @cached_property
-    def _branches(self) -> tuple[Way, ...]:
-        """The ways that set a route of their own: choices and branches with a name."""
+    def _branch_edges(self) -> tuple[Edge, ...]:
+        """The edges with a route of their own: choices and named branches."""
         return tuple(
-            way
-            for block in self.graph.reached
-            for way in self.graph.ways(block)
-            if (symbol := self.set_by(way)) is not None and symbol.kind == "branch"
+            edge
+            for block in self.graph.depths
+            for edge in self.graph.outgoing(block)
+            if (source := self._set_by(edge)) is not None and source.kind == "branch"
         )
 
-    # --- What it is called -------------------------------------------------------------------------------------------
+    # --- Values of call_route ----------------------------------------------------------------------------------------
 
     @cached_property
-    def paths(self) -> Mapping[Symbol, str]:
-        """What each route would be called without names: the keys that lead there."""
-        paths: dict[Symbol, str] = {START: START_ROUTE}
+    def default_values(self) -> Mapping[RouteSource, str]:
+        """The value of each route without names, made of the keys that lead there."""
+        values: dict[RouteSource, str] = {START: START_ROUTE}
         targets: dict[str, str] = {START_ROUTE: ""}
-        for symbol, parent, own, target in self._named_in_order:
-            if symbol.kind == "hand":
-                paths[symbol] = symbol.block
+        for source, parent, segment, target in self._derivations:
+            if source.kind == "manual":
+                values[source] = source.block
                 continue
-            above = paths.get(parent, START_ROUTE)
-            base = own if parent == START or above.startswith(("$", "<")) else f"{above}-{own}"
-            # Two ways to one place by the same keys are one route; else they are told apart.
-            paths[symbol] = _free(base, targets, target)
-            targets[paths[symbol]] = target
-        return paths
-
-    def values(self, kept: Mapping[Symbol, str]) -> Mapping[Symbol, str]:
-        """What each route is called: by the route file, else as before, else by its parent's name and its key.
-
-        Args:
-            kept: names from an earlier run, which people may have changed in the flow.
-        """
-        known = dict.fromkeys(
-            path for symbol, path in self.paths.items() if symbol != START or self.starts_calls
-        )
-        for path, name in self.names.routes.items():
-            if path not in known:
-                raise name.unknown("route", path, list(known))
-        ordered = [(START, START, START_ROUTE, ""), *self._named_in_order]
-        values: dict[Symbol, str] = {}
-        owners: dict[str, str] = {}
-
-        def own(symbol: Symbol, value: str) -> None:
-            values[symbol] = value
-            owners.setdefault(value, self.paths[symbol])
-
-        # What people have decided goes before what is made up here.
-        for symbol, *_ in ordered:
-            given = self.name(symbol)
-            if given is not None or symbol.kind == "hand":
-                own(symbol, given.route if given else symbol.block)
-        for symbol, *_ in ordered:
-            if symbol in values or symbol not in kept:
-                continue
-            # Unless it was the route of another place, to which this way does not lead any more.
-            if owners.get(kept[symbol], self.paths[symbol]) == self.paths[symbol]:
-                own(symbol, kept[symbol])
-        for symbol, parent, piece, _ in ordered:
-            if symbol not in values:
-                path = self.paths[symbol]
-                above = values.get(parent, path)
-                if symbol == START or parent == START or above == self.paths[parent]:
-                    base = path
-                else:
-                    base = piece if above.startswith(("$", "<")) else f"{above}-{piece}"
-                own(symbol, _free(base, owners, path))
+            prefix = values.get(parent, START_ROUTE)
+            value = segment if parent == START or _is_unknown(prefix) else f"{prefix}-{segment}"
+            # Choices with the same keys and the same target share a route; otherwise they get different numbers.
+            values[source] = _unique(value, targets, target)
+            targets[values[source]] = target
         return values
 
-    def name(self, symbol: Symbol) -> Name | None:
-        """What the route file says of a route."""
-        if symbol.kind == "place" and symbol.block in self.names.blocks:
-            return self.names.blocks[symbol.block]
-        branch = (
-            self.names.branches.get(symbol.block, {}).get(symbol.label) if symbol.kind == "branch" else None
+    def values(self, previous: Mapping[RouteSource, str]) -> Mapping[RouteSource, str]:
+        """Returns the value of each route: its given name, its previous value, or one derived from its parent's value.
+
+        Args:
+            previous: values found in existing tracking blocks; users may have edited them.
+
+        Raises:
+            InputError: a name refers to a route that does not exist.
+        """
+        known = dict.fromkeys(
+            value for source, value in self.default_values.items() if source != START or self.starts_calls
         )
-        return branch or (self.names.routes.get(self.paths[symbol]) if symbol.kind != "hand" else None)
+        for route, name in self.names.routes.items():
+            if route not in known:
+                raise name.unknown("the flow", "route", route, list(known))
+        derivations = [_Derivation(START, START, START_ROUTE, ""), *self._derivations]
+        values: dict[RouteSource, str] = {}
+        owners: dict[str, str] = {}
+
+        def assign(source: RouteSource, value: str) -> None:
+            values[source] = value
+            owners.setdefault(value, self.default_values[source])
+
+        # Values chosen by users take precedence over generated ones.
+        for source, *_ in derivations:
+            given = self.name_of(source)
+            if given is not None or source.kind == "manual":
+                assign(source, given.route if given else source.block)
+        for source, *_ in derivations:
+            if source in values or source not in previous:
+                continue
+            # A previous value is dropped if it now belongs to another route.
+            default = self.default_values[source]
+            if owners.get(previous[source], default) == default:
+                assign(source, previous[source])
+        for source, parent, segment, _ in derivations:
+            if source not in values:
+                default = self.default_values[source]
+                prefix = values.get(parent, default)
+                if source == START or parent == START or prefix == self.default_values[parent]:
+                    value = default
+                else:
+                    value = segment if _is_unknown(prefix) else f"{prefix}-{segment}"
+                assign(source, _unique(value, owners, default))
+        return values
+
+    def name_of(self, source: RouteSource) -> RouteName | None:
+        """Returns the name given to a route, if any."""
+        if source.kind == "block" and source.block in self.names.blocks:
+            return self.names.blocks[source.block]
+        if source.kind == "branch" and source.label in self.names.branches.get(source.block, {}):
+            return self.names.branches[source.block][source.label]
+        return self.names.routes.get(self.default_values[source]) if source.kind != "manual" else None
 
     @cached_property
-    def parents(self) -> Mapping[Symbol, Symbol | None]:
-        """The route from which callers come to each route, parents first; None where calls start."""
-        return {START: None} | {symbol: parent for symbol, parent, _, _ in self._named_in_order}
+    def parents(self) -> Mapping[RouteSource, RouteSource | None]:
+        """The parent of each route, parents first; None for the start."""
+        return {START: None} | {derivation.source: derivation.parent for derivation in self._derivations}
 
-    def is_reached(self, symbol: Symbol) -> bool:
-        """Whether a call can come to one of the flow's own blocks that set a route."""
-        return any(self._by_hand.get(block) == symbol for block in self.graph.reached)
+    def is_set_manually(self, source: RouteSource) -> bool:
+        """Whether a reachable block of the flow itself sets this route."""
+        return any(self._manual.get(block) == source for block in self.graph.depths)
 
-    def begins(self, symbol: Symbol) -> list[str]:
-        """The blocks with which the part of the flow begins that has a route."""
-        if symbol == START:
+    def first_blocks(self, source: RouteSource) -> list[str]:
+        """Returns the blocks where a route begins."""
+        if source == START:
             return [self.graph.flow.start]
-        if symbol.kind == "branch":
-            return [way.target for way in self.graph.ways(symbol.block) if way.label == symbol.label]
-        if symbol.kind == "hand":
-            return [block for block in self.graph.reached if self._by_hand.get(block) == symbol]
-        return [symbol.block]
+        if source.kind == "branch":
+            return [edge.target for edge in self.graph.outgoing(source.block) if edge.label == source.label]
+        if source.kind == "manual":
+            return [block for block in self.graph.depths if self._manual.get(block) == source]
+        return [source.block]
 
     @cached_property
-    def _named_in_order(self) -> tuple[tuple[Symbol, Symbol, str, str], ...]:
-        """The routes, parents first: each with its parent, what it adds to its name, and where it leads."""
-        begun: set[Symbol] = {START}
-        told: dict[Symbol, tuple[Symbol, Symbol, str, str]] = {}
+    def _derivations(self) -> tuple[_Derivation, ...]:
+        """The derivation of each route except the start, parents first."""
+        seen: set[RouteSource] = {START}
+        derivations: dict[RouteSource, _Derivation] = {}
 
-        def tell(symbol: Symbol) -> None:
-            if symbol not in begun:
-                begun.add(symbol)
-                parent, own, target = self._origin(symbol)
-                tell(parent)
-                # People may have given one route to a menu and to what follows it; then neither is the other's parent.
-                told[symbol] = (symbol, parent if parent in told else START, own, target)
+        def add(source: RouteSource) -> None:
+            if source not in seen:
+                seen.add(source)
+                derivation = self._derive(source)
+                add(derivation.parent)
+                # If one manual route is set before a menu and after it, each would be the other's parent. Start breaks
+                # the cycle.
+                parent = derivation.parent if derivation.parent in derivations else START
+                derivations[source] = derivation._replace(parent=parent)
 
-        for block in self.graph.reached:
-            if block in self.holds:
-                tell(self.holds[block])
-            for way in self.graph.ways(block):
-                symbol = self.set_by(way)
-                if symbol is not None:
-                    tell(symbol)
-        return tuple(told.values())
+        for block in self.graph.depths:
+            if block in self.block_routes:
+                add(self.block_routes[block])
+            for edge in self.graph.outgoing(block):
+                source = self._set_by(edge)
+                if source is not None:
+                    add(source)
+        return tuple(derivations.values())
 
-    def _origin(self, symbol: Symbol) -> tuple[Symbol, str, str]:
-        if symbol.kind == "hand":
-            block = next((block for block, each in self._by_hand.items() if each == symbol), None)
-            return (
-                self._around(block) if block in self.graph.reached and block else START,
-                symbol.block,
-                symbol.block,
+    def _derive(self, source: RouteSource) -> _Derivation:
+        if source.kind == "manual":
+            block = next((block for block, each in self._manual.items() if each == source), None)
+            parent = self._route_before(block) if block and block in self.graph.depths else START
+            return _Derivation(source, parent, source.block, source.block)
+        if source.kind == "branch":
+            edge = next(edge for edge in self.graph.outgoing(source.block) if edge.label == source.label)
+            name = self.names.branches.get(source.block, {}).get(source.label)
+            own_route = (
+                self.block_routes.get(source.block) if source.block in self.graph.choice_blocks else None
             )
-        if symbol.kind == "branch":
-            way = next(way for way in self.graph.ways(symbol.block) if way.label == symbol.label)
-            name = self.names.branches.get(symbol.block, {}).get(symbol.label)
-            parent = self.holds.get(symbol.block) if symbol.block in self.graph.choosers else None
-            return (
-                parent or self._around(symbol.block),
-                name.route if name else _piece(symbol.label),
-                way.target,
-            )
-        if symbol.block in self.names.blocks:
-            return self._around(symbol.block), self.names.blocks[symbol.block].route, symbol.block
-        choosers, parent = self._above(symbol.block)
+            parent = own_route or self._route_before(source.block)
+            return _Derivation(source, parent, name.route if name else _segment(source.label), edge.target)
+        if source.block in self.names.blocks:
+            parent, segment = self._route_before(source.block), self.names.blocks[source.block].route
+            return _Derivation(source, parent, segment, source.block)
+        choice_blocks, parent = self._last_choice_blocks(source.block)
         labels = [
-            _piece(way.label)
-            for chooser in choosers
-            for way in self.graph.ways(chooser)
-            if self.graph.chosen(way) and self._leads(way.target, symbol.block, chooser)
+            _segment(edge.label)
+            for choice_block in choice_blocks
+            for edge in self.graph.outgoing(choice_block)
+            if self.graph.is_choice(edge) and self._leads_to(edge.target, source.block, choice_block)
         ]
-        return parent, "+".join(dict.fromkeys(labels)) or symbol.block, symbol.block
+        return _Derivation(source, parent, "+".join(dict.fromkeys(labels)) or source.block, source.block)
 
-    def _above(self, block: str) -> tuple[list[str], Symbol]:
-        """The nearest menu that every call to a block has been in, and its route; else all the menus of the start."""
-        above = [each for each in self.graph.choosers if each != block and self.graph.dominates(each, block)]
-        nearest = [each for each in above if all(self.graph.dominates(other, each) for other in above)]
-        if nearest:
-            return nearest, self.holds[nearest[0]]
-        first = [each for each in self.graph.reached if each in self.graph.choosers]
-        return [each for each in first if self.holds[each] == START and each != block], START
+    def _last_choice_blocks(self, block: str) -> tuple[list[str], RouteSource]:
+        """Returns the last choice block on every path to a block, or else all choice blocks with the start route.
 
-    def _around(self, block: str) -> Symbol:
-        """The route from which calls come to a block."""
-        return self._above(block)[1]
+        The second value is their route.
+        """
+        before = [
+            each for each in self.graph.choice_blocks if each != block and self.graph.dominates(each, block)
+        ]
+        last = [each for each in before if all(self.graph.dominates(other, each) for other in before)]
+        if last:
+            return last, self.block_routes[last[0]]
+        choice_blocks = [each for each in self.graph.depths if each in self.graph.choice_blocks]
+        return [each for each in choice_blocks if self.block_routes[each] == START and each != block], START
 
-    def _leads(self, start: str, end: str, around: str) -> bool:
+    def _route_before(self, block: str) -> RouteSource:
+        """Returns the route of the last choice block before a block."""
+        return self._last_choice_blocks(block)[1]
+
+    def _leads_to(self, start: str, target: str, barrier: str) -> bool:
+        """Whether a path leads from one block to another without passing through the barrier."""
         seen = {start}
         pending = [start]
         while pending:
             block = pending.pop()
-            if block == end:
+            if block == target:
                 return True
-            for way in self.graph.ways(block) if block != around else ():
-                if way.target not in seen:
-                    seen.add(way.target)
-                    pending.append(way.target)
+            for edge in self.graph.outgoing(block) if block != barrier else ():
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    pending.append(edge.target)
         return False
 
-    # --- Where it is set ---------------------------------------------------------------------------------------------
+    # --- Where routes are set ----------------------------------------------------------------------------------------
 
     @cached_property
-    def on_ways(self) -> Mapping[Way, Symbol]:
-        """The ways that are to set a route as soon as they are taken."""
-        found: dict[Way, Symbol] = {}
-        if self.starts_calls and self.matters(self.graph.flow.start, ROUTE):
+    def at_edge_start(self) -> Mapping[Edge, RouteSource]:
+        """The routes to set as soon as an edge is taken."""
+        found: dict[Edge, RouteSource] = {}
+        if self.starts_calls and self.is_needed(self.graph.flow.start, ROUTE):
             found[self.graph.entry] = START
-        for way in self._branches:
-            own = Symbol("branch", way.source, way.label)
-            if way.target in self.names.blocks:
-                continue  # what is set in front of the block goes before it
-            if not self.starts_calls and self.name(own) is None:
-                continue  # its calls come with routes that this flow does not know
-            if self.matters(way.target, ROUTE):
-                wanted = self._wanted(way, own)
-                if wanted != self.holds.get(way.source):
-                    found[way] = wanted
+        for edge in self._branch_edges:
+            own = RouteSource("branch", edge.source, edge.label)
+            if edge.target in self.names.blocks:
+                continue  # the route of the named block replaces it
+            if not self.starts_calls and self.name_of(own) is None:
+                continue  # the flow that started the call has set a route unknown here
+            if self.is_needed(edge.target, ROUTE):
+                source = self._route_for_branch(edge, own)
+                if source != self.block_routes.get(edge.source):
+                    found[edge] = source
         return found
 
-    def _wanted(self, way: Way, own: Symbol) -> Symbol:
-        stop = self.graph.sole_stop(way.target)
-        place = self.holds.get(stop) if stop is not None else None
-        if stop is None or place is None or place.kind == "hand" or self.name(own) is not None:
+    def _route_for_branch(self, edge: Edge, own: RouteSource) -> RouteSource:
+        """Returns the route of the next stop if the branch leads only there, or else the branch's own route."""
+        stop = self.graph.sole_stop(edge.target)
+        route = self.block_routes.get(stop) if stop is not None else None
+        if stop is None or route is None or route.kind == "manual" or self.name_of(own) is not None:
             return own
-        if self.graph.dominates(stop, way.source):
-            return place  # back to where the caller has been
-        known_otherwise = stop in self.names.blocks or (
-            stop in self.graph.choosers and place.kind in ("start", "branch")
+        if self.graph.dominates(stop, edge.source):
+            return route  # the caller has been there before
+        has_known_route = stop in self.names.blocks or (
+            stop in self.graph.choice_blocks and route.kind in ("start", "branch")
         )
-        return place if known_otherwise else own
+        return route if has_known_route else own
 
     @cached_property
-    def in_front(self) -> Mapping[Way, Symbol]:
-        """The ways on which a route has to be set just before their target, since another one would hold there."""
-        found: dict[Way, Symbol] = {}
-        arrived: dict[str, set[Symbol]] = {}
-        pending: deque[tuple[Way, frozenset[Symbol]]] = deque([(self.graph.entry, frozenset((self._entry,)))])
+    def at_edge_end(self) -> Mapping[Edge, RouteSource]:
+        """The routes to set just before the target of an edge, if calls could arrive with a different one."""
+        found: dict[Edge, RouteSource] = {}
+        arrived: dict[str, set[RouteSource]] = {}
+        pending: deque[tuple[Edge, frozenset[RouteSource]]] = deque(
+            [(self.graph.entry, frozenset((self._initial,)))]
+        )
         while pending:
-            way, arriving = pending.popleft()
-            block = way.target
-            wrong = frozenset(symbol for symbol in arriving if not self._allowed(symbol, block))
+            edge, arriving = pending.popleft()
+            block = edge.target
+            wrong = frozenset(source for source in arriving if not self._may_keep(source, block))
             if wrong:
-                found[way] = self.holds[block]
-                arriving = arriving - wrong | {self.holds[block]}
+                found[edge] = self.block_routes[block]
+                arriving = arriving - wrong | {self.block_routes[block]}
             known = arrived.setdefault(block, set())
             new = arriving - known
             if not new and known:
                 continue
             known |= new
             if self.graph.flow.blocks[block].type == "InvokeFlowModule":
-                new = new | {Symbol("hand", "<module>")}  # which may set a route of its own
-            for onward in self.graph.ways(block):
-                symbol = self.on_ways.get(onward) or self._by_hand.get(block)
-                pending.append((onward, frozenset(new) if symbol is None else frozenset((symbol,))))
+                new = new | {RouteSource("manual", "<module>")}  # the module may set a route
+            for following in self.graph.outgoing(block):
+                source = self.at_edge_start.get(following) or self._manual.get(block)
+                pending.append((following, frozenset(new) if source is None else frozenset((source,))))
         return found
 
-    def _allowed(self, symbol: Symbol, block: str) -> bool:
-        place = self.holds.get(block)
-        if place is None or symbol == place or not (self.graph.is_stop(block) or block in self.names.blocks):
+    def _may_keep(self, source: RouteSource, block: str) -> bool:
+        """Whether a call that arrives at a block with a route keeps it there."""
+        route = self.block_routes.get(block)
+        if route is None or source == route or not (self.graph.is_stop(block) or block in self.names.blocks):
             return True
         if block in self.names.blocks:
             return False
-        if symbol.kind == "hand" or place.kind == "hand":
-            return True  # what people have set stays
-        # Who comes straight from a choice may keep it where no other choice is the place's own, or where it has a name.
-        if symbol.kind == "branch" and (place.kind == "place" or self.name(symbol) is not None):
-            way = next(way for way in self.graph.ways(symbol.block) if way.label == symbol.label)
-            return self.graph.sole_stop(way.target) == block
+        if source.kind == "manual" or route.kind == "manual":
+            return True  # manual routes are never overwritten
+        # A choice that leads directly to the block keeps its route if it has a name, or if no single choice is the
+        # block's route.
+        if source.kind == "branch" and (route.kind == "block" or self.name_of(source) is not None):
+            edge = next(edge for edge in self.graph.outgoing(source.block) if edge.label == source.label)
+            return self.graph.sole_stop(edge.target) == block
         return False
 
-    def matters(self, start: str, attribute: str) -> bool:
-        """Whether a call from here can come to a stop, or to its end, before the flow itself sets an attribute."""
+    def is_needed(self, start: str, attribute: str) -> bool:
+        """Whether a call from a block can reach a stop or its end before the flow itself sets an attribute."""
         seen = {start}
         pending = [start]
         while pending:
             block = pending.pop()
-            if self.graph.is_stop(block) or not self.graph.ways(block):
+            if self.graph.is_stop(block) or not self.graph.outgoing(block):
                 return True
             if attribute in attributes_of(self.graph.flow.blocks[block]):
                 continue
-            for way in self.graph.ways(block):
-                if way.target not in seen:
-                    seen.add(way.target)
-                    pending.append(way.target)
+            for edge in self.graph.outgoing(block):
+                if edge.target not in seen:
+                    seen.add(edge.target)
+                    pending.append(edge.target)
         return False
 
 
-def _resolved(symbols: set[Symbol], holds: Mapping[str, Symbol]) -> Iterator[Symbol]:
-    for symbol in symbols:
-        if symbol.kind != "at":
-            yield symbol
-        elif symbol.block in holds:
-            yield holds[symbol.block]
+def _resolved(sources: set[RouteSource], routes: Mapping[str, RouteSource]) -> Iterator[RouteSource]:
+    for source in sources:
+        if source.kind != "unresolved":
+            yield source
+        elif source.block in routes:
+            yield routes[source.block]
 
 
-def _free(base: str, owners: Mapping[str, str], owner: str) -> str:
-    """A name that is nobody else's: with a number if need be."""
-    name, number = base, 1
-    while owners.get(name, owner) != owner:
+def _is_unknown(value: str) -> bool:
+    """Whether a route is known only during the call."""
+    return value.startswith(("$", "<"))
+
+
+def _unique(value: str, owners: Mapping[str, str], owner: str) -> str:
+    """Returns the value, with a number appended if another owner already uses it."""
+    candidate, number = value, 1
+    while owners.get(candidate, owner) != owner:
         number += 1
-        name = f"{base}.{number}"
-    return name
+        candidate = f"{value}.{number}"
+    return candidate
 
 
-def _piece(label: str) -> str:
-    """A branch's label as part of a route."""
+def _segment(label: str) -> str:
+    """Returns a branch label in the form used within a route."""
     return re.sub(r"\s+", "_", label.replace("$.", "").strip()) or NEXT
-
-
-__all__ = ["ENTRY", "START", "Places", "Symbol"]

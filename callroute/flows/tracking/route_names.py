@@ -1,4 +1,4 @@
-"""The route file: names that people give to routes, in place of the keys that lead there."""
+"""The route file: names for routes that replace the generated ones."""
 
 from __future__ import annotations
 
@@ -18,105 +18,105 @@ if TYPE_CHECKING:
 
 _KEYS = ("call_flow", "routes", "branches", "blocks")
 _NAME_KEYS = ("route", "en", "ja")
-_SHOWN = 12
+_MAX_SUGGESTIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """What a route is to be called.
+class RouteName:
+    """The name of a route.
 
     Attributes:
-        route: the value of `call_route`.
-        en: label in English, where one is given.
-        ja: label in Japanese, where one is given.
-        place: where it stands, for messages; None for a name that stands in the flow.
+        route: value of `call_route`.
+        en: label in English, if given.
+        ja: label in Japanese, if given.
+        node: its position in the route file; None for a name found in a tracking block.
     """
 
     route: str
-    en: str | None
-    ja: str | None
-    place: YamlNode | None = field(default=None, compare=False, repr=False)
+    en: str | None = None
+    ja: str | None = None
+    node: YamlNode | None = field(default=None, compare=False, repr=False)
 
-    def unknown(self, what: str, found: str, known: Collection[str]) -> InputError:
-        """The error that there is no such thing in the flow."""
-        shown = ", ".join(list(known)[:_SHOWN]) + (" …" if len(known) > _SHOWN else "")
-        problem = f"the flow has no {what} {found!r}{suggestion(found, known)}"
-        fix = f"Use one of {shown}" if known else f"Take it out: the flow has no {what} to name"
-        return self.place.error(problem, fix) if self.place else InputError("", "", problem, fix)
+    def unknown(self, owner: str, kind: str, key: str, known: Collection[str]) -> InputError:
+        """Returns the error for a name whose route, block or branch does not exist."""
+        shown = ", ".join(list(known)[:_MAX_SUGGESTIONS]) + (" …" if len(known) > _MAX_SUGGESTIONS else "")
+        problem = f"{owner} has no {kind} {key!r}{suggestion(key, known)}"
+        fix = f"Use one of {shown}" if known else "Remove this name"
+        return self.node.error(problem, fix) if self.node else InputError("", "", problem, fix)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteNames:
-    """A route file.
+    """The contents of a route file.
 
     Attributes:
-        call_flow: the value of `call_flow`; None where the file gives none.
-        routes: names by the route that would be set without them: `start`, `1`, `1-2`.
-        branches: names by block and branch, for branches that get no route by themselves.
-        blocks: names by block, set in front of it however a call comes there.
+        call_flow: value of `call_flow`, if given.
+        routes: names by generated route: `start`, `1`, `1-2`.
+        branches: names by block and branch label, for branches that get no route of their own by default.
+        blocks: names by block, set in front of the block on every path to it.
     """
 
     call_flow: str | None = None
-    routes: Mapping[str, Name] = field(default_factory=dict)
-    branches: Mapping[str, Mapping[str, Name]] = field(default_factory=dict)
-    blocks: Mapping[str, Name] = field(default_factory=dict)
+    routes: Mapping[str, RouteName] = field(default_factory=dict)
+    branches: Mapping[str, Mapping[str, RouteName]] = field(default_factory=dict)
+    blocks: Mapping[str, RouteName] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> RouteNames:
         """Reads a route file.
 
         Raises:
-            InputError: the file is unreadable, or as for `read`.
+            InputError: the file is unreadable or not a route file.
         """
-        return cls.read(read_text(path), str(path))
+        return cls.parse(read_text(path), str(path))
 
     @classmethod
-    def read(cls, text: str, source: str) -> RouteNames:
-        """Reads a route file's YAML.
+    def parse(cls, text: str, source: str) -> RouteNames:
+        """Parses the YAML of a route file.
 
         Args:
             text: the YAML.
-            source: what to call it in messages, usually its path.
+            source: name of the file for error messages.
 
         Raises:
-            InputError: it is not YAML, or not a route file.
+            InputError: the text is not YAML or not a route file.
         """
         document = YamlNode.parse(text, source)
-        # A catalog is what tracking writes; whoever gives one back means something else than it can say.
-        if "routes" in (everything := document.mapping()) and everything["routes"].is_list:
-            raise everything["routes"].error(
-                "this is a route catalog, which lists routes, and not a route file, which names them",
-                'Write `routes:` as lines such as `"1-2": balance_history`; labels of a catalog beside the flow '
-                "are kept by themselves",
+        contents = document.mapping()
+        if "routes" in contents and contents["routes"].is_list:
+            raise contents["routes"].error(
+                "this is a route catalog, not a route file",
+                'List names under `routes` as `"1-2": balance_history`; labels in the catalog beside the flow '
+                "are kept without a route file",
             )
-        top = document.mapping(_KEYS)
+        contents = document.mapping(_KEYS)
+        branches = contents["branches"].mapping() if "branches" in contents else {}
         return cls(
-            call_flow=_route(top["call_flow"]) if "call_flow" in top else None,
-            routes=_names(top.get("routes")),
-            branches={
-                block: _names(branches)
-                for block, branches in (top["branches"].mapping() if "branches" in top else {}).items()
-            },
-            blocks=_names(top.get("blocks")),
+            call_flow=_route(contents["call_flow"]) if "call_flow" in contents else None,
+            routes=_names(contents.get("routes")),
+            branches={block: _names(names) for block, names in branches.items()},
+            blocks=_names(contents.get("blocks")),
         )
 
 
-def _names(at: YamlNode | None) -> dict[str, Name]:
-    return {key: _name(value) for key, value in at.mapping().items()} if at is not None else {}
+def _names(node: YamlNode | None) -> dict[str, RouteName]:
+    return {key: _name(value) for key, value in node.mapping().items()} if node is not None else {}
 
 
-def _name(at: YamlNode) -> Name:
-    if isinstance(at.node, yaml.ScalarNode):
-        return Name(_route(at), None, None, at)
-    fields = at.mapping(_NAME_KEYS)
+def _name(node: YamlNode) -> RouteName:
+    if isinstance(node.node, yaml.ScalarNode):
+        return RouteName(_route(node), node=node)
+    fields = node.mapping(_NAME_KEYS)
     if "route" not in fields:
-        raise at.error("it has no route", "Write the value of call_route as `route: …`")
+        raise node.error("'route' is missing", "Add `route:` with the value of call_route")
     labels = {key: fields[key].text() for key in ("en", "ja") if key in fields}
-    return Name(_route(fields["route"]), labels.get("en"), labels.get("ja"), at)
+    return RouteName(_route(fields["route"]), labels.get("en"), labels.get("ja"), node)
 
 
-def _route(at: YamlNode) -> str:
-    text = at.text()
+def _route(node: YamlNode) -> str:
+    text = node.text()
     if text.startswith("$"):
-        raise at.error(f"{text!r} is a reference", "Give a text: reports need to know all routes beforehand")
+        raise node.error(
+            f"{text!r} is a reference", "Use a fixed value: reports need to know all routes in advance"
+        )
     return text

@@ -86,7 +86,7 @@ def stops_of_a_call(flow: Flow) -> set[str]:
             if branch.target not in reached and can_be_taken(action, branch):
                 reached.add(branch.target)
                 pending.append(branch.target)
-    return reached & {stop.action.identifier for stop in analyze(flow).stops}
+    return reached & {stop.block.identifier for stop in analyze(flow).stops}
 
 
 @pytest.mark.parametrize("path", [*OUR_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)

@@ -202,16 +202,16 @@ def test_anchors_and_merges_share_parts_of_scenarios(flow: Flow) -> None:
         ("scenarios:\n  - {name: a}", 3, ["'a' expects nothing", "hears"]),
         ("scenarios:\n  - {name: a, ends: X}\n  - {name: a, ends: X}", 4, ["two scenarios 'a'"]),
         ("scenarios:\n  - name: a\n    haers: x", 4, ["'haers' is unknown", "did you mean 'hears'"]),
-        ("scenarios:\n  - name: a\n    ends: X\n    ends: Y", 5, ["'ends' is there twice"]),
+        ("scenarios:\n  - name: a\n    ends: X\n    ends: Y", 5, ["'ends' is repeated"]),
         ("scenarios:\n  - name: a\n    keys: 1, x\n    ends: X", 4, ["scenario 'a': keys", "'x'", "0-9"]),
         (
             "scenarios:\n  - name: a\n    reaches: [menu, to_sale]",
             4,
             ["'to_sale'", "did you mean 'to_sales'"],
         ),
-        ("scenarios:\n  - name: a\n    hears:\n      - {x: y}", 5, ["a mapping and not text"]),
-        ("scenarios:\n  - name: a\n    hears: ''", 4, ["it is empty"]),
-        ("scenarios:\n  - just text", 3, ["'just text' and not a mapping"]),
+        ("scenarios:\n  - name: a\n    hears:\n      - {x: y}", 5, ["must be text, not a mapping"]),
+        ("scenarios:\n  - name: a\n    hears: ''", 4, ["must be text, not empty"]),
+        ("scenarios:\n  - just text", 3, ["must be a mapping, not 'just text'"]),
         ("scenarios:\n  - name: a\n    ends: X\n    world: {open: maybe}", 5, ["'maybe'", "true or false"]),
         ("scenarios:\n  - name: a\n    ends: X\n    world: {opne: true}", 5, ["did you mean 'open'"]),
         ("scenarios:\n  - name: a\n    ends: X\n    world: {talk_seconds: -1}", 5, ["'-1'", "from 0 to"]),
@@ -260,7 +260,7 @@ def test_scenarios_of_another_flow_are_refused(flow: Flow, tmp_path: Path) -> No
 def test_an_empty_file_is_refused(flow: Flow, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("# nothing yet\n", encoding="utf-8")
-    with pytest.raises(InputError, match="nothing in it"):
+    with pytest.raises(InputError, match="is empty"):
         load_scenarios(path, flow, Flow.load)
 
 

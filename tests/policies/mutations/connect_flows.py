@@ -22,19 +22,21 @@ def add_module(*blocks: dict[str, Any], settings: bool = True, **elements: Any) 
     return add("connect.ContactFlowModule", content=json.dumps({**content, **elements}), tags=TAGS)
 
 
-NOT_JSON = "line 1 column 1: this is not JSON (Expecting value). Give a flow as JSON"
+NOT_JSON = "line 1 column 1: is not JSON (expecting value). Give a flow in JSON"
 EXPORT = (
-    "modules: this is an export of the Connect console, which is another language than the API's. Open the flow in"
-    " the console, or read it with `aws connect describe-contact-flow`, and take the content in flow language 2019-10-30"
+    "modules: this is an export of the Connect console, which is not in the flow language. Get the content with"
+    " `aws connect describe-contact-flow`, which returns flow language 2019-10-30"
 )
-VERSION = "Version: Version is the text '2020-01-01'. Give a flow in flow language '2019-10-30'"
-NOWHERE = "Its branch 'next' leads to 'nowhere', which does not exist. Lead it to the identifier of a block of this flow"
-EMPTY = "An empty string: Connect refuses it wherever it stands. Give a value, or leave the field out"
+VERSION = "Version: Version must be '2019-10-30', not the text '2020-01-01'. Give a flow in flow language 2019-10-30"
+NOWHERE = (
+    "The branch 'next' leads to 'nowhere', which does not exist. Use the identifier of a block in this flow"
+)
+EMPTY = "The string is empty, and Connect rejects empty strings. Set a value, or remove the field"
 MODULE_BLOCK = (
-    "EndFlowModuleExecution may stand in module flows; this is a contact flow."
-    " Move it to a flow of that kind, or use a block that may stand here"
+    "EndFlowModuleExecution is allowed in module flows; this is a contact flow."
+    " Move it to such a flow, or use another block"
 )
-NO_START = "$.StartAction: There is no block 'nowhere'. Name the identifier of the block that runs first"
+NO_START = "$.StartAction: There is no block 'nowhere'. Set StartAction to the identifier of the first block"
 CLOSED = "content.Actions[closed]"
 
 

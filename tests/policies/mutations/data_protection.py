@@ -79,7 +79,7 @@ CASES["tables-have-explicit-expiry"] = {
 }
 
 PLAIN = "must not contain {} in plain text in {}"
-NAMED = "a secret (judging by its name)"
+NAMED = "a secret (because of its name)"
 SALT = "definition.States.Settings.Assign.settings.salt"
 
 

@@ -1,0 +1,105 @@
+"""Tests that any flow can be tracked without a change for callers: generated flows, this repository's and a corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callroute.flows.attribute_flow import COMPLETED, ROUTE, analyze
+from callroute.flows.flow import Flow
+from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.tracking import add_tracking
+from callroute.flows.tracking.graph import FlowGraph
+from tests.flows.every_call import Stage, every_call
+from tests.flows.tracking.builders import (
+    flow_from,
+    tracked,
+)
+from tests.flows.tracking.invariants import (
+    MANUALLY_TRACKED,
+    any_flow,
+    assert_positions,
+    assert_sound,
+    assert_unchanged_for_callers,
+    manually_tracked,
+    retracked,
+    untracked,
+)
+from tests.support import corpus
+from tests.support.paths import FLOW_DEFINITIONS
+
+CORPUS_FLOWS = corpus.readable_flows()
+
+
+@settings(deadline=None)
+@given(flow=any_flow())
+def test_any_flow_can_be_tracked_without_a_change_for_callers(flow: Flow) -> None:
+    # A Compare block on call_route may take another branch after tracking, as intended by its author.
+    compares_route = "$.Attributes.call_route" in [
+        block.parameters.get("ComparisonValue") for block in flow.blocks.values()
+    ]
+    after = assert_sound(flow, tracked(flow))
+    if not compares_route:
+        assert_unchanged_for_callers(flow, after)
+
+
+@settings(deadline=None)
+@given(flow=any_flow(), data=st.data())
+def test_any_block_or_branch_can_be_named(flow: Flow, data: st.DataObject) -> None:
+    graph = FlowGraph(flow)
+    routes = st.sampled_from(("a", "b", "c"))
+    blocks = data.draw(st.dictionaries(st.sampled_from(sorted(graph.depths)), routes, max_size=3))
+    branches: dict[str, dict[str, str]] = {}
+    for name in data.draw(st.lists(st.sampled_from(sorted(graph.depths)), max_size=3)):
+        labels = [edge.label for edge in graph.outgoing(name)]
+        if labels:
+            branches[name] = {data.draw(st.sampled_from(labels)): data.draw(routes)}
+    names = json.dumps({"blocks": blocks, "branches": branches, "routes": {"start": "top"}})
+    result = tracked(flow, names)
+    assert_sound(flow, result, names)
+    for name, route in blocks.items():
+        assert analyze(flow_from(result)).routes.get(name, {route}) == {route}
+
+
+@pytest.mark.parametrize("name", MANUALLY_TRACKED)
+def test_a_manually_tracked_flow_does_not_change(name: str) -> None:
+    flow = manually_tracked(name)
+    catalog = RouteCatalog.beside(FLOW_DEFINITIONS / name)
+    result = add_tracking(flow, catalog=catalog, file=name, call_flow="x")
+    assert result.document == flow.document
+    assert result.blocks == 0
+    assert result.catalog == catalog
+
+
+@pytest.mark.parametrize("name", MANUALLY_TRACKED)
+def test_tracking_can_replace_manual_tracking(name: str) -> None:
+    bare = untracked(name)
+    assert_sound(bare, tracked(bare))
+    # One flow plays a message with the route, so callers hear the new value.
+    if "$.Attributes" not in json.dumps(bare.document):
+        assert_unchanged_for_callers(bare, retracked(name))
+
+
+def test_generated_routes_equal_manual_routes() -> None:
+    name = MANUALLY_TRACKED[0]
+    manual_stage, generated_stage = Stage(manually_tracked(name)), Stage(retracked(name))
+    for planned in every_call(untracked(name)).planned:
+        _, manual = planned.play(manual_stage)
+        _, generated = planned.play(generated_stage)
+        assert generated.attributes[ROUTE] == manual.attributes[ROUTE]
+        if planned.journey.here != "closing":
+            # Manual tracking sets it before the closing message, generated tracking after it.
+            assert generated.attributes[COMPLETED] == manual.attributes[COMPLETED]
+
+
+@pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
+@pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
+def test_every_corpus_flow_can_be_tracked(path: Path) -> None:
+    flow = Flow.load(path)
+    after = assert_sound(flow, tracked(flow))
+    assert_positions(flow, after)
+    assert_unchanged_for_callers(flow, after)
