@@ -1,1 +1,1 @@
-"""What `make bench` measures. Nothing here is a test, and no test asserts a time."""
+"""The measurements of `make bench`. They are not tests, and no test asserts a time."""

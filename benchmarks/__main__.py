@@ -1,4 +1,4 @@
-"""`make bench`: measures each number that the project holds itself to, and prints it beside its goal."""
+"""Runs all measurements and prints each result next to its goal (`make bench`)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ SUITES: tuple[tuple[str, Callable[[], list[Measurement]]], ...] = (
 
 
 def main() -> None:
-    """Runs every suite."""
+    """Runs all suites."""
     console = Console(width=150)
     table = Table(
-        "what", "measured", "goal", "how", title=f"Python {platform.python_version()}", title_justify="left"
+        "measurement",
+        "result",
+        "goal",
+        "method",
+        title=f"Python {platform.python_version()}",
+        title_justify="left",
     )
     for name, measure in SUITES:
         with console.status(f"{name} …"):
-            for measurement in measure():
-                style = "" if measurement.holds is None else "green" if measurement.holds else "red"
-                table.add_row(
-                    measurement.what, measurement.value, measurement.goal, measurement.how, style=style
-                )
+            for each in measure():
+                style = "" if each.met is None else "green" if each.met else "red"
+                table.add_row(each.name, each.value, each.goal, each.method, style=style)
     console.print(table)
 
 

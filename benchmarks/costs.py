@@ -1,8 +1,8 @@
-"""What AWS would bill for the state machine's work, beside the design that this one improves on.
+"""Compares the AWS cost of the state machine with that of an earlier design.
 
-That design: a Standard state machine that takes one record at a time out of a batch, decodes it in one state, reads it in
-another, and writes it in a third. Both run in the emulator, which counts what is billed: state transitions here, requests
-and their seconds there.
+The earlier design is a Standard state machine that handles one record per execution and decodes, reads and writes it in
+three states. AWS bills a Standard machine by state transition, and an Express machine by request and duration. Both run in
+the emulator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.pipeline import contacts
 from callroute.local.cloud import LocalCloud
 
 BATCH = 10
-# us-east-1 list prices, docs/fidelity.md.
+# List prices of us-east-1 in US dollars; see docs/fidelity.md.
 PER_TRANSITION = 25 / 1e6
 PER_REQUEST = 1 / 1e6
 PER_GIGABYTE_SECOND = 0.00001667
@@ -28,9 +28,9 @@ GOAL_RATIO = 50
 
 
 def measure() -> list[Measurement]:
-    """Cost per contact of both, counted in one run."""
+    """Measures the cost per contact of both designs."""
     with LocalCloud() as cloud:
-        records = list(contacts(BATCH, ours=1))
+        records = list(contacts(BATCH))
         transitions = _standard_transitions(cloud, records[0])
         milliseconds = _express_milliseconds(cloud, records)
     standard = transitions * PER_TRANSITION
@@ -39,11 +39,11 @@ def measure() -> list[Measurement]:
     ratio = standard / express
     return [
         Measurement(
-            "state machine cost per contact, earlier design over this",
+            "state machine cost per contact, earlier design to this one",
             f"{ratio:.0f} to 1",
             f"{GOAL_RATIO} or more",
             ratio >= GOAL_RATIO,
-            f"{transitions} transitions a contact; 1 request and {billed_seconds:g} s a batch of {BATCH}, as the emulator took",
+            f"earlier: {transitions} transitions per contact; now: 1 request and {billed_seconds:g} s per batch of {BATCH}",
         )
     ]
 
@@ -92,10 +92,10 @@ def _standard_transitions(cloud: LocalCloud, record: bytes) -> int:
     deadline = time.monotonic() + 30
     while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
         if time.monotonic() > deadline:
-            raise TimeoutError("the earlier design's execution did not end")
+            raise TimeoutError("the execution of the earlier design did not end within 30 s")
         time.sleep(0.02)
     if (status := states.describe_execution(executionArn=execution)["status"]) != "SUCCEEDED":
-        raise RuntimeError(f"the earlier design's execution ended {status}")
+        raise RuntimeError(f"the execution of the earlier design ended with status {status}")
     history: list[dict[str, Any]] = states.get_execution_history(executionArn=execution)["events"]
     return sum(event["type"].endswith("StateEntered") for event in history)
 
@@ -103,13 +103,13 @@ def _standard_transitions(cloud: LocalCloud, record: bytes) -> int:
 def _express_milliseconds(cloud: LocalCloud, records: list[bytes]) -> float:
     arn = cloud.deployment.outputs["stateMachineArn"]
     batch = [
-        {"event_id": f"shard:{place}", "sequence_number": str(place), "contact": json.loads(record)}
-        for place, record in enumerate(records)
+        {"event_id": f"shard:{number}", "sequence_number": str(number), "contact": json.loads(record)}
+        for number, record in enumerate(records)
     ]
     start = time.perf_counter()
     answer = cloud.emulator.client("stepfunctions").start_sync_execution(
         stateMachineArn=arn, input=json.dumps(batch)
     )
     if answer["status"] != "SUCCEEDED":
-        raise RuntimeError(f"our execution ended {answer['status']}: {answer.get('error')}")
+        raise RuntimeError(f"the execution ended with status {answer['status']}: {answer.get('error')}")
     return (time.perf_counter() - start) * 1000

@@ -1,4 +1,4 @@
-"""How long a flow of 250 blocks takes to be checked, and to be called ten thousand times."""
+"""Measures checking and simulating a flow of 250 blocks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ START = datetime.fromisoformat("2026-04-01T10:00:00+09:00")
 
 
 def measure() -> list[Measurement]:
-    """Checking, and simulating callers who go through a part of the flow and through all of it."""
+    """Measures checking, and calls that pass through a part of the flow and through the whole flow."""
     text = json.dumps(_menus(BLOCKS))
     flow = Flow.parse(text, "250 blocks")
-    menus = sum(action.type == "GetParticipantInput" for action in flow.blocks.values())
+    menus = sum(block.type == "GetParticipantInput" for block in flow.blocks.values())
     return [_checking(text), _simulating(flow, 10), _simulating(flow, menus)]
 
 
@@ -34,7 +34,7 @@ def _checking(text: str) -> Measurement:
         check(Flow.parse_lenient(text, "250 blocks"))
         times.append(time.perf_counter() - start)
     return Measurement(
-        f"a flow of {BLOCKS} blocks read and checked",
+        f"parse and check a flow of {BLOCKS} blocks",
         f"{median(times) * 1000:.0f} ms",
         "at most 50 ms",
         median(times) <= 0.05,
@@ -48,12 +48,14 @@ def _simulating(flow: Flow, menus: int) -> Measurement:
     for _ in range(CALLS):
         events, _ = run_simulation(flow, KeyedCaller(keys), clock=SimulatedClock(START))
     elapsed = time.perf_counter() - start
-    how = f"each caller through {menus} menus, {len(events)} events"
-    return seconds(f"a flow of {BLOCKS} blocks called {CALLS:,} times", elapsed, at_most=5, how=how)
+    method = f"{menus} menus and {len(events)} events per call"
+    return seconds(
+        f"simulate {CALLS:,} calls of a flow of {BLOCKS} blocks", elapsed, at_most=5, method=method
+    )
 
 
 def _menus(blocks: int) -> dict[str, Any]:
-    """Menu after menu, each followed by the block that sets its route; the last leads to the end."""
+    """Returns a flow that is a sequence of menus, each followed by a block that sets the route."""
     actions: list[dict[str, Any]] = []
     count = (blocks - 2) // 2
     for number in range(count):

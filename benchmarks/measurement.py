@@ -1,4 +1,4 @@
-"""One measured number."""
+"""The result of one measurement."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, how, and what it should be."""
+    """A measured value and its goal."""
 
-    what: str
+    name: str
     value: str
-    """With its unit."""
+    """The value with its unit."""
     goal: str = ""
-    holds: bool | None = None
-    """Whether the goal is met; None where there is none."""
-    how: str = ""
+    met: bool | None = None
+    """True if the goal is met, or None if there is no goal."""
+    method: str = ""
 
 
-def seconds(what: str, measured: float, *, at_most: float, how: str) -> Measurement:
-    """A time with an upper bound."""
-    return Measurement(what, f"{measured:.2f} s", f"at most {at_most:g} s", measured <= at_most, how)
+def seconds(name: str, measured: float, *, at_most: float, method: str) -> Measurement:
+    """Returns the measurement of a duration with an upper bound."""
+    return Measurement(name, f"{measured:.2f} s", f"at most {at_most:g} s", measured <= at_most, method)

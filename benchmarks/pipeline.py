@@ -1,4 +1,4 @@
-"""How many contacts a second go through stream, pipe, state machine and table, and what memory that takes."""
+"""Measures throughput and memory of the pipeline: stream, pipe, state machine and table."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from callroute.flows import simulation
 from callroute.flows.flow import Flow
 from callroute.flows.simulation.contact_record import contact_record
 from callroute.local.cloud import LocalCloud
+from callroute.local.stack_runner import find_project
 
-FLOW = Path(__file__).resolve().parents[1] / "flow_definitions" / "call_route.json"
 CONTACTS = 500
 GOAL_PER_SECOND = 100
 
 RECORDS = 100_000
-OURS = 50
-"""One record in so many is of a tracked call; the others are what else lies on a stream."""
+RECORDS_PER_CALL = 50
+"""One in this many records belongs to a tracked call. The pipe filters the others."""
 CHUNK = 5_000
-FLAT_MEGABYTES = 10
+MAX_GROWTH_MEGABYTES = 10
 
 
 def measure() -> list[Measurement]:
-    """Throughput with the local stack's settings and with all lanes open; memory over many records."""
+    """Measures throughput with one lane and with ten lanes, and memory use over many records."""
     return [_throughput(1), _throughput(10), *_memory()]
 
 
 def _throughput(lanes: int) -> Measurement:
     with LocalCloud({"parallelizationFactor": lanes}) as cloud:
-        cloud.put(contacts(CONTACTS, ours=1))
+        cloud.put(contacts(CONTACTS))
         start = time.perf_counter()
-        tally = cloud.settle()
-        per_second = tally.stored / (time.perf_counter() - start)
+        counts = cloud.settle()
+        per_second = counts.stored / (time.perf_counter() - start)
     return Measurement(
         f"pipeline in the emulator, {lanes} lane{'s' if lanes > 1 else ''}",
         f"{per_second:.0f} contacts/s",
@@ -46,34 +46,34 @@ def _throughput(lanes: int) -> Measurement:
 
 
 def _memory() -> list[Measurement]:
-    """The resident memory of this process after the first tenth of the records and after the last."""
+    """Compares the resident memory of this process after a tenth of the records and after all of them."""
     with LocalCloud({"parallelizationFactor": 10, "batchSize": 50}) as cloud:
         sizes = []
         for chunk in range(RECORDS // CHUNK):
-            cloud.put(contacts(CHUNK, ours=OURS, first=chunk * CHUNK))
+            cloud.put(contacts(CHUNK, records_per_call=RECORDS_PER_CALL, first=chunk * CHUNK))
             cloud.settle()
             sizes.append(_resident_megabytes())
     early, late = sizes[len(sizes) // 10], sizes[-1]
     return [
         Measurement(
-            f"growth of our process over {RECORDS:,} records",
+            f"memory growth over {RECORDS:,} records",
             f"{late - early:+.1f} MB",
-            f"flat (within {FLAT_MEGABYTES} MB)",
-            late - early <= FLAT_MEGABYTES,
-            f"{early:.0f} MB after a tenth, {late:.0f} MB at the end; 1 in {OURS} of a tracked call",
+            f"at most {MAX_GROWTH_MEGABYTES} MB",
+            late - early <= MAX_GROWTH_MEGABYTES,
+            f"{early:.0f} MB after a tenth, {late:.0f} MB at the end; 1 in {RECORDS_PER_CALL} from a tracked call",
         )
     ]
 
 
-def contacts(number: int, *, ours: int, first: int = 0) -> Iterator[bytes]:
-    """Contact records of one simulated call under many identifiers; all but one in `ours` are chats."""
+def contacts(number: int, *, records_per_call: int = 1, first: int = 0) -> Iterator[bytes]:
+    """Yields contact records of one simulated call with different IDs. Only one in `records_per_call` is not a chat."""
+    flow = Flow.load(find_project() / "flow_definitions" / "call_route.json")
     start = simulation.SimulatedClock(datetime.fromisoformat("2026-04-01T10:00:00+09:00"))
-    _, call = simulation.run_simulation(Flow.load(FLOW), simulation.KeyedCaller(("1", "2")), clock=start)
+    _, call = simulation.run_simulation(flow, simulation.KeyedCaller(("1", "2")), clock=start)
     record = contact_record(call, contact_id="")
-    for place in range(first, first + number):
-        yield json.dumps(
-            {**record, "ContactId": f"contact-{place}", "Channel": "CHAT" if place % ours else "VOICE"}
-        ).encode()
+    for index in range(first, first + number):
+        channel = "CHAT" if index % records_per_call else "VOICE"
+        yield json.dumps({**record, "ContactId": f"contact-{index}", "Channel": channel}).encode()
 
 
 def _resident_megabytes() -> float:

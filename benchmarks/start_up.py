@@ -1,4 +1,4 @@
-"""How long one waits before anything happens."""
+"""Measures the time until a command, the local stack or the Pulumi program has started."""
 
 from __future__ import annotations
 
@@ -10,18 +10,27 @@ from statistics import median
 
 from benchmarks.measurement import Measurement, seconds
 from callroute.local.cloud import LocalCloud
+from callroute.local.stack_runner import find_project
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 RUNS = 5
 
-# The program under mocks that make nothing, in a process of its own: the time of Python's own start is in neither figure.
+COMMAND_RUNS = 9
+COMMAND_RATIO = 1.6
+IMPORTS = ("-c", "import typer, rich.table, yaml")
+COMMANDS = {
+    "callroute --help": ("-m", "callroute", "--help"),
+    "callroute check FLOW": ("-m", "callroute", "check", "flow_definitions/call_route.json"),
+}
+
+# Runs the program with mocks that create nothing, in a separate process. The start of Python and the import of pulumi_aws
+# are not measured.
 PROGRAM = """
 import time
 import pulumi, pulumi_aws
 from pulumi.runtime import mocks
 start = time.perf_counter()
 import runpy
-from callroute.local.stack_runner import Settings
+from callroute.local.stack_runner import StackConfig
 
 class Nothing(mocks.Mocks):
     def new_resource(self, args):
@@ -31,15 +40,15 @@ class Nothing(mocks.Mocks):
     def call(self, args):
         return {"accountId": "111111111111", "region": "ap-northeast-1", "partition": "aws"}
 
-settings = Settings.read("prod")
-read = time.perf_counter() - start
-mocks.set_mocks(Nothing(), settings.project, settings.stack)
-pulumi.runtime.set_all_config(settings.config)
+config = StackConfig.read("prod")
+mocks.set_mocks(Nothing(), config.project, config.stack)
+pulumi.runtime.settings.SETTINGS.root_directory = str(config.folder)
+pulumi.runtime.set_all_config(config.config)
 begin = time.perf_counter()
 
 @pulumi.runtime.test
 def run():
-    runpy.run_path(".", run_name="__main__")
+    runpy.run_path(str(config.folder), run_name="__main__")
 
 run()
 print(time.perf_counter() - begin)
@@ -47,37 +56,70 @@ print(time.perf_counter() - begin)
 
 
 def measure() -> list[Measurement]:
-    """Local stack, demo, and the program itself."""
-    return [_stack(), _demo(), _program()]
+    """Measures commands, the local stack, the demo and the Pulumi program."""
+    project = find_project()
+    return [*_commands(project), _stack(project), _demo(project), _program(project)]
 
 
-def _stack() -> Measurement:
+def _commands(project: Path) -> list[Measurement]:
+    """Compares commands with importing the libraries that each command needs.
+
+    The runs are interleaved, so that a varying load of the machine affects all of them.
+    """
+    times: dict[tuple[str, ...], list[float]] = {
+        IMPORTS: [],
+        **{command: [] for command in COMMANDS.values()},
+    }
+    for _ in range(COMMAND_RUNS):
+        for command, durations in times.items():
+            start = time.perf_counter()
+            _run(command, project)
+            durations.append(time.perf_counter() - start)
+    baseline = median(times[IMPORTS])
+    results = []
+    for name, command in COMMANDS.items():
+        duration = median(times[command])
+        results.append(
+            Measurement(
+                name,
+                f"{duration:.2f} s, {duration / baseline:.2f} times the imports",
+                f"at most {COMMAND_RATIO:g} times",
+                duration / baseline <= COMMAND_RATIO,
+                f"median of {COMMAND_RUNS}; importing typer, rich.table and yaml takes {baseline:.2f} s",
+            )
+        )
+    return results
+
+
+def _stack(project: Path) -> Measurement:
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        with LocalCloud():
+        with LocalCloud(project=project):
             times.append(time.perf_counter() - start)
-    return seconds("local stack up and deployed", median(times), at_most=8, how=f"median of {RUNS}")
+    return seconds("local stack started and deployed", median(times), at_most=8, method=f"median of {RUNS}")
 
 
-def _demo() -> Measurement:
+def _demo(project: Path) -> Measurement:
     start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "callroute", "demo"], cwd=REPOSITORY, check=True, capture_output=True
-    )
+    _run(("-m", "callroute", "demo"), project)
     return seconds(
-        "demo, once installed", time.perf_counter() - start, at_most=30, how="one run of 40 callers"
+        "demo, after installation", time.perf_counter() - start, at_most=30, method="one run with 40 calls"
     )
 
 
-def _program() -> Measurement:
-    times = [
-        float(
-            subprocess.run(  # noqa: S603 - our own program
-                [sys.executable, "-c", PROGRAM], cwd=REPOSITORY, check=True, capture_output=True, text=True
-            ).stdout
-        )
-        for _ in range(RUNS)
-    ]
-    what = "program under mocks, over importing pulumi_aws"
-    return seconds(what, median(times), at_most=0.5, how=f"median of {RUNS}, stack prod")
+def _program(project: Path) -> Measurement:
+    times = [float(_run(("-c", PROGRAM), project)) for _ in range(RUNS)]
+    return seconds(
+        "Pulumi program with mocks, without importing pulumi_aws",
+        median(times),
+        at_most=0.5,
+        method=f"median of {RUNS}, stack prod",
+    )
+
+
+def _run(arguments: tuple[str, ...], project: Path) -> str:
+    """Runs Python and returns its output."""
+    return subprocess.run(  # noqa: S603 - fixed arguments
+        [sys.executable, *arguments], cwd=project, check=True, capture_output=True, text=True
+    ).stdout

@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the emulator, and how examples are chosen."""
+"""Shared test setup: the emulator fixture and the hypothesis profile."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from hypothesis import settings
 
 from callroute.local.emulator import Emulator
 
-# No test asserts a time, so no example has a deadline either. CI tries the same examples each time: a change is judged by
-# what it changed. Elsewhere chance goes on looking.
+# No test asserts a time, so examples have no deadline. CI always uses the same examples, so that a failure is caused by the
+# change. Elsewhere, each run tries new ones.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    """One running emulator for all tests, started by the first that asks for it.
+    """An emulator shared by all tests.
 
-    It is shared: a module that deploys a stack calls `emulator.reset()` before, so that the names are free. Nothing
-    deployed may therefore live longer than its module.
+    A module that deploys a stack calls `emulator.reset()` first, so that names are available. No module may therefore rely
+    on resources of another module.
     """
     if importlib.util.find_spec("ministack") is None:
         pytest.skip("needs the emulator: pip install -r requirements/local.txt")
@@ -31,7 +31,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks whatever uses the emulator, through whichever fixture, so that `-m 'not emulator'` is quick and complete."""
+    """Adds the emulator marker to all tests that use the emulator, directly or through another fixture."""
     for item in items:
         if "emulator" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.emulator)

@@ -49,7 +49,7 @@ def call(
         else:
             caller, clock = simulation.KeyedCaller(pressed), simulation.SimulatedClock(start)
         placed = simulation.run_with(
-            cloud.phone.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
+            cloud.dialer.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
         )
         with output.err.status("The contact record goes through stream, pipe and state machine …"):
             tally = cloud.settle()
@@ -64,7 +64,7 @@ def call(
         output.print_item(item)
     if item is None:
         output.report(tally, quarantined)
-        if tally.not_ours:
+        if tally.filtered:
             output.err.print(
                 f"{flow}: the call left no record, since the flow set no call_route before it ended"
             )

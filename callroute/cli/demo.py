@@ -66,11 +66,11 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
     """Places calls by callers who choose, hesitate, mistype and give up, spread over one day."""
     for _ in range(calls):
         moment = DAY + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
-        placing = cloud.phone.call(
+        placing = cloud.dialer.call(
             FLOW,
             RandomCaller(chance),
             clock=simulation.SimulatedClock(moment),
-            world=simulation.Environment(
+            environment=simulation.Environment(
                 is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
             ),
             contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),

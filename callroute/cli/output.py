@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from callroute.local.cloud import LocalCloud, Tally
+from callroute.local.cloud import DeliveryCounts, LocalCloud
 from callroute.reports.call_records import read_all
 
 FINDINGS = 1
@@ -78,10 +78,10 @@ def print_items(items: Sequence[Mapping[str, Any]], at_most: int | None = None) 
         out.print(f"… and {len(items) - at_most:,} more", style="dim")
 
 
-def report(tally: Tally, quarantined: Sequence[Mapping[str, Any]] = ()) -> None:
+def report(tally: DeliveryCounts, quarantined: Sequence[Mapping[str, Any]] = ()) -> None:
     """On standard error: what became of the records, and why some were quarantined (without what they held)."""
     err.print(
-        f"stored {tally.stored} · not ours {tally.not_ours} · "
+        f"stored {tally.stored} · not ours {tally.filtered} · "
         f"quarantined {tally.quarantined} · dead-lettered {tally.dead_lettered}"
     )
     for message in quarantined:

@@ -39,7 +39,7 @@ def replay(
             {
                 "items": items,
                 "stored": tally.stored,
-                "not_ours": tally.not_ours,
+                "not_ours": tally.filtered,
                 "quarantined": tally.quarantined,
                 "dead_lettered": tally.dead_lettered,
             }

@@ -1,1 +1,1 @@
-"""The stack on this machine: the emulator, what is made in it, and the parts of AWS that it lacks."""
+"""The local cloud: runs a stack on this machine, in an AWS emulator and with replacements for missing services."""

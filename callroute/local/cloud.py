@@ -1,4 +1,4 @@
-"""The whole chain on this machine: emulator, stack, phone and pipe, up for as long as a block lasts."""
+"""The local cloud as a context manager: emulator, deployed stack, dialer and pipe."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from callroute.local.dialer import Dialer, put_records
 from callroute.local.emulator import Emulator
-from callroute.local.pipe import Handled, Pipe, PipeSettings
-from callroute.local.stack_runner import Deployment, Registered, Settings, deploy
+from callroute.local.pipe import HandledRecord, Pipe, PipeSettings
+from callroute.local.stack_runner import Deployment, Registered, StackConfig, run_stack
 
 TABLE = "aws:dynamodb/table:Table"
 PIPE = "aws:pipes/pipe:Pipe"
@@ -21,86 +22,99 @@ QUEUE = "aws:sqs/queue:Queue"
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What became of the records of the stream; each is counted once for each time it was delivered."""
+class DeliveryCounts:
+    """Number of stream records by outcome. A record that is delivered twice counts twice."""
 
     stored: int = 0
-    """The table holds its newest version."""
-    not_ours: int = 0
-    """The filter dropped it."""
+    """The table contains the newest version of the record."""
+    filtered: int = 0
+    """The pipe's filter dropped the record."""
     quarantined: int = 0
-    """It can never be stored; the quarantine queue holds it."""
+    """The record can never be stored. It is on the quarantine queue."""
     dead_lettered: int = 0
-    """The target kept failing; the dead-letter queue holds its position."""
+    """The target kept failing. The record's position is on the dead-letter queue."""
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was quarantined or dead-lettered."""
+        """True if no record was quarantined or dead-lettered."""
         return not (self.quarantined or self.dead_lettered)
 
 
 class LocalCloud:
-    """A context manager around a stack in an emulator.
+    """A context manager that starts an emulator and deploys a stack to it.
 
     Args:
-        overrides: settings that replace those of Pulumi.local.yaml, by key without the project's name.
-        stack: whose settings.
+        overrides: configuration values that replace those of the stack file; the project name may be left out of the keys.
+        stack: name of the stack.
+        project: folder of the Pulumi program. Default: the project of the current directory.
+        validate: called with the configuration before the emulator starts; raises an error if the configuration is invalid.
 
     Raises:
-        InputError: the settings cannot be used.
+        InputError: the configuration cannot be used.
         EmulatorError: the emulator does not start.
-        ProvisioningError: the stack cannot be made here.
+        DeploymentError: the stack cannot be deployed.
     """
 
     emulator: Emulator
     deployment: Deployment
-    phone: Dialer
+    dialer: Dialer
     pipe: Pipe
 
-    def __init__(self, overrides: Mapping[str, Any] | None = None, stack: str = "local") -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, Any] | None = None,
+        stack: str = "local",
+        *,
+        project: Path | None = None,
+        validate: Callable[[StackConfig], object] | None = None,
+    ) -> None:
         self._overrides = overrides
         self._stack = stack
-        self._open = ExitStack()
+        self._project = project
+        self._validate = validate
+        self._resources = ExitStack()
 
     def __enter__(self) -> LocalCloud:
-        with ExitStack() as opening:
-            region = Settings.read(self._stack, self._overrides).region
-            self.emulator = opening.enter_context(Emulator(region))
-            self.deployment = deploy(self.emulator, self._stack, self._overrides)
-            self.phone = Dialer(self.deployment)
+        config = StackConfig.read(self._stack, self._overrides, project=self._project)
+        if self._validate:
+            self._validate(config)
+        with ExitStack() as starting:
+            self.emulator = starting.enter_context(Emulator(config.region))
+            self.deployment = run_stack(self.emulator, config)
+            self.dialer = Dialer(self.deployment)
             self.pipe = pipe_of(self.deployment)
-            self._open = opening.pop_all()
+            self._resources = starting.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._resources.__exit__(kind, error, trace)
 
-    def put(self, datas: Iterable[bytes]) -> None:
+    def put(self, records: Iterable[bytes]) -> None:
         """Puts records on the stream that the pipe reads."""
-        put_records(self.emulator, self.pipe.settings.stream_arn, datas)
+        put_records(self.emulator, self.pipe.settings.stream_arn, records)
 
-    def settle(self, see: Callable[[Handled], object] | None = None) -> Tally:
-        """Lets the pipe see everything through that is on the stream, and says what became of it.
+    def settle(self, on_record: Callable[[HandledRecord], object] | None = None) -> DeliveryCounts:
+        """Runs the pipe until the stream is empty, and counts the records by outcome.
 
         Args:
-            see: is given every record that is done with.
+            on_record: called with each record after the pipe has handled it.
         """
-        became: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for handled in self.pipe.drain():
-            became[_became(handled)] += 1
-            if see:
-                see(handled)
-        return Tally(**became)
+            counts[_outcome(handled)] += 1
+            if on_record:
+                on_record(handled)
+        return DeliveryCounts(**counts)
 
     @property
     def table_name(self) -> str:
-        """The table of call records."""
+        """Name of the table of call records."""
         return str(self.deployment.one(TABLE).outputs["name"])
 
     def quarantined(self) -> list[dict[str, Any]]:
-        """Takes the messages off the quarantine queue: reason, position and record."""
+        """Removes all messages from the quarantine queue and returns their bodies: reason, position and record."""
         queue = self.emulator.client("sqs")
         url = self.deployment.one(QUEUE, "quarantine").outputs["url"]
         bodies = []
@@ -112,11 +126,11 @@ class LocalCloud:
 
 
 def pipe_of(deployment: Deployment) -> Pipe:
-    """The pipe that a stack registered, acting in the registered role."""
+    """Creates the local pipe of a stack, with the permissions of the registered role."""
     registered: Registered = deployment.one(PIPE)
     emulator = deployment.emulator
     arn = registered.outputs["arn"]
-    credentials = deployment.credentials_of(
+    credentials = deployment.assume_role(
         registered.inputs["roleArn"], service="pipes.amazonaws.com", source_arn=arn
     )
     return Pipe(
@@ -125,8 +139,8 @@ def pipe_of(deployment: Deployment) -> Pipe:
     )
 
 
-def _became(handled: Handled) -> str:
-    if handled.became != "handed_over":
-        return handled.became
-    # The state machine tells `older` apart: the table holds a newer version of the record, which is what is asked for.
+def _outcome(handled: HandledRecord) -> str:
+    if handled.outcome != "delivered":
+        return handled.outcome
+    # The state machine also returns `older` if the table already contains a newer version, which counts as stored.
     return "quarantined" if handled.output == "quarantined" else "stored"

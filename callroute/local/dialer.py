@@ -1,7 +1,7 @@
-"""The phone: plays a caller through a flow of the deployed stack, and sends the contact record as Amazon Connect would.
+"""Replaces Amazon Connect, which the emulator lacks: simulates calls and publishes their contact records.
 
-The emulator has no Amazon Connect, so this is its part of the chain: the flow is the registered content, the stream the one
-on which the registered instance streams its contact records. Everything behind the stream is not ours to touch.
+A call uses the content of a registered flow. Its contact records go to the stream that the registered instance is
+associated with.
 """
 
 from __future__ import annotations
@@ -23,38 +23,34 @@ from callroute.local.stack_runner import Deployment, Registered
 CONTACT_FLOW = "aws:connect/contactFlow:ContactFlow"
 STORAGE_CONFIG = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 
-# Limits of PutRecords. The bytes are AWS's older, smaller limit, which every stream accepts.
-RECORDS_OF_A_REQUEST = 500
-BYTES_OF_A_REQUEST = 5 * 1024 * 1024
+# Limits of PutRecords. AWS has since raised the limit in bytes; every stream accepts the earlier one.
+RECORDS_PER_REQUEST = 500
+BYTES_PER_REQUEST = 5 * 1024 * 1024
 
 
 class StreamError(LocalCloudError):
-    """The stream did not take every record."""
+    """The stream rejected at least one record."""
 
 
 @dataclass(frozen=True)
 class PlacedCall:
-    """A call that was placed and is over."""
+    """A completed call."""
 
     call: Call
-    """How it went."""
+    """The simulated call."""
     versions: list[dict[str, Any]]
-    """The contact record of its own contact as sent: the first version, then the later ones."""
+    """All published versions of the call's contact record, oldest first."""
     leg_versions: list[dict[str, Any]]
-    """Likewise those of its legs, the contacts that came of it by a transfer or a callback."""
+    """All published versions of the contact records of transfers and callbacks."""
 
     @property
     def contact_record(self) -> dict[str, Any]:
-        """The newest version."""
+        """The newest version of the call's contact record."""
         return self.versions[-1]
 
 
 class Dialer:
-    """Places calls to the flows of a deployed stack.
-
-    Args:
-        deployment: the stack.
-    """
+    """Places calls to the flows of a deployed stack."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -66,31 +62,30 @@ class Dialer:
         caller: Caller,
         *,
         clock: Clock,
-        world: Environment | None = None,
+        environment: Environment | None = None,
         contact_id: str | None = None,
         customer_number: str | None = CUSTOMER_NUMBER,
     ) -> Generator[Event, None, PlacedCall]:
-        """Places a call: yields what happens as it happens, then sends the contact record and returns it.
+        """Places a call: yields its events, then publishes and returns its contact records.
 
-        Its versions are sent in the order in which Connect emits them, at once: a simulated call does not wait a minute.
+        All versions are published as soon as the call ends, without the minute that Connect takes between them.
 
         Args:
-            flow: the flow's name in Connect, or its id.
-            caller: who is on the line.
-            clock: the time of the call.
-            world: opening hours and agents.
-            contact_id: identifier of the contact; random unless told.
-            customer_number: the caller's number in E.164 form; None where it is withheld.
+            flow: name or ID of the flow in Connect.
+            caller: the simulated caller.
+            clock: the clock of the call.
+            environment: opening hours, queues and agents.
+            contact_id: ID of the contact. Default: a random ID.
+            customer_number: the caller's number in E.164 format, or None if it is withheld.
 
         Raises:
-            InputError: the stack has no such flow, or does not stream contact records.
-            SimulationError: the flow does what the simulator does not know.
+            InputError: the stack does not contain the flow, or does not stream contact records.
+            SimulationError: the simulation does not support the flow.
         """
         registered = self._registered(flow)
-        stream_arn = self._stream_arn(
-            registered.inputs["instanceId"]
-        )  # before the caller has gone through it all
-        call = yield from simulate(self._read(registered), caller, clock=clock, world=world)
+        # Looked up before the call starts, so that a missing stream is reported at once.
+        stream_arn = self._stream_arn(registered.inputs["instanceId"])
+        call = yield from simulate(self._parse(registered), caller, clock=clock, world=environment)
         own, *legs = contact_records(
             call,
             contact_id=contact_id or str(uuid.uuid4()),
@@ -98,9 +93,11 @@ class Dialer:
             instance_arn=instance_arn(self._deployment.emulator, registered.inputs["instanceId"]),
         )
         placed = PlacedCall(call, versions(own), [version for leg in legs for version in versions(leg)])
-        sent = (*placed.versions, *placed.leg_versions)
-        datas = (json.dumps(version, ensure_ascii=False).encode() for version in sent)
-        put_records(self._deployment.emulator, stream_arn, datas)
+        records = (
+            json.dumps(version, ensure_ascii=False).encode()
+            for version in (*placed.versions, *placed.leg_versions)
+        )
+        put_records(self._deployment.emulator, stream_arn, records)
         return placed
 
     def _registered(self, flow: str) -> Registered:
@@ -110,66 +107,69 @@ class Dialer:
                 return registered
         names = ", ".join(registered.outputs["name"] for registered in flows) or "none"
         raise InputError(
-            f"stack {self._deployment.stack}", "", f"has no contact flow {flow!r}", f"Its flows: {names}."
+            f"stack {self._deployment.stack}",
+            "",
+            f"does not contain a flow {flow!r}",
+            f"Use one of its flows: {names}.",
         )
 
-    def _read(self, registered: Registered) -> Flow:
+    def _parse(self, registered: Registered) -> Flow:
         if registered.id not in self._flows:
             self._flows[registered.id] = Flow.parse(registered.inputs["content"], registered.outputs["name"])
         return self._flows[registered.id]
 
     def _stream_arn(self, instance_id: str) -> str:
-        """The stream to which the instance sends its contact records; an instance has at most one."""
+        """Returns the stream that receives the instance's contact records. An instance has at most one."""
         for config in self._deployment.all(STORAGE_CONFIG):
             storage = config.inputs["storageConfig"]
-            about = (config.inputs["instanceId"], config.inputs["resourceType"], storage["storageType"])
-            if about == (instance_id, "CONTACT_TRACE_RECORDS", "KINESIS_STREAM"):
+            association = (config.inputs["instanceId"], config.inputs["resourceType"], storage["storageType"])
+            if association == (instance_id, "CONTACT_TRACE_RECORDS", "KINESIS_STREAM"):
                 arn: str = storage["kinesisStreamConfig"]["streamArn"]
                 return arn
         raise InputError(
             f"stack {self._deployment.stack}",
             STORAGE_CONFIG,
-            f"the Connect instance {instance_id} does not stream contact records, so that no call leaves a record",
-            "Let the stack associate the instance with a stream.",
+            f"the Connect instance {instance_id} does not stream contact records, so calls would not be recorded",
+            "Associate the instance with a stream: set streamContactRecords to true.",
         )
 
 
-def put_records(emulator: Emulator, stream_arn: str, datas: Iterable[bytes]) -> list[str]:
+def put_records(emulator: Emulator, stream_arn: str, payloads: Iterable[bytes]) -> list[str]:
     """Puts records on a stream, in as few requests as possible.
 
-    AWS promises neither the partition key nor the order of contact records. Each gets a random key, so that whatever
-    leans on more than is promised fails here.
+    AWS guarantees neither the partition key nor the order of contact records. Each record gets a random key, so that
+    code that relies on either fails locally.
 
     Args:
-        emulator: whose stream it is.
-        stream_arn: the stream.
-        datas: the records' data; Connect's is JSON in UTF-8.
+        emulator: the emulator.
+        stream_arn: ARN of the stream.
+        payloads: the data of each record. Connect writes JSON in UTF-8.
 
     Returns:
-        The sequence number of each record, in the order given.
+        The sequence number of each record, in the same order.
 
     Raises:
-        StreamError: the stream refused some of them.
+        StreamError: the stream rejected at least one record.
     """
     kinesis = emulator.client("kinesis")
     numbers: list[str] = []
-    for batch in _batches(datas):
+    for batch in _batches(payloads):
         records = [{"Data": data, "PartitionKey": uuid.uuid4().hex} for data in batch]
         answer = kinesis.put_records(StreamARN=stream_arn, Records=records)
         if answer["FailedRecordCount"]:
             reasons = sorted({record["ErrorCode"] for record in answer["Records"] if "ErrorCode" in record})
             raise StreamError(
-                f"{stream_arn} refused {answer['FailedRecordCount']} of {len(batch)} records: {', '.join(reasons)}"
+                f"{stream_arn} rejected {answer['FailedRecordCount']} of {len(batch)} records: {', '.join(reasons)}"
             )
         numbers += [record["SequenceNumber"] for record in answer["Records"]]
     return numbers
 
 
-def _batches(datas: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _batches(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size = 0
-    for data in datas:
-        if batch and (len(batch) == RECORDS_OF_A_REQUEST or size + len(data) > BYTES_OF_A_REQUEST):
+    for data in payloads:
+        if batch and (len(batch) == RECORDS_PER_REQUEST or size + len(data) > BYTES_PER_REQUEST):
             yield batch
             batch, size = [], 0
         batch.append(data)

@@ -1,8 +1,8 @@
-"""The emulator: AWS's APIs on this machine, as a child process that lives as long as the block that started it.
+"""The AWS emulator: ministack in a child process, available as a context manager.
 
-It is ministack, with IAM enforced: every call needs valid credentials and the permissions that go with them, also on
-customer keys, and also the calls that a state machine makes in its role (emulator_process/). Nothing it is given, and
-nothing its clients use, comes from the user's own AWS set-up.
+IAM is enforced: every call needs valid credentials and permissions, including permissions on customer managed keys and
+for the calls that a state machine makes in its role (see ministack_patches). Neither the emulator nor its clients use the
+user's AWS configuration.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ START_ATTEMPTS = 3
 LOG_TAIL_LINES = 30
 
 CHILD = ("-m", "callroute.local.ministack_patches")
-"""What the child's Python runs."""
+"""Python arguments of the child process."""
 
 
 class EmulatorError(LocalCloudError):
-    """The emulator did not start, or died. The message ends with the tail of its log."""
+    """The emulator did not start, or ended unexpectedly. The message includes the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,17 @@ class Credentials:
 
 
 ROOT = Credentials("test", "test")
-"""ministack's root principal: may do everything."""
+"""ministack's root principal, which may do everything."""
 
 
 class Emulator:
-    """A ministack child process on a free port of this machine; a context manager.
+    """A ministack child process on a free local port.
 
     Args:
-        region: the region in which its clients work and its ARNs lie.
+        region: AWS region of the clients and of all ARNs.
 
     Raises:
-        EmulatorError: on entering the block, when it does not answer within 30 s.
+        EmulatorError: the emulator does not respond within 30 s of entering the context.
     """
 
     def __init__(self, region: str = DEFAULT_REGION) -> None:
@@ -74,7 +74,7 @@ class Emulator:
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = Path()
         self._clients: dict[tuple[str, Credentials], Any] = {}
-        # Neither sessions nor this cache may be used by two threads at once.
+        # Neither the session nor this cache is thread-safe.
         self._clients_lock = threading.Lock()
         self._session = _session()
 
@@ -82,10 +82,10 @@ class Emulator:
         atexit.register(self._stop)
         for attempt in range(1, START_ATTEMPTS + 1):
             self._start(_free_port())
-            if self._answers():
+            if self._is_ready():
                 break
-            # Another process may take the port between our probe and the child's bind. Then the child ends at once, and
-            # another port is tried. What does not end by itself, or happens every time, is another matter.
+            # Another process may take the port between the probe and the child's bind. The child then exits, and another
+            # port is tried. A child that keeps running, or that exits at every attempt, has a different problem.
             if self._running().poll() is None or attempt == START_ATTEMPTS:
                 failure = self._failure("did not start")
                 self._stop(keep_log=True)
@@ -98,7 +98,7 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         died = self._running().poll() is not None
-        failure = self._failure("ended by itself") if died else ""
+        failure = self._failure("ended unexpectedly") if died else ""
         self._stop(keep_log=died)
         atexit.unregister(self._stop)
         if died:
@@ -106,17 +106,18 @@ class Emulator:
 
     @property
     def pid(self) -> int:
-        """The id of the child process."""
+        """Process ID of the child."""
         return self._running().pid
 
     def client(self, service: str, credentials: Credentials = ROOT) -> Any:
-        """A boto3 client of the emulator; made once per service and credentials, since making one takes 50-100 ms.
+        """Returns a boto3 client of the emulator.
 
-        It does not retry by itself: what is tried again, and how often, is the business of those who play AWS's parts.
+        Clients are cached, because creating one takes 50-100 ms. They do not retry: the local pipe, for example, has
+        its own retry policy.
 
         Args:
-            service: boto3's name of the service, for instance `dynamodb`.
-            credentials: who is calling; the root principal unless told.
+            service: boto3's name of the service, for example `dynamodb`.
+            credentials: credentials of the caller. Default: the root principal.
         """
         self._running()
         with self._clients_lock:
@@ -133,8 +134,8 @@ class Emulator:
             return self._clients[key]
 
     def reset(self) -> None:
-        """Forget every resource and principal, as if just started."""
-        request = urllib.request.Request(f"{self.endpoint}/_ministack/reset", method="POST")  # noqa: S310 (own http endpoint)
+        """Deletes all resources and principals."""
+        request = urllib.request.Request(f"{self.endpoint}/_ministack/reset", method="POST")  # noqa: S310 (local endpoint)
         with _opener().open(request, timeout=STOP_SECONDS):
             pass
 
@@ -159,19 +160,19 @@ class Emulator:
         self._clients.clear()
         self.endpoint = f"http://{HOST}:{port}"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            self._process = subprocess.Popen(  # noqa: S603 (fixed arguments)
                 [sys.executable, *CHILD],
                 env=self._environment(port),
                 cwd=self._directory,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: a hang-up in a call, say, and not the end of the emulator
+                start_new_session=True,  # so that Ctrl-C, which hangs up in `callroute call`, does not end the emulator
             )
 
     def _environment(self, port: int) -> dict[str, str]:
-        """All that the child inherits. Nothing of the user's: no profile, endpoint, Docker daemon, proxy or home."""
-        own = str(self._directory)
+        """Returns the child's complete environment, without the user's AWS profile, Docker daemon, proxy or home."""
+        directory = str(self._directory)
         return {
             "AUTH": "true",
             "BIND_HOST": HOST,
@@ -181,22 +182,22 @@ class Emulator:
             "MINISTACK_REGION": self.region,
             "AWS_ACCESS_KEY_ID": ROOT.access_key_id,
             "AWS_SECRET_ACCESS_KEY": ROOT.secret_access_key,
-            "HOME": own,
-            "TMPDIR": own,
-            # ministack removes every container of its own that it finds on the machine when it starts and stops; the
-            # user may be running another one.
-            "DOCKER_HOST": f"unix://{own}/no-docker.sock",
-            # Listeners on fixed ports, which a second emulator could not open.
+            "HOME": directory,
+            "TMPDIR": directory,
+            # ministack removes all ministack containers when it starts and stops, including those of another instance.
+            "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
+            # These listeners use fixed ports, which a second emulator could not open.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
-            # Ourselves, and where our packages come from: a virtual environment, a user's directory or a variable.
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
+            # Lets the child import the same packages as this process. It could not find those in the user's site
+            # directory by itself, because it has a different home directory.
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
 
-    def _answers(self) -> bool:
-        """Whether the child came up: waits until it answers, ends, or the time is over."""
+    def _is_ready(self) -> bool:
+        """Waits until the child responds, exits or times out. Returns True if it responds."""
         child = self._running()
         opener = _opener()
         deadline = time.monotonic() + START_SECONDS
@@ -205,23 +206,23 @@ class Emulator:
                 contextlib.suppress(OSError),
                 opener.open(f"{self.endpoint}/_ministack/health", timeout=0.5),
             ):
-                return child.poll() is None  # else somebody else answered on that port
+                return child.poll() is None  # if it has exited, another process responded on that port
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0.02)
         return False
 
-    def _failure(self, what: str) -> str:
+    def _failure(self, problem: str) -> str:
         code = self._running().poll()
-        ending = "it is still running" if code is None else f"exit code {code}"
-        return f"The emulator (ministack) {what} ({ending}). Its log is {self._log} and ends with:\n{self.log_tail()}"
+        status = "it is still running" if code is None else f"exit code {code}"
+        return f"The emulator (ministack) {problem} ({status}). Its log is {self._log} and ends with:\n{self.log_tail()}"
 
     def _stop(self, *, keep_log: bool = False) -> None:
         child, self._process = self._process, None
         if child is None:
             return
         try:
-            # See emulator_process/__main__.py. There is no state worth the second that an orderly end takes.
-            child.communicate(b"bye", timeout=STOP_SECONDS)
+            # Any input makes the child exit at once (see ministack_patches/__main__.py). It has no state to save.
+            child.communicate(b"exit", timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
@@ -240,11 +241,11 @@ def _free_port() -> int:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Plain requests to our own machine, past any proxy that the environment names."""
+    """Returns an opener that ignores the proxies set in the environment."""
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-# Said in full, so that no variable and no file of the user's AWS set-up decides any of it.
+# Set explicitly, so that the user's AWS configuration and environment have no effect.
 _CLIENT_CONFIG = Config(
     inject_host_prefix=False,  # StartSyncExecution would go to sync-127.0.0.1
     retries={"mode": "standard", "total_max_attempts": 1},
@@ -258,10 +259,10 @@ _CLIENT_CONFIG = Config(
 
 
 def _session() -> Any:
-    """A session that reads neither the user's profile nor their configuration and credentials files."""
-    unread: dict[str, Any] = {
+    """Returns a session that does not read the user's profile, configuration file or credentials file."""
+    variables: dict[str, Any] = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
     }
-    return botocore.session.Session(session_vars=unread)
+    return botocore.session.Session(session_vars=variables)

@@ -1,7 +1,7 @@
-"""Whether an event matches an EventBridge pattern: the part of the pattern language that the pipe's filter uses.
+"""Matches events against EventBridge patterns made of literal values and `exists`, such as the pipe's filter.
 
-Literal values and `exists`, anywhere in an object. Any other operator is refused by name. A test holds this against the
-emulator's TestEventPattern, which knows the whole language but costs a request a record.
+Other operators are rejected. The emulator's TestEventPattern supports the whole pattern language but costs one request per
+record, so only a test uses it, to verify this module.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from callroute.errors import LocalCloudError
 
 
 class PatternError(LocalCloudError):
-    """A pattern that is none, or that uses an operator which is not known here."""
+    """A pattern that is invalid or uses an unsupported operator."""
 
 
 def matches(pattern: Mapping[str, Any], event: Any) -> bool:
-    """Whether each field of the pattern finds one of its values in the event.
+    """Returns True if the event contains one of the accepted values for each field of the pattern.
 
     Args:
-        pattern: names to patterns, or to lists of values and {"exists": true or false}.
-        event: any JSON value; only an object can match.
+        pattern: maps each field to a nested pattern, or to a list of values and `{"exists": true}` or `{"exists": false}`.
+        event: any JSON value. Only an object can match.
 
     Raises:
-        PatternError: the pattern cannot be used here.
+        PatternError: the pattern is invalid or not supported.
     """
     if not isinstance(pattern, Mapping) or not pattern:
-        raise PatternError(f"{pattern!r} is not a pattern: names with patterns or lists of values")
+        raise PatternError(f"{pattern!r} is not a pattern: it must map fields to patterns or lists of values")
     return all(_field(name, wanted, event) for name, wanted in pattern.items())
 
 
 def _field(name: str, wanted: Any, event: Any) -> bool:
     value = event.get(name, _ABSENT) if isinstance(event, Mapping) else _ABSENT
     if isinstance(wanted, Mapping):
-        # In a list any of its objects may match; where there is none, it is like nothing at all.
+        # Any object of a list may match. A value without objects is treated like a missing field.
         objects: list[Any] = [each for each in _flat(value) if isinstance(each, Mapping)] or [_ABSENT]
         return any(matches(wanted, each) for each in objects)
     if not isinstance(wanted, list):
         raise PatternError(f"{name!r}: {wanted!r} must be a list of values")
-    # What is at the end of a path: a scalar, null included, or the scalars of a list. An object is not.
+    # `exists` is true for scalars, including null, and for lists that contain one, but not for objects.
     leaves = [each for each in _flat(value) if not isinstance(each, Mapping)]
     return any(_value(name, each, leaves) for each in wanted)
 
@@ -47,13 +47,13 @@ def _field(name: str, wanted: Any, event: Any) -> bool:
 def _value(name: str, wanted: Any, leaves: list[Any]) -> bool:
     if isinstance(wanted, Mapping):
         if set(wanted) != {"exists"} or not isinstance(wanted["exists"], bool):
-            raise PatternError(f"{name!r}: the operator {dict(wanted)} is not known here")
+            raise PatternError(f"{name!r}: the operator {dict(wanted)} is not supported by the local pipe")
         return bool(leaves) is wanted["exists"]
     return any(type(leaf) is type(wanted) and leaf == wanted for leaf in leaves)
 
 
 def _flat(value: Any) -> Iterator[Any]:
-    """A value, or what a list holds, lists in it opened."""
+    """Yields the items of a list, including those of nested lists, or the value itself."""
     if isinstance(value, list):
         for each in value:
             yield from _flat(each)

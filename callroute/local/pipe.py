@@ -1,9 +1,9 @@
-"""The EventBridge pipe on this machine: from the stream to the state machine, as the registered pipe says.
+"""A local EventBridge pipe, from the stream to the state machine, configured by the registered pipe.
 
-The emulator accepts pipes but moves nothing, so this does what AWS does (docs/fidelity.md lists the evidence): poll each
-shard from its position, drop what the filter does not match, shape each record by the template, call the state machine
-with the batch and wait for it, halve a failing batch until the bad record stands alone, retry that within attempts and
-age, and then put its position on the dead-letter queue. Every call is made with the permissions of the pipe's role.
+The emulator accepts pipes but does not run them, so this module does. It polls each shard, drops the records that the
+filter does not match, applies the input template and runs the state machine with each batch. A failing batch is halved
+until the failing record is alone. That record is retried within the limits for attempts and age, and then its position
+goes to the dead-letter queue. Every API call uses the permissions of the pipe's role. docs/fidelity.md lists the evidence.
 """
 
 from __future__ import annotations
@@ -29,33 +29,32 @@ from callroute.local.event_pattern import matches
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_PAUSE = 0.1
-"""Seconds before the first retry of a record; doubled each time. AWS does not publish its own."""
-LONGEST_RETRY_PAUSE = 2.0
-MOST_RECORDS_OF_A_READ = 10_000
+"""Seconds before the first retry of a record. Doubled for each further retry; AWS does not publish its values."""
+MAX_RETRY_PAUSE = 2.0
+MAX_RECORDS_PER_READ = 10_000
 """Limit of GetRecords."""
 POLL_PAUSE = 0.05
-"""Seconds between two looks at a shard in which nothing was new."""
+"""Seconds between two reads of an empty shard."""
 
-
-MISSING_PERMISSION = {"AccessDenied", "AccessDeniedException", "KMSAccessDeniedException", "KmsAccessDenied"}
-"""Codes of the errors with which Kinesis, Step Functions and SQS tell of one, also of one on a customer key."""
+ACCESS_DENIED_CODES = {"AccessDenied", "AccessDeniedException", "KMSAccessDeniedException", "KmsAccessDenied"}
+"""Error codes of Kinesis, Step Functions and SQS for a missing permission, including one on a customer managed key."""
 
 
 class PipeError(LocalCloudError):
-    """The pipe cannot run as registered: an argument it does not know, or a permission its role lacks."""
+    """The pipe cannot run as registered: an argument is not supported, or its role lacks a permission."""
 
 
 class Clients(Protocol):
-    """Gives the clients with which the pipe acts."""
+    """A factory of the boto3 clients that the pipe uses."""
 
     def __call__(self, service: str) -> Any:
-        """The client of a service, with the credentials of the pipe's role."""
+        """Returns a client for a service, with the credentials of the pipe's role."""
         ...
 
 
 @dataclass(frozen=True)
 class PipeSettings:
-    """What the registered pipe says. Times in seconds; -1 stands for without end, as in the API."""
+    """Settings of the registered pipe. Times are in seconds; -1 means no limit, as in the API."""
 
     arn: str
     stream_arn: str
@@ -73,10 +72,10 @@ class PipeSettings:
 
     @classmethod
     def read(cls, arn: str, registered: Mapping[str, Any]) -> PipeSettings:
-        """From the inputs of a registered `aws:pipes/pipe:Pipe`.
+        """Reads the inputs of a registered `aws:pipes/pipe:Pipe`.
 
         Raises:
-            PipeError: the pipe uses something that this one does not do.
+            PipeError: the pipe uses an argument or value that the local pipe does not support.
         """
         source = dict(registered.get("sourceParameters") or {})
         kinesis = dict(source.pop("kinesisStreamParameters", None) or {})
@@ -86,7 +85,7 @@ class PipeSettings:
         invocation = call.pop("invocationType", "REQUEST_RESPONSE")
         if invocation != "REQUEST_RESPONSE":
             raise PipeError(
-                f"invocationType is {invocation!r}; only REQUEST_RESPONSE lets a pipe see a failed execution"
+                f"invocationType is {invocation!r}, but a pipe only notices failed executions with REQUEST_RESPONSE"
             )
         settings = cls(
             arn=arn,
@@ -106,14 +105,14 @@ class PipeSettings:
         unknown = [*source, *kinesis, *target, *call]
         if unknown:
             raise PipeError(
-                f"the registered pipe sets {', '.join(unknown)}, which the local pipe does not know"
+                f"the registered pipe sets {', '.join(unknown)}, which the local pipe does not support"
             )
         return settings
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record of the stream."""
+    """A record of the stream."""
 
     shard_id: str
     sequence_number: str
@@ -122,14 +121,14 @@ class Record:
     arrived: datetime
 
     def json(self) -> tuple[bool, Any]:
-        """Whether the data is a JSON text, and its value."""
+        """Returns True and the parsed value if the data is JSON, or False and None."""
         try:
-            return True, json.loads(self.data, parse_constant=_refuse_constant)
+            return True, json.loads(self.data, parse_constant=_reject_constant)
         except (ValueError, RecursionError):
             return False, None
 
     def event(self, stream_arn: str) -> dict[str, Any]:
-        """As a pipe sees it: `data` is its JSON where it is JSON, and base64 text where it is not."""
+        """Returns the event that a pipe makes of the record: `data` is parsed JSON, or base64 if it is not JSON."""
         is_json, value = self.json()
         return {
             "eventSource": "aws:kinesis",
@@ -146,24 +145,24 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Handled:
-    """What became of one record: dropped by the filter, handed to the target, or given up."""
+class HandledRecord:
+    """A record that the pipe has finished with."""
 
     record: Record
-    became: Literal["not_ours", "handed_over", "dead_lettered"]
+    outcome: Literal["filtered", "delivered", "dead_lettered"]
     output: Any = None
-    """What the target's execution answered for the record's batch at the record's place."""
+    """Output of the target's execution for this record."""
 
 
 class Pipe:
-    """Moves records, one `poll` after the other.
+    """Moves records from the stream to the target.
 
     Args:
-        settings: the registered pipe.
-        clients: clients with the role's permissions.
-        positions: last sequence number done with, by shard. Kept by the caller, so that another pipe can go on from it.
-        now: seconds since 1970.
-        pause: waits so many seconds.
+        settings: settings of the registered pipe.
+        clients: factory of clients with the permissions of the pipe's role.
+        positions: last handled sequence number by shard. Pass the same mapping to another pipe to continue from there.
+        now: returns the current time in seconds since 1970.
+        pause: waits for a number of seconds.
     """
 
     def __init__(
@@ -184,46 +183,50 @@ class Pipe:
         self._iterators: dict[str, str] = {}
         self._started = False
 
-    def poll(self) -> list[Handled]:
-        """Take what is new in each shard, up to a batch a lane, and see it through. Empty when nothing was new."""
-        handled: list[Handled] = []
+    def poll(self) -> list[HandledRecord]:
+        """Reads and handles up to one batch per lane from each shard. Returns an empty list if there are no new records."""
+        handled: list[HandledRecord] = []
         if not self._started:
             self._start()
         for shard_id in self._shards():
-            records, next_iterator = self._take(shard_id)
+            records, next_iterator = self._read(shard_id)
             if records:
-                handled += self._see_through(records)
-                # Only now: whoever stops before goes on from the last position, and nothing is lost.
+                handled += self._handle(records)
+                # Set only after the records are handled, so that an interrupted pipe loses none of them.
                 self.positions[shard_id] = records[-1].sequence_number
             self._iterators[shard_id] = next_iterator
         return handled
 
-    def drain(self) -> Iterator[Handled]:
-        """Poll until every shard is read to its end."""
+    def drain(self) -> Iterator[HandledRecord]:
+        """Polls until all shards are empty."""
         while handled := self.poll():
             yield from handled
 
     def _start(self) -> None:
-        """Describes the stream. AWS says that a pipe needs to, but not what for; what it says is of no use here."""
-        self._ask(self._kinesis.describe_stream_summary, StreamARN=self.settings.stream_arn)
-        self._ask(self._kinesis.describe_stream, StreamARN=self.settings.stream_arn, Limit=1)
+        """Describes the stream, because AWS documents that a pipe needs these permissions. The results are not used."""
+        self._request(self._kinesis.describe_stream_summary, StreamARN=self.settings.stream_arn)
+        self._request(self._kinesis.describe_stream, StreamARN=self.settings.stream_arn, Limit=1)
         self._started = True
 
     def _shards(self) -> list[str]:
-        answer = self._ask(self._kinesis.list_shards, StreamARN=self.settings.stream_arn)
+        answer = self._request(self._kinesis.list_shards, StreamARN=self.settings.stream_arn)
         return [shard["ShardId"] for shard in answer["Shards"]]
 
-    def _take(self, shard_id: str) -> tuple[list[Record], str]:
-        """Up to a full batch for each lane, and where to read on; waits out the window once there is a first record."""
+    def _read(self, shard_id: str) -> tuple[list[Record], str]:
+        """Reads up to one full batch per lane, waiting for the batching window after the first record.
+
+        Returns:
+            The records and the iterator for the next read.
+        """
         wanted = self.settings.batch_size * self.settings.lanes
         iterator = self._iterators.get(shard_id) or self._iterator(shard_id)
         records: list[Record] = []
         deadline: float | None = None
         while len(records) < wanted:
-            answer = self._ask(
+            answer = self._request(
                 self._kinesis.get_records,
                 ShardIterator=iterator,
-                Limit=min(wanted - len(records), MOST_RECORDS_OF_A_READ),
+                Limit=min(wanted - len(records), MAX_RECORDS_PER_READ),
                 StreamARN=self.settings.stream_arn,
             )
             iterator = answer["NextShardIterator"]
@@ -239,36 +242,36 @@ class Pipe:
 
     def _iterator(self, shard_id: str) -> str:
         position = self.positions.get(shard_id)
-        where = (
+        start = (
             {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": position}
             if position
             else {"ShardIteratorType": self.settings.starting_position}
         )
-        answer = self._ask(
-            self._kinesis.get_shard_iterator, StreamARN=self.settings.stream_arn, ShardId=shard_id, **where
+        answer = self._request(
+            self._kinesis.get_shard_iterator, StreamARN=self.settings.stream_arn, ShardId=shard_id, **start
         )
         return str(answer["ShardIterator"])
 
-    def _see_through(self, records: Sequence[Record]) -> list[Handled]:
-        """Filter, then hand over; with several lanes side by side, where one partition key stays in one lane."""
-        ours: list[Record] = []
-        handled: list[Handled] = []
+    def _handle(self, records: Sequence[Record]) -> list[HandledRecord]:
+        """Filters records and delivers the others, in parallel lanes. A partition key always uses the same lane."""
+        accepted: list[Record] = []
+        handled: list[HandledRecord] = []
         for record in records:
-            if self._is_ours(record):
-                ours.append(record)
+            if self._passes_filter(record):
+                accepted.append(record)
             else:
-                handled.append(Handled(record, "not_ours"))
-        lanes: list[list[Record]] = [[] for _ in range(self.settings.lanes)]
-        for record in ours:
-            lanes[crc32(record.partition_key.encode()) % self.settings.lanes].append(record)
+                handled.append(HandledRecord(record, "filtered"))
         if self.settings.lanes == 1:
-            return handled + self._run_lane(ours)
+            return handled + self._run_lane(accepted)
+        lanes: list[list[Record]] = [[] for _ in range(self.settings.lanes)]
+        for record in accepted:
+            lanes[crc32(record.partition_key.encode()) % self.settings.lanes].append(record)
         with ThreadPoolExecutor(self.settings.lanes) as pool:
             for done in pool.map(self._run_lane, lanes):
                 handled += done
         return handled
 
-    def _is_ours(self, record: Record) -> bool:
+    def _passes_filter(self, record: Record) -> bool:
         if not self.settings.patterns:
             return True
         if not record.json()[0]:
@@ -276,34 +279,35 @@ class Pipe:
         event = record.event(self.settings.stream_arn)
         return any(matches(pattern, event) for pattern in self.settings.patterns)
 
-    def _run_lane(self, records: Sequence[Record]) -> list[Handled]:
+    def _run_lane(self, records: Sequence[Record]) -> list[HandledRecord]:
         size = self.settings.batch_size
-        handled: list[Handled] = []
+        handled: list[HandledRecord] = []
         for start in range(0, len(records), size):
-            handled += self._hand_over(records[start : start + size])
+            handled += self._deliver(records[start : start + size])
         return handled
 
-    def _hand_over(self, batch: Sequence[Record]) -> list[Handled]:
-        """See one batch through to its end, whatever it takes."""
-        handled: list[Handled] = []
+    def _deliver(self, batch: Sequence[Record]) -> list[HandledRecord]:
+        """Delivers one batch, with all bisections and retries, until each record is delivered or dead-lettered."""
+        handled: list[HandledRecord] = []
         retries = 0
         while batch:
             too_old = [record for record in batch if self._is_too_old(record)]
             if too_old:
-                handled += self._give_up(too_old, "RecordAgeExceeded")
+                handled += self._dead_letter(too_old, "RecordAgeExceeded")
                 batch = [record for record in batch if record not in too_old]
                 continue
             output = self._call_target(batch)
             if output is not None:
                 return handled + [
-                    Handled(record, "handed_over", each) for record, each in zip(batch, output, strict=True)
+                    HandledRecord(record, "delivered", each)
+                    for record, each in zip(batch, output, strict=True)
                 ]
             if self.settings.bisect and len(batch) > 1:
                 middle = len(batch) // 2
-                return handled + self._hand_over(batch[:middle]) + self._hand_over(batch[middle:])
+                return handled + self._deliver(batch[:middle]) + self._deliver(batch[middle:])
             if 0 <= self.settings.retry_attempts <= retries:
-                return handled + self._give_up(batch, "RetryAttemptsExhausted")
-            self._pause(min(FIRST_RETRY_PAUSE * 2**retries, LONGEST_RETRY_PAUSE))
+                return handled + self._dead_letter(batch, "RetryAttemptsExhausted")
+            self._pause(min(FIRST_RETRY_PAUSE * 2**retries, MAX_RETRY_PAUSE))
             retries += 1
         return handled
 
@@ -311,29 +315,29 @@ class Pipe:
         return 0 <= self.settings.record_age < self._now() - record.arrived.timestamp()
 
     def _call_target(self, batch: Sequence[Record]) -> list[Any] | None:
-        """The execution's output for each record, or None when the execution failed."""
+        """Runs the state machine. Returns the output for each record, or None if the execution failed."""
         shaped = [
             apply_template(self.settings.input_template, record.event(self.settings.stream_arn))
             for record in batch
         ]
-        # Half of a surrogate pair can stand in JSON but not in UTF-8.
+        # JSON may contain half of a surrogate pair, which UTF-8 cannot encode.
         payload = f"[{','.join(shaped)}]".encode("utf-8", "replace").decode("utf-8")
         if len(payload.encode()) > BATCH_BYTES:
             return None
         try:
-            answer = self._ask(
+            answer = self._request(
                 self._states.start_sync_execution,
                 stateMachineArn=self.settings.state_machine_arn,
                 input=payload,
             )
         except ClientError as error:
             logger.warning(
-                "the target refused a batch of %d: %s", len(batch), error.response["Error"]["Code"]
+                "the target rejected a batch of %d records: %s", len(batch), error.response["Error"]["Code"]
             )
             return None
         if answer["status"] != "SUCCEEDED":
             logger.warning(
-                "an execution for %d records ended %s: %s: %s",
+                "an execution with %d records ended with status %s: %s: %s",
                 len(batch),
                 answer["status"],
                 answer.get("error"),
@@ -343,21 +347,21 @@ class Pipe:
         output = json.loads(answer["output"])
         return output if isinstance(output, list) and len(output) == len(batch) else [output] * len(batch)
 
-    def _give_up(self, batch: Sequence[Record], condition: str) -> list[Handled]:
+    def _dead_letter(self, batch: Sequence[Record], condition: str) -> list[HandledRecord]:
         if self.settings.dead_letter_arn is not None:
             account_id, name = self.settings.dead_letter_arn.split(":")[-2:]
-            # Made up rather than asked for: to ask would take a permission that the role does not need on AWS.
+            # Built from the ARN, because GetQueueUrl would need a permission that the role does not need on AWS.
             url = f"{self._queue.meta.endpoint_url}/{account_id}/{name}"
             message = dead_letter(self.settings, batch, condition, self._now())
-            self._ask(self._queue.send_message, QueueUrl=url, MessageBody=json.dumps(message))
-        return [Handled(record, "dead_lettered") for record in batch]
+            self._request(self._queue.send_message, QueueUrl=url, MessageBody=json.dumps(message))
+        return [HandledRecord(record, "dead_lettered") for record in batch]
 
-    def _ask(self, call: Callable[..., Any], **arguments: Any) -> Any:
-        """One call to the emulator. A missing permission ends the pipe: on AWS it would fail every record."""
+    def _request(self, call: Callable[..., Any], **arguments: Any) -> Any:
+        """Sends a request to the emulator. A missing permission is an error, because on AWS no record would get through."""
         try:
             return call(**arguments)
         except ClientError as error:
-            if error.response["Error"]["Code"] in MISSING_PERMISSION:
+            if error.response["Error"]["Code"] in ACCESS_DENIED_CODES:
                 message = error.response["Error"].get("Message", "")
                 raise PipeError(
                     f"the role of pipe {self.settings.arn} lacks a permission: {message}"
@@ -368,7 +372,7 @@ class Pipe:
 def dead_letter(
     settings: PipeSettings, batch: Sequence[Record], condition: str, now: float
 ) -> dict[str, Any]:
-    """The message on the dead-letter queue: where the records were, not what they held."""
+    """Returns the message for the dead-letter queue. It contains the position of the records, not their data."""
     return {
         "context": {"partnerResourceArn": settings.arn, "condition": condition},
         "version": "1.0",
@@ -385,17 +389,17 @@ def dead_letter(
     }
 
 
-# A path in quotes is part of a text, a path outside of them is a JSON value.
+# A path inside a quoted string is replaced by text, any other path by a JSON value.
 _QUOTED_OR_PATH = re.compile(r'"(?:[^"\\]|\\.)*"|<(\$[^<>]*)>')
 _PATH = re.compile(r"<(\$[^<>]*)>")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 
 
 def apply_template(template: str, event: Mapping[str, Any]) -> str:
-    """The input template filled from an event, as JSON text.
+    """Fills in the input template from an event and returns the resulting JSON text.
 
     Raises:
-        PipeError: a path that leads nowhere. AWS leaves out such a variable; here it is a mistake in the template.
+        PipeError: a path does not exist in the event. AWS omits such a variable; here it is treated as an error.
     """
 
     def fill(found: re.Match[str]) -> str:
@@ -417,7 +421,7 @@ def _look_up(path: str, event: Mapping[str, Any]) -> Any:
         try:
             value = value[name] if name else value[int(index)]
         except (KeyError, IndexError, TypeError) as error:
-            raise PipeError(f"the input template's path {path!r} leads nowhere in the record") from error
+            raise PipeError(f"the input template's path {path!r} does not exist in the record") from error
     return value
 
 
@@ -435,6 +439,6 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _refuse_constant(name: str) -> None:
-    """Python reads NaN and Infinity; JSON has no such values."""
+def _reject_constant(name: str) -> None:
+    """Rejects NaN and Infinity, which Python's parser accepts although they are not JSON."""
     raise ValueError(f"{name} is not JSON")

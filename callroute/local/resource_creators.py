@@ -1,8 +1,8 @@
-"""How each type of resource is made in the emulator: the part of the AWS provider that this project uses.
+"""Resource creators: functions that create resources in the emulator, as the AWS provider would.
 
-Each creator takes the physical name and the other registered arguments, makes the API calls that the provider would make
-with them, and returns the provider's id and what AWS adds to the arguments. An argument that reaches no API call is an
-UnknownArgumentError. What the emulator has no API for (Amazon Connect) is checked against AWS's API model instead.
+Each creator takes the physical name and the other registered arguments, makes the provider's API calls, and returns the
+provider's ID and the outputs that AWS adds. An argument that no API call uses raises UnknownArgumentError. The emulator
+has no API for Amazon Connect, so requests to it are only validated against the AWS API model.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from botocore.validate import validate_parameters
 from callroute.local.emulator import Emulator
 
 Arguments = dict[str, Any]
-"""Registered arguments, spelt as on Pulumi's wire: camelCase."""
+"""Registered arguments, with camelCase keys as in Pulumi's protocol."""
 
 Created = tuple[str, Arguments]
-"""The provider's id, and the outputs that AWS adds to the inputs."""
+"""The provider's ID, and the outputs that AWS adds to the inputs."""
 
 
 class UnknownArgumentError(Exception):
-    """An argument that nothing reads; the message is its name."""
+    """An argument that no creator uses. The message is its name."""
 
 
-def _rest(client: Any, operation: str, given: Arguments) -> dict[str, Any]:
-    """The arguments that the API knows by the same name, for an API call.
+def _remaining(client: Any, operation: str, given: Arguments) -> dict[str, Any]:
+    """Converts the arguments that a creator has not handled to the request of an API call.
 
-    Every creator passes here what it has not taken out by itself, so that nothing is lost: what the API's model does not
-    know at the top is an UnknownArgumentError, and further down the model refuses it when the call is made.
+    This ensures that no argument is lost: one that the operation does not have raises UnknownArgumentError, and boto3
+    rejects unknown keys inside an argument when the request is sent.
     """
     members = client.meta.service_model.operation_model(operation).input_shape.members
     lower = next(iter(members))[0].islower()
     request = {}
     for argument, value in given.items():
-        member = argument if lower else _capitalised(argument)
+        member = argument if lower else _capitalized(argument)
         if member not in members:
             raise UnknownArgumentError(argument)
         request[member] = value if lower or argument == "tags" else _api_names(value)
@@ -46,15 +46,15 @@ def _rest(client: Any, operation: str, given: Arguments) -> dict[str, Any]:
 
 
 def _api_names(value: Any) -> Any:
-    """Pulumi's camelCase in AWS's CamelCase, all the way down."""
+    """Converts Pulumi's camelCase keys to AWS's PascalCase, including nested keys."""
     if isinstance(value, Mapping):
-        return {_capitalised(key): _api_names(item) for key, item in value.items()}
+        return {_capitalized(key): _api_names(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_api_names(item) for item in value]
     return value
 
 
-def _capitalised(name: str) -> str:
+def _capitalized(name: str) -> str:
     return name[0].upper() + name[1:]
 
 
@@ -63,7 +63,7 @@ def _tag_list(given: Arguments, key: str = "Key", value: str = "Value") -> list[
 
 
 def _document(value: Any) -> str:
-    """An IAM document, which may be registered as text or as a structure."""
+    """Returns an IAM document as JSON text. It may be registered as text or as a mapping."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -84,16 +84,16 @@ def _table(emulator: Emulator, name: str, given: Arguments) -> Created:
         request["GlobalSecondaryIndexes"] = [_index(index) for index in indexes]
     if encryption := given.pop("serverSideEncryption", None):
         key = encryption.pop("kmsKeyArn", None)
-        # The key's kind is said in AWS's way: enabled means a KMS key, without a name the AWS managed one.
+        # For DynamoDB, `enabled` means a KMS key: the AWS managed key unless another one is given.
         kms = {"SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})} if encryption["enabled"] else {}
         request["SSESpecification"] = {**_api_names(encryption), **kms}
-    rest = _rest(dynamodb, "CreateTable", given)
+    rest = _remaining(dynamodb, "CreateTable", given)
     arn = dynamodb.create_table(**request, **rest)["TableDescription"]["TableArn"]
-    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=_SOON)
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=_POLLING)
     if recovery:
         specification = {"PointInTimeRecoveryEnabled": recovery.pop("enabled"), **_api_names(recovery)}
         dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=specification)
-    if expiry.get("enabled"):  # the API cannot disable what never was enabled
+    if expiry.get("enabled"):  # the API rejects disabling a TTL that was never enabled
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=_api_names(expiry))
     return name, {"name": name, "arn": arn}
 
@@ -126,24 +126,24 @@ def _stream(emulator: Emulator, name: str, given: Arguments) -> Created:
     encryption = given.pop("encryptionType", "NONE")
     key = given.pop("kmsKeyId", None) if encryption != "NONE" else None
     tags = given.pop("tags", {})
-    given.pop("enforceConsumerDeletion", None)  # is about deleting the stream
-    kinesis.create_stream(StreamName=name, **_rest(kinesis, "CreateStream", given))
+    given.pop("enforceConsumerDeletion", None)  # only matters when the stream is deleted
+    kinesis.create_stream(StreamName=name, **_remaining(kinesis, "CreateStream", given))
 
-    def settle() -> str:
-        """Waits until the stream takes the next change, and returns its ARN."""
-        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=_SOON)
+    def wait_until_active() -> str:
+        """Waits until the stream accepts another change, and returns its ARN."""
+        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=_POLLING)
         arn: str = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
         return arn
 
-    settle()
-    if tags:  # the emulator overlooks those of CreateStream
+    wait_until_active()
+    if tags:  # the emulator ignores the tags of CreateStream
         kinesis.add_tags_to_stream(StreamName=name, Tags=tags)
     if hours != KINESIS_DEFAULT_HOURS:
         kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
-        settle()
+        wait_until_active()
     if encryption != "NONE":
         kinesis.start_stream_encryption(StreamName=name, EncryptionType=encryption, KeyId=key)
-    arn = settle()
+    arn = wait_until_active()
     return arn, {"name": name, "arn": arn}
 
 
@@ -170,7 +170,7 @@ def _queue(emulator: Emulator, name: str, given: Arguments) -> Created:
         if (value := given.pop(argument, None)) is not None
     }
     tags = given.pop("tags", {})
-    rest = _rest(sqs, "CreateQueue", given)
+    rest = _remaining(sqs, "CreateQueue", given)
     url = sqs.create_queue(QueueName=name, Attributes=attributes, tags=tags, **rest)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     return url, {"name": name, "arn": arn, "url": url}
@@ -178,10 +178,10 @@ def _queue(emulator: Emulator, name: str, given: Arguments) -> Created:
 
 def _role(emulator: Emulator, name: str, given: Arguments) -> Created:
     iam = emulator.client("iam")
-    given.pop("forceDetachPolicies", None)  # is about deleting the role
+    given.pop("forceDetachPolicies", None)  # only matters when the role is deleted
     trust = _document(given.pop("assumeRolePolicy"))
     tags = _tag_list(given)
-    rest = _rest(iam, "CreateRole", given)
+    rest = _remaining(iam, "CreateRole", given)
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags, **rest)["Role"]
     return name, {"name": name, "arn": role["Arn"], "uniqueId": role["RoleId"], "assumeRolePolicy": trust}
 
@@ -190,7 +190,7 @@ def _role_policy(emulator: Emulator, name: str, given: Arguments) -> Created:
     iam = emulator.client("iam")
     role, policy = given.pop("role"), _document(given.pop("policy"))
     iam.put_role_policy(
-        RoleName=role, PolicyName=name, PolicyDocument=policy, **_rest(iam, "PutRolePolicy", given)
+        RoleName=role, PolicyName=name, PolicyDocument=policy, **_remaining(iam, "PutRolePolicy", given)
     )
     return f"{role}:{name}", {"name": name, "policy": policy}
 
@@ -204,29 +204,29 @@ def _state_machine(emulator: Emulator, name: str, given: Arguments) -> Created:
             **logs,
             **({"destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]} if group else {}),
         }
-    rest = _rest(states, "CreateStateMachine", given)
+    rest = _remaining(states, "CreateStateMachine", given)
     arn = states.create_state_machine(name=name, tags=tags, **rest)["stateMachineArn"]
     return arn, {"name": name, "arn": arn}
 
 
 def _pipe(emulator: Emulator, name: str, given: Arguments) -> Created:
-    """A pipe the emulator knows of (it describes it) and does not run for a Kinesis source: callroute.local.pipe does."""
+    """Creates a pipe. The emulator can describe it but does not run it; callroute.local.pipe does."""
     pipes = emulator.client("pipes")
     logs = given.get("logConfiguration", {})
-    if "includeExecutionDatas" in logs:  # Pulumi's plural of AWS's name
+    if "includeExecutionDatas" in logs:  # the provider uses a plural
         logs["includeExecutionData"] = logs.pop("includeExecutionDatas")
-    arn = pipes.create_pipe(Name=name, **_rest(pipes, "CreatePipe", given))["Arn"]
+    arn = pipes.create_pipe(Name=name, **_remaining(pipes, "CreatePipe", given))["Arn"]
     return name, {"name": name, "arn": arn}
 
 
 def _log_group(emulator: Emulator, name: str, given: Arguments) -> Created:
     logs = emulator.client("logs")
-    given.pop("skipDestroy", None)  # is about deleting the group
+    given.pop("skipDestroy", None)  # only matters when the log group is deleted
     days = given.pop("retentionInDays", 0)
-    logs.create_log_group(logGroupName=name, **_rest(logs, "CreateLogGroup", given))
-    if days:  # 0: kept for ever, which is how groups begin
+    logs.create_log_group(logGroupName=name, **_remaining(logs, "CreateLogGroup", given))
+    if days:  # 0 means no expiration, which is the default
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)
-    # Without the `:*` that the API puts behind it: so does the provider.
+    # Like the provider, without the `:*` at the end of the API's ARN.
     return name, {
         "name": name,
         "arn": f"arn:aws:logs:{emulator.region}:{emulator.account_id}:log-group:{name}",
@@ -235,38 +235,38 @@ def _log_group(emulator: Emulator, name: str, given: Arguments) -> Created:
 
 def _contact_flow(emulator: Emulator, name: str, given: Arguments) -> Created:
     instance = given["instanceId"]
-    given.pop("contentHash", None)  # tells the provider when a file has changed
-    _checked_by_model(emulator, "CreateContactFlow", {"type": "CONTACT_FLOW", **given, "name": name})
+    given.pop("contentHash", None)  # used by the provider to detect changes
+    _validate_request(emulator, "CreateContactFlow", {"type": "CONTACT_FLOW", **given, "name": name})
     flow = str(uuid.uuid4())
     arn = f"{instance_arn(emulator, instance)}/contact-flow/{flow}"
     return f"{instance}:{flow}", {"name": name, "arn": arn, "contactFlowId": flow}
 
 
 def _instance_storage_config(emulator: Emulator, _name: str, given: Arguments) -> Created:
-    _checked_by_model(emulator, "AssociateInstanceStorageConfig", given)
+    _validate_request(emulator, "AssociateInstanceStorageConfig", given)
     association = secrets.token_hex(32)
     return f"{given['instanceId']}:{association}:{given['resourceType']}", {"associationId": association}
 
 
 def _phone_number(emulator: Emulator, _name: str, given: Arguments) -> Created:
-    _checked_by_model(emulator, "AssociatePhoneNumberContactFlow", given)
+    _validate_request(emulator, "AssociatePhoneNumberContactFlow", given)
     return ",".join(given[part] for part in ("phoneNumberId", "instanceId", "contactFlowId")), {}
 
 
-def _checked_by_model(emulator: Emulator, operation: str, given: Arguments) -> None:
-    """Checks the request that the provider would send to Amazon Connect, which the emulator lacks."""
+def _validate_request(emulator: Emulator, operation: str, given: Arguments) -> None:
+    """Validates a request to Amazon Connect, which the emulator does not support, against the AWS API model."""
     connect = emulator.client("connect")
-    request = _rest(connect, operation, given)
+    request = _remaining(connect, operation, given)
     validate_parameters(request, connect.meta.service_model.operation_model(operation).input_shape)
 
 
 def instance_arn(emulator: Emulator, instance_id: str) -> str:
-    """ARN of a Connect instance in the emulator's account and region."""
+    """Returns the ARN of a Connect instance in the emulator's account and region."""
     return f"arn:aws:connect:{emulator.region}:{emulator.account_id}:instance/{instance_id}"
 
 
 KINESIS_DEFAULT_HOURS = 24
-_SOON = {"Delay": 0.02, "MaxAttempts": 500}
+_POLLING = {"Delay": 0.02, "MaxAttempts": 500}
 
 CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
@@ -281,7 +281,7 @@ CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
     "aws:sfn/stateMachine:StateMachine": _state_machine,
     "aws:sqs/queue:Queue": _queue,
 }
-"""Pulumi's type token -> what makes such a resource from its physical name and the other arguments."""
+"""Creators by Pulumi type token. A creator takes the emulator, the physical name and the other arguments."""
 
 
 def _caller_identity(emulator: Emulator) -> Arguments:
@@ -304,4 +304,4 @@ INVOKES: dict[str, Callable[[Emulator], Arguments]] = {
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,
 }
-"""Token of a provider's function -> its answer."""
+"""Results of provider functions, by token."""

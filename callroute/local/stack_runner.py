@@ -1,10 +1,8 @@
-"""The provisioner: runs the Pulumi program, unmodified, and makes what it registers in the emulator.
+"""The stack runner: runs a Pulumi program and creates the registered resources in the emulator.
 
-`pulumi up` is a program that registers resources with an engine, which creates them. Here Pulumi's own mock interface
-stands for the engine, and creates each resource through the same AWS API calls that the provider would make. What the
-emulator has no API for (Amazon Connect) is checked against AWS's API model and kept here.
-
-Nothing is passed over: a type or an argument that the provisioner does not know is an error that names it.
+In `pulumi up`, a program registers resources with an engine, which creates them. Here an implementation of Pulumi's mock
+interface replaces the engine and creates each resource with the same AWS API calls as the provider. The program runs
+unchanged. A resource type or argument that is not supported is an error that names it.
 """
 
 from __future__ import annotations
@@ -36,108 +34,109 @@ from callroute.errors import InputError, LocalCloudError
 from callroute.local.emulator import DEFAULT_REGION, Credentials, Emulator
 from callroute.local.resource_creators import CREATORS, INVOKES, Arguments, UnknownArgumentError
 
-PROJECT = Path(__file__).resolve().parents[2]
-"""The directory of the Pulumi program: this repository."""
-
+PROJECT_FILE = "Pulumi.yaml"
 PROGRAM_SECONDS = 60.0
+PROGRAM_LOGGER = logging.getLogger("callroute.local.program")
+"""Receives what the program logs. Pulumi's default, the root logger, would print it to the terminal."""
 SERVER_ERROR = 500
-RESOURCES = "callroute/local/resource_creators.py"
+CREATORS_MODULE = "callroute/local/resource_creators.py"
 
 
-class ProvisioningError(LocalCloudError):
-    """Something registered cannot be made here. The message names the resource and says what to do."""
+class DeploymentError(LocalCloudError):
+    """A registered resource cannot be created in the emulator."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource that the program registered, as it was made."""
+    """A resource that the program registered, after its creation."""
 
     type: str
-    """Pulumi's type token, as `aws:sqs/queue:Queue`."""
+    """Pulumi's type token, for example `aws:sqs/queue:Queue`."""
     name: str
     """Logical name in the program."""
     inputs: Arguments
-    """All registered arguments, secrets opened."""
+    """All registered arguments, with secrets in plain text."""
     id: str
-    """The provider's id: a name, URL or ARN, by type."""
+    """The provider's ID: a name, URL or ARN, depending on the type."""
     outputs: Arguments
-    """The inputs and what AWS adds, as `arn`."""
+    """The inputs and the values that AWS adds, for example `arn`."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that stands in an emulator."""
+    """A stack that is deployed to an emulator."""
 
     emulator: Emulator
     stack: str
     resources: tuple[Registered, ...]
-    """What was registered, components excepted, in the order in which it was made."""
+    """All registered resources except components, in order of creation."""
     outputs: dict[str, Any]
     """The stack's outputs."""
-    _acting: dict[str, Credentials] = field(default_factory=dict, repr=False)
+    _role_credentials: dict[str, Credentials] = field(default_factory=dict, repr=False)
 
     def all(self, type_: str) -> list[Registered]:
-        """Every resource of a type."""
+        """Returns all resources of a type."""
         return [resource for resource in self.resources if resource.type == type_]
 
     def one(self, type_: str, name_suffix: str = "") -> Registered:
-        """The only resource of a type whose logical name ends so.
+        """Returns the only resource of a type whose logical name ends with the suffix.
 
         Raises:
-            LookupError: there is none, or more than one.
+            LookupError: there is no such resource, or more than one.
         """
         found = [resource for resource in self.all(type_) if resource.name.endswith(name_suffix)]
         if len(found) != 1:
             names = ", ".join(resource.name for resource in self.all(type_)) or "none"
-            raise LookupError(f"{len(found)} resources {type_} named …{name_suffix}; registered: {names}")
+            raise LookupError(
+                f"expected one {type_} named …{name_suffix}, found {len(found)}; registered: {names}"
+            )
         return found[0]
 
-    def credentials_of(self, role_arn: str, *, service: str, source_arn: str) -> Credentials:
-        """Credentials with which a service acts in a role, on behalf of one resource.
+    def assume_role(self, role_arn: str, *, service: str, source_arn: str) -> Credentials:
+        """Returns credentials for a service that assumes a role.
 
-        Services cannot assume roles in the emulator, so an IAM user carries a copy of the role's policies and has its
-        permissions boundary; IAM is enforced on it. The trust policy is judged here, as AWS would judge it. The copy is made once per role and
-        holds the policies of that moment.
+        Services cannot assume roles in the emulator. Instead, an IAM user gets a copy of the role's policies and its
+        permissions boundary. The copy is made on the first call for a role and not updated.
 
         Args:
-            role_arn: the role.
-            service: who wants to act, as `pipes.amazonaws.com`.
-            source_arn: the resource on whose behalf: AWS's `aws:SourceArn`.
+            role_arn: ARN of the role.
+            service: the service principal, for example `pipes.amazonaws.com`.
+            source_arn: ARN of the resource that the service acts for (`aws:SourceArn`).
 
         Raises:
-            ProvisioningError: the role's trust policy does not let them.
+            DeploymentError: the role's trust policy does not allow it.
         """
-        role = self.trusting_role(role_arn, service=service, source_arn=source_arn)
-        if role_arn not in self._acting:
+        role = self.assumable_role(role_arn, service=service, source_arn=source_arn)
+        if role_arn not in self._role_credentials:
             iam, name = self.emulator.client("iam"), role["RoleName"]
-            user = f"{name[:50]}-acting"
+            user = f"{name[:50]}-session"
             boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
             iam.create_user(UserName=user, **({"PermissionsBoundary": boundary} if boundary else {}))
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
                 iam.put_user_policy(UserName=user, PolicyName=policy, PolicyDocument=json.dumps(document))
             key = iam.create_access_key(UserName=user)["AccessKey"]
-            self._acting[role_arn] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-        return self._acting[role_arn]
+            self._role_credentials[role_arn] = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+        return self._role_credentials[role_arn]
 
-    def trusting_role(self, role_arn: str, *, service: str, source_arn: str) -> dict[str, Any]:
-        """A role, as GetRole describes it, that a service may act in on behalf of a resource.
+    def assumable_role(self, role_arn: str, *, service: str, source_arn: str) -> dict[str, Any]:
+        """Returns the GetRole description of a role, after checking that its trust policy lets the service assume it.
 
         Args:
-            role_arn: the role.
-            service: who wants to act, as `states.amazonaws.com`.
-            source_arn: the resource on whose behalf: AWS's `aws:SourceArn`.
+            role_arn: ARN of the role.
+            service: the service principal, for example `states.amazonaws.com`.
+            source_arn: ARN of the resource that the service acts for (`aws:SourceArn`).
 
         Raises:
-            ProvisioningError: the role's trust policy does not let them.
+            DeploymentError: the role's trust policy does not allow it.
         """
         iam = self.emulator.client("iam")
         role: dict[str, Any] = iam.get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
         trust = role["AssumeRolePolicyDocument"]
         context = {"aws:SourceArn": source_arn, "aws:SourceAccount": self.emulator.account_id}
         if not _trusts(trust, service, context):
-            raise ProvisioningError(
-                f"{role_arn} cannot be assumed by {service} for {source_arn}: its trust policy is {json.dumps(trust)}"
+            raise DeploymentError(
+                f"{service} cannot assume {role_arn} for {source_arn}: its trust policy is {json.dumps(trust)}"
             )
         return role
 
@@ -147,83 +146,150 @@ def deploy(
     stack: str = "local",
     overrides: Mapping[str, Any] | None = None,
     *,
-    project: Path = PROJECT,
+    project: Path | None = None,
 ) -> Deployment:
-    """Runs a Pulumi program and makes what it registers.
+    """Reads a stack's configuration and deploys the stack.
 
     Args:
-        emulator: where.
-        stack: whose settings, from `Pulumi.<stack>.yaml` beside the program.
-        overrides: settings that replace those of the file, by key with or without the project's name; None removes one,
-            a Secret replaces an encrypted one.
-        project: the directory of `Pulumi.yaml` and `__main__.py`.
+        emulator: the emulator to deploy to.
+        stack: name of the stack.
+        overrides: configuration values that replace those of the stack file.
+        project: folder of the Pulumi program. Default: the project of the current directory.
 
     Raises:
-        InputError: the settings file cannot be used.
-        ProvisioningError: something registered cannot be made here, or the program does not end.
-        Exception: whatever the program raises, as it is.
+        InputError: the configuration cannot be used.
+        DeploymentError: a resource cannot be created, or the program does not end.
     """
-    settings = Settings.read(stack, overrides, project=project)
-    if settings.region != emulator.region:
+    return run_stack(emulator, StackConfig.read(stack, overrides, project=project))
+
+
+def run_stack(emulator: Emulator, config: StackConfig) -> Deployment:
+    """Runs a stack's Pulumi program and creates the resources that it registers.
+
+    An exception raised by the program is passed on.
+
+    Raises:
+        InputError: the stack and the emulator are in different regions.
+        DeploymentError: a resource cannot be created, or the program does not end.
+    """
+    if config.region != emulator.region:
         raise InputError(
-            settings.source,
+            str(config.file),
             "aws:region",
-            f"the stack is in {settings.region}, the emulator in {emulator.region}",
-            f'Start the emulator there: Emulator("{settings.region}").',
+            f"the stack is in {config.region}, but the emulator is in {emulator.region}",
+            f'Start the emulator with Emulator("{config.region}").',
         )
+
+    def program() -> None:
+        # Like Pulumi's Python host, run_path puts the program's folder on the import path while the program runs.
+        runpy.run_path(str(config.folder), run_name="__main__")
+
     engine = _Engine(emulator)
-    outputs = _run(lambda: runpy.run_path(str(project), run_name="__main__"), settings, engine)
-    deployment = Deployment(emulator, stack, tuple(engine.resources), outputs)
+    outputs = _run(program, config, engine)
+    deployment = Deployment(emulator, config.stack, tuple(engine.resources), outputs)
     for machine in deployment.all("aws:sfn/stateMachine:StateMachine"):
-        # AWS refuses to make one whose role it could not act in. Pipes are asked when they begin to act.
-        deployment.trusting_role(
+        # AWS does not create a state machine if it cannot assume its role. The trust of a pipe's role is checked when
+        # the pipe assumes it.
+        deployment.assumable_role(
             machine.inputs["roleArn"], service="states.amazonaws.com", source_arn=machine.outputs["arn"]
         )
     return deployment
 
 
+def find_project(start: Path | None = None) -> Path:
+    """Returns the closest folder with a Pulumi.yaml, searching upwards.
+
+    Args:
+        start: folder to start from. Default: the current directory.
+
+    Raises:
+        InputError: neither the folder nor any of its parents contains a Pulumi.yaml.
+    """
+    folder = (start or Path()).resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / PROJECT_FILE).is_file():
+            return candidate
+    raise InputError(
+        str(folder),
+        "",
+        f"no {PROJECT_FILE} in this folder or its parents",
+        "Run the command in the folder of a Pulumi project.",
+    )
+
+
 class Secret(str):
-    """The value of a setting that Pulumi would keep encrypted."""
+    """A configuration value that Pulumi would store encrypted."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What `Pulumi.<stack>.yaml` and the overrides say."""
+class StackConfig:
+    """Configuration of a stack: `Pulumi.<stack>.yaml` and overrides."""
 
-    source: str
+    file: Path
+    """The `Pulumi.<stack>.yaml`."""
     project: str
+    """Name of the project."""
     stack: str
+    """Name of the stack."""
     config: dict[str, str]
-    """By full key, `namespace:name`; numbers, booleans and structures as JSON, as Pulumi hands them to the program."""
+    """Values by full key, `namespace:name`. Numbers, booleans and structures are JSON, as in Pulumi's protocol."""
     secrets: frozenset[str]
-    """Full keys of the values that are secrets."""
+    """Full keys of the secret values."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the project."""
+        return self.file.parent
 
     @property
     def region(self) -> str:
-        """The stack's AWS region."""
+        """AWS region of the stack."""
         return self.config.get("aws:region", DEFAULT_REGION)
 
+    @property
+    def project_values(self) -> dict[str, str]:
+        """Values of the project's own keys, without the project name."""
+        prefix = f"{self.project}:"
+        return {
+            key.removeprefix(prefix): value for key, value in self.config.items() if key.startswith(prefix)
+        }
+
+    @property
+    def project_secrets(self) -> frozenset[str]:
+        """The project's own secret keys, without the project name."""
+        prefix = f"{self.project}:"
+        return frozenset(key.removeprefix(prefix) for key in self.secrets if key.startswith(prefix))
+
     @staticmethod
-    def read(stack: str, overrides: Mapping[str, Any] | None = None, *, project: Path = PROJECT) -> Settings:
-        """Reads a stack's settings.
+    def read(
+        stack: str, overrides: Mapping[str, Any] | None = None, *, project: Path | None = None
+    ) -> StackConfig:
+        """Reads the configuration of a stack.
+
+        Args:
+            stack: name of the stack.
+            overrides: values that replace those of the stack file, by key with or without the project name. None
+                removes a value; a Secret replaces an encrypted one.
+            project: folder of the Pulumi program. Default: the project of the current directory.
 
         Raises:
-            InputError: a file is missing, is not YAML, or holds an encrypted value.
+            InputError: a file is missing, is not valid YAML, or contains an encrypted value.
         """
-        name = _yaml(project / "Pulumi.yaml")["name"]
-        path = project / f"Pulumi.{stack}.yaml"
+        folder = project.resolve() if project else find_project()
+        name = _read_yaml(folder / PROJECT_FILE)["name"]
+        file = folder / f"Pulumi.{stack}.yaml"
         values = {
             key if ":" in key else f"{name}:{key}": value
-            for given in (_yaml(path).get("config") or {}, overrides or {})
-            for key, value in given.items()
+            for source in (_read_yaml(file).get("config") or {}, overrides or {})
+            for key, value in source.items()
         }
         for key, value in values.items():
             if isinstance(value, Mapping) and "secure" in value:
                 raise InputError(
-                    str(path),
+                    str(file),
                     key,
-                    "the value is encrypted, and only Pulumi can open it",
-                    "Give another value for the local stack, as a Secret.",
+                    "the value is encrypted, and only Pulumi can decrypt it",
+                    "Override it with a Secret for the local cloud.",
                 )
         config = {
             key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -231,58 +297,61 @@ class Settings:
             if value is not None
         }
         secrets = frozenset(key for key, value in values.items() if isinstance(value, Secret))
-        return Settings(str(path), name, stack, config, secrets)
+        return StackConfig(file, name, stack, config, secrets)
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            str(path), "", f"cannot be read ({error.strerror})", "A stack needs this file."
+            str(path),
+            "",
+            f"cannot be read ({error.strerror})",
+            "Create the file, or use another project or stack.",
         ) from error
     except yaml.YAMLError as error:
-        raise InputError(str(path), "", f"is not YAML ({error})", "Mend the file.") from error
+        raise InputError(str(path), "", f"is not valid YAML ({error})", "Correct the syntax.") from error
     if not isinstance(document, dict):
-        raise InputError(
-            str(path), "", "holds no mapping", "Write it as Pulumi does: `config:` and keys below it."
-        )
+        raise InputError(str(path), "", "is not a mapping", "Write a file with keys, as Pulumi does.")
     return document
 
 
-def _run(program: Callable[[], object], settings: Settings, engine: _Engine) -> dict[str, Any]:
-    """Runs a program to its end and returns the stack's outputs.
+def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> dict[str, Any]:
+    """Runs a program and returns the stack's outputs.
 
-    Pulumi keeps its state in context variables and on an event loop. A thread of its own with an empty context gives every
-    run a fresh set of both, and lets us give up on a program that hangs.
+    Pulumi keeps its state in context variables and on an event loop. Each run gets a thread with an empty context, so
+    that it has its own state and can be abandoned if the program hangs.
     """
     result: dict[str, Any] = {}
     raised: list[BaseException] = []
 
     async def execute() -> None:
-        # Outputs that depend on a failed resource fail as well. Only the first failure is told, below.
+        # Outputs that depend on a failed resource fail too. Only the first failure is reported, below.
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-        set_mocks(engine, settings.project, settings.stack, preview=False, logger=_quiet_logger())
-        SETTINGS.root_directory = str(Path(settings.source).parent)
+        set_mocks(engine, config.project, config.stack, preview=False, logger=PROGRAM_LOGGER)
+        SETTINGS.root_directory = str(config.folder)
         SETTINGS.outputs = _TasksOfOneLoop(asyncio.get_running_loop())
-        set_all_config(settings.config, sorted(settings.secrets))
+        set_all_config(config.config, sorted(config.secrets))
         stack = get_root_resource()
-        await run_pulumi_func(lambda: _ignore(program()))
-        outputs = await pulumi.Output.all(**stack.outputs).future()  # type: ignore[union-attr] # set_mocks made it
+        await run_pulumi_func(program)
+        outputs = await pulumi.Output.all(**stack.outputs).future()  # type: ignore[union-attr] # set by set_mocks
         result.update(outputs or {})
 
     def in_own_context() -> None:
         try:
             contextvars.Context().run(asyncio.run, execute())
-        except BaseException as error:  # noqa: BLE001 (carried over to the thread that waits)
+        except BaseException as error:  # noqa: BLE001 (raised again in the waiting thread)
             raised.append(error)
 
     thread = threading.Thread(target=in_own_context, name="pulumi-program", daemon=True)
     thread.start()
     thread.join(PROGRAM_SECONDS)
     if thread.is_alive():
-        made = ", ".join(resource.name for resource in engine.resources) or "nothing"
-        raise ProvisioningError(f"The program did not end within {PROGRAM_SECONDS:g} s. Made so far: {made}.")
+        created = ", ".join(resource.name for resource in engine.resources) or "none"
+        raise DeploymentError(
+            f"The program did not end within {PROGRAM_SECONDS:g} s. Resources created: {created}."
+        )
     if engine.failures:
         raise engine.failures[0]
     if raised:
@@ -292,10 +361,10 @@ def _run(program: Callable[[], object], settings: Settings, engine: _Engine) -> 
 
 
 class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
-    """The outputs that Pulumi waits for at the end of a program: none of another run.
+    """The outputs that Pulumi waits for at the end of a program, without those of earlier runs.
 
-    When the coroutines of a run that failed are collected as garbage, they register their outputs once more, with
-    whichever run is going on by then; to wait for these would fail, since their loop is closed.
+    When the coroutines of a failed run are garbage collected, they register their outputs with the current run. Waiting
+    for these would fail, because their event loop is closed.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -303,88 +372,79 @@ class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
         self._loop = loop
 
     def add(self, task: asyncio.Task[Any]) -> None:
-        """Adds a task of the loop; drops one of another."""
+        """Adds a task of this event loop, and ignores other tasks."""
         if task.get_loop() is self._loop:
             super().add(task)
 
 
-def _ignore(_value: object) -> None:
-    """A program's globals are no concern of Pulumi's."""
-
-
-def _quiet_logger() -> logging.Logger:
-    """What the program logs goes to the log, and not as a warning of the root logger to the terminal."""
-    return logging.getLogger("callroute.local.program")
-
-
 class _Engine(Mocks):
-    """Stands for Pulumi's engine and the AWS provider. Called from several threads at once, as a real engine works."""
+    """Replaces Pulumi's engine and the AWS provider. Pulumi calls it from several threads."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.resources: list[Registered] = []
-        self.failures: list[ProvisioningError] = []
+        self.failures: list[DeploymentError] = []
         self._emulator = emulator
         self._lock = threading.Lock()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        if args.custom is False:  # a component: it exists only for Pulumi
+        if args.custom is False:  # a component, which has no counterpart in AWS
             return f"{args.name}-component", {}
         try:
-            made = self._make(args)
-        except ProvisioningError as error:
+            created = self._create(args)
+        except DeploymentError as error:
             with self._lock:
                 self.failures.append(error)
             raise
         with self._lock:
-            self.resources.append(made)
-        return made.id, made.outputs
+            self.resources.append(created)
+        return created.id, created.outputs
 
-    def _make(self, args: MockResourceArgs) -> Registered:
+    def _create(self, args: MockResourceArgs) -> Registered:
         label = f"{args.typ} {args.name!r}"
         create = CREATORS.get(args.typ)
         if create is None:
-            raise ProvisioningError(
-                f"{label}: the local cloud does not know this type. Add a function for it to CREATORS in {RESOURCES}."
+            raise DeploymentError(
+                f"{label}: the local cloud does not support this type. Add a function for it to CREATORS in {CREATORS_MODULE}."
             )
         if args.resource_id:
-            raise ProvisioningError(
-                f"{label}: an existing resource ({args.resource_id}) cannot be read or imported here."
+            raise DeploymentError(
+                f"{label}: the local cloud cannot read or import an existing resource ({args.resource_id})."
             )
         inputs = _plain(args.inputs)
-        given = copy.deepcopy(inputs)  # creators take it apart
+        given = copy.deepcopy(inputs)  # creators remove the arguments that they handle
         name = given.pop("name", None) or f"{args.name}-{secrets.token_hex(4)[:7]}"
         try:
             id_, added = create(self._emulator, name, given)
         except UnknownArgumentError as error:
-            raise ProvisioningError(
-                f"{label}: the local cloud does not know the argument {error}. "
-                f"Teach it to {create.__name__} in {RESOURCES}."
+            raise DeploymentError(
+                f"{label}: the local cloud does not support the argument {error}. "
+                f"Add it to {create.__name__} in {CREATORS_MODULE}."
             ) from error
         except (ClientError, BotoCoreError) as error:
-            raise ProvisioningError(f"{label}: {error}{self._log_of(error)}") from error
+            raise DeploymentError(f"{label}: {error}{self._log_of(error)}") from error
         return Registered(args.typ, args.name, inputs, id_, {**inputs, **added})
 
     def _log_of(self, error: Exception) -> str:
-        """The emulator's log, where the fault is its own."""
+        """Returns the end of the emulator's log if it failed with a server error."""
         status = error.response["ResponseMetadata"]["HTTPStatusCode"] if isinstance(error, ClientError) else 0
         return (
             f"\nThe emulator's log ends with:\n{self._emulator.log_tail()}" if status >= SERVER_ERROR else ""
         )
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        answer = INVOKES.get(args.token)
-        if answer is None:
-            failure = ProvisioningError(
-                f"{args.token}: the local cloud does not know this function. Add it to INVOKES in {RESOURCES}."
+        invoke = INVOKES.get(args.token)
+        if invoke is None:
+            failure = DeploymentError(
+                f"{args.token}: the local cloud does not support this function. Add it to INVOKES in {CREATORS_MODULE}."
             )
             with self._lock:
                 self.failures.append(failure)
             raise failure
-        return answer(self._emulator), []
+        return invoke(self._emulator), []
 
 
 def _plain(value: Any) -> Any:
-    """A registered value as JSON would hold it: secrets opened, and whole numbers whole (the wire knows only floats)."""
+    """Unwraps secrets, and converts whole numbers to int, because Pulumi's protocol only has floats."""
     if is_rpc_secret(value):
         return _plain(unwrap_rpc_secret(value))
     if isinstance(value, Mapping):
@@ -397,10 +457,10 @@ def _plain(value: Any) -> Any:
 
 
 def _trusts(document: Mapping[str, Any], service: str, context: Mapping[str, str]) -> bool:
-    """Whether a trust policy lets a service assume the role, in a context of condition keys.
+    """Returns True if a trust policy lets a service assume the role, given the values of condition keys.
 
-    Only what such policies are made of is understood. Anything else (a Deny, another operator or key) refuses, so that
-    what works here works on AWS.
+    Policies with a Deny, or with an unsupported operator or key, return False, so that a role accepted here is also
+    accepted by AWS.
     """
     statements = _listed(document["Statement"])
     return all(statement["Effect"] == "Allow" for statement in statements) and any(
@@ -421,7 +481,7 @@ def _matches(operator: str, value: str, pattern: str) -> bool:
         return value == pattern
     if operator == "StringLike":
         return fnmatch.fnmatchcase(value, pattern)
-    if operator in ("ArnEquals", "ArnLike"):  # part by part: a `*` does not reach over a colon
+    if operator in ("ArnEquals", "ArnLike"):  # compared part by part, because `*` does not match a colon
         parts, patterns = value.split(":", 5), pattern.split(":", 5)
         return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
     return False

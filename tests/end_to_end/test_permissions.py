@@ -1,8 +1,9 @@
-"""Guards against a permission that nothing needs, and against a need that no permission covers.
+"""Guards against unnecessary and missing permissions.
 
-The stack is one with customer keys, which has every statement that there is. Its chain runs in the local cloud, where IAM
-is enforced, with the roles' own policies and with one action taken away. Without it the chain itself fails, naming it: the
-state machine cannot be made, the pipe ends, or the state machine's execution fails, so that the record is dead-lettered.
+The stack uses customer managed keys, so its policies contain every possible statement. The pipeline runs in the local
+cloud, where IAM is enforced, with the roles' own policies and with one action removed at a time. Without the action, the
+pipeline must fail and name it: the state machine is not created, the pipe stops, or the execution fails and the record is
+dead-lettered.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from callroute.local.resource_creators import CREATORS
 from callroute.local.stack_runner import Deployment, Registered, deploy
 from tests.support.contact_records import contact_record
 from tests.support.iam import allows
+from tests.support.paths import REPOSITORY
 
 Document = dict[str, Any]
 Use = Callable[["Stack", Document], object]
@@ -40,9 +42,9 @@ KEY, KEY_OF_STREAM, OTHER_KEY = (
 
 @dataclass
 class Stack:
-    """The local stack, and principals with policies of its roles.
+    """The local stack, and principals with the policies of its roles.
 
-    Its stream holds two records: one that can be stored, and after it one that never can.
+    Its stream contains two records: one that can be stored, then one that must be quarantined.
     """
 
     deployment: Deployment
@@ -50,11 +52,11 @@ class Stack:
 
     @property
     def emulator(self) -> Emulator:
-        """Where it stands."""
+        """The emulator that the stack is deployed to."""
         return self.deployment.emulator
 
     def output(self, type_: str, ending: str, name: str) -> str:
-        """An output of the one resource of a type whose name ends so."""
+        """Returns an output of the only resource of a type whose name has this ending."""
         return str(self.deployment.one(type_, ending).outputs[name])
 
     @property
@@ -73,11 +75,11 @@ class Stack:
         return self.deployment.one("aws:sfn/stateMachine:StateMachine")
 
     def queue(self, ending: str) -> str:
-        """URL of a queue."""
+        """Returns the URL of a queue."""
         return self.output("aws:sqs/queue:Queue", ending, "url")
 
     def policy(self, role: str) -> Document:
-        """The policy of a role, as registered."""
+        """Returns the registered policy of a role."""
         document: Document = json.loads(self._role_policy(role).inputs["policy"])
         return document
 
@@ -85,7 +87,7 @@ class Stack:
         return self.deployment.one("aws:iam/rolePolicy:RolePolicy", f"{role}-policy")
 
     def principal(self, document: Document) -> Credentials:
-        """Somebody who carries just this policy."""
+        """Returns credentials of a user with only this policy."""
         text = json.dumps(document)
         if text not in self._principals:
             iam, name = self.emulator.client("iam"), f"needs-{len(self._principals)}"
@@ -96,8 +98,8 @@ class Stack:
         return self._principals[text]
 
     @contextmanager
-    def recorder_may(self, document: Document) -> Iterator[None]:
-        """Gives the state machine's role this policy for as long as the block lasts."""
+    def recorder_policy(self, document: Document) -> Iterator[None]:
+        """Replaces the policy of the state machine's role within the context."""
         registered, iam = self._role_policy("recorder"), self.emulator.client("iam")
         names = {"RoleName": registered.inputs["role"], "PolicyName": registered.outputs["name"]}
         iam.put_role_policy(**names, PolicyDocument=json.dumps(document))
@@ -107,7 +109,7 @@ class Stack:
             iam.put_role_policy(**names, PolicyDocument=registered.inputs["policy"])
 
     def pipe(self, credentials: Credentials, now: Callable[[], float] = time.time) -> Pipe:
-        """The registered pipe, acting as somebody; it begins with the oldest record."""
+        """Creates the registered pipe with other credentials. It starts with the oldest record."""
         registered = self.deployment.one("aws:pipes/pipe:Pipe")
         return Pipe(
             PipeSettings.read(registered.outputs["arn"], registered.inputs),
@@ -119,33 +121,37 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(emulator: Emulator) -> Iterator[Stack]:
-    """A stack with customer keys, on a stream with a key of its own."""
+    """Deploys a stack with customer managed keys that reads an existing stream with another key."""
     emulator.reset()
     kinesis = emulator.client("kinesis")
     kinesis.create_stream(StreamName="calls", ShardCount=1)
-    there, soon = kinesis.get_waiter("stream_exists"), {"Delay": 0.02, "MaxAttempts": 500}
-    there.wait(StreamName="calls", WaiterConfig=soon)
+    waiter, config = kinesis.get_waiter("stream_exists"), {"Delay": 0.02, "MaxAttempts": 500}
+    waiter.wait(StreamName="calls", WaiterConfig=config)
     kinesis.start_stream_encryption(StreamName="calls", EncryptionType="KMS", KeyId=KEY_OF_STREAM)
-    there.wait(StreamName="calls", WaiterConfig=soon)
+    waiter.wait(StreamName="calls", WaiterConfig=config)
     arn = kinesis.describe_stream_summary(StreamName="calls")["StreamDescriptionSummary"]["StreamARN"]
     stack = Stack(
-        deploy(emulator, overrides={"streamArn": arn, "streamKmsKeyArn": KEY_OF_STREAM, "kmsKeyArn": KEY})
+        deploy(
+            emulator,
+            overrides={"streamArn": arn, "streamKmsKeyArn": KEY_OF_STREAM, "kmsKeyArn": KEY},
+            project=REPOSITORY,
+        )
     )
     for record in (contact_record(), contact_record(ContactId=None)):
         kinesis.put_record(StreamARN=arn, PartitionKey="a", Data=json.dumps(record).encode())
-    with state_machines_do_not_wait(emulator):
+    with no_state_machine_waits(emulator):
         yield stack
     emulator.reset()
 
 
 @contextmanager
-def state_machines_do_not_wait(emulator: Emulator) -> Iterator[None]:
-    """A Task that the queue refused is tried again by itself, 15 s long: a missing permission looks like an overload."""
+def no_state_machine_waits(emulator: Emulator) -> Iterator[None]:
+    """Skips waits in executions: a Task that the queue denies is retried for 15 s, as if the queue were throttling."""
 
     def scale(factor: int) -> None:
         body = json.dumps({"stepfunctions._SFN_WAIT_SCALE": factor}).encode()
-        request = urllib.request.Request(f"{emulator.endpoint}/_ministack/config", data=body)  # noqa: S310 (own http endpoint)
-        with urllib.request.urlopen(request) as answer:  # noqa: S310 (likewise)
+        request = urllib.request.Request(f"{emulator.endpoint}/_ministack/config", data=body)  # noqa: S310 (local endpoint)
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 (local endpoint)
             assert json.load(answer)["applied"]
 
     scale(0)
@@ -156,47 +162,47 @@ def state_machines_do_not_wait(emulator: Emulator) -> Iterator[None]:
 
 
 def without(document: Document, sid: str, action: str) -> Document:
-    """A policy with one action taken away from one statement."""
+    """Returns a policy with one action removed from one statement."""
     statements = []
     for each in document["Statement"]:
-        left = [name for name in each["Action"] if (each["Sid"], name) != (sid, action)]
-        if left:
-            statements.append({**each, "Action": left})
+        actions = [name for name in each["Action"] if (each["Sid"], name) != (sid, action)]
+        if actions:
+            statements.append({**each, "Action": actions})
     return {**document, "Statement": statements}
 
 
-# What the actions are needed for.
+# Uses of the granted actions.
 
 
-def hand_over(stack: Stack, document: Document) -> None:
-    """Reads the records and hands them to the state machine."""
-    assert all(each.became == "handed_over" for each in stack.pipe(stack.principal(document)).drain())
+def deliver(stack: Stack, document: Document) -> None:
+    """Runs the pipe with this policy until both records are delivered."""
+    assert all(each.outcome == "delivered" for each in stack.pipe(stack.principal(document)).drain())
 
 
-def give_up(stack: Stack, document: Document) -> None:
-    """Reads the records when they have become too old, and keeps their position on the dead-letter queue."""
+def dead_letter(stack: Stack, document: Document) -> None:
+    """Runs the pipe with this policy when both records are too old, so that they are dead-lettered."""
     handled = stack.pipe(stack.principal(document), lambda: time.time() + NEXT_YEAR).drain()
-    assert [each.became for each in handled] == ["dead_lettered"] * 2
+    assert [each.outcome for each in handled] == ["dead_lettered"] * 2
 
 
 def record(stack: Stack, document: Document) -> tuple[str, str]:
-    """Has the state machine, with this policy, store the one record and quarantine the other; tells what became of them."""
-    with stack.recorder_may(document):
+    """Runs the state machine with this policy. Returns the outcome of both records."""
+    with stack.recorder_policy(document):
         stored, quarantined = stack.pipe(stack.principal(stack.policy("pipe"))).drain()
-    return stored.output or stored.became, quarantined.output or quarantined.became
+    return stored.output or stored.outcome, quarantined.output or quarantined.outcome
 
 
-def make_state_machine(stack: Stack, document: Document) -> None:
-    """Makes the registered state machine once more, with this policy for its role."""
-    given = copy.deepcopy(stack.machine.inputs)
-    del given["name"]
-    with stack.recorder_may(document):
-        CREATORS[stack.machine.type](stack.emulator, f"again-{uuid.uuid4().hex}", given)
+def create_state_machine(stack: Stack, document: Document) -> None:
+    """Creates the registered state machine again, with this policy for its role."""
+    arguments = copy.deepcopy(stack.machine.inputs)
+    del arguments["name"]
+    with stack.recorder_policy(document):
+        CREATORS[stack.machine.type](stack.emulator, f"copy-{uuid.uuid4().hex}", arguments)
 
 
 @dataclass(frozen=True)
 class Need:
-    """Why an action is there."""
+    """A granted action, and the operation that needs it."""
 
     role: str
     sid: str
@@ -206,7 +212,7 @@ class Need:
 
 NEEDS = [
     *(
-        Need("pipe", "ReadStream", f"kinesis:{name}", hand_over)
+        Need("pipe", "ReadStream", f"kinesis:{name}", deliver)
         for name in (
             "DescribeStream",
             "DescribeStreamSummary",
@@ -215,11 +221,11 @@ NEEDS = [
             "ListShards",
         )
     ),
-    Need("pipe", "UseKeyOfStream", "kms:Decrypt", hand_over),
-    Need("pipe", "RecordRoutes", "states:StartSyncExecution", hand_over),
-    Need("pipe", "KeepDeadLetters", "sqs:SendMessage", give_up),
-    Need("pipe", "UseKeyOfQueue", "kms:Decrypt", give_up),
-    Need("pipe", "UseKeyOfQueue", "kms:GenerateDataKey", give_up),
+    Need("pipe", "UseKeyOfStream", "kms:Decrypt", deliver),
+    Need("pipe", "RecordRoutes", "states:StartSyncExecution", deliver),
+    Need("pipe", "KeepDeadLetters", "sqs:SendMessage", dead_letter),
+    Need("pipe", "UseKeyOfQueue", "kms:Decrypt", dead_letter),
+    Need("pipe", "UseKeyOfQueue", "kms:GenerateDataKey", dead_letter),
     Need("recorder", "Store", "dynamodb:UpdateItem", record),
     Need("recorder", "UseKeyOfTable", "kms:Decrypt", record),
     Need("recorder", "UseKeyOfTable", "kms:DescribeKey", record),
@@ -227,7 +233,7 @@ NEEDS = [
     Need("recorder", "UseKeyOfQueue", "kms:Decrypt", record),
     Need("recorder", "UseKeyOfQueue", "kms:GenerateDataKey", record),
     *(
-        Need("recorder", "DeliverLogs", f"logs:{name}", make_state_machine)
+        Need("recorder", "DeliverLogs", f"logs:{name}", create_state_machine)
         for name in (
             "CreateLogDelivery",
             "DeleteLogDelivery",
@@ -243,7 +249,7 @@ NEEDS = [
 by_need = pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.role} {need.sid} {need.action}")
 
 
-def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
+def test_every_granted_action_is_needed(stack: Stack) -> None:
     granted = {
         (role, statement["Sid"], action)
         for role in ("pipe", "recorder")
@@ -255,7 +261,7 @@ def test_every_action_of_every_statement_has_its_need(stack: Stack) -> None:
 
 
 @by_need
-def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
+def test_the_roles_policy_is_sufficient(stack: Stack, need: Need) -> None:
     document = stack.policy(need.role)
 
     if need.use is record:
@@ -266,18 +272,16 @@ def test_with_the_role_s_policy_it_works(stack: Stack, need: Need) -> None:
 
 
 @by_need
-def test_without_the_action_it_fails_for_that_reason(
-    stack: Stack, need: Need, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_action_is_necessary(stack: Stack, need: Need, caplog: pytest.LogCaptureFixture) -> None:
     document, refusal = (
         without(stack.policy(need.role), need.sid, need.action),
         f"not authorized to perform: {need.action} ",
     )
 
     if need.use is record:
-        of_the_table = need.sid in ("Store", "UseKeyOfTable")
-        lost = ("dead_lettered", "quarantined") if of_the_table else ("stored", "dead_lettered")
-        assert record(stack, document) == lost
+        needs_table = need.sid in ("Store", "UseKeyOfTable")
+        outcomes = ("dead_lettered", "quarantined") if needs_table else ("stored", "dead_lettered")
+        assert record(stack, document) == outcomes
         assert refusal in caplog.text
     else:
         with pytest.raises(PipeError if need.role == "pipe" else ClientError, match=refusal):
@@ -286,7 +290,7 @@ def test_without_the_action_it_fails_for_that_reason(
 
 
 def allowed(stack: Stack, document: Document, need: Need) -> bool:
-    """IAM's judgement of the action on the resource that the role's statement is for, in the way that it is for."""
+    """Returns True if IAM allows the action on the resource of the role's statement, under its conditions."""
     (statement,) = [each for each in stack.policy(need.role)["Statement"] if each["Sid"] == need.sid]
     context = statement.get("Condition", {}).get("StringEquals", {})
     return allows(document, need.action, statement["Resource"], context=context)
@@ -302,20 +306,23 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("role", "key", "action", "through"), KEYS)
-def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
-    stack: Stack, role: str, key: str, action: str, through: set[str]
+@pytest.mark.parametrize(("role", "key", "action", "services"), KEYS)
+def test_a_key_can_only_be_used_through_the_services_that_encrypt_with_it(
+    stack: Stack, role: str, key: str, action: str, services: set[str]
 ) -> None:
     document = stack.policy(role)
-    ways = {
+    contexts = {
         service: {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
         for service in ("dynamodb", "kinesis", "sqs", "s3")
     }
 
-    assert {service for service, way in ways.items() if allows(document, action, key, context=way)} == through
-    assert not allows(document, action, key), "by a call of its own"
-    assert not any(allows(document, action, OTHER_KEY, context=way) for way in ways.values()), (
-        "somebody else's key"
+    allowed_services = {
+        service for service, context in contexts.items() if allows(document, action, key, context=context)
+    }
+    assert allowed_services == services
+    assert not allows(document, action, key), "in a direct call"
+    assert not any(allows(document, action, OTHER_KEY, context=context) for context in contexts.values()), (
+        "with another key"
     )
     elsewhere = {"kms:ViaService": "sqs.us-east-1.amazonaws.com"}
     assert not allows(document, action, key, context=elsewhere), "in another region"
@@ -325,58 +332,58 @@ def test_a_key_can_be_used_only_through_the_services_that_encrypt_with_it(
     "action", ["kms:Encrypt", "kms:CreateGrant", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"]
 )
 @pytest.mark.parametrize("role", ["pipe", "recorder"])
-def test_nothing_else_can_be_done_with_a_key(stack: Stack, role: str, action: str) -> None:
+def test_no_other_action_on_a_key_is_allowed(stack: Stack, role: str, action: str) -> None:
     for key in (KEY, KEY_OF_STREAM):
         for service in ("dynamodb", "kinesis", "sqs"):
-            way = {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
-            assert not allows(stack.policy(role), action, key, context=way)
+            context = {"kms:ViaService": f"{service}.ap-northeast-1.amazonaws.com"}
+            assert not allows(stack.policy(role), action, key, context=context)
 
 
-# What neither of the two may do.
+# Actions that must be denied.
 
 ITEM = {"contact_id": {"S": "a"}}
 
 
 def on(service: str, operation: str, **arguments: Any) -> Callable[[Stack, Credentials | None], object]:
-    """A call of an API whose arguments may be worked out from the stack; None is the root principal."""
+    """Returns an API call. Arguments may be functions of the stack; without credentials, the root principal calls."""
 
     def call(stack: Stack, credentials: Credentials | None) -> object:
         client = (
             stack.emulator.client(service, credentials) if credentials else stack.emulator.client(service)
         )
-        given = {name: value(stack) if callable(value) else value for name, value in arguments.items()}
-        return getattr(client, operation)(**given)
+        request = {name: value(stack) if callable(value) else value for name, value in arguments.items()}
+        return getattr(client, operation)(**request)
 
     return call
 
 
 def table(stack: Stack) -> str:
-    """Name of the stack's table."""
+    """Returns the name of the stack's table."""
     return stack.table
 
 
 def stream(stack: Stack) -> str:
-    """ARN of the stack's stream."""
+    """Returns the ARN of the stack's stream."""
     return stack.stream
 
 
 def machine(stack: Stack) -> str:
-    """ARN of the stack's state machine."""
+    """Returns the ARN of the stack's state machine."""
     return str(stack.machine.outputs["arn"])
 
 
 def log_group(stack: Stack) -> str:
-    """Name of the state machine's log group, to which the pipe does not log."""
+    """Returns the name of the state machine's log group."""
     return stack.output("aws:cloudwatch/logGroup:LogGroup", "recorder-logs", "name")
 
 
 def role(stack: Stack) -> str:
-    """Name of the state machine's role."""
+    """Returns the name of the state machine's role."""
     return stack.output("aws:iam/role:Role", "recorder-role", "name")
 
 
-def others(stack: Stack) -> None:
-    """A table, a stream, a queue and a state machine of somebody else."""
+def create_unrelated_resources(stack: Stack) -> None:
+    """Creates a table, stream, queue and state machine that do not belong to the stack."""
     client = stack.emulator.client
     client("dynamodb").create_table(
         TableName="other",
@@ -398,7 +405,7 @@ OTHER = "arn:aws:{}:ap-northeast-1:111111111111:{}"
 
 
 def other_queue(stack: Stack) -> str:
-    """URL of the queue of somebody else."""
+    """Returns the URL of a queue that does not belong to the stack."""
     return stack.queue("quarantine").rpartition("/")[0] + "/other"
 
 
@@ -425,7 +432,7 @@ FORBIDDEN = {
     "put records on the stream": on(
         "kinesis", "put_records", StreamARN=stream, Records=[{"Data": b"a", "PartitionKey": "a"}]
     ),
-    "change what the stream keeps": on(
+    "change the retention of the stream": on(
         "kinesis", "increase_stream_retention_period", StreamARN=stream, RetentionPeriodHours=48
     ),
     "list all streams": on("kinesis", "list_streams"),
@@ -444,22 +451,24 @@ FORBIDDEN = {
         "stepfunctions", "start_sync_execution", stateMachineArn=OTHER.format("states", "stateMachine:other")
     ),
     "read the definition": on("stepfunctions", "describe_state_machine", stateMachineArn=machine),
-    "take what is quarantined": on(
+    "receive quarantined messages": on(
         "sqs", "receive_message", QueueUrl=lambda stack: stack.queue("quarantine")
     ),
-    "take dead letters": on("sqs", "receive_message", QueueUrl=lambda stack: stack.queue("dead-letters")),
+    "receive dead letters": on("sqs", "receive_message", QueueUrl=lambda stack: stack.queue("dead-letters")),
     "send to another queue": on("sqs", "send_message", QueueUrl=other_queue, MessageBody="{}"),
-    "empty the dead letters": on("sqs", "purge_queue", QueueUrl=lambda stack: stack.queue("dead-letters")),
-    "log in another group": on("logs", "create_log_stream", logGroupName=log_group, logStreamName="other"),
+    "purge the dead letters": on("sqs", "purge_queue", QueueUrl=lambda stack: stack.queue("dead-letters")),
+    "write to another log group": on(
+        "logs", "create_log_stream", logGroupName=log_group, logStreamName="other"
+    ),
     "read a log": on("logs", "filter_log_events", logGroupName=log_group),
     "read a role's policies": on("iam", "list_role_policies", RoleName=role),
 }
-ONE_ANOTHERS = {
+ALLOWED_FOR_OTHER_ROLE = {
     ("pipe", "quarantine"): on(
         "sqs", "send_message", QueueUrl=lambda stack: stack.queue("quarantine"), MessageBody="{}"
     ),
     ("pipe", "store"): on("dynamodb", "update_item", TableName=table, Key=ITEM),
-    ("recorder", "keep dead letters"): on(
+    ("recorder", "send dead letters"): on(
         "sqs", "send_message", QueueUrl=lambda stack: stack.queue("dead-letters"), MessageBody="{}"
     ),
     ("recorder", "read the stream"): on("kinesis", "list_shards", StreamARN=stream),
@@ -468,34 +477,30 @@ ONE_ANOTHERS = {
     ),
 }
 DENIALS = {
-    **{(role, what): call for role in ("pipe", "recorder") for what, call in FORBIDDEN.items()},
-    **ONE_ANOTHERS,
+    **{(role, title): call for role in ("pipe", "recorder") for title, call in FORBIDDEN.items()},
+    **ALLOWED_FOR_OTHER_ROLE,
 }
 
 
 @pytest.fixture(scope="module")
-def with_others(stack: Stack) -> Stack:
-    """The stack, and what is somebody else's beside it."""
-    others(stack)
+def account(stack: Stack) -> Stack:
+    """The stack, in an account with unrelated resources."""
+    create_unrelated_resources(stack)
     return stack
 
 
-@pytest.mark.parametrize(("role", "what"), DENIALS)
-def test_nothing_else_is_allowed(with_others: Stack, role: str, what: str) -> None:
-    call = DENIALS[role, what]
+@pytest.mark.parametrize(("role", "title"), DENIALS)
+def test_no_other_action_is_allowed(account: Stack, role: str, title: str) -> None:
+    call = DENIALS[role, title]
 
     with pytest.raises(ClientError) as caught:
-        call(with_others, with_others.principal(with_others.policy(role)))
+        call(account, account.principal(account.policy(role)))
 
     assert caught.value.response["Error"]["Code"] in DENIED
 
 
-@pytest.mark.parametrize("what", [*FORBIDDEN, *ONE_ANOTHERS], ids=str)
-def test_what_is_denied_could_be_done_with_a_permission(
-    with_others: Stack, what: str | tuple[str, str]
-) -> None:
-    call = ONE_ANOTHERS[what] if isinstance(what, tuple) else FORBIDDEN[what]
+@pytest.mark.parametrize("key", [*FORBIDDEN, *ALLOWED_FOR_OTHER_ROLE], ids=str)
+def test_the_denied_calls_succeed_with_permission(account: Stack, key: str | tuple[str, str]) -> None:
+    call = ALLOWED_FOR_OTHER_ROLE[key] if isinstance(key, tuple) else FORBIDDEN[key]
 
-    call(
-        with_others, None
-    )  # by the root principal: the denial above came from IAM, and not from a slip in the call
+    call(account, None)  # proves that IAM denied the call above, and that it was not invalid

@@ -1,4 +1,4 @@
-"""Guards the permissions boundary: with it the chain works, and whoever can write the roles' policies gains nothing."""
+"""Guards against a permissions boundary that blocks the pipeline, or that a change of the roles' policies can bypass."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from callroute.local.cloud import pipe_of
 from callroute.local.emulator import Emulator
 from callroute.local.stack_runner import Deployment, deploy
 from tests.support.contact_records import contact_record
+from tests.support.paths import REPOSITORY
 
-EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+FULL_ACCESS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 @pytest.fixture(scope="module")
 def deployment(emulator: Emulator) -> Iterator[Deployment]:
-    """A stack whose roles have the boundary, and policies that somebody widened to everything."""
+    """Deploys a stack whose roles have the boundary, and replaces their policies with full access."""
     emulator.reset()
     place = Place(
         account_id=emulator.account_id,
@@ -35,18 +36,18 @@ def deployment(emulator: Emulator) -> Iterator[Deployment]:
     arn = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(boundary_policy(place)))[
         "Policy"
     ]["Arn"]
-    deployment = deploy(emulator, overrides={"permissionsBoundaryArn": arn})
+    deployment = deploy(emulator, overrides={"permissionsBoundaryArn": arn}, project=REPOSITORY)
     for policy in deployment.all("aws:iam/rolePolicy:RolePolicy"):
         iam.put_role_policy(
             RoleName=policy.inputs["role"],
             PolicyName=policy.outputs["name"],
-            PolicyDocument=json.dumps(EVERYTHING),
+            PolicyDocument=json.dumps(FULL_ACCESS),
         )
     yield deployment
     emulator.reset()
 
 
-def test_the_chain_works_within_it(deployment: Deployment) -> None:
+def test_the_pipeline_works_within_the_boundary(deployment: Deployment) -> None:
     kinesis = deployment.emulator.client("kinesis")
     stream = deployment.one("aws:kinesis/stream:Stream").outputs["arn"]
     for record in (contact_record(), contact_record(ContactId=None)):
@@ -55,9 +56,9 @@ def test_the_chain_works_within_it(deployment: Deployment) -> None:
     assert [handled.output for handled in pipe_of(deployment).drain()] == ["stored", "quarantined"]
 
 
-def test_a_widened_pipe_gains_nothing(deployment: Deployment) -> None:
+def test_the_boundary_limits_a_pipe_with_full_access(deployment: Deployment) -> None:
     pipe = deployment.one("aws:pipes/pipe:Pipe")
-    credentials = deployment.credentials_of(
+    credentials = deployment.assume_role(
         pipe.inputs["roleArn"], service="pipes.amazonaws.com", source_arn=pipe.outputs["arn"]
     )
 
@@ -65,7 +66,7 @@ def test_a_widened_pipe_gains_nothing(deployment: Deployment) -> None:
         deployment.emulator.client("dynamodb", credentials).scan(TableName="call-records")
 
 
-def test_a_widened_state_machine_gains_nothing(deployment: Deployment) -> None:
+def test_the_boundary_limits_a_state_machine_with_full_access(deployment: Deployment) -> None:
     client = deployment.emulator.client
     role = deployment.one("aws:sfn/stateMachine:StateMachine").inputs["roleArn"]
     url = client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"]

@@ -1,4 +1,4 @@
-"""Guards against simulated calls whose contact records differ from what Connect would put on the registered stream."""
+"""Guards against contact records that Connect would not publish, or not to this stream."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ START = datetime(2024, 4, 17, 23, 47, 52, tzinfo=UTC)
 
 
 def flow(*blocks: tuple[str, str, dict[str, Any], dict[str, Any]]) -> str:
-    """A flow from (identifier, type, parameters, transitions), beginning with the first."""
+    """Returns a flow with blocks given as (identifier, type, parameters, transitions). It starts with the first."""
     actions = [
         {"Identifier": identifier, "Type": type_, "Parameters": parameters, "Transitions": transitions}
         for identifier, type_, parameters, transitions in blocks
@@ -86,7 +86,7 @@ ROBOT = flow(("robot", "ConnectParticipantWithLexBot", {}, then("end")), END)
 
 
 def project(directory: Path, flows: dict[str, str], *, streaming: bool = True) -> Path:
-    """A Pulumi program with flows, a stream, and contact records streamed to it or not."""
+    """Writes a Pulumi program with flows and a stream, which may be associated with the instance."""
     (directory / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
     settings = yaml.safe_dump({"config": {"flows": flows, "streaming": streaming, "instance": INSTANCE}})
     (directory / "Pulumi.local.yaml").write_text(settings, encoding="utf-8")
@@ -132,14 +132,16 @@ class _Reader:
 
 @pytest.fixture
 def reader(deployment: Deployment) -> _Reader:
-    """Reads what is put on the stream from now on."""
+    """Reads the records that are put on the stream during the test."""
     return _Reader(deployment)
 
 
-def place(deployment: Deployment, flow_name: str, *keys: str, **how: Any) -> tuple[list[Event], PlacedCall]:
-    """A call to its end: all events, and the call."""
+def place(
+    deployment: Deployment, flow_name: str, *keys: str, **options: Any
+) -> tuple[list[Event], PlacedCall]:
+    """Places a call and runs it to its end. Returns its events and the completed call."""
     events: list[Event] = []
-    calling = Dialer(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **how)
+    calling = Dialer(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **options)
     while True:
         try:
             events.append(next(calling))
@@ -148,7 +150,7 @@ def place(deployment: Deployment, flow_name: str, *keys: str, **how: Any) -> tup
             return events, placed
 
 
-def test_the_versions_of_the_contact_record_arrive_on_the_registered_stream(
+def test_all_versions_of_the_contact_record_are_published_to_the_registered_stream(
     deployment: Deployment, reader: _Reader
 ) -> None:
     _, placed = place(deployment, "Menu", "1", contact_id="c-1", customer_number="+815000000002")
@@ -161,15 +163,15 @@ def test_the_versions_of_the_contact_record_arrive_on_the_registered_stream(
     assert first["InstanceARN"] == INSTANCE_ARN
     assert first["CustomerEndpoint"]["Address"] == "+815000000002"
     assert first["InitiationTimestamp"] == "2024-04-17T23:47:52Z"
-    assert "入口".encode() in records[0]["Data"], "text goes as UTF-8, not as escapes"
+    assert "入口".encode() in records[0]["Data"], "the text must be UTF-8, not escaped"
 
 
-def test_a_call_without_a_given_id_gets_one_of_its_own(deployment: Deployment) -> None:
+def test_each_call_gets_its_own_contact_id(deployment: Deployment) -> None:
     ids = {place(deployment, "Menu")[1].contact_record["ContactId"] for _ in range(2)}
     assert len(ids) == 2
 
 
-def test_events_come_while_the_call_lasts_and_the_record_after_it(
+def test_events_are_yielded_during_the_call_and_the_record_follows_it(
     deployment: Deployment, reader: _Reader
 ) -> None:
     calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
@@ -181,7 +183,7 @@ def test_events_come_while_the_call_lasts_and_the_record_after_it(
     assert len(reader.records()) == 2
 
 
-def test_a_call_that_is_left_alone_leaves_no_record(deployment: Deployment, reader: _Reader) -> None:
+def test_an_abandoned_simulation_publishes_no_record(deployment: Deployment, reader: _Reader) -> None:
     calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
     next(calling)
     calling.close()
@@ -194,53 +196,53 @@ def test_a_flow_can_be_called_by_its_id(deployment: Deployment, reader: _Reader)
     assert len(reader.records()) == 2
 
 
-def test_the_world_outside_of_the_flow_reaches_the_record(deployment: Deployment, reader: _Reader) -> None:
-    events, placed = place(deployment, "Queue", world=Environment(agent_answers_after=7))
+def test_the_environment_affects_the_contact_record(deployment: Deployment, reader: _Reader) -> None:
+    events, placed = place(deployment, "Queue", environment=Environment(agent_answers_after=7))
     assert any(isinstance(event, AgentConnected) for event in events)
     assert placed.contact_record["Queue"]["ARN"] == QUEUE_ARN
     assert placed.contact_record["Queue"]["Duration"] == 7
     assert [json.loads(record["Data"]) for record in reader.records()] == placed.versions
 
 
-def test_a_flow_that_the_stack_does_not_have_is_an_error_that_names_those_it_has(
+def test_an_unknown_flow_is_an_error_that_lists_the_flows(
     deployment: Deployment,
 ) -> None:
-    with pytest.raises(InputError, match=r"stack local: has no contact flow .Menü.\. Its flows: "):
+    with pytest.raises(
+        InputError, match=r"stack local: does not contain a flow .Menü.\. Use one of its flows: "
+    ):
         place(deployment, "Menü")
 
 
-def test_a_flow_that_cannot_be_simulated_leaves_no_record(deployment: Deployment, reader: _Reader) -> None:
+def test_a_flow_that_cannot_be_simulated_publishes_no_record(deployment: Deployment, reader: _Reader) -> None:
     with pytest.raises(SimulationError, match="Robot: block 'robot'"):
         place(deployment, "Robot")
     assert reader.records() == []
 
 
-def test_without_streaming_of_the_flows_own_instance_there_is_no_call(
-    emulator: Emulator, tmp_path: Path
-) -> None:
-    silent = deploy(emulator, project=project(tmp_path, {"Menu": MENU}, streaming=False))
-    calling = Dialer(silent).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
+def test_a_call_to_an_instance_that_does_not_stream_is_an_error(emulator: Emulator, tmp_path: Path) -> None:
+    deployment = deploy(emulator, project=project(tmp_path, {"Menu": MENU}, streaming=False))
+    calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
     with pytest.raises(InputError, match=f"instance {INSTANCE} does not stream contact records"):
         next(calling)
 
 
-def test_records_are_put_in_requests_of_a_size_that_kinesis_takes(deployment: Deployment) -> None:
-    datas = [json.dumps({"number": number}).encode() for number in range(501)] + [b"x" * 900_000] * 6
+def test_requests_stay_within_the_limits_of_kinesis(deployment: Deployment) -> None:
+    payloads = [json.dumps({"number": number}).encode() for number in range(501)] + [b"x" * 900_000] * 6
     reader = _Reader(deployment)
-    numbers = put_records(deployment.emulator, deployment.outputs["stream"], datas)
+    numbers = put_records(deployment.emulator, deployment.outputs["stream"], payloads)
     arrived: dict[str, bytes] = {}
     while records := reader.records():
         arrived.update({record["SequenceNumber"]: record["Data"] for record in records})
-    assert [arrived[number] for number in numbers] == datas
+    assert [arrived[number] for number in numbers] == payloads
 
 
-def test_nothing_to_put_is_no_request(deployment: Deployment) -> None:
+def test_no_request_is_sent_without_records(deployment: Deployment) -> None:
     assert (
         put_records(deployment.emulator, "arn:aws:kinesis:ap-northeast-1:111111111111:stream/none", []) == []
     )
 
 
-def test_a_contacts_versions_do_not_lean_on_a_common_partition_key(
+def test_versions_of_a_contact_record_have_different_partition_keys(
     deployment: Deployment, reader: _Reader
 ) -> None:
     place(deployment, "Menu")
@@ -248,27 +250,23 @@ def test_a_contacts_versions_do_not_lean_on_a_common_partition_key(
     assert len(set(keys)) == 2
 
 
-def test_records_that_the_stream_refuses_are_an_error(
-    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refused = {
+def test_rejected_records_are_an_error(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {
         "FailedRecordCount": 1,
         "Records": [{"SequenceNumber": "1"}, {"ErrorCode": "ProvisionedThroughputExceededException"}],
     }
     kinesis = deployment.emulator.client("kinesis")
-    monkeypatch.setattr(kinesis, "put_records", lambda **_: refused)
-    with pytest.raises(StreamError, match="refused 1 of 2 records: ProvisionedThroughputExceededException"):
+    monkeypatch.setattr(kinesis, "put_records", lambda **_: answer)
+    with pytest.raises(StreamError, match="rejected 1 of 2 records: ProvisionedThroughputExceededException"):
         put_records(deployment.emulator, deployment.outputs["stream"], [b"1", b"2"])
 
 
-def test_a_leg_of_the_call_is_a_contact_of_its_own_and_is_sent_as_well(
-    deployment: Deployment, reader: _Reader
-) -> None:
+def test_contact_records_of_transfers_are_published_too(deployment: Deployment, reader: _Reader) -> None:
     _, placed = place(
         deployment,
         "Queue",
         contact_id="c-2",
-        world=Environment(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
+        environment=Environment(agent_answers_after=7, agent_transfers_to=QUEUE_ARN),
     )
     sent = [json.loads(record["Data"]) for record in reader.records()]
 

@@ -1,4 +1,4 @@
-"""Guards against an emulator that stays behind, talks to the user's real AWS account, or fails without saying why."""
+"""Guards against an emulator that outlives its parent, uses the user's AWS account, or fails without a reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture
 def kept_log() -> Iterator[list[Path]]:
-    """Takes the logs that failures leave behind, and removes them."""
+    """Removes the logs that a test adds to this list, which are kept after a failure."""
     logs: list[Path] = []
     yield logs
     for log in logs:
@@ -48,7 +48,7 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_it_is_an_account_of_its_own_in_the_region_asked_for() -> None:
+def test_it_has_its_own_account_in_the_requested_region() -> None:
     with Emulator("eu-west-2") as emulator:
         stream = emulator.client("kinesis")
         stream.create_stream(StreamName="calls", ShardCount=1)
@@ -56,7 +56,7 @@ def test_it_is_an_account_of_its_own_in_the_region_asked_for() -> None:
     assert summary["StreamARN"] == "arn:aws:kinesis:eu-west-2:111111111111:stream/calls"
 
 
-def test_it_ends_with_its_block_and_leaves_no_file() -> None:
+def test_it_stops_and_removes_its_files_on_exit() -> None:
     with Emulator() as emulator:
         pid, directory = emulator.pid, emulator._directory
         assert is_running(pid)
@@ -65,7 +65,7 @@ def test_it_ends_with_its_block_and_leaves_no_file() -> None:
     assert not directory.exists()
 
 
-def test_an_exception_in_its_block_passes_and_ends_it() -> None:
+def test_an_exception_stops_the_emulator_and_propagates() -> None:
     pids = []
 
     def fail() -> None:
@@ -79,14 +79,14 @@ def test_an_exception_in_its_block_passes_and_ends_it() -> None:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_ends_and_leaves_no_file_when_its_parent_is_killed(ending: signal.Signals) -> None:
+def test_it_stops_and_removes_its_files_when_its_parent_is_killed(ending: signal.Signals) -> None:
     parent = subprocess.Popen(
         [
             sys.executable,
             "-c",
             "import signal\n"
             "from callroute.local.emulator import Emulator\n"
-            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, where tests run in the background
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # SIGINT is ignored if the tests run in the background
             "with Emulator() as e: print(e.endpoint, e._directory, flush=True); input()",
         ],
         cwd=REPOSITORY,
@@ -98,20 +98,20 @@ def test_it_ends_and_leaves_no_file_when_its_parent_is_killed(ending: signal.Sig
     assert parent.stdout
     endpoint, directory = parent.stdout.readline().split()
     address = urllib.parse.urlsplit(endpoint)
-    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10) as line:
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10) as connection:
         parent.send_signal(ending)
-        # The line is cut, in one way or another, when the emulator ends; if it lived on, this would time out.
+        # The connection is closed when the emulator ends. If it kept running, this would time out.
         with contextlib.suppress(ConnectionResetError):
-            assert line.recv(1) == b""
+            assert connection.recv(1) == b""
     parent.communicate(timeout=10)
     assert not Path(directory).exists()
 
 
-def test_ctrl_c_in_the_terminal_does_not_reach_it(emulator: Emulator) -> None:
+def test_the_emulator_does_not_receive_ctrl_c(emulator: Emulator) -> None:
     assert os.getpgid(emulator.pid) != os.getpgid(0)
 
 
-def test_nothing_of_the_users_aws_setup_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_ignores_the_users_aws_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("[default]\nregion = us-west-1\nendpoint_url = http://127.0.0.1:1\n", encoding="utf-8")
     for name, value in {
@@ -119,8 +119,8 @@ def test_nothing_of_the_users_aws_setup_reaches_it(monkeypatch: pytest.MonkeyPat
         "AWS_CONFIG_FILE": str(config),
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "AKIAOFTHEUSER0000000",
-        "AWS_SECRET_ACCESS_KEY": "of-the-user",
-        "AWS_SESSION_TOKEN": "of-the-user",
+        "AWS_SECRET_ACCESS_KEY": "user-secret",
+        "AWS_SESSION_TOKEN": "user-token",
         "AWS_DEFAULT_REGION": "us-west-1",
         "AWS_USE_FIPS_ENDPOINT": "true",
         "HTTP_PROXY": "http://127.0.0.1:1",
@@ -131,12 +131,12 @@ def test_nothing_of_the_users_aws_setup_reaches_it(monkeypatch: pytest.MonkeyPat
     with Emulator() as emulator:
         identity = emulator.client("sts").get_caller_identity()
         assert identity["Arn"] == "arn:aws:iam::111111111111:root"
-        of_the_user = emulator.client("sts", Credentials("AKIAOFTHEUSER0000000", "of-the-user"))
+        sts = emulator.client("sts", Credentials("AKIAOFTHEUSER0000000", "user-secret"))
         with pytest.raises(ClientError, match="security token"):
-            of_the_user.get_caller_identity()
+            sts.get_caller_identity()
 
 
-def test_a_principal_may_do_what_its_policies_say_and_nothing_else(emulator: Emulator) -> None:
+def test_a_principal_can_only_do_what_its_policies_allow(emulator: Emulator) -> None:
     emulator.reset()
     iam = emulator.client("iam")
     iam.create_user(UserName="reader")
@@ -150,17 +150,17 @@ def test_a_principal_may_do_what_its_policies_say_and_nothing_else(emulator: Emu
     sqs = emulator.client("sqs", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
     sqs.list_queues()
     with pytest.raises(ClientError, match="AccessDenied"):
-        sqs.create_queue(QueueName="mine")
+        sqs.create_queue(QueueName="new")
 
 
-def test_clients_are_made_once_for_each_service_and_principal(emulator: Emulator) -> None:
+def test_clients_are_cached_by_service_and_principal(emulator: Emulator) -> None:
     other = Credentials("AKIAOTHER00000000000", "secret")
     assert emulator.client("sqs") is emulator.client("sqs")
     assert emulator.client("sqs", other) is not emulator.client("sqs")
     assert emulator.client("sqs", other) is emulator.client("sqs", other)
 
 
-def test_a_reset_forgets_resources_and_principals(emulator: Emulator) -> None:
+def test_reset_deletes_resources_and_principals(emulator: Emulator) -> None:
     emulator.client("sqs").create_queue(QueueName="forgotten")
     emulator.client("iam").create_user(UserName="forgotten")
     emulator.reset()
@@ -168,14 +168,14 @@ def test_a_reset_forgets_resources_and_principals(emulator: Emulator) -> None:
     assert emulator.client("iam").list_users()["Users"] == []
 
 
-def test_two_run_side_by_side_and_share_nothing(emulator: Emulator) -> None:
+def test_two_emulators_are_independent(emulator: Emulator) -> None:
     with Emulator() as second:
-        second.client("sqs").create_queue(QueueName="only-in-the-second")
+        second.client("sqs").create_queue(QueueName="only-in-second")
         urls = emulator.client("sqs").list_queues().get("QueueUrls", [])
-        assert not any(url.endswith("only-in-the-second") for url in urls)
+        assert not any(url.endswith("only-in-second") for url in urls)
 
 
-def test_another_port_is_tried_when_one_is_taken_after_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_port_is_used_if_the_first_is_taken_after_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = iter([taken.getsockname()[1], module._free_port()])
         monkeypatch.setattr(module, "_free_port", lambda: next(ports))
@@ -184,43 +184,43 @@ def test_another_port_is_tried_when_one_is_taken_after_the_probe(monkeypatch: py
             assert str(taken.getsockname()[1]) not in emulator.endpoint
 
 
-def test_one_that_cannot_start_says_why_and_keeps_its_log(
+def test_a_failed_start_is_reported_and_its_log_is_kept(
     monkeypatch: pytest.MonkeyPatch, kept_log: list[Path]
 ) -> None:
     monkeypatch.setattr(module, "CHILD", ("-c", "import sys; print('no such module: x'); sys.exit(3)"))
     with pytest.raises(EmulatorError, match="did not start") as raised, Emulator():
-        pytest.fail("the block must not be entered")
+        pytest.fail("the context must not be entered")
     kept_log.append(log_named_in(str(raised.value)))
     assert "exit code 3" in str(raised.value)
     assert "no such module: x" in str(raised.value)
     assert "no such module: x" in kept_log[0].read_text(encoding="utf-8")
 
 
-def test_one_that_never_answers_is_given_up_and_ended(
+def test_an_emulator_that_never_responds_is_stopped(
     monkeypatch: pytest.MonkeyPatch, kept_log: list[Path]
 ) -> None:
-    deaf = "import os, threading; print(os.getpid(), flush=True); threading.Event().wait()"
-    monkeypatch.setattr(module, "CHILD", ("-c", deaf))
+    unresponsive = "import os, threading; print(os.getpid(), flush=True); threading.Event().wait()"
+    monkeypatch.setattr(module, "CHILD", ("-c", unresponsive))
     monkeypatch.setattr(module, "START_SECONDS", 0.5)
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     with pytest.raises(EmulatorError, match="still running") as raised, Emulator():
-        pytest.fail("the block must not be entered")
+        pytest.fail("the context must not be entered")
     kept_log.append(log_named_in(str(raised.value)))
     assert not is_running(int(kept_log[0].read_text(encoding="utf-8")))
 
 
-def test_one_that_dies_in_its_block_is_reported_with_its_log(kept_log: list[Path]) -> None:
-    def lose() -> None:
+def test_an_unexpected_exit_is_reported_and_its_log_is_kept(kept_log: list[Path]) -> None:
+    def kill() -> None:
         with Emulator() as emulator:
             os.kill(emulator.pid, signal.SIGKILL)
             os.waitid(os.P_PID, emulator.pid, os.WEXITED | os.WNOWAIT)
 
-    with pytest.raises(EmulatorError, match="ended by itself") as raised:
-        lose()
+    with pytest.raises(EmulatorError, match="ended unexpectedly") as raised:
+        kill()
     kept_log.append(log_named_in(str(raised.value)))
     assert kept_log[0].exists()
 
 
-def test_outside_of_its_block_it_says_how_to_use_it() -> None:
+def test_use_outside_of_the_context_is_an_error_with_instructions() -> None:
     with pytest.raises(EmulatorError, match="with Emulator"):
         _ = Emulator().pid

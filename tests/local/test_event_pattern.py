@@ -1,4 +1,4 @@
-"""Guards against a filter that drops what AWS's would let through, or the other way round."""
+"""Guards against a local filter that accepts or drops other records than AWS would."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EVENTS = st.recursive(
     pattern=st.dictionaries(NAMES, PATTERNS, min_size=1, max_size=2),
     event=st.dictionaries(NAMES, EVENTS, max_size=3),
 )
-def test_matches_what_the_whole_language_matches(
+def test_patterns_match_the_same_events_as_in_the_emulator(
     emulator: Emulator, pattern: dict[str, Any], event: dict[str, Any]
 ) -> None:
     answer = emulator.client("events").test_event_pattern(
@@ -48,7 +48,7 @@ def test_matches_what_the_whole_language_matches(
 
 
 @pytest.mark.parametrize(
-    ("changes", "ours"),
+    ("changes", "accepted"),
     [
         ({}, True),
         ({"Attributes": {"call_route": None}}, True),
@@ -61,12 +61,12 @@ def test_matches_what_the_whole_language_matches(
         ({"InitiationMethod": "TRANSFER"}, False),
     ],
 )
-def test_the_filter_lets_inbound_calls_with_a_route_through(changes: dict[str, Any], ours: bool) -> None:
-    assert matches(FILTER_PATTERN, {"data": contact_record(**changes)}) is ours
+def test_the_filter_accepts_inbound_calls_with_a_route(changes: dict[str, Any], accepted: bool) -> None:
+    assert matches(FILTER_PATTERN, {"data": contact_record(**changes)}) is accepted
 
 
 @pytest.mark.parametrize("data", ["text", 7, None, []])
-def test_what_is_no_contact_record_is_not_let_through(data: Any) -> None:
+def test_the_filter_rejects_other_json_values(data: Any) -> None:
     assert not matches(FILTER_PATTERN, {"data": data})
 
 
@@ -81,6 +81,6 @@ def test_what_is_no_contact_record_is_not_let_through(data: Any) -> None:
         {"$or": [{"data": [1]}]},
     ],
 )
-def test_a_pattern_that_is_not_known_here_is_refused(pattern: dict[str, Any]) -> None:
+def test_an_unsupported_pattern_is_rejected(pattern: dict[str, Any]) -> None:
     with pytest.raises(PatternError):
         matches(pattern, {"data": "a"})

@@ -1,4 +1,4 @@
-"""Guards against a local pipe that is kinder, or harsher, than the one on AWS: a record lost, doubled or stuck in a shard."""
+"""Guards against a local pipe that behaves differently from AWS: lost records, duplicates or a blocked shard."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from botocore.exceptions import ClientError
 
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 from callroute.local.emulator import Credentials, Emulator
-from callroute.local.pipe import Handled, Pipe, PipeError, PipeSettings, apply_template
+from callroute.local.pipe import HandledRecord, Pipe, PipeError, PipeSettings, apply_template
 from tests.support.contact_records import contact_record
 
 pytestmark = pytest.mark.emulator
 
-# A target that fails as long as a batch holds a contact whose id has `poison` in it.
+# Fails if the batch contains a contact whose ID includes `poison`.
 TARGET = {
     "QueryLanguage": "JSONata",
-    "StartAt": "Look",
+    "StartAt": "Inspect",
     "States": {
-        "Look": {
+        "Inspect": {
             "Type": "Choice",
             "Choices": [
-                {"Condition": "{% $contains($string($states.input), 'poison') %}", "Next": "Refuse"},
+                {"Condition": "{% $contains($string($states.input), 'poison') %}", "Next": "Reject"},
             ],
-            "Default": "Take",
+            "Default": "Accept",
         },
-        "Refuse": {"Type": "Fail", "Error": "Poison", "Cause": "refused"},
-        "Take": {"Type": "Pass", "Output": "{% [$states.input.contact.ContactId] %}", "End": True},
+        "Reject": {"Type": "Fail", "Error": "Poison", "Cause": "rejected"},
+        "Accept": {"Type": "Pass", "Output": "{% [$states.input.contact.ContactId] %}", "End": True},
     },
 }
 
 
 class Time:
-    """A clock that only pauses move."""
+    """A clock that only advances during pauses."""
 
     def __init__(self) -> None:
         self.at = datetime.now(UTC).timestamp()
@@ -52,8 +52,8 @@ class Time:
         self.at += seconds
 
 
-class Watched:
-    """A client whose calls are counted by name, and which can be made to fail."""
+class RecordingClient:
+    """A client that records its calls and can be made to fail."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -70,13 +70,13 @@ class Watched:
         return call
 
     def inputs(self) -> list[list[dict[str, Any]]]:
-        """What each execution was started with."""
+        """Inputs of all executions."""
         return [json.loads(given["input"]) for name, given in self.calls if name == "start_sync_execution"]
 
 
 @dataclass
 class Line:
-    """A stream, a target and a dead-letter queue of one test."""
+    """The stream, target and dead-letter queue of one test."""
 
     emulator: Emulator
     shards: int = 1
@@ -104,7 +104,7 @@ class Line:
         self.state_machine_arn = self.emulator.client("stepfunctions").create_state_machine(
             name=name, definition=json.dumps(TARGET), roleArn=role["Role"]["Arn"], type="EXPRESS"
         )["stateMachineArn"]
-        self.states = Watched(self.emulator.client("stepfunctions"))
+        self.states = RecordingClient(self.emulator.client("stepfunctions"))
 
     def settings(self, **kinesis: Any) -> PipeSettings:
         parameters = {
@@ -146,11 +146,11 @@ class Line:
             pause=self.time.pause,
         )
 
-    def put(self, *datas: Any, key: str | None = None) -> None:
-        for data in datas:
-            text = data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
+    def put(self, *records: Any, key: str | None = None) -> None:
+        for record in records:
+            data = record if isinstance(record, bytes) else json.dumps(record, ensure_ascii=False).encode()
             self.emulator.client("kinesis").put_record(
-                StreamARN=self.stream_arn, Data=text, PartitionKey=key or uuid.uuid4().hex
+                StreamARN=self.stream_arn, Data=data, PartitionKey=key or uuid.uuid4().hex
             )
 
     def dead_letters(self) -> list[dict[str, Any]]:
@@ -169,14 +169,14 @@ def contacts(*ids: str) -> list[dict[str, Any]]:
     return [contact_record(contact_id) for contact_id in ids]
 
 
-def handed_over(handled: Sequence[Handled]) -> list[str]:
-    return [each.output for each in handled if each.became == "handed_over"]
+def delivered(handled: Sequence[HandledRecord]) -> list[str]:
+    return [each.output for each in handled if each.outcome == "delivered"]
 
 
-def test_each_record_arrives_shaped_by_the_template_in_order(line: Line) -> None:
+def test_records_are_delivered_in_order_in_the_form_of_the_template(line: Line) -> None:
     line.put(*contacts("a", "b"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert delivered(list(line.pipe().drain())) == ["a", "b"]
     ((first, second),) = line.states.inputs()
     assert set(first) == {"event_id", "sequence_number", "contact"}
     assert first["contact"] == contact_record("a")
@@ -199,26 +199,26 @@ def test_each_record_arrives_shaped_by_the_template_in_order(line: Line) -> None
         b"",
     ],
 )
-def test_what_is_not_ours_is_dropped_and_the_stream_goes_on(line: Line, other: Any) -> None:
-    line.put(other, *contacts("ours"), key="k")
+def test_other_records_are_filtered_and_do_not_block_the_stream(line: Line, other: Any) -> None:
+    line.put(other, *contacts("tracked"), key="k")
 
     handled = list(line.pipe().drain())
 
-    assert [each.became for each in handled] == ["not_ours", "handed_over"]
-    assert handed_over(handled) == ["ours"]
+    assert [each.outcome for each in handled] == ["filtered", "delivered"]
+    assert delivered(handled) == ["tracked"]
 
 
-def test_a_number_that_is_no_json_does_not_pass_for_json(line: Line) -> None:
+def test_nan_is_not_valid_json(line: Line) -> None:
     line.put(
         json.dumps(contact_record())
         .replace('"AgentConnectionAttempts": 0', '"AgentConnectionAttempts": NaN')
         .encode()
     )
 
-    assert [each.became for each in line.pipe().drain()] == ["not_ours"]
+    assert [each.outcome for each in line.pipe().drain()] == ["filtered"]
 
 
-def test_batches_hold_at_most_the_batch_size(line: Line) -> None:
+def test_batches_contain_at_most_the_batch_size(line: Line) -> None:
     line.put(*contacts(*(f"c{number}" for number in range(25))), key="k")
 
     list(line.pipe(batchSize=10).drain())
@@ -226,7 +226,7 @@ def test_batches_hold_at_most_the_batch_size(line: Line) -> None:
     assert [len(batch) for batch in line.states.inputs()] == [10, 10, 5]
 
 
-def test_the_window_waits_for_more_once_there_is_a_first_record(line: Line) -> None:
+def test_the_batching_window_begins_with_the_first_record(line: Line) -> None:
     line.put(*contacts("a"), key="k")
     late = contacts("b")
 
@@ -235,41 +235,41 @@ def test_the_window_waits_for_more_once_there_is_a_first_record(line: Line) -> N
         if late:
             line.put(late.pop(), key="k")
 
-    line.time.pause = pause  # type: ignore[method-assign]  # the world goes on while the pipe waits
+    line.time.pause = pause  # type: ignore[method-assign]  # a record arrives while the pipe waits
     list(line.pipe(maximumBatchingWindowInSeconds=5).drain())
 
     assert [len(batch) for batch in line.states.inputs()] == [2]
 
 
-def test_a_poison_record_ends_alone_and_its_neighbours_are_handed_over(line: Line) -> None:
+def test_a_failing_record_is_isolated_and_the_rest_of_its_batch_is_delivered(line: Line) -> None:
     line.put(*contacts(*(f"c{number}" for number in range(4)), "poison", "c5", "c6"), key="k")
 
     handled = list(line.pipe().drain())
 
-    assert handed_over(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
-    assert [each.became for each in handled].count("dead_lettered") == 1
+    assert delivered(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
+    assert [each.outcome for each in handled].count("dead_lettered") == 1
     sizes = [len(batch) for batch in line.states.inputs() if "poison" in json.dumps(batch)]
-    # Halved down to the record itself, which is then tried again twice.
+    # The batch is halved until the record is alone. The record is then retried twice.
     assert sizes == [7, 4, 2, 1, 1, 1]
 
 
-def test_without_bisection_the_neighbours_go_down_with_it(line: Line) -> None:
+def test_without_bisection_the_whole_batch_is_dead_lettered(line: Line) -> None:
     line.put(*contacts("a", "poison"), key="k")
 
     handled = list(line.pipe(onPartialBatchItemFailure=None).drain())
 
-    assert [each.became for each in handled] == ["dead_lettered"] * 2
+    assert [each.outcome for each in handled] == ["dead_lettered"] * 2
     assert [len(batch) for batch in line.states.inputs()] == [2, 2, 2]
 
 
-def test_a_record_is_retried_with_growing_pauses_and_then_dead_lettered_in_the_shape_of_aws(
+def test_a_failing_record_is_retried_with_backoff_and_then_dead_lettered(
     line: Line,
 ) -> None:
     line.put(*contacts("poison"), key="k")
 
     (handled,) = line.pipe(maximumRetryAttempts=3).drain()
 
-    assert handled.became == "dead_lettered"
+    assert handled.outcome == "dead_lettered"
     assert len(line.states.inputs()) == 1 + 3
     assert line.time.pauses == sorted(line.time.pauses)
     assert len(set(line.time.pauses)) == 3
@@ -301,7 +301,7 @@ def test_a_record_is_retried_with_growing_pauses_and_then_dead_lettered_in_the_s
     ) == pytest.approx(handled.record.arrived, abs=timedelta(milliseconds=1))
 
 
-def test_a_dead_letter_leads_back_to_the_record(line: Line) -> None:
+def test_a_dead_letter_identifies_the_record(line: Line) -> None:
     line.put(*contacts("poison"), key="k")
     list(line.pipe(maximumRetryAttempts=0).drain())
     info = line.dead_letters()[0]["KinesisBatchInfo"]
@@ -318,68 +318,68 @@ def test_a_dead_letter_leads_back_to_the_record(line: Line) -> None:
     assert json.loads(record["Data"]) == contact_record("poison")
 
 
-def test_a_record_that_has_grown_too_old_is_dead_lettered_unseen(line: Line) -> None:
+def test_a_record_that_is_too_old_is_dead_lettered_without_an_attempt(line: Line) -> None:
     line.put(*contacts("old"), key="k")
     line.time.at += 7200
 
-    assert [each.became for each in line.pipe().drain()] == ["dead_lettered"]
+    assert [each.outcome for each in line.pipe().drain()] == ["dead_lettered"]
     assert line.states.inputs() == []
     assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
 
 
-def test_retries_end_when_the_record_grows_too_old(line: Line) -> None:
+def test_retries_end_when_the_record_is_too_old(line: Line) -> None:
     line.put(*contacts("poison"), key="k")
 
     assert [
-        each.became for each in line.pipe(maximumRetryAttempts=-1, maximumRecordAgeInSeconds=60).drain()
+        each.outcome for each in line.pipe(maximumRetryAttempts=-1, maximumRecordAgeInSeconds=60).drain()
     ] == ["dead_lettered"]
     assert line.dead_letters()[0]["context"]["condition"] == "RecordAgeExceeded"
 
 
-def test_a_target_that_recovers_gets_the_record(line: Line) -> None:
+def test_a_record_is_delivered_when_the_target_recovers(line: Line) -> None:
     throttled = ClientError(
         {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "StartSyncExecution"
     )
     line.states.failures["start_sync_execution"] = [throttled, throttled]
     line.put(*contacts("a"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a"]
+    assert delivered(list(line.pipe().drain())) == ["a"]
     assert line.dead_letters() == []
 
 
-def test_another_pipe_goes_on_from_the_position_of_the_first(line: Line) -> None:
+def test_another_pipe_continues_from_the_position_of_the_first(line: Line) -> None:
     line.put(*contacts("a", "b", "c"), key="k")
     list(line.pipe().drain())
     line.put(*contacts("d"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["d"]
+    assert delivered(list(line.pipe().drain())) == ["d"]
 
 
-def test_a_pipe_that_is_stopped_in_the_middle_loses_nothing(line: Line) -> None:
+def test_an_interrupted_pipe_loses_no_records(line: Line) -> None:
     line.put(*contacts("a", "poison", "b"), key="k")
 
     def stop(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    line.time.pause = stop  # type: ignore[assignment,method-assign]  # stopped while it waits to try again
+    line.time.pause = stop  # type: ignore[assignment,method-assign]  # interrupted during the pause before a retry
     with pytest.raises(KeyboardInterrupt):
         list(line.pipe().drain())
     line.time = Time()
 
-    # At least once: what was handed over before the stop comes again.
+    # Delivery is at least once: records delivered before the interruption are delivered again.
     handled = list(line.pipe().drain())
-    assert handed_over(handled) == ["a", "b"]
-    assert [each.became for each in handled].count("dead_lettered") == 1
+    assert delivered(handled) == ["a", "b"]
+    assert [each.outcome for each in handled].count("dead_lettered") == 1
 
 
-def test_the_same_pipe_can_go_on_after_a_stop(line: Line) -> None:
+def test_a_pipe_can_continue_after_an_interruption(line: Line) -> None:
     line.states.failures["start_sync_execution"] = [KeyboardInterrupt()]  # type: ignore[list-item]
     line.put(*contacts("a"), key="k")
     pipe = line.pipe()
     with pytest.raises(KeyboardInterrupt):
         pipe.poll()
 
-    assert handed_over(list(pipe.drain())) == ["a"]
+    assert delivered(list(pipe.drain())) == ["a"]
 
 
 def test_every_shard_is_read(emulator: Emulator) -> None:
@@ -387,40 +387,40 @@ def test_every_shard_is_read(emulator: Emulator) -> None:
     ids = [f"c{number}" for number in range(30)]
     line.put(*contacts(*ids))
 
-    assert sorted(handed_over(list(line.pipe().drain()))) == sorted(ids)
+    assert sorted(delivered(list(line.pipe().drain()))) == sorted(ids)
     assert len(line.positions) == 3
 
 
-def test_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
+def test_parallel_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
     for number in range(20):
         line.put(*contacts(f"{'xyz'[number % 3]}{number:02}"), key="xyz"[number % 3])
 
-    ids = handed_over(list(line.pipe(parallelizationFactor=4, batchSize=3).drain()))
+    ids = delivered(list(line.pipe(parallelizationFactor=4, batchSize=3).drain()))
 
     assert len(ids) == 20
     for key in "xyz":
-        mine = [each for each in ids if each.startswith(key)]
-        assert mine == sorted(mine)
+        ids_of_key = [each for each in ids if each.startswith(key)]
+        assert ids_of_key == sorted(ids_of_key)
 
 
-def test_a_batch_that_is_too_long_for_the_target_is_halved(line: Line) -> None:
+def test_a_batch_that_is_too_large_for_the_target_is_halved(line: Line) -> None:
     line.put(*(contact_record(name, Padding="あ" * 50_000) for name in ("a", "b")), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert delivered(list(line.pipe().drain())) == ["a", "b"]
     assert [len(batch) for batch in line.states.inputs()] == [1, 1]
 
 
-def test_a_record_that_is_too_long_for_the_target_is_dead_lettered(line: Line) -> None:
+def test_a_record_that_is_too_large_for_the_target_is_dead_lettered(line: Line) -> None:
     line.put(contact_record("a", Padding="x" * 262_144), *contacts("b"), key="k")
 
-    assert [each.became for each in line.pipe().drain()] == ["dead_lettered", "handed_over"]
+    assert [each.outcome for each in line.pipe().drain()] == ["dead_lettered", "delivered"]
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_stream(line: Line) -> None:
+def test_half_a_surrogate_pair_does_not_block_the_stream(line: Line) -> None:
     text = json.dumps(contact_record("a", DisconnectReason="?")).replace('"?"', '"\\ud83d"')
     line.put(text.encode(), *contacts("b"), key="k")
 
-    assert handed_over(list(line.pipe().drain())) == ["a", "b"]
+    assert delivered(list(line.pipe().drain())) == ["a", "b"]
 
 
 def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
@@ -445,7 +445,7 @@ def principal(emulator: Emulator, *statements: dict[str, Any]) -> Credentials:
         "sqs:SendMessage",
     ],
 )
-def test_a_permission_that_the_role_lacks_ends_the_pipe_by_name(line: Line, missing: str) -> None:
+def test_a_missing_permission_stops_the_pipe_and_is_named(line: Line, missing: str) -> None:
     needed = {
         "kinesis:DescribeStream": line.stream_arn,
         "kinesis:DescribeStreamSummary": line.stream_arn,
@@ -462,7 +462,7 @@ def test_a_permission_that_the_role_lacks_ends_the_pipe_by_name(line: Line, miss
         list(line.pipe(principal(line.emulator, *granted)).drain())
 
 
-def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
+def test_no_other_permissions_are_needed(line: Line) -> None:
     credentials = principal(
         line.emulator,
         {
@@ -480,15 +480,15 @@ def test_the_permissions_above_are_all_that_is_needed(line: Line) -> None:
     )
     line.put(*contacts("poison", "a"), key="k")
 
-    assert [each.became for each in line.pipe(credentials).drain()] == ["dead_lettered", "handed_over"]
+    assert [each.outcome for each in line.pipe(credentials).drain()] == ["dead_lettered", "delivered"]
 
 
-def test_a_setting_that_the_local_pipe_does_not_know_is_refused_by_name(line: Line) -> None:
-    with pytest.raises(PipeError, match="sets somethingNew, which the local pipe does not know"):
+def test_an_unsupported_pipe_argument_is_an_error_that_names_it(line: Line) -> None:
+    with pytest.raises(PipeError, match="sets somethingNew, which the local pipe does not support"):
         line.settings(somethingNew=1)
 
 
-def test_fire_and_forget_is_refused() -> None:
+def test_fire_and_forget_is_rejected() -> None:
     with pytest.raises(PipeError, match="FIRE_AND_FORGET"):
         PipeSettings.read(
             "arn",
@@ -520,6 +520,6 @@ def test_templates_are_filled_as_json(template: str, filled: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["$.nowhere", "$.data.list[9]", "$.data.text.deeper", "$.data['text']"])
-def test_a_path_that_leads_nowhere_is_an_error(path: str) -> None:
+def test_a_missing_path_is_an_error(path: str) -> None:
     with pytest.raises(PipeError, match="path"):
         apply_template(f"<{path}>", {"data": {"text": "a", "list": [1]}})

@@ -1,6 +1,6 @@
-"""Guards against a local stack that differs from what the program registered: lost arguments, silent gaps, leftovers.
+"""Guards against a local stack that differs from the registered one: lost arguments, ignored resources, shared state.
 
-The programs here are small Pulumi programs of their own, run as the real one is.
+Most tests run a small Pulumi program of their own.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,16 @@ from callroute.errors import InputError
 from callroute.local import stack_runner
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS
-from callroute.local.stack_runner import Deployment, ProvisioningError, Settings, _TasksOfOneLoop, deploy
+from callroute.local.stack_runner import (
+    Deployment,
+    DeploymentError,
+    Secret,
+    StackConfig,
+    _TasksOfOneLoop,
+    deploy,
+    find_project,
+)
+from tests.support.paths import REPOSITORY
 
 INSTANCE = "00000000-0000-0000-0000-000000000000"
 NUMBER = "00000000-0000-0000-0000-000000000001"
@@ -28,8 +38,8 @@ ROLE = "arn:aws:iam::111111111111:role/r"
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 MACHINE = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 
-# The least that each type needs.
-LEAST: dict[str, dict[str, Any]] = {
+# Required arguments of each type.
+MINIMAL: dict[str, dict[str, Any]] = {
     "aws:cloudwatch/logGroup:LogGroup": {},
     "aws:connect/contactFlow:ContactFlow": {"instanceId": INSTANCE, "content": "{}"},
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": {
@@ -64,7 +74,7 @@ Run = Callable[..., Deployment]
 
 @pytest.fixture
 def run(emulator: Emulator, tmp_path: Path) -> Run:
-    """Deploys a program, given as text, in an empty emulator."""
+    """Deploys a program, given as text, to an empty emulator."""
     emulator.reset()
 
     def run(
@@ -82,14 +92,14 @@ def run(emulator: Emulator, tmp_path: Path) -> Run:
 
 
 def raw(type_: str, arguments: Mapping[str, Any], name: str = "x") -> str:
-    """A program that registers one resource with arguments as they are on the wire."""
+    """Returns a program that registers one resource with the given arguments, unchecked."""
     return f"pulumi.CustomResource({type_!r}, {name!r}, {dict(arguments)!r})\n"
 
 
-# --- Every argument arrives ------------------------------------------------------------------------------------------
+# --- All arguments are used ------------------------------------------------------------------------------------------
 
 
-def test_a_table_has_all_that_was_registered(run: Run, emulator: Emulator) -> None:
+def test_a_table_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 table = aws.dynamodb.Table("calls", name="call-records", billing_mode="PAY_PER_REQUEST", hash_key="id",
     attributes=[{"name": "id", "type": "S"}, {"name": "day", "type": "S"}, {"name": "at", "type": "N"}],
@@ -122,14 +132,14 @@ pulumi.export("name", table.name)
     assert tags == [{"Key": "team", "Value": "voice"}]
 
 
-def test_a_table_that_keeps_its_items_for_ever_may_say_so(run: Run, emulator: Emulator) -> None:
-    table = {**LEAST["aws:dynamodb/table:Table"], "name": "calls", "ttl": {"enabled": False}}
+def test_a_table_can_have_a_disabled_ttl(run: Run, emulator: Emulator) -> None:
+    table = {**MINIMAL["aws:dynamodb/table:Table"], "name": "calls", "ttl": {"enabled": False}}
     run(raw("aws:dynamodb/table:Table", table))
     ttl = emulator.client("dynamodb").describe_time_to_live(TableName="calls")["TimeToLiveDescription"]
     assert ttl["TimeToLiveStatus"] == "DISABLED"
 
 
-def test_a_stream_has_all_that_was_registered_and_is_active(run: Run, emulator: Emulator) -> None:
+def test_a_stream_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 aws.kinesis.Stream("records", stream_mode_details={"stream_mode": "PROVISIONED"}, shard_count=2, retention_period=48,
     encryption_type="KMS", kms_key_id="alias/aws/kinesis",
@@ -153,7 +163,7 @@ def test_a_stream_can_be_on_demand(run: Run, emulator: Emulator) -> None:
     assert summary["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
 
 
-def test_a_queue_has_all_that_was_registered(run: Run, emulator: Emulator) -> None:
+def test_a_queue_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 aws.sqs.Queue("q", message_retention_seconds=1209600, sqs_managed_sse_enabled=True, visibility_timeout_seconds=90,
     delay_seconds=1, max_message_size=2048, receive_wait_time_seconds=2, tags={"team": "voice"})
@@ -174,7 +184,7 @@ aws.sqs.Queue("q", message_retention_seconds=1209600, sqs_managed_sse_enabled=Tr
     assert sqs.list_queue_tags(QueueUrl=queue.id)["Tags"] == {"team": "voice"}
 
 
-def test_a_role_has_its_trust_and_its_policy(run: Run, emulator: Emulator) -> None:
+def test_a_role_is_created_with_its_trust_policy_and_its_policy(run: Run, emulator: Emulator) -> None:
     deployment = run("""
 role = aws.iam.Role("r", assume_role_policy={"Version": "2012-10-17", "Statement": []}, description="d",
     max_session_duration=7200, tags={"team": "voice"})
@@ -231,9 +241,7 @@ aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE
     assert (answer["status"], answer["output"]) == ("SUCCEEDED", '{"a": 1}')
 
 
-def test_a_pipe_is_known_to_the_emulator_and_kept_with_all_its_arguments(
-    run: Run, emulator: Emulator
-) -> None:
+def test_a_pipe_is_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
     parameters = {
         "filterCriteria": {"filters": [{"pattern": "{}"}]},
         "kinesisStreamParameters": {
@@ -248,7 +256,7 @@ def test_a_pipe_is_known_to_the_emulator_and_kept_with_all_its_arguments(
         },
     }
     arguments = {
-        **LEAST["aws:pipes/pipe:Pipe"],
+        **MINIMAL["aws:pipes/pipe:Pipe"],
         "name": "pipe",
         "sourceParameters": parameters,
         "targetParameters": {
@@ -271,7 +279,7 @@ def test_a_pipe_is_known_to_the_emulator_and_kept_with_all_its_arguments(
     assert pipe.inputs == arguments
 
 
-def test_what_connect_would_get_is_kept_with_ids_and_arns(run: Run) -> None:
+def test_connect_resources_have_ids_and_arns(run: Run) -> None:
     deployment = run(f"""
 flow = aws.connect.ContactFlow("menu", instance_id={INSTANCE!r}, name="Menu", description="d", type="CONTACT_FLOW",
     content='{{"言葉": 1}}', tags={{"team": "voice"}})
@@ -296,16 +304,16 @@ pulumi.export("association", records.association_id)
     assert records.id == f"{INSTANCE}:{deployment.outputs['association']}:CONTACT_TRACE_RECORDS"
 
 
-def test_what_connect_would_get_is_checked_against_its_api(run: Run) -> None:
+def test_requests_to_connect_are_validated_against_the_api_model(run: Run) -> None:
     arguments = {"instanceId": INSTANCE, "content": "{}", "description": 3}
-    with pytest.raises(ProvisioningError, match=r"ContactFlow 'x': [^§]*Description"):
+    with pytest.raises(DeploymentError, match=r"ContactFlow 'x': [^§]*Description"):
         run(raw("aws:connect/contactFlow:ContactFlow", arguments))
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
-def test_the_real_program_stands_with_the_settings_of_each_stack(emulator: Emulator, stack: str) -> None:
+def test_every_stack_of_this_project_can_be_deployed(emulator: Emulator, stack: str) -> None:
     emulator.reset()
-    outputs = deploy(emulator, stack).outputs
+    outputs = deploy(emulator, stack, project=REPOSITORY).outputs
     table = emulator.client("dynamodb").describe_table(TableName=outputs["tableName"])["Table"]
     assert table["TableArn"] == outputs["tableArn"]
     machine = emulator.client("stepfunctions").describe_state_machine(
@@ -321,18 +329,20 @@ def test_the_real_program_stands_with_the_settings_of_each_stack(emulator: Emula
         assert attributes["Attributes"]["QueueArn"] == outputs[f"{queue}Arn"]
 
 
-# --- Nothing is passed over ------------------------------------------------------------------------------------------
+# --- Nothing is ignored ----------------------------------------------------------------------------------------------
 
 
-def test_there_is_a_least_example_of_every_type() -> None:
-    assert LEAST.keys() == CREATORS.keys(), "the next test would miss a type"
+def test_every_type_has_a_minimal_example() -> None:
+    assert MINIMAL.keys() == CREATORS.keys(), "the next test would not cover every type"
 
 
-@pytest.mark.parametrize("type_", sorted(LEAST))
-def test_an_unknown_argument_is_an_error_that_names_type_and_argument(run: Run, type_: str) -> None:
-    with pytest.raises(ProvisioningError) as raised:
-        run(raw(type_, {**LEAST[type_], "surprise": 1}))
-    assert str(raised.value).startswith(f"{type_} 'x': the local cloud does not know the argument surprise")
+@pytest.mark.parametrize("type_", sorted(MINIMAL))
+def test_an_unknown_argument_is_an_error_that_names_it(run: Run, type_: str) -> None:
+    with pytest.raises(DeploymentError) as raised:
+        run(raw(type_, {**MINIMAL[type_], "surprise": 1}))
+    assert str(raised.value).startswith(
+        f"{type_} 'x': the local cloud does not support the argument surprise"
+    )
 
 
 @pytest.mark.parametrize(
@@ -356,33 +366,31 @@ def test_an_unknown_argument_is_an_error_that_names_type_and_argument(run: Run, 
         ),
     ],
 )
-def test_an_unknown_argument_further_down_is_an_error_too(
-    run: Run, type_: str, argument: str, value: Any
-) -> None:
-    with pytest.raises(ProvisioningError, match=rf"{re.escape(type_)} 'x': [^§]*[Ss]urprise"):
-        run(raw(type_, {**LEAST[type_], argument: value}))
+def test_an_unknown_nested_argument_is_an_error(run: Run, type_: str, argument: str, value: Any) -> None:
+    with pytest.raises(DeploymentError, match=rf"{re.escape(type_)} 'x': [^§]*[Ss]urprise"):
+        run(raw(type_, {**MINIMAL[type_], argument: value}))
 
 
-def test_an_unknown_type_is_an_error_that_says_where_to_add_it(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
+def test_an_unknown_type_is_an_error_that_names_the_module_to_change(run: Run) -> None:
+    with pytest.raises(DeploymentError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
         run('aws.sns.Topic("news")')
-    place = re.search(r"in (\S+\.py)", str(raised.value))
-    assert place
-    assert (stack_runner.PROJECT / place[1]).exists()
+    module = re.search(r"in (\S+\.py)", str(raised.value))
+    assert module
+    assert (REPOSITORY / module[1]).exists()
 
 
 def test_an_unknown_function_is_an_error_that_names_it(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"aws:kms/getAlias:getAlias.*INVOKES"):
+    with pytest.raises(DeploymentError, match=r"aws:kms/getAlias:getAlias.*INVOKES"):
         run('pulumi.export("key", aws.kms.get_alias_output(name="alias/a").arn)')
 
 
-def test_an_existing_resource_is_not_made_up(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"'old'.*existing resource \(queue-url\)"):
+def test_an_existing_resource_cannot_be_read(run: Run) -> None:
+    with pytest.raises(DeploymentError, match=r"'old'.*existing resource \(queue-url\)"):
         run('aws.sqs.Queue.get("old", "queue-url")')
 
 
-def test_a_resource_that_aws_refuses_is_an_error_that_names_it_and_the_reason(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"aws:kinesis/stream:Stream 'short'.*RetentionPeriodHours"):
+def test_a_rejected_resource_is_an_error_with_its_name_and_the_reason(run: Run) -> None:
+    with pytest.raises(DeploymentError, match=r"aws:kinesis/stream:Stream 'short'.*RetentionPeriodHours"):
         run("""
 stream = aws.kinesis.Stream("short", shard_count=1, retention_period=1)
 aws.sqs.Queue("after", name=stream.name)
@@ -390,20 +398,20 @@ pulumi.export("arn", stream.arn)
 """)
 
 
-def test_a_fault_of_the_emulator_itself_shows_its_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_error_includes_the_emulators_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def faulty(*_: object) -> tuple[str, dict[str, Any]]:
         fault = {"Error": {"Code": "InternalError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
-        raise ClientError(fault, "CreateQueue")  # type: ignore[arg-type] # the stubs want all of the metadata
+        raise ClientError(fault, "CreateQueue")  # type: ignore[arg-type] # the stubs require all metadata
 
     monkeypatch.setitem(CREATORS, "aws:sqs/queue:Queue", faulty)
     with pytest.raises(
-        ProvisioningError, match=r"Queue 'q': [^§]*InternalError[^§]*log ends with:\n[^§]*ministack"
+        DeploymentError, match=r"Queue 'q': [^§]*InternalError[^§]*log ends with:\n[^§]*ministack"
     ):
         run('aws.sqs.Queue("q")')
 
 
 def test_a_table_without_a_key_is_an_error_that_names_it(run: Run) -> None:
-    with pytest.raises(ProvisioningError, match=r"Table 'x': [^§]*KeySchema"):
+    with pytest.raises(DeploymentError, match=r"Table 'x': [^§]*KeySchema"):
         run(raw("aws:dynamodb/table:Table", {"billingMode": "PAY_PER_REQUEST"}))
 
 
@@ -421,7 +429,7 @@ part = Part()
 aws.sqs.Queue("outer", redrive_policy=part.queue.arn.apply(
     lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})))
 pulumi.export("nested", {"url": part.queue.url, "numbers": [1, 2.5]})
-pulumi.export("secret", pulumi.Output.secret("opened"))
+pulumi.export("secret", pulumi.Output.secret("plain"))
 """)
     assert {resource.name for resource in deployment.resources} == {"inner", "outer"}
     inner = deployment.one("aws:sqs/queue:Queue", "inner")
@@ -430,17 +438,17 @@ pulumi.export("secret", pulumi.Output.secret("opened"))
     assert policy["deadLetterTargetArn"] == inner.outputs["arn"]
     assert deployment.outputs == {
         "nested": {"url": inner.outputs["url"], "numbers": [1, 2.5]},
-        "secret": "opened",
+        "secret": "plain",
     }
 
 
-def test_the_resources_of_a_secret_are_made_with_its_value(run: Run) -> None:
+def test_resources_are_created_with_the_plain_values_of_secrets(run: Run) -> None:
     queue = run('aws.sqs.Queue("q", name=pulumi.Output.secret("hidden"))').one("aws:sqs/queue:Queue")
     assert queue.inputs["name"] == "hidden"
     assert queue.outputs["url"].endswith("/hidden")
 
 
-def test_account_region_and_partition_are_the_emulators(run: Run) -> None:
+def test_account_region_and_partition_are_those_of_the_emulator(run: Run) -> None:
     deployment = run("""
 pulumi.export("where", [aws.get_caller_identity().account_id, aws.get_region().region, aws.get_partition().partition])
 pulumi.export("later", [aws.get_caller_identity_output().account_id, aws.get_region_output().region])
@@ -451,53 +459,86 @@ pulumi.export("later", [aws.get_caller_identity_output().account_id, aws.get_reg
     }
 
 
-def test_what_the_program_raises_arrives_unchanged(run: Run) -> None:
+def test_exceptions_of_the_program_are_raised_unchanged(run: Run) -> None:
     with pytest.raises(InputError) as raised:
         run("""
 from callroute.errors import InputError
 aws.sqs.Queue("q")
-raise InputError("Pulumi.local.yaml", "batchSize", "is 0", "Give 1 to 10.")
+raise InputError("Pulumi.local.yaml", "batchSize", "is 0", "Set 1 to 10.")
 """)
-    assert str(raised.value) == "Pulumi.local.yaml: batchSize: is 0. Give 1 to 10."
+    assert str(raised.value) == "Pulumi.local.yaml: batchSize: is 0. Set 1 to 10."
 
 
-def test_what_is_raised_while_an_output_resolves_arrives_too(run: Run) -> None:
+def test_exceptions_in_apply_are_raised(run: Run) -> None:
     with pytest.raises(ZeroDivisionError):
         run('pulumi.export("n", aws.sqs.Queue("q").arn.apply(lambda arn: 1 / 0))')
 
 
-def test_failures_print_nothing_by_themselves(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ProvisioningError):
+def test_failures_print_nothing(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DeploymentError):
         run('q = aws.sqs.Queue("q", max_message_size=-1)\naws.sqs.Queue("after", name=q.name)')
     assert capfd.readouterr() == ("", "")
 
 
-def test_one_deployment_leaves_nothing_to_the_next(run: Run) -> None:
+def test_deployments_do_not_share_state(run: Run) -> None:
     first = run(
         'aws.sqs.Queue("first"); pulumi.export("first", pulumi.Config().get("setting"))', {"setting": "a"}
     )
-    with pytest.raises(ProvisioningError):
+    with pytest.raises(DeploymentError):
         run('aws.sns.Topic("t"); pulumi.export("failed", 1)')
     second = run('aws.sqs.Queue("second"); pulumi.export("second", pulumi.Config().get("setting"))')
     assert first.outputs == {"first": "a"}
-    assert second.outputs == {}, "the setting of the first is gone"
+    assert second.outputs == {}, "the second must not see the configuration of the first"
     assert [resource.name for resource in second.resources] == ["second"]
 
 
-def test_a_program_that_never_ends_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_runner, "PROGRAM_SECONDS", 2)  # in which a busy machine makes a queue, too
-    with pytest.raises(ProvisioningError, match=r"did not end within 2 s. Made so far: made\."):
+def test_a_program_that_never_ends_times_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_runner, "PROGRAM_SECONDS", 2)  # enough to create a queue on a busy machine
+    with pytest.raises(DeploymentError, match=r"did not end within 2 s. Resources created: created\."):
         run("""
 import asyncio
-aws.sqs.Queue("made")
+aws.sqs.Queue("created")
 pulumi.export("never", pulumi.Output.from_input(asyncio.get_event_loop().create_future()))
 """)
 
 
-# --- Settings --------------------------------------------------------------------------------------------------------
+def test_the_program_can_import_modules_from_its_folder(run: Run, tmp_path: Path) -> None:
+    import_path = list(sys.path)
+    (tmp_path / "queues_of_this_program.py").write_text("NAME = 'imported'", encoding="utf-8")
+
+    deployment = run("""
+from queues_of_this_program import NAME
+pulumi.export("name", NAME)
+pulumi.export("root", pulumi.get_root_directory())
+""")
+
+    assert deployment.outputs == {"name": "imported", "root": str(tmp_path)}
+    assert sys.path == import_path, "the folder must not stay on the import path"
 
 
-def test_the_program_reads_the_stacks_settings_and_overrides(run: Run) -> None:
+# --- Projects --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [".", "flows", "flows/menus"])
+def test_the_project_is_found_from_its_folder_and_any_folder_below(
+    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flows" / "menus").mkdir(parents=True)
+    (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / start)
+
+    assert find_project() == find_project(tmp_path / start) == tmp_path
+
+
+def test_a_folder_outside_of_a_project_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no Pulumi\.yaml in this folder or its parents\. Run "):
+        find_project(tmp_path)
+
+
+# --- Configuration ---------------------------------------------------------------------------------------------------
+
+
+def test_the_program_reads_the_stack_configuration_and_overrides(run: Run) -> None:
     deployment = run(
         """
 config = pulumi.Config()
@@ -519,7 +560,19 @@ pulumi.export("gone", config.get("removed") is None)
     assert deployment.outputs["gone"] is True
 
 
-def test_an_encrypted_setting_needs_another_value_here(run: Run) -> None:
+def test_values_and_secrets_of_the_project_are_listed_without_its_name(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        "config: {aws:region: eu-west-2, project:flows: [a], other:key: b}\n", encoding="utf-8"
+    )
+
+    config = StackConfig.read("dev", {"salt": Secret("s"), "other:token": Secret("t")}, project=tmp_path)
+
+    assert config.project_values == {"flows": '["a"]', "salt": "s"}
+    assert config.project_secrets == {"salt"}
+
+
+def test_an_encrypted_value_must_be_overridden(run: Run) -> None:
     config = {"project:salt": {"secure": "v1:abc"}}
     with pytest.raises(InputError, match=r"Pulumi\.local\.yaml: project:salt: the value is encrypted"):
         run("", config)
@@ -527,39 +580,42 @@ def test_an_encrypted_setting_needs_another_value_here(run: Run) -> None:
     assert deployment.outputs == {"salt": "local"}
 
 
-def test_a_stack_of_another_region_than_the_emulators_is_refused(run: Run) -> None:
+def test_a_stack_and_an_emulator_in_different_regions_are_an_error(run: Run) -> None:
     with pytest.raises(
-        InputError, match="aws:region: the stack is in eu-west-2, the emulator in ap-northeast-1"
+        InputError, match="aws:region: the stack is in eu-west-2, but the emulator is in ap-northeast-1"
     ):
         run("", {"aws:region": "eu-west-2"})
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [(None, "cannot be read"), ("a: [", "is not YAML"), ("- 1", "holds no mapping")]
+    ("text", "problem"),
+    [(None, "cannot be read"), ("a: [", "is not valid YAML"), ("- 1", "is not a mapping")],
 )
-def test_an_unusable_settings_file_is_named(tmp_path: Path, text: str | None, problem: str) -> None:
+def test_an_unusable_stack_file_is_an_error_that_names_it(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
     if text is not None:
         (tmp_path / "Pulumi.dev.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"Pulumi\.dev\.yaml: {problem}"):
-        Settings.read("dev", project=tmp_path)
+        StackConfig.read("dev", project=tmp_path)
 
 
 @pytest.mark.emulator
-def test_a_stack_stands_in_the_region_of_its_settings(tmp_path: Path) -> None:
+def test_a_stack_is_deployed_to_its_configured_region(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: project\n", encoding="utf-8")
     (tmp_path / "Pulumi.local.yaml").write_text("config: {aws:region: eu-west-2}\n", encoding="utf-8")
     (tmp_path / "__main__.py").write_text(
         "import pulumi, pulumi_aws as aws\npulumi.export('arn', aws.sqs.Queue('q', name='q').arn)",
         encoding="utf-8",
     )
-    with Emulator(Settings.read("local", project=tmp_path).region) as emulator:
+    with Emulator(StackConfig.read("local", project=tmp_path).region) as emulator:
         assert deploy(emulator, project=tmp_path).outputs == {"arn": "arn:aws:sqs:eu-west-2:111111111111:q"}
 
 
-# --- Acting in a role ------------------------------------------------------------------------------------------------
+# --- Roles -----------------------------------------------------------------------------------------------------------
 
-ACTING = """
+ROLE_PROGRAM = """
 queue = aws.sqs.Queue("allowed", name="allowed")
 aws.sqs.Queue("denied", name="denied")
 role = aws.iam.Role("r", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [{
@@ -570,15 +626,15 @@ aws.iam.RolePolicy("p", role=role.name, policy=queue.arn.apply(lambda arn: json.
 """
 
 
-def test_acting_in_a_role_is_bound_by_its_policies(run: Run, emulator: Emulator) -> None:
-    deployment = run(ACTING)
+def test_an_assumed_role_is_limited_by_its_policies(run: Run, emulator: Emulator) -> None:
+    deployment = run(ROLE_PROGRAM)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
-    credentials = deployment.credentials_of(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
+    credentials = deployment.assume_role(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
     sqs = emulator.client("sqs", credentials)
     sqs.send_message(QueueUrl=deployment.one("aws:sqs/queue:Queue", "allowed").id, MessageBody="m")
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.send_message(QueueUrl=deployment.one("aws:sqs/queue:Queue", "denied").id, MessageBody="m")
-    again = deployment.credentials_of(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
+    again = deployment.assume_role(arn, service="pipes.amazonaws.com", source_arn="arn:the-pipe")
     assert again == credentials
     assert credentials.secret_access_key not in repr(credentials)
 
@@ -587,13 +643,13 @@ def test_acting_in_a_role_is_bound_by_its_policies(run: Run, emulator: Emulator)
     ("service", "source_arn"),
     [("states.amazonaws.com", "arn:the-pipe"), ("pipes.amazonaws.com", "arn:another-pipe")],
 )
-def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
+def test_a_role_that_does_not_trust_the_service_cannot_be_assumed(
     run: Run, service: str, source_arn: str
 ) -> None:
-    deployment = run(ACTING)
+    deployment = run(ROLE_PROGRAM)
     arn = deployment.one("aws:iam/role:Role").outputs["arn"]
-    with pytest.raises(ProvisioningError, match=f"cannot be assumed by {service} for {source_arn}"):
-        deployment.credentials_of(arn, service=service, source_arn=source_arn)
+    with pytest.raises(DeploymentError, match=f"{service} cannot assume .*/r.* for {source_arn}"):
+        deployment.assume_role(arn, service=service, source_arn=source_arn)
 
 
 @pytest.mark.parametrize(
@@ -605,15 +661,15 @@ def test_a_role_that_does_not_trust_the_service_cannot_be_acted_in(
     ],
     ids=["another service", "another state machine"],
 )
-def test_a_state_machine_is_refused_whose_role_does_not_trust_it(run: Run, role: str) -> None:
+def test_a_state_machine_whose_role_does_not_trust_it_is_rejected(run: Run, role: str) -> None:
     with pytest.raises(
-        ProvisioningError, match=r"role/r.* cannot be assumed by states.amazonaws.com for .*:stateMachine:m"
+        DeploymentError, match=r"states.amazonaws.com cannot assume .*role/r.* for .*:stateMachine:m"
     ):
         run(f'aws.sfn.StateMachine("m", type="EXPRESS", role_arn={role}, definition={MACHINE!r})')
 
 
 @pytest.mark.parametrize("level", ["ALL", "ERROR", "OFF"])
-def test_a_state_machine_that_logs_is_refused_whose_role_may_not_deliver_logs(run: Run, level: str) -> None:
+def test_a_state_machine_that_logs_needs_a_role_that_can_deliver_logs(run: Run, level: str) -> None:
     program = f"""
 role = aws.iam.Role("r", assume_role_policy={trust_in("states.amazonaws.com")!r})
 logs = aws.cloudwatch.LogGroup("l", name="l")
@@ -624,7 +680,7 @@ aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE
         run(program)
     else:
         with pytest.raises(
-            ProvisioningError,
+            DeploymentError,
             match=r"StateMachine 'm': .*AccessDeniedException.* The state machine IAM Role is not authorized to "
             r"access the Log Destination: .* not authorized to perform: logs:CreateLogDelivery ",
         ):
@@ -647,7 +703,9 @@ aws.sfn.StateMachine("m", type="EXPRESS", role_arn=role.arn, definition={MACHINE
         ({"StringEquals": {"aws:SourceAccount": "222222222222"}}, "Deny", False),
     ],
 )
-def test_a_trust_policys_conditions_decide(condition: dict[str, Any], effect: str, trusted: bool) -> None:
+def test_conditions_of_a_trust_policy_are_evaluated(
+    condition: dict[str, Any], effect: str, trusted: bool
+) -> None:
     statement = {
         "Effect": effect,
         "Principal": {"Service": ["pipes.amazonaws.com"]},
@@ -658,23 +716,23 @@ def test_a_trust_policys_conditions_decide(condition: dict[str, Any], effect: st
     assert stack_runner._trusts({"Statement": [statement]}, "pipes.amazonaws.com", context) is trusted
 
 
-def test_asking_for_one_of_several_names_them(run: Run) -> None:
+def test_an_ambiguous_lookup_is_an_error_that_lists_the_resources(run: Run) -> None:
     deployment = run('aws.sqs.Queue("a-letters"); aws.sqs.Queue("b-letters")')
     assert deployment.one("aws:sqs/queue:Queue", "a-letters").name == "a-letters"
-    with pytest.raises(LookupError, match=r"2 resources aws:sqs/queue:Queue .*-letters, .-letters"):
+    with pytest.raises(LookupError, match=r"found 2; registered: .-letters, .-letters"):
         deployment.one("aws:sqs/queue:Queue", "letters")
     with pytest.raises(LookupError, match="registered: none"):
         deployment.one("aws:iam/role:Role")
 
 
-def test_what_a_failed_run_left_behind_is_not_waited_for_by_the_next() -> None:
+def test_tasks_of_a_failed_run_are_not_awaited_by_the_next() -> None:
     async def nothing() -> None:
         return None
 
     async def task() -> asyncio.Task[None]:
         return asyncio.ensure_future(nothing())
 
-    # Not asyncio.run: it would take the main thread's loop away from the tests that follow.
+    # asyncio.run would remove the main thread's event loop, which later tests use.
     failed_run, next_run = asyncio.new_event_loop(), asyncio.new_event_loop()
     try:
         foreign, own = failed_run.run_until_complete(task()), next_run.run_until_complete(task())

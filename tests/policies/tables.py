@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from call_route_policies import RULES
-from tests.end_to_end.test_permissions import NEEDS, Use, give_up, hand_over, make_state_machine, record
+from tests.end_to_end.test_permissions import NEEDS, Use, create_state_machine, dead_letter, deliver, record
 from tests.policies.mutations import CASES
 from tests.support.paths import REPOSITORY
 
@@ -57,10 +57,10 @@ def need_table() -> str:
 
 
 _WITHOUT: dict[Use, str] = {
-    hand_over: "the pipe stops",
-    give_up: "the pipe stops",
+    deliver: "the pipe stops",
+    dead_letter: "the pipe stops",
     record: "the record is dead-lettered",
-    make_state_machine: "the state machine is rejected",
+    create_state_machine: "the state machine is rejected",
 }
 
 

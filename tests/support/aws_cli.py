@@ -1,6 +1,6 @@
-"""The AWS CLI's way of saying a request, read with the API models; and the CLI itself, as far as our documents use it.
+"""Parses AWS CLI commands with the API models, and runs them.
 
-Run as a program it stands for `aws`, with the emulator at $AWS_ENDPOINT_URL, so that commands in documents can be tried.
+As a program, it replaces `aws` for the commands shown in the documentation, with the emulator at $AWS_ENDPOINT_URL.
 """
 
 from __future__ import annotations
@@ -20,44 +20,49 @@ GLOBAL = {"--output", "--query"}
 
 
 class UnknownCommandError(Exception):
-    """A service, an operation or an option that AWS does not have, or a required option that is not there."""
+    """An unknown service, operation or option, or a missing required option."""
 
 
 _SESSION = botocore.session.Session()
 
 
 def client(service: str) -> Any:
-    """A client of the emulator, or of nothing where only the models are wanted."""
+    """Returns a client of the emulator. Without $AWS_ENDPOINT_URL, only its API model is usable."""
     return _SESSION.create_client(
         service,
         region_name="ap-northeast-1",
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator's root, as everyone knows
+        aws_secret_access_key="test",  # noqa: S106 - the documented root credentials of the emulator
         endpoint_url=os.environ.get("AWS_ENDPOINT_URL"),
     )
 
 
 def read(words: list[str]) -> tuple[str, str, dict[str, Any], dict[str, str]]:
-    """Service, operation, request and global options of a command, without the word `aws`.
+    """Parses a command, without the word `aws`.
+
+    Returns:
+        Service, operation, request and global options.
 
     Raises:
-        UnknownCommandError: AWS would not know what is meant.
+        UnknownCommandError: the AWS CLI would reject the command.
     """
     service, command, *rest = words
     service = {"s3api": "s3"}.get(service, service)
     if service not in _SESSION.get_available_services():
-        raise UnknownCommandError(f"{service} is no service")
+        raise UnknownCommandError(f"unknown service {service}")
     model = client(service).meta.service_model
     waiting = command == "wait"
     if waiting:
         waiter, *rest = rest
-        found = client(service)._get_waiter_config()["waiters"]  # no public way to a waiter's operation
+        found = client(service)._get_waiter_config()[
+            "waiters"
+        ]  # there is no public API for a waiter's operation
         operations = {xform_name(name, "-"): each["operation"] for name, each in found.items()}
         command = waiter
     else:
         operations = {xform_name(name, "-"): name for name in model.operation_names}
     if command not in operations:
-        raise UnknownCommandError(f"{service} {command} is no operation")
+        raise UnknownCommandError(f"{service} has no operation {command}")
     shape = model.operation_model(operations[command]).input_shape
     members = {f"--{xform_name(name, '-')}": name for name in shape.members}
     request: dict[str, Any] = {}
@@ -81,7 +86,7 @@ def read(words: list[str]) -> tuple[str, str, dict[str, Any], dict[str, str]]:
 def _value(shape: Shape, values: list[str]) -> Any:
     kind = shape.type_name
     if kind == "list":
-        return [_value(shape.member, [value]) for value in values]  # type: ignore[attr-defined] # a list's shape has it
+        return [_value(shape.member, [value]) for value in values]  # type: ignore[attr-defined] # defined on the shape of a list
     text = " ".join(values)
     if text.startswith("file://"):
         return Path(text.removeprefix("file://")).read_text("utf-8") if Path(text[7:]).exists() else text
@@ -96,21 +101,21 @@ def _value(shape: Shape, values: list[str]) -> Any:
     if kind in ("structure", "map"):
         if text.startswith("{"):
             return json.loads(text)
-        # Neither: a variable's place, which only a run would fill.
+        # Text of another form is a placeholder for a shell variable.
         return _shorthand(shape, text) if "=" in text else text
     return text
 
 
 def _shorthand(shape: Shape, text: str) -> Any:
     parts = dict(part.split("=", 1) for part in text.split(","))
-    known = getattr(shape, "members", None)
-    if known is not None and (strange := set(parts) - set(known)):
-        raise UnknownCommandError(f"{shape.name} has no {sorted(strange)}")
+    members = getattr(shape, "members", None)
+    if members is not None and (unknown := set(parts) - set(members)):
+        raise UnknownCommandError(f"{shape.name} has no {sorted(unknown)}")
     return parts
 
 
 def main(words: list[str]) -> None:
-    """Carries out a command and prints what the CLI would."""
+    """Runs a command and prints its output like the CLI."""
     service, operation, request, options = read(words)
     answer = getattr(client(service), xform_name(operation))(**request)
     answer.pop("ResponseMetadata", None)

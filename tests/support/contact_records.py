@@ -1,4 +1,4 @@
-"""Contact records for tests, in AWS's full shape."""
+"""Contact records for tests, with all fields that AWS documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INSTANCE_ARN = f"arn:aws:connect:ap-northeast-1:111111111111:instance/{INSTANCE}
 def contact_record(
     contact_id: str = "11111111-1111-1111-1111-111111111111", **changes: Any
 ) -> dict[str, Any]:
-    """A caller from Tokyo who pressed 1 and hung up after 42 seconds; `changes` replace whole fields."""
+    """Returns the record of a caller from Tokyo who pressed 1 and hung up after 42 seconds. `changes` replace fields."""
     record: dict[str, Any] = {
         "AWSAccountId": "111111111111",
         "AWSContactTraceRecordFormatVersion": "2017-03-10",
@@ -53,7 +53,7 @@ def contact_record(
 
 
 def queue(**changes: Any) -> dict[str, Any]:
-    """The Queue of a contact that waited 90 seconds."""
+    """Returns the Queue field of a contact that waited 90 seconds."""
     return {
         "ARN": f"{INSTANCE_ARN}/queue/00000000-0000-0000-0000-0000000000bb",
         "DequeueTimestamp": "2026-04-17T23:48:34Z",
@@ -65,7 +65,7 @@ def queue(**changes: Any) -> dict[str, Any]:
 
 
 def agent(**changes: Any) -> dict[str, Any]:
-    """The Agent of a contact that was answered."""
+    """Returns the Agent field of an answered contact."""
     return {
         "ARN": f"{INSTANCE_ARN}/agent/00000000-0000-0000-0000-0000000000cc",
         "AfterContactWorkDuration": 4,

@@ -1,6 +1,6 @@
-"""Flows of a folder that the environment names: published ones in CI, a team's own exports wherever they like.
+"""Flows and contact records of an external corpus, for example a team's own exports.
 
-CALLROUTE_CORPUS is a folder of flows, or one that holds `flows/` (and `contact_records/`).
+The environment variable CALLROUTE_CORPUS names a folder of flows, or a folder with `flows/` and `contact_records/`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from callroute.errors import InputError
 from callroute.flows.flow import Flow
 
 CORPUS = os.environ.get("CALLROUTE_CORPUS")
-MISSING = "CALLROUTE_CORPUS names no folder of flows"
+MISSING = "CALLROUTE_CORPUS is not set to a folder of flows"
 
 
 def flows() -> list[Path]:
-    """The files of the corpus, broken ones included; none where no corpus is named."""
+    """Returns all flow files of the corpus, including invalid ones."""
     if CORPUS is None:
         return []
     folder = Path(CORPUS, "flows")
@@ -24,7 +24,7 @@ def flows() -> list[Path]:
 
 
 def readable_flows() -> list[Path]:
-    """The files that are flows of the flow language; what is refused, and how, is for the tests of reading to say."""
+    """Returns the flow files that can be parsed."""
     readable = []
     for path in flows():
         try:
@@ -37,5 +37,5 @@ def readable_flows() -> list[Path]:
 
 _RECORDS = Path(CORPUS or "", "contact_records")
 CONTACT_RECORDS = _RECORDS if CORPUS and _RECORDS.is_dir() else None
-"""Where the corpus has contact records; None where it has none."""
-NO_RECORDS = "CALLROUTE_CORPUS names no folder that holds contact_records/"
+"""Folder of the corpus's contact records, or None."""
+NO_RECORDS = "CALLROUTE_CORPUS is not set to a folder with contact_records/"

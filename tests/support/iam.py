@@ -1,6 +1,6 @@
-"""IAM's judgement of a policy document, with condition keys, without a call: by the emulator's evaluator.
+"""Evaluates IAM policy documents with the emulator's evaluator.
 
-SimulateCustomPolicy of the emulator is the same evaluator, but leaves out the condition keys that it is given.
+The emulator's SimulateCustomPolicy uses the same evaluator, but ignores condition keys.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ def allows(
     boundary: dict[str, Any] | None = None,
     context: dict[str, str] | None = None,
 ) -> bool:
-    """Whether a role with this policy, within this permissions boundary, may do it.
+    """Returns True if a role with this policy and permissions boundary is allowed the action.
 
     Args:
         policy: the role's only policy.
-        action: as `sqs:SendMessage`.
-        resource: an ARN; `*` for an action that knows none.
-        boundary: the policy that is the role's permissions boundary.
+        action: IAM action, for example `sqs:SendMessage`.
+        resource: ARN of the resource, or `*` for an action without resources.
+        boundary: the role's permissions boundary.
         context: condition keys of the request.
     """
     account_id, region = "111111111111", "ap-northeast-1"

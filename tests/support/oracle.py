@@ -1,6 +1,6 @@
-"""The record contract of docs/record.md once more, in Python: what the table must hold after a contact record.
+"""A second implementation of docs/record.md: computes the expected item of a contact record.
 
-Written from the contract and not from the state machine, so that a mistake has to be made twice to pass.
+It follows the documentation and not the state machine, so that the two verify each other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 
 def item(record: dict[str, Any], zone: str = "Asia/Tokyo") -> dict[str, Any]:
-    """The item of a contact record in AWS's full shape, with the default settings of a stack."""
+    """Returns the item for a contact record with all documented fields, under the default configuration."""
     start, end = (_local(record[f"{name}Timestamp"], zone) for name in ("Initiation", "Disconnect"))
     attributes = record["Attributes"]
     queue, address = record["Queue"], record["CustomerEndpoint"]["Address"]

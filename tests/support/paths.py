@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import callroute
-
-REPOSITORY = Path(callroute.__file__).resolve().parent.parent
+REPOSITORY = next(folder for folder in Path(__file__).resolve().parents if (folder / "Pulumi.yaml").is_file())
 FLOW_DEFINITIONS = REPOSITORY / "flow_definitions"

@@ -1,4 +1,4 @@
-"""The real state machine definition in the emulator's interpreter, with the permissions that are derived from it."""
+"""Runs the project's state machine in the emulator, with the permissions derived from its definition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callroute.local.emulator import Emulator
 
 @dataclass
 class Recorder:
-    """A state machine of its own, with its own table and quarantine queue."""
+    """A new state machine with a new table and quarantine queue."""
 
     emulator: Emulator
     record: RecordFormat = field(default_factory=RecordFormat)
@@ -53,11 +53,11 @@ class Recorder:
         return str(answer["stateMachineArn"])
 
     def changed(self, machine: dict[str, Any]) -> None:
-        """Run another definition from now on."""
+        """Replaces the definition."""
         self.arn = self._create(f"test-{uuid.uuid4().hex}", machine)
 
     def execute(self, contacts: Sequence[Any]) -> dict[str, Any]:
-        """One synchronous execution over a batch, as the pipe starts it; the answer of StartSyncExecution."""
+        """Runs an execution with a batch, as the pipe does, and returns the response of StartSyncExecution."""
         batch = [
             {"event_id": f"shardId-000000000000:{number}", "sequence_number": str(number), "contact": contact}
             for number, contact in enumerate(contacts)
@@ -68,14 +68,14 @@ class Recorder:
         return answer
 
     def store(self, contacts: Sequence[Any]) -> list[str]:
-        """What became of each contact record of a batch; the execution must succeed."""
+        """Runs an execution that must succeed, and returns the outcome of each contact record."""
         answer = self.execute(contacts)
         assert answer["status"] == "SUCCEEDED", (answer.get("error"), answer.get("cause"))
-        became: list[str] = json.loads(answer["output"])
-        return became
+        outcomes: list[str] = json.loads(answer["output"])
+        return outcomes
 
     def items(self) -> dict[str, dict[str, Any]]:
-        """The table: item by contact id, plain values."""
+        """Returns all items of the table by contact ID, as plain values."""
         read = TypeDeserializer().deserialize
         pages = self.emulator.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         items = [
@@ -84,7 +84,7 @@ class Recorder:
         return {item.pop("contact_id"): item for item in items}
 
     def quarantined(self) -> list[dict[str, Any]]:
-        """Takes every message off the quarantine queue."""
+        """Removes all messages from the quarantine queue and returns their bodies."""
         queue = self.emulator.client("sqs")
         bodies: list[dict[str, Any]] = []
         while messages := queue.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(

@@ -211,6 +211,10 @@ def run_as_written(
         "pulumi": f'case "$3" in streamName) echo records;; deadLetterQueueUrl|quarantineQueueUrl) echo "{queue}";; *) exit 1;; esac',
         "callroute": f'exec "{sys.executable}" -m callroute "$@"',
     }
+    # The commands are run in the project's folder.
+    for name in ("Pulumi.yaml", "Pulumi.local.yaml", "__main__.py", "components", "flow_definitions"):
+        if not (directory / name).exists():
+            (directory / name).symlink_to(REPOSITORY / name)
     for name, script in commands.items():
         file = directory / name
         file.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8")

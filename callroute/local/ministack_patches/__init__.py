@@ -1,5 +1,5 @@
-"""What runs in the emulator's process beside ministack: permissions that AWS asks for and ministack does not, and its pace.
+"""Patches for ministack, applied in the emulator's process.
 
-Each module replaces a function of ministack, whose release is locked with its hash. Should another release have other
-insides, the emulator does not start.
+They add permission checks that AWS makes and ministack does not, and remove delays. They replace internal functions of
+ministack, so the emulator does not start with a release that has different ones.
 """

@@ -1,6 +1,6 @@
-"""The emulator's process: ministack, stricter and faster than by itself, which ends when its parent does.
+"""Runs ministack with all patches applied, and exits when the parent process does.
 
-python -m callroute.local.ministack_patches
+Usage: python -m callroute.local.ministack_patches
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ import threading
 
 
 def main() -> None:
-    """Runs ministack until standard input ends."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Only now, and not above: they take a moment, in which the parent may end.
+    """Runs ministack until standard input is closed."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    # Imported here because it takes a moment, during which the parent may exit.
     from ministack.app import main as serve
 
-    from callroute.local.ministack_patches import kms_permissions, latency, log_delivery, task_permissions
+    from callroute.local.ministack_patches.patches import UnsupportedReleaseError, apply
 
-    for change in (task_permissions, kms_permissions, log_delivery, latency):
-        change.enforce()
+    try:
+        apply()
+    except UnsupportedReleaseError as error:
+        sys.exit(str(error))
     sys.argv = ["ministack"]
     serve()
 
 
-def _end_with_parent() -> None:
-    """Ends this process when its standard input does.
+def _exit_with_parent() -> None:
+    """Exits when standard input is closed, which happens however the parent ends, even by SIGKILL.
 
-    That happens however the parent dies, so that no emulator is left behind even where no handler of the parent can run
-    (SIGKILL, SIGTERM). Then this process clears up after itself, unless the parent told it that it will.
+    The parent sends input if it removes the emulator's files itself. Without input, they are removed here.
     """
     if not sys.stdin.buffer.read():
         shutil.rmtree(os.environ["HOME"], ignore_errors=True)

@@ -1,11 +1,6 @@
-"""IAM's judgement, for what ministack does not judge by itself."""
+"""Authorization with ministack's IAM evaluator, for requests that ministack does not authorize itself."""
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any
 
 from ministack.core.iam_actions import identity_denial_message
 from ministack.core.iam_evaluator import (
@@ -19,32 +14,8 @@ from ministack.core.iam_evaluator import (
 from ministack.core.responses import get_region
 
 
-class UnknownInsidesError(Exception):
-    """ministack is not as these modules know it."""
-
-
-def insides(module: ModuleType | type, name: str, *parameters: str) -> Callable[..., Any]:
-    """A function of ministack that is about to be replaced.
-
-    Args:
-        module: the module or class where it is.
-        name: of the function.
-        parameters: the names of all that it takes.
-
-    Raises:
-        UnknownInsidesError: there is no such function.
-    """
-    found: Callable[..., Any] | None = getattr(module, name, None)
-    if found is None or tuple(inspect.signature(found).parameters) != parameters:
-        raise UnknownInsidesError(
-            f"{module.__name__} has no {name}({', '.join(parameters)}): "
-            f"look at what this release has instead, and mend {__package__}"
-        )
-    return found
-
-
-def session_of(role_arn: str) -> PrincipalInfo:
-    """A state machine that acts in its role, with the policies and the boundary which that has now."""
+def role_session(role_arn: str) -> PrincipalInfo:
+    """Returns a session of a state machine in its role, with the role's current policies and permissions boundary."""
     account_id, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
     session = ResolvedCredential(
         access_key_id="",
@@ -57,7 +28,7 @@ def session_of(role_arn: str) -> PrincipalInfo:
     return resolve_principal("", account_id, session)
 
 
-def refusal(
+def denial(
     principal: PrincipalInfo,
     action: str,
     resource_arn: str,
@@ -65,13 +36,13 @@ def refusal(
     resource_policy: tuple[str, str] | None = None,
     keys: dict[str, str] | None = None,
 ) -> str:
-    """Why somebody may not do something, in IAM's words; empty where they may.
+    """Returns IAM's message if the principal is not allowed to perform an action, or an empty string if it is.
 
     Args:
-        principal: who.
-        action: as `sqs:SendMessage`.
-        resource_arn: `*` for an action that knows none.
-        resource_policy: the resource's own policy and the account that it belongs to.
+        principal: the caller.
+        action: IAM action, for example `sqs:SendMessage`.
+        resource_arn: ARN of the resource, or `*` for an action without resources.
+        resource_policy: resource-based policy and account of the resource.
         keys: condition keys of the request.
     """
     if principal.policies is None:  # the root principal

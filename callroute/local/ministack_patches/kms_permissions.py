@@ -1,53 +1,45 @@
-"""Who calls a table, a stream or a queue with a customer key needs permissions on that key too.
+"""Checks permissions on the customer managed key of a table, stream or queue.
 
-ministack's tables, streams and queues remember their key and do not use it. Here each of the calls below is judged once
-more, after it was allowed itself, on that key. Only the caller's side is: the key need not exist, nor does its policy count.
+ministack stores the key of a resource but does not use it. After it has allowed one of the calls below, the caller's
+permissions on the key are checked as well. The key does not have to exist, and its key policy is ignored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ministack.core import iam_evaluator
 from ministack.core.iam_evaluator import AuthError, PrincipalInfo, resolve_principal
 from ministack.core.responses import get_account_id
 from ministack.services.dynamodb import _tables
 from ministack.services.kinesis import _resolve_stream_by_arn
 from ministack.services.sqs import _queue_by_arn
 
-from callroute.local.ministack_patches.authorization import insides, refusal
+from callroute.local.ministack_patches.authorization import denial
 
-NEEDED = {
+KEY_ACTIONS = {
     "dynamodb:UpdateItem": ("kms:Decrypt", "kms:DescribeKey"),
     "kinesis:GetRecords": ("kms:Decrypt",),
     "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
 }
-"""Call -> what its caller does with the customer key. docs/fidelity.md has the evidence.
+"""KMS actions that a call needs on the customer managed key. docs/fidelity.md lists the evidence.
 
-Said here once more and not taken from the documents of the stack: what the roles are granted is held to it.
+Written out here and not derived from callroute.aws.permissions, so that the granted permissions are verified
+independently.
 """
 
-REFUSED = {
+ERROR_CODES = {
     "dynamodb": "AccessDeniedException",
     "kinesis": "KMSAccessDeniedException",
     "sqs": "KmsAccessDenied",
 }
-"""Service -> the code of its error when the caller may not use the key."""
+"""Error code that each service returns if the caller is not allowed to use the key."""
 
 
-def enforce() -> None:
-    """From now on every request in this process that needs a customer key needs the caller's permission to use it.
+def enforce_key_permissions(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    """Checks the caller's permissions on the customer managed key after those on the resource."""
 
-    Raises:
-        UnknownInsidesError: ministack judges requests in another way.
-    """
-    enforce_request = insides(
-        iam_evaluator,
-        "enforce",
-        *("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
-    )
-
-    def enforce_key_too(
+    def enforce_request_and_key(
         access_key_id: str,
         iam_action: str,
         service: str,
@@ -55,38 +47,39 @@ def enforce() -> None:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
-        denied = enforce_request(access_key_id, iam_action, service, region, resource_arn, service_context)
+        denied = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
         if denied is None and _customer_key(iam_action, resource_arn):
             caller = resolve_principal(access_key_id, get_account_id())
-            if message := key_refusal(caller, iam_action, resource_arn):
-                return AuthError(
-                    REFUSED[service], message
-                )  # the one that is answered with a code of our choice
+            if message := key_denial(caller, iam_action, resource_arn):
+                # Unlike other results, an AuthError may have any error code.
+                return AuthError(ERROR_CODES[service], message)
         return denied
 
-    iam_evaluator.enforce = enforce_key_too
+    return enforce_request_and_key
 
 
-def key_refusal(caller: PrincipalInfo, action: str, resource_arn: str) -> str:
-    """Why a caller may not use the customer key that a call needs; empty where they may, or where it needs none.
+def key_denial(caller: PrincipalInfo, action: str, resource_arn: str) -> str:
+    """Returns IAM's message if the caller is not allowed to use the customer managed key that a call needs.
+
+    The result is empty if the caller is allowed to, or if the call needs no customer managed key.
 
     Args:
-        caller: who.
-        action: of the call, as `sqs:SendMessage`.
-        resource_arn: the table, stream or queue.
+        caller: the caller.
+        action: IAM action of the call, for example `sqs:SendMessage`.
+        resource_arn: ARN of the table, stream or queue.
     """
     key = _customer_key(action, resource_arn)
     if not key:
         return ""
     service, region = resource_arn.split(":")[2:4]
     through = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
-    refusals = (refusal(caller, use, key, keys=through) for use in NEEDED[action])
-    return next(filter(None, refusals), "")
+    denials = (denial(caller, key_action, key, keys=through) for key_action in KEY_ACTIONS[action])
+    return next(filter(None, denials), "")
 
 
 def _customer_key(action: str, resource_arn: str) -> str:
-    """ARN of the customer key which a call needs; empty where it needs none."""
-    if action not in NEEDED:
+    """Returns the ARN of the customer managed key that a call needs, or an empty string."""
+    if action not in KEY_ACTIONS:
         return ""
     service = action.partition(":")[0]
     key: str | None
@@ -97,5 +90,5 @@ def _customer_key(action: str, resource_arn: str) -> str:
         key = (_resolve_stream_by_arn(resource_arn) or {}).get("KeyId")
     else:
         key = (_queue_by_arn(resource_arn) or {}).get("attributes", {}).get("KmsMasterKeyId")
-    # The keys that AWS manages, `alias/aws/…`, can be used by whoever may use the service.
+    # Any caller of a service may use its AWS managed key, `alias/aws/…`.
     return "" if key is None or "alias/aws/" in key else key

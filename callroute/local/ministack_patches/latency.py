@@ -1,49 +1,48 @@
-"""What takes ministack longer than it needs: it waits before each execution, and parses each expression every time.
+"""Removes two delays of ministack that AWS does not have.
 
-Neither is so on AWS, and both are felt: a batch of contact records is one execution, and each record the same expressions.
+ministack waits before each execution, and parses JSONata expressions each time they are evaluated. Each batch of contact
+records is one execution, and all records use the same expressions.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from jsonata.parser import Parser
 from ministack.services import stepfunctions
 
-from callroute.local.ministack_patches.authorization import insides
+EXECUTION_DELAY = 0.15
+"""Seconds that ministack waits before each execution. All its other waits are part of a definition."""
 
-BEFORE_AN_EXECUTION = 0.15
-"""Seconds. Every other wait of ministack is one that a definition asks for."""
-
-_EXPRESSIONS = 1_000
+_CACHED_EXPRESSIONS = 1_000
 
 
-def enforce() -> None:
-    """From now on executions in this process begin at once, and an expression is parsed when it is new.
+def run_without_delay(run_execution: Callable[[str], None]) -> Callable[[str], None]:
+    """Removes the delay before an execution. It is inside the function, so the module's `time` is replaced instead."""
+    stepfunctions.time = _TimeWithoutDelay()
+    return run_execution
 
-    Raises:
-        UnknownInsidesError: ministack or its JSONata work in another way.
-    """
-    insides(stepfunctions, "_run_execution", "exec_arn")
-    parse = insides(Parser, "parse", "self", "jsonata", "regex_engine")
 
-    @lru_cache(_EXPRESSIONS)
-    def parsed(expression: str, regex_engine: Any) -> Any:
-        # A parsed expression is not changed by being evaluated: the library itself evaluates one in many threads.
+def parse_once(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Caches parsed JSONata expressions."""
+
+    @lru_cache(_CACHED_EXPRESSIONS)
+    def cached(expression: str, regex_engine: Any) -> Any:
+        # Evaluation does not modify a parsed expression, which the library itself shares between threads.
         return parse(Parser(), expression, regex_engine)
 
-    Parser.parse = lambda _self, expression, regex_engine: parsed(expression, regex_engine)
-    stepfunctions.time = _Time()
+    return lambda _self, jsonata, regex_engine: cached(jsonata, regex_engine)
 
 
-class _Time:
-    """The module `time`, in which the wait before an execution takes none."""
+class _TimeWithoutDelay:
+    """The module `time`, except that sleep() skips the delay before an execution."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)
 
     def sleep(self, seconds: float) -> None:
-        if seconds != BEFORE_AN_EXECUTION:
+        if seconds != EXECUTION_DELAY:
             time.sleep(seconds)

@@ -1,18 +1,15 @@
-"""A state machine that logs cannot be made unless its role may deliver logs.
-
-So it is on AWS; ministack takes any.
-"""
+"""Rejects a state machine that logs if its role is not allowed to deliver logs. AWS does the same; ministack does not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json
-from ministack.services import stepfunctions
 
-from callroute.local.ministack_patches.authorization import insides, refusal, session_of
+from callroute.local.ministack_patches.authorization import denial, role_session
 
-NEEDED = (
+REQUIRED_ACTIONS = (
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
     "logs:UpdateLogDelivery",
@@ -22,31 +19,24 @@ NEEDED = (
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 )
-"""All that AWS's guide lists. Which of them AWS tries is not published.
+"""All actions that the AWS guide lists. AWS does not publish which of them it checks.
 
-Said here once more and not taken from the documents of the stack: what the role is granted is held to it.
-Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
+Written out here and not derived from callroute.aws.permissions, so that the granted permissions are verified
+independently. Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
 """
 
 
-def enforce() -> None:
-    """From now on no state machine is made in this process that logs and has a role which may not.
+def create_if_logging_is_allowed(create: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """Checks the permissions of the role before a state machine is created."""
 
-    Raises:
-        UnknownInsidesError: ministack makes state machines in another way.
-    """
-    create = insides(stepfunctions, "_create_state_machine", "data")
-
-    def create_if_it_may_log(data: dict[str, Any]) -> Any:
+    def create_state_machine(data: dict[str, Any]) -> Any:
         if (data.get("loggingConfiguration") or {}).get("level", "OFF") != "OFF":
-            role = session_of(data["roleArn"])
-            for action in NEEDED:
-                if why := refusal(role, action, "*"):
-                    # AWS's words, and behind the colon what it leaves one to find out.
-                    message = (
-                        f"The state machine IAM Role is not authorized to access the Log Destination: {why}"
-                    )
+            role = role_session(data["roleArn"])
+            for action in REQUIRED_ACTIONS:
+                if reason := denial(role, action, "*"):
+                    # AWS returns this sentence without the reason.
+                    message = f"The state machine IAM Role is not authorized to access the Log Destination: {reason}"
                     return error_response_json("AccessDeniedException", message, 400)
         return create(data)
 
-    stepfunctions._create_state_machine = create_if_it_may_log
+    return create_state_machine

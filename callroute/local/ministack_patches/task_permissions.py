@@ -1,27 +1,28 @@
-"""What a Task of a state machine may do in the emulator: what the role of its state machine may.
+"""Checks the permissions of a state machine's role before each call that a Task makes.
 
-ministack makes the calls of Tasks as nobody in particular. Here each is judged before it is made, by ministack's own IAM:
-the role's policies, its permissions boundary, the policy of the queue, the customer key. A refused Task fails as on AWS.
+ministack makes these calls without authorization. Here ministack's IAM evaluator checks each of them first: the role's
+policies and permissions boundary, the resource-based policy of a queue and the customer managed key. A denied Task fails
+with the same error as on AWS.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 from ministack.core.iam_actions import extract_resource_arn
 from ministack.core.iam_evaluator import _resource_policy
 from ministack.core.responses import get_region
-from ministack.services import stepfunctions
 from ministack.services.stepfunctions import _ExecutionError, _state_machines
 
 from callroute.local.ministack_patches import kms_permissions
-from callroute.local.ministack_patches.authorization import insides, refusal, session_of
+from callroute.local.ministack_patches.authorization import denial, role_session
 
-# Service -> the error with which Step Functions fails a Task that the service refused, and what its cause tells of that.
-# It is the general exception of the SDK for Java, since neither API has one for a missing permission (docs/fidelity.md).
-_REFUSED = {
+# Error of a Task whose call is denied, and the service name, status code and error code in its cause. Neither API has an
+# exception for a missing permission, so it is the general exception of the SDK for Java (docs/fidelity.md).
+_ERRORS = {
     "dynamodb": ("DynamoDB.AmazonDynamoDBException", "AmazonDynamoDBv2", 400, "AccessDeniedException"),
     "sqs": ("SQS.AmazonSQSException", "AmazonSQS", 403, "AccessDenied"),
 }
@@ -31,53 +32,56 @@ _INTEGRATION = "arn:aws:states:::"
 _role_arn: ContextVar[str] = ContextVar("role of the state machine whose Task runs")
 
 
-def enforce() -> None:
-    """From now on every Task in this process needs a permission of its state machine's role.
+def execute_task_in_role(execute_task: Callable[..., Any]) -> Callable[..., Any]:
+    """Sets the role of the state machine while a Task runs."""
 
-    Raises:
-        UnknownInsidesError: ministack runs Tasks in another way.
-    """
-    execute_task = insides(stepfunctions, "_execute_task", "state_def", "raw_input", "execution", "ctx")
-    invoke_resource = insides(stepfunctions, "_invoke_resource", "resource", "input_data")
-
-    def execute_task_in_role(
-        state: dict[str, Any], given: Any, execution: dict[str, Any], context: dict[str, Any]
+    def execute(
+        state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]
     ) -> Any:
-        _action(state["Resource"])  # here, since not every kind of Task gets to _invoke_resource
+        _action(
+            state["Resource"]
+        )  # rejects unknown resources here, because not all Tasks call _invoke_resource
         token = _role_arn.set(_state_machines[execution["stateMachineArn"]]["roleArn"])
         try:
-            return execute_task(state, given, execution, context)
+            return execute_task(state, raw_input, execution, context)
         finally:
             _role_arn.reset(token)
 
-    def invoke_resource_if_allowed(resource: str, arguments: dict[str, Any]) -> Any:
-        _judge(_role_arn.get(), _action(resource), arguments)
+    return execute
+
+
+def invoke_if_allowed(invoke_resource: Callable[..., Any]) -> Callable[..., Any]:
+    """Checks the permissions of the current role before a Task calls a service."""
+
+    def invoke(resource: str, arguments: dict[str, Any]) -> Any:
+        _authorize(_role_arn.get(), _action(resource), arguments)
         return invoke_resource(resource, arguments)
 
-    stepfunctions._execute_task = execute_task_in_role
-    stepfunctions._invoke_resource = invoke_resource_if_allowed
+    return invoke
 
 
 def _action(resource: str) -> str:
-    """The IAM action of a Task's Resource: `dynamodb:UpdateItem` of `arn:aws:states:::dynamodb:updateItem`."""
+    """Returns the IAM action of a Task's Resource: `sqs:SendMessage` for `arn:aws:states:::sqs:sendMessage`."""
     service, _, operation = resource.removeprefix(_INTEGRATION).partition(":")
-    if not resource.startswith(_INTEGRATION) or service not in _REFUSED or not operation.isalnum():
+    if not resource.startswith(_INTEGRATION) or service not in _ERRORS or not operation.isalnum():
         raise _ExecutionError(
             "States.Runtime",
-            f"the local cloud does not know the permission of a Task with Resource {resource!r}; add it in {__name__}",
+            f"the local cloud does not support a Task with Resource {resource!r}. Add its permission to {__name__}.",
         )
     return f"{service}:{operation[0].upper()}{operation[1:]}"
 
 
-def _judge(role_arn: str, action: str, arguments: dict[str, Any]) -> None:
-    """Fails the Task unless the role may make this call, as if it were a request of its own."""
-    service, role = action.partition(":")[0], session_of(role_arn)
+def _authorize(role_arn: str, action: str, arguments: dict[str, Any]) -> None:
+    """Fails the Task if the role is not allowed to make this call."""
+    service, role = action.partition(":")[0], role_session(role_arn)
     body = json.dumps(arguments).encode()
     resource_arn = extract_resource_arn(service, "POST", "/", {}, body, {}, get_region(), role.account)
-    error, named, status, code = _REFUSED[service]
-    why = refusal(role, action, resource_arn, resource_policy=_resource_policy(service, resource_arn))
-    if not why:
-        why = kms_permissions.key_refusal(role, action, resource_arn)
-        status, code = 400, kms_permissions.REFUSED[service]
-    if why:
-        raise _ExecutionError(error, f"{why} (Service: {named}; Status Code: {status}; Error Code: {code})")
+    error, service_name, status, code = _ERRORS[service]
+    reason = denial(role, action, resource_arn, resource_policy=_resource_policy(service, resource_arn))
+    if not reason:
+        reason = kms_permissions.key_denial(role, action, resource_arn)
+        status, code = 400, kms_permissions.ERROR_CODES[service]
+    if reason:
+        raise _ExecutionError(
+            error, f"{reason} (Service: {service_name}; Status Code: {status}; Error Code: {code})"
+        )

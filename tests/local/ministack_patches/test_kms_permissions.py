@@ -1,4 +1,4 @@
-"""Guards against a caller who can use a table, stream or queue in the local cloud, but on AWS not the key that encrypts it."""
+"""Guards against calls that succeed locally, but fail on AWS because the caller is not allowed to use the key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Call = Callable[[Credentials], Any]
 def caller(
     emulator: Emulator, allowed: Mapping[str, dict[str, Any]], boundary: str | None = None
 ) -> Credentials:
-    """Somebody who may do these actions; with each comes what more its statement says."""
+    """Creates a user who is allowed these actions. Each action maps to further elements of its statement."""
     iam, name = emulator.client("iam"), uuid.uuid4().hex
     statements = [
         {"Effect": "Allow", "Action": action, "Resource": "*", **more} for action, more in allowed.items()
@@ -32,14 +32,14 @@ def caller(
 
 
 def send(emulator: Emulator, key: str | None) -> Call:
-    """Sends a message to a new queue with this key."""
+    """Creates a queue with this key. Returns a call that sends a message to it."""
     attributes = {"KmsMasterKeyId": key} if key else {"SqsManagedSseEnabled": "true"}
     url = emulator.client("sqs").create_queue(QueueName=uuid.uuid4().hex, Attributes=attributes)["QueueUrl"]
-    return lambda who: emulator.client("sqs", who).send_message(QueueUrl=url, MessageBody="m")
+    return lambda credentials: emulator.client("sqs", credentials).send_message(QueueUrl=url, MessageBody="m")
 
 
 def update(emulator: Emulator, key: str | None) -> Call:
-    """Writes an item of a new table with this key."""
+    """Creates a table with this key. Returns a call that writes an item."""
     name = uuid.uuid4().hex
     emulator.client("dynamodb").create_table(
         TableName=name,
@@ -48,23 +48,27 @@ def update(emulator: Emulator, key: str | None) -> Call:
         BillingMode="PAY_PER_REQUEST",
         SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
     )
-    return lambda who: emulator.client("dynamodb", who).update_item(TableName=name, Key={"id": {"S": "a"}})
+    return lambda credentials: emulator.client("dynamodb", credentials).update_item(
+        TableName=name, Key={"id": {"S": "a"}}
+    )
 
 
 def read(emulator: Emulator, key: str | None) -> Call:
-    """Reads a new stream with this key."""
+    """Creates a stream with this key. Returns a call that reads it."""
     kinesis, name = emulator.client("kinesis"), uuid.uuid4().hex
     kinesis.create_stream(StreamName=name, ShardCount=1)
-    there, soon = kinesis.get_waiter("stream_exists"), {"Delay": 0.02, "MaxAttempts": 500}
-    there.wait(StreamName=name, WaiterConfig=soon)
+    waiter, config = kinesis.get_waiter("stream_exists"), {"Delay": 0.02, "MaxAttempts": 500}
+    waiter.wait(StreamName=name, WaiterConfig=config)
     if key:
         kinesis.start_stream_encryption(StreamName=name, EncryptionType="KMS", KeyId=key)
-        there.wait(StreamName=name, WaiterConfig=soon)
+        waiter.wait(StreamName=name, WaiterConfig=config)
     arn = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
     iterator = kinesis.get_shard_iterator(
         StreamARN=arn, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
-    return lambda who: emulator.client("kinesis", who).get_records(StreamARN=arn, ShardIterator=iterator)
+    return lambda credentials: emulator.client("kinesis", credentials).get_records(
+        StreamARN=arn, ShardIterator=iterator
+    )
 
 
 NEEDS = [
@@ -74,28 +78,31 @@ NEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("call", "action", "uses", "code"), NEEDS)
-def test_a_call_needs_each_use_of_the_customer_key(
+@pytest.mark.parametrize(("call", "action", "key_actions", "code"), NEEDS)
+def test_a_call_needs_every_action_on_the_customer_managed_key(
     emulator: Emulator,
     call: Callable[[Emulator, str], Call],
     action: str,
-    uses: tuple[str, ...],
+    key_actions: tuple[str, ...],
     code: str,
 ) -> None:
     do = call(emulator, KEY)
-    allowed: dict[str, dict[str, Any]] = {action: {}, **{use: {"Resource": KEY} for use in uses}}
+    allowed: dict[str, dict[str, Any]] = {
+        action: {},
+        **{key_action: {"Resource": KEY} for key_action in key_actions},
+    }
     do(caller(emulator, allowed))
 
-    for use in uses:
-        rest = {name: more for name, more in allowed.items() if name != use}
-        with pytest.raises(ClientError, match=f"perform: {use} on resource: {KEY} ") as caught:
-            do(caller(emulator, rest))
+    for key_action in key_actions:
+        remaining = {name: more for name, more in allowed.items() if name != key_action}
+        with pytest.raises(ClientError, match=f"perform: {key_action} on resource: {KEY} ") as caught:
+            do(caller(emulator, remaining))
         assert caught.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize("key", ["alias/aws/service", None])
 @pytest.mark.parametrize(("call", "action"), [need[:2] for need in NEEDS])
-def test_without_a_customer_key_nothing_more_is_needed(
+def test_no_key_permissions_are_needed_without_a_customer_managed_key(
     emulator: Emulator, call: Callable[[Emulator, str | None], Call], action: str, key: str | None
 ) -> None:
     call(emulator, key)(caller(emulator, {action: {}}))
@@ -110,7 +117,7 @@ def test_without_a_customer_key_nothing_more_is_needed(
     ],
     ids=["in another region", "through another service", "another key"],
 )
-def test_a_permission_for_another_use_does_not_help(emulator: Emulator, grant: dict[str, Any]) -> None:
+def test_a_permission_for_a_different_use_is_not_enough(emulator: Emulator, grant: dict[str, Any]) -> None:
     do = send(emulator, KEY)
     right = {"Condition": {"StringEquals": {"kms:ViaService": "sqs.ap-northeast-1.amazonaws.com"}}}
     allowed = {"sqs:SendMessage": {}, "kms:GenerateDataKey": right, "kms:Decrypt": right}
@@ -120,7 +127,7 @@ def test_a_permission_for_another_use_does_not_help(emulator: Emulator, grant: d
         do(caller(emulator, {**allowed, "kms:Decrypt": grant}))
 
 
-def test_the_callers_boundary_holds_for_the_key_too(emulator: Emulator) -> None:
+def test_the_callers_permissions_boundary_applies_to_the_key(emulator: Emulator) -> None:
     statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
     boundary = emulator.client("iam").create_policy(
         PolicyName=uuid.uuid4().hex,
@@ -133,6 +140,6 @@ def test_the_callers_boundary_holds_for_the_key_too(emulator: Emulator) -> None:
         send(emulator, KEY)(caller(emulator, everything, boundary))
 
 
-def test_who_may_not_make_the_call_at_all_hears_of_that_and_not_of_the_key(emulator: Emulator) -> None:
+def test_a_denied_call_is_reported_before_a_missing_key_permission(emulator: Emulator) -> None:
     with pytest.raises(ClientError, match="not authorized to perform: sqs:SendMessage "):
         send(emulator, KEY)(caller(emulator, {"sqs:ReceiveMessage": {}}))

@@ -1,4 +1,4 @@
-"""Guards against an emulator that answers faster and otherwise: what is skipped must be waiting and parsing, and nothing else."""
+"""Guards against a faster emulator with different results: only delays and repeated parsing may be skipped."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from jsonata.parser import Parser
 from ministack.services import stepfunctions
 
 from callroute.local.ministack_patches import latency
+from callroute.local.ministack_patches.patches import PATCHES, apply
 
 pytestmark = pytest.mark.emulator
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits that really happen; ministack is as it was afterwards."""
-    happened: list[float] = []
+    """Applies both patches for one test, and records the waits that are not skipped."""
+    waits: list[float] = []
     monkeypatch.setattr(Parser, "parse", Parser.parse)
     monkeypatch.setattr(stepfunctions, "time", stepfunctions.time)
-    monkeypatch.setattr(time, "sleep", happened.append)
-    latency.enforce()
-    return happened
+    monkeypatch.setattr(stepfunctions, "_run_execution", stepfunctions._run_execution)
+    monkeypatch.setattr(time, "sleep", waits.append)
+    apply(tuple(patch for patch in PATCHES if patch.name in ("parse", "_run_execution")))
+    return waits
 
 
 def test_an_expression_is_parsed_once_and_evaluated_each_time() -> None:
@@ -36,18 +38,20 @@ def test_an_expression_is_parsed_once_and_evaluated_each_time() -> None:
     assert first.evaluate({"a": {"b": [1, 2, 3]}}) == [2, 3]
 
 
-def test_what_cannot_be_parsed_is_told_each_time() -> None:
+def test_a_syntax_error_is_raised_every_time() -> None:
     for _ in range(2):
         with pytest.raises(JException):
             Jsonata.jsonata("a[")
 
 
-def test_only_the_wait_before_an_execution_is_skipped(waits: list[float]) -> None:
-    before = f"time.sleep({latency.BEFORE_AN_EXECUTION})"
+def test_only_the_delay_before_an_execution_is_skipped(waits: list[float]) -> None:
+    delay = f"time.sleep({latency.EXECUTION_DELAY})"
     source = inspect.getsource(stepfunctions._run_execution)
 
-    assert source.count("time.sleep(") == source.count(before) == 1, "ministack's wait is another one now"
-    stepfunctions.time.sleep(latency.BEFORE_AN_EXECUTION)
+    assert source.count("time.sleep(") == source.count(delay) == 1, (
+        "this ministack waits for a different time"
+    )
+    stepfunctions.time.sleep(latency.EXECUTION_DELAY)
     stepfunctions._scaled_sleep(2)
     assert waits == [2]
     assert stepfunctions.time.time() <= time.time()

@@ -1,7 +1,7 @@
-"""Guards the promise as a whole: wherever a caller leaves either flow, the table holds exactly that.
+"""Guards the purpose of the project: wherever a caller leaves a flow, the table contains exactly that stop.
 
-Every call goes through the registered flow, the stream, the pipe in its role, the state machine and the table of one
-local cloud that runs the program unmodified.
+All calls use one local cloud that runs the program unchanged: registered flow, stream, pipe in its role, state machine and
+table.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ import pytest
 
 from callroute.flows import simulation
 from callroute.flows.simulation import HANGUP, TIMEOUT, Environment, MenuOffered, Queued, Said
-from callroute.local.cloud import LocalCloud, Tally, pipe_of
+from callroute.local.cloud import DeliveryCounts, LocalCloud, pipe_of
 from callroute.local.dialer import PlacedCall
 from callroute.reports.call_records import read_all
 from tests.support.contact_records import contact_record
 from tests.support.oracle import item
+from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.emulator
 
 FLOWS = ("call-route", "call-route-with-operator")
-WORLDS = {
+ENVIRONMENTS = {
     "call-route": (Environment(),),
     "call-route-with-operator": (
         Environment(agent_answers_after=20),
@@ -38,30 +39,29 @@ WORLDS = {
 
 
 class Explorer:
-    """A caller who follows a plan of answers, and notes every other answer that could have been given on the way."""
+    """A caller who gives planned answers, then default answers, and collects plans for all alternatives."""
 
     def __init__(self, plan: tuple[Any, ...]) -> None:
         self.plan = plan
-        self.taken: list[Any] = []
+        self.given: list[Any] = []
         self.untried: list[tuple[Any, ...]] = []
 
     def _answer(self, choices: tuple[Any, ...]) -> Any:
-        place = len(self.taken)
-        if place < len(self.plan):
-            answer = self.plan[place]
+        position = len(self.given)
+        if position < len(self.plan):
+            answer = self.plan[position]
         else:
             answer, *others = choices
-            self.untried += [(*self.taken, other) for other in others]
-        self.taken.append(answer)
+            self.untried += [(*self.given, other) for other in others]
+        self.given.append(answer)
         return answer
 
     def listens(self, said: Said) -> bool:
-        # Messages are many, and hanging up in one is like in another: one plan in the whole tries it at each place.
         return bool(self._answer((True, False)))
 
     def chooses(self, menu: MenuOffered) -> str:
-        # One silence in a call is enough to see the way back to the menu; two would never end.
-        silence = () if TIMEOUT in self.taken else (TIMEOUT,)
+        # At most one timeout per call, because a menu may repeat after each of them without end.
+        silence = () if TIMEOUT in self.given else (TIMEOUT,)
         return str(self._answer((HANGUP, *menu.keys, *silence)))
 
     def waits(self, queued: Queued) -> float | None:
@@ -71,49 +71,51 @@ class Explorer:
 
 @dataclass
 class Outcome:
-    """The cloud after all calls."""
+    """All calls and their results."""
 
     placed: list[PlacedCall]
-    tally: Tally
+    counts: DeliveryCounts
     items: dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as running:
+    with LocalCloud(project=REPOSITORY) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def every_way(cloud: LocalCloud) -> Outcome:
+def all_calls(cloud: LocalCloud) -> Outcome:
     moment = datetime(2026, 3, 31, 14, 59, 30, tzinfo=UTC)  # just before midnight in Tokyo
     placed = []
     for flow in FLOWS:
-        for world in WORLDS[flow]:
+        for environment in ENVIRONMENTS[flow]:
             plans: list[tuple[Any, ...]] = [()]
             while plans:
                 caller = Explorer(plans.pop())
-                calling = cloud.phone.call(flow, caller, clock=simulation.SimulatedClock(moment), world=world)
+                calling = cloud.dialer.call(
+                    flow, caller, clock=simulation.SimulatedClock(moment), environment=environment
+                )
                 placed.append(simulation.run_with(calling, lambda _event: None))
                 plans += caller.untried
                 moment += timedelta(seconds=7)
-    tally = cloud.settle()
+    counts = cloud.settle()
     items = read_all(cloud.emulator.client("dynamodb"), cloud.table_name)
-    return Outcome(placed, tally, {each["contact_id"]: each for each in items})
+    return Outcome(placed, counts, {each["contact_id"]: each for each in items})
 
 
-def test_every_call_has_exactly_the_item_of_the_contract(every_way: Outcome) -> None:
-    expected = {call.contact_record["ContactId"]: item(call.contact_record) for call in every_way.placed}
+def test_every_call_is_stored_as_documented(all_calls: Outcome) -> None:
+    expected = {call.contact_record["ContactId"]: item(call.contact_record) for call in all_calls.placed}
 
-    assert every_way.items == expected
-
-
-def test_every_version_is_accounted_for(every_way: Outcome) -> None:
-    assert every_way.tally == Tally(stored=sum(len(call.versions) for call in every_way.placed))
+    assert all_calls.items == expected
 
 
-def test_the_calls_end_in_every_way_that_a_call_can_end(every_way: Outcome) -> None:
-    assert {each["outcome"] for each in every_way.items.values()} == {
+def test_every_version_is_delivered(all_calls: Outcome) -> None:
+    assert all_calls.counts == DeliveryCounts(stored=sum(len(call.versions) for call in all_calls.placed))
+
+
+def test_the_calls_have_all_possible_outcomes(all_calls: Outcome) -> None:
+    assert {each["outcome"] for each in all_calls.items.values()} == {
         "abandoned_in_flow",
         "abandoned_in_queue",
         "answered",
@@ -135,32 +137,32 @@ def test_the_calls_end_in_every_way_that_a_call_can_end(every_way: Outcome) -> N
         ),
     ],
 )  # fmt: skip
-def test_callers_leave_at_every_stop_but_those_of_three_failures(
-    call_flow: str | None, routes: set[str], every_way: Outcome
+def test_calls_end_at_every_stop_except_those_after_three_failures(
+    call_flow: str | None, routes: set[str], all_calls: Outcome
 ) -> None:
-    # One silence in a call does not use up the three tries of a menu; test_call_paths does that.
-    found = {each["call_route"] for each in every_way.items.values() if each.get("call_flow") == call_flow}
+    # With one timeout per call, no caller uses up the three attempts of a menu.
+    found = {each["call_route"] for each in all_calls.items.values() if each.get("call_flow") == call_flow}
 
     assert found == routes
 
 
-def test_records_of_any_kind_end_in_exactly_one_of_four_ways(cloud: LocalCloud, every_way: Outcome) -> None:
-    known = len(every_way.items)
+def test_every_kind_of_record_has_exactly_one_outcome(cloud: LocalCloud, all_calls: Outcome) -> None:
+    known = len(all_calls.items)
     good = [contact_record(f"good-{number}") for number in range(20)]
     foreign = [contact_record(f"foreign-{number}", Channel="CHAT") for number in range(5)]
     bad = [contact_record(f"bad-{number}", InitiationTimestamp="never") for number in range(3)]
-    datas = [json.dumps(record).encode() for record in (*good, *foreign, *bad)] + [b"not JSON"]
-    random.Random(4).shuffle(datas)
+    records = [json.dumps(record).encode() for record in (*good, *foreign, *bad)] + [b"not JSON"]
+    random.Random(4).shuffle(records)
 
-    cloud.put(datas)
+    cloud.put(records)
 
-    assert cloud.settle() == Tally(stored=20, not_ours=6, quarantined=3)
+    assert cloud.settle() == DeliveryCounts(stored=20, filtered=6, quarantined=3)
     assert {message["contact"]["ContactId"] for message in cloud.quarantined()} == {"bad-0", "bad-1", "bad-2"}
     assert len(read_all(cloud.emulator.client("dynamodb"), cloud.table_name)) == known + 20
 
 
-def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_lost(cloud: LocalCloud) -> None:
-    # The last test of this cloud: it takes the table away.
+def test_records_can_be_recovered_from_dead_letters_after_an_outage_of_the_table(cloud: LocalCloud) -> None:
+    # This must be the last test that uses this cloud, because it deletes the table.
     cloud.emulator.client("dynamodb").update_table(
         TableName=cloud.table_name, DeletionProtectionEnabled=False
     )
@@ -168,7 +170,7 @@ def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_los
     cloud.put([json.dumps(contact_record("late")).encode()])
     queue = cloud.emulator.client("sqs")
 
-    assert cloud.settle() == Tally(dead_lettered=1)
+    assert cloud.settle() == DeliveryCounts(dead_lettered=1)
 
     (message,) = queue.receive_message(QueueUrl=cloud.deployment.outputs["deadLetterQueueUrl"])["Messages"]
     info = json.loads(message["Body"])["KinesisBatchInfo"]
@@ -194,14 +196,14 @@ def test_an_outage_of_the_table_dead_letters_positions_from_which_nothing_is_los
         ),
     ],
 )
-def test_a_stacks_settings_reach_the_table(
+def test_the_stack_configuration_applies_to_stored_items(
     overrides: dict[str, str], phone_number: str, start_time: str
 ) -> None:
-    with LocalCloud(overrides) as other:
+    with LocalCloud(overrides, project=REPOSITORY) as other:
         other.put([json.dumps(contact_record("a")).encode()])
-        # A pipe of its own, as after a restart.
+        # A new pipe, as after a restart.
         handled = list(pipe_of(other.deployment).drain())
         (stored,) = read_all(other.emulator.client("dynamodb"), other.table_name)
 
-    assert [each.became for each in handled] == ["handed_over"]
+    assert [each.outcome for each in handled] == ["delivered"]
     assert (stored["phone_number"], stored["start_time"]) == (phone_number, start_time)
