@@ -7,7 +7,7 @@ Each module with rules ends in a table `RULES` and imports no other module with 
 - `least_privilege`: roles of state machines and pipes, compared with what these do;
 - `no_lambda`, `pipeline`, `data_protection`, `connect_flows`, `tags`.
 
-They share `rule` (rules and findings), `policy_documents` (IAM policy documents), `principals` (the policies of each principal),
+They share `rule` (rules and findings), `resource`, `preview` (values that a preview does not know), `policy_documents` (IAM policy documents), `principals` (the policies of each principal),
 `iam_patterns`, `json_values`, `secrets` and `resource_types`.
 """
 

@@ -13,8 +13,9 @@ from callroute.flows import lint
 from callroute.flows.flow import Flow
 from callroute.flows.lint import tracking
 
+from .resource import Resource, Unknown, shown
 from .resource_types import FLOW, MODULE
-from .rule import Finding, Resource, Rule, RuleConfig, Unknown, shown
+from .rule import Finding, Rule, RuleConfig
 
 _VALIDITY = {rule.id for rule in lint.RULES if rule.severity == "error"} - {
     rule.id for rule in tracking.RULES

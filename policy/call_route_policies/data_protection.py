@@ -9,8 +9,9 @@ from typing import Any
 from pulumi_policy import Severity
 
 from .json_values import decoded
+from .resource import Resource, Unknown, matches_any, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
-from .rule import Finding, Resource, Rule, RuleConfig, Unknown, matches_any, require, shown, string_list
+from .rule import Finding, Rule, RuleConfig, require, string_list
 from .secrets import SecretText
 
 _NAMES = {

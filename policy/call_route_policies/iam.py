@@ -6,7 +6,6 @@ iam-no-wildcard-actions, and the other rules skip that action.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
@@ -21,38 +20,25 @@ from .iam_patterns import (
 )
 from .policy_documents import TYPES, Document, Kind, Statement, policy_documents, walk
 from .principals import principals
+from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
-from .rule import (
-    Finding,
-    Resource,
-    ResourceCheck,
-    Rule,
-    RuleConfig,
-    Unknown,
-    matches_any,
-    of_type,
-    string_list,
-)
+from .rule import Finding, ResourceCheck, Rule, RuleConfig, string_list
 
 _MANDATORY = "A permission that is too broad can be abused as soon as it is deployed."
 
 StatementCheck = Callable[[Statement, RuleConfig], Iterable[Finding]]
-
-_ATTACHMENT_PROPERTY = re.compile(r"(^|[a-z])[pP]olicyArns?(\[\d+\])?$")
-"""Properties that attach policies. An unknown value of such a property may be a managed policy."""
 
 _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUserAccess")
 """AWS managed policies that the setting cannot allow."""
 
 
 def _check_managed_policies(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    """Any property that names an AWS managed policy attaches it, except a permissions boundary."""
+    """Any property that names an AWS managed policy attaches it, except a permissions boundary.
+
+    An unknown ARN is that of a resource which does not exist yet, and therefore not of an AWS managed policy.
+    """
     for path, value, _ in walk(resource.props, ":iam::aws:policy"):
         if path.startswith("permissionsBoundary"):
-            continue
-        if isinstance(value, Unknown):
-            if _ATTACHMENT_PROPERTY.search(path):
-                yield value
             continue
         found = AWS_MANAGED_POLICY.fullmatch(value) if isinstance(value, str) else None
         if found and matches_any(found[1].rpartition("/")[2], _BROAD):
@@ -67,10 +53,12 @@ def _check_validity(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield f"must {problem}"
         if document.unknown:
             yield document.unknown
+        for statement in document.statements:
+            yield from statement.unknown.values()
 
 
 def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
-    """Yields the Allow statements of some kinds of documents, and an `Unknown` for each document that has one."""
+    """Yields the Allow statements of some kinds of documents, and an `Unknown` if there may be more of them."""
     for document in policy_documents(resource):
         if document.kind in kinds:
             yield from (statement for statement in document.statements if statement.allows)
@@ -98,16 +86,13 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
 def _check_wildcard_actions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     for action in filter(is_wildcard, statement.actions):
         yield f"must list individual actions in {statement.label}, not {action}"
+    yield from statement.unknown_in("Action")
 
 
 @_for_each_statement("identity", "resource", "trust")
 def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
-    for element, excluded in (
-        ("NotAction", statement.not_actions),
-        ("NotResource", statement.not_resources),
-        ("NotPrincipal", statement.not_principals),
-    ):
-        if excluded:
+    for element in ("NotAction", "NotResource", "NotPrincipal"):
+        if element in statement.elements:
             yield f"must list what {statement.label} allows instead of using {element}"
 
 
@@ -126,6 +111,9 @@ def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Find
                 yield f"must name the resources of {', '.join(limitable)} in {statement.label} instead of *"
         elif matches_every_resource(arn):
             yield f"must name the resources of {statement.label} instead of {arn}"
+    yield from statement.unknown_in("Resource")
+    if "*" in statement.resources:
+        yield from statement.unknown_in("Action")
 
 
 def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -153,6 +141,9 @@ def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
                 yield f"must not allow {' with '.join(needed)}, which permits privilege escalation ({name})"
             if document.unknown:
                 yield document.unknown
+            for statement in document.statements:
+                if statement.allows:
+                    yield from statement.unknown_in("Action")
 
 
 def _check_combined_escalation(
@@ -189,6 +180,7 @@ def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Itera
     for action in statement.actions:
         if action.lower() != "sts:assumerole" and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
+    yield from statement.unknown_in("Principal", "Action")
 
 
 _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
@@ -227,10 +219,15 @@ def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
 
 @_for_each_statement("trust")
 def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
-    is_restricted = _is_restricted(statement, _SOURCES)
+    if _is_restricted(statement, _SOURCES):
+        return
+    unknown: list[Finding] = list(statement.unknown_in("Condition"))
     for type_, name in statement.principals:
-        if type_ == "Service" and not is_restricted and name not in config["exempt"]:
-            yield f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
+        if type_ == "Service" and name not in config["exempt"]:
+            yield from unknown or [
+                f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
+            ]
+    yield from statement.unknown_in("Principal")
 
 
 def _check_trusted_accounts(
@@ -248,6 +245,8 @@ def _check_trusted_accounts(
                     yield role, Unknown("arn")
                 elif account not in (own, *config["accounts"]):
                     yield role, f"must restrict {key} to its own account {own}, not {account}"
+            for unknown in statement.unknown_in("Condition"):
+                yield role, unknown
 
 
 def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tuple[str, str]]:
@@ -278,13 +277,19 @@ def _check_granted_accounts(
                     yield next(of_type(resources, ROLE)), Unknown("arn")
                 else:
                     yield resource, f"must not grant access to account {account} in {statement.label}"
+            for unknown in statement.unknown_in("Principal", "Condition"):
+                yield resource, unknown
 
 
 @_for_each_statement("resource")
 def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     is_open = any(is_wildcard(name) for _, name in statement.principals)
     if is_open and not _is_restricted(statement, _CALLERS):
-        yield f"must name the principals that {statement.label} allows instead of allowing every principal"
+        unknown: list[Finding] = list(statement.unknown_in("Condition"))
+        yield from unknown or [
+            f"must name the principals that {statement.label} allows instead of allowing every principal"
+        ]
+    yield from statement.unknown_in("Principal")
 
 
 RULES = (

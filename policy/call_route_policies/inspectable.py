@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .rule import Finding, Resource, Rule, RuleConfig, matches_any, string_list
+from .resource import Resource, matches_any
+from .rule import Finding, Rule, RuleConfig, string_list
 
 _NOT_INSPECTABLE = (
     # Other providers for AWS resources, with other type tokens and property names.

@@ -28,8 +28,9 @@ from .iam_patterns import (
 from .json_values import parse
 from .policy_documents import Statement, policy_documents, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
+from .resource import Resource, Unknown, of_type, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
-from .rule import Finding, Resource, Rule, RuleConfig, Unknown, of_type, shown
+from .rule import Finding, Rule, RuleConfig
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
@@ -225,12 +226,12 @@ def _check_roles(
     return check
 
 
+_PERMISSION_ELEMENTS = ("Action", "NotAction", "Resource", "NotResource", "Condition")
+
+
 def _compare(
     principal: Principal, granted: Sequence[Statement], user: Resource, needs: Sequence[Need]
 ) -> Iterator[Finding]:
-    if principal.unknown:
-        yield principal.unknown
-        return
     if any(document.problems for document in principal.documents):
         return  # Reported by iam-documents-are-valid.
     for arn in principal.external:
@@ -238,7 +239,10 @@ def _compare(
             yield f"must have only policies of this stack: the permissions of {arn} are not known"
     statements = [statement for document in principal.documents for statement in document.statements]
     statements += granted
-    for need in dict.fromkeys(needs):
+    unknown = [principal.unknown] if principal.unknown else []
+    unknown += [each for statement in statements for each in statement.unknown_in(*_PERMISSION_ELEMENTS)]
+    yield from unknown[:1]
+    for need in dict.fromkeys(() if unknown else needs):
         applicable = [each for each in statements if _applies(each, need)]
         allowed = any(each.allows for each in applicable)
         # Only a request shows whether the conditions of a Deny statement hold.

@@ -12,14 +12,12 @@ from callroute.flows.flow import Flow
 
 from .iam_patterns import is_lambda
 from .policy_documents import TYPES, walk
-from .resource_types import FLOW, MACHINE, MODULE, PIPE
-from .rule import Finding, Resource, Rule, RuleConfig, Unknown, matches_any
+from .resource import Resource, Unknown, matches_any
+from .resource_types import FLOW, MACHINE, MODULE
+from .rule import Finding, Rule, RuleConfig
 
 _LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
 """Lambda resources, and the association that lets a Connect instance invoke a function."""
-
-_TARGETS = {PIPE: ("enrichment", "target"), MACHINE: ("definition",)}
-"""Properties whose unknown value may name a function, by type."""
 
 
 def _check_lambda(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -33,7 +31,8 @@ def _check_lambda(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield f"must not invoke Lambda in block {block!r}"
     else:
         for path, value, _content in walk(resource.props, ":lambda:"):
-            if isinstance(value, Unknown) and path in _TARGETS.get(resource.type, ()):
+            # Another unknown value can only name a function of this stack, which is a violation itself.
+            if isinstance(value, Unknown) and (resource.type, path) == (MACHINE, "definition"):
                 yield value
             elif is_lambda(value):
                 yield f"must not invoke Lambda in {path}: {value}"

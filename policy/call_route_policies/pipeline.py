@@ -12,20 +12,9 @@ from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 
 from .iam_patterns import service_of
 from .json_values import decoded, parse
+from .resource import Resource, Unknown, of_type, shown
 from .resource_types import LOG_GROUP, MACHINE, PIPE, QUEUE, STORAGE, STREAM
-from .rule import (
-    Finding,
-    Resource,
-    ResourceCheck,
-    Rule,
-    RuleConfig,
-    Unknown,
-    integer,
-    of_type,
-    require,
-    shown,
-    string_list,
-)
+from .rule import Finding, ResourceCheck, Rule, RuleConfig, integer, require, string_list
 
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
@@ -95,12 +84,16 @@ def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> Iterator
                 yield machine, finding
 
 
-def _check_dead_letter_queue(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
-    yield from require(
-        _stream_parameter(pipe, "deadLetterConfig", "arn"),
-        lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
-        "must have a standard SQS queue for dead letters, or it loses records that keep failing",
-    )
+def _check_dead_letter_queue(
+    resources: Sequence[Resource], _: RuleConfig
+) -> Iterator[tuple[Resource, Finding]]:
+    for pipe in of_type(resources, PIPE):
+        for finding in require(
+            _stream_parameter(pipe, "deadLetterConfig", "arn"),
+            lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
+            "must have a standard SQS queue for dead letters, or it loses records that keep failing",
+        ):
+            yield pipe, finding
 
 
 def _check_retry_limits(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -332,8 +325,7 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Set dead_letter_config to the ARN of a standard SQS queue.",
         url=_PIPES.format("eb-pipes-batching-concurrency"),
-        types=(PIPE,),
-        check=_check_dead_letter_queue,
+        check_stack=_check_dead_letter_queue,
     ),
     Rule(
         name="pipe-retries-are-limited",

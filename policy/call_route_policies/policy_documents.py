@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .json_values import decoded, parse
-from .rule import Resource, Unknown, matches_any, shown
+from .resource import Resource, Unknown, matches_any, shown
 
 Kind = Literal["identity", "resource", "trust"]
 """Kind of policy: of a principal, of a resource, or the trust policy of a role."""
@@ -93,6 +93,14 @@ class Statement:
     not_principals: tuple[tuple[str, str], ...]
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
     """Tuples of operator, key and values."""
+    elements: Set[str] = frozenset()
+    """Names of the elements, including those with unknown values."""
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
+    """The first unknown value in each element. The tuples contain only known values."""
+
+    def unknown_in(self, *elements: str) -> Iterator[Unknown]:
+        """Yields the first unknown value of each of some elements."""
+        return (self.unknown[element] for element in elements if element in self.unknown)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class Document:
     problems: tuple[str, ...] = ()
     """Problems, each as the rest of a sentence that starts with "RESOURCE must"."""
     unknown: Unknown | None = None
-    """The first unknown value in the document."""
+    """The document, or the first statement or effect in it, if it is unknown."""
 
 
 def policy_documents(resource: Resource) -> Iterator[Document]:
@@ -197,8 +205,9 @@ def parse_document(value: Any, kind: Kind, path: str) -> Document:
     except _InvalidError as error:
         return Document(kind, path, problems=(f"have a valid policy document in {path}: {error}",))
     for number, each in enumerate(listed, 1):
-        if found := _first_unknown(each):
-            unknown = unknown or found
+        effect = each.get("Effect") if isinstance(each, Mapping) else each
+        if isinstance(effect, Unknown):
+            unknown = unknown or effect
             continue
         try:
             statements.append(_statement(each, kind, number))
@@ -240,7 +249,7 @@ def _statement(value: Any, kind: Kind, number: int) -> Statement:
         raise _InvalidError(f"unknown element {unexpected[0]!r}")
     if value.get("Effect") not in ("Allow", "Deny"):
         raise _InvalidError(f"Effect must be Allow or Deny, not {shown(value.get('Effect'))}")
-    if not isinstance(value.get("Sid", ""), str):
+    if not isinstance(value.get("Sid", ""), (str, Unknown)):
         raise _InvalidError(f"Sid must be a string, not {shown(value['Sid'])}")
     _require_one_of(value, "Action", "NotAction")
     required, forbidden = ("Resource", "Principal") if kind == "identity" else ("Principal", "Resource")
@@ -250,6 +259,7 @@ def _statement(value: Any, kind: Kind, number: int) -> Statement:
     actions, not_actions = _strings(value, "Action"), _strings(value, "NotAction")
     if invalid := [action for action in (*actions, *not_actions) if not _ACTION.fullmatch(action)]:
         raise _InvalidError(f"an action must look like sqs:SendMessage, not {shown(invalid[0])}")
+    unknown = {name: first for name, part in value.items() if (first := _first_unknown(part))}
     return Statement(
         _label(value, number),
         value["Effect"] == "Allow",
@@ -260,6 +270,8 @@ def _statement(value: Any, kind: Kind, number: int) -> Statement:
         _principals(value, "Principal"),
         _principals(value, "NotPrincipal"),
         _conditions(value.get("Condition")),
+        frozenset(value),
+        unknown,
     )
 
 
@@ -274,14 +286,19 @@ def _strings(statement: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def _string_tuple(value: Any, name: str) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else [value]
-    if not listed or not all(isinstance(each, str) and each for each in listed):
+    known = _known(listed)
+    if not listed or not all(isinstance(each, str) and each for each in known):
         raise _InvalidError(f"{name} must be a string or a list of strings, not {shown(value)}")
-    return tuple(listed)
+    return tuple(known)
+
+
+def _known(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if not isinstance(value, Unknown)]
 
 
 def _principals(statement: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
     value = statement.get(name)
-    if name not in statement or value == "*":
+    if name not in statement or value == "*" or isinstance(value, Unknown):
         return (("*", "*"),) if value == "*" else ()
     if not isinstance(value, Mapping) or not value:
         raise _InvalidError(f"{name} must be an object such as {{'Service': NAME}}, not {shown(value)}")
@@ -293,24 +310,27 @@ def _principals(statement: Mapping[str, Any], name: str) -> tuple[tuple[str, str
 
 
 def _conditions(value: Any) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    if value is None:
+    if value is None or isinstance(value, Unknown):
         return ()
-    if not isinstance(value, Mapping) or not all(isinstance(keys, Mapping) for keys in value.values()):
+    if not isinstance(value, Mapping) or not all(
+        isinstance(keys, Mapping) for keys in _known(value.values())
+    ):
         raise _InvalidError(
             f"Condition must map operators to objects with condition keys, not {shown(value)}"
         )
     return tuple(
         (operator, key, _scalars(values, key))
         for operator, keys in value.items()
+        if isinstance(keys, Mapping)
         for key, values in keys.items()
     )
 
 
 def _scalars(value: Any, key: str) -> tuple[str, ...]:
-    listed = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, (str, int, float)) for each in listed):
+    known = _known(value if isinstance(value, list) else [value])
+    if not all(isinstance(each, (str, int, float)) for each in known):
         raise _InvalidError(f"condition key {key} must have strings, numbers or booleans, not {shown(value)}")
-    return tuple(each if isinstance(each, str) else json.dumps(each) for each in listed)
+    return tuple(each if isinstance(each, str) else json.dumps(each) for each in known)
 
 
 def _first_unknown(value: Any) -> Unknown | None:

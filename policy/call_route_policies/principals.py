@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .policy_documents import Document, Statement, policy_documents
+from .resource import Resource, Unknown, of_type
 from .resource_types import POLICY, ROLE
-from .rule import Resource, Unknown, of_type
 
 _NAMES = {
     ROLE: "role",

@@ -16,6 +16,7 @@ ROLE = "aws:iam/role:Role"
 STORAGE = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 STREAM = "aws:kinesis/stream:Stream"
 TABLE = "aws:dynamodb/table:Table"
+TOPIC = "aws:sns/topic:Topic"
 
 CUSTOMER_MANAGED_KEY = {
     FIREHOSE: ("serverSideEncryption", "keyArn"),

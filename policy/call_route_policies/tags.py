@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from .resource import Resource, Unknown
 from .resource_types import (
     FLOW,
     KEY,
@@ -19,7 +20,7 @@ from .resource_types import (
     STREAM,
     TABLE,
 )
-from .rule import Finding, Resource, Rule, RuleConfig, Unknown, string_list
+from .rule import Finding, Rule, RuleConfig, string_list
 
 _TAGGABLE = (FLOW, KEY, LOG_GROUP, MACHINE, MODULE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE)
 

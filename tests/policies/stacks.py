@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Mapping
 from copy import deepcopy
@@ -108,6 +109,44 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
             )
         )
     return found
+
+
+def first_preview(stack: Stack) -> Stack:
+    """Changes a recorded stack to what the engine sends in its first preview, and returns it.
+
+    The provider has chosen automatic names. Computed outputs, and inputs that are computed outputs of other resources,
+    are unknown. Documents are known, because the program builds the ARNs in them from names.
+    """
+    computed = {
+        value: resource.urn
+        for resource in stack
+        for name, value in resource.outputs.items()
+        if name != "name" and isinstance(value, str)
+    }
+    for resource in stack:
+        if isinstance(name := resource.outputs.get("name"), str):
+            resource.inputs.setdefault("name", name)
+        elif isinstance(arn := resource.outputs.get("arn"), str):
+            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
+        resource.outputs = {name: UNKNOWN for name in resource.outputs if name != "name"}
+        for name, value in resource.inputs.items():
+            used: list[str] = []
+            resource.inputs[name] = _hidden(value, computed, used)
+            if used:
+                resource.dependencies[name] = used
+    return stack
+
+
+def _hidden(value: Any, computed: Mapping[str, str], used: list[str]) -> Any:
+    """Replaces computed values, and adds the URNs of the resources that they come from to a list."""
+    if isinstance(value, dict):
+        return {key: _hidden(part, computed, used) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_hidden(part, computed, used) for part in value]
+    if not isinstance(value, str) or value not in computed:
+        return value
+    used.append(computed[value])
+    return UNKNOWN
 
 
 def _encoded(value: Any) -> Any:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from call_route_policies import RULES
 from call_route_policies.iam_patterns import matches_every_resource
 from call_route_policies.policy_documents import DOCUMENT_PROPERTIES, parse_document, policy_documents
-from call_route_policies.rule import Resource, Unknown, matches_any
+from call_route_policies.resource import Resource, Unknown, matches_any
 from tests.policies.pack import Pack
 from tests.policies.stacks import Stack, recorded
 from tests.policies.values import KEY_ARN, TAGS, arn, policy
@@ -133,17 +133,15 @@ def test_an_invalid_document_has_one_problem(value: Any, problem: str) -> None:
     assert problem in found
 
 
-def test_an_unknown_value_is_neither_parsed_nor_a_problem() -> None:
+def test_an_unknown_value_is_no_problem() -> None:
+    resource = Unknown("policy.Statement[0].Resource[0]")
     whole = parse_document(Unknown("policy"), "identity", "policy")
-    part = parse_document(
-        {"Statement": [{**WIDE, "Resource": [Unknown("policy.Statement[0].Resource[0]")]}, WIDE]},
-        "identity",
-        "p",
-    )
+    part = parse_document({"Statement": [{**WIDE, "Resource": [resource]}, WIDE]}, "identity", "policy")
 
     assert (whole.statements, whole.problems, whole.unknown) == ((), (), Unknown("policy"))
-    assert len(part.statements) == 1
-    assert part.unknown == Unknown("policy.Statement[0].Resource[0]")
+    assert (part.problems, part.unknown) == ((), None)
+    assert [each.actions for each in part.statements] == [("sqs:*",), ("sqs:*",)]
+    assert [each.unknown for each in part.statements] == [{"Resource": resource}, {}]
 
 
 ELEMENTS = (

@@ -20,7 +20,7 @@ from call_route_policies.rule import Rule
 from tests.policies.mutations import CASES
 from tests.policies.mutations.case import Case
 from tests.policies.pack import FOLDER, Pack, Violation, interpreter
-from tests.policies.stacks import recorded
+from tests.policies.stacks import first_preview, recorded
 from tests.policies.tables import DOCUMENT, need_table, rule_list
 from tests.policies.values import STACK
 from tests.support.paths import REPOSITORY
@@ -28,9 +28,12 @@ from tests.support.paths import REPOSITORY
 for_each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
-@pytest.mark.parametrize(
+for_each_case = pytest.mark.parametrize(
     ("name", "case"), [pytest.param(name, case, id=f"{name}: {title}") for name, title, case in CASES]
 )
+
+
+@for_each_case
 def test_each_mutation_is_reported_by_exactly_one_rule(pack: Pack, name: str, case: Case) -> None:
     stack = recorded(STACK)
     case.edit(stack)
@@ -40,6 +43,16 @@ def test_each_mutation_is_reported_by_exactly_one_rule(pack: Pack, name: str, ca
         Violation(name, case.resource, f"{case.resource} {message}.", rule.level.value)
         for message in case.messages
     )
+
+
+@for_each_case
+def test_each_mutation_is_reported_in_a_first_preview(pack: Pack, name: str, case: Case) -> None:
+    stack = recorded(STACK)
+    case.edit(stack)
+
+    assert {(each.rule, each.resource) for each in pack.analyze(first_preview(stack))} == {
+        (name, case.resource)
+    }
 
 
 def test_every_rule_has_at_least_three_mutations() -> None:

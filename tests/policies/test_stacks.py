@@ -6,6 +6,7 @@ The pack runs as Pulumi's engine runs it: in its own process and folder, over gR
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from parliament import analyze_policy_string
@@ -13,12 +14,12 @@ from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import remove_actions_that_are_not_wildcard_arn_only
 
 from call_route_policies import RULES
-from call_route_policies.rule import matches_any
+from call_route_policies.resource import matches_any
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 from tests.policies.edits import add_statement, remove
 from tests.policies.mutations.pipeline import set_filters, set_target
 from tests.policies.pack import Pack, Violation
-from tests.policies.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, recorded
+from tests.policies.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, first_preview, recorded
 from tests.policies.values import (
     KEY_ARN,
     OTHER_ACCOUNT,
@@ -71,39 +72,10 @@ def test_the_program_registers_resources_for_every_rule() -> None:
     assert with_types - checked == set(), "a rule without resources reports nothing"
 
 
-DOCUMENT_RULES = (
-    "iam-documents-are-valid",
-    "iam-no-allow-by-exclusion",
-    "iam-no-wildcard-resources",
-    "iam-no-privilege-escalation",
-    "iam-no-wildcard-actions",
-)
-
-
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_first_preview_reports_unknown_values_and_no_violations(pack: Pack, stack: str) -> None:
-    found = pack.analyze(recorded(stack, preview=True))
-
-    assert {each.level for each in found} == {"advisory"}
-    assert all("can't be known during preview" in each.message for each in found)
-    tracker = "call-route-tracker"
-    documents = [
-        (rule, f"{tracker}-{role}-policy") for role in ("pipe", "recorder") for rule in DOCUMENT_RULES
-    ]
-    assert sorted((each.rule, each.resource) for each in found) == sorted(
-        [
-            *documents,
-            ("no-lambda", f"{tracker}-pipe"),
-            ("no-lambda", f"{tracker}-recorder"),
-            ("pipe-has-dead-letter-queue", f"{tracker}-pipe"),
-            ("state-machine-keeps-every-record", f"{tracker}-recorder"),
-            # In the notes of stack rules, only the message contains the resource.
-            ("iam-no-combined-privilege-escalation", ""),
-            ("iam-trust-stays-in-account", ""),
-            ("pipe-role-matches-pipe", ""),
-            ("state-machine-role-matches-definition", ""),
-        ]
-    )
+def test_a_first_preview_has_neither_violations_nor_notes(pack: Pack, stack: str, variant: str) -> None:
+    assert pack.analyze(first_preview(recorded(stack, VARIANTS[variant]))) == []
 
 
 def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pack) -> None:
@@ -140,6 +112,7 @@ def test_every_resource_rule_reports_an_unknown_value_as_a_note(pack: Pack) -> N
         noted
         == {rule.name for rule in RULES if rule.check}
         - {
+            "iam-no-broad-managed-policies",  # AWS knows the ARNs of its policies before a deployment.
             "data-has-protect-option",  # It checks an option, and options are always known.
             "no-secrets-in-plain-text",  # It reports unknown values only of properties that are named like a secret.
             "resources-are-inspectable",  # It checks the type.
@@ -147,20 +120,55 @@ def test_every_resource_rule_reports_an_unknown_value_as_a_note(pack: Pack) -> N
     )
 
 
-def test_a_known_statement_is_checked_beside_an_unknown_one(pack: Pack) -> None:
+PARTLY_UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown resource": (
+        {"Action": "dynamodb:*", "Resource": UNKNOWN},
+        "iam-no-wildcard-actions",
+    ),
+    "an unknown resource beside NotAction": (
+        {"NotAction": "iam:*", "Resource": UNKNOWN},
+        "iam-no-allow-by-exclusion",
+    ),
+    "an unknown action beside a wildcard": (
+        {"Action": ["sqs:*", UNKNOWN], "Resource": QUARANTINE.arn},
+        "iam-no-wildcard-actions",
+    ),
+    "an unknown condition beside a wildcard resource": (
+        {
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": UNKNOWN}},
+        },
+        "iam-no-wildcard-resources",
+    ),
+    "an unknown statement beside a known one": (
+        {"Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:::table/a"},
+        "iam-no-wildcard-actions",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", PARTLY_UNKNOWN)
+def test_the_known_elements_of_a_statement_are_checked(pack: Pack, title: str) -> None:
     stack = recorded("prod")
-    known = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:::table/a"}
-    unknown = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": UNKNOWN}
+    elements, rule = PARTLY_UNKNOWN[title]
+    statements = [{"Effect": "Allow", **elements}, UNKNOWN]
     stack.add(
         "aws:iam/userPolicy:UserPolicy",
         "added",
-        {"user": "operator", "policy": {"Version": "2012-10-17", "Statement": [unknown, known]}},
+        {"user": "operator", "policy": {"Version": "2012-10-17", "Statement": statements}},
     )
 
-    found = [each for each in pack.analyze_resources(stack) if each.rule == "iam-no-wildcard-actions"]
+    assert {each.rule for each in pack.analyze(stack) if each.level == "mandatory"} == {rule}
 
-    assert [each.level for each in found] == ["mandatory", "advisory"]
-    assert found[0].message == "added must list individual actions in statement 2, not dynamodb:*."
+
+def test_a_public_queue_is_a_violation_if_its_arn_is_unknown(pack: Pack) -> None:
+    stack = recorded("prod")
+    stack.one("Queue", "quarantine").inputs["policy"] = json.loads(open_to("*", "sqs:SendMessage", UNKNOWN))
+
+    assert {each.rule for each in pack.analyze(stack) if each.level == "mandatory"} == {
+        "iam-no-public-resources"
+    }
 
 
 def test_a_standard_target_is_a_violation_in_the_first_preview(pack: Pack) -> None:
@@ -398,13 +406,14 @@ def test_a_queue_that_is_limited_to_a_caller_is_not_public(pack: Pack, condition
     assert pack.analyze(stack) == list[Violation]()
 
 
-def test_another_account_is_reported_as_unknown_until_the_own_account_is_known(pack: Pack) -> None:
+def test_another_account_is_reported_as_unknown_if_the_own_account_is_unknown(pack: Pack) -> None:
     stack = recorded("prod")
-    stack.one("Queue", "quarantine").inputs["policy"] = open_to(OTHER_ACCOUNT, "sqs:A", QUARANTINE.arn)
-    for role in ("pipe-role", "recorder-role"):
-        stack.one("Role", role).outputs["arn"] = UNKNOWN
+    queue, role = stack.one("Queue", "quarantine"), stack.one("Role", "pipe-role")
+    queue.inputs["policy"] = open_to(OTHER_ACCOUNT, "sqs:SendMessage", QUARANTINE.arn)
+    role.outputs["arn"] = queue.outputs["arn"] = UNKNOWN
+    rule = "iam-resources-stay-in-account"
 
-    found = [each for each in pack.analyze(stack) if each.rule == "iam-resources-stay-in-account"]
+    found = [each for each in pack.analyze(Stack([stack[0], queue, role])) if each.rule == rule]
 
     assert [each.level for each in found] == ["advisory"]
     assert "-role.arn can't be known" in found[0].message
