@@ -17,6 +17,7 @@ from .iam_patterns import (
     has_resource_level,
     is_wildcard,
     matches_every_resource,
+    parse_arn,
 )
 from .policy_documents import TYPES, Document, Kind, Statement, policy_documents, walk
 from .principals import principals
@@ -198,11 +199,11 @@ def _is_specific(key: str, value: str) -> bool:
         return False
     if not key.endswith("arn"):
         return value.strip() != "" and not is_wildcard(value)
-    parts = value.split(":", 5)
-    if len(parts) < 6:
+    arn = parse_arn(value)
+    if not arn:
         return False
     # ARNs of some services, for example S3, contain no account. The resource must then be named in full.
-    identifier = parts[4] or parts[5]
+    identifier = arn.account_id or arn.resource
     return identifier.strip() != "" and not is_wildcard(identifier)
 
 

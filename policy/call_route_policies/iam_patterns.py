@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
+from callroute.arn import Arn
+
 AWS_MANAGED_POLICY = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
 
-_PARTS = 6
-"""Parts of an ARN: arn:partition:service:region:account:resource. The resource may contain colons."""
+
+def parse_arn(value: Any) -> Arn | None:
+    """Returns the parts of an ARN, or None if the value is not an ARN."""
+    try:
+        return Arn.parse(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
-def _parts(arn: Any) -> Sequence[str]:
-    parts = arn.split(":", _PARTS - 1) if isinstance(arn, str) else []
-    return parts if len(parts) == _PARTS and parts[0] == "arn" else [""] * _PARTS
-
-
-def service_of(arn: Any) -> str:
+def service_of(value: Any) -> str:
     """Returns the service in an ARN, for example `sqs`, or an empty string if the value is not an ARN."""
-    return _parts(arn)[2]
+    arn = parse_arn(value)
+    return arn.service if arn else ""
 
 
-def account_of(arn: Any) -> str:
+def account_of(value: Any) -> str:
     """Returns the account in an ARN, or an empty string if it has no account or is not an ARN."""
-    return _parts(arn)[4]
+    arn = parse_arn(value)
+    return arn.account_id if arn else ""
 
 
 def is_lambda(value: Any) -> bool:
@@ -57,14 +60,15 @@ def matches_every_resource(arn: str) -> bool:
 
     This is tested with a resource name that no pattern can contain.
     """
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or is_wildcard(parts[2]):
+    parsed = parse_arn(arn)
+    if not parsed or is_wildcard(parsed.service):
         return is_wildcard(arn)
-    service, name = parts[2], parts[5]
     # get_raw_arns_for_service fails for a service that policy_sentry does not know.
-    types = get_service_prefix_data(service).get("resources", {}).values()
+    types = get_service_prefix_data(parsed.service).get("resources", {}).values()
     known = [re.sub(r"\$\{.*?\}", _ANY_NAME, each["arn"].split(":", 5)[5]) for each in types]
-    return any(matches(name, resource) for resource in (_ANY_NAME, f"{_ANY_NAME}/{_ANY_NAME}", *known))
+    return any(
+        matches(parsed.resource, resource) for resource in (_ANY_NAME, f"{_ANY_NAME}/{_ANY_NAME}", *known)
+    )
 
 
 _ANY_NAME = "-".join(["\uffff" * 4] * 5)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pulumi_policy import Severity
 
+from callroute.arn import Arn
 from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 
 from .iam_patterns import (
@@ -23,6 +24,7 @@ from .iam_patterns import (
     is_wildcard,
     matches,
     matches_every_resource,
+    parse_arn,
     service_of,
 )
 from .json_values import parse
@@ -127,11 +129,14 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     """Returns the ARN of a table, in the state machine's account and region, or of a queue URL."""
     if target.startswith("arn:"):
         return target
-    _, partition, _, region, account = (*machine_arn.split(":", 5), "", "", "", "", "")[:5]
+    machine = parse_arn(machine_arn)
+    partition, region, account = (
+        (machine.partition, machine.region, machine.account_id) if machine else ("",) * 3
+    )
     name = f"table/{target}" if service == "dynamodb" else target.rpartition("/")[2]
     if url := _QUEUE_URL.fullmatch(target):
         region, account, name = url[1] or region, url[2], url[3]
-    return f"arn:{partition}:{service}:{region}:{account}:{name}"
+    return str(Arn(partition, service, region, account, name))
 
 
 def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
