@@ -65,7 +65,7 @@ def scores(pack: Pack) -> Iterator[Score]:
 def _counted(pack: Pack, kind: Kind, case: Case) -> tuple[Violation, ...]:
     """The findings that count: those on a resource of the case, by a rule that fits the kind."""
     names = {each.name for each in case.resources}
-    findings = [each for each in pack.judge(case.stack) if not each.message.startswith("can't run policy")]
+    findings = [each for each in pack.analyze(case.stack) if not each.message.startswith("can't run policy")]
     if not case.violation:
         return tuple(findings)
     found = [
