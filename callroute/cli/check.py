@@ -5,45 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from difflib import get_close_matches
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
 from callroute.cli import findings, output
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.findings import Report
-from callroute.cli.parameters import files_in
+from callroute.cli.input_files import files_in
+from callroute.cli.parameters import FILE, general_options
 from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.load import LoadedFlow, load_flow
 from callroute.formats.files import read_text
 
 
-class Format(StrEnum):
-    """Output formats of the findings."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-
-
-def check(
-    flows: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FLOW",
-            help="Flow files (JSON in the Amazon Connect flow language), folders, or - for standard input.",
-        ),
-    ],
-    output_format: Annotated[
-        Format, typer.Option("--format", help="text for reading, json for programs, sarif for code scanning.")
-    ] = Format.text,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="RULE", help="Skip this rule. Can be repeated.")
-    ] = None,
-) -> None:
+@click.command
+@click.argument(
+    "flows",
+    metavar="FLOW...",
+    nargs=-1,
+    required=True,
+    type=FILE,
+    help="Flow files (JSON in the Amazon Connect flow language), folders, or - for standard input.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    help="text for reading, json for programs, sarif for code scanning.",
+)
+@click.option("--ignore", metavar="RULE", multiple=True, help="Skip this rule. Can be repeated.")
+@general_options
+def check(flows: tuple[Path, ...], output_format: str, ignore: tuple[str, ...]) -> None:
     """Find problems in flows before they are deployed.
 
     Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
@@ -52,14 +48,14 @@ def check(
 
     Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
     """
-    report = lint_files(flows, ignore or ())
-    if output_format is Format.text:
+    report = lint_files(flows, ignore)
+    if output_format == "text":
         findings.write_text(report)
     else:
-        render = findings.as_json if output_format is Format.json else findings.as_sarif
+        render = findings.as_json if output_format == "json" else findings.as_sarif
         output.write_document(render(report) + "\n")
     if any(finding.severity != "note" for finding in report.findings):
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)
 
 
 def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:

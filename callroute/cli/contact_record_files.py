@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from callroute.cli.parameters import files_in
+from callroute.cli.input_files import files_in
 from callroute.errors import InputError
 from callroute.flows.load import STANDARD_INPUT, read_standard_input
 from callroute.formats.files import read_text

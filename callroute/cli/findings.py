@@ -57,10 +57,9 @@ def write_text(report: Report) -> None:
             (f" {finding.rule}", "bold"),
             printable(f" [{finding.block}]" if finding.block else ""),
             (printable(f" {finding.path}"), "dim"),
-            indent=4,
         )
-        output.write("    ", printable(finding.message), indent=4)
-        output.write("    ", (printable(finding.hint), "dim"), indent=4)
+        output.write(printable(finding.message), margin=["    "])
+        output.write((printable(finding.hint), "dim"), margin=["    "])
     counts: Counter[str] = Counter(finding.severity for finding in report.findings)
     found = ", ".join(output.counted(counts[severity], severity) for severity in _STYLES if counts[severity])
     output.write(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}.")

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
 from callroute.cli import local_cloud, output
 from callroute.cli.contact_record_files import read_all_files
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.parameters import JsonOption, ProjectOption
+from callroute.cli.parameters import FILE, general_options, json_option, project_option
 
 
-def replay(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE",
-            help="Files with contact records, folders, or - for standard input. A file contains a JSON object, a JSON "
-            "array, JSON Lines, or an event of Kinesis or EventBridge Pipes.",
-        ),
-    ],
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@click.command
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=FILE,
+    help="Files with contact records, folders, or - for standard input. A file contains a JSON object, a JSON array, "
+    "JSON Lines, or an event of Kinesis or EventBridge Pipes.",
+)
+@project_option
+@json_option
+@general_options
+def replay(files: tuple[Path, ...], project: Path | None, as_json: bool) -> None:
     """Send contact records through the local cloud and print the stored items.
 
     In folders and their subfolders, all .json, .jsonl and .ndjson files are read. Nothing is sent unless every file can be
@@ -54,4 +56,4 @@ def replay(
         local_cloud.write_items(items)
     local_cloud.write_deliveries(counts, quarantined)
     if not counts.clean:
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from callroute.cli.app import app
 from tests.support.paths import FLOW_DEFINITIONS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from call_route_tracker import CallRouteTrackerArgs, ContactFlowArgs
 from callroute.aws.deployment_roles import DeploymentTarget, documents

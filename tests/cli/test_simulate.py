@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from callroute.cli.app import app
 from tests.support.paths import FLOW_DEFINITIONS
