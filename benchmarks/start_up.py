@@ -62,7 +62,7 @@ def measure() -> list[Measurement]:
 
 
 def _commands(project: Path) -> list[Measurement]:
-    """Compares commands with importing the libraries that each command needs.
+    """Compares commands with importing typical libraries of command-line tools.
 
     The runs are interleaved, so that a varying load of the machine affects all of them.
     """
