@@ -54,12 +54,8 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
     cloud failed.
     """
     if keys is None and flow == STANDARD_INPUT:
-        raise InputError(
-            "--keys",
-            "",
-            "not given, and the flow is read from standard input",
-            "Give the keys that the caller presses",
-        )
+        problem = "not given, and the flow is read from standard input"
+        raise InputError("--keys", "", problem, "Give the keys that the caller presses")
     pressed = None if keys is None else simulation.read_keys(keys)
     caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
     loaded = load_flow(flow, lambda catalog: stand_ins(catalog) or {})

@@ -33,7 +33,7 @@ DEFAULT_CALLS = 40
 MAX_CALLS = 10_000
 RECORDS_SHOWN = 10
 
-BAR_WIDTH, NARROW_BAR_WIDTH = 10, 4
+BAR_WIDTH = 8
 
 
 @click.command
@@ -144,15 +144,14 @@ def write_stops(stops: list[DropOffRow]) -> None:
         Column("left queue", right=True, narrow=5),
         Column("completed", right=True, narrow=9),
         Column("answered", right=True, narrow=8),
-        Column("lost here", style="red", narrow=4),
+        Column("lost here", style="red", narrow=BAR_WIDTH),
     ]
-    bar_width = NARROW_BAR_WIDTH if output.is_narrow() else BAR_WIDTH
     highest = max((stop.dropped for stop in stops), default=0) or 1
     rows = [
         (
             "  " * stop.depth + stop.label,
             *(str(count or "·") for count in (stop.calls, *(stop.outcomes[outcome] for outcome in OUTCOMES))),
-            "█" * ceil(bar_width * stop.dropped / highest),
+            "█" * ceil(BAR_WIDTH * stop.dropped / highest),
         )
         for stop in stops
     ]

@@ -56,10 +56,6 @@ def format_of(path: Path) -> str:
         InputError: the suffix is unknown.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            "--output",
-            "",
-            f"{str(path)!r} does not end in .svg or .mmd",
-            "Use one of these suffixes or choose a --format",
-        )
+        problem = f"{str(path)!r} does not end in .svg or .mmd"
+        raise InputError("--output", "", problem, "Use one of these suffixes or choose a --format")
     return SUFFIXES[path.suffix.lower()]

@@ -42,12 +42,8 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
             )
         ]
         if not found:
-            raise InputError(
-                str(path),
-                "",
-                f"this folder has no {' or '.join(suffixes)} files",
-                "Give a folder with such files",
-            )
+            problem = f"this folder has no {' or '.join(suffixes)} files"
+            raise InputError(str(path), "", problem, "Give a folder with such files")
         yield from ((file, True) for file in found)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from callroute.cli import output
 from callroute.cli.output import Column
 from callroute.local.cloud import DeliveryCounts, LocalCloud
-from callroute.local.stack_config import StackConfig
+from callroute.local.stack_config import tracker_options
 from callroute.reports.call_records import read_all
 
 
@@ -27,24 +27,8 @@ def started(project: Path | None = None, overrides: Mapping[str, Any] | None = N
         raise ModuleNotFoundError(name="ministack")
     with ExitStack() as running:
         with output.progress("Starting the local cloud …"):
-            cloud = running.enter_context(LocalCloud(overrides, project=project, validate=validate))
+            cloud = running.enter_context(LocalCloud(overrides, project=project, validate=tracker_options))
         yield cloud
-
-
-def validate(config: StackConfig) -> None:
-    """Checks the options of the stack.
-
-    Raises:
-        ConfigError: some options are invalid.
-    """
-    from call_route_tracker.config import parse_config
-
-    parse_config(
-        config.project_values,
-        flow_folder=config.folder / "flow_definitions",
-        secrets=config.project_secrets,
-        region=config.region,
-    )
 
 
 def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
@@ -54,10 +38,7 @@ def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
 
 def write_item(item: Mapping[str, Any]) -> None:
     """Writes one item, an attribute per line."""
-    output.write_table(
-        [Column(style="bold"), Column()],
-        [(name, str(value)) for name, value in item.items()],
-    )
+    output.write_table([Column(style="bold"), Column()], [(name, str(value)) for name, value in item.items()])
 
 
 def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) -> None:

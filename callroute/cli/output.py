@@ -265,11 +265,6 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
     sys.stdout.flush()
 
 
-def is_narrow() -> bool:
-    """Returns whether standard output is a terminal with less than the usual 80 columns."""
-    return sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns < 80
-
-
 def counted(number: int, noun: str) -> str:
     """Returns a number with its noun: `1 stop`, `2 stops`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

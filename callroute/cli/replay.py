@@ -8,9 +8,12 @@ import click
 from click.exceptions import Exit
 
 from callroute.cli import local_cloud, output
-from callroute.cli.contact_record_files import read_all_files
 from callroute.cli.exit_codes import FINDINGS
+from callroute.cli.input_files import files_in
 from callroute.cli.parameters import FILE, general_options, json_option, project_option
+from callroute.local.contact_record_files import read_all_files
+
+SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
 @click.command
@@ -35,7 +38,7 @@ def replay(files: tuple[Path, ...], project: Path | None, as_json: bool) -> None
     Exit code: 0 if no record was quarantined or dead-lettered, 1 if one was, 2 if a file cannot be used, 3 if the local
     cloud failed.
     """
-    records = read_all_files(files)
+    records = read_all_files(file for file, _ in files_in(files, SUFFIXES))
     with local_cloud.started(project) as cloud:
         with output.progress(f"Processing {output.counted(len(records), 'record')} …"):
             cloud.put(records)

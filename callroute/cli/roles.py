@@ -11,7 +11,7 @@ from callroute.cli import output
 from callroute.cli.parameters import FILE, general_options, project_option
 from callroute.errors import InputError
 from callroute.formats.files import write_text
-from callroute.local.stack_config import Secret, StackConfig
+from callroute.local.stack_config import Secret, StackConfig, tracker_options
 
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 """Partition by the beginning of the region's name. All other regions are in `aws`."""
@@ -64,7 +64,24 @@ def roles(
         raise InputError("--account-id", "", f"{account_id!r} is not an AWS account ID", "Give the 12 digits")
     if repository.count("/") != 1 or repository.startswith("/") or repository.endswith("/"):
         raise InputError("--repository", "", f"{repository!r} is not OWNER/NAME", "Write OWNER/NAME")
-    found = documents(read_target(stack, account_id, repository, state_bucket, state_key_arn, project))
+    config = StackConfig.read(stack, project=project, encrypted=ENCRYPTED)
+    if "aws:region" not in config.config:
+        fix = f"Set it: pulumi config set aws:region REGION --stack {stack}"
+        raise InputError(str(config.file), "aws:region", "not set", fix)
+    target = DeploymentTarget(
+        args=tracker_options(config),
+        account_id=account_id,
+        region=config.region,
+        stack=stack,
+        repository=repository,
+        state_bucket=state_bucket,
+        state_key_arn=state_key_arn,
+        project=config.project,
+        partition=next(
+            (name for start, name in PARTITIONS.items() if config.region.startswith(start)), "aws"
+        ),
+    )
+    found = documents(target)
     if out is None:
         output.write_json(found)
         return
@@ -77,42 +94,3 @@ def roles(
     for name, document in found.items():
         write_text(out / name, output.json_text(document) + "\n")
         output.note(f"{out / name}")
-
-
-def read_target(
-    stack: str,
-    account_id: str,
-    repository: str,
-    state_bucket: str,
-    state_key_arn: str,
-    project: Path | None,
-) -> DeploymentTarget:
-    """Reads the configuration of the stack.
-
-    Raises:
-        InputError: a file is missing or invalid, or contains no region.
-        ConfigError: some options of the stack are invalid.
-    """
-    from call_route_tracker.config import parse_config  # imports Pulumi
-
-    config = StackConfig.read(stack, project=project, encrypted=ENCRYPTED)
-    region = config.config.get("aws:region")
-    if region is None:
-        fix = f"Set it: pulumi config set aws:region REGION --stack {stack}"
-        raise InputError(str(config.file), "aws:region", "not set", fix)
-    return DeploymentTarget(
-        args=parse_config(
-            config.project_values,
-            flow_folder=config.folder / "flow_definitions",
-            secrets=config.project_secrets,
-            region=region,
-        ),
-        account_id=account_id,
-        region=region,
-        stack=stack,
-        repository=repository,
-        state_bucket=state_bucket,
-        state_key_arn=state_key_arn,
-        project=config.project,
-        partition=next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws"),
-    )

@@ -41,6 +41,19 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.runner import Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
+CALL_OPTIONS = {
+    *(
+        "keys",
+        "closed",
+        "agent_answers_after",
+        "leaves_queue_after",
+        "answer",
+        "flow_file",
+        "environment_file",
+        "record",
+    ),
+}
+"""Options that apply to a single call."""
 
 
 @click.command
@@ -133,18 +146,7 @@ def simulate(
     """
     start = parse_time(at)
     if scenario_file is not None:
-        require_no_call_options(
-            {
-                "--keys": keys,
-                "--closed": closed or None,
-                "--agent-answers-after": agent_answers_after,
-                "--leaves-queue-after": leaves_queue_after,
-                "--answer": answer or None,
-                "--flow-file": flow_file or None,
-                "--world": environment_file,
-                "--record": record or None,
-            }
-        )
+        require_no_call_options()
         run_scenarios(load(flow), scenario_file, start, minimum_coverage, as_json)
         return
     if minimum_coverage is not None:
@@ -243,12 +245,8 @@ def require_terminal(flow: Path) -> None:
         problem = "not given, and standard input is not a terminal"
     else:
         return
-    raise InputError(
-        "--keys",
-        "",
-        problem,
-        "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu",
-    )
+    fix = "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu"
+    raise InputError("--keys", "", problem, fix)
 
 
 def write_records(records: Sequence[Mapping[str, Any]]) -> None:
@@ -308,9 +306,8 @@ def write_coverage(prefix: str, covered: Coverage) -> None:
 
 def branch_name(branch: Branch) -> str:
     """Returns the name of a branch in the text output."""
-    return {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}[
-        branch.kind
-    ]
+    names = {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}
+    return names[branch.kind]
 
 
 def results_as_json(
@@ -345,20 +342,22 @@ def coverage_as_json(covered: Coverage) -> dict[str, Any]:
     }
 
 
-def require_no_call_options(given: Mapping[str, object]) -> None:
+def require_no_call_options() -> None:
     """Checks that no option of a single call is combined with --scenarios.
 
     Raises:
         InputError: such an option is given.
     """
-    names = [name for name, value in given.items() if value is not None]
-    if names:
-        raise InputError(
-            "--scenarios",
-            "",
-            f"it cannot be combined with {', '.join(names)}",
-            "Set these in the scenario file instead",
-        )
+    context = click.get_current_context()
+    given = [
+        param.opts[0]
+        for param in context.command.params
+        if param.name in CALL_OPTIONS
+        and context.get_parameter_source(param.name) is click.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        problem = f"it cannot be combined with {', '.join(given)}"
+        raise InputError("--scenarios", "", problem, "Set these in the scenario file instead")
 
 
 def named_flow(text: str) -> tuple[str, Flow | str]:
@@ -405,12 +404,8 @@ def call_environment(
                 option, "", f"{seconds:g} is out of range", f"Give seconds from 0 to {MAX_WAIT_SECONDS:,}"
             )
     if answers_after is not None and leaves_after is not None:
-        raise InputError(
-            "--leaves-queue-after",
-            "",
-            "it cannot be combined with --agent-answers-after",
-            "Give one of the two options",
-        )
+        problem = "it cannot be combined with --agent-answers-after"
+        raise InputError("--leaves-queue-after", "", problem, "Give one of the two options")
     environment = simulation.Environment()
     if environment_file is not None:
         environment = read_environment(

@@ -91,12 +91,8 @@ def require_replaceable(out: Path, flow: Path) -> None:
     except InputError:
         tracking_blocks = {}
     if not tracking_blocks:
-        raise InputError(
-            "--output",
-            "",
-            f"{out} exists and was not written by `callroute track`",
-            "Choose another file, or use --force to overwrite it",
-        )
+        problem = f"{out} exists and was not written by `callroute track`"
+        raise InputError("--output", "", problem, "Choose another file, or use --force to overwrite it")
 
 
 def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:

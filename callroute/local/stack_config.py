@@ -1,4 +1,4 @@
-"""The configuration of a Pulumi stack, read from its files without Pulumi."""
+"""Reads the configuration of a Pulumi stack from its files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from callroute.errors import InputError
+
+if TYPE_CHECKING:
+    from call_route_tracker.options import CallRouteTrackerArgs
 
 PROJECT_FILE = "Pulumi.yaml"
 DEFAULT_REGION = "ap-northeast-1"
@@ -126,6 +129,22 @@ class StackConfig:
         }
         secrets = frozenset(key for key, value in values.items() if isinstance(value, Secret))
         return StackConfig(file, name, stack, config, secrets)
+
+
+def tracker_options(config: StackConfig) -> CallRouteTrackerArgs:
+    """Returns the options of the component in the configuration of a stack.
+
+    Raises:
+        ConfigError: some options are invalid.
+    """
+    from call_route_tracker.config import parse_config  # imports Pulumi
+
+    return parse_config(
+        config.project_values,
+        flow_folder=config.folder / "flow_definitions",
+        secrets=config.project_secrets,
+        region=config.region,
+    )
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
