@@ -37,7 +37,7 @@ class TerminalCaller:
     def _ask(self, question: str, answers: Mapping[str, Answer], at_end: Answer) -> Answer:
         margin = [" " * TEXT_COLUMN]
         while True:
-            output.write((f"{question}:", "cyan"), margin=margin, error=True, end=" ")
+            output.write((f"{question}: ", "cyan"), margin=margin, error=True, end="")
             line = sys.stdin.readline()
             if not line:
                 output.write("", error=True)

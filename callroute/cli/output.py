@@ -170,10 +170,10 @@ def _console(stream: Any) -> Console:
 
 
 def _rendered(console: Console, content: RenderableType) -> str:
-    """Returns what Rich would print, without trailing spaces. Rich would handle closed pipes in its own way."""
+    """Returns what Rich would print. Rich does not write it, because it would handle closed pipes in its own way."""
     with console.capture() as captured:
         console.print(content)
-    return "\n".join(line.rstrip(" ") for line in captured.get().removesuffix("\n").split("\n"))
+    return captured.get().removesuffix("\n")
 
 
 def note(text: str) -> None:
@@ -261,7 +261,7 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
         table.padding = (0, 1, 0, 0)
         for column, each in zip(table.columns, columns, strict=True):
             column.width = each.narrow
-    sys.stdout.write(_rendered(console, table) + "\n")
+    sys.stdout.writelines(line.rstrip(" ") + "\n" for line in _rendered(console, table).split("\n"))
     sys.stdout.flush()
 
 

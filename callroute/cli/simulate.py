@@ -19,7 +19,7 @@ from callroute.cli.call_events import write_event
 from callroute.cli.callers import TerminalCaller
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.input_files import stand_ins
-from callroute.cli.parameters import FILE, flow_argument, general_options, json_option
+from callroute.cli.parameters import FILE, NumberRange, flow_argument, general_options, json_option
 from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.load import STANDARD_INPUT, load_flow
@@ -69,13 +69,13 @@ CALL_OPTIONS = {
 @click.option(
     "--agent-answers-after",
     metavar="SECONDS",
-    type=float,
+    type=NumberRange(0, MAX_WAIT_SECONDS),
     help="Time in the queue until an agent answers. Default: 20.",
 )
 @click.option(
     "--leaves-queue-after",
     metavar="SECONDS",
-    type=float,
+    type=NumberRange(0, MAX_WAIT_SECONDS),
     help="Time in the queue until the caller hangs up. No agent answers.",
 )
 @click.option(
@@ -115,7 +115,7 @@ CALL_OPTIONS = {
 @click.option(
     "--minimum-coverage",
     metavar="PERCENT",
-    type=click.FloatRange(0, 100),
+    type=NumberRange(0, 100),
     help="Fail if the scenarios cover a smaller part of the flow's branches.",
 )
 @click.option("--record", is_flag=True, help="Also print the contact record.")
@@ -395,14 +395,8 @@ def call_environment(
     """Returns the environment of the call, and the time after which the caller leaves a queue.
 
     Raises:
-        InputError: a time is out of range, options contradict each other, or the file cannot be used.
+        InputError: options contradict each other, or the file cannot be used.
     """
-    options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
-    for option, seconds in options.items():
-        if seconds is not None and not 0 <= seconds <= MAX_WAIT_SECONDS:
-            raise InputError(
-                option, "", f"{seconds:g} is out of range", f"Give seconds from 0 to {MAX_WAIT_SECONDS:,}"
-            )
     if answers_after is not None and leaves_after is not None:
         problem = "it cannot be combined with --agent-answers-after"
         raise InputError("--leaves-queue-after", "", problem, "Give one of the two options")
