@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from callroute.cli.app import app
 from callroute.cli.check import lint_files

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from callroute.local.emulator import DEFAULT_REGION, Emulator
+from callroute.local.emulator import Emulator
+from callroute.local.stack_config import DEFAULT_REGION
 from callroute.local.stack_runner import Deployment, Registered
 from tests.engine.aws_resources import ENDPOINT, STATE
 from tests.support.paths import REPOSITORY
