@@ -87,10 +87,10 @@ def test_a_block_may_have_no_transitions() -> None:
     [
         ("{]", "line 1 column 2", "not JSON"),
         ("", "line 1 column 1", "not JSON"),
-        ("[" * 100_000, "", "nested too deeply"),
+        ("[" * 100_000, "", "nested more than 100 levels deep"),
         ("[]", "", "must be an object, not a list"),
-        ('"x"', "", "the text 'x'"),
-        (json.dumps({"modules": [], "version": "1"}), "modules", "export of the Connect console"),
+        ('"x"', "", "the string 'x'"),
+        (json.dumps({"modules": [], "version": "1"}), "modules", "exported from the Connect console"),
         (json.dumps({"ContactFlow": {"Content": "{}"}}), "ContactFlow", "output of an `aws connect` command"),
         (json.dumps({"ContactFlowModule": {}}), "ContactFlowModule", "output of an `aws connect` command"),
         (json.dumps(document(Version=None)), "Version", "Version is missing"),
@@ -110,7 +110,7 @@ def test_a_block_may_have_no_transitions() -> None:
         (
             json.dumps(document(Actions=[document()["Actions"][0]])),
             "block 'hello'",
-            "branch 'next' leads to 'end'",
+            "branch 'next' leads to block 'end'",
         ),
         (
             json.dumps(
@@ -131,7 +131,7 @@ def test_a_block_may_have_no_transitions() -> None:
                 document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"Errors": [None]}}])
             ),
             "block 'hello'",
-            "every entry of Errors must be an object, not null",
+            "each entry in Errors must be an object, not null",
         ),
         *(
             (
@@ -190,7 +190,7 @@ def test_a_flow_with_too_many_blocks_is_rejected_before_its_blocks_are_parsed(co
         Flow.parse(oversized(count), "x.json")
     assert rejected.value.place == "Actions"
     assert rejected.value.problem == f"the flow has {count:,} blocks; Connect allows 250"
-    assert "Move a part" in rejected.value.fix
+    assert "Move part" in rejected.value.fix
 
 
 def test_a_flow_with_the_maximum_number_of_blocks_is_accepted() -> None:
@@ -200,7 +200,7 @@ def test_a_flow_with_the_maximum_number_of_blocks_is_accepted() -> None:
 def test_a_flow_with_too_much_content_is_rejected_and_white_space_does_not_count() -> None:
     blocks = document()["Actions"]
     blocks[0]["Parameters"]["Text"] = "x" * 256_000
-    with pytest.raises(InputError, match=r"x\.json: the flow has 256,\d{3} characters without white space"):
+    with pytest.raises(InputError, match=r"x\.json: the flow has 256,\d{3} characters, not counting whitespace"):
         Flow.parse(json.dumps(document(Actions=blocks)), "x.json")
     assert Flow.parse(json.dumps(document()) + " " * 256_000, "x.json").blocks
 

@@ -183,7 +183,7 @@ def test_corpus_flows_are_parsed_checked_and_written_back_unchanged() -> None:
     for path in paths:
         text = read_text(path)
         if "modules" in json.loads(text):
-            with pytest.raises(InputError, match="export of the Connect console"):
+            with pytest.raises(InputError, match="exported from the Connect console"):
                 Flow.parse_lenient(text, path.name)
             continue
         flow = Flow.parse_lenient(text, path.name)
