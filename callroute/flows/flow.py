@@ -192,12 +192,12 @@ class Flow:
 
     @property
     def is_module(self) -> bool:
-        """Whether the flow is a flow module. Modules have `Settings` and can only be invoked by other flows."""
+        """True if the flow is a flow module. Modules have `Settings` and can only be invoked by other flows."""
         return "Settings" in self.document
 
     @property
     def is_too_large(self) -> bool:
-        """Whether the flow exceeds one of Connect's size limits."""
+        """True if the flow exceeds one of Connect's size limits."""
         return any(defect.rule in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG) for defect in self.defects)
 
 

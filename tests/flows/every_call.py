@@ -369,7 +369,7 @@ def _decisions_without_error(block: Block) -> Iterator[Decision]:
     match block.type:
         case "GetParticipantInput" if "EnableDTMFBuffer" not in block.parameters:
             if str(block.parameters.get("StoreInput", "False")).lower() == "true":
-                # Two digits are not a valid telephone number.
+                # Two digits are not a valid phone number.
                 yield from (Decision("keys", typed) for typed in (FULL_INPUT, "12#", TIMEOUT))
             else:
                 others = [key for key in KEYS if key not in labels][:1]

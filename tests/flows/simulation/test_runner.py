@@ -16,9 +16,9 @@ from tests.flows.simulation.shop import BLOCKS, result_of
     ("expectation", "failure"),
     [
         ("keys: 1, hears: [1 or 2, Thank you]", ""),
-        ("keys: 1, hears: Sorry", "hears 'Sorry': it was never said"),
+        ("keys: 1, hears: Sorry", "hears 'Sorry': no prompt contains it"),
         ("keys: 1, never_hears: Sorry", ""),
-        ("keys: timeout, never_hears: [x, orr]", "never_hears 'orr': it was said in 'Sorry.'"),
+        ("keys: timeout, never_hears: [x, orr]", "never_hears 'orr': the prompt 'Sorry.' contains it"),
         ("keys: 1, reaches: [to_sales, thanks, menu, end]", ""),
         ("keys: hangup, reaches: to_sales", "reaches 'to_sales': the call did not reach it"),
         ("keys: hangup, never_reaches: [to_sales, sales]", ""),
