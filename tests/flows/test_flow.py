@@ -1,4 +1,4 @@
-"""Guards against misread flows: another kind of file that is accepted as a flow, or a branch that is lost."""
+"""Tests that no branch is lost when a flow is parsed and that other kinds of files are rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import corpus
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """Returns a flow of a message and an end, with top-level changes; None removes a key."""
+    """Returns a flow with a message and an end, after changes to top-level keys. None removes a key."""
     flow = {
         "Version": "2019-10-30",
         "StartAction": "hello",
@@ -39,7 +39,7 @@ def parse(value: object) -> Flow:
     return Flow.parse(json.dumps(value), "x.json")
 
 
-def test_branches_with_the_same_target_are_kept_apart_by_kind_and_label() -> None:
+def test_branches_with_the_same_target_are_distinguished_by_kind_and_label() -> None:
     flow = parse(document())
     assert flow.blocks["hello"].branches == (
         Branch("hello", "next", "", "end"),
@@ -48,7 +48,7 @@ def test_branches_with_the_same_target_are_kept_apart_by_kind_and_label() -> Non
     assert flow.blocks["end"].branches == ()
 
 
-def test_equals_conditions_are_labeled_by_operand_and_other_conditions_by_operator_and_operand() -> None:
+def test_a_condition_is_labeled_by_its_operand_and_by_its_operator_unless_that_is_equals() -> None:
     compare = {
         "Identifier": "compare",
         "Type": "Compare",
@@ -75,7 +75,7 @@ def test_a_block_of_an_unknown_type_is_kept() -> None:
     assert flow.blocks["n"].parameters == {"A": ["b"]}
 
 
-def test_a_block_may_have_no_transitions() -> None:
+def test_a_block_can_lack_transitions() -> None:
     assert (
         parse(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches
         == ()
@@ -197,10 +197,12 @@ def test_a_flow_with_the_maximum_number_of_blocks_is_accepted() -> None:
     assert len(Flow.parse(oversized(250), "x.json").blocks) == 250
 
 
-def test_a_flow_with_too_much_content_is_rejected_and_white_space_does_not_count() -> None:
+def test_a_flow_with_too_much_content_is_rejected_but_whitespace_does_not_count() -> None:
     blocks = document()["Actions"]
     blocks[0]["Parameters"]["Text"] = "x" * 256_000
-    with pytest.raises(InputError, match=r"x\.json: the flow has 256,\d{3} characters, not counting whitespace"):
+    with pytest.raises(
+        InputError, match=r"x\.json: the flow has 256,\d{3} characters, not counting whitespace"
+    ):
         Flow.parse(json.dumps(document(Actions=blocks)), "x.json")
     assert Flow.parse(json.dumps(document()) + " " * 256_000, "x.json").blocks
 

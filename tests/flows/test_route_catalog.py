@@ -1,4 +1,4 @@
-"""Guards against invalid catalogs: repeated routes, missing parents, wrong types."""
+"""Tests that route catalogs are parsed and that invalid ones are rejected."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_digits_need_no_quotes() -> None:
     assert RouteCatalog.parse(GOOD.replace('"1"', "1"), "x.routes.yaml") == RouteCatalog.parse(GOOD, "y")
 
 
-def test_the_catalog_beside_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> None:
+def test_the_catalog_next_to_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> None:
     (tmp_path / "x.routes.yaml").write_text(GOOD, encoding="utf-8")
     beside = RouteCatalog.beside(tmp_path / "x.json")
     assert beside is not None

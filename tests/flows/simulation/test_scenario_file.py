@@ -1,4 +1,4 @@
-"""Tests of reading scenario files."""
+"""Tests how scenario files are read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ scenarios:
     assert scenarios[2].leaves_queue_after == 7
 
 
-def test_leaving_the_queue_turns_off_the_default_agent(flow: Flow) -> None:
+def test_leaves_queue_after_disables_the_default_agent(flow: Flow) -> None:
     scenarios = load(
         flow,
         "scenarios:\n"
@@ -114,7 +114,7 @@ def test_yaml_anchors_and_merges_work(flow: Flow) -> None:
         ("scenarios: [", 2, ["not YAML"]),
     ],
 )
-def test_an_invalid_file_reports_line_value_and_fix(
+def test_the_error_for_an_invalid_file_contains_line_value_and_fix(
     flow: Flow, text: str, line: int | None, messages: list[str]
 ) -> None:
     with pytest.raises(InputError) as raised:
