@@ -91,7 +91,7 @@ def test_ignored_rules_are_not_applied() -> None:
     [
         (None, "there is no such file"),
         ("{", "is not JSON"),
-        ('{"modules": [], "version": "1"}', "an export of the Connect console"),
+        ('{"modules": [], "version": "1"}', "exported from the Connect console"),
         ('{"Version": "2018-01-01"}', "'2018-01-01'"),
     ],
 )

@@ -322,7 +322,7 @@ def test_scenarios_list_failures_and_branches_that_were_not_taken(scenarios: Pat
     lines = result.stdout.splitlines()
     assert lines[0] == "✓ contracts"
     assert lines[1] == "✗ a [bold] claim"
-    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it was never said")
+    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': no prompt contains it")
     assert "1 of 2 scenarios passed" in lines
     assert "    not taken: menu-start: when 2 → route-2" in lines
     assert "    not taken: menu-start: error InputTimeLimitExceeded → notice-start" in lines
