@@ -1,14 +1,8 @@
-"""Runs the command line: `python -m callroute`, and the console script `callroute`."""
+"""Runs the command line as `python -m callroute`."""
 
 from __future__ import annotations
 
-
-def main() -> None:
-    """Runs the command that was typed."""
-    from callroute.cli.app import app
-
-    app(prog_name="callroute")
-
+from callroute.cli.main import main
 
 if __name__ == "__main__":
     main()

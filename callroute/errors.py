@@ -1,16 +1,16 @@
-"""What a command reports without a traceback: unusable input, and a local cloud that fails."""
+"""Exceptions that commands report as a message instead of a traceback."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """Input that a person has to mend before anything can be done.
+    """Invalid input that the user must fix before the command can run.
 
     Args:
-        source: the file (or `-`, or the name of the argument) that holds the input.
-        place: where in it: a line, a block, a JSON path; empty when it is the whole.
-        problem: what is wrong there, with the value.
-        fix: what to do about it.
+        source: the file, `standard input`, or the name of the option or argument.
+        place: the position in the source: a line, a block, a JSON path; empty for the source as a whole.
+        problem: what is wrong, with the value.
+        fix: what to change.
     """
 
     def __init__(self, source: str, place: str, problem: str, fix: str) -> None:
@@ -23,4 +23,4 @@ class InputError(Exception):
 
 
 class LocalCloudError(Exception):
-    """The local cloud cannot do its part; the message says which part and why."""
+    """A failure of the local cloud. The message names the part that failed and the reason."""

@@ -1,4 +1,1 @@
-"""What AWS is told, as pure functions from plain values to JSON values: state machine, permissions, pipe.
-
-Nothing here imports Pulumi, so that each document can be read, linted and run in an interpreter on its own.
-"""
+"""Builds the JSON documents sent to AWS: state machine definition, IAM policies, pipe filter and input template."""

@@ -1,9 +1,9 @@
-"""The two roles that GitHub Actions assumes in AWS: one deploys a stack, one only reads it for previews.
+"""IAM documents of the two roles that GitHub Actions assumes: one deploys a stack, the other one previews changes.
 
-What a role may do is listed by the type of the resource, in the order of calls of the AWS provider that Pulumi bridges
-(terraform-provider-aws, `internal/service/*`): create, read, update as far as the program's arguments can change, delete,
-tags. Where the service asks for more on the caller's behalf, the second source is the handlers' permissions in the
-resource's CloudFormation schema. docs/fidelity.md tells how well each is known.
+Permissions are listed by resource type. Their source is the AWS provider (terraform-provider-aws, `internal/service/*`): the
+calls that create, read, update, delete and tag a resource. If a service requires further permissions of the caller, the
+source is the list of handler permissions in the CloudFormation schema of the resource. docs/fidelity.md describes the
+evidence for each.
 """
 
 from __future__ import annotations
@@ -11,123 +11,116 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from callroute.arn import Arn
+from callroute.aws.options import TrackerOptions
 from callroute.aws.permissions import Document, Statement, pipe_policy, state_machine_policy
-from callroute.aws.state_machine import RecordFormat, definition
+from callroute.aws.state_machine import definition
 
 _ISSUER = "token.actions.githubusercontent.com"
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where one stack is deployed, and from where."""
+@dataclass(frozen=True, kw_only=True)
+class DeploymentTarget:
+    """A stack, the account that it is deployed to, and the repository that deploys it."""
 
+    args: TrackerOptions
+    """Options of the stack: a CallRouteTrackerArgs."""
     account_id: str
     """AWS account of the stack."""
     region: str
-    """Its region, as `ap-northeast-1`."""
+    """AWS region of the stack, for example `ap-northeast-1`."""
     stack: str
-    """The stack's name, which is also its environment's in GitHub."""
-    connect_instance_id: str
-    """Id of the Amazon Connect instance."""
-    table_name: str
-    """The setting `tableName`."""
+    """Name of the stack, and of its environment in GitHub."""
     repository: str
-    """The repository as GitHub's token names it: `OWNER/NAME`, or `OWNER@ID/NAME@ID` with immutable subject claims."""
+    """Repository as GitHub's token names it: `OWNER/NAME`, or `OWNER@ID/NAME@ID` with immutable subject claims."""
     state_bucket: str
     """S3 bucket of the stack's Pulumi state."""
     state_key_arn: str
     """KMS key of the stack's secrets provider."""
-    phone_number_ids: tuple[str, ...] = ()
-    """The settings `phoneNumberId` of the flows."""
-    stream_arn: str | None = None
-    """The setting `streamArn`."""
-    kms_key_arn: str | None = None
-    """The setting `kmsKeyArn`."""
-    stream_kms_key_arn: str | None = None
-    """The setting `streamKmsKeyArn`."""
-    permissions_boundary_arn: str | None = None
-    """The setting `permissionsBoundaryArn`. With it, the stack's roles can only be made, and given policies, within it."""
     project: str = "call-route-tracker"
-    """Name of the Pulumi project, with which the names of all resources but the table begin."""
+    """Name of the Pulumi project. The names of all resources except the table start with it."""
     partition: str = "aws"
     """`aws`, `aws-cn` or `aws-us-gov`."""
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of something in this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+        """Returns the ARN of a resource in this account and region."""
+        return str(Arn(self.partition, service, self.region, self.account_id, resource))
 
-    def role_arn(self, name: str) -> str:
-        """The ARN of a role of this account."""
-        return f"arn:{self.partition}:iam::{self.account_id}:role/{name}"
+    def iam_arn(self, resource: str) -> str:
+        """Returns the ARN of an IAM resource in this account."""
+        return str(Arn(self.partition, "iam", "", self.account_id, resource))
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What the provider calls for one purpose."""
+    """Actions that the provider needs for one purpose."""
 
     sid: str
     """Name of the statement."""
     resources: tuple[str, ...]
-    """ARNs; `*` only for actions that know no resource."""
+    """ARNs, or `*` for actions without resource types."""
     reads: tuple[str, ...] = ()
-    """Actions that change nothing: all that a preview needs."""
+    """Read-only actions, which previews also need."""
     writes: tuple[str, ...] = ()
-    """Actions that create, change, tag and delete."""
+    """Actions that create, change, tag or delete resources."""
     condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Condition of the statement."""
 
     def statement(self, actions: Iterable[str]) -> Statement:
-        """The statement that allows some of the actions."""
+        """Returns a statement that allows some of the actions."""
         resource = self.resources[0] if len(self.resources) == 1 else list(self.resources)
         statement = {"Sid": self.sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resource}
         return {**statement, "Condition": self.condition} if self.condition else statement
 
 
-def grants(place: Place) -> dict[str, list[Grant]]:
-    """What each type of resource needs, by Pulumi's type token. A type that is not here cannot be deployed."""
+def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
+    """Returns the grants for each resource type, by Pulumi type token. Other types cannot be deployed."""
     return {
-        "aws:dynamodb/table:Table": _table(place),
-        "aws:kinesis/stream:Stream": _stream(place),
-        "aws:sqs/queue:Queue": _queue(place),
-        "aws:iam/role:Role": _role(place),
-        "aws:iam/rolePolicy:RolePolicy": _role_policy(place),
-        "aws:cloudwatch/logGroup:LogGroup": _log_group(place),
-        "aws:sfn/stateMachine:StateMachine": _state_machine(place),
-        "aws:pipes/pipe:Pipe": _pipe(place),
-        "aws:connect/contactFlow:ContactFlow": _contact_flow(place),
-        "aws:connect/instanceStorageConfig:InstanceStorageConfig": _contact_record_streaming(place),
-        "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _number(place),
+        "aws:dynamodb/table:Table": _table(target),
+        "aws:kinesis/stream:Stream": _stream(target),
+        "aws:sqs/queue:Queue": _queue(target),
+        "aws:iam/role:Role": _role(target),
+        "aws:iam/rolePolicy:RolePolicy": _role_policy(target),
+        "aws:cloudwatch/logGroup:LogGroup": _log_group(target),
+        "aws:sfn/stateMachine:StateMachine": _state_machine(target),
+        "aws:pipes/pipe:Pipe": _pipe(target),
+        "aws:connect/contactFlow:ContactFlow": _contact_flow(target),
+        "aws:connect/instanceStorageConfig:InstanceStorageConfig": _contact_record_streaming(target),
+        "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _number(target),
     }
 
 
-def deploy_policy(place: Place) -> Document:
-    """What the role that runs `pulumi up` may do. Too long for a managed policy: put it into the role."""
-    return _document(grant.statement(grant.reads + grant.writes) for grant in _all(place))
+def deploy_policy(target: DeploymentTarget) -> Document:
+    """Returns the policy of the role that runs `pulumi up`. It is too long for a managed policy: use an inline policy."""
+    return _document(grant.statement(grant.reads + grant.writes) for grant in _all(target))
 
 
-def preview_policy(place: Place) -> Document:
-    """What the role that runs `pulumi preview --refresh` may do: the reads of the deploying role."""
-    return _document(grant.statement(grant.reads) for grant in _all(place) if grant.reads)
+def preview_policy(target: DeploymentTarget) -> Document:
+    """Returns the policy of the role that runs `pulumi preview --refresh`: the read actions of the deployment role."""
+    return _document(grant.statement(grant.reads) for grant in _all(target) if grant.reads)
 
 
-def boundary_policy(place: Place) -> Document:
-    """All that the stack's two roles can ever need, by the prefixes of names: a permissions boundary for both.
+def boundary_policy(target: DeploymentTarget) -> Document:
+    """Returns the permissions boundary of the stack's two roles.
 
-    A managed policy of the account. It allows nothing by itself: a role may do what both its own policy and this allow.
+    It allows everything that the roles can need, identified by name prefixes. Save it as a managed policy. A boundary grants
+    nothing by itself: a role has the permissions that both its own policy and the boundary allow.
     """
-    table, quarantine = place.table_name, f"{place.project}-quarantine-*"
+    table, quarantine = target.args.table_name, f"{target.project}-quarantine-*"
     recorder = state_machine_policy(
-        definition(table_name=table, quarantine_queue_url=quarantine, record=RecordFormat()),
-        table_arn=place.arn("dynamodb", f"table/{table}"),
-        quarantine_queue_arn=place.arn("sqs", quarantine),
-        kms_key_arn=place.kms_key_arn,
+        definition(target.args, table_name=table, quarantine_queue_url=quarantine),
+        table_arn=target.arn("dynamodb", f"table/{table}"),
+        quarantine_queue_arn=target.arn("sqs", quarantine),
+        kms_key_arn=target.args.kms_key_arn,
     )
     pipe = pipe_policy(
-        stream_arn=_stream_arn(place),
-        state_machine_arn=place.arn("states", f"stateMachine:{place.project}-{place.stack}"),
-        dead_letter_queue_arn=place.arn("sqs", f"{place.project}-pipe-dead-letters-*"),
-        kms_key_arn=place.kms_key_arn,
-        stream_kms_key_arn=place.stream_kms_key_arn if place.stream_arn else place.kms_key_arn,
+        stream_arn=_stream_arn(target),
+        state_machine_arn=target.arn("states", f"stateMachine:{target.project}-{target.stack}"),
+        dead_letter_queue_arn=target.arn("sqs", f"{target.project}-pipe-dead-letters-*"),
+        kms_key_arn=target.args.kms_key_arn,
+        stream_kms_key_arn=target.args.stream_kms_key_arn
+        if target.args.stream_arn
+        else target.args.kms_key_arn,
     )
     return _document(
         {**statement, "Sid": f"{role}{statement['Sid']}"}
@@ -136,28 +129,27 @@ def boundary_policy(place: Place) -> Document:
     )
 
 
-def github_trust_policy(place: Place, environment: str, *, ref: str | None = None) -> Document:
-    """Lets the jobs of one environment of one repository assume the role, and nobody else.
+def github_trust_policy(target: DeploymentTarget, environment: str, *, ref: str | None = None) -> Document:
+    """Returns a trust policy for the jobs of one environment of one repository.
 
     Args:
-        place: the account and the repository.
-        environment: the environment's name in GitHub.
-        ref: the only branch from which they may, as `refs/heads/main`; any where it is None.
+        target: the account and the repository.
+        environment: name of the environment in GitHub.
+        ref: the only trusted branch, for example `refs/heads/main`. By default, all branches are trusted.
     """
-    of_branch = {f"{_ISSUER}:ref": ref} if ref else {}
-    provider = f"arn:{place.partition}:iam::{place.account_id}:oidc-provider/{_ISSUER}"
+    condition = {f"{_ISSUER}:ref": ref} if ref else {}
     return _document(
         [
             {
                 "Sid": "AssumeRoleFromGitHub",
                 "Effect": "Allow",
-                "Principal": {"Federated": provider},
+                "Principal": {"Federated": target.iam_arn(f"oidc-provider/{_ISSUER}")},
                 "Action": "sts:AssumeRoleWithWebIdentity",
                 "Condition": {
                     "StringEquals": {
                         f"{_ISSUER}:aud": "sts.amazonaws.com",
-                        f"{_ISSUER}:sub": f"repo:{place.repository}:environment:{environment}",
-                        **of_branch,
+                        f"{_ISSUER}:sub": f"repo:{target.repository}:environment:{environment}",
+                        **condition,
                     }
                 },
             }
@@ -165,26 +157,26 @@ def github_trust_policy(place: Place, environment: str, *, ref: str | None = Non
     )
 
 
-def documents(place: Place) -> dict[str, Document]:
-    """All documents, by the name of the file that docs/operations.md writes them to; the boundary only where it is set."""
+def documents(target: DeploymentTarget) -> dict[str, Document]:
+    """Returns all documents by file name. The boundary is included if the stack uses one."""
     return {
-        **({"boundary-policy.json": boundary_policy(place)} if place.permissions_boundary_arn else {}),
-        "deploy-policy.json": deploy_policy(place),
-        "deploy-trust.json": github_trust_policy(place, place.stack, ref="refs/heads/main"),
-        "preview-policy.json": preview_policy(place),
-        "preview-trust.json": github_trust_policy(place, f"{place.stack}-preview"),
+        **({"boundary-policy.json": boundary_policy(target)} if target.args.permissions_boundary_arn else {}),
+        "deploy-policy.json": deploy_policy(target),
+        "deploy-trust.json": github_trust_policy(target, target.stack, ref="refs/heads/main"),
+        "preview-policy.json": preview_policy(target),
+        "preview-trust.json": github_trust_policy(target, f"{target.stack}-preview"),
     }
 
 
-def _all(place: Place) -> list[Grant]:
-    return [grant for each in grants(place).values() for grant in each] + _state(place)
+def _all(target: DeploymentTarget) -> list[Grant]:
+    return [grant for each in grants(target).values() for grant in each] + _state(target)
 
 
-def _table(place: Place) -> list[Grant]:
+def _table(target: DeploymentTarget) -> list[Grant]:
     found = [
         Grant(
             "Table",
-            (place.arn("dynamodb", f"table/{place.table_name}"),),
+            (target.arn("dynamodb", f"table/{target.args.table_name}"),),
             reads=(
                 "dynamodb:DescribeContinuousBackups",
                 "dynamodb:DescribeTable",
@@ -201,21 +193,21 @@ def _table(place: Place) -> list[Grant]:
                 "dynamodb:UpdateTimeToLive",
             ),
         ),
-        # The provider compares the table's key with the account's default; refused, it would plan a change each time.
+        # The provider compares the key with the default key of the account. Without this permission, every plan has a change.
         Grant(
             "DefaultKeyOfTable",
-            (place.arn("kms", "key/*"),),
+            (target.arn("kms", "key/*"),),
             reads=("kms:DescribeKey",),
             condition={"StringEquals": {"kms:RequestAlias": "alias/aws/dynamodb"}},
         ),
     ]
-    if place.kms_key_arn:
+    if target.args.kms_key_arn:
         found += [
-            # DynamoDB uses the key on behalf of who chooses it, until it has its own grant.
+            # DynamoDB uses the key on behalf of the caller until it has its own grant.
             # Source: Authorizing use of your customer managed key, Amazon DynamoDB Developer Guide.
             Grant(
                 "KeyOfTable",
-                (place.kms_key_arn,),
+                (target.args.kms_key_arn,),
                 writes=(
                     "kms:Decrypt",
                     "kms:DescribeKey",
@@ -225,23 +217,23 @@ def _table(place: Place) -> list[Grant]:
                     "kms:ReEncryptFrom",
                     "kms:ReEncryptTo",
                 ),
-                condition={"StringEquals": {"kms:ViaService": f"dynamodb.{place.region}.amazonaws.com"}},
+                condition={"StringEquals": {"kms:ViaService": f"dynamodb.{target.region}.amazonaws.com"}},
             ),
             Grant(
                 "GrantKeyOfTable",
-                (place.kms_key_arn,),
+                (target.args.kms_key_arn,),
                 writes=("kms:CreateGrant",),
                 condition={
                     "Bool": {"kms:GrantIsForAWSResource": "true"},
-                    "StringEquals": {"kms:ViaService": f"dynamodb.{place.region}.amazonaws.com"},
+                    "StringEquals": {"kms:ViaService": f"dynamodb.{target.region}.amazonaws.com"},
                 },
             ),
         ]
     return found
 
 
-def _stream(place: Place) -> list[Grant]:
-    stream = place.arn("kinesis", f"stream/{place.project}-stream-*")
+def _stream(target: DeploymentTarget) -> list[Grant]:
+    stream = target.arn("kinesis", f"stream/{target.project}-stream-*")
     return [
         Grant(
             "Stream",
@@ -256,13 +248,13 @@ def _stream(place: Place) -> list[Grant]:
                 "kinesis:RemoveTagsFromStream",
             ),
         ),
-        # This action is checked against the key as well as the stream; the default key has no id known beforehand.
+        # AWS checks this action against the stream and the key. The ID of the default key is not known in advance.
         Grant(
             "EncryptStream",
-            (stream, place.kms_key_arn or place.arn("kms", "key/*")),
+            (stream, target.args.kms_key_arn or target.arn("kms", "key/*")),
             writes=("kinesis:StartStreamEncryption",),
         ),
-        # These know no resource.
+        # These actions have no resource types.
         Grant(
             "CapacityOfStreams",
             ("*",),
@@ -272,13 +264,13 @@ def _stream(place: Place) -> list[Grant]:
     ]
 
 
-def _queue(place: Place) -> list[Grant]:
+def _queue(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "Queues",
             (
-                place.arn("sqs", f"{place.project}-pipe-dead-letters-*"),
-                place.arn("sqs", f"{place.project}-quarantine-*"),
+                target.arn("sqs", f"{target.project}-pipe-dead-letters-*"),
+                target.arn("sqs", f"{target.project}-quarantine-*"),
             ),
             reads=("sqs:GetQueueAttributes", "sqs:ListQueueTags"),
             writes=(
@@ -292,15 +284,15 @@ def _queue(place: Place) -> list[Grant]:
     ]
 
 
-def _role(place: Place) -> list[Grant]:
+def _role(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "Roles",
-            _role_arns(place),
+            _role_arns(target),
             reads=("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
             writes=(
                 "iam:DeleteRole",
-                # Before the role is deleted.
+                # The provider calls this before it deletes a role.
                 "iam:ListInstanceProfilesForRole",
                 "iam:TagRole",
                 "iam:UntagRole",
@@ -309,50 +301,50 @@ def _role(place: Place) -> list[Grant]:
         ),
         Grant(
             "MakeRoles",
-            _role_arns(place),
-            # Nobody who deploys can take a boundary away (iam:DeleteRolePermissionsBoundary), nor change what it says.
+            _role_arns(target),
+            # The role can neither remove a boundary (iam:DeleteRolePermissionsBoundary) nor edit its policy.
             writes=(
                 "iam:CreateRole",
-                *(["iam:PutRolePermissionsBoundary"] if place.permissions_boundary_arn else []),
+                *(["iam:PutRolePermissionsBoundary"] if target.args.permissions_boundary_arn else []),
             ),
-            condition=_within_boundary(place),
+            condition=_within_boundary(target),
         ),
     ]
 
 
-def _role_policy(place: Place) -> list[Grant]:
+def _role_policy(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "PoliciesOfRoles",
-            _role_arns(place),
+            _role_arns(target),
             reads=("iam:GetRolePolicy",),
             writes=("iam:DeleteRolePolicy",),
         ),
         Grant(
             "WritePoliciesOfRoles",
-            _role_arns(place),
+            _role_arns(target),
             writes=("iam:PutRolePolicy",),
-            condition=_within_boundary(place),
+            condition=_within_boundary(target),
         ),
     ]
 
 
-def _within_boundary(place: Place) -> dict[str, dict[str, str]]:
-    """For roles with the boundary only: the one that a request names, else the one that the role has.
+def _within_boundary(target: DeploymentTarget) -> dict[str, dict[str, str]]:
+    """Returns a condition that requires the boundary, either in the request or on the role.
 
     Source: Delegating responsibility to others using permissions boundaries, IAM User Guide.
     """
-    arn = place.permissions_boundary_arn
+    arn = target.args.permissions_boundary_arn
     return {"ArnEquals": {"iam:PermissionsBoundary": arn}} if arn else {}
 
 
-def _log_group(place: Place) -> list[Grant]:
-    names = [f"/aws/vendedlogs/{kind}/{place.project}-{place.stack}" for kind in ("pipes", "states")]
+def _log_group(target: DeploymentTarget) -> list[Grant]:
+    names = [f"/aws/vendedlogs/{kind}/{target.project}-{target.stack}" for kind in ("pipes", "states")]
     return [
         Grant(
             "LogGroups",
-            # Some calls are checked against the ARN with `:*`, tags against the one without.
-            tuple(place.arn("logs", f"log-group:{name}{end}") for name in names for end in ("", ":*")),
+            # AWS checks some calls against the ARN with `:*`, and tagging against the ARN without it.
+            tuple(target.arn("logs", f"log-group:{name}{end}") for name in names for end in ("", ":*")),
             reads=("logs:ListTagsForResource",),
             writes=(
                 "logs:CreateLogGroup",
@@ -362,16 +354,16 @@ def _log_group(place: Place) -> list[Grant]:
                 "logs:UntagResource",
             ),
         ),
-        # It knows no resource.
+        # This action has no resource types.
         Grant("FindLogGroups", ("*",), reads=("logs:DescribeLogGroups",)),
     ]
 
 
-def _state_machine(place: Place) -> list[Grant]:
+def _state_machine(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "StateMachine",
-            (place.arn("states", f"stateMachine:{place.project}-{place.stack}"),),
+            (target.arn("states", f"stateMachine:{target.project}-{target.stack}"),),
             reads=(
                 "states:DescribeStateMachine",
                 "states:ListStateMachineVersions",
@@ -385,17 +377,17 @@ def _state_machine(place: Place) -> list[Grant]:
                 "states:UpdateStateMachine",
             ),
         ),
-        # The provider has the definition validated when it plans. The action knows no resource.
+        # The provider validates the definition when it plans. This action has no resource types.
         Grant("ValidateStateMachine", ("*",), reads=("states:ValidateStateMachineDefinition",)),
-        _pass(place, "recorder", "states.amazonaws.com"),
+        _pass(target, "recorder", "states.amazonaws.com"),
     ]
 
 
-def _pipe(place: Place) -> list[Grant]:
+def _pipe(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "Pipe",
-            (place.arn("pipes", f"pipe/{place.project}-{place.stack}"),),
+            (target.arn("pipes", f"pipe/{target.project}-{target.stack}"),),
             reads=("pipes:DescribePipe", "pipes:ListTagsForResource"),
             writes=(
                 "pipes:CreatePipe",
@@ -405,7 +397,7 @@ def _pipe(place: Place) -> list[Grant]:
                 "pipes:UpdatePipe",
             ),
         ),
-        # EventBridge sets up the pipe's log on behalf of who deploys it. These know no resource.
+        # EventBridge sets up the pipe's log on behalf of the caller. These actions have no resource types.
         Grant(
             "DeliverLogsOfPipe",
             ("*",),
@@ -419,15 +411,15 @@ def _pipe(place: Place) -> list[Grant]:
                 "logs:UpdateLogDelivery",
             ),
         ),
-        _pass(place, "pipe", "pipes.amazonaws.com"),
+        _pass(target, "pipe", "pipes.amazonaws.com"),
     ]
 
 
-def _contact_flow(place: Place) -> list[Grant]:
+def _contact_flow(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "Flows",
-            (_flow_arns(place),),
+            (_flow_arns(target),),
             reads=("connect:DescribeContactFlow", "connect:ListTagsForResource"),
             writes=(
                 "connect:CreateContactFlow",
@@ -441,11 +433,11 @@ def _contact_flow(place: Place) -> list[Grant]:
     ]
 
 
-def _contact_record_streaming(place: Place) -> list[Grant]:
+def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "ContactRecordStreaming",
-            (_instance_arn(place),),
+            (_instance_arn(target),),
             reads=("connect:DescribeInstanceStorageConfig",),
             writes=(
                 "connect:AssociateInstanceStorageConfig",
@@ -454,30 +446,30 @@ def _contact_record_streaming(place: Place) -> list[Grant]:
             ),
             condition={"StringEquals": {"connect:StorageResourceType": "CONTACT_TRACE_RECORDS"}},
         ),
-        # Connect looks at the stream, and lets its own role write to it, on behalf of who associates them.
+        # Connect describes the stream, and allows its own role to write to it, on behalf of the caller.
         Grant(
             "StreamOfContactRecords",
-            (_stream_arn(place),),
+            (_stream_arn(target),),
             writes=("kinesis:DescribeStream",),
         ),
         Grant(
             "RoleOfConnect",
             (
-                place.role_arn(
-                    "aws-service-role/connect.amazonaws.com/AWSServiceRoleForAmazonConnect_*",
+                target.iam_arn(
+                    "role/aws-service-role/connect.amazonaws.com/AWSServiceRoleForAmazonConnect_*",
                 ),
             ),
             writes=("iam:PutRolePolicy",),
         ),
-        # It knows no resource.
+        # This action has no resource types.
         Grant("DirectoriesOfConnect", ("*",), writes=("ds:DescribeDirectories",)),
     ]
 
 
-def _number(place: Place) -> list[Grant]:
-    if not place.phone_number_ids:
+def _number(target: DeploymentTarget) -> list[Grant]:
+    if not target.args.phone_number_ids:
         return []
-    numbers = tuple(place.arn("connect", f"phone-number/{each}") for each in place.phone_number_ids)
+    numbers = tuple(target.arn("connect", f"phone-number/{each}") for each in target.args.phone_number_ids)
     return [
         Grant(
             "Numbers",
@@ -487,48 +479,48 @@ def _number(place: Place) -> list[Grant]:
         ),
         Grant(
             "FlowsOfNumbers",
-            (*numbers, _flow_arns(place)),
+            (*numbers, _flow_arns(target)),
             writes=("connect:AssociatePhoneNumberContactFlow",),
         ),
-        Grant("FindFlowsOfNumbers", (_instance_arn(place),), reads=("connect:ListFlowAssociations",)),
+        Grant("FindFlowsOfNumbers", (_instance_arn(target),), reads=("connect:ListFlowAssociations",)),
     ]
 
 
-def _state(place: Place) -> list[Grant]:
-    """What Pulumi itself calls: its state in a bucket, and the key of the secrets in it."""
-    bucket = f"arn:{place.partition}:s3:::{place.state_bucket}"
+def _state(target: DeploymentTarget) -> list[Grant]:
+    """Returns the grants that Pulumi itself needs for its state and the key of its secrets provider."""
+    bucket = str(Arn(target.partition, "s3", "", "", target.state_bucket))
     return [
         Grant("FindState", (bucket,), reads=("s3:ListBucket",)),
-        # A preview neither locks nor writes the state.
+        # A preview does not lock or write the state.
         Grant("State", (f"{bucket}/*",), reads=("s3:GetObject",), writes=("s3:DeleteObject", "s3:PutObject")),
-        # It opens the data key that the secrets are encrypted with. Only `pulumi stack init` makes one (kms:Encrypt).
-        Grant("Secrets", (place.state_key_arn,), reads=("kms:Decrypt",)),
+        # Decrypts the data key of the secrets. Only `pulumi stack init` creates one (kms:Encrypt).
+        Grant("Secrets", (target.state_key_arn,), reads=("kms:Decrypt",)),
     ]
 
 
-def _pass(place: Place, role: str, service: str) -> Grant:
+def _pass(target: DeploymentTarget, role: str, service: str) -> Grant:
     return Grant(
         f"Pass{role.capitalize()}Role",
-        (place.role_arn(f"{place.project}-{role}-role-*"),),
+        (target.iam_arn(f"role/{target.project}-{role}-role-*"),),
         writes=("iam:PassRole",),
         condition={"StringEquals": {"iam:PassedToService": service}},
     )
 
 
-def _role_arns(place: Place) -> tuple[str, ...]:
-    return tuple(place.role_arn(f"{place.project}-{role}-role-*") for role in ("pipe", "recorder"))
+def _role_arns(target: DeploymentTarget) -> tuple[str, ...]:
+    return tuple(target.iam_arn(f"role/{target.project}-{role}-role-*") for role in ("pipe", "recorder"))
 
 
-def _stream_arn(place: Place) -> str:
-    return place.stream_arn or place.arn("kinesis", f"stream/{place.project}-stream-*")
+def _stream_arn(target: DeploymentTarget) -> str:
+    return target.args.stream_arn or target.arn("kinesis", f"stream/{target.project}-stream-*")
 
 
-def _instance_arn(place: Place) -> str:
-    return place.arn("connect", f"instance/{place.connect_instance_id}")
+def _instance_arn(target: DeploymentTarget) -> str:
+    return target.arn("connect", f"instance/{target.args.connect_instance_id}")
 
 
-def _flow_arns(place: Place) -> str:
-    return f"{_instance_arn(place)}/contact-flow/*"
+def _flow_arns(target: DeploymentTarget) -> str:
+    return f"{_instance_arn(target)}/contact-flow/*"
 
 
 def _document(statements: Iterable[Statement]) -> Document:

@@ -1,7 +1,7 @@
-"""IAM policy documents, derived from what the definitions do.
+"""IAM policies of the state machine and the pipe.
 
-Each Task of the state machine gives one action on one resource, and the pipe's source, target and dead-letter
-queue give the pipe's. Nothing else is granted.
+Each Task of the state machine needs one action on one resource. The permissions of the pipe follow from its source, target
+and dead-letter queue.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from callroute.arn import Arn
+
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
-# Resource of a Task -> its IAM action, and the argument that names what it acts on.
+# Resource of a Task -> its IAM action, and the argument that names its target.
 # Source: IAM policies for integrated services, AWS Step Functions Developer Guide.
 _INTEGRATIONS = {
     "arn:aws:states:::dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
@@ -27,7 +29,7 @@ READ_STREAM = (
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 )
-"""What a pipe does with the stream that it reads."""
+"""Actions of a pipe on its source stream."""
 
 DELIVER_LOGS = (
     "logs:CreateLogDelivery",
@@ -39,7 +41,7 @@ DELIVER_LOGS = (
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
 )
-"""What a state machine that logs does. These actions manage the account's log deliveries and have no resource level.
+"""Actions of a state machine that writes logs. They do not support resource-level permissions.
 
 Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
 """
@@ -49,27 +51,27 @@ USE_KEY = {
     "kinesis": ("kms:Decrypt",),
     "sqs": ("kms:Decrypt", "kms:GenerateDataKey"),
 }
-"""What whoever writes to a table or a queue, or reads from a stream, does with the customer key that encrypts it."""
+"""Actions on the customer managed key of a table or queue that is written to, or of a stream that is read."""
 
 
 @dataclass(frozen=True)
 class TaskNeed:
-    """What one Task of a state machine must be allowed to do."""
+    """The permission that a Task of a state machine needs."""
 
     state: str
     """Name of the Task."""
     action: str
-    """IAM action, as `dynamodb:UpdateItem`."""
+    """IAM action, for example `dynamodb:UpdateItem`."""
     target: str
-    """What the Task names: a table's name or a queue's URL."""
+    """Target in the Task's arguments: the name of a table or the URL of a queue."""
 
 
 def task_needs(definition: Document) -> list[TaskNeed]:
-    """What the Tasks of a state machine need, in the order of the definition, Map and Parallel included.
+    """Returns the permissions that the Tasks of a state machine need, including Tasks inside Map and Parallel states.
 
     Raises:
-        ValueError: a Task uses an integration that is not in the table above, or does not name its target; or a state
-            does what needs permissions that are not known: another role's, a distributed Map's, its reader's or writer's.
+        ValueError: the permissions are unknown because a Task uses an unknown integration or a computed target, or
+            because a state uses credentials, a distributed Map, an item reader or a result writer.
     """
     return list(_walk(definition["States"]))
 
@@ -85,13 +87,13 @@ def _walk(states: Document) -> Iterator[TaskNeed]:
             target = state.get("Arguments", {}).get(argument)
             if not isinstance(target, str) or target.startswith("{%"):
                 raise ValueError(
-                    f"state {name!r}: {argument} must be a plain name, so that its permission can be narrow"
+                    f"state {name!r}: {argument} must be a constant, so that the permission can name its target"
                 )
             yield TaskNeed(name, action, target)
         for element in ("Credentials", "ItemReader", "ResultWriter"):
             if element in state:
                 raise ValueError(f"state {name!r}: no permission is known for {element}")
-        # Iterator is the older name of ItemProcessor.
+        # Iterator is an older name of ItemProcessor.
         for part in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", [])):
             if part:
                 mode = part.get("ProcessorConfig", {}).get("Mode", "INLINE")
@@ -105,22 +107,22 @@ def _walk(states: Document) -> Iterator[TaskNeed]:
 def state_machine_policy(
     definition: Document, *, table_arn: str, quarantine_queue_arn: str, kms_key_arn: str | None = None
 ) -> Document:
-    """What the state machine's role may do.
+    """Returns the permissions of the state machine's role.
 
     Args:
         definition: the state machine's definition.
-        table_arn: the table which its DynamoDB tasks name.
-        quarantine_queue_arn: the queue which its SQS tasks name.
-        kms_key_arn: the customer key of table and queue, where they have one.
+        table_arn: the table of its DynamoDB tasks.
+        quarantine_queue_arn: the queue of its SQS tasks.
+        kms_key_arn: the customer managed key of table and queue, if they have one.
 
     Raises:
-        ValueError: a Task names another table or queue than the given one, or uses an unknown integration.
+        ValueError: a Task uses another table or queue, or an unknown integration.
     """
     arns = {"dynamodb": table_arn, "sqs": quarantine_queue_arn}
     statements = []
     for need in task_needs(definition):
         arn = arns[need.action.partition(":")[0]]
-        if _last_name(arn) != _last_name(need.target):
+        if Arn.parse(arn).name != need.target.rpartition("/")[2]:
             raise ValueError(
                 f"state {need.state!r} acts on {need.target!r}, but the permission would be for {arn!r}"
             )
@@ -140,14 +142,16 @@ def pipe_policy(
     kms_key_arn: str | None = None,
     stream_kms_key_arn: str | None = None,
 ) -> Document:
-    """What the pipe's role may do. Its log needs nothing: EventBridge delivers it on behalf of whoever made the pipe.
+    """Returns the permissions of the pipe's role.
+
+    Logging needs no permissions, because EventBridge delivers the log on behalf of the creator of the pipe.
 
     Args:
         stream_arn: the source.
         state_machine_arn: the target, an Express state machine called synchronously.
-        dead_letter_queue_arn: where the positions of records go that could not be handed over.
-        kms_key_arn: the customer key of the queue, where it has one.
-        stream_kms_key_arn: the customer key of the stream, where it has one.
+        dead_letter_queue_arn: the queue for the positions of records that could not be delivered.
+        kms_key_arn: the customer managed key of the queue, if it has one.
+        stream_kms_key_arn: the customer managed key of the stream, if it has one.
     """
     statements = [
         _allow("ReadStream", READ_STREAM, stream_arn),
@@ -164,7 +168,7 @@ def pipe_policy(
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
-    """Lets one service assume the role, on behalf of one resource of one account (no confused deputy)."""
+    """Returns a trust policy for one service on behalf of one resource, which prevents the confused deputy problem."""
     return _document(
         [
             {
@@ -179,8 +183,8 @@ def trust_policy(
 
 
 def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
-    """Use of a customer key, through the service that encrypts with it and in no other way."""
-    region = resource_arn.split(":")[3]
+    """Allows the use of a customer managed key, but only through the service that encrypts with it."""
+    region = Arn.parse(resource_arn).region
     condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
     return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}
 
@@ -191,7 +195,3 @@ def _allow(sid: str, actions: Iterable[str], resource: str) -> Statement:
 
 def _document(statements: list[Statement]) -> Document:
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _last_name(arn_or_url: str) -> str:
-    return arn_or_url.replace("/", ":").rpartition(":")[2]

@@ -1,11 +1,11 @@
-"""What the pipe lets through, and in which shape it hands a record over."""
+"""Filter and input template of the pipe."""
 
 from __future__ import annotations
 
 from typing import Any
 
 BATCH_BYTES = 262_144
-"""A whole batch, as the target receives it, may hold this many bytes of UTF-8 (docs/fidelity.md)."""
+"""Maximum size of a batch, as the target receives it, in bytes of UTF-8 (docs/fidelity.md)."""
 
 FILTER_PATTERN: dict[str, Any] = {
     "data": {
@@ -14,13 +14,13 @@ FILTER_PATTERN: dict[str, Any] = {
         "Attributes": {"call_route": [{"exists": True}]},
     }
 }
-"""Inbound calls that carry a route. Everything else on the stream is not ours: transfer legs (which inherit the
-attributes and would count a call twice), other channels, other flows, agent events."""
+"""Selects inbound calls that have a route. Excludes other channels, other flows, agent events, and transfer legs, which
+inherit the attributes and would be counted as a second call."""
 
 
 INPUT_TEMPLATE = '{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumber>", "contact": <$.data>}'
-"""What the target gets for each record.
+"""Input of the state machine for each record.
 
-Text stands in quotes, JSON does not (docs/fidelity.md). `<$.data>` is taken whole, since a path to a single field
-would make a field that is null or missing a matter of the template.
+Placeholders for text are quoted, placeholders for JSON are not (docs/fidelity.md). `<$.data>` passes the whole contact
+record, so that the template does not depend on fields that can be null or missing.
 """

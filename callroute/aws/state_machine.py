@@ -1,28 +1,26 @@
-"""The state machine that turns a batch of contact records into items, in Amazon States Language with JSONata.
+"""Definition of the state machine that converts contact records to items.
 
     Settings ─> EachContact (Map) ┬─ Read ─> CanBeStored ┬─> Store ┬─> (stored)
-                                  │                      │         ├─> OlderVersion        the table holds a newer one
+                                  │                      │         ├─> OlderVersion        the table contains a newer version
                                   │                      │         └─> WhyRefused ─> Quarantine, or the execution fails
-                                  │                      └─> Quarantine                    it can never be stored
+                                  │                      └─> Quarantine                    the record cannot be stored
 
-What can succeed later fails the execution, so that the pipe sees it and tries again.
+Temporary errors make the execution fail, so that the pipe retries the batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from callroute.aws.options import RecordOptions
 from callroute.aws.utc_offsets import offset_changes
 
-PhoneFormat = Literal["domestic", "e164", "masked", "hashed"]
+_SECONDS_PER_DAY = 86_400
 
-SECONDS_PER_DAY = 86_400
-
-# Spellings of the optimized DynamoDB integration (docs/fidelity.md). What is not listed here (a missing permission, a
-# missing table) fails the execution at once, and the pipe tries again later.
+# Error names of the optimized DynamoDB integration (docs/fidelity.md). All other errors, for example a missing permission
+# or table, make the execution fail at once, and the pipe retries later.
 _THROTTLING_AND_SERVICE_FAULTS = [
     "DynamoDB.InternalServerError",
     "DynamoDB.InternalServerErrorException",
@@ -43,29 +41,19 @@ _QUEUE_FAULTS = [
 ]
 
 
-@dataclass(frozen=True)
-class RecordFormat:
-    """How an item is written: the part of the record contract that a stack can set."""
+def definition(
+    options: RecordOptions, *, table_name: str, quarantine_queue_url: str, salt: str = ""
+) -> dict[str, Any]:
+    """Returns the definition of the state machine.
 
-    time_zone: str = "Asia/Tokyo"
-    """IANA zone of start_time, end_time and call_date."""
-    phone_number: PhoneFormat = "domestic"
-    """`domestic`, `e164`, `masked` (last 4 digits) or `hashed` (SHA-256 of salt and E.164 number, in hexadecimal)."""
-    country_code: str = "81"
-    """Country whose numbers `domestic` shortens, digits without `+`."""
-    trunk_prefix: str = "0"
-    """What replaces `+` and the country code in `domestic`; empty in countries without one."""
-    salt: str = ""
-    """Secret for `hashed`."""
-    retention_days: int = 0
-    """Days from start_time to expires_at; 0 keeps records for ever."""
+    The input is a list of {"event_id", "sequence_number", "contact"}, one for each record of a batch. The output is a
+    list of results: `stored`, `older` (the table contains a newer version) or `quarantined`.
 
-
-def definition(*, table_name: str, quarantine_queue_url: str, record: RecordFormat) -> dict[str, Any]:
-    """The state machine's definition.
-
-    Its input is what the pipe hands over: a list of {"event_id", "sequence_number", "contact"}. Its output is a list
-    that says what became of each: `stored`, `older` (the table holds a newer version) or `quarantined`.
+    Args:
+        options: the options of the tracker.
+        table_name: the table of call records.
+        quarantine_queue_url: the queue for records that cannot be stored.
+        salt: the salt of hashed phone numbers.
 
     Raises:
         ValueError: the time zone is unknown.
@@ -75,11 +63,15 @@ def definition(*, table_name: str, quarantine_queue_url: str, record: RecordForm
         "QueryLanguage": "JSONata",
         "StartAt": "Settings",
         "States": {
-            "Settings": {"Type": "Pass", "Assign": {"settings": _settings(record)}, "Next": "EachContact"},
+            "Settings": {
+                "Type": "Pass",
+                "Assign": {"settings": _settings(options, salt)},
+                "Next": "EachContact",
+            },
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
-                # One after another: of two versions stamped with the same second, the one delivered last stands.
+                # Sequential, so that the last delivered of several versions with the same time is kept.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -92,14 +84,14 @@ def definition(*, table_name: str, quarantine_queue_url: str, record: RecordForm
     }
 
 
-def _settings(record: RecordFormat) -> dict[str, Any]:
+def _settings(options: RecordOptions, salt: str) -> dict[str, Any]:
     return {
-        "zone": offset_changes(record.time_zone),
-        "phone_number": record.phone_number,
-        "country": f"+{record.country_code}",
-        "trunk_prefix": record.trunk_prefix,
-        "salt": record.salt,
-        "retention_seconds": record.retention_days * SECONDS_PER_DAY,
+        "zone": offset_changes(options.time_zone),
+        "phone_number": options.phone_number,
+        "country": f"+{options.country_code}",
+        "trunk_prefix": options.trunk_prefix,
+        "salt": salt,
+        "retention_seconds": options.retention_days * _SECONDS_PER_DAY,
     }
 
 
@@ -130,8 +122,8 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
             "Arguments": {
                 "TableName": table_name,
                 "Key": {"contact_id": {"S": "{% $states.input.record.contact.ContactId %}"}},
-                # An update, not a put: attributes that others added to the item stay. Ours that this version does not
-                # have are removed, so that an item never mixes two versions.
+                # An update keeps the attributes that other programs added. Attributes that this version does not have
+                # are removed, so that an item never combines two versions.
                 "UpdateExpression": _jsonata(_update_expression()),
                 "ConditionExpression": "attribute_not_exists(last_update) OR last_update <= :last_update",
                 "ExpressionAttributeValues": _jsonata(
@@ -152,8 +144,8 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
             "End": True,
         },
         "OlderVersion": {"Type": "Pass", "Output": "older", "End": True},
-        # DynamoDB has no error type of its own for a request that it can never accept: it comes as the service's
-        # general exception, which also stands for a missing permission. Only the cause tells them apart.
+        # The integration reports invalid requests and missing permissions with the same general exception. They differ
+        # only in the cause.
         "WhyRefused": {
             "Type": "Choice",
             "Choices": [
@@ -191,7 +183,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
 
 
 def _retry(errors: list[str]) -> dict[str, Any]:
-    """At most 15 s of waiting: a batch has to end within the 5 minutes of an Express execution."""
+    """Returns a retrier that waits up to 15 seconds in total, because an Express execution is limited to 5 minutes."""
     return {
         "ErrorEquals": errors,
         "IntervalSeconds": 1,
@@ -217,7 +209,7 @@ ITEM_ATTRIBUTES = (
     "last_update",
     "expires_at",
 )
-"""The attributes of an item besides its key, contact_id. None is a reserved word of DynamoDB."""
+"""Attributes of an item, without its key `contact_id`. No name is a reserved word of DynamoDB."""
 
 
 def _update_expression() -> str:

@@ -1,7 +1,7 @@
-"""The offset changes of a time zone, for an interpreter that knows only fixed offsets.
+"""Offset changes of time zones.
 
-Step Functions' JSONata formats times in UTC or at a fixed offset (docs/fidelity.md), so the changes of a zone are
-written into the state machine's definition.
+JSONata in Step Functions can only format times in UTC or at a fixed offset (docs/fidelity.md), so the definition of the
+state machine contains the offset changes of the time zone.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ START = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 @cache
 def time_zones() -> frozenset[str]:
-    """Names of all IANA time zones."""
+    """Returns the names of all IANA time zones."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
 def offset_changes(name: str) -> list[dict[str, int | str]]:
-    """The offset in force at the start of 2020, and every change of it until the end of 2045, oldest first.
+    """Returns the UTC offset at the start of 2020 and all changes until the end of 2045, in chronological order.
 
-    Read from the `tzdata` package rather than from the machine, so that the same commit gives the same definition on
-    every machine. A time before 2020 gets the offset of 2020, a time after 2045 the last one known.
+    Reads the `tzdata` package instead of the operating system's data, so that the definition is the same on all machines.
+    Earlier times get the offset of 2020, later times the last offset of 2045.
 
     Returns:
         [{"from": seconds since 1970, "seconds": offset in seconds, "text": "+09:00"}, ...]; the first `from` is 0.
 
     Raises:
-        ValueError: no such zone; the message proposes names that are near.
+        ValueError: the zone does not exist. The message suggests similar names.
     """
     if name not in time_zones():
         near = difflib.get_close_matches(name, time_zones(), n=3, cutoff=0.5)
@@ -54,12 +54,12 @@ def _zone(name: str) -> ZoneInfo:
 
 @cache
 def _transitions(name: str) -> tuple[datetime, ...]:
-    """The instants at which the offset changes. Kept, since a stack writes its definition more than once."""
+    """Returns the times of the offset changes. Cached, because a program builds the definition several times."""
     return tuple(_search(_zone(name), START))
 
 
 def _search(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
-    """The same, looked for: zoneinfo does not list the changes, so look at each day, then narrow down."""
+    """Finds offset changes by comparing the offsets of successive days, because zoneinfo does not list the changes."""
     end = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
     offset = _offset(zone, start)
     while start < end:
@@ -76,7 +76,7 @@ def _search(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
 
 def _offset(zone: ZoneInfo, at: datetime) -> int:
     offset = at.astimezone(zone).utcoffset()
-    if offset is None:  # pragma: no cover - a ZoneInfo always knows
+    if offset is None:  # pragma: no cover - a ZoneInfo always has an offset
         raise ValueError(f"{zone.key} has no offset at {at}")
     return int(offset.total_seconds())
 

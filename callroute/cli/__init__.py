@@ -1,1 +1,1 @@
-"""The commands of `python -m callroute`, one module each."""
+"""The `callroute` command line, with one module per command."""

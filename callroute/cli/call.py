@@ -1,111 +1,131 @@
-"""`callroute call`: one call through the whole local chain, by given keys or from the terminal."""
+"""Implements `callroute call`, which places one call in the local cloud."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
-from callroute.cli import output
-from callroute.cli.call_events import line_of
-from callroute.cli.flow_files import read_flow, stand_ins
+from callroute.cli import local_cloud, output
+from callroute.cli.call_events import write_event
+from callroute.cli.callers import InterruptibleCaller, TerminalCaller
+from callroute.cli.exit_codes import FINDINGS
+from callroute.cli.parameters import JsonOption, ProjectOption, stand_ins
+from callroute.errors import InputError
 from callroute.flows import simulation
-from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
+from callroute.flows.simulation.contact_record import last_emission
+from callroute.flows.simulation.participants import unused_keys_message
 
-Answer = TypeVar("Answer")
+if TYPE_CHECKING:
+    from callroute.flows.flow import Flow
 
 
 def call(
     flow: Annotated[
-        Path, typer.Option("--flow", metavar="FILE", help="The flow, in Connect's flow language.")
+        Path,
+        typer.Option(
+            "--flow",
+            metavar="FLOW",
+            help="Flow file (JSON in the Amazon Connect flow language), or - for standard input.",
+        ),
     ],
     keys: Annotated[
         str | None,
-        typer.Option(help="What the caller presses, as in simulate. Without it you are the caller."),
+        typer.Option(
+            metavar="KEYS",
+            help="What the caller presses, as in `callroute simulate`. Without it, you are the caller.",
+        ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Call a flow, and see the record of the call land in the table of the local cloud."""
-    read_flow(flow)  # what is wrong with it is better said before anything is started
-    pressed = None if keys is None else simulation.read_keys(keys)
-    console = output.err if as_json else output.out
-    name = flow.stem
-    definition = {
-        "file": str(flow.resolve()),
-        "name": name,
-        "placeholders": stand_ins(RouteCatalog.beside(flow)),
-    }
-    with output.local_cloud({"flows": [definition]}) as cloud:
-        start = datetime.now(UTC)
-        caller: simulation.Caller
-        clock: simulation.Clock
-        if pressed is None:
-            caller, clock = Person(), RunningClock()
-        else:
-            caller, clock = simulation.KeyedCaller(pressed), simulation.SimulatedClock(start)
-        placed = simulation.run_with(
-            cloud.dialer.call(name, caller, clock=clock), lambda event: console.print(line_of(event, start))
+    """Call a flow in the local cloud and show the stored call record.
+
+    Starts the stack on this machine, plays the call, sends its contact record through stream, pipe, state machine and
+    table, and removes the stack. Ctrl-C during the call hangs up.
+
+    Exit code: 0 if the call left a record in the table, 1 if it did not, 2 if the flow cannot be used, 3 if the local
+    cloud failed.
+    """
+    if keys is None and flow == STANDARD_INPUT:
+        raise InputError(
+            "--keys",
+            "",
+            "not given, and the flow is read from standard input",
+            "Give the keys that the caller presses",
         )
-        with output.err.status("The contact record goes through stream, pipe and state machine …"):
-            tally = cloud.settle()
+    pressed = None if keys is None else simulation.read_keys(keys)
+    caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
+    loaded = load_flow(flow, lambda catalog: stand_ins(catalog) or {})
+    duration = timedelta(0) if pressed is None else simulated_duration(loaded.flow, pressed)
+    interruptible = InterruptibleCaller(caller)
+    events: list[simulation.Event] = []
+    with deployable(loaded) as definition, local_cloud.started(project, {"flows": [definition]}) as cloud:
+        start = datetime.now(UTC) - duration
+        clock = RunningClock() if pressed is None else simulation.SimulatedClock(start)
+
+        def on_event(event: simulation.Event) -> None:
+            events.append(event)
+            write_event(event, start, error=as_json)
+
+        with interruptible.on_the_line():
+            placed = simulation.run_with(
+                cloud.dialer.call(definition["name"], interruptible, clock=clock), on_event
+            )
+        if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
+            output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
+        with output.progress("Processing the contact record …"):
+            counts = cloud.settle()
         contact_id = placed.contact_record["ContactId"]
-        items = output.items_of(cloud)
-        item = next((each for each in items if each["contact_id"] == contact_id), None)
+        item = next((each for each in local_cloud.items_of(cloud) if each["contact_id"] == contact_id), None)
         quarantined = cloud.quarantined()
     if as_json:
-        output.print_json({"contact_record": placed.contact_record, "item": item})
+        output.write_json({"contact_record": placed.contact_record, "item": item})
     elif item is not None:
-        output.out.print(Text("\ncall record", "bold"))
-        output.print_item(item)
+        output.write(("\nCall record", "bold"))
+        local_cloud.write_item(item)
     if item is None:
-        output.report(tally, quarantined)
-        if tally.filtered:
-            output.err.print(
-                f"{flow}: the call left no record, since the flow set no call_route before it ended"
+        local_cloud.write_deliveries(counts, quarantined)
+        if counts.filtered:
+            output.error(
+                f"{loaded.flow.source}: the call left no record, because the flow did not set call_route"
             )
-        raise typer.Exit(output.FINDINGS)
+        raise typer.Exit(FINDINGS)
+
+
+def simulated_duration(flow: Flow, keys: tuple[str, ...]) -> timedelta:
+    """Returns the time from the start of a call until its last contact record is emitted.
+
+    The call starts this long ago, so that none of its timestamps lies in the future.
+    """
+    start = datetime.now(UTC)
+    clock = simulation.SimulatedClock(start)
+    _, call = simulation.run_simulation(flow, simulation.KeyedCaller(keys), clock=clock)
+    return last_emission(call) - start
+
+
+@contextmanager
+def deployable(loaded: LoadedFlow) -> Iterator[dict[str, Any]]:
+    """Writes the flow as it was read to a temporary file, and yields the stack's configuration for it."""
+    name = "flow" if loaded.path == STANDARD_INPUT else loaded.path.stem
+    with tempfile.TemporaryDirectory(prefix="callroute-flow-") as folder:
+        file = Path(folder) / f"{name}.json"
+        file.write_text(loaded.filled, encoding="utf-8", newline="")
+        yield {"file": str(file), "name": name, "placeholders": {}}
 
 
 class RunningClock:
-    """The time of day: while a person holds the telephone, time runs by itself."""
+    """The time of day, for a caller who acts in real time."""
 
     def now(self) -> datetime:
-        """The present moment."""
+        """Returns the current time."""
         return datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Nothing to do."""
-
-
-class Person:
-    """The caller at the terminal. The end of the input, or Ctrl-C, hangs up."""
-
-    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - what is said is on the screen already
-        """Enter hears the message out."""
-        return self._ask("Enter listens on, h hangs up", {"": True, "h": False}, gone=False)
-
-    def chooses(self, menu: simulation.MenuOffered) -> str:  # noqa: ARG002 - the keys offered are on the screen already
-        """Any key of a telephone; Enter says nothing."""
-        keys = {key: key for key in simulation.KEYS}
-        answers = {**keys, "": simulation.TIMEOUT, "h": simulation.HANGUP}
-        return self._ask("a key, Enter says nothing, h hangs up", answers, gone=simulation.HANGUP)
-
-    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - as above
-        """Enter waits for an agent."""
-        return self._ask("Enter waits for an agent, h hangs up", {"": None, "h": 0.0}, gone=0.0)
-
-    def _ask(self, question: str, answers: dict[str, Answer], gone: Answer) -> Answer:
-        while True:
-            try:
-                typed = output.err.input(Text(f"        {question}: ", "cyan")).strip().lower()
-            except (EOFError, KeyboardInterrupt):
-                output.err.print()
-                return gone
-            if typed in answers:
-                return answers[typed]
-            output.err.print(f"        {typed!r} is not on a telephone", markup=False)
+        """Does nothing, because the time passes by itself."""

@@ -1,100 +1,116 @@
-"""How the events of a call read, a line each."""
+"""Describes the events of a call, one line per event."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
 
-from rich.text import Text
+from callroute.cli import output
+from callroute.flows.simulation import STEP_LIMIT, events
 
-from callroute.flows import simulation
+LABEL_WIDTH = 11
+TEXT_COLUMN = 8 + LABEL_WIDTH
 
 
-def line_of(event: simulation.Event, start: datetime) -> Text:
-    """An event as a line: minutes and seconds into the call, a word at the margin, a text."""
+def write_event(event: events.Event, start: datetime, *, error: bool = False) -> None:
+    """Writes an event as a line: minutes and seconds since the call began, a label and a text.
+
+    Args:
+        event: the event.
+        start: time at which the call began.
+        error: write to standard error instead of standard output.
+    """
     elapsed = int((event.at - start).total_seconds())
-    mark, text, style = _words(event)
-    return Text.assemble(
-        (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"), (f"{mark:<9}", f"bold {style}"), (text, style)
+    label, text, style = describe(event)
+    output.write(
+        (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"),
+        (f"{label:<{LABEL_WIDTH}}", f"bold {style}"),
+        (text, style),
+        error=error,
+        indent=TEXT_COLUMN,
     )
 
 
-def _words(event: simulation.Event) -> tuple[str, str, str]:
-    """How an event reads: a word at the margin, a text, a style."""
+def describe(event: events.Event) -> tuple[str, str, str]:
+    """Returns label, text and style of an event."""
     match event:
-        case simulation.Said():
+        case events.Said():
             return "says", event.text, ""
-        case simulation.InputAsked():
-            return "asks", f"{event.text}  (up to {event.digits} digits; {event.seconds:g} s)", ""
-        case simulation.MenuOffered():
-            return "asks", f"{event.text}  ({' '.join(event.keys)}; {event.seconds:g} s)", ""
-        case simulation.Pressed():
+        case events.InputAsked():
+            return "asks", f"{event.text}  (up to {event.digits} digits, {event.seconds:g} s)", ""
+        case events.MenuOffered():
+            return "asks", f"{event.text}  (keys {' '.join(event.keys)}, {event.seconds:g} s)", ""
+        case events.Pressed():
             return "key", event.key if event.accepted else f"{event.key} (not offered)", "cyan"
-        case simulation.TimedOut():
+        case events.KeyIgnored():
+            return "key", f"{event.key} has no effect: the message in {event.block!r} accepts no keys", "cyan"
+        case events.KeyBuffered():
+            return "key", f"{event.key} is kept for the next prompt that waits for a key", "cyan"
+        case events.TimedOut():
             return "silence", "the caller presses nothing", "cyan"
-        case simulation.AttributesSet():
+        case events.AttributesSet():
             return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
-        case simulation.LoopPassed():
-            turns = "no turn is left" if event.done else f"turn {event.passes} of {event.count}"
-            return "loop", f"{event.block}: {turns}", "dim"
-        case simulation.HoursChecked():
+        case events.LoopPassed():
+            iteration = "done" if event.done else f"iteration {event.passes} of {event.count}"
+            return "loop", f"{event.block}: {iteration}", "dim"
+        case events.HoursChecked():
             return "hours", "open" if event.open else "closed", "yellow"
-        case simulation.Queued():
+        case events.Queued():
             return "queue", f"the caller waits in {event.queue}", "yellow"
-        case simulation.QueueRefused():
-            return "queue", f"the queue does not take the caller ({event.error})", "yellow"
-        case simulation.AgentConnected():
-            return "agent", f"answers after {event.waited_seconds:g} s", "yellow"
-        case simulation.Ended():
+        case events.QueueRefused():
+            return "queue", f"the queue does not accept the caller ({event.error})", "yellow"
+        case events.AgentConnected():
+            return "agent", f"an agent answers after {event.waited_seconds:g} s", "yellow"
+        case events.Ended():
             return "end", f"{_ENDINGS[event.during]} ({event.reason})", "magenta"
-        case simulation.QueueChosen():
-            return "set-up", f"queue {event.queue}", "dim"
-        case simulation.VoiceChanged():
-            return "set-up", f"voice {event.voice} ({event.engine.lower()})", "dim"
-        case simulation.BotAsked():
+        case events.QueueChosen():
+            return "settings", f"queue {event.queue}", "dim"
+        case events.VoiceChanged():
+            return "settings", f"voice {event.voice} ({event.engine.lower()})", "dim"
+        case events.BotAsked():
             return "bot asks", event.text, ""
-        case simulation.BotUnderstood():
-            return "bot", f"understands {event.intent}", "cyan"
-        case simulation.InputStored():
+        case events.BotUnderstood():
+            return "bot", f"recognizes {event.intent}", "cyan"
+        case events.InputStored():
             return "input", event.digits, "cyan"
-        case simulation.FlowAttributesSet():
+        case events.FlowAttributesSet():
             pairs = ", ".join(f"{name} = {value}" for name, value in event.attributes.items())
             return "flow sets", pairs, "dim"
-        case simulation.Compared():
+        case events.Compared():
             outcome = f"is {event.value!r}: {event.branch or 'no match'}"
             return "compares", f"{event.subject} {outcome}", "dim"
-        case simulation.Fetched():
+        case events.Fetched():
             return "fetches", f"{event.subject}: {json.dumps(event.values, ensure_ascii=False)}", "yellow"
-        case simulation.NoEffect():
-            return "set-up", event.type, "dim"
-        case simulation.Failed():
-            return "fails", f"{event.block} fails ({event.error})", "red"
-        case simulation.FlowEntered():
-            return "flow", f"goes on in {event.flow}", "dim"
-        case simulation.FlowLeft():
-            return "flow", "comes back", "dim"
-        case simulation.Waited():
+        case events.NoEffect():
+            return "settings", event.type, "dim"
+        case events.Failed():
+            return "fails", f"{event.block} fails with {event.error}", "red"
+        case events.FlowEntered():
+            return "flow", f"continues in {event.flow}", "dim"
+        case events.FlowLeft():
+            return "flow", "returns to the previous flow", "dim"
+        case events.Waited():
             return "waits", f"{event.seconds:g} s", "dim"
-        case simulation.CallbackCreated():
-            return "callback", f"to {event.number} from {event.queue or 'no queue'}", "yellow"
-        case simulation.Transferred():
-            return "transfer", f"as a new contact ({event.method}) to {event.queue}", "yellow"
-        case simulation.ThirdPartyConnected():
-            return "outside", f"{event.number or 'someone'} takes the call", "yellow"
-        case simulation.LoggingChanged():
-            return "set-up", f"logging {'on' if event.enabled else 'off'}", "dim"
-    raise AssertionError(f"no words for {type(event).__name__}")
+        case events.CallbackCreated():
+            return "callback", f"{event.number} is called back from {event.queue or 'no queue'}", "yellow"
+        case events.Transferred():
+            return "transfer", f"to {event.queue} as a new contact ({event.method})", "yellow"
+        case events.ThirdPartyConnected():
+            return "transfer", f"{event.number or 'a third party'} answers", "yellow"
+        case events.LoggingChanged():
+            return "settings", f"logging {'on' if event.enabled else 'off'}", "dim"
+    raise AssertionError(f"no description of {type(event).__name__}")
 
 
 _ENDINGS = {
     "message": "the caller hangs up during a message",
     "menu": "the caller hangs up at a menu",
     "queue": "the caller gives up waiting and hangs up",
-    "input": "the caller hangs up while digits are asked for",
-    "bot": "the caller hangs up at a bot",
-    "third party": "the conversation with someone outside Connect is over",
-    "another flow": "the call goes on in another flow, which is not followed",
-    "conversation": "the conversation with the agent is over",
+    "input": "the caller hangs up while entering digits",
+    "bot": "the caller hangs up while talking to a bot",
+    "third party": "the conversation with the third party ends",
+    "another flow": "the call continues in another flow, which is not simulated",
+    "conversation": "the conversation with the agent ends",
     "flow": "the flow ends the call",
-    "step limit": f"cut off after {simulation.STEP_LIMIT:,} blocks: left to itself this call would not end",
+    "step limit": f"stopped after {STEP_LIMIT:,} blocks, because this call would never end",
 }

@@ -1,7 +1,8 @@
-"""`callroute check`: what is wrong with flows, before anything touches an instance."""
+"""Implements `callroute check`, which lints flows."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import StrEnum
@@ -10,20 +11,18 @@ from typing import Annotated
 
 import typer
 
-from callroute.cli import finding_formats
-from callroute.cli.finding_formats import Report
+from callroute.cli import findings, output
+from callroute.cli.exit_codes import FINDINGS
+from callroute.cli.findings import Report
+from callroute.cli.parameters import files_in
 from callroute.errors import InputError
 from callroute.flows import lint
-from callroute.flows.flow import Flow
-from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.load import LoadedFlow, load_flow
 from callroute.formats.files import read_text
-
-FINDINGS = 1
-"""Exit code where something is to be done; notes are not."""
 
 
 class Format(StrEnum):
-    """How findings are printed."""
+    """Output formats of the findings."""
 
     text = "text"
     json = "json"
@@ -33,69 +32,120 @@ class Format(StrEnum):
 def check(
     flows: Annotated[
         list[Path],
-        typer.Argument(metavar="FLOW…", help="Flows, in Connect's flow language.", show_default=False),
+        typer.Argument(
+            metavar="FLOW",
+            help="Flow files (JSON in the Amazon Connect flow language), folders, or - for standard input.",
+        ),
     ],
-    output: Annotated[
-        Format, typer.Option("--format", help="For people, for programs, or for code scanning.")
+    output_format: Annotated[
+        Format, typer.Option("--format", help="text for reading, json for programs, sarif for code scanning.")
     ] = Format.text,
     ignore: Annotated[
-        list[str] | None, typer.Option(metavar="RULE", help="Leave out a rule; may be given more than once.")
+        list[str] | None, typer.Option(metavar="RULE", help="Skip this rule. Can be repeated.")
     ] = None,
 ) -> None:
-    """Find problems in flows: what Connect would refuse, what callers would suffer, stops without a route.
+    """Find problems in flows before they are deployed.
 
-    A route catalog beside a flow (FLOW without .json, with .routes.yaml) is taken into account. Flows that are given
-    together may set attributes for each other. Exit code 0: nothing but notes; 1: errors or warnings; 2: a file is
-    unusable.
+    Reports what Amazon Connect would reject, what would annoy callers, and stops without a route. In folders, all JSON
+    files that are flows are checked, also in subfolders. If a flow has a route catalog beside it (menu.routes.yaml for
+    menu.json), the two are compared. Flows that are checked together may read attributes that others of them set.
+
+    Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
     """
-    report = examine(flows, ignore or ())
-    if output is Format.text:
-        finding_formats.print_text(report)
+    report = lint_files(flows, ignore or ())
+    if output_format is Format.text:
+        findings.write_text(report)
     else:
-        write = finding_formats.as_json if output is Format.json else finding_formats.as_sarif
-        typer.echo(write(report))
+        render = findings.as_json if output_format is Format.json else findings.as_sarif
+        output.write_document(render(report) + "\n")
     if any(finding.severity != "note" for finding in report.findings):
         raise typer.Exit(FINDINGS)
 
 
-def examine(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
+def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     """Checks flows together.
 
     Args:
-        paths: their files.
-        ignore: identifiers of rules to leave out.
+        paths: files, folders, or - for standard input.
+        ignore: identifiers of rules to skip.
 
     Raises:
-        InputError: a file is not a flow, its route catalog is unusable, or there is no such rule.
+        InputError: a file is not a flow, its route catalog is unusable, or an ignored rule does not exist.
+    """
+    rules = rules_except(ignore)
+    loaded = load_all(paths)
+    attributes = [lint.attributes_set(each.flow) for each in loaded]
+    found = [
+        finding
+        for number, each in enumerate(loaded)
+        for finding in lint.check(
+            each.flow,
+            each.catalog,
+            set_elsewhere=frozenset().union(*attributes[:number], *attributes[number + 1 :]),
+            rules=rules,
+        )
+    ]
+    with_findings = {finding.file for finding in found}
+    return Report(
+        findings=found,
+        files=[each.flow.source for each in loaded],
+        places={
+            each.flow.source: each.flow.positions for each in loaded if each.flow.source in with_findings
+        },
+        rules=rules,
+    )
+
+
+def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
+    """Returns the rules that are not ignored.
+
+    Raises:
+        InputError: an ignored rule does not exist.
     """
     known = [rule.id for rule in lint.RULES]
     for name in ignore:
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            raise InputError(
-                "--ignore",
-                "",
-                f"there is no rule {name!r}",
-                f"Did you mean {near[0]}?" if near else "See docs/checks.md",
-            )
-    rules = tuple(rule for rule in lint.RULES if rule.id not in ignore)
-    flows = {path: Flow.parse_lenient(read_text(path), str(path)) for path in paths}
-    catalogs = {path: RouteCatalog.beside(path) for path in flows}
-    attributes = {path: lint.attributes_set(flow) for path, flow in flows.items()}
-    findings = [
-        finding
-        for path, flow in flows.items()
-        for finding in lint.check(
-            flow,
-            catalogs[path],
-            set_elsewhere=frozenset().union(*(attributes[other] for other in flows if other != path)),
-            rules=rules,
+            fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
+            raise InputError("--ignore", "", f"rule {name!r} does not exist", fix)
+    return tuple(rule for rule in lint.RULES if rule.id not in ignore)
+
+
+def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
+    """Loads each flow once. Skips JSON files in folders that are not flows.
+
+    Raises:
+        InputError: a file cannot be used, or a folder contains no flows.
+    """
+    loaded: dict[Path, LoadedFlow] = {}
+    skipped = 0
+    for path, in_folder in files_in(paths, (".json",)):
+        if path in loaded:
+            continue
+        text = read_text(path) if in_folder else None
+        if text is not None and not may_be_flow(text):
+            skipped += 1
+            continue
+        loaded[path] = load_flow(path, text=text, lenient=True)
+    if not loaded:
+        raise InputError(
+            ", ".join(map(str, paths)),
+            "",
+            "none of the JSON files is a flow",
+            "Give a folder that contains flows",
         )
-    ]
-    marked = {finding.file for finding in findings}
-    return Report(
-        findings=findings,
-        files=[str(path) for path in flows],
-        places={str(path): flow.positions for path, flow in flows.items() if str(path) in marked},
-        rules=rules,
+    if skipped:
+        verb = "is not a flow" if skipped == 1 else "are not flows"
+        output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that {verb}")
+    return list(loaded.values())
+
+
+def may_be_flow(text: str) -> bool:
+    """Returns whether a JSON file in a folder is meant to be a flow. Broken JSON is, so that it is reported."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return isinstance(document, dict) and not document.keys().isdisjoint(
+        {"Actions", "StartAction", "modules"}
     )

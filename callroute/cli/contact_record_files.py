@@ -1,4 +1,4 @@
-"""Reads contact records from files in the shapes in which people have them."""
+"""Reads contact records from the kinds of files in which AWS services and users store them."""
 
 from __future__ import annotations
 
@@ -6,46 +6,76 @@ import base64
 import binascii
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from callroute.cli.parameters import files_in
 from callroute.errors import InputError
-
-STANDARD_INPUT = Path("-")
+from callroute.flows.load import STANDARD_INPUT, read_standard_input
+from callroute.formats.files import read_text
 
 RECORD_BYTES = 1_048_576
-"""Largest record that a Kinesis data stream takes."""
+"""Maximum size of a record on a Kinesis data stream."""
 
-_SHAPES = "Give contact records as a JSON object, a JSON array, JSON Lines, or a Kinesis or Pipes event"
+SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+CONTACT_RECORD_KEYS = {
+    "AWSContactTraceRecordFormatVersion",
+    "Channel",
+    "ContactId",
+    "CustomerEndpoint",
+    "InitiationMethod",
+    "InitiationTimestamp",
+}
+"""Top-level keys of contact records. An incomplete record has at least one of them."""
+
+_SHAPES = "Give contact records as a JSON object, a JSON array, JSON Lines, or an event of Kinesis or Pipes"
 
 
 def read_all_files(paths: Sequence[Path]) -> list[bytes]:
-    """The records of all files, in order, as they lie on a stream.
+    """Reads the records of all files, in order, as they are on a stream.
+
+    Args:
+        paths: files, folders, or - for standard input.
 
     Raises:
-        InputError: a file cannot be used; every problem of every file is in the message, a line each.
+        InputError: a file cannot be used, or there is no record in any file. The message lists the problems of all files,
+            one per line.
     """
     records: list[bytes] = []
     problems: list[InputError] = []
-    for path in paths:
+    for path, _ in files_in(paths, SUFFIXES):
         source = "standard input" if path == STANDARD_INPUT else str(path)
         try:
-            for place, record in _records(_read(path, source), source):
-                if len(record) > RECORD_BYTES:
-                    limit = f"it has {len(record):,} bytes; a stream takes {RECORD_BYTES:,}"
-                    problems.append(InputError(source, place, limit, "Leave this record out"))
-                records.append(record)
+            text = read_standard_input() if path == STANDARD_INPUT else read_text(path)
+            found = list(_records(text, source))
         except InputError as error:
             problems.append(error)
+            continue
+        if not any(may_be_contact_record(record) for _, record in found):
+            problems.append(InputError(source, "", "this JSON contains no contact record", _SHAPES))
+        for place, record in found:
+            if len(record) > RECORD_BYTES:
+                size = f"the record has {len(record):,} bytes, and a stream accepts {RECORD_BYTES:,}"
+                problems.append(InputError(source, place, size, "Remove this record"))
+            records.append(record)
     if problems:
         raise UnusableFilesError(problems)
     return records
 
 
+def may_be_contact_record(record: bytes) -> bool:
+    """Returns whether a record has a key of contact records, or is not a JSON object and came from an event."""
+    try:
+        value = json.loads(record)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(value, dict) or not CONTACT_RECORD_KEYS.isdisjoint(value)
+
+
 class UnusableFilesError(InputError):
-    """Several unusable inputs at once."""
+    """Problems of several files, reported together."""
 
     def __init__(self, problems: Sequence[InputError]) -> None:
         self.problems = problems
@@ -56,23 +86,10 @@ class UnusableFilesError(InputError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-def _read(path: Path, source: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            source, "", f"cannot be read ({error.strerror})", "Name a file that can be read"
-        ) from error
-    except UnicodeDecodeError as error:
-        place = f"byte {error.start + 1}"
-        raise InputError(source, place, "is not UTF-8", "Save the file as UTF-8") from error
-
-
 def _records(text: str, source: str) -> Iterator[tuple[str, bytes]]:
-    """Place and data of each record."""
+    """Yields place and data of each record."""
     if not text.strip():
-        raise InputError(source, "", "is empty", _SHAPES)
+        raise InputError(source, "", "the file is empty", _SHAPES)
     try:
         whole = _json(text, source, "")
     except json.JSONDecodeError as error:
@@ -82,12 +99,15 @@ def _records(text: str, source: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _json(text: str, source: str, place: str) -> Any:
-    """JSON, and nothing that only Python takes for it; what a stream would hold otherwise than the file is refused."""
+    """Parses JSON strictly. Rejects numbers that Python accepts but JSON or a stream cannot represent.
+
+    Raises:
+        InputError: the text is valid JSON for Python but cannot be kept unchanged.
+        json.JSONDecodeError: the text is not JSON.
+    """
 
     def refuse(number: str) -> None:
-        raise InputError(
-            source, place, f"{number[:20]} is no number of JSON that can be kept", "Mend the number"
-        )
+        raise InputError(source, place, f"{number[:20]} is not a valid JSON number", "Correct the number")
 
     def finite(digits: str) -> float:
         number = float(digits)
@@ -98,15 +118,20 @@ def _json(text: str, source: str, place: str) -> Any:
     try:
         return json.loads(text, parse_constant=refuse, parse_float=finite)
     except RecursionError as error:
-        raise InputError(source, place, "is nested too deeply", _SHAPES) from error
+        raise InputError(source, place, "the JSON is nested too deeply", _SHAPES) from error
     except json.JSONDecodeError:
         raise
     except ValueError as error:  # Python's limit on the digits of a whole number
-        raise InputError(source, place, f"cannot be read ({error})", "Mend the number") from error
+        raise InputError(
+            source, place, f"a number has too many digits ({error})", "Correct the number"
+        ) from error
 
 
 def _lines(text: str, source: str, not_one_document: json.JSONDecodeError) -> Iterator[tuple[str, bytes]]:
-    """JSON Lines. A text whose first line is no JSON by itself was meant as one document, and is broken."""
+    """Yields the records of JSON Lines.
+
+    If already the first line is not JSON, the file was probably meant as one document, so its error is reported.
+    """
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     for position, (number, line) in enumerate(lines):
         try:
@@ -114,19 +139,19 @@ def _lines(text: str, source: str, not_one_document: json.JSONDecodeError) -> It
         except json.JSONDecodeError as error:
             broken, line_number = (error, number) if position else (not_one_document, not_one_document.lineno)
             place = f"line {line_number}, column {broken.colno}"
-            raise InputError(source, place, f"is not JSON ({broken.msg})", _SHAPES) from error
+            raise InputError(source, place, f"this is not JSON ({broken.msg})", _SHAPES) from error
         yield from _unpacked(value, source, f"line {number}")
 
 
 def _unpacked(value: Any, source: str, place: str) -> Iterator[tuple[str, bytes]]:
-    """The records in a JSON value: a contact record, a list, or an event that carries records in base64."""
+    """Yields the records in a JSON value: a contact record, a list, or an event with records in base64."""
     if isinstance(value, list):
         for index, each in enumerate(value):
             yield from _unpacked(each, source, f"{place} [{index}]".strip())
     elif not isinstance(value, dict):
         raise InputError(source, place, f"{json.dumps(value)[:40]} is not a contact record", _SHAPES)
     elif isinstance(value.get("Records"), list):
-        # What Lambda gets from Kinesis: the record lies a level deeper, under `kinesis`.
+        # In events from Kinesis to Lambda, each record is nested one level deeper, under `kinesis`.
         for index, each in enumerate(value["Records"]):
             inner = each.get("kinesis") if isinstance(each, dict) else None
             yield _decoded(inner, source, f"{place} Records[{index}].kinesis".strip())
@@ -140,14 +165,12 @@ def _decoded(record: Any, source: str, place: str) -> tuple[str, bytes]:
     place = f"{place} data".strip()
     data = record.get("data") if isinstance(record, dict) else None
     if not isinstance(data, str):
-        raise InputError(
-            source, place, "there is no data", "An event's record carries its data as base64 text"
-        )
-    # Padding says nothing that the length does not; some tools leave it out or write too much of it.
+        raise InputError(source, place, "the record of the event has no data", "Add the data as base64 text")
+    # Some tools omit the padding or add too much of it. The length of the data is enough to decode it.
     bare = data.strip().rstrip("=")
     try:
         return place, base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except binascii.Error as error:
         raise InputError(
-            source, place, f"is not base64 ({error})", "Take the event as AWS wrote it"
+            source, place, f"the data is not base64 ({error})", "Use the event as AWS wrote it"
         ) from error

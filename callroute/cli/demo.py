@@ -1,4 +1,4 @@
-"""`callroute demo`: simulated callers through the whole local chain, and where they dropped off."""
+"""Implements `callroute demo`, which simulates callers in the local cloud."""
 
 from __future__ import annotations
 
@@ -7,63 +7,76 @@ import uuid
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from math import ceil
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from callroute.cli import output
+from callroute.cli import local_cloud, output
+from callroute.cli.exit_codes import FINDINGS
+from callroute.cli.output import Column
+from callroute.cli.parameters import JsonOption, ProjectOption
 from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.simulation import events
 from callroute.local.cloud import LocalCloud
-from callroute.reports.drop_off import OUTCOMES, Stop, drop_off
+from callroute.local.stack_runner import find_project
+from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
 
 FLOW = "call-route-with-operator"
-CATALOGUE = Path(__file__).parents[2] / "flow_definitions" / "call_route_with_operator.routes.yaml"
+CATALOG = "flow_definitions/call_route_with_operator.routes.yaml"
 DAY = datetime(2026, 4, 1, tzinfo=timezone(timedelta(hours=9)))
-"""All calls come in on one day, so that the same seed gives the same records."""
+"""Day of all calls. It is fixed, so that the same seed gives the same records."""
 
 DEFAULT_CALLS = 40
-MOST_CALLS = 10_000
+MAX_CALLS = 10_000
 RECORDS_SHOWN = 10
+
+BAR_WIDTH, NARROW_BAR_WIDTH = 10, 4
 
 
 def demo(
-    calls: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="How many callers.")] = DEFAULT_CALLS,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same callers.")] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    calls: Annotated[
+        int,
+        typer.Option(metavar="NUMBER", min=1, max=MAX_CALLS, help=f"Number of callers, up to {MAX_CALLS:,}."),
+    ] = DEFAULT_CALLS,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="The same seed gives the same callers.")] = 1,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Simulated callers phone a bank; see their records arrive, and where they gave up.
+    """Simulate callers in the local cloud and show where they dropped off.
 
-    Stack, phone calls, stream, pipe, state machine and table all run on this machine, and are gone afterwards.
+    Starts the stack on this machine, lets simulated callers use the phone menu of a bank, sends their contact records
+    through stream, pipe, state machine and table, and removes the stack.
+
+    Exit code: 0 if every record was stored, 1 if one was quarantined or dead-lettered, 3 if the local cloud failed.
     """
-    with output.local_cloud() as cloud:
-        with output.err.status(f"{calls:,} people call …"):
-            place_calls(cloud, calls, random.Random(seed))  # noqa: S311 - callers, not keys
-        with output.err.status("Their contact records go through stream, pipe and state machine …"):
-            tally = cloud.settle()
-        items = output.items_of(cloud)
+    project = project or find_project()
+    catalog = RouteCatalog.load(project / CATALOG)
+    with local_cloud.started(project) as cloud:
+        with output.progress(f"Placing {output.counted(calls, 'call')} …"):
+            place_calls(cloud, calls, random.Random(seed))  # noqa: S311 - not for cryptography
+        with output.progress("Processing the contact records …"):
+            counts = cloud.settle()
+        items = local_cloud.items_of(cloud)
         quarantined = cloud.quarantined()
-    stops = drop_off(items, [RouteCatalog.load(CATALOGUE)])
+    stops = drop_off(items, [catalog])
     if as_json:
-        output.print_json({"calls": calls, "items": len(items), "stops": [_as_json(stop) for stop in stops]})
+        output.write_json(
+            {"calls": calls, "items": len(items), "stops": [stop_as_json(stop) for stop in stops]}
+        )
     else:
-        output.out.print(Text("Call records", "bold"))
-        output.print_items(items, at_most=RECORDS_SHOWN)
-        output.out.print(Text("\nWhere callers dropped off", "bold"))
-        output.out.print(_table(stops))
-        output.out.print(f"\n{calls:,} calls, {len(items):,} call records", highlight=False)
-    if not tally.clean:
-        output.report(tally, quarantined)
-        raise typer.Exit(output.FINDINGS)
+        output.write(("Call records", "bold"))
+        local_cloud.write_items(items, limit=RECORDS_SHOWN)
+        output.write(("\nWhere callers dropped off", "bold"))
+        write_stops(stops)
+        output.write(f"\n{output.counted(calls, 'call')}, {output.counted(len(items), 'call record')}")
+    if not counts.clean:
+        local_cloud.write_deliveries(counts, quarantined)
+        raise typer.Exit(FINDINGS)
 
 
 def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
-    """Places calls by callers who choose, hesitate, mistype and give up, spread over one day."""
+    """Places calls at random times of one day, by callers who make random decisions."""
     for _ in range(calls):
         moment = DAY + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
         placing = cloud.dialer.call(
@@ -80,60 +93,61 @@ def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
 
 
 CALLERS = (*(f"+8150000000{number:02}" for number in range(1, 20)), "+12065550100", "+442079460000")
-"""Numbers that belong to nobody."""
+"""Phone numbers that are not assigned to any subscriber."""
 
 
 class RandomCaller:
-    """A caller who mostly presses what is offered.
+    """A caller who usually presses a key of the menu, but may also hesitate, press a wrong key or hang up.
 
     Args:
-        chance: decides.
+        chance: source of the random decisions.
     """
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def listens(self, said: simulation.Said) -> bool:  # noqa: ARG002 - bored by any message alike
-        """Hangs up during one message in twenty."""
+    def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
+        """Hangs up during 1 message in 20."""
         return self._chance.random() > 0.05
 
-    def chooses(self, menu: simulation.MenuOffered) -> str:
-        """One menu in six loses the caller; some get no answer or a wrong key."""
-        what = self._chance.random()
-        if what < 0.17:
+    def chooses(self, menu: events.MenuOffered) -> str:
+        """Hangs up at 1 menu in 6. Otherwise presses a key of the menu, presses any key, or waits."""
+        draw = self._chance.random()
+        if draw < 0.17:
             return simulation.HANGUP
-        if what < 0.25:
+        if draw < 0.25:
             return simulation.TIMEOUT
-        return self._chance.choice(simulation.KEYS if what < 0.28 else menu.keys)
+        return self._chance.choice(simulation.KEYS if draw < 0.28 else menu.keys)
 
-    def waits(self, queued: simulation.Queued) -> float | None:  # noqa: ARG002 - every queue is as long
-        """Patience of half a minute, of a minute and a half, or of a saint."""
+    def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - does not depend on the queue
+        """Waits for half a minute, a minute and a half, or ten minutes."""
         return self._chance.choice((30.0, 90.0, 600.0))
 
 
-def _as_json(stop: Stop) -> dict[str, Any]:
+def stop_as_json(stop: DropOffRow) -> dict[str, Any]:
+    """Returns a stop for the JSON document."""
     return {**asdict(stop), "dropped": stop.dropped}
 
 
-def _table(stops: list[Stop]) -> Table:
-    """A line a stop, set in by its depth in the menus; the bar shows the calls that were lost there."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("stop", no_wrap=True)
-    for heading in ("calls", *(_HEADINGS[outcome] for outcome in OUTCOMES)):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("lost here", no_wrap=True)
-    most = max((stop.dropped for stop in stops), default=0) or 1
-    for stop in stops:
-        numbers = [str(count) if count else "·" for count in (stop.calls, *stop.outcomes.values())]
-        bar = "█" * ceil(BAR_CHARACTERS * stop.dropped / most)
-        table.add_row("  " * stop.depth + stop.label, *numbers, Text(bar, "red"))
-    return table
-
-
-BAR_CHARACTERS = 10
-_HEADINGS = {
-    "abandoned_in_flow": "left menu",
-    "abandoned_in_queue": "left queue",
-    "completed": "completed",
-    "answered": "answered",
-}
+def write_stops(stops: list[DropOffRow]) -> None:
+    """Writes one stop per line, indented by its depth in the menus, with a bar for the calls that were lost there."""
+    columns = [
+        Column("stop", narrowest=16),
+        Column("calls", right=True, narrowest=5),
+        Column("left menu", right=True, narrowest=5),
+        Column("left queue", right=True, narrowest=5),
+        Column("completed", right=True, narrowest=9),
+        Column("answered", right=True, narrowest=8),
+        Column("lost here", style="red", narrowest=4),
+    ]
+    bar_width = NARROW_BAR_WIDTH if output.is_narrow() else BAR_WIDTH
+    highest = max((stop.dropped for stop in stops), default=0) or 1
+    rows = [
+        (
+            "  " * stop.depth + stop.label,
+            *(str(count or "·") for count in (stop.calls, *(stop.outcomes[outcome] for outcome in OUTCOMES))),
+            "█" * ceil(bar_width * stop.dropped / highest),
+        )
+        for stop in stops
+    ]
+    output.write_table(columns, rows)

@@ -1,4 +1,4 @@
-"""`callroute draw`: a flow as a picture."""
+"""Implements `callroute draw`, which draws a flow."""
 
 from __future__ import annotations
 
@@ -8,41 +8,70 @@ from typing import Annotated
 
 import typer
 
+from callroute.cli import output
+from callroute.cli.parameters import FlowArgument
+from callroute.errors import InputError
 from callroute.flows import diagrams
-from callroute.flows.flow import Flow
-from callroute.formats.files import read_text, write_text
+from callroute.flows.load import load_flow
+from callroute.formats.files import write_text
 
 
 class Format(StrEnum):
-    """What a flow can be drawn as."""
+    """Formats of a drawing."""
 
     mermaid = "mermaid"
     svg = "svg"
 
 
+SUFFIXES = {".svg": Format.svg, ".mmd": Format.mermaid, ".mermaid": Format.mermaid}
+
+
 def draw(
-    flow: Annotated[Path, typer.Argument(metavar="FLOW", help="The flow, in Connect's flow language.")],
-    format_: Annotated[
-        Format,
-        typer.Option(
-            "--format", help="Mermaid, for pull requests and wikis, or SVG, as the flow designer shows it."
-        ),
-    ] = Format.mermaid,
+    flow: FlowArgument,
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="File to write; else the terminal.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the drawing to this file: .svg or .mmd."),
+    ] = None,
+    drawing_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            show_default=False,
+            help="Overrides the suffix of --output. Without either, mermaid.",
+        ),
     ] = None,
 ) -> None:
-    """Draw a flow: its blocks and branches, where callers can hang up, and which route each block sets.
+    """Draw a flow as an SVG image or a Mermaid chart.
 
-    The same flow gives the same picture to the last character.
+    Shows blocks and branches, where callers can hang up, and which route each block sets. SVG looks like the flow
+    designer of Amazon Connect; Mermaid is for pull requests and wikis. The same flow always gives the same drawing.
     """
-    read = Flow.parse_lenient(read_text(flow), str(flow))
-    picture = diagrams.mermaid(read) if format_ is Format.mermaid else diagrams.svg(read)
-    if format_ is Format.mermaid and (exceeded := diagrams.exceeded_limit(picture)):
-        typer.echo(
-            f"note: the chart has {exceeded} unless its limit was raised. Draw it with --format svg", err=True
-        )
+    if drawing_format is None:
+        drawing_format = format_of(out) if out else Format.mermaid
+    loaded = load_flow(flow, lenient=True)
+    if drawing_format is Format.svg:
+        drawing = diagrams.svg(loaded.flow)
+    else:
+        drawing = diagrams.mermaid(loaded.flow)
+        if excess := diagrams.exceeded_limit(drawing):
+            output.note(f"note: the chart has {excess} unless its limit is raised. Use --format svg instead.")
     if out is None:
-        typer.echo(picture, nl=False)
-        return
-    write_text(out, picture)
+        output.write_document(drawing)
+    else:
+        write_text(out, drawing)
+
+
+def format_of(path: Path) -> Format:
+    """Returns the format for the suffix of a file.
+
+    Raises:
+        InputError: the suffix is unknown.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            "--output",
+            "",
+            f"{str(path)!r} does not end in .svg or .mmd",
+            "Use one of these suffixes or choose a --format",
+        )
+    return SUFFIXES[path.suffix.lower()]

@@ -1,4 +1,4 @@
-"""`callroute replay`: contact records from files through the whole local chain."""
+"""Implements `callroute replay`, which sends contact records through the local cloud."""
 
 from __future__ import annotations
 
@@ -7,45 +7,51 @@ from typing import Annotated
 
 import typer
 
-from callroute.cli import output
+from callroute.cli import local_cloud, output
 from callroute.cli.contact_record_files import read_all_files
+from callroute.cli.exit_codes import FINDINGS
+from callroute.cli.parameters import JsonOption, ProjectOption
 
 
 def replay(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…",
-            help="Contact records as JSON, JSON arrays or JSON Lines, or Kinesis or Pipes events; - is standard input.",
+            metavar="FILE",
+            help="Files with contact records, folders, or - for standard input. A file contains a JSON object, a JSON "
+            "array, JSON Lines, or an event of Kinesis or EventBridge Pipes.",
         ),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Put contact records on the stream of the local cloud, and print the items that they become.
+    """Send contact records through the local cloud and print the stored items.
 
-    Nothing is put on the stream unless every file can be used.
+    In folders, all .json, .jsonl and .ndjson files are read, also in subfolders. Nothing is sent unless every file can be
+    used.
+
+    Exit code: 0 if no record was quarantined or dead-lettered, 1 if one was, 2 if a file cannot be used, 3 if the local
+    cloud failed.
     """
     records = read_all_files(files)
-    with output.local_cloud() as cloud:
-        with output.err.status(f"{len(records):,} records through stream, pipe and state machine …"):
+    with local_cloud.started(project) as cloud:
+        with output.progress(f"Processing {output.counted(len(records), 'record')} …"):
             cloud.put(records)
-            tally = cloud.settle()
-        items = output.items_of(cloud)
+            counts = cloud.settle()
+        items = local_cloud.items_of(cloud)
         quarantined = cloud.quarantined()
     if as_json:
-        output.print_json(
+        output.write_json(
             {
                 "items": items,
-                "stored": tally.stored,
-                "not_ours": tally.filtered,
-                "quarantined": tally.quarantined,
-                "dead_lettered": tally.dead_lettered,
+                "stored": counts.stored,
+                "not_ours": counts.filtered,
+                "quarantined": counts.quarantined,
+                "dead_lettered": counts.dead_lettered,
             }
         )
     else:
-        output.print_items(items)
-    output.report(tally, quarantined)
-    if not tally.clean:
-        raise typer.Exit(output.FINDINGS)
+        local_cloud.write_items(items)
+    local_cloud.write_deliveries(counts, quarantined)
+    if not counts.clean:
+        raise typer.Exit(FINDINGS)

@@ -1,89 +1,92 @@
-"""`callroute simulate`: calls through one flow, with nothing but the flow: no emulator, no stack."""
+"""Implements `callroute simulate`, which simulates calls through a flow without a stack."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
+import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from callroute.cli import output
-from callroute.cli.call_events import line_of
-from callroute.cli.flow_files import read_flow
+from callroute.cli.call_events import write_event
+from callroute.cli.callers import TerminalCaller
+from callroute.cli.exit_codes import FINDINGS
+from callroute.cli.parameters import FlowArgument, JsonOption, stand_ins
 from callroute.errors import InputError
 from callroute.flows import simulation
+from callroute.flows.load import STANDARD_INPUT, load_flow
 from callroute.flows.simulation.contact_record import contact_records
-from callroute.flows.simulation.environment import KINDS
-from callroute.flows.simulation.scenarios import (
-    LONGEST_WAIT_SECONDS,
-    coverage,
-    entered,
-    load_scenarios,
-    problem_of_errors,
-    read_world,
-    run_scenario,
-    with_answer,
-)
+from callroute.flows.simulation.coverage import entered_flows, measure_coverage
+from callroute.flows.simulation.environment import RESPONSE_KINDS
+from callroute.flows.simulation.environment_file import MAX_WAIT_SECONDS, read_environment, with_response
+from callroute.flows.simulation.participants import unused_keys_message
+from callroute.flows.simulation.runner import run_scenario
+from callroute.flows.simulation.scenario_file import forced_error_problem, load_scenarios
 from callroute.formats.files import read_text
 from callroute.formats.yaml_document import YamlNode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from callroute.flows.flow import Branch, Flow
-    from callroute.flows.simulation.scenarios import Coverage, Result
+    from callroute.flows.simulation.coverage import Coverage
+    from callroute.flows.simulation.runner import Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
 
 
 def simulate(
-    flow: Annotated[Path, typer.Argument(metavar="FLOW", help="The flow, in Connect's flow language.")],
+    flow: FlowArgument,
     keys: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="What the caller presses, one per menu: 0-9 * # timeout hangup, separated by commas. "
-            "When they run out the caller hangs up at the next menu."
+            metavar="KEYS",
+            help="Keys that the caller presses at menus and other prompts that wait for a key, separated by commas: "
+            "0-9 * # timeout hangup. No key is pressed during a message. After the last key, the caller hangs up at the "
+            "next such prompt. Without this option, you are the caller.",
         ),
-    ] = "",
-    closed: Annotated[bool, typer.Option("--closed", help="The call comes outside opening hours.")] = False,
+    ] = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Simulate a call outside opening hours.")] = False,
     agent_answers_after: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Time in the queue until an agent answers; 20 if not given."),
+        typer.Option(metavar="SECONDS", help="Time in the queue until an agent answers. Default: 20."),
     ] = None,
     leaves_queue_after: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="No agent answers; the caller gives up waiting.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Time in the queue until the caller hangs up. No agent answers."
+        ),
     ] = None,
     at: Annotated[
         str,
-        typer.Option(metavar="TIME", help="When the call comes in, ISO 8601; UTC unless it says otherwise."),
+        typer.Option(metavar="TIME", help="Start of the call in ISO 8601, in UTC if it has no offset."),
     ] = DEFAULT_START,
     answer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND:PLACE=VALUE",
-            help="What something outside the flow answers, such as lambda:customer-lookup='{tier: gold}', "
-            "split:*=30 or errors:BLOCK=NoMatchingError. May be given several times. "
-            f"KIND is one of {', '.join(KINDS)}; PLACE a block, the name of what it asks, or *.",
+            help="Result of something outside the flow, for example lambda:customer-lookup='{tier: gold}', split:*=30 or "
+            f"errors:BLOCK=NoMatchingError. KIND is one of {', '.join(RESPONSE_KINDS)}. PLACE is a block, the name of the "
+            "resource, or *. Can be repeated.",
         ),
     ] = None,
     flow_file: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=FILE",
-            help="Where the call goes on in a module or another flow: its file. May be given several times.",
+            help="File of a module or of another flow that the call enters. Can be repeated.",
         ),
     ] = None,
     world_file: Annotated[
         Path | None,
         typer.Option(
-            "--world", metavar="FILE", help="All such answers in a YAML file (see docs/simulation.md)."
+            "--world", metavar="FILE", help="YAML file with all such results and files (docs/simulation.md)."
         ),
     ] = None,
     scenario_file: Annotated[
@@ -95,124 +98,203 @@ def simulate(
     minimum_coverage: Annotated[
         float | None,
         typer.Option(
-            metavar="PERCENT", min=0, max=100, help="Fail if the scenarios take fewer of the flow's branches."
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="Fail if the scenarios cover a smaller part of the flow's branches.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    record: Annotated[bool, typer.Option("--record", help="Also print the contact record.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Play one caller through a flow, or run the scenarios that are kept beside it.
+    """Simulate one call through a flow, or run a file of scenarios.
 
-    The same arguments give the same call to the last character, its contact id and times included. Placeholders that
-    the flow's route catalog declares get stand-in values.
+    Needs no stack and no emulator. The same arguments always give the same call, including its times and contact ID.
+    Placeholders that the flow's route catalog declares are replaced by ARNs that do not exist.
+
+    Exit code: 0 if the call was simulated or all scenarios passed, 1 if a scenario failed or the coverage is too low, 2 if
+    a file cannot be used or the flow does something that the simulator does not know.
     """
-    start = _moment(at)
+    start = parse_time(at)
     if scenario_file is not None:
-        _require_no_caller(
-            keys, closed, agent_answers_after, leaves_queue_after, answer, flow_file, world_file
+        require_no_call_options(
+            {
+                "--keys": keys,
+                "--closed": closed or None,
+                "--agent-answers-after": agent_answers_after,
+                "--leaves-queue-after": leaves_queue_after,
+                "--answer": answer or None,
+                "--flow-file": flow_file or None,
+                "--world": world_file,
+                "--record": record or None,
+            }
         )
-        run_scenarios(flow, scenario_file, start, minimum_coverage, as_json)
+        run_scenarios(load(flow), scenario_file, start, minimum_coverage, as_json)
         return
     if minimum_coverage is not None:
-        raise InputError(
-            "--minimum-coverage", "", "one call has no minimum", "Give the scenarios with --scenarios"
-        )
-    pressed = simulation.read_keys(keys)
-    world, patience = _surroundings(closed, agent_answers_after, leaves_queue_after, world_file)
+        raise InputError("--minimum-coverage", "", "it applies only to scenarios", "Add --scenarios FILE")
+    if keys is None:
+        require_terminal(flow)
+    pressed = simulation.read_keys(keys or "")
+    world, patience = environment(closed, agent_answers_after, leaves_queue_after, world_file)
     for text in answer or ():
-        world = with_answer(world, text, "--answer")
-    named = dict(_named_flow(text) for text in flow_file or ())
+        world = with_response(world, text, "--answer")
+    named = dict(named_flow(text) for text in flow_file or ())
     world = dataclasses.replace(world, flows={**world.flows, **named})
-    read = read_flow(flow)
-    if problem := problem_of_errors(read, world):
-        raise InputError(str(flow), "", *problem)
-    # Derived, not random: whoever compares two runs sees only what differs in the call.
-    what = [flow.name, *pressed, at, repr(world), repr(patience)]
-    contact_id = str(uuid.uuid5(uuid.NAMESPACE_URL, "|".join(what)))
-    playing = simulation.simulate(
-        read,
-        simulation.KeyedCaller(pressed, patience),
+    loaded = load(flow)
+    if problem := forced_error_problem(loaded, world):
+        raise InputError(loaded.source, "", *problem)
+    contact_id = derive_contact_id(flow.name, pressed, at, patience, world)
+    caller = TerminalCaller() if keys is None else simulation.KeyedCaller(pressed, patience)
+    steps = simulation.simulate(
+        loaded,
+        caller,
         clock=simulation.SimulatedClock(start),
-        world=dataclasses.replace(world, contact_id=contact_id),
+        environment=dataclasses.replace(world, contact_id=contact_id),
+    )
+    events: list[simulation.Event] = []
+
+    def on_event(event: simulation.Event) -> None:
+        events.append(event)
+        if keys is None or not as_json:
+            write_event(event, start, error=as_json)
+
+    call = simulation.run_with(steps, on_event)
+    if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
+        output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
+    records = contact_records(
+        call, contact_id=contact_id, customer_number=world.customer_number, system_number=world.system_number
     )
     if as_json:
-        events: list[dict[str, Any]] = []
-        call = simulation.run_with(playing, lambda event: events.append(_as_json(event)))
-        records = contact_records(call, contact_id=contact_id, **_endpoints(world))
-        output.print_json(
+        output.write_json(
             {
-                "events": events,
+                "events": [event_as_json(event) for event in events],
                 "attributes": dict(call.attributes),
                 "contact_record": records[0],
                 "contact_records": records,
             }
         )
+    elif record:
+        write_records(records)
+
+
+def derive_contact_id(
+    flow: str, keys: tuple[str, ...], at: str, patience: float | None, world: simulation.Environment
+) -> str:
+    """Derives a contact ID from the arguments, so that two runs only differ if their calls differ.
+
+    The keys of the document are part of the derivation. Renaming one changes all contact IDs.
+    """
+    document = {
+        "flow": flow,
+        "keys": keys,
+        "at": at,
+        "leaves_queue_after": patience,
+        "open": world.is_open,
+        "queue_full": world.queue_is_full,
+        "agent_answers_after": world.agent_answers_after,
+        "talk_seconds": world.talk_seconds,
+        "agent_hangs_up": world.agent_hangs_up,
+        "agent_transfers_to": world.agent_transfers_to,
+        "customer_number": world.customer_number,
+        "called_number": world.system_number,
+        "attributes": dict(world.attributes),
+        "responses": {kind: dict(by_place) for kind, by_place in world.responses.items()},
+    }
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+
+
+def load(path: Path) -> Flow:
+    """Loads a flow, with stand-ins for the placeholders that its route catalog declares."""
+    return load_flow(path, stand_ins).flow
+
+
+def require_terminal(flow: Path) -> None:
+    """Accepts a simulation without keys if the user can be asked for them.
+
+    Raises:
+        InputError: standard input is not a terminal, or contains the flow.
+    """
+    if flow == STANDARD_INPUT:
+        problem = "not given, and the flow is read from standard input"
+    elif not sys.stdin.isatty():
+        problem = "not given, and standard input is not a terminal"
     else:
-        console = Console(highlight=False, soft_wrap=True)
-        call = simulation.run_with(playing, lambda event: console.print(line_of(event, start)))
-        for number, record in enumerate(contact_records(call, contact_id=contact_id, **_endpoints(world))):
-            title = "contact record" if number == 0 else f"contact record of leg {number}"
-            console.print(Text(f"\n{title}", "bold"))
-            console.print_json(json.dumps(record), indent=2)
+        return
+    raise InputError(
+        "--keys",
+        "",
+        problem,
+        "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu",
+    )
+
+
+def write_records(records: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the contact records of a call: the first contact, then those created by transfers and callbacks."""
+    for number, each in enumerate(records):
+        title = "Contact record" if number == 0 else f"Contact record of transfer or callback {number}"
+        output.write((f"\n{title}", "bold"))
+        output.write_json(each)
 
 
 def run_scenarios(
-    flow_path: Path, path: Path, start: datetime, minimum_coverage: float | None, as_json: bool
+    flow: Flow, path: Path, start: datetime, minimum_coverage: float | None, as_json: bool
 ) -> None:
-    """Runs the scenarios of a file; exit code 1 where one fails or too few branches are taken."""
-    flow = read_flow(flow_path)
-    results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, read_flow)]
-    covered = coverage(flow, results)
-    others = {other.source: coverage(other, results) for other in entered(flow, results)}
+    """Runs the scenarios of a file.
+
+    Raises:
+        typer.Exit: with code 1, if a scenario fails or the coverage is below the minimum.
+    """
+    results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, load)]
+    covered = measure_coverage(flow, results)
+    others = {other.source: measure_coverage(other, results) for other in entered_flows(flow, results)}
     too_few = minimum_coverage is not None and covered.percent < minimum_coverage
     if as_json:
-        output.print_json(_results_as_json(results, covered, others))
+        output.write_json(results_as_json(results, covered, others))
     else:
-        _print_results(path, results, covered, others)
+        write_results(path, results, covered, others)
     if too_few:
-        output.err.print(
-            f"the scenarios take {covered.percent:.1f} % of the branches; {minimum_coverage:g} % are demanded"
+        output.error(
+            f"the scenarios cover {covered.percent:.1f}% of the branches, but --minimum-coverage is {minimum_coverage:g}%"
         )
     if too_few or any(result.failures for result in results):
-        raise typer.Exit(output.FINDINGS)
+        raise typer.Exit(FINDINGS)
 
 
-def _print_results(
+def write_results(
     path: Path, results: list[Result], covered: Coverage, others: Mapping[str, Coverage]
 ) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    """Writes which scenarios passed, and which branches were not taken."""
     for result in results:
-        good = not result.failures
-        console.print(Text.assemble(("✓ ", "green") if good else ("✗ ", "red"), result.scenario.name))
+        output.write(("✗ ", "red") if result.failures else ("✓ ", "green"), result.scenario.name)
         for failure in result.failures:
-            console.print(Text(f"    {path}:{result.scenario.line}: {failure}", "red"))
-    held = sum(not result.failures for result in results)
-    console.print(Text(f"\n{held} of {len(results)} scenarios hold", "bold"))
-    _print_coverage(console, "", covered)
+            output.write("    ", (f"{path}:{result.scenario.line}: {failure}", "red"), indent=4)
+    passed = sum(not result.failures for result in results)
+    output.write((f"\n{passed} of {output.counted(len(results), 'scenario')} passed", "bold"))
+    write_coverage("", covered)
     for source, each in others.items():
-        _print_coverage(console, f"entered besides: {source}: ", each)
+        write_coverage(f"also entered: {source}: ", each)
 
 
-def _print_coverage(console: Console, what: str, covered: Coverage) -> None:
-    console.print(
-        f"{what}{covered.taken} of {covered.total} branches taken ({covered.percent:.1f} %)", markup=False
-    )
+def write_coverage(prefix: str, covered: Coverage) -> None:
+    """Writes how many branches of a flow were taken, and lists the others."""
+    output.write(f"{prefix}{covered.taken} of {covered.total} branches taken ({covered.percent:.1f}%)")
     for branch in covered.not_taken:
-        console.print(
-            f"    not taken: {branch.source}: {_branch_name(branch)} → {branch.target}", markup=False
-        )
+        output.write("    ", f"not taken: {branch.source}: {branch_name(branch)} → {branch.target}", indent=4)
 
 
-def _branch_name(branch: Branch) -> str:
+def branch_name(branch: Branch) -> str:
+    """Returns the name of a branch in the text output."""
     return {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}[
         branch.kind
     ]
 
 
-def _results_as_json(
+def results_as_json(
     results: list[Result], covered: Coverage, others: Mapping[str, Coverage]
 ) -> dict[str, Any]:
+    """Returns the JSON document of a run of scenarios."""
     return {
         "scenarios": [
             {
@@ -223,12 +305,13 @@ def _results_as_json(
             }
             for result in results
         ],
-        "coverage": _coverage_as_json(covered),
-        "entered": [{"flow": source} | _coverage_as_json(each) for source, each in others.items()],
+        "coverage": coverage_as_json(covered),
+        "entered": [{"flow": source} | coverage_as_json(each) for source, each in others.items()],
     }
 
 
-def _coverage_as_json(covered: Coverage) -> dict[str, Any]:
+def coverage_as_json(covered: Coverage) -> dict[str, Any]:
+    """Returns the coverage of one flow for the JSON document."""
     return {
         "percent": round(covered.percent, 1),
         "taken": covered.taken,
@@ -240,63 +323,75 @@ def _coverage_as_json(covered: Coverage) -> dict[str, Any]:
     }
 
 
-def _require_no_caller(*caller: object) -> None:
-    if any(
-        each is not None and each is not False and each != "" for each in caller
-    ):  # 0 seconds are given too
+def require_no_call_options(given: Mapping[str, object]) -> None:
+    """Accepts --scenarios if no option of a single call is given.
+
+    Raises:
+        InputError: such an option is given.
+    """
+    names = [name for name, value in given.items() if value is not None]
+    if names:
         raise InputError(
             "--scenarios",
             "",
-            "the scenarios say themselves who calls and what the world answers",
-            "Leave out --keys, --closed, --agent-answers-after, --leaves-queue-after, --answer, --flow-file and --world",
+            f"it cannot be combined with {', '.join(names)}",
+            "Set these in the scenario file instead",
         )
 
 
-def _named_flow(text: str) -> tuple[str, Flow | str]:
+def named_flow(text: str) -> tuple[str, Flow | str]:
+    """Parses NAME=FILE and loads the flow.
+
+    Raises:
+        InputError: the text has another form, or the file cannot be used.
+    """
     name, equals, file = text.partition("=")
     if not (equals and name and file):
         raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Write NAME=FILE")
-    return name, file if file in {simulation.END, simulation.RETURN} else read_flow(Path(file))
+    return name, file if file in {simulation.END, simulation.RETURN} else load(Path(file))
 
 
-def _endpoints(world: simulation.Environment) -> dict[str, Any]:
-    return {"customer_number": world.customer_number, "system_number": world.system_number}
+def parse_time(text: str) -> datetime:
+    """Parses the start of the call.
 
-
-def _moment(text: str) -> datetime:
+    Raises:
+        InputError: the text is not a time, or the year is out of range.
+    """
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
         raise InputError(
-            "--at", "", f"{text!r} is not a time", f"Write it in ISO 8601, such as {DEFAULT_START}"
+            "--at", "", f"{text!r} is not a time", f"Use ISO 8601, for example {DEFAULT_START}"
         ) from error
-    if not 1970 <= moment.year < 2100:
-        raise InputError(
-            "--at", "", f"the year {moment.year} is out of range", "Give a year from 1970 to 2099"
-        )
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not 1970 <= time.year < 2100:
+        raise InputError("--at", "", f"the year {time.year} is out of range", "Give a year from 1970 to 2099")
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _surroundings(
+def environment(
     closed: bool, answers_after: float | None, leaves_after: float | None, world_file: Path | None
 ) -> tuple[simulation.Environment, float | None]:
-    """The world of the call, and after how long the caller leaves a queue."""
+    """Returns the environment of the call, and the time after which the caller leaves a queue.
+
+    Raises:
+        InputError: a time is out of range, options contradict each other, or the file cannot be used.
+    """
     options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
     for option, seconds in options.items():
-        if seconds is not None and not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        if seconds is not None and not 0 <= seconds <= MAX_WAIT_SECONDS:
             raise InputError(
-                option, "", f"{seconds:g} is not a time to wait", f"Give seconds, 0 to {LONGEST_WAIT_SECONDS}"
+                option, "", f"{seconds:g} is out of range", f"Give seconds from 0 to {MAX_WAIT_SECONDS:,}"
             )
     if answers_after is not None and leaves_after is not None:
         raise InputError(
             "--leaves-queue-after",
             "",
-            "an agent answers, by --agent-answers-after",
+            "it cannot be combined with --agent-answers-after",
             "Give one of the two options",
         )
     world = simulation.Environment()
     if world_file is not None:
-        world = read_world(YamlNode.parse(read_text(world_file), str(world_file)), read_flow)
+        world = read_environment(YamlNode.parse(read_text(world_file), str(world_file)), load)
     if closed:
         world = dataclasses.replace(world, is_open=False)
     if answers_after is not None or leaves_after is not None:
@@ -304,7 +399,8 @@ def _surroundings(
     return world, leaves_after
 
 
-def _as_json(event: simulation.Event) -> dict[str, Any]:
+def event_as_json(event: simulation.Event) -> dict[str, Any]:
+    """Returns an event for the JSON document."""
     fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}

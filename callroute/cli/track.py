@@ -1,4 +1,4 @@
-"""`callroute track`: a flow comes back with drop-off tracking in it."""
+"""Implements `callroute track`, which adds drop-off tracking to a flow."""
 
 from __future__ import annotations
 
@@ -10,97 +10,137 @@ from typing import Annotated
 import typer
 
 from callroute.cli import output
+from callroute.cli.parameters import FlowArgument
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow
+from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
-from callroute.flows.tracking import RouteNames, TrackedFlow, add_tracking, catalog_text, route_line
+from callroute.flows.tracking import (
+    RouteNames,
+    TrackedFlow,
+    add_tracking,
+    catalog_text,
+    route_line,
+    strip_tracking,
+)
 from callroute.formats.files import read_text, write_text
 
 
 def track(
-    flow: Annotated[Path, typer.Argument(metavar="FLOW", help="The flow, in Connect's flow language.")],
+    flow: FlowArgument,
     routes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names for routes (YAML; see docs/tracking.md).")
+        Path | None, typer.Option(metavar="FILE", help="YAML file with names for routes (docs/tracking.md).")
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="OUT",
-            help="File for the flow; its route catalog is written beside it. May be FLOW itself. "
-            "Else the flow goes to the terminal.",
+            metavar="FILE",
+            help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. "
+            "Without this option, the flow is printed and there is no catalog.",
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the tracked flow too, as SVG."),
+        typer.Option(metavar="FILE", help="Also draw the tracked flow to this SVG file."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let --output overwrite a file that is not a tracked flow.")
+    ] = False,
 ) -> None:
-    """Put drop-off tracking into a flow, or bring the tracking that it has up to date.
+    """Add drop-off tracking to a flow, or update it.
 
-    Blocks that set call_route, call_completed and call_flow are added; callers hear what they heard before, and all
-    else stays as it is. A second run changes nothing. Standard error tells what was added, whether every stop now has a
-    route, and what cannot be seen in the flow.
+    Adds blocks that set the contact attributes call_route, call_completed and call_flow. Callers hear no difference, and
+    everything else in the flow stays as it is. Running the command again on its output changes nothing. A summary on
+    standard error lists the number of tracking blocks, stops without a route, and what the command cannot determine.
     """
-    text = read_text(flow)
-    read = Flow.parse(text, str(flow))
-    target = out or flow
+    loaded = load_flow(flow)
+    name = flow if flow != STANDARD_INPUT else Path("flow.json")
+    target = out or name
+    if out is not None and not force:
+        require_replaceable(out, flow)
     tracked = add_tracking(
-        read,
+        loaded.flow,
         RouteNames.load(routes) if routes else None,
-        _known_routes(flow, target),
+        known_routes(loaded, target),
         file=target.name,
-        call_flow=_name(read, flow),
+        call_flow=flow_name(loaded.flow, name),
     )
-    content = text if tracked.document == read.document else read.style.write(tracked.document)
+    unchanged = tracked.document == loaded.flow.document
+    content = loaded.text if unchanged else loaded.flow.style.write(tracked.document)
     if out is None:
-        typer.echo(content, nl=False)
+        output.write_document(content)
     else:
         write_text(out, content)
-    typer.echo(_told(tracked, _write_catalog(tracked, target, written=out is not None)), err=True)
+    output.note(summary(tracked, write_catalog(tracked, out)))
     written = Flow.parse(content, str(target))
-    typer.echo(_proof(written), err=True)
+    output.note(stops_summary(written))
     if picture is not None:
         write_text(picture, diagrams.svg(written))
-    for note in tracked.notes:
-        typer.echo(f"note: {note}", err=True)
+    for text in tracked.notes:
+        output.note(f"note: {text}")
 
 
-def _known_routes(flow: Path, target: Path) -> RouteCatalog | None:
-    """The routes known so far: of the catalog that will be brought up to date, else of the one beside the flow."""
-    before, here = RouteCatalog.beside(flow), RouteCatalog.beside(target)
+def require_replaceable(out: Path, flow: Path) -> None:
+    """Accepts an output file that does not exist yet, is the input itself, or was written by an earlier run.
+
+    Raises:
+        InputError: the output file is something else.
+    """
+    if not out.exists() or (flow.exists() and out.samefile(flow)):
+        return
+    try:
+        _, tracking_blocks = strip_tracking(Flow.parse_lenient(read_text(out), str(out)))
+    except InputError:
+        tracking_blocks = {}
+    if not tracking_blocks:
+        raise InputError(
+            "--output",
+            "",
+            f"{out} exists and was not written by `callroute track`",
+            "Choose another file, or use --force to overwrite it",
+        )
+
+
+def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:
+    """Returns the catalog to update: the one beside the output file, or else the one beside the flow."""
+    before = loaded.catalog
+    here = before if target == loaded.path else RouteCatalog.beside(target)
     if before is None or here is None:
         return here or before
     placeholders: Mapping[str, str] = {**before.placeholders, **here.placeholders}
     return replace(here, call_flow=here.call_flow or before.call_flow, placeholders=placeholders)
 
 
-def _name(flow: Flow, path: Path) -> str:
-    """What a flow is called: by the designer, or else by its file."""
+def flow_name(flow: Flow, path: Path) -> str:
+    """Returns the name of a flow in the flow designer, or the name of its file if it has none."""
     metadata = flow.document.get("Metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     return name if isinstance(name, str) and name else path.stem
 
 
-def _write_catalog(tracked: TrackedFlow, target: Path, *, written: bool) -> str:
-    """Writes the catalog where the flow is written; says what became of it."""
+def write_catalog(tracked: TrackedFlow, out: Path | None) -> str:
+    """Writes the route catalog beside the output file, and returns what was written as text."""
     if tracked.catalog is None:
-        return "it sets no routes, so there is no route catalog"
+        return "the flow sets no routes, so there is no route catalog"
     routes = output.counted(len(tracked.catalog.routes), "route")
-    if not written:
-        return f"a route catalog with {routes} is written where -o names a file"
-    path = target.with_name(target.stem + SUFFIX)
+    if out is None:
+        return f"{routes} (use --output to write the route catalog)"
+    path = out.with_name(out.stem + SUFFIX)
     text = read_text(path) if path.exists() else ""
     if not text or RouteCatalog.parse(text, str(path)) != tracked.catalog:
-        write_text(path, _continued(text, tracked.catalog) or catalog_text(tracked.catalog))
+        write_text(path, extended(text, tracked.catalog) or catalog_text(tracked.catalog))
     return f"{routes} in {path}"
 
 
-def _continued(text: str, catalog: RouteCatalog) -> str:
-    """A catalog's text with its new routes at the end, comments and order kept; empty where that will not do."""
+def extended(text: str, catalog: RouteCatalog) -> str:
+    """Returns the text of a catalog with new routes appended, which keeps its comments and order.
+
+    Returns an empty text if appending routes does not give the new catalog.
+    """
     if not text:
         return ""
     known = RouteCatalog.parse(text, "").routes
@@ -112,19 +152,18 @@ def _continued(text: str, catalog: RouteCatalog) -> str:
         return ""
 
 
-def _told(tracked: TrackedFlow, catalog: str) -> str:
+def summary(tracked: TrackedFlow, catalog: str) -> str:
+    """Returns the number of tracking blocks and routes as text."""
     if not tracked.blocks:
-        return f"no tracking blocks are needed; {catalog}"
-    return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} new; {catalog}"
+        return f"no tracking blocks needed; {catalog}"
+    return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} of them new; {catalog}"
 
 
-def _proof(flow: Flow) -> str:
-    """What `check` finds of the guarantee in the flow as it is written, rather than as it was planned."""
+def stops_summary(flow: Flow) -> str:
+    """Returns which stops of the written flow have no route, determined in the same way as `callroute check` does."""
     stops = analyze(flow).stops
     without = [repr(stop.block.identifier) for stop in stops if None in stop.routes]
-    found = (
-        f"without a route on some path: {', '.join(without)}"
-        if without
-        else "none without a route on any path"
+    result = (
+        f"without a route on some path: {', '.join(without)}" if without else "all with a route on every path"
     )
-    return f"{output.counted(len(stops), 'stop')}, {found}"
+    return f"{output.counted(len(stops), 'stop')}, {result}"

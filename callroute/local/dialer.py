@@ -15,7 +15,12 @@ from typing import Any
 from callroute.errors import InputError, LocalCloudError
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import Call, Caller, Clock, Environment, Event, simulate
-from callroute.flows.simulation.contact_record import CUSTOMER_NUMBER, contact_records, versions
+from callroute.flows.simulation.contact_record import (
+    CUSTOMER_NUMBER,
+    contact_records,
+    last_emission,
+    versions,
+)
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import instance_arn
 from callroute.local.stack_runner import Deployment, Registered
@@ -68,7 +73,8 @@ class Dialer:
     ) -> Generator[Event, None, PlacedCall]:
         """Places a call: yields its events, then publishes and returns its contact records.
 
-        All versions are published as soon as the call ends, without the minute that Connect takes between them.
+        All versions are published as soon as the call ends. A simulated clock is first advanced to the last version. With
+        a real-time clock, contacts that have not ended are left out, and no timestamp lies in the future.
 
         Args:
             flow: name or ID of the flow in Connect.
@@ -85,14 +91,19 @@ class Dialer:
         registered = self._registered(flow)
         # Looked up before the call starts, so that a missing stream is reported at once.
         stream_arn = self._stream_arn(registered.inputs["instanceId"])
-        call = yield from simulate(self._parse(registered), caller, clock=clock, world=environment)
+        call = yield from simulate(self._parse(registered), caller, clock=clock, environment=environment)
+        clock.advance(max(0.0, (last_emission(call) - clock.now()).total_seconds()))
+        now = clock.now()
         own, *legs = contact_records(
             call,
             contact_id=contact_id or str(uuid.uuid4()),
+            now=now,
             customer_number=customer_number,
             instance_arn=instance_arn(self._deployment.emulator, registered.inputs["instanceId"]),
         )
-        placed = PlacedCall(call, versions(own), [version for leg in legs for version in versions(leg)])
+        placed = PlacedCall(
+            call, versions(own, now=now), [version for leg in legs for version in versions(leg, now=now)]
+        )
         records = (
             json.dumps(version, ensure_ascii=False).encode()
             for version in (*placed.versions, *placed.leg_versions)

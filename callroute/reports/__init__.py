@@ -1,1 +1,1 @@
-"""Reading the call records."""
+"""Reports on the call records."""

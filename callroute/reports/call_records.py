@@ -10,19 +10,20 @@ from boto3.dynamodb.types import Binary, TypeDeserializer
 
 
 def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
-    """Every item of the table, sorted by contact_id.
+    """Reads all items of the table, sorted by contact_id.
 
     Args:
         dynamodb: a boto3 client.
         table_name: the table.
 
     Returns:
-        Items as plain values by attribute name (docs/record.md): whole numbers are int, sets are sorted lists, binary is base64.
+        Items as plain values by attribute name (docs/record.md). Whole numbers are int, sets are sorted lists, and
+        binary values are base64.
     """
-    read = TypeDeserializer().deserialize
+    deserialize = TypeDeserializer().deserialize
     pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
     items = [
-        {name: _plain(read(value)) for name, value in item.items()}
+        {name: _plain(deserialize(value)) for name, value in item.items()}
         for page in pages
         for item in page["Items"]
     ]
@@ -30,11 +31,11 @@ def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold; others may have put any type of DynamoDB beside our attributes."""
+    """Converts a value to JSON types. Other applications may add attributes of any type to the items."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Binary):
-        raw: Any = value  # its types leave out what it holds
+        raw: Any = value  # the type stubs lack the attribute `value`
         return base64.b64encode(raw.value).decode("ascii")
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}

@@ -1,4 +1,4 @@
-"""Where callers dropped off: calls by the last stop that they reached."""
+"""Counts calls by the last stop that the caller reached."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from typing import Any
 from callroute.flows.route_catalog import RouteCatalog
 
 OUTCOMES = ("abandoned_in_flow", "abandoned_in_queue", "completed", "answered")
-"""What may have become of a call (docs/record.md), the losses first."""
+"""Outcomes of a call (docs/record.md), dropped calls first."""
 
 
 @dataclass(frozen=True)
-class Stop:
+class DropOffRow:
     """The calls that ended at one stop."""
 
     call_flow: str | None
-    """Which flow, where it says so."""
+    """The flow, if the records name one."""
     call_route: str
-    """The stop."""
+    """Route of the stop."""
     label: str
-    """What the route catalog calls it in English; the route itself where it knows none."""
+    """English label from the route catalog, or the route if it is not in a catalog."""
     depth: int
-    """How many stops lie before it in the menus."""
+    """Number of stops above this one in the menu tree."""
     calls: int
     outcomes: Mapping[str, int]
-    """Calls by outcome, every outcome listed."""
+    """Number of calls for every outcome."""
 
     @property
     def dropped(self) -> int:
-        """Calls that were lost here: left in the menus or in the queue."""
+        """Number of calls abandoned in the flow or in the queue."""
         return self.outcomes["abandoned_in_flow"] + self.outcomes["abandoned_in_queue"]
 
 
-def drop_off(items: Iterable[Mapping[str, Any]], catalogs: Sequence[RouteCatalog] = ()) -> list[Stop]:
-    """Counts call records by stop, in the order of the menus.
+def drop_off(items: Iterable[Mapping[str, Any]], catalogs: Sequence[RouteCatalog] = ()) -> list[DropOffRow]:
+    """Counts call records by stop, in menu order.
 
     Args:
-        items: call records, as `read_all` gives them.
-        catalogs: give labels and order; stops that none of them knows come last, by name.
+        items: call records, from `read_all`.
+        catalogs: route catalogs with the labels and the order of the stops. Other stops come last, sorted by name.
     """
-    known = {catalog.call_flow: catalog for catalog in catalogs}
+    by_flow = {catalog.call_flow: catalog for catalog in catalogs}
     counts: dict[tuple[str | None, str], Counter[str]] = {}
     for item in items:
         counts.setdefault((item.get("call_flow"), item["call_route"]), Counter())[item["outcome"]] += 1
-    stops = []
+    rows = []
     for (call_flow, route), outcomes in counts.items():
-        catalog = known.get(call_flow)
-        stops.append(
-            Stop(
+        catalog = by_flow.get(call_flow)
+        rows.append(
+            DropOffRow(
                 call_flow,
                 route,
                 catalog.routes[route].en if catalog and route in catalog.routes else route,
@@ -59,7 +59,7 @@ def drop_off(items: Iterable[Mapping[str, Any]], catalogs: Sequence[RouteCatalog
                 {outcome: outcomes[outcome] for outcome in OUTCOMES},
             )
         )
-    return sorted(stops, key=lambda stop: _place(known.get(stop.call_flow), stop))
+    return sorted(rows, key=lambda row: _sort_key(by_flow.get(row.call_flow), row))
 
 
 def _depth(catalog: RouteCatalog | None, route: str) -> int:
@@ -70,8 +70,8 @@ def _depth(catalog: RouteCatalog | None, route: str) -> int:
     return depth
 
 
-def _place(catalog: RouteCatalog | None, stop: Stop) -> tuple[str, bool, int, str]:
-    """Flow by flow; in a flow as the catalog lists its routes, then the routes that it does not list."""
+def _sort_key(catalog: RouteCatalog | None, row: DropOffRow) -> tuple[str, bool, int, str]:
+    """Sorts by flow, then by position in the catalog, then by route."""
     order = list(catalog.routes) if catalog else []
-    listed = stop.call_route in order
-    return stop.call_flow or "", not listed, order.index(stop.call_route) if listed else 0, stop.call_route
+    listed = row.call_route in order
+    return row.call_flow or "", not listed, order.index(row.call_route) if listed else 0, row.call_route

@@ -1,1 +1,7 @@
-"""Pulumi components that record where callers stop in the menus of an Amazon Connect instance."""
+"""Pulumi components that record where callers leave the menus of an Amazon Connect instance."""
+
+from .config import load_config
+from .options import CallRouteTrackerArgs, ContactFlowArgs
+from .tracker import CallRouteTracker
+
+__all__ = ["CallRouteTracker", "CallRouteTrackerArgs", "ContactFlowArgs", "load_config"]

@@ -1,439 +1,250 @@
-"""The stack's settings: Pulumi config as one typed model, checked before any resource is registered."""
-
-from __future__ import annotations
+"""Reads the options of a CallRouteTracker from stack configuration."""
 
 import json
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any
 
 import pulumi
 from pulumi.runtime import config as pulumi_config
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic.alias_generators import to_camel
 
-from callroute.aws.state_machine import PhoneFormat, RecordFormat
+from callroute.arn import Arn
 from callroute.errors import InputError
-from callroute.flows.flow import CONTENT_CHARACTERS, Flow
-from callroute.flows.placeholders import fill, names
-from callroute.flows.route_catalog import RouteCatalog
-from callroute.formats.files import read_text
+from callroute.flows.load import load_flow
+from callroute.flows.placeholders import names
 
-from .contact_flow import (
-    DESCRIPTION_CHARACTERS,
-    NAME_CHARACTERS,
-    ContactFlowArgs,
+from .constraints import (
+    ConfigError,
+    Problem,
+    allowed_values,
+    camel_case,
+    default_of,
+    find_problems,
+    is_required,
+    option,
+    shown,
+    suggestion,
+    type_of,
 )
-from .limits import LIMITS, age_below_retention, nearest
-from .tracker import CallRouteTrackerArgs
-
-SALT_CHARACTERS = 16
-
-# What AWS lets a tag be. Source: Tag naming limits and requirements, Tagging AWS Resources User Guide.
-_TAG_KEY = r"(?!aws:)[\w .:/=+@-]{1,128}"
-_TAG_VALUE = r"[\w .:/=+@-]{0,256}"
-
-TAGS = 48
-"""Tags that a stack may add: AWS takes 50, and `project` and `stack` are two of them."""
-
-_TYPES = {
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "dict_type": "a mapping of names to texts",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "list_type": "a list",
-    "missing": "text",
-    "model_type": "a mapping",
-    "string_type": "text",
-}
+from .options import CallRouteTrackerArgs, ContactFlowArgs
 
 
-def flow_definitions() -> Path:
-    """Folder of the stack's flow files, beside Pulumi.yaml."""
-    root = Path(pulumi.get_root_directory())
-    # Without an engine, Pulumi's SDK returns the text "root_directory".
-    return (root if root.is_absolute() else Path()) / "flow_definitions"
+@dataclass(frozen=True, kw_only=True)
+class FlowFile:
+    """Flow options that exist only in stack configuration. They determine `key` and `content`."""
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One setting that is wrong."""
-
-    key: str
-    """The config key, and the place in its value."""
-    value: str
-    """What it is: `not set`, `unknown` or the value as JSON; never a secret."""
-    allowed: str
-    """What it may be."""
-    fix: str
-    """What to do."""
-
-    def __str__(self) -> str:
-        return f"{self.key} is {self.value}; allowed: {self.allowed}. {self.fix}".rstrip()
-
-
-class SettingsError(pulumi.RunError):
-    """Settings that cannot be deployed, all of them at once. Pulumi prints it without a traceback."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
-        super().__init__("\n".join([f"{count} wrong:", *(f"  {problem}" for problem in problems)]))
-
-
-class _WrongError(ValueError):
-    """A value outside of what is allowed, raised inside a validator."""
-
-    def __init__(self, allowed: str, fix: str) -> None:
-        self.allowed = allowed
-        self.fix = fix
-        super().__init__(allowed)
-
-
-def _from_json(value: Any) -> Any:
-    """Pulumi hands structured config over as JSON text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        raise _WrongError("structured config", "Set its parts with `pulumi config set --path`.") from None
-
-
-def _tags(value: dict[str, str]) -> dict[str, str]:
-    wrong = [
-        repr(key)
-        for key, text in value.items()
-        if not re.fullmatch(_TAG_KEY, key) or not re.fullmatch(_TAG_VALUE, text)
-    ]
-    if wrong:
-        raise _WrongError(
-            "keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+-@, no key beginning aws:",
-            f"Respell {', '.join(wrong)}.",
-        )
-    if len(value) > TAGS:
-        raise _WrongError(
-            f"up to {TAGS} tags", f"There are {len(value)}, and AWS allows 50 with project and stack."
-        )
-    return value
-
-
-class _Checked(BaseModel):
-    """A model that knows the limits of its fields."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
-
-    @field_validator("*")
-    @classmethod
-    def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
-        limit = LIMITS.get(str(info.field_name))
-        if limit and value is not None and not limit.holds(value):
-            raise _WrongError(limit.allowed, limit.fix(value))
-        return value
-
-
-class FlowSettings(_Checked):
-    """One contact flow of the stack."""
-
-    file: str
+    file: str = option()
     """File in `flow_definitions/`."""
-    name: str = Field(min_length=1, max_length=NAME_CHARACTERS)
-    """Name in Connect, unique in the instance."""
-    description: str = Field("", max_length=DESCRIPTION_CHARACTERS)
-    """Description in Connect."""
-    placeholders: dict[str, str] = Field({}, validate_default=True)
-    """Values for the placeholders that the flow's route catalog declares."""
-    phone_number_id: str | None = None
-    """Id of a claimed phone number whose calls start with this flow."""
+    placeholders: Mapping[str, str] = option({})
+    """Values of the placeholders that the flow's route catalog declares."""
 
-    @property
-    def key(self) -> str:
-        """What names the flow's resources: `call-route` for `call_route.json`."""
-        return Path(self.file).stem.replace("_", "-")
 
-    @field_validator("file")
-    @classmethod
-    def _is_a_flow(cls, value: str) -> str:
+FLOW_OPTIONS = (
+    *fields(FlowFile),
+    *(each for each in fields(ContactFlowArgs) if each.name not in ("key", "content")),
+)
+"""Options of a contact flow in stack configuration."""
+
+
+def load_config() -> CallRouteTrackerArgs:
+    """Returns the options of the stack that Pulumi is running, with the tags `project` and `stack`.
+
+    Raises:
+        ConfigError: some options are invalid.
+    """
+    project = pulumi.get_project()
+    prefix = f"{project}:"
+    # The language host passes config in memory, and in environment variables to the programs that it starts.
+    config = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
+    values = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    root = Path(pulumi.get_root_directory())
+    return parse_config(
+        values,
+        # Without an engine, the SDK returns the text "root_directory".
+        flow_folder=(root if root.is_absolute() else Path()) / "flow_definitions",
+        secrets={key for key in values if pulumi_config.is_config_secret(prefix + key)},
+        region=config.get("aws:region"),
+        default_tags={"project": project, "stack": pulumi.get_stack()},
+    )
+
+
+def parse_config(
+    config: Mapping[str, Any],
+    *,
+    flow_folder: Path,
+    secrets: Collection[str] = (),
+    region: str | None = None,
+    default_tags: Mapping[str, str] | None = None,
+) -> CallRouteTrackerArgs:
+    """Returns the options that a stack configuration sets.
+
+    Args:
+        config: value by key, without the project's name. Pulumi passes all values as text.
+        flow_folder: the folder that contains the flow files.
+        secrets: the keys whose values are secrets.
+        region: the stack's AWS region, if it is known.
+        default_tags: tags that the option `tags` can override.
+
+    Raises:
+        ConfigError: some options are invalid.
+    """
+    options = {each.name: each for each in fields(CallRouteTrackerArgs)}
+    values, problems = _read(config, options.values())
+    if isinstance(values.get("flows"), list):
+        flows, flow_problems = _read_flows(values.pop("flows"), flow_folder)
+        problems += flow_problems
+        if not flow_problems:
+            values["flows"] = flows
+    for name in [name for name in values if options[name].metadata["secret"]]:
+        if camel_case(name) not in secrets:
+            del values[name]
+            problems.append(Problem(camel_case(name), "in plain text", "a Pulumi secret", ""))
+    if default_tags and isinstance(values.get("tags", {}), dict):
+        values["tags"] = {**default_tags, **values.get("tags", {})}
+    # Options that could not be read do not get their default, which would lead to further problems.
+    defaults = {
+        name: default_of(each)
+        for name, each in options.items()
+        if not is_required(each) and camel_case(name) not in config
+    }
+    problems += find_problems(CallRouteTrackerArgs, {**defaults, **values}, camel_case)
+    failed = {problem.key for problem in problems}
+    valid = {name: value for name, value in values.items() if camel_case(name) not in failed}
+    problems += _in_other_regions(valid, region)
+    if problems:
+        raise ConfigError(_presentable(problems, secrets))
+    return CallRouteTrackerArgs(**values)
+
+
+def _read(
+    config: Mapping[str, Any], options: Iterable[Field[Any]], prefix: str = ""
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Returns value by option name, and the problems that keep options from being read."""
+    by_key = {camel_case(each.name): each for each in options}
+    values: dict[str, Any] = {}
+    problems = [
+        Problem(
+            prefix + key,
+            "unknown",
+            f"one of {', '.join(by_key)}",
+            suggestion(key, by_key) or "Remove it.",
+        )
+        for key in config
+        if key not in by_key
+    ]
+    for key, each in by_key.items():
+        value = shown(config[key]) if key in config else "not set"
         try:
-            Flow.load(flow_definitions() / value)
-        except InputError as error:
-            raise _WrongError(
-                "a file in flow_definitions/ in the Amazon Connect flow language", str(error)
-            ) from None
-        return value
+            values[each.name] = _parse(config[key], type_of(each))
+        except (KeyError, ValueError):
+            if key in config or is_required(each):
+                part = {Sequence: "[0].NAME", Mapping: ".NAME"}.get(type_of(each), "")
+                fix = f"Set it: pulumi config set --path '{prefix}{key}{part}' VALUE"
+                problems.append(Problem(prefix + key, value, allowed_values(each), fix))
+    return values, problems
 
-    @field_validator("placeholders")
-    @classmethod
-    def _fills_the_flow(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        if "file" not in info.data:
-            return value
+
+def _parse(value: Any, type_: Any) -> Any:
+    """Converts text to the type of an option. Leaves other values as they are.
+
+    Raises:
+        ValueError: the text cannot be converted.
+    """
+    if not isinstance(value, str) or type_ is str:
+        return value
+    if type_ is bool and value.lower() not in ("true", "false"):
+        raise ValueError(value)
+    return int(value) if type_ is int else json.loads(value.lower() if type_ is bool else value)
+
+
+def _read_flows(entries: Iterable[Any], folder: Path) -> tuple[list[ContactFlowArgs], list[Problem]]:
+    flows, problems = [], []
+    for position, entry in enumerate(entries):
+        prefix = f"flows[{position}]"
+        if isinstance(entry, dict):
+            values, found = _read_flow(entry, prefix, folder)
+        else:
+            values, found = {}, [Problem(prefix, shown(entry), "a mapping", "Set its `file` and `name`.")]
+        problems += found
+        if not found:
+            flows.append(ContactFlowArgs(**values))
+    return flows, problems
+
+
+def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """Returns values for ContactFlowArgs, and the problems of the entry."""
+
+    def spell(name: str) -> str:
+        return f"{prefix}.{camel_case(name)}"
+
+    values, problems = _read(entry, FLOW_OPTIONS, f"{prefix}.")
+    problems += find_problems(FlowFile, values, spell)
+    problems += find_problems(ContactFlowArgs, values, spell)
+    file, placeholders = values.pop("file", None), values.pop("placeholders", {})
+    if isinstance(file, str):
+        values["key"] = Path(file).stem.replace("_", "-")
         try:
-            content = _content(info.data["file"], value)
-        except InputError as error:
-            raise _WrongError("a value for each placeholder of the flow", str(error)) from None
-        if left := names(content):
-            raise _WrongError(
-                "values that hold no placeholders themselves",
-                f"After filling, {', '.join('${' + name + '}' for name in left)} is left over: write the value out.",
-            )
-        characters = len(content)
-        if characters > CONTENT_CHARACTERS:
-            raise _WrongError(
-                f"flows of up to {CONTENT_CHARACTERS} characters",
-                f"The flow has {characters}: move a part of it into a flow of its own.",
-            )
-        return value
-
-    def args(self) -> ContactFlowArgs:
-        """The flow as the component takes it."""
-        return ContactFlowArgs(
-            key=self.key,
-            name=self.name,
-            content=_content(self.file, self.placeholders),
-            description=self.description,
-            phone_number_id=self.phone_number_id,
-        )
+            values["content"] = _content(folder, file, placeholders, spell)
+        except ConfigError as error:
+            problems += error.problems
+    return values, problems
 
 
-def _content(file: str, placeholders: Mapping[str, str]) -> str:
-    """A flow as it is deployed: filled, and without the white space that would count towards Connect's limit."""
-    path = flow_definitions() / file
-    catalog = RouteCatalog.beside(path)
-    text = fill(read_text(path), placeholders, str(path), catalog.placeholders if catalog else None)
-    return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], str]) -> str:
+    """Returns a flow as it is deployed.
+
+    Raises:
+        ConfigError: the file, or a placeholder, is invalid.
+    """
+
+    def invalid(option: str, value: object, allowed: str, fix: str) -> ConfigError:
+        return ConfigError([Problem(spell(option), shown(value), allowed, fix)])
+
+    try:
+        load_flow(folder / file)
+    except InputError as error:
+        allowed = "a file in flow_definitions/ in the Amazon Connect flow language"
+        raise invalid("file", file, allowed, str(error)) from None
+    if not isinstance(placeholders, dict) or not all(isinstance(each, str) for each in placeholders.values()):
+        return ""
+    try:
+        content = load_flow(folder / file, placeholders).content
+    except InputError as error:
+        allowed = "a value for each placeholder of the flow"
+        raise invalid("placeholders", placeholders, allowed, str(error)) from None
+    if remaining := names(content):
+        fix = f"Replace {', '.join('${' + name + '}' for name in remaining)} with a value."
+        raise invalid("placeholders", placeholders, "values without placeholders", fix)
+    return content
 
 
-class Settings(_Checked):
-    """What a stack sets, by its name in camel case: `time_zone` is the config key `call-route-tracker:timeZone`."""
-
-    connect_instance: str
-    """Id or ARN of the Amazon Connect instance."""
-    flows: Annotated[list[FlowSettings], BeforeValidator(_from_json)] = []
-    """Contact flows to deploy; none where they are kept elsewhere."""
-    stream_contact_records: bool = True
-    """Whether the instance is told to send its contact records to the stream. An instance has one such stream."""
-    time_zone: str = "Asia/Tokyo"
-    """IANA time zone of start_time, end_time and call_date."""
-    phone_number: str = "domestic"
-    """How callers' numbers are kept: `domestic`, `e164`, `masked` or `hashed`."""
-    country_code: str = "81"
-    """Country whose numbers `domestic` shortens."""
-    trunk_prefix: str = "0"
-    """What `domestic` writes in place of + and the country code."""
-    phone_number_salt: SecretStr | None = Field(None, validate_default=True)
-    """Secret for `hashed`, at least 16 characters."""
-    retention_days: int = 0
-    """Days after which DynamoDB deletes a record; 0 keeps records for ever."""
-    table_name: str = "call-records"
-    """Name of the table."""
-    stream_arn: str | None = None
-    """ARN of an existing Kinesis data stream to read from, in place of a new one."""
-    stream_kms_key_arn: str | None = None
-    """ARN of the customer key of the existing stream, where it has one."""
-    stream_mode: str = "PROVISIONED"
-    """Capacity mode of the new stream: `PROVISIONED` or `ON_DEMAND`."""
-    shard_count: int = 1
-    """Shards of a provisioned stream; each takes 1,000 records a second."""
-    stream_retention_hours: int = 24
-    """Hours for which the stream keeps records; of an existing stream, what it is set to."""
-    batch_size: int = 10
-    """Contact records that are handed over together, at most."""
-    batching_window_seconds: int = 5
-    """Seconds for which the pipe waits for a full batch."""
-    parallelization_factor: int = 1
-    """Batches of one shard that run at the same time."""
-    maximum_retry_attempts: int = 25
-    """How often a failing batch is tried again before it is dead-lettered."""
-    maximum_record_age_seconds: int = Field(43_200, validate_default=True)
-    """Age in seconds at which a record is dead-lettered; below the stream's retention."""
-    kms_key_arn: str | None = None
-    """ARN of a customer key for table, stream and queues, in place of AWS managed keys."""
-    permissions_boundary_arn: str | None = None
-    """ARN of the managed policy that bounds what the two roles can be allowed."""
-    log_retention_days: int = 30
-    """Days for which the logs of state machine and pipe are kept."""
-    protect_data: bool = True
-    """Guards table, stream and queues against deletion."""
-    tags: Annotated[dict[str, str], BeforeValidator(_from_json), AfterValidator(_tags)] = {}
-    """Tags of every resource, beside `project` and `stack`."""
-
-    @field_validator("flows")
-    @classmethod
-    def _each_flow_once(cls, value: list[FlowSettings]) -> list[FlowSettings]:
-        shared = []
-        for what in ("key", "name", "phone_number_id"):
-            found = [getattr(flow, what) for flow in value if getattr(flow, what)]
-            shared += [f"{to_camel(what)} {one!r}" for one in sorted(set(found)) if found.count(one) > 1]
-        if shared:
-            raise _WrongError(
-                "each key (from the file), name and phoneNumberId once",
-                f"Change one of the flows that share {', '.join(shared)}.",
-            )
-        return value
-
-    @field_validator("connect_instance", "stream_arn", "stream_kms_key_arn", "kms_key_arn", mode="before")
-    @classmethod
-    def _is_in_the_region(cls, value: Any, info: ValidationInfo) -> Any:
-        region = (info.context or {}).get("region")
-        found = re.match(r"arn:[^:]*:[^:]*:([a-z0-9-]+):", value) if isinstance(value, str) else None
-        if region and found and found[1] != region:
-            raise _WrongError(
-                f"an ARN in {region}, the region of the stack",
-                f"It is in {found[1]}: take one of {region}, or set aws:region.",
-            )
-        return value
-
-    @field_validator("stream_kms_key_arn")
-    @classmethod
-    def _is_of_an_existing_stream(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and "stream_arn" in info.data and info.data["stream_arn"] is None:
-            raise _WrongError(
-                "nothing, unless streamArn is set", "A new stream is encrypted with kmsKeyArn: set that."
-            )
-        return value
-
-    @field_validator("phone_number_salt")
-    @classmethod
-    def _is_a_secret_salt(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        fix = 'Set one: pulumi config set --secret phoneNumberSalt "$(openssl rand -hex 32)"'
-        if value is None:
-            if info.data.get("phone_number") == "hashed":
-                raise _WrongError("a secret where phoneNumber is hashed", fix)
-        elif "phoneNumberSalt" not in (info.context or {}).get("secrets", ()):
-            raise _WrongError("a Pulumi secret, and it is in plain text", fix)
-        elif len(value.get_secret_value()) < SALT_CHARACTERS:
-            raise _WrongError(f"at least {SALT_CHARACTERS} characters", fix)
-        return value
-
-    @field_validator("maximum_record_age_seconds")
-    @classmethod
-    def _is_below_retention(cls, value: int, info: ValidationInfo) -> int:
-        hours = info.data.get("stream_retention_hours")
-        if hours is not None and (limit := age_below_retention(value, hours)):
-            raise _WrongError(limit.allowed, limit.fix(value))
-        return value
-
-    @classmethod
-    def load(cls) -> Settings:
-        """The settings of the stack that Pulumi runs.
-
-        Raises:
-            SettingsError: some of them are wrong; it holds them all.
-        """
-        prefix = f"{pulumi.get_project()}:"
-        # Pulumi's language host puts all config into CONFIG, and into the environment for programs it starts.
-        config = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
-        values = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-        return cls.read(
-            values,
-            secrets={key for key in values if pulumi_config.is_config_secret(prefix + key)},
-            region=config.get("aws:region"),
-        )
-
-    @classmethod
-    def read(
-        cls, values: Mapping[str, Any], *, secrets: Collection[str] = (), region: str | None = None
-    ) -> Settings:
-        """Settings from config values, which Pulumi gives as text.
-
-        Args:
-            values: value by key, without the project's name.
-            secrets: the keys whose values are secrets.
-            region: the AWS region of the stack, where it is known.
-
-        Raises:
-            SettingsError: some of them are wrong; it holds them all.
-        """
-        try:
-            return cls.model_validate(values, context={"secrets": secrets, "region": region})
-        except ValidationError as error:
-            # Not chained: pydantic's own message would show the values, secrets too.
-            problems = [_problem(cast("Mapping[str, Any]", found), secrets) for found in error.errors()]
-        raise SettingsError(problems)
-
-    @property
-    def record(self) -> RecordFormat:
-        """How a call becomes an item; the salt is not in it."""
-        return RecordFormat(
-            time_zone=self.time_zone,
-            phone_number=cast("PhoneFormat", self.phone_number),
-            country_code=self.country_code,
-            trunk_prefix=self.trunk_prefix,
-            retention_days=self.retention_days,
-        )
-
-    def tracker_args(self, default_tags: Mapping[str, str]) -> CallRouteTrackerArgs:
-        """What the component is made from.
-
-        Args:
-            default_tags: tags that each resource gets unless the setting `tags` says otherwise.
-        """
-        salt = self.phone_number_salt
-        return CallRouteTrackerArgs(
-            connect_instance_id=self.connect_instance.rpartition("/")[2],
-            flows=[flow.args() for flow in self.flows],
-            record=self.record,
-            phone_number_salt=salt.get_secret_value() if salt else None,
-            table_name=self.table_name,
-            stream_contact_records=self.stream_contact_records,
-            stream_arn=self.stream_arn,
-            stream_kms_key_arn=self.stream_kms_key_arn,
-            stream_mode=self.stream_mode,
-            shard_count=self.shard_count,
-            stream_retention_hours=self.stream_retention_hours,
-            batch_size=self.batch_size,
-            batching_window_seconds=self.batching_window_seconds,
-            parallelization_factor=self.parallelization_factor,
-            maximum_retry_attempts=self.maximum_retry_attempts,
-            maximum_record_age_seconds=self.maximum_record_age_seconds,
-            kms_key_arn=self.kms_key_arn,
-            permissions_boundary_arn=self.permissions_boundary_arn,
-            log_retention_days=self.log_retention_days,
-            protect_data=self.protect_data,
-            tags={**default_tags, **self.tags},
-        )
+def _in_other_regions(values: Mapping[str, Any], region: str | None) -> Iterator[Problem]:
+    for name, value in values.items():
+        if region and isinstance(value, str) and value.startswith("arn:"):
+            found = Arn.parse(value).region
+            if found not in ("", region):
+                yield Problem(
+                    camel_case(name),
+                    shown(value),
+                    f"an ARN in {region}, the region of the stack",
+                    f"The ARN is in {found}: use a resource in {region}, or change aws:region.",
+                )
 
 
-def _problem(error: Mapping[str, Any], secrets: Collection[str]) -> Problem:
-    kind, value = error["type"], error["input"]
-    # pydantic calls a field by its alias, but by its name where its default is checked.
-    key, *parts = (_KEYS.get(part, part) for part in error["loc"])
-    where = key + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    model = FlowSettings if parts else Settings
-    names = {field.alias or name: name for name, field in model.model_fields.items()}
-    name = str((key, *parts)[-1])
-    if kind == "extra_forbidden":
-        return Problem(where, "unknown", f"one of {', '.join(names)}", nearest(name, names))
-    limit = LIMITS.get(names.get(name, ""))
-    allowed = limit.allowed if limit else _TYPES.get(kind, str(error["msg"]))
-    fix = f"Set it: pulumi config set --path '{where}' VALUE"
-    if kind == "missing":
-        return Problem(where, "not set", allowed, fix)
-    if key in secrets and key != "phoneNumberSalt":
-        fix = "It need not be a secret: set it in plain text to be told more."
-        return Problem(where, "a secret", limit.allowed if limit else "what the README says", fix)
-    wrong = error.get("ctx", {}).get("error")
-    if isinstance(wrong, _WrongError):
-        allowed, fix = wrong.allowed, wrong.fix
-    if key == "phoneNumberSalt":
-        return Problem(where, "not set" if value is None else "not shown", allowed, fix)
-    return Problem(where, json.dumps(value, ensure_ascii=False, default=str), allowed, fix)
-
-
-_KEYS = {
-    name: field.alias for model in (Settings, FlowSettings) for name, field in model.model_fields.items()
-}
+def _presentable(problems: Iterable[Problem], secrets: Collection[str]) -> list[Problem]:
+    """Sorts problems in the order of the options, and hides the values of secrets."""
+    options = {camel_case(each.name): each for each in fields(CallRouteTrackerArgs)}
+    found: dict[Problem, int] = {}
+    for problem in problems:
+        key = re.split(r"[.\[]", problem.key)[0]
+        position = [*options, key].index(key)
+        if key in options and options[key].metadata["secret"]:
+            fix = f'Set one: pulumi config set --secret {key} "$(openssl rand -hex 32)"'
+            problem = replace(problem, fix=fix)
+        elif key in options and key in secrets:
+            fix = "This value does not have to be secret. Set it in plain text to see the full error."
+            problem = Problem(key, "a secret", allowed_values(options[key]), fix)
+        found.setdefault(problem, position)
+    return sorted(found, key=found.__getitem__)

@@ -1,81 +1,39 @@
-"""What is set up inside an Amazon Connect instance: flows, their phone numbers, and the streaming of contact records."""
-
-from __future__ import annotations
+"""Resources inside an Amazon Connect instance: flows, their phone numbers, and the streaming of contact records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from callroute.flows.flow import CONTENT_CHARACTERS
-
-from .limits import ArgumentError, check
-
-# Limits of CreateContactFlow (docs/fidelity.md).
-NAME_CHARACTERS = 127
-DESCRIPTION_CHARACTERS = 500
-
-
-@dataclass(frozen=True)
-class ContactFlowArgs:
-    """One flow that tells where its callers are."""
-
-    key: str
-    """Names the flow's resources, as `call-route`; keep it when the flow's name in Connect changes."""
-    name: str
-    """Name in Connect, unique in the instance."""
-    content: str
-    """The flow in the Amazon Connect flow language, its placeholders filled."""
-    description: str = ""
-    """Description in Connect."""
-    phone_number_id: str | None = None
-    """Id of a claimed phone number whose calls start with this flow."""
-
-    def __post_init__(self) -> None:
-        """Checks the plain values."""
-        for field, value, least, most in (
-            ("name", self.name, 1, NAME_CHARACTERS),
-            ("description", self.description, 0, DESCRIPTION_CHARACTERS),
-            ("content", self.content, 1, CONTENT_CHARACTERS),
-        ):
-            if not least <= len(value) <= most:
-                raise ArgumentError(
-                    f"{field} of flow {self.key!r} has {len(value)} characters; allowed: {least} to {most}."
-                    f" Amazon Connect refuses it otherwise: {'write' if len(value) < least else 'shorten'} it."
-                )
-        check(self)
+from .options import ContactFlowArgs
 
 
 class ContactFlow(pulumi.ComponentResource):
-    """An inbound flow, and the phone number whose calls start with it.
+    """A contact flow, and the phone number whose calls start with it.
 
     Args:
-        name: the resource's name.
-        instance_id: the Connect instance.
-        args: the flow.
+        name: name of the resource.
+        args: options of the flow.
+        instance_id: ID of the Connect instance.
         tags: tags of the flow.
         opts: options of this component.
     """
 
     TOKEN = "call-route-tracker:index:ContactFlow"  # noqa: S105 - a Pulumi type token, not a secret
 
-    flow: aws.connect.ContactFlow
-    phone_number: aws.connect.PhoneNumberContactFlowAssociation | None
-
     def __init__(
         self,
         name: str,
+        args: ContactFlowArgs,
         *,
         instance_id: str,
-        args: ContactFlowArgs,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(self.TOKEN, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # Updating a flow that has an UpdateContactData or a Lex block fails in the provider, creating it does not
-        # (pulumi-aws issue 6222): such a flow has to be replaced (`pulumi up --replace`) instead.
+        # The provider can create, but not update, flows that contain an UpdateContactData or a Lex block (pulumi-aws
+        # issue 6222). Replace such a flow with `pulumi up --replace`.
         self.flow = aws.connect.ContactFlow(
             name,
             instance_id=instance_id,
@@ -86,7 +44,7 @@ class ContactFlow(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        self.phone_number = None
+        self.phone_number: aws.connect.PhoneNumberContactFlowAssociation | None = None
         if args.phone_number_id:
             self.phone_number = aws.connect.PhoneNumberContactFlowAssociation(
                 f"{name}-number",
@@ -101,10 +59,10 @@ class ContactFlow(pulumi.ComponentResource):
 def stream_contact_records(
     name: str, *, instance_id: str, stream_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> aws.connect.InstanceStorageConfig:
-    """Makes a Connect instance send its contact records to a Kinesis data stream. An instance has one such stream.
+    """Makes a Connect instance send its contact records to a Kinesis data stream. An instance has only one such stream.
 
-    Where the stream is encrypted with a customer key, that key's policy must let Connect's service-linked role call
-    `kms:GenerateDataKey` before this is made: Connect checks it then (docs/fidelity.md).
+    If a customer managed key encrypts the stream, the key policy must already allow Connect's service-linked role to call
+    `kms:GenerateDataKey`. Connect checks this permission at once (docs/fidelity.md).
     """
     return aws.connect.InstanceStorageConfig(
         name,

@@ -1,4 +1,4 @@
-"""Fixtures of the documents' tests."""
+"""Fixtures for the tests of AWS documents."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from callroute.aws.state_machine import RecordFormat
 from callroute.local.emulator import Emulator
+from tests.support.options import tracker_args
 from tests.support.recorder import Recorder
 
 
 @pytest.fixture
 def recorder(emulator: Emulator) -> Callable[..., Recorder]:
-    """Makes a state machine; takes the fields of RecordFormat."""
+    """Returns a function that creates a state machine from options of the tracker."""
 
-    def make(**record: Any) -> Recorder:
-        return Recorder(emulator, RecordFormat(**record))
+    def make(**options: Any) -> Recorder:
+        return Recorder(emulator, tracker_args(**options))
 
     return make

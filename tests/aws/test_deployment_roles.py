@@ -1,8 +1,7 @@
-"""Guards the roles that GitHub Actions assumes.
+"""Tests the IAM documents of the roles that GitHub Actions assumes.
 
-Failures it is for: a deployment that stops half-way because its role lacks an action, a new type of resource that nobody
-thought of, a role that reaches beyond its stack or makes one that does, a preview that can change something, a trust that lets in another
-repository or branch.
+The deployment role can create every resource of its stack and nothing outside of it. The preview role cannot change anything.
+Only the right repository, environment and branch can assume them.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ from parliament import analyze_policy_string
 from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import get_action_data
 
+from call_route_tracker import ContactFlowArgs
+from callroute.arn import Arn
 from callroute.aws.deployment_roles import (
-    Place,
+    DeploymentTarget,
     boundary_policy,
     deploy_policy,
     documents,
@@ -37,42 +38,56 @@ from callroute.local.resource_creators import CREATORS
 from callroute.local.stack_runner import Registered, deploy
 from tests.support.engine import ACCOUNT, PROJECT, REGION, Engine
 from tests.support.iam import allows
+from tests.support.options import INSTANCE, tracker_args
 from tests.support.paths import REPOSITORY
 
-INSTANCE = "00000000-0000-0000-0000-000000000000"
 NUMBERS = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
 NUMBER = "00000000-0000-0000-0000-000000000009"
-THEIRS = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/theirs"
-KEY_OF_STREAM = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000003"
+EXISTING_STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/existing"
+STREAM_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000003"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000002"
 TABLES = {"dev": "call-records-dev", "local": "call-records", "prod": "call-records"}
-PLACES = {
-    stack: Place(
+TARGETS = {
+    stack: DeploymentTarget(
+        args=tracker_args(table_name=table),
         account_id=ACCOUNT,
         region=REGION,
         stack=stack,
-        connect_instance_id=INSTANCE,
-        table_name=table,
         repository="your-organisation/call-route-tracker",
         state_bucket="your-pulumi-state",
         state_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000001",
     )
     for stack, table in TABLES.items()
 }
-DEV = PLACES["dev"]
-FULL = replace(DEV, phone_number_ids=(NUMBER,), kms_key_arn=KEY)
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-boundary-dev"
-BOUNDED = replace(FULL, permissions_boundary_arn=BOUNDARY)
+
+
+def dev(**options: Any) -> DeploymentTarget:
+    """Returns the target of the stack dev with some options changed."""
+    return replace(TARGETS["dev"], args=tracker_args(table_name=TABLES["dev"], **options))
+
+
+def flows(*numbers: str) -> list[ContactFlowArgs]:
+    """Returns flows with phone numbers."""
+    return [
+        ContactFlowArgs(key=str(index), name=str(index), content="{}", phone_number_id=number)
+        for index, number in enumerate(numbers)
+    ]
+
+
+DEV = TARGETS["dev"]
+FULL = dev(flows=flows(NUMBER), kms_key_arn=KEY)
+BOUNDED = dev(flows=flows(NUMBER), kms_key_arn=KEY, permissions_boundary_arn=BOUNDARY)
 VARIANTS = {
-    **PLACES,
+    **TARGETS,
     "dev with number and key": FULL,
-    "dev within a boundary": BOUNDED,
-    "dev on an existing stream": replace(DEV, stream_arn=THEIRS),
+    "dev with a boundary": BOUNDED,
+    "dev with an existing stream": dev(stream_arn=EXISTING_STREAM),
 }
 
 
 def run(stack: str, **changes: Any) -> Engine:
-    """What the program registers for a committed stack, with some settings changed."""
+    """Runs the program for a committed stack with some options changed."""
     values = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     values |= {f"{PROJECT}:{key}": value for key, value in changes.items()}
     config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
@@ -91,23 +106,23 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def pairs(document: Document) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Every statement, action and resource."""
+    """Yields every combination of statement, action and resource."""
     for statement in document["Statement"]:
         for action in listed(statement["Action"]):
             for resource in listed(statement["Resource"]):
                 yield statement, action, resource
 
 
-def test_every_type_that_the_program_registers_has_its_actions_and_no_other_type_has() -> None:
+def test_grants_cover_exactly_the_registered_resource_types() -> None:
     engines = [run("dev"), run("local"), run("prod"), with_number_and_key()]
 
     registered = {each.type for engine in engines for each in engine.resources if each.custom}
-    assert set(grants(DEV)) == registered, "list what the provider calls for a new type in grants()"
+    assert set(grants(DEV)) == registered, "add the actions for a new type to grants()"
     assert all(grants(FULL)[type_] for type_ in registered)
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_whatever_the_program_names_is_within_reach(stack: str) -> None:
+def test_the_deployment_role_can_create_every_resource_by_its_name(stack: str) -> None:
     creates = {
         "aws:dynamodb/table:Table": "dynamodb:CreateTable",
         "aws:kinesis/stream:Stream": "kinesis:CreateStream",
@@ -125,12 +140,12 @@ def test_whatever_the_program_names_is_within_reach(stack: str) -> None:
         "aws:sfn/stateMachine:StateMachine": "states:{}:{}:stateMachine:{}",
         "aws:pipes/pipe:Pipe": "pipes:{}:{}:pipe/{}",
     }
-    policy = deploy_policy(PLACES[stack])
+    policy = deploy_policy(TARGETS[stack])
     named = [each for each in run(stack).resources if each.type in creates]
     assert len(named) == 10
 
     for resource in named:
-        # Pulumi ends the names that the program leaves to it with seven random characters.
+        # Pulumi adds seven random characters to automatic names.
         name = resource.inputs.get("name", f"{resource.name}-0000000")
         arn = (
             f"arn:aws:iam::{ACCOUNT}:role/{name}"
@@ -140,7 +155,7 @@ def test_whatever_the_program_names_is_within_reach(stack: str) -> None:
         assert allows(policy, creates[resource.type], arn), arn
 
 
-def test_each_role_can_be_passed_to_the_service_it_is_for_and_to_no_other() -> None:
+def test_each_role_can_be_passed_only_to_its_service() -> None:
     engine, policy = run("dev"), deploy_policy(DEV)
     passed = {
         "states.amazonaws.com": engine.one("aws:sfn/stateMachine:StateMachine").inputs["roleArn"],
@@ -181,12 +196,12 @@ def test_each_role_can_be_passed_to_the_service_it_is_for_and_to_no_other() -> N
         ),
     ],
 )
-def test_neither_other_stacks_nor_itself_nor_the_calls_are_within_its_reach(action: str, arn: str) -> None:
+def test_other_stacks_the_role_itself_and_call_data_are_out_of_reach(action: str, arn: str) -> None:
     assert not allows(deploy_policy(DEV), action, arn)
 
 
 @pytest.mark.parametrize("action", ["connect:AssociateInstanceStorageConfig"])
-def test_of_the_instances_streams_only_that_of_contact_records_can_be_set(action: str) -> None:
+def test_only_the_stream_of_contact_records_can_be_set(action: str) -> None:
     instance = f"arn:aws:connect:{REGION}:{ACCOUNT}:instance/{INSTANCE}"
 
     for kind, allowed in (("CONTACT_TRACE_RECORDS", True), ("CALL_RECORDINGS", False)):
@@ -194,19 +209,21 @@ def test_of_the_instances_streams_only_that_of_contact_records_can_be_set(action
         assert allows(deploy_policy(DEV), action, instance, context=context) is allowed
 
 
-def test_an_existing_stream_is_looked_at_and_numbers_only_where_there_are_some() -> None:
+def test_an_existing_stream_and_phone_numbers_get_permissions_only_if_configured() -> None:
     number = f"arn:aws:connect:{REGION}:{ACCOUNT}:phone-number/{NUMBER}"
 
-    assert allows(deploy_policy(VARIANTS["dev on an existing stream"]), "kinesis:DescribeStream", THEIRS)
-    assert not allows(deploy_policy(DEV), "kinesis:DescribeStream", THEIRS)
+    assert allows(
+        deploy_policy(VARIANTS["dev with an existing stream"]), "kinesis:DescribeStream", EXISTING_STREAM
+    )
+    assert not allows(deploy_policy(DEV), "kinesis:DescribeStream", EXISTING_STREAM)
     assert allows(deploy_policy(FULL), "connect:AssociatePhoneNumberContactFlow", number)
     assert not allows(deploy_policy(DEV), "connect:AssociatePhoneNumberContactFlow", number)
 
 
-@pytest.mark.parametrize("which", VARIANTS)
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("policy", [deploy_policy, preview_policy])
-def test_every_action_exists_and_knows_the_kind_of_resource_it_is_granted_on(policy: Any, which: str) -> None:
-    for _, action, resource in pairs(policy(VARIANTS[which])):
+def test_every_action_exists_and_supports_its_resource(policy: Any, variant: str) -> None:
+    for _, action, resource in pairs(policy(VARIANTS[variant])):
         service, _, name = action.partition(":")
         data = get_action_data(service, name)
         assert data, f"{action} is not an action of IAM"
@@ -219,18 +236,17 @@ def test_every_action_exists_and_knows_the_kind_of_resource_it_is_granted_on(pol
 
 
 def same_kind(arn: str, form: str) -> bool:
-    """Whether an ARN, itself a pattern, has the service and the kind that a format of the service's reference has."""
-    given, known = arn.split(":", 5), form.split(":", 5)
-    literal = known[5].split("${", 1)[0]
-    return given[2] == known[2] and given[5].startswith(literal)
+    """Returns whether an ARN pattern matches the service and resource type of an ARN format."""
+    given, known = Arn.parse(arn), Arn.parse(form)
+    return given.service == known.service and given.resource.startswith(known.resource.split("${", 1)[0])
 
 
-@pytest.mark.parametrize("which", VARIANTS)
-def test_parliament_finds_nothing_but_what_it_does_not_know(which: str) -> None:
-    # Its list of federation sources ends before GitHub; and it reads every document as one that says on what it is.
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_parliament_reports_only_what_it_does_not_support(variant: str) -> None:
+    # parliament does not know GitHub as a federation source, and requires a resource even in trust policies.
     trust = ["MALFORMED: Statement contains neither Resource nor NotResource", "UNKNOWN_FEDERATION_SOURCE"]
 
-    for name, document in documents(VARIANTS[which]).items():
+    for name, document in documents(VARIANTS[variant]).items():
         findings = analyze_policy_string(json.dumps(document)).findings
         found = sorted(f"{each.issue}: {each.detail}" for each in findings)
         if name.endswith("-trust.json"):
@@ -239,70 +255,69 @@ def test_parliament_finds_nothing_but_what_it_does_not_know(which: str) -> None:
             assert found == []
 
 
-@pytest.mark.parametrize("which", VARIANTS)
-def test_statements_have_names_of_their_own(which: str) -> None:
-    for document in documents(VARIANTS[which]).values():
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_statements_have_distinct_sids(variant: str) -> None:
+    for document in documents(VARIANTS[variant]).values():
         sids = [statement["Sid"] for statement in document["Statement"]]
         assert len(sids) == len(set(sids))
 
 
 MANAGING = {
     "iam:CreateRole": "the stack has two roles",
-    "iam:DeleteRole": "likewise",
+    "iam:DeleteRole": "the stack has two roles",
     "iam:DeleteRolePolicy": "each role has its policy",
-    "iam:PassRole": "each role is for one service",
-    "iam:PutRolePolicy": "each role has its policy, and Connect's own role gets the stream's",
+    "iam:PassRole": "each role is passed to one service",
+    "iam:PutRolePolicy": "each role has its policy, and Connect's own role gets one for the stream",
     "iam:UpdateAssumeRolePolicy": "the trust policies name the state machine and the pipe",
-    "logs:PutResourcePolicy": "AWS asks for it from who sets up the log of a pipe",
-    "sqs:CreateQueue": "counts as managing permissions because a queue may be made with a policy",
-    "sqs:SetQueueAttributes": "likewise",
+    "logs:PutResourcePolicy": "AWS requires it of the caller that sets up the log of a pipe",
+    "sqs:CreateQueue": "counts as managing permissions because a queue can have a policy",
+    "sqs:SetQueueAttributes": "counts as managing permissions because a queue can have a policy",
 }
-WITH_KEY = {"kms:CreateGrant": "DynamoDB makes itself a grant on the key in the name of who chooses it"}
-WITHIN_BOUNDARY = {"iam:PutRolePermissionsBoundary": "a role of before the boundary gets it"}
+WITH_KEY = {"kms:CreateGrant": "DynamoDB creates a grant on the key on behalf of the caller"}
+WITH_BOUNDARY = {"iam:PutRolePermissionsBoundary": "an existing role gets the boundary"}
 
 
 @pytest.mark.parametrize(
-    ("which", "more"),
+    ("variant", "more"),
     [
         ("dev", {}),
         ("prod", {}),
         ("local", {}),
-        ("dev on an existing stream", {}),
+        ("dev with an existing stream", {}),
         ("dev with number and key", WITH_KEY),
-        ("dev within a boundary", WITH_KEY | WITHIN_BOUNDARY),
+        ("dev with a boundary", WITH_KEY | WITH_BOUNDARY),
     ],
 )
-def test_policy_sentry_names_no_more_actions_that_manage_permissions_than_there_are_reasons_for(
-    which: str, more: dict[str, str]
-) -> None:
+def test_every_action_that_manages_permissions_has_a_reason(variant: str, more: dict[str, str]) -> None:
     managing = {
         name: set(analyze_by_access_level(document, "Permissions management"))
-        for name, document in documents(VARIANTS[which]).items()
+        for name, document in documents(VARIANTS[variant]).items()
     }
 
     assert managing.pop("deploy-policy.json") == set(MANAGING | more)
     assert managing.pop("boundary-policy.json", set()) <= {"logs:PutResourcePolicy"}, (
-        "from a state machine that logs"
+        "the state machine writes logs"
     )
     assert managing == {"deploy-trust.json": set(), "preview-policy.json": set(), "preview-trust.json": set()}
 
 
-@pytest.mark.parametrize("which", VARIANTS)
-def test_a_preview_reads_and_changes_nothing(which: str) -> None:
-    # IAM calls decrypting a write; what it opens are the stack's own secrets.
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_preview_role_has_only_read_permissions(variant: str) -> None:
+    # IAM classifies decryption as a write action. It is needed for the secrets of the stack.
     exceptions = {"kms:Decrypt"}
 
-    deploying = {(action, resource) for _, action, resource in pairs(deploy_policy(VARIANTS[which]))}
-    for _, action, resource in pairs(preview_policy(VARIANTS[which])):
+    deploying = {(action, resource) for _, action, resource in pairs(deploy_policy(VARIANTS[variant]))}
+    for _, action, resource in pairs(preview_policy(VARIANTS[variant])):
         service, _, name = action.partition(":")
         levels = {each["access_level"] for each in get_action_data(service, name)[service]}
         assert levels <= {"Read", "List"} or action in exceptions, f"{action} is {levels}"
         assert (action, resource) in deploying
 
 
-def test_the_roles_policies_fit_into_a_role() -> None:
+def test_the_policies_fit_into_a_role() -> None:
     # 10,240 characters without white space. Source: IAM and AWS STS quotas, IAM User Guide.
-    many = replace(FULL, phone_number_ids=(NUMBER,) * 10, project="call-route-tracker-of-a-long-name")
+    numbers = [f"{NUMBER[:-1]}{digit}" for digit in range(10)]
+    many = replace(dev(flows=flows(*numbers), kms_key_arn=KEY), project="call-route-tracker-with-a-long-name")
 
     for policy in (deploy_policy(many), preview_policy(many)):
         assert len(json.dumps(policy, separators=(",", ":"))) <= 10_240
@@ -311,7 +326,8 @@ def test_the_roles_policies_fit_into_a_role() -> None:
 def test_the_boundary_fits_into_a_managed_policy() -> None:
     # 6,144 characters without white space. Source: IAM and AWS STS quotas, IAM User Guide.
     text = json.dumps(
-        boundary_policy(replace(BOUNDED, project="call-route-tracker-of-a-long-name")), separators=(",", ":")
+        boundary_policy(replace(BOUNDED, project="call-route-tracker-with-a-long-name")),
+        separators=(",", ":"),
     )
 
     assert len(text) <= 6_144
@@ -321,7 +337,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-recorder-role-0000000"
 
 
 @pytest.mark.parametrize("action", ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])
-def test_roles_are_made_and_given_policies_only_within_the_boundary(action: str) -> None:
+def test_roles_can_be_created_and_changed_only_with_the_boundary(action: str) -> None:
     policy = deploy_policy(BOUNDED)
 
     assert allows(policy, action, ROLE, context={"iam:PermissionsBoundary": BOUNDARY})
@@ -332,7 +348,7 @@ def test_roles_are_made_and_given_policies_only_within_the_boundary(action: str)
 
 
 @pytest.mark.parametrize("context", [{}, {"iam:PermissionsBoundary": BOUNDARY}])
-def test_a_boundary_can_neither_be_taken_away_nor_changed(context: dict[str, str]) -> None:
+def test_a_boundary_can_be_neither_removed_nor_changed(context: dict[str, str]) -> None:
     policy = deploy_policy(BOUNDED)
 
     assert not allows(policy, "iam:DeleteRolePermissionsBoundary", ROLE, context=context)
@@ -347,16 +363,15 @@ def test_a_boundary_can_neither_be_taken_away_nor_changed(context: dict[str, str
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"kmsKeyArn": KEY}, {"kmsKeyArn": KEY, "streamArn": THEIRS, "streamKmsKeyArn": KEY_OF_STREAM}],
-    ids=["AWS's keys", "a customer key", "an existing stream with a key"],
+    [{}, {"kmsKeyArn": KEY}, {"kmsKeyArn": KEY, "streamArn": EXISTING_STREAM, "streamKmsKeyArn": STREAM_KEY}],
+    ids=["AWS managed keys", "a customer managed key", "an existing stream with a key"],
 )
-def test_within_the_boundary_the_stacks_roles_may_do_all_that_their_policies_say(
+def test_the_boundary_allows_everything_in_the_policies_of_the_roles(
     changes: dict[str, str],
 ) -> None:
     engine = run("dev", **changes)
     boundary = boundary_policy(
-        replace(
-            BOUNDED,
+        dev(
             kms_key_arn=changes.get("kmsKeyArn"),
             stream_arn=changes.get("streamArn"),
             stream_kms_key_arn=changes.get("streamKmsKeyArn"),
@@ -385,16 +400,16 @@ def test_within_the_boundary_the_stacks_roles_may_do_all_that_their_policies_say
         ("kms:Decrypt", KEY),
     ],
 )
-def test_within_the_boundary_a_widened_policy_gains_nothing(action: str, arn: str) -> None:
+def test_the_boundary_limits_a_policy_that_allows_everything(action: str, arn: str) -> None:
     everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
     assert allows(everything, action, arn)
     assert not allows(everything, action, arn, boundary=boundary_policy(BOUNDED))
 
 
-def test_github_may_assume_a_role_for_one_environment_of_one_repository() -> None:
-    place = replace(DEV, repository="octo@1/calls@2")
-    (statement,) = github_trust_policy(place, "prod-preview")["Statement"]
+def test_a_role_trusts_one_environment_of_one_repository() -> None:
+    target = replace(DEV, repository="octo@1/calls@2")
+    (statement,) = github_trust_policy(target, "prod-preview")["Statement"]
 
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert statement["Principal"] == {
@@ -408,7 +423,7 @@ def test_github_may_assume_a_role_for_one_environment_of_one_repository() -> Non
     }
 
 
-def test_preview_and_deployment_are_trusted_by_different_environments() -> None:
+def test_preview_and_deployment_have_different_environments() -> None:
     found = documents(DEV)
 
     subjects = {
@@ -419,7 +434,7 @@ def test_preview_and_deployment_are_trusted_by_different_environments() -> None:
     assert subjects == {"deploy-trust.json": "dev", "preview-trust.json": "dev-preview"}
 
 
-def test_only_main_deploys_and_any_branch_previews() -> None:
+def test_only_main_can_deploy_and_every_branch_can_preview() -> None:
     found = documents(DEV)
     refs = {}
     for name in ("deploy-trust.json", "preview-trust.json"):
@@ -429,8 +444,8 @@ def test_only_main_deploys_and_any_branch_previews() -> None:
     assert refs == {"deploy-trust.json": "refs/heads/main", "preview-trust.json": None}
 
 
-class Acting:
-    """The emulator, with all calls made in somebody's name."""
+class RestrictedEmulator:
+    """An emulator whose clients have only the permissions of a policy."""
 
     def __init__(self, emulator: Emulator, policy: Document) -> None:
         iam, name = emulator.client("iam"), f"user-{uuid.uuid4().hex[:12]}"
@@ -448,7 +463,7 @@ class Acting:
 
 
 def without(policy: Document, action: str) -> Document:
-    """The policy less one action."""
+    """Returns the policy without one action."""
     kept = []
     for statement in policy["Statement"]:
         actions = [each for each in listed(statement["Action"]) if each != action]
@@ -458,28 +473,28 @@ def without(policy: Document, action: str) -> Document:
 
 
 @pytest.fixture(scope="module")
-def made(emulator: Emulator) -> tuple[Registered, ...]:
-    """What stack dev consists of."""
+def registered(emulator: Emulator) -> tuple[Registered, ...]:
+    """Returns the resources of the stack dev."""
     emulator.reset()
     return deploy(emulator, "dev").resources
 
 
-def make(emulator: Emulator, policy: Document, *resources: Registered) -> None:
-    """Makes resources as the AWS provider would, allowed to do what the policy says."""
+def create(emulator: Emulator, policy: Document, *resources: Registered) -> None:
+    """Creates resources like the AWS provider, with the permissions of a policy."""
     emulator.reset()
-    acting = cast("Emulator", Acting(emulator, policy))
+    restricted = cast("Emulator", RestrictedEmulator(emulator, policy))
     for resource in resources:
         given = copy.deepcopy(resource.inputs)
         given.pop("name", None)
-        CREATORS[resource.type](acting, resource.outputs.get("name", resource.name), given)
+        CREATORS[resource.type](restricted, resource.outputs.get("name", resource.name), given)
 
 
-def test_with_the_deploying_role_every_resource_of_the_stack_can_be_made(
-    emulator: Emulator, made: tuple[Registered, ...]
+def test_the_deployment_role_can_create_the_stack(
+    emulator: Emulator, registered: tuple[Registered, ...]
 ) -> None:
-    make(emulator, deploy_policy(DEV), *made)
+    create(emulator, deploy_policy(DEV), *registered)
 
-    assert {each.type for each in made} == set(grants(DEV)) - {NUMBERS}
+    assert {each.type for each in registered} == set(grants(DEV)) - {NUMBERS}
 
 
 @pytest.mark.parametrize(
@@ -503,18 +518,18 @@ def test_with_the_deploying_role_every_resource_of_the_stack_can_be_made(
         "states:CreateStateMachine",
     ],
 )
-def test_without_an_action_they_cannot_and_the_error_names_it(
-    emulator: Emulator, made: tuple[Registered, ...], action: str
+def test_a_missing_action_is_named_in_the_error(
+    emulator: Emulator, registered: tuple[Registered, ...], action: str
 ) -> None:
     with pytest.raises((ClientError, WaiterError), match=rf"AccessDenied.*{action}"):
-        make(emulator, without(deploy_policy(DEV), action), *made)
+        create(emulator, without(deploy_policy(DEV), action), *registered)
 
 
-def test_the_role_of_one_stack_cannot_make_the_table_of_another(
-    emulator: Emulator, made: tuple[Registered, ...]
+def test_the_role_of_one_stack_cannot_create_the_table_of_another(
+    emulator: Emulator, registered: tuple[Registered, ...]
 ) -> None:
-    table = next(each for each in made if each.type == "aws:dynamodb/table:Table")
+    table = next(each for each in registered if each.type == "aws:dynamodb/table:Table")
 
-    make(emulator, deploy_policy(DEV), table)
+    create(emulator, deploy_policy(DEV), table)
     with pytest.raises(ClientError, match=r"AccessDenied.*CreateTable"):
-        make(emulator, deploy_policy(PLACES["prod"]), table)
+        create(emulator, deploy_policy(TARGETS["prod"]), table)

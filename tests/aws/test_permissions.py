@@ -1,4 +1,4 @@
-"""Guards against a role that may do more, or less, than the definitions use."""
+"""Tests that roles have exactly the permissions that the definitions need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from parliament import analyze_policy_string
 from policy_sentry.querying.actions import get_action_data
 
 from callroute.aws.permissions import pipe_policy, state_machine_policy, task_needs, trust_policy
-from callroute.aws.state_machine import RecordFormat, definition
+from callroute.aws.state_machine import definition
+from tests.support.options import tracker_args
 
 ACCOUNT = "arn:aws:{}:ap-northeast-1:111111111111:{}"
 TABLE = ACCOUNT.format("dynamodb", "table/call-records")
@@ -23,9 +24,9 @@ KEY = ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000001")
 
 def the_definition() -> dict[str, Any]:
     return definition(
+        tracker_args(),
         table_name="call-records",
         quarantine_queue_url="https://sqs.ap-northeast-1.amazonaws.com/111111111111/quarantine",
-        record=RecordFormat(),
     )
 
 
@@ -48,7 +49,7 @@ def grants(document: dict[str, Any]) -> set[tuple[str, str]]:
     return {(action, each["Resource"]) for each in document["Statement"] for action in each["Action"]}
 
 
-def test_the_state_machine_may_do_what_its_tasks_do_and_deliver_logs() -> None:
+def test_the_state_machine_has_the_permissions_of_its_tasks() -> None:
     data_grants = {
         grant for grant in grants(documents(None)["state machine"]) if not grant[0].startswith("logs:")
     }
@@ -56,7 +57,7 @@ def test_the_state_machine_may_do_what_its_tasks_do_and_deliver_logs() -> None:
     assert data_grants == {("dynamodb:UpdateItem", TABLE), ("sqs:SendMessage", QUARANTINE)}
 
 
-def test_the_pipe_may_read_its_stream_call_its_target_and_keep_what_failed() -> None:
+def test_the_pipe_can_read_its_stream_call_its_target_and_send_dead_letters() -> None:
     assert grants(documents(None)["pipe"]) == {
         ("kinesis:DescribeStream", STREAM),
         ("kinesis:DescribeStreamSummary", STREAM),
@@ -68,9 +69,9 @@ def test_the_pipe_may_read_its_stream_call_its_target_and_keep_what_failed() -> 
     }
 
 
-@pytest.mark.parametrize("who", ["state machine", "pipe"])
-def test_a_customer_key_may_be_used_only_through_the_services_that_encrypt_with_it(who: str) -> None:
-    plain, with_key = documents(None)[who], documents(KEY)[who]
+@pytest.mark.parametrize("owner", ["state machine", "pipe"])
+def test_a_customer_managed_key_can_be_used_only_through_the_encrypting_service(owner: str) -> None:
+    plain, with_key = documents(None)[owner], documents(KEY)[owner]
     added = [each for each in with_key["Statement"] if each not in plain["Statement"]]
 
     assert plain["Statement"] == [each for each in with_key["Statement"] if each not in added]
@@ -81,17 +82,19 @@ def test_a_customer_key_may_be_used_only_through_the_services_that_encrypt_with_
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-@pytest.mark.parametrize("who", ["state machine", "pipe"])
-def test_parliament_finds_nothing_to_say(who: str, key: str | None) -> None:
-    findings = analyze_policy_string(json.dumps(documents(key)[who])).findings
+@pytest.mark.parametrize("owner", ["state machine", "pipe"])
+def test_parliament_reports_nothing(owner: str, key: str | None) -> None:
+    findings = analyze_policy_string(json.dumps(documents(key)[owner])).findings
 
     assert findings == []
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-@pytest.mark.parametrize("who", ["state machine", "pipe"])
-def test_every_star_is_for_actions_that_know_no_resource(who: str, key: str | None) -> None:
-    for action, resource in grants(documents(key)[who]):
+@pytest.mark.parametrize("owner", ["state machine", "pipe"])
+def test_wildcard_resources_are_only_used_for_actions_without_resource_types(
+    owner: str, key: str | None
+) -> None:
+    for action, resource in grants(documents(key)[owner]):
         if resource == "*":
             service, name = action.split(":")
             known = get_action_data(service, name)
@@ -107,7 +110,7 @@ def test_statements_have_distinct_sids() -> None:
         assert len(sids) == len(set(sids))
 
 
-def test_a_task_on_another_table_is_not_granted_silently() -> None:
+def test_a_task_on_another_table_is_rejected() -> None:
     with pytest.raises(
         ValueError, match=r"'Store' acts on 'call-records', but the permission would be for .*other"
     ):
@@ -118,18 +121,18 @@ def test_a_task_on_another_table_is_not_granted_silently() -> None:
         )
 
 
-def test_a_task_of_an_unknown_kind_is_refused_by_name() -> None:
+def test_a_task_with_an_unknown_integration_is_rejected() -> None:
     machine = {
-        "States": {"Tell": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Arguments": {}}}
+        "States": {"Notify": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Arguments": {}}}
     }
 
     with pytest.raises(
-        ValueError, match=r"'Tell': no permission is known for 'arn:aws:states:::sns:publish'"
+        ValueError, match=r"'Notify': no permission is known for 'arn:aws:states:::sns:publish'"
     ):
         task_needs(machine)
 
 
-def test_a_target_computed_at_run_time_is_refused() -> None:
+def test_a_target_computed_at_run_time_is_rejected() -> None:
     machine = {
         "States": {
             "Write": {
@@ -140,7 +143,7 @@ def test_a_target_computed_at_run_time_is_refused() -> None:
         }
     }
 
-    with pytest.raises(ValueError, match=r"TableName must be a plain name"):
+    with pytest.raises(ValueError, match=r"TableName must be a constant"):
         task_needs(machine)
 
 
@@ -155,7 +158,7 @@ def test_tasks_inside_branches_are_found() -> None:
     assert [need.state for need in task_needs(machine)] == ["One", "Two"]
 
 
-def test_tasks_inside_a_map_are_found_by_its_older_name_too() -> None:
+def test_tasks_inside_a_map_are_found_under_both_names_of_its_processor() -> None:
     send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Arguments": {"QueueUrl": "q"}}
     machine = {
         "States": {
@@ -168,7 +171,7 @@ def test_tasks_inside_a_map_are_found_by_its_older_name_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("elements", "what"),
+    ("elements", "reported"),
     [
         ({"Credentials": {"RoleArn": "arn:aws:iam::222222222222:role/other"}}, "Credentials"),
         ({"ItemReader": {"Resource": "arn:aws:states:::s3:getObject"}}, "ItemReader"),
@@ -179,14 +182,14 @@ def test_tasks_inside_a_map_are_found_by_its_older_name_too() -> None:
         ),
     ],
 )
-def test_what_needs_permissions_that_are_not_known_is_refused_by_name(
-    elements: dict[str, object], what: str
+def test_an_element_that_needs_unknown_permissions_is_rejected(
+    elements: dict[str, object], reported: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"'Each': no permission is known for {what}"):
+    with pytest.raises(ValueError, match=f"'Each': no permission is known for {reported}"):
         task_needs({"States": {"Each": {"Type": "Map", **elements}}})
 
 
-def test_a_role_is_assumed_by_one_service_for_one_resource_of_one_account() -> None:
+def test_a_role_trusts_one_service_on_behalf_of_one_resource() -> None:
     (statement,) = trust_policy("pipes.amazonaws.com", account_id="111111111111", source_arn="arn:pipe")[
         "Statement"
     ]

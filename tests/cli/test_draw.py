@@ -1,4 +1,4 @@
-"""Guards `callroute draw` as a user types it."""
+"""Tests of `callroute draw`: formats, files and errors."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.support.paths import FLOW_DEFINITIONS
 PLAIN = str(FLOW_DEFINITIONS / "call_route.json")
 
 
-def draw(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["draw", *arguments])
+def draw(*arguments: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(app, ["draw", *arguments], input=stdin)
 
 
-def test_mermaid_comes_to_the_terminal_unless_told_otherwise() -> None:
+def test_mermaid_is_printed_by_default() -> None:
     result = draw(PLAIN)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("flowchart LR\n")
@@ -33,10 +33,10 @@ def test_mermaid_comes_to_the_terminal_unless_told_otherwise() -> None:
         (200, "1", "*ill* " * 40, "characters, but Mermaid renders at most 50,000"),
     ],
 )
-def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(
+def test_charts_beyond_the_limits_of_mermaid_are_printed_with_a_note(
     tmp_path: Path, count: int, keys: str, text: str, limit: str
 ) -> None:
-    """Mermaid shows an error in place of a chart with more lines or characters than its defaults allow."""
+    """Mermaid shows an error instead of a chart if it exceeds the default number of lines or characters."""
     menus = [
         {
             "Identifier": f"menu-{number}-{'m' * 40}",
@@ -72,25 +72,53 @@ def test_a_chart_that_mermaid_would_not_render_is_given_with_a_note(
     assert draw(str(path), "--format", "svg").stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "beginning"),
+    [
+        ("flow.svg", (), "<svg "),
+        ("flow.SVG", (), "<svg "),
+        ("flow.mmd", (), "flowchart LR"),
+        ("flow.mermaid", (), "flowchart LR"),
+        ("flow.mmd", ("--format", "svg"), "<svg "),
+        ("flow.svg", ("--format", "mermaid"), "flowchart LR"),
+        ("flow.txt", ("--format", "mermaid"), "flowchart LR"),
+    ],
+)
 @pytest.mark.parametrize("option", ["-o", "--output"])
-def test_a_picture_is_written_to_the_file_told(tmp_path: Path, option: str) -> None:
+def test_suffix_decides_the_format_and_format_overrides_it(
+    tmp_path: Path, option: str, name: str, options: tuple[str, ...], beginning: str
+) -> None:
+    out = tmp_path / name
+
+    result = draw(PLAIN, option, str(out), *options)
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert out.read_text(encoding="utf-8").startswith(beginning)
+
+
+def test_file_and_standard_output_get_the_same_drawing(tmp_path: Path) -> None:
     out = tmp_path / "flow.svg"
-    result = draw(PLAIN, "--format", "svg", option, str(out))
-    assert (result.exit_code, result.stdout) == (0, "")
+    draw(PLAIN, "-o", str(out))
     assert out.read_text(encoding="utf-8") == draw(PLAIN, "--format", "svg").stdout
-    assert out.read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_a_flow_can_come_from_standard_input() -> None:
+    text = Path(PLAIN).read_text(encoding="utf-8")
+    assert draw("-", stdin=text).stdout.startswith("flowchart LR\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("nowhere.json",), "nowhere.json"),
-        ((PLAIN, "--format", "png"), "png"),
+        ((PLAIN, "--format", "png"), "--format: 'png' is not supported. Use mermaid or svg"),
+        ((PLAIN, "-o", "flow.png"), "'flow.png' does not end in .svg or .mmd"),
+        ((PLAIN, "-o", "flow"), "'flow' does not end in .svg or .mmd"),
         ((PLAIN, "-o", "/nowhere/at/all.svg"), "/nowhere/at/all.svg"),
-        ((), "FLOW"),
+        ((), "missing argument 'FLOW'"),
     ],
 )
-def test_what_cannot_be_drawn_or_written_is_refused(arguments: tuple[str, ...], message: str) -> None:
+def test_unusable_arguments_exit_with_2(arguments: tuple[str, ...], message: str) -> None:
     result = draw(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr

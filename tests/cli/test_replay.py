@@ -1,4 +1,4 @@
-"""Guards against a replay that loses or hides a record: what is typed, what is printed, what the exit code says."""
+"""Tests that `callroute replay` accounts for every record in its output and exit code."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ RECORDS = [
 BAD = contact_record("d", InitiationTimestamp="2026-02-30T00:00:00Z")
 
 
-def test_records_become_items_and_every_record_is_accounted_for(tmp_path: Path) -> None:
+def test_json_has_the_items_and_the_number_of_records_by_outcome(tmp_path: Path) -> None:
     lines = tmp_path / "records.jsonl"
     lines.write_text("\n".join(json.dumps(record) for record in RECORDS))
     event = {"eventSource": "aws:kinesis", "data": base64.b64encode(json.dumps(BAD).encode()).decode()}
 
-    ran = callroute("replay", lines, "-", "--json", typed=json.dumps([event]))
+    ran = callroute("replay", lines, "-", "--json", stdin=json.dumps([event]))
 
     assert ran.returncode == 1, ran.stderr
     answer = json.loads(ran.stdout)
@@ -43,11 +43,11 @@ def test_records_become_items_and_every_record_is_accounted_for(tmp_path: Path) 
     ]
     assert answer["items"][0]["duration_seconds"] == 42
     assert "InitiationTimestamp is missing or not a UTC time" in ran.stderr
-    # Why it was quarantined may be read by anybody; who called may not.
+    # The reason is printed, but not the phone number.
     assert "815000000001" not in ran.stderr
 
 
-def test_good_records_end_with_exit_code_0_and_a_table(tmp_path: Path) -> None:
+def test_text_has_a_table_of_items(tmp_path: Path) -> None:
     path = tmp_path / "records.json"
     path.write_text(json.dumps(RECORDS[:2]))
 
@@ -56,10 +56,10 @@ def test_good_records_end_with_exit_code_0_and_a_table(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "1-2" in ran.stdout
     assert "紛失" in ran.stdout
-    assert "stored 2 · not ours 0 · quarantined 0 · dead-lettered 0" in ran.stderr
+    assert "2 stored, 0 filtered out, 0 quarantined, 0 dead-lettered" in ran.stderr
 
 
-def test_unusable_input_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+def test_unusable_files_exit_with_2(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps(RECORDS))
     bad.write_text('{"ContactId": "a"}\n{"ContactId"')
@@ -72,7 +72,7 @@ def test_unusable_input_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     assert "Traceback" not in ran.stderr
 
 
-def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+def test_text_in_brackets_is_printed_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "[red]records.json"
     path.write_text(json.dumps(contact_record("a", Attributes={"call_route": "[/x][red]menu"})))
 
@@ -82,8 +82,29 @@ def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
     assert "[/x][red]menu" in ran.stdout
 
 
-def test_what_looks_like_markup_in_a_message_is_printed_as_it_is() -> None:
+def test_text_in_brackets_in_a_message_is_printed_unchanged() -> None:
     ran = callroute("replay", "[red]nowhere.json")
 
     assert ran.returncode == 2
-    assert "[red]nowhere.json: cannot be read" in ran.stderr
+    assert "[red]nowhere.json: there is no such file" in ran.stderr
+
+
+def test_json_without_contact_records_exits_with_2(tmp_path: Path) -> None:
+    path = tmp_path / "flow.json"
+    path.write_text('{"StartAction": "x", "Actions": []}')
+
+    ran = callroute("replay", path)
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"{path}: this JSON contains no contact record" in ran.stderr
+
+
+def test_quiet_hides_the_number_of_records_but_not_problems(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps(RECORDS[:2]))
+    assert callroute("replay", path, "--quiet").stderr == ""
+
+    path.write_text(json.dumps(BAD))
+    ran = callroute("--quiet", "replay", path)
+    assert ran.returncode == 1
+    assert "error: 0 stored, 0 filtered out, 1 quarantined, 0 dead-lettered" in ran.stderr

@@ -1,4 +1,4 @@
-"""Guards `callroute track`: what it writes and where, what it tells, and that it loses nothing that people wrote."""
+"""Tests of `callroute track`: its output, its summary, and that it keeps everything that users wrote."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callroute.cli.track import _proof
+from callroute.cli.track import stops_summary
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from tests.cli.commands import FLOWS, callroute
@@ -45,33 +45,33 @@ MENU = {
 
 @pytest.fixture
 def menu(tmp_path: Path) -> Path:
-    """A flow without tracking, formatted as nobody else would."""
+    """A flow without tracking, in an unusual format."""
     path = tmp_path / "menu.json"
     path.write_text(json.dumps(MENU, indent=3, ensure_ascii=False), encoding="utf-8")
     return path
 
 
-def test_without_a_file_for_it_the_flow_goes_to_standard_output_and_nothing_is_written(menu: Path) -> None:
+def test_without_output_file_the_flow_is_printed_and_nothing_is_written(menu: Path) -> None:
     ran = callroute("track", menu)
     assert ran.returncode == 0
     assert "track-main-1" in Flow.parse(ran.stdout, "stdout").blocks
     assert ran.stderr == (
-        "4 tracking blocks, 4 new; a route catalog with 3 routes is written where -o names a file\n"
-        "1 stop, none without a route on any path\n"
+        "4 tracking blocks, 4 of them new; 3 routes (use --output to write the route catalog)\n"
+        "1 stop, all with a route on every path\n"
     )
     assert [path.name for path in menu.parent.iterdir()] == ["menu.json"]
 
 
-def test_one_run_gives_the_tracked_flow_the_proof_that_no_stop_is_untracked_and_a_picture(menu: Path) -> None:
+def test_one_run_writes_flow_and_picture_and_summarizes_the_stops(menu: Path) -> None:
     out, picture = menu.with_name("tracked.json"), menu.with_name("tracked.svg")
     ran = callroute("track", menu, "-o", out, "--picture", picture)
     assert (ran.returncode, ran.stdout) == (0, "")
-    assert "1 stop, none without a route on any path" in ran.stderr
+    assert "1 stop, all with a route on every path" in ran.stderr
     assert picture.read_text(encoding="utf-8") == callroute("draw", out, "--format", "svg").stdout
     assert "track-main-1" in picture.read_text(encoding="utf-8")
 
 
-def test_flow_and_catalog_are_written_and_stand_the_check(menu: Path) -> None:
+def test_written_flow_and_catalog_pass_the_check(menu: Path) -> None:
     out = menu.with_name("tracked.json")
     ran = callroute("track", menu, "-o", out)
     assert (ran.returncode, ran.stdout) == (0, "")
@@ -90,51 +90,50 @@ def test_flow_and_catalog_are_written_and_stand_the_check(menu: Path) -> None:
     }
 
 
-def test_the_flow_keeps_its_formatting_and_all_that_is_not_tracking(menu: Path) -> None:
+def test_formatting_and_everything_except_tracking_are_kept(menu: Path) -> None:
     before = menu.read_text(encoding="utf-8").splitlines()
     callroute("track", menu, "-o", menu)
     after = menu.read_text(encoding="utf-8").splitlines()
-    gone = [line.strip() for line in before if line not in after]
-    assert all("NextAction" in line or line.startswith(('"StartAction"', "}")) for line in gone), gone
+    removed = [line.strip() for line in before if line not in after]
+    assert all("NextAction" in line or line.startswith(('"StartAction"', "}")) for line in removed), removed
 
 
-def test_a_second_run_in_place_changes_no_byte(menu: Path) -> None:
+def test_a_second_run_changes_nothing(menu: Path) -> None:
     callroute("track", menu, "-o", menu)
     files = {path: path.read_bytes() for path in menu.parent.iterdir()}
     ran = callroute("track", menu, "-o", menu)
     assert ran.returncode == 0
-    assert "4 tracking blocks, 0 new" in ran.stderr
+    assert "4 tracking blocks, 0 of them new" in ran.stderr
     assert {path: path.read_bytes() for path in menu.parent.iterdir()} == files
 
 
-def test_a_flow_that_is_tracked_by_hand_comes_back_to_the_byte() -> None:
+def test_flows_with_manual_tracking_are_not_changed() -> None:
     for path in sorted(FLOWS.glob("*.json")):
         ran = callroute("track", path)
         assert ran.stdout == path.read_text(encoding="utf-8")
-        assert "no tracking blocks are needed" in ran.stderr
+        assert "no tracking blocks needed" in ran.stderr
 
 
-def test_words_and_remarks_in_the_catalog_stay_when_routes_are_added(menu: Path) -> None:
+def test_labels_and_comments_in_the_catalog_are_kept_when_routes_are_added(menu: Path) -> None:
     catalog = menu.with_name("menu.routes.yaml")
-    remark = "# ours\nflow: menu.json\nroutes:\n  - {route: start, en: Mine, ja: 私}  # a remark\n"
-    catalog.write_text(remark, encoding="utf-8")
+    text = "# comment\nflow: menu.json\nroutes:\n  - {route: start, en: Mine, ja: 私}  # a remark\n"
+    catalog.write_text(text, encoding="utf-8")
     callroute("track", menu, "-o", menu)
-    text = catalog.read_text(encoding="utf-8")
-    # The catalog says nothing of call_flow yet, so it is written anew with what it said.
-    read = RouteCatalog.parse(text, "x")
+    # The catalog has no call_flow yet, so the whole file is written again.
+    read = RouteCatalog.parse(catalog.read_text(encoding="utf-8"), "x")
     assert read.routes["start"].en == "Mine"
     assert read.call_flow == "Sample line"
-    catalog.write_text(remark.replace("routes:", "call_flow: Sample line\nroutes:"), encoding="utf-8")
+    catalog.write_text(text.replace("routes:", "call_flow: Sample line\nroutes:"), encoding="utf-8")
     callroute("track", menu, "-o", menu)
-    text = catalog.read_text(encoding="utf-8")
-    assert text.startswith("# ours")
-    assert "# a remark" in text
-    assert list(RouteCatalog.parse(text, "x").routes) == ["start", "1", "2"]
+    updated = catalog.read_text(encoding="utf-8")
+    assert updated.startswith("# comment")
+    assert "# a remark" in updated
+    assert list(RouteCatalog.parse(updated, "x").routes) == ["start", "1", "2"]
 
 
-def test_words_of_the_catalog_beside_the_input_go_into_that_of_the_output(menu: Path) -> None:
-    words = "flow: menu.json\nroutes:\n  - {route: '1', en: Mine, ja: 私}\n"
-    menu.with_name("menu.routes.yaml").write_text(words, encoding="utf-8")
+def test_labels_of_the_catalog_beside_the_input_are_copied_to_the_output(menu: Path) -> None:
+    catalog_of_input = "flow: menu.json\nroutes:\n  - {route: '1', en: Mine, ja: 私}\n"
+    menu.with_name("menu.routes.yaml").write_text(catalog_of_input, encoding="utf-8")
     out = menu.with_name("tracked.json")
     callroute("track", menu, "-o", out)
     catalog = RouteCatalog.beside(out)
@@ -142,7 +141,7 @@ def test_words_of_the_catalog_beside_the_input_go_into_that_of_the_output(menu: 
     assert catalog.routes["1"].en == "Mine"
 
 
-def test_names_come_from_a_route_file(menu: Path) -> None:
+def test_names_are_taken_from_a_route_file(menu: Path) -> None:
     names = menu.with_name("names.yaml")
     names.write_text('call_flow: bank\nroutes: {"1": balance}\n', encoding="utf-8")
     ran = callroute("track", menu, "--routes", names)
@@ -151,7 +150,7 @@ def test_names_come_from_a_route_file(menu: Path) -> None:
     assert blocks["track-start"].parameters["Attributes"]["call_flow"] == "bank"
 
 
-def test_a_name_for_what_is_not_there_is_unusable_input(menu: Path) -> None:
+def test_names_for_missing_routes_exit_with_2(menu: Path) -> None:
     names = menu.with_name("names.yaml")
     names.write_text('routes:\n  "4": balance\n', encoding="utf-8")
     ran = callroute("track", menu, "--routes", names, "-o", menu.with_name("out.json"))
@@ -162,7 +161,7 @@ def test_a_name_for_what_is_not_there_is_unusable_input(menu: Path) -> None:
     assert not menu.with_name("out.json").exists()
 
 
-def test_what_cannot_be_seen_is_told_on_standard_error(menu: Path) -> None:
+def test_notes_on_standard_error_say_what_cannot_be_determined(menu: Path) -> None:
     menu.write_text(json.dumps(MENU | {"Settings": {}}), encoding="utf-8")
     ran = callroute("track", menu, "-o", menu)
     assert ran.returncode == 0
@@ -172,21 +171,21 @@ def test_what_cannot_be_seen_is_told_on_standard_error(menu: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"modules": []}'])
-def test_what_is_not_a_flow_is_unusable_input(menu: Path, content: str) -> None:
+def test_files_that_are_not_flows_exit_with_2(menu: Path, content: str) -> None:
     menu.write_text(content, encoding="utf-8")
     ran = callroute("track", menu)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert str(menu) in ran.stderr
 
 
-def test_a_place_that_cannot_be_written_to_is_unusable_input(menu: Path) -> None:
+def test_output_that_cannot_be_written_exits_with_2(menu: Path) -> None:
     ran = callroute("track", menu, "-o", menu.parent / "nowhere" / "out.json")
     assert ran.returncode == 2
     assert "cannot be written" in ran.stderr
 
 
-def test_the_proof_names_a_stop_that_has_no_route() -> None:
-    """No flow that was tracked has one, so that it is asked about a flow that was not."""
+def test_summary_names_stops_without_route() -> None:
+    """Uses a flow without tracking, because a tracked flow has no such stop."""
     hello = {
         "Identifier": "hello",
         "Type": "MessageParticipant",
@@ -196,4 +195,56 @@ def test_the_proof_names_a_stop_that_has_no_route() -> None:
     end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
     text = json.dumps({"Version": "2019-10-30", "StartAction": "hello", "Actions": [hello, end]})
 
-    assert _proof(Flow.parse(text, "flow.json")) == "1 stop, without a route on some path: 'hello'"
+    assert stops_summary(Flow.parse(text, "flow.json")) == "1 stop, without a route on some path: 'hello'"
+
+
+# --- Protection of existing files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["", "precious", "{}", json.dumps(MENU)])
+def test_other_files_are_overwritten_only_with_force(menu: Path, content: str) -> None:
+    out = menu.with_name("out.json")
+    out.write_text(content, encoding="utf-8")
+
+    refused = callroute("track", menu, "-o", out)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"error: --output: {out} exists and was not written by `callroute track`. "
+        "Choose another file, or use --force to overwrite it\n"
+    )
+    assert out.read_text(encoding="utf-8") == content
+    assert not out.with_name("out.routes.yaml").exists()
+    assert callroute("track", menu, "-o", out, "--force").returncode == 0
+    assert "track-main-1" in out.read_text(encoding="utf-8")
+
+
+def test_own_output_is_overwritten_after_a_change_of_the_flow(menu: Path) -> None:
+    out = menu.with_name("out.json")
+    callroute("track", menu, "-o", out)
+    menu.write_text(menu.read_text(encoding="utf-8").replace("Sample line", "Other line"), encoding="utf-8")
+
+    assert callroute("track", menu, "-o", out).returncode == 0
+    assert "Other line" in out.read_text(encoding="utf-8")
+
+
+def test_input_may_be_the_output_under_another_name(menu: Path) -> None:
+    link = menu.with_name("link.json")
+    link.symlink_to(menu)
+
+    assert callroute("track", menu, "-o", link).returncode == 0
+    assert "track-main-1" in menu.read_text(encoding="utf-8")
+
+
+def test_a_flow_can_come_from_standard_input(menu: Path) -> None:
+    ran = callroute("track", "-", stdin=menu.read_text(encoding="utf-8"))
+
+    assert ran.returncode == 0
+    assert "track-main-1" in ran.stdout
+
+
+def test_quiet_hides_the_summary(menu: Path) -> None:
+    ran = callroute("track", menu, "--quiet")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "track-main-1" in ran.stdout

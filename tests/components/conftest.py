@@ -1,4 +1,4 @@
-"""One recording engine for all tests of the components."""
+"""Fixtures for the tests of the components."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tests.support.engine import Engine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bounds the process of a test that runs a program.
+    """Limits the duration of tests that run a program.
 
-    Pulumi waits for outstanding calls even after an exception, so that the signal with which pytest-timeout usually
-    stops a test would itself be waited out. Its thread method ends the process.
+    Pulumi waits for outstanding calls even after an exception, so the signal that pytest-timeout sends by default would not
+    stop a test. The thread method ends the process.
     """
     for item in items:
         if "engine" in getattr(item, "fixturenames", ()):
@@ -20,5 +20,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def engine() -> Engine:
-    """A fresh engine that records what is registered."""
+    """Returns an engine that records registered resources."""
     return Engine()

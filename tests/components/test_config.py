@@ -1,8 +1,4 @@
-"""Guards the settings.
-
-Failures it is for: a wrong setting that is found only when half of the stack is up, one problem reported at a time, a
-typo that is silently ignored, a secret in an error message.
-"""
+"""Tests that invalid stack configuration is reported completely and before any resource is registered."""
 
 from __future__ import annotations
 
@@ -16,154 +12,173 @@ from typing import Any
 import pulumi
 import pytest
 
-from call_route_tracker import config as settings_module
-from call_route_tracker.config import Problem, Settings, SettingsError
-from call_route_tracker.tracker import CallRouteTracker, CallRouteTrackerArgs
-from callroute.aws.state_machine import RecordFormat
+from call_route_tracker import CallRouteTracker, CallRouteTrackerArgs, load_config
+from call_route_tracker.config import parse_config
+from call_route_tracker.constraints import ConfigError, Problem, camel_case
 from tests.support.engine import PROJECT, Engine
+from tests.support.options import INSTANCE, tracker_args
+from tests.support.paths import FLOW_DEFINITIONS
 
-INSTANCE = "00000000-0000-0000-0000-000000000000"
 SALT = "a-salt-for-tests-only"
 KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000003"
-GOOD = {"connectInstance": INSTANCE}
+VALID = {"connectInstance": INSTANCE}
 FLOW = {"file": "call_route.json", "name": "menu"}
 
 
-def problems(changes: Mapping[str, str | None], secrets: Collection[str] = ()) -> dict[str, Problem]:
-    """What is wrong with otherwise good settings, by key."""
-    values = {key: value for key, value in {**GOOD, **changes}.items() if value is not None}
-    with pytest.raises(SettingsError) as caught:
-        Settings.read(values, secrets=secrets)
-    found = {problem.key: problem for problem in caught.value.problems}
-    assert len(found) == len(caught.value.problems), "each problem is told once"
+def parse(
+    changes: Mapping[str, str | None], *, folder: Path = FLOW_DEFINITIONS, **options: Any
+) -> CallRouteTrackerArgs:
+    """Parses valid config with some changes. None removes a key."""
+    config = {key: value for key, value in {**VALID, **changes}.items() if value is not None}
+    return parse_config(config, flow_folder=folder, **options)
+
+
+def problems(
+    changes: Mapping[str, str | None], secrets: Collection[str] = (), folder: Path = FLOW_DEFINITIONS
+) -> dict[str, Problem]:
+    """Returns the problems of valid config with some changes, by key."""
+    with pytest.raises(ConfigError) as raised:
+        parse(changes, secrets=secrets, folder=folder)
+    found = {problem.key: problem for problem in raised.value.problems}
+    assert len(found) == len(raised.value.problems), "each key is reported once"
     return found
 
 
 @pytest.mark.parametrize(
     ("key", "value", "allowed", "fix"),
     [
-        ("connectInstance", None, "the id of an Amazon Connect instance", "pulumi config set"),
-        ("connectInstance", "my-instance", "or its ARN", "the instance's overview"),
-        ("connectInstance", f"arn:aws:connect:eu-west-2:11111:instance/{INSTANCE}", "or its ARN", "ARN"),
+        ("connectInstance", None, "ID or ARN of an Amazon Connect instance", "pulumi config set"),
+        ("connectInstance", "my-instance", "ID or ARN", "the instance's overview"),
+        ("connectInstance", f"arn:aws:connect:eu-west-2:11111:instance/{INSTANCE}", "ID or ARN", "ARN"),
         ("timeZone", "Asia/Tokio", "IANA time zone", "Did you mean Asia/Tokyo"),
         ("timeZone", "JST+9", "IANA time zone", "IANA time zone database"),
-        ("phoneNumber", "domestik", "domestic or e164 or masked or hashed", "Did you mean domestic?"),
-        ("countryCode", "+81", "one to three digits", "without +"),
-        ("countryCode", "Japan", "one to three digits", "calling code"),
-        ("countryCode", "0081", "one to three digits", "zeros"),
-        ("trunkPrefix", "zero", "up to three digits", "dialled within the country"),
-        ("retentionDays", "-1", "0 to 36500 days", "0 to keep records for ever"),
+        ("phoneNumber", "domestik", "domestic, e164, masked or hashed", "Did you mean domestic?"),
+        ("countryCode", "+81", "1 to 3 digits", "without +"),
+        ("countryCode", "Japan", "1 to 3 digits", "calling code"),
+        ("countryCode", "0081", "1 to 3 digits", "zeros"),
+        ("trunkPrefix", "zero", "0 to 3 digits", "before a national number"),
+        ("retentionDays", "-1", "0 to 36500 days", "0 to keep records forever"),
         ("retentionDays", "a month", "0 to 36500 days", "pulumi config set"),
-        ("tableName", "call records", "3 to 255 letters", "respell"),
+        ("tableName", "call records", "3 to 255 letters", "DynamoDB"),
         ("streamArn", "contact-records", "the ARN of a Kinesis data stream", "Copy"),
-        ("streamKmsKeyArn", "alias/mine", "the ARN of a KMS key", "aliases cannot"),
-        ("streamKmsKeyArn", KEY_ARN, "nothing, unless streamArn is set", "kmsKeyArn"),
-        ("kmsKeyArn", "alias/mine", "the ARN of a KMS key", "aliases cannot"),
+        ("streamKmsKeyArn", "alias/mine", "the ARN of a KMS key", "aliases"),
+        ("streamKmsKeyArn", KEY_ARN, "no value unless streamArn is set", "kmsKeyArn"),
+        ("kmsKeyArn", "alias/mine", "the ARN of a KMS key", "aliases"),
         ("permissionsBoundaryArn", "boundary", "the ARN of a managed policy", "inline"),
         ("streamMode", "ONDEMAND", "PROVISIONED or ON_DEMAND", "Did you mean ON_DEMAND?"),
         ("shardCount", "0", "1 to 200 shards", "ON_DEMAND"),
         ("streamRetentionHours", "12", "24 to 8760 hours", "one day to one year"),
-        ("batchSize", "100", "1 to 52 records", "must fit 262,144 bytes"),
+        ("batchSize", "100", "1 to 52 records", "must fit into 262,144 bytes"),
         ("batchSize", "ten", "1 to 52 records", "pulumi config set"),
         ("batchingWindowSeconds", "600", "0 to 300 seconds", "wait"),
         ("parallelizationFactor", "0", "1 to 10 batches", "at the same time"),
         ("maximumRetryAttempts", "-1", "0 to 10000 attempts", "block its shard"),
         ("maximumRecordAgeSeconds", "-1", "60 to 604800 seconds", "block its shard"),
-        ("maximumRecordAgeSeconds", "86400", "less than the stream's retention, 24 hours", "replay"),
-        ("logRetentionDays", "10", "one of 1, 3, 5, 7, 14", "The nearest is 7."),
+        ("maximumRecordAgeSeconds", "86400", "less than the retention period of the stream, 24", "replay"),
+        ("logRetentionDays", "10", "1, 3, 5, 7, 14", "The nearest value is 7."),
         ("protectData", "perhaps", "true or false", "pulumi config set"),
-        ("tags", "team=calls", "structured config", "--path"),
-        ("tags", '{"aws:team": "calls"}', "no key beginning aws:", "aws:team"),
-        ("flows", "call_route.json", "structured config", "--path"),
-        ("flows", "{}", "a list", "pulumi config set"),
+        ("tags", "team=calls", "up to 50 tags", "--path 'tags.NAME'"),
+        ("tags", '{"aws:team": "calls"}', "start with `aws:`", "aws:team"),
+        ("tags", "[]", "up to 50 tags", "a mapping"),
+        ("flows", "call_route.json", "a list", "--path 'flows[0].NAME'"),
+        ("flows", "{}", "a list", "Use a list."),
     ],
 )
-def test_a_wrong_setting_says_what_it_is_what_it_may_be_and_what_to_do(
+def test_an_invalid_value_is_reported_with_allowed_values_and_a_fix(
     key: str, value: str | None, allowed: str, fix: str
 ) -> None:
     found = problems({key: value})
 
-    assert list(found) == [key], "no other setting is blamed"
-    assert value is None or json.dumps(value) == found[key].value or value == found[key].value
-    assert found[key].value != "not set" or value is None
+    assert list(found) == [key], "no other option is reported"
+    assert found[key].value in ("not set" if value is None else value, json.dumps(value))
     assert allowed in found[key].allowed
     assert fix in found[key].fix
 
 
 @pytest.mark.parametrize(
-    ("flow", "place", "says"),
+    ("flow", "key", "message"),
     [
         ({"name": "menu"}, "flows[0].file", "not set"),
         ({"file": "call_route.json"}, "flows[0].name", "not set"),
         ({**FLOW, "file": "call_rout.json"}, "flows[0].file", "call_rout.json: there is no such file"),
-        ({**FLOW, "name": "n" * 128}, "flows[0].name", "at most 127 characters"),
+        ({**FLOW, "file": 1}, "flows[0].file", "text"),
+        ({**FLOW, "name": "n" * 128}, "flows[0].name", "It has 128 characters"),
+        ({**FLOW, "description": None}, "flows[0].description", "null"),
         ({**FLOW, "phoneNumberID": "x"}, "flows[0].phoneNumberID", "Did you mean phoneNumberId?"),
-        ({**FLOW, "phoneNumberId": "+815000000000"}, "flows[0].phoneNumberId", "not the number itself"),
+        ({**FLOW, "phoneNumberId": "+815000000000"}, "flows[0].phoneNumberId", "not the phone number itself"),
         ({**FLOW, "placeholders": {"Queue": "x"}}, "flows[0].placeholders", "Queue"),
         ({**FLOW, "placeholders": {"Queue": 1}}, "flows[0].placeholders.Queue", "text"),
         ({**FLOW, "file": "call_route_with_operator.json"}, "flows[0].placeholders", "has no value"),
+        ("call_route.json", "flows[0]", "a mapping"),
     ],
 )
-def test_a_wrong_flow_says_where_and_why(flow: dict[str, Any], place: str, says: str) -> None:
+def test_an_invalid_flow_is_reported_with_its_position(flow: object, key: str, message: str) -> None:
     found = problems({"flows": json.dumps([flow])})
 
-    assert list(found) == [place]
-    assert says in str(found[place])
+    assert list(found) == [key]
+    assert message in str(found[key])
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("press 1 or 2", "JSON"),
         ('{"modules": [], "version": "1", "type": "contactFlow"}', "export"),
         ('{"Version": "2019-10-30", "StartAction": "gone", "Actions": []}', "gone"),
     ],
-    ids=["not JSON", "console export", "start leads nowhere"],
+    ids=["not JSON", "console export", "missing start"],
 )
-def test_a_file_that_is_no_flow_is_told_from_a_console_export(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, says: str
-) -> None:
-    monkeypatch.setattr(settings_module, "flow_definitions", lambda: tmp_path)
+def test_a_file_that_is_not_a_flow_is_rejected(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "menu.json").write_text(content, encoding="utf-8")
 
-    found = problems({"flows": json.dumps([{"file": "menu.json", "name": "menu"}])})
+    found = problems({"flows": json.dumps([{"file": "menu.json", "name": "menu"}])}, folder=tmp_path)
 
     assert list(found) == ["flows[0].file"]
     assert "menu.json" in found["flows[0].file"].fix
-    assert says in found["flows[0].file"].fix
+    assert message in found["flows[0].file"].fix
+
+
+def test_a_flow_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+    flow = json.loads((FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8"))
+    flow["Metadata"]["note"] = "x" * 256_000
+    (tmp_path / "menu.json").write_text(json.dumps(flow), encoding="utf-8")
+
+    found = problems({"flows": json.dumps([{"file": "menu.json", "name": "menu"}])}, folder=tmp_path)
+
+    assert "256,000" in found["flows[0].file"].fix
 
 
 @pytest.mark.parametrize(
-    ("other", "says"),
+    ("other", "repeated"),
     [
-        ({"file": "call_route.json", "name": "other"}, "share key 'call-route'."),
-        ({"file": "copy.json", "name": "menu"}, "share name 'menu'."),
-        ({"file": "call_route.json", "name": "menu"}, "share key 'call-route', name 'menu'."),
+        ({"file": "call_route.json", "name": "other"}, "key 'call-route'"),
+        ({"file": "copy.json", "name": "menu"}, "name 'menu'"),
+        ({"file": "call_route.json", "name": "menu"}, "key 'call-route', name 'menu'"),
     ],
 )
-def test_two_flows_cannot_be_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, str], says: str
+def test_flows_with_the_same_key_or_name_are_rejected(
+    tmp_path: Path, other: dict[str, str], repeated: str
 ) -> None:
-    text = (settings_module.flow_definitions() / "call_route.json").read_text(encoding="utf-8")
+    text = (FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8")
     for name in ("call_route.json", "copy.json"):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(settings_module, "flow_definitions", lambda: tmp_path)
 
-    found = problems({"flows": json.dumps([FLOW, other])})
+    found = problems({"flows": json.dumps([FLOW, other])}, folder=tmp_path)
 
-    assert found["flows"].fix.endswith(says)
+    assert found["flows"].value == f"a list that repeats {repeated}"
 
 
-def test_a_typo_in_a_key_is_an_error_that_names_the_key_meant() -> None:
-    found = problems({"timezone": "Asia/Tokyo", "streamShards": "2"})
+def test_an_unknown_key_is_rejected_with_a_suggestion() -> None:
+    found = problems({"timezone": "Asia/Tokyo", "xyz": "2"})
 
     assert found["timezone"].fix == "Did you mean timeZone?"
-    assert found["streamShards"].value == "unknown"
-    assert "shardCount" in found["streamShards"].allowed
+    assert found["xyz"].fix == "Remove it."
+    assert found["xyz"].value == "unknown"
+    assert "shardCount" in found["xyz"].allowed
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    wrong = {
+    invalid = {
         "connectInstance": "x",
         "timeZone": "Mars/Base",
         "countryCode": "+1",
@@ -174,71 +189,84 @@ def test_all_problems_are_reported_at_once() -> None:
         "batchsize": "5",
         "flows": json.dumps([{"file": "gone.json", "name": "a"}, {"file": "gone_too.json", "name": "b"}]),
     }
-    with pytest.raises(SettingsError) as caught:
-        Settings.read(wrong)
+    with pytest.raises(ConfigError) as raised:
+        parse(invalid)
 
-    found = {problem.key for problem in caught.value.problems}
-    assert found == {
-        *(set(wrong) - {"flows", "phoneNumber"}),
-        "phoneNumberSalt",
+    assert [problem.key for problem in raised.value.problems] == [
+        "connectInstance",
         "flows[0].file",
         "flows[1].file",
-    }
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "10 settings are wrong:"
+        "timeZone",
+        "countryCode",
+        "phoneNumberSalt",
+        "retentionDays",
+        "batchSize",
+        "maximumRecordAgeSeconds",
+        "batchsize",
+    ], "in the order of the options, unknown keys last"
+    lines = str(raised.value).splitlines()
+    assert lines[0] == "10 options are invalid:"
     assert len(lines) == 11
 
 
 @pytest.mark.parametrize(
-    ("salt", "secrets", "allowed"),
+    ("salt", "secrets", "value", "allowed"),
     [
-        (None, (), "a secret where phoneNumber is hashed"),
-        (SALT, (), "a Pulumi secret, and it is in plain text"),
-        ("too-short", ("phoneNumberSalt",), "at least 16 characters"),
+        (None, (), "not set", "a secret if phoneNumber is hashed"),
+        (SALT, (), "in plain text", "a Pulumi secret"),
+        ("too-short", ("phoneNumberSalt",), "not shown", "16 or more characters"),
     ],
 )
-def test_hashed_numbers_need_a_secret_salt(salt: str | None, secrets: tuple[str, ...], allowed: str) -> None:
+def test_hashed_phone_numbers_require_a_secret_salt(
+    salt: str | None, secrets: tuple[str, ...], value: str, allowed: str
+) -> None:
     found = problems({"phoneNumber": "hashed", "phoneNumberSalt": salt}, secrets)
 
-    assert found["phoneNumberSalt"].allowed == allowed
-    assert "--secret" in found["phoneNumberSalt"].fix
+    assert (found["phoneNumberSalt"].value, found["phoneNumberSalt"].allowed) == (value, allowed)
+    assert "--secret phoneNumberSalt" in found["phoneNumberSalt"].fix
     assert salt is None or salt not in str(found["phoneNumberSalt"])
 
 
-def test_a_secret_salt_is_accepted_and_shown_nowhere() -> None:
-    settings = Settings.read(
-        {**GOOD, "phoneNumber": "hashed", "phoneNumberSalt": SALT}, secrets=["phoneNumberSalt"]
-    )
+def test_a_secret_salt_is_accepted_and_not_shown() -> None:
+    args = parse({"phoneNumber": "hashed", "phoneNumberSalt": SALT}, secrets=["phoneNumberSalt"])
 
-    assert settings.tracker_args({}).phone_number_salt == SALT
-    assert SALT not in repr(settings)
-    assert SALT not in repr(settings.tracker_args({}))
+    assert args.phone_number_salt == SALT
+    assert SALT not in repr(args)
 
 
-@pytest.mark.parametrize("key", [field.alias for field in Settings.model_fields.values()] + ["unheardOf"])
+@pytest.mark.parametrize(
+    "key", [*(camel_case(each.name) for each in fields(CallRouteTrackerArgs)), "unheardOf"]
+)
 def test_the_value_of_a_secret_is_in_no_error_message(key: str) -> None:
-    secret = "hush +81500"  # noqa: S105 - nobody's, and not a good value of any setting
+    secret = "hush +81500"  # noqa: S105 - an invalid value for every option
     try:
-        Settings.read({**GOOD, key: secret}, secrets=[key])
-    except SettingsError as error:
-        told = "".join(traceback.format_exception(error))
-    assert key in told
-    assert "hush" not in told
-    assert "81500" not in told
+        parse({key: secret}, secrets=[key])
+    except ConfigError as error:
+        text = "".join(traceback.format_exception(error))
+    assert key in text
+    assert "hush" not in text
+    assert "81500" not in text
 
 
-def test_an_instance_may_be_given_by_its_arn() -> None:
+def test_a_problem_inside_a_secret_is_reported_once_for_the_whole_secret() -> None:
+    flows = json.dumps([{"file": "gone.json", "nam": "menu"}])
+
+    found = problems({"flows": flows}, secrets=["flows"])
+
+    assert list(found) == ["flows"]
+    assert found["flows"].value == "a secret"
+    assert "plain text" in found["flows"].fix
+
+
+def test_an_instance_can_be_given_by_its_arn() -> None:
     arn = f"arn:aws:connect:ap-northeast-1:111111111111:instance/{INSTANCE}"
 
-    settings = Settings.read({"connectInstance": arn})
-
-    assert settings.tracker_args({}).connect_instance_id == INSTANCE
+    assert parse({"connectInstance": arn}).connect_instance_id == INSTANCE
 
 
-def test_settings_become_the_arguments_of_the_component() -> None:
-    settings = Settings.read(
+def test_values_are_converted_to_the_types_of_the_options() -> None:
+    args = parse(
         {
-            **GOOD,
             "timeZone": "Europe/London",
             "phoneNumber": "masked",
             "countryCode": "44",
@@ -249,24 +277,33 @@ def test_settings_become_the_arguments_of_the_component() -> None:
             "streamRetentionHours": "48",
             "batchSize": "20",
             "maximumRecordAgeSeconds": "90000",
-            "protectData": "false",
+            "protectData": "False",
             "tags": '{"team": "calls", "stack": "mine"}',
             "flows": json.dumps([{**FLOW, "description": "Menu"}]),
-        }
+        },
+        default_tags={"project": "p", "stack": "s"},
     )
 
-    args = settings.tracker_args({"project": "p", "stack": "s"})
+    (flow,) = args.flows
+    assert (flow.key, flow.name, flow.description) == ("call-route", "menu", "Menu")
+    assert args == tracker_args(
+        time_zone="Europe/London",
+        phone_number="masked",
+        country_code="44",
+        trunk_prefix="0",
+        retention_days=30,
+        table_name="calls",
+        stream_contact_records=False,
+        stream_retention_hours=48,
+        batch_size=20,
+        maximum_record_age_seconds=90_000,
+        protect_data=False,
+        tags={"project": "p", "stack": "mine", "team": "calls"},
+        flows=[flow],
+    )
 
-    assert args.record == RecordFormat("Europe/London", "masked", "44", "0", retention_days=30)
-    assert (args.table_name, args.stream_contact_records, args.protect_data) == ("calls", False, False)
-    assert (args.stream_retention_hours, args.batch_size, args.maximum_record_age_seconds) == (48, 20, 90_000)
-    assert args.tags == {"project": "p", "stack": "mine", "team": "calls"}
-    assert [(flow.key, flow.name, flow.description) for flow in args.flows] == [
-        ("call-route", "menu", "Menu")
-    ]
 
-
-def test_a_flow_is_deployed_filled_and_without_white_space() -> None:
+def test_a_flow_is_deployed_with_its_placeholders_filled_and_without_white_space() -> None:
     queue = f"arn:aws:connect:ap-northeast-1:111111111111:instance/{INSTANCE}/queue/{INSTANCE}"
     hours = f"arn:aws:connect:ap-northeast-1:111111111111:instance/{INSTANCE}/operating-hours/{INSTANCE}"
     flow = {
@@ -274,47 +311,38 @@ def test_a_flow_is_deployed_filled_and_without_white_space() -> None:
         "name": "bank",
         "placeholders": {"OperatorQueueArn": queue, "OperatorHoursArn": hours},
     }
-    settings = Settings.read({**GOOD, "flows": json.dumps([flow])})
 
-    (args,) = settings.tracker_args({}).flows
+    (args,) = parse({"flows": json.dumps([flow])}).flows
 
     assert "${" not in args.content
     assert queue in args.content
     assert hours in args.content
-    assert "\n" not in args.content
     assert args.content == json.dumps(json.loads(args.content), ensure_ascii=False, separators=(",", ":"))
 
 
-def test_a_setting_that_is_left_out_means_what_the_component_means() -> None:
-    from_settings = Settings.read(GOOD).tracker_args({})
-    plain = CallRouteTrackerArgs(connect_instance_id=INSTANCE)
-
-    for field in fields(CallRouteTrackerArgs):
-        ours, theirs = getattr(from_settings, field.name), getattr(plain, field.name)
-        assert (list(ours) if field.name == "flows" else ours) == (
-            list(theirs) if field.name == "flows" else theirs
-        ), field.name
+def test_missing_options_have_the_defaults_of_the_component() -> None:
+    assert parse({}) == tracker_args()
 
 
-def test_wrong_settings_fail_before_anything_is_registered(engine: Engine) -> None:
-    def program() -> None:
-        CallRouteTracker("calls", Settings.load().tracker_args({}))
-
-    with pytest.raises(SettingsError, match="timeZone"):
-        engine.run(program, config={f"{PROJECT}:connectInstance": INSTANCE, f"{PROJECT}:timeZone": "x"})
+def test_invalid_config_fails_before_anything_is_registered(engine: Engine) -> None:
+    with pytest.raises(ConfigError, match="timeZone"):
+        engine.run(
+            lambda: CallRouteTracker("calls", load_config()),
+            config={f"{PROJECT}:connectInstance": INSTANCE, f"{PROJECT}:timeZone": "x"},
+        )
 
     assert engine.resources == []
 
 
-def test_pulumi_shows_the_message_without_a_traceback() -> None:
-    assert issubclass(SettingsError, pulumi.RunError), "Pulumi prints only RunErrors plainly"
+def test_pulumi_prints_the_message_without_a_traceback() -> None:
+    assert issubclass(ConfigError, pulumi.RunError), "Pulumi prints only RunErrors without a traceback"
 
 
-def test_the_keys_of_this_project_are_found_among_all_config_with_their_secrets(engine: Engine) -> None:
-    loaded: dict[str, Settings] = {}
+def test_config_of_other_projects_is_ignored_and_secrets_are_recognized(engine: Engine) -> None:
+    loaded: list[CallRouteTrackerArgs] = []
 
     engine.run(
-        lambda: loaded.update(settings=Settings.load()),
+        lambda: loaded.append(load_config()),
         config={
             "aws:region": "ap-northeast-1",
             "other-project:timeZone": "Europe/London",
@@ -325,57 +353,65 @@ def test_the_keys_of_this_project_are_found_among_all_config_with_their_secrets(
         secrets=[f"{PROJECT}:phoneNumberSalt"],
     )
 
-    assert loaded["settings"].time_zone == "Asia/Tokyo"
-    assert loaded["settings"].phone_number_salt is not None
+    (args,) = loaded
+    assert args.time_zone == "Asia/Tokyo"
+    assert args.phone_number_salt == SALT
+    assert args.tags == {"project": PROJECT, "stack": "test"}
 
 
-def test_config_in_the_environment_counts_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_is_also_read_from_the_environment(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "PULUMI_CONFIG",
         json.dumps({f"{PROJECT}:connectInstance": INSTANCE, f"{PROJECT}:timezone": "Asia/Tokyo"}),
     )
 
-    with pytest.raises(SettingsError, match="Did you mean timeZone"):
-        engine.run(lambda: Settings.load())
+    with pytest.raises(ConfigError, match="Did you mean timeZone"):
+        engine.run(load_config)
 
 
-def test_what_is_in_another_region_than_the_stack_is_refused() -> None:
+def test_arns_in_another_region_are_rejected() -> None:
     values = {
-        "connectInstance": "arn:aws:connect:us-east-1:111111111111:instance/00000000-0000-0000-0000-000000000000",
+        "connectInstance": f"arn:aws:connect:us-east-1:111111111111:instance/{INSTANCE}",
         "streamArn": "arn:aws:kinesis:us-east-1:111111111111:stream/records",
         "kmsKeyArn": "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-0000-0000-000000000000",
     }
 
-    with pytest.raises(SettingsError) as raised:
-        Settings.read(values, region="ap-northeast-1")
+    with pytest.raises(ConfigError) as raised:
+        parse(values, region="ap-northeast-1")
 
     assert {problem.key for problem in raised.value.problems} == set(values)
     assert all("ap-northeast-1" in problem.allowed for problem in raised.value.problems)
-    assert Settings.read(values, region="us-east-1").stream_arn == values["streamArn"]
+    assert parse(values, region="us-east-1").stream_arn == values["streamArn"]
 
 
-def test_every_wrong_tag_is_named_and_there_are_at_most_as_many_as_aws_takes() -> None:
-    assert all(
-        key in problems({"tags": json.dumps({"a;": "1", "aws:b": "2"})})["tags"].fix
-        for key in ("a;", "aws:b")
-    )
-    assert "tags" in problems({"tags": json.dumps({f"t{number}": "1" for number in range(49)})})
+def test_every_invalid_tag_is_named() -> None:
+    fix = problems({"tags": json.dumps({"a;": "1", "aws:b": "2", "c": "3"})})["tags"].fix
+
+    assert fix == "Change 'a;', 'aws:b'."
 
 
-def test_a_placeholder_cannot_be_filled_with_another_and_all_its_faults_are_told() -> None:
+def test_default_tags_count_towards_the_maximum() -> None:
+    tags = {"tags": json.dumps({f"t{number}": "1" for number in range(49)})}
+
+    assert len(parse(tags).tags) == 49
+    with pytest.raises(ConfigError, match="51 tags"):
+        parse(tags, default_tags={"project": "p", "stack": "s"})
+
+
+def test_placeholders_cannot_contain_placeholders() -> None:
     flow = {"file": "call_route_with_operator.json", "name": "bank"}
+    placeholders = {"OperatorQueueArn": "${Left}", "OperatorHoursArn": "h"}
 
-    found = problems(
-        {
-            "flows": json.dumps(
-                [{**flow, "placeholders": {"OperatorQueueArn": "${Left}", "OperatorHoursArn": "h"}}]
-            )
-        }
-    )
+    found = problems({"flows": json.dumps([{**flow, "placeholders": placeholders}])})
+
     assert "${Left}" in found["flows[0].placeholders"].fix
 
-    found = problems(
-        {"flows": json.dumps([{**flow, "placeholders": {"Operator": "1", "OperatorQueueArn": ""}}])}
-    )
+
+def test_all_problems_of_placeholders_are_reported() -> None:
+    flow = {"file": "call_route_with_operator.json", "name": "bank"}
+    placeholders = {"Operator": "1", "OperatorQueueArn": ""}
+
+    found = problems({"flows": json.dumps([{**flow, "placeholders": placeholders}])})
+
     for name in ("Operator:", "OperatorQueueArn", "OperatorHoursArn"):
         assert name in found["flows[0].placeholders"].fix

@@ -1,8 +1,4 @@
-"""Guards the program as it is committed.
-
-Failures it is for: a stack file with a key that no longer exists, a prod stack without its guards, an output that an
-operator or a command looks for in vain, real identifiers in the repository.
-"""
+"""Tests the program with the committed stacks: options exist, prod is protected, and outputs are complete."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.call_route_tracker.config import SettingsError
+from components.call_route_tracker.constraints import ConfigError
 from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
 
@@ -39,7 +35,7 @@ OUTPUTS = {
 
 
 def config(stack: str) -> dict[str, str]:
-    """A stack's config as Pulumi hands it to the program: everything is text, structure is JSON."""
+    """Returns the config of a stack as Pulumi passes it to the program: as text, structured values as JSON."""
     values = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
@@ -56,7 +52,7 @@ def run(engine: Engine, stack: str, preview: bool = False, **changes: str) -> No
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_committed_stack_comes_up_with_all_outputs(engine: Engine, stack: str) -> None:
+def test_every_stack_can_be_deployed_and_has_all_outputs(engine: Engine, stack: str) -> None:
     run(engine, stack)
 
     assert set(engine.outputs) == OUTPUTS
@@ -64,14 +60,14 @@ def test_every_committed_stack_comes_up_with_all_outputs(engine: Engine, stack: 
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_committed_stack_can_be_previewed(engine: Engine, stack: str) -> None:
+def test_every_stack_can_be_previewed(engine: Engine, stack: str) -> None:
     run(engine, stack, preview=True)
 
     assert engine.one("aws:pipes/pipe:Pipe").inputs["name"] == f"{PROJECT}-{stack}"
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_resource_carries_the_tags_of_the_program(engine: Engine, stack: str) -> None:
+def test_every_resource_has_the_tags_of_the_program(engine: Engine, stack: str) -> None:
     run(engine, stack, tags='{"team": "calls"}')
 
     tagged = [resource.inputs["tags"] for resource in engine.resources if "tags" in resource.inputs]
@@ -79,12 +75,12 @@ def test_every_resource_carries_the_tags_of_the_program(engine: Engine, stack: s
     assert all(tags == {"project": PROJECT, "stack": stack, "team": "calls"} for tags in tagged)
 
 
-def test_prod_is_guarded_and_keeps_longer_than_dev(engine: Engine) -> None:
+def test_prod_is_protected_and_keeps_data_longer_than_dev(engine: Engine) -> None:
     dev, prod = engine, Engine()
     run(dev, "dev")
     run(prod, "prod")
 
-    def facts(of: Engine) -> dict[str, Any]:
+    def limits(of: Engine) -> dict[str, Any]:
         source = of.one("aws:pipes/pipe:Pipe").inputs["sourceParameters"]["kinesisStreamParameters"]
         return {
             "stream": of.one("aws:kinesis/stream:Stream").inputs["retentionPeriod"],
@@ -93,8 +89,8 @@ def test_prod_is_guarded_and_keeps_longer_than_dev(engine: Engine) -> None:
             "logs": of.of("aws:cloudwatch/logGroup:LogGroup")[0].inputs["retentionInDays"],
         }
 
-    assert all(facts(prod)[key] > facts(dev)[key] for key in facts(dev))
-    assert facts(dev)["stream"] == 24, "a day is the least and costs nothing extra"
+    assert all(limits(prod)[key] > limits(dev)[key] for key in limits(dev))
+    assert limits(dev)["stream"] == 24, "one day is the minimum and has no extra cost"
     assert {
         resource.type for resource in prod.resources if resource.protect and resource.retain_on_delete
     } == {
@@ -105,7 +101,7 @@ def test_prod_is_guarded_and_keeps_longer_than_dev(engine: Engine) -> None:
     assert not any(resource.protect or resource.retain_on_delete for resource in dev.resources)
 
 
-def test_dev_and_prod_can_live_in_one_account(engine: Engine) -> None:
+def test_dev_and_prod_can_be_in_the_same_account(engine: Engine) -> None:
     dev, prod = engine, Engine()
     run(dev, "dev")
     run(prod, "prod")
@@ -114,10 +110,10 @@ def test_dev_and_prod_can_live_in_one_account(engine: Engine) -> None:
         {(resource.type, resource.inputs["name"]) for resource in of.resources if "name" in resource.inputs}
         for of in (dev, prod)
     ]
-    assert names[0] & names[1] == set(), "a physical name can be there once"
+    assert names[0] & names[1] == set(), "physical names are unique in an account"
 
 
-def test_the_local_stack_has_both_flows_and_does_not_wait(engine: Engine) -> None:
+def test_the_local_stack_has_both_flows_and_no_batching_window(engine: Engine) -> None:
     run(engine, "local")
 
     assert set(engine.outputs["flowIds"]) == {"call-route", "call-route-with-operator"}
@@ -125,15 +121,15 @@ def test_the_local_stack_has_both_flows_and_does_not_wait(engine: Engine) -> Non
     assert source["maximumBatchingWindowInSeconds"] == 0
 
 
-def test_a_salt_in_plain_text_stops_the_program_before_anything_is_registered(engine: Engine) -> None:
-    with pytest.raises(SettingsError, match="plain text") as caught:
+def test_a_salt_in_plain_text_is_rejected_before_anything_is_registered(engine: Engine) -> None:
+    with pytest.raises(ConfigError, match="plain text") as caught:
         run(engine, "dev", phoneNumber="hashed", phoneNumberSalt="a-salt-for-tests-only")
 
     assert "a-salt-for-tests-only" not in str(caught.value)
     assert engine.resources == []
 
 
-def test_pulumi_install_finds_the_locked_dependencies() -> None:
+def test_pulumi_install_uses_the_locked_dependencies() -> None:
     runtime = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))["runtime"]
     assert runtime == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
 

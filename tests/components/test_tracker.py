@@ -1,7 +1,4 @@
-"""Guards what the component builds.
-
-Failures it is for: a resource too many or too few, a child that has lost its parent, a permission wider than its use, data that a `pulumi destroy` would take along, a salt in plain text.
-"""
+"""Tests the resources of the component: their number, parents, permissions, protection and secrets."""
 
 from __future__ import annotations
 
@@ -13,15 +10,12 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from call_route_tracker import tracker
-from call_route_tracker.contact_flow import ContactFlowArgs
-from call_route_tracker.limits import ArgumentError
-from call_route_tracker.tracker import CallRouteTracker, CallRouteTrackerArgs
+from call_route_tracker import CallRouteTracker, ContactFlowArgs, tracker
+from call_route_tracker.constraints import ConfigError
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
-from callroute.aws.state_machine import RecordFormat
 from tests.support.engine import Engine, Registered
+from tests.support.options import INSTANCE, tracker_args
 
-INSTANCE = "00000000-0000-0000-0000-000000000000"
 STREAM_ARN = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/contact-records"
 KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000003"
 OTHER_KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000004"
@@ -29,7 +23,7 @@ NUMBER_ID = "00000000-0000-0000-0000-000000000005"
 SALT = "a-salt-for-tests-only"
 
 FLOW = ContactFlowArgs(key="menu", name="Menu", content='{"Version":"2019-10-30"}')
-ARGS = CallRouteTrackerArgs(connect_instance_id=INSTANCE, flows=[FLOW], tags={"project": "test"})
+ARGS = tracker_args(flows=[FLOW], tags={"project": "test"})
 
 TABLE = "aws:dynamodb/table:Table"
 STREAM = "aws:kinesis/stream:Stream"
@@ -44,16 +38,16 @@ NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAs
 STREAMING = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 
 
-def build(engine: Engine, preview: bool = False, **changes: Any) -> dict[str, CallRouteTracker]:
-    """Runs a program with one tracker; the tracker is there after the run."""
-    built: dict[str, CallRouteTracker] = {}
+def build(engine: Engine, preview: bool = False, **changes: Any) -> CallRouteTracker:
+    """Runs a program that creates a tracker. Returns the tracker."""
     args = replace(ARGS, **changes)
-    engine.run(lambda: built.update(tracker=CallRouteTracker("calls", args)), preview=preview)
-    return built
+    built: list[CallRouteTracker] = []
+    engine.run(lambda: built.append(CallRouteTracker("calls", args)), preview=preview)
+    return built[0]
 
 
 def permissions(policy: Registered) -> set[tuple[str, str]]:
-    """The pairs of action and resource that a role policy grants."""
+    """Returns the pairs of action and resource that a role policy allows."""
     return {
         (action, statement["Resource"])
         for statement in json.loads(policy.inputs["policy"])["Statement"]
@@ -61,7 +55,7 @@ def permissions(policy: Registered) -> set[tuple[str, str]]:
     }
 
 
-def test_the_type_token_stays_since_renaming_it_would_replace_every_stack() -> None:
+def test_the_type_token_is_unchanged_because_renaming_it_would_replace_all_resources() -> None:
     assert tracker.TOKEN == "call-route-tracker:index:CallRouteTracker"  # noqa: S105 - a type token
 
 
@@ -95,7 +89,7 @@ def test_exactly_these_resources_are_registered(engine: Engine) -> None:
     )
 
 
-def test_every_resource_hangs_below_the_component(engine: Engine) -> None:
+def test_every_resource_is_a_descendant_of_the_component(engine: Engine) -> None:
     build(engine, flows=[replace(FLOW, phone_number_id=NUMBER_ID)])
 
     parents = {resource.urn: resource.parent for resource in engine.resources}
@@ -103,20 +97,20 @@ def test_every_resource_hangs_below_the_component(engine: Engine) -> None:
     for urn in parents:
         ancestor = urn
         while ancestor != root:
-            assert ancestor in parents, f"{urn} hangs below {ancestor}, not below the component"
+            assert ancestor in parents, f"{urn} is not a descendant of the component"
             ancestor = parents[ancestor]
 
 
-def test_components_register_few_outputs_and_only_once(engine: Engine) -> None:
+def test_components_register_few_outputs_once(engine: Engine) -> None:
     build(engine)
 
     outputs = {urn.rpartition("::")[2]: names for urn, names in engine.component_outputs.items()}
     assert outputs["calls"] == {"tableName", "streamArn", "stateMachineArn", "pipeArn"}
     components = {resource.urn for resource in engine.resources if not resource.custom}
-    assert components <= set(engine.component_outputs), "a component never said that it is complete"
+    assert components <= set(engine.component_outputs), "every component registers its outputs"
 
 
-def test_whatever_can_have_tags_has_them(engine: Engine) -> None:
+def test_every_resource_that_supports_tags_has_them(engine: Engine) -> None:
     build(engine)
 
     tagged = set()
@@ -129,7 +123,7 @@ def test_whatever_can_have_tags_has_them(engine: Engine) -> None:
     assert tagged == {TABLE, STREAM, FLOW_TYPE, QUEUE, ROLE, LOGS, STATE_MACHINE, PIPE}
 
 
-def test_the_table_has_the_key_and_the_index_of_the_record_contract(engine: Engine) -> None:
+def test_the_table_has_the_documented_key_and_index(engine: Engine) -> None:
     build(engine)
 
     table = engine.one(TABLE).inputs
@@ -150,18 +144,18 @@ def test_the_table_has_the_key_and_the_index_of_the_record_contract(engine: Engi
         "contact_id": "S",
         "call_date": "S",
         "start_time": "S",
-    }, "DynamoDB refuses attributes that are in no key"
+    }, "DynamoDB rejects attributes that are not part of a key"
     assert table["pointInTimeRecovery"] == {"enabled": True}
     assert table["serverSideEncryption"] == {"enabled": True}
 
 
-def test_items_expire_only_where_records_have_a_retention(engine: Engine) -> None:
+def test_items_expire_only_with_a_retention_period(engine: Engine) -> None:
     build(engine)
     expiring = Engine()
-    build(expiring, record=RecordFormat(retention_days=30))
+    build(expiring, retention_days=30)
 
     assert engine.one(TABLE).inputs["ttl"] == {"enabled": False}, (
-        "the provider refuses an attribute's name beside a disabled TTL"
+        "the provider rejects an attribute name when TTL is off"
     )
     assert expiring.one(TABLE).inputs["ttl"] == {"enabled": True, "attributeName": "expires_at"}
 
@@ -176,7 +170,7 @@ def test_the_stream_is_encrypted_and_has_one_shard(engine: Engine) -> None:
     assert (stream["encryptionType"], stream["kmsKeyId"]) == ("KMS", "alias/aws/kinesis")
 
 
-def test_a_stream_on_demand_leaves_its_shards_to_aws(engine: Engine) -> None:
+def test_an_on_demand_stream_has_no_shard_count(engine: Engine) -> None:
     build(engine, stream_mode="ON_DEMAND", stream_retention_hours=168)
 
     stream = engine.one(STREAM).inputs
@@ -199,31 +193,31 @@ def test_the_instance_streams_its_contact_records_to_the_stream(engine: Engine) 
     }
 
 
-def test_streaming_can_be_left_to_somebody_else(engine: Engine) -> None:
+def test_streaming_of_contact_records_can_be_turned_off(engine: Engine) -> None:
     built = build(engine, stream_contact_records=False)
 
     assert engine.of(STREAMING) == []
-    assert built["tracker"].contact_record_streaming is None
+    assert built.contact_record_streaming is None
 
 
-def test_an_existing_stream_is_read_and_none_is_made(engine: Engine) -> None:
+def test_an_existing_stream_is_used_instead_of_a_new_one(engine: Engine) -> None:
     built = build(engine, stream_arn=STREAM_ARN, stream_kms_key_arn=OTHER_KEY_ARN)
 
     assert engine.of(STREAM) == []
-    assert built["tracker"].stream is None
+    assert built.stream is None
     assert engine.one(PIPE).inputs["source"] == STREAM_ARN
     granted = permissions(engine.one(POLICY, "pipe-policy"))
     assert ("kinesis:GetRecords", STREAM_ARN) in granted
     assert ("kms:Decrypt", OTHER_KEY_ARN) in granted
 
 
-def test_a_flow_is_deployed_as_it_is_and_gets_its_phone_number(engine: Engine) -> None:
-    build(engine, flows=[replace(FLOW, description="Where callers stop", phone_number_id=NUMBER_ID)])
+def test_a_flow_is_deployed_unchanged_and_gets_its_phone_number(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, description="Records stops", phone_number_id=NUMBER_ID)])
 
     assert engine.one(FLOW_TYPE).inputs == {
         "instanceId": INSTANCE,
         "name": "Menu",
-        "description": "Where callers stop",
+        "description": "Records stops",
         "type": "CONTACT_FLOW",
         "content": FLOW.content,
         "tags": {"project": "test"},
@@ -235,7 +229,7 @@ def test_a_flow_is_deployed_as_it_is_and_gets_its_phone_number(engine: Engine) -
     }
 
 
-def test_flows_and_numbers_are_only_there_where_they_are_given(engine: Engine) -> None:
+def test_flows_and_phone_numbers_are_optional(engine: Engine) -> None:
     build(engine)
     without_flows = Engine()
     build(without_flows, flows=[])
@@ -244,7 +238,7 @@ def test_flows_and_numbers_are_only_there_where_they_are_given(engine: Engine) -
     assert without_flows.of(FLOW_TYPE) == []
 
 
-def test_the_state_machine_is_express_and_its_log_holds_no_phone_numbers(engine: Engine) -> None:
+def test_the_state_machine_is_express_and_does_not_log_phone_numbers(engine: Engine) -> None:
     build(engine)
 
     machine, logs = engine.one(STATE_MACHINE).inputs, engine.one(LOGS, "recorder-logs").inputs
@@ -258,7 +252,7 @@ def test_the_state_machine_is_express_and_its_log_holds_no_phone_numbers(engine:
     assert logs["retentionInDays"] == 30
 
 
-def test_the_state_machine_writes_to_the_table_and_quarantines_in_the_queue(engine: Engine) -> None:
+def test_the_state_machine_uses_the_table_and_the_quarantine_queue(engine: Engine) -> None:
     build(engine)
 
     definition = engine.one(STATE_MACHINE).inputs["definition"]
@@ -266,7 +260,7 @@ def test_the_state_machine_writes_to_the_table_and_quarantines_in_the_queue(engi
     assert "amazonaws.com/111111111111/calls-quarantine-0000000" in definition
 
 
-def test_the_pipe_gives_up_in_time_and_keeps_what_it_gave_up(engine: Engine) -> None:
+def test_the_pipe_limits_retries_and_sends_dead_letters(engine: Engine) -> None:
     build(engine)
 
     pipe = engine.one(PIPE).inputs
@@ -286,7 +280,7 @@ def test_the_pipe_gives_up_in_time_and_keeps_what_it_gave_up(engine: Engine) -> 
     assert [json.loads(entry["pattern"]) for entry in source["filterCriteria"]["filters"]] == [FILTER_PATTERN]
 
 
-def test_the_pipe_waits_for_the_state_machine_and_its_log_holds_no_phone_numbers(engine: Engine) -> None:
+def test_the_pipe_waits_for_the_state_machine_and_does_not_log_phone_numbers(engine: Engine) -> None:
     build(engine)
 
     pipe = engine.one(PIPE).inputs
@@ -301,19 +295,19 @@ def test_the_pipe_waits_for_the_state_machine_and_its_log_holds_no_phone_numbers
         "cloudwatchLogsLogDestination": {
             "logGroupArn": f"arn:aws:logs:ap-northeast-1:111111111111:log-group:{logs}"
         },
-    }, "the pipe takes the plain ARN, and no includeExecutionDatas"
+    }, "the pipe takes the plain ARN, without includeExecutionDatas"
 
 
-def test_queues_are_encrypted_and_keep_messages_as_long_as_sqs_can(engine: Engine) -> None:
+def test_queues_are_encrypted_and_have_the_maximum_retention_period(engine: Engine) -> None:
     build(engine)
 
     for queue in engine.of(QUEUE):
         assert queue.inputs["messageRetentionSeconds"] == 14 * 86_400
         assert queue.inputs["sqsManagedSseEnabled"] is True
-        assert "fifoQueue" not in queue.inputs, "pipes dead-letter to standard queues only"
+        assert "fifoQueue" not in queue.inputs, "pipes support only standard queues for dead letters"
 
 
-def test_the_role_of_the_state_machine_may_do_exactly_this(engine: Engine) -> None:
+def test_the_role_of_the_state_machine_has_exactly_these_permissions(engine: Engine) -> None:
     build(engine)
 
     deliveries = {"CreateLogDelivery", "DeleteLogDelivery", "GetLogDelivery", "ListLogDeliveries"}
@@ -325,7 +319,7 @@ def test_the_role_of_the_state_machine_may_do_exactly_this(engine: Engine) -> No
     }
 
 
-def test_the_role_of_the_pipe_may_do_exactly_this(engine: Engine) -> None:
+def test_the_role_of_the_pipe_has_exactly_these_permissions(engine: Engine) -> None:
     build(engine)
 
     stream = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/calls-stream-0000000"
@@ -347,7 +341,7 @@ def test_the_role_of_the_pipe_may_do_exactly_this(engine: Engine) -> None:
 def test_a_role_trusts_only_the_resource_that_uses_it(
     engine: Engine, role: str, service: str, user: str
 ) -> None:
-    built = build(engine)
+    build(engine)
 
     (statement,) = json.loads(engine.one(ROLE, role).inputs["assumeRolePolicy"])["Statement"]
     kind = {STATE_MACHINE: "states:{}:stateMachine:", PIPE: "pipes:{}:pipe/"}[user]
@@ -358,27 +352,24 @@ def test_a_role_trusts_only_the_resource_that_uses_it(
             "aws:SourceAccount": "111111111111",
             "aws:SourceArn": f"arn:aws:{kind.format('ap-northeast-1:111111111111')}{name}",
         }
-    }, "the ARN that the role trusts must be the one that the resource gets"
-    assert built["tracker"] is not None
+    }, "the role trusts the ARN of its resource"
 
 
 @pytest.mark.parametrize(("user", "policy"), [(STATE_MACHINE, "recorder-policy"), (PIPE, "pipe-policy")])
-def test_what_aws_checks_a_role_for_waits_for_the_roles_policy(
-    engine: Engine, user: str, policy: str
-) -> None:
+def test_a_resource_is_created_after_the_policy_of_its_role(engine: Engine, user: str, policy: str) -> None:
     build(engine)
 
     assert engine.one(POLICY, policy).urn in engine.one(user).depends_on
 
 
-def test_a_customer_key_encrypts_everything_and_the_roles_may_use_it(engine: Engine) -> None:
+def test_a_customer_managed_key_encrypts_everything_and_both_roles_can_use_it(engine: Engine) -> None:
     build(engine, kms_key_arn=KEY_ARN)
 
     assert engine.one(TABLE).inputs["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY_ARN}
     assert engine.one(STREAM).inputs["kmsKeyId"] == KEY_ARN
     for queue in engine.of(QUEUE):
         assert queue.inputs["kmsMasterKeyId"] == KEY_ARN
-        assert "sqsManagedSseEnabled" not in queue.inputs, "SQS takes one kind of encryption"
+        assert "sqsManagedSseEnabled" not in queue.inputs, "SQS supports one kind of encryption at a time"
     used = {
         (policy.name, statement["Sid"])
         for policy in engine.of(POLICY)
@@ -401,23 +392,23 @@ def test_a_permissions_boundary_is_on_both_roles(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_what_holds_records_is_protected_or_not_as_the_stack_says(engine: Engine, protect: bool) -> None:
+def test_resources_with_records_are_protected_only_if_configured(engine: Engine, protect: bool) -> None:
     build(engine, protect_data=protect)
 
-    holders = {TABLE, STREAM, QUEUE}
+    with_records = {TABLE, STREAM, QUEUE}
     for resource in engine.resources:
-        guarded = protect and resource.type in holders
-        assert (resource.protect, resource.retain_on_delete) == (guarded, guarded), resource.urn
+        protected = protect and resource.type in with_records
+        assert (resource.protect, resource.retain_on_delete) == (protected, protected), resource.urn
     assert engine.one(TABLE).inputs["deletionProtectionEnabled"] is protect
 
 
 @pytest.mark.parametrize("as_secret", [True, False])
-def test_the_salt_of_hashed_numbers_is_in_no_plain_text(engine: Engine, as_secret: bool) -> None:
+def test_the_salt_is_never_in_plain_text(engine: Engine, as_secret: bool) -> None:
     built: dict[str, str] = {}
 
     def program() -> None:
         salt = pulumi.Output.secret(SALT) if as_secret else SALT
-        args = replace(ARGS, record=RecordFormat(phone_number="hashed"), phone_number_salt=salt)
+        args = replace(ARGS, phone_number="hashed", phone_number_salt=salt)
         built["args"] = repr(args)
         CallRouteTracker("calls", args)
 
@@ -431,135 +422,175 @@ def test_the_salt_of_hashed_numbers_is_in_no_plain_text(engine: Engine, as_secre
     }
     assert holding == {(STATE_MACHINE, "definition")}
     assert engine.one(STATE_MACHINE).secrets == {"definition"}
-    assert engine.one(POLICY, "recorder-policy").secrets == set(), "a preview should show permissions"
+    assert engine.one(POLICY, "recorder-policy").secrets == set(), "a preview shows permissions"
     assert SALT not in built["args"]
 
 
-def test_without_a_salt_nothing_is_a_secret(engine: Engine) -> None:
+def test_without_a_salt_there_are_no_secrets(engine: Engine) -> None:
     build(engine)
 
     assert [resource.urn for resource in engine.resources if resource.secrets] == []
 
 
-def test_a_preview_registers_the_same_although_nothing_exists_yet(engine: Engine) -> None:
+def test_a_preview_registers_the_same_resources(engine: Engine) -> None:
     build(engine)
     planned = Engine()
-    built = build(planned, preview=True)
+    build(planned, preview=True)
 
     assert {resource.urn for resource in planned.resources} == {resource.urn for resource in engine.resources}
     known = planned.one(PIPE).inputs
     assert known["name"] == "calls-test"
-    assert not isinstance(known["source"], str), "the stream's ARN cannot be known before it exists"
+    assert not isinstance(known["source"], str), "the ARN of the stream is unknown before it exists"
     assert json.loads(planned.one(ROLE, "pipe-role").inputs["assumeRolePolicy"])["Statement"], (
-        "whom a role trusts is known beforehand"
+        "the trust policy is known before the resources exist"
     )
-    assert built["tracker"].index_name == "by-day"
 
 
-def test_the_promised_outputs_are_there(engine: Engine) -> None:
-    seen: dict[str, Any] = {}
-
+def test_the_outputs_are_complete(engine: Engine) -> None:
     def program() -> None:
-        tracker = CallRouteTracker("calls", ARGS)
-        for name in CallRouteTracker.__annotations__:
-            value = getattr(tracker, name)
-            if not isinstance(value, pulumi.Resource):
-                pulumi.export(name, value)
-        seen["flows"] = tracker.flows
+        for name, value in CallRouteTracker("calls", ARGS).outputs.items():
+            pulumi.export(name, value)
 
     engine.run(program)
 
-    assert set(seen["flows"]) == {"menu"}
-    engine.outputs.pop("flows", None)
     arn = "arn:aws:{}:ap-northeast-1:111111111111:{}".format
     url = "https://sqs.ap-northeast-1.amazonaws.com/111111111111/{}".format
     assert engine.outputs == {
-        "table_name": "call-records",
-        "table_arn": arn("dynamodb", "table/call-records"),
-        "index_name": "by-day",
-        "stream_name": "calls-stream-0000000",
-        "stream_arn": arn("kinesis", "stream/calls-stream-0000000"),
-        "state_machine_arn": arn("states", "stateMachine:calls-test"),
-        "pipe_name": "calls-test",
-        "pipe_arn": arn("pipes", "pipe/calls-test"),
-        "dead_letter_queue_url": url("calls-pipe-dead-letters-0000000"),
-        "dead_letter_queue_arn": arn("sqs", "calls-pipe-dead-letters-0000000"),
-        "quarantine_queue_url": url("calls-quarantine-0000000"),
-        "quarantine_queue_arn": arn("sqs", "calls-quarantine-0000000"),
-        "flow_ids": {"menu": "id-of-Menu"},
-        "state_machine_log_group": "/aws/vendedlogs/states/calls-test",
-        "pipe_log_group": "/aws/vendedlogs/pipes/calls-test",
+        "tableName": "call-records",
+        "tableArn": arn("dynamodb", "table/call-records"),
+        "indexName": "by-day",
+        "streamName": "calls-stream-0000000",
+        "streamArn": arn("kinesis", "stream/calls-stream-0000000"),
+        "stateMachineArn": arn("states", "stateMachine:calls-test"),
+        "pipeName": "calls-test",
+        "pipeArn": arn("pipes", "pipe/calls-test"),
+        "deadLetterQueueUrl": url("calls-pipe-dead-letters-0000000"),
+        "deadLetterQueueArn": arn("sqs", "calls-pipe-dead-letters-0000000"),
+        "quarantineQueueUrl": url("calls-quarantine-0000000"),
+        "quarantineQueueArn": arn("sqs", "calls-quarantine-0000000"),
+        "flowIds": {"menu": "id-of-Menu"},
+        "timeZone": "Asia/Tokyo",
+        "stateMachineLogGroup": "/aws/vendedlogs/states/calls-test",
+        "pipeLogGroup": "/aws/vendedlogs/pipes/calls-test",
     }
 
 
+def test_every_part_is_an_attribute(engine: Engine) -> None:
+    built = build(engine)
+
+    assert list(built.flows) == ["menu"]
+    parts = (
+        built.table,
+        built.stream,
+        built.recorder,
+        built.pipe,
+        built.quarantine_queue,
+        built.flows["menu"],
+    )
+    assert all(isinstance(part, pulumi.Resource) for part in parts)
+
+
 @pytest.mark.parametrize(
-    ("changes", "field", "value"),
+    ("changes", "option", "value"),
     [
-        ({"connect_instance_id": "my-instance"}, "connect_instance_id", "'my-instance'"),
-        ({"table_name": "call records"}, "table_name", "'call records'"),
-        ({"stream_arn": "contact-records"}, "stream_arn", "'contact-records'"),
-        ({"stream_mode": "ONDEMAND"}, "stream_mode", "'ONDEMAND'"),
+        ({"connect_instance": "my-instance"}, "connect_instance", '"my-instance"'),
+        ({"table_name": "call records"}, "table_name", '"call records"'),
+        ({"stream_arn": "contact-records"}, "stream_arn", '"contact-records"'),
+        ({"stream_mode": "ONDEMAND"}, "stream_mode", '"ONDEMAND"'),
         ({"shard_count": 0}, "shard_count", "0"),
         ({"stream_retention_hours": 23}, "stream_retention_hours", "23"),
         ({"batch_size": 0}, "batch_size", "0"),
         ({"batch_size": 53}, "batch_size", "53"),
+        ({"batch_size": "10"}, "batch_size", '"10"'),
+        ({"batch_size": True}, "batch_size", "true"),
         ({"batching_window_seconds": 301}, "batching_window_seconds", "301"),
         ({"parallelization_factor": 11}, "parallelization_factor", "11"),
         ({"maximum_retry_attempts": -1}, "maximum_retry_attempts", "-1"),
         ({"maximum_record_age_seconds": -1}, "maximum_record_age_seconds", "-1"),
         ({"maximum_record_age_seconds": 86_400}, "maximum_record_age_seconds", "86400"),
         ({"log_retention_days": 31}, "log_retention_days", "31"),
-        ({"kms_key_arn": "alias/calls"}, "kms_key_arn", "'alias/calls'"),
-        ({"permissions_boundary_arn": "boundary"}, "permissions_boundary_arn", "'boundary'"),
-        ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", "set"),
-        ({"record": RecordFormat(time_zone="Asia/Tokio")}, "time_zone", "'Asia/Tokio'"),
-        ({"record": RecordFormat(country_code="+81")}, "country_code", "'+81'"),
-        ({"record": RecordFormat(retention_days=-1)}, "retention_days", "-1"),
-        ({"record": RecordFormat(salt=SALT)}, "record.salt", "set"),
-        ({"record": RecordFormat(phone_number="hashed")}, "phone_number_salt", "None"),
+        ({"kms_key_arn": "alias/calls"}, "kms_key_arn", '"alias/calls"'),
+        ({"permissions_boundary_arn": "boundary"}, "permissions_boundary_arn", '"boundary"'),
+        ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", KEY_ARN),
+        ({"time_zone": "Asia/Tokio"}, "time_zone", '"Asia/Tokio"'),
+        ({"time_zone": None}, "time_zone", "null"),
+        ({"country_code": "+81"}, "country_code", '"+81"'),
+        ({"retention_days": -1}, "retention_days", "-1"),
+        ({"protect_data": "yes"}, "protect_data", '"yes"'),
+        ({"phone_number": "hashed"}, "phone_number_salt", "not set"),
+        ({"phone_number_salt": "too-short"}, "phone_number_salt", "not shown"),
+        ({"tags": {"aws:team": "calls"}}, "tags", '"aws:team"'),
+        ({"tags": {"team": 1}}, "tags.team", "1"),
+        ({"flows": "menu"}, "flows", '"menu"'),
+        ({"flows": [{"key": "menu"}]}, "flows[0]", "menu"),
         ({"flows": [FLOW, FLOW]}, "flows", "'menu'"),
         ({"flows": [FLOW, replace(FLOW, key="other")]}, "flows", "'Menu'"),
     ],
 )
-def test_a_wrong_argument_is_named_with_its_value_and_what_is_allowed(
-    changes: dict[str, Any], field: str, value: str
+def test_an_invalid_option_is_reported_with_its_value_and_a_fix(
+    changes: dict[str, Any], option: str, value: str
 ) -> None:
-    with pytest.raises(ArgumentError) as caught:
+    with pytest.raises(ConfigError) as raised:
         replace(ARGS, **changes)
 
-    message = str(caught.value)
-    assert field in message
-    assert value in message
-    assert "; allowed: " in message
-    assert not message.endswith(". "), "every message ends with a way out"
+    (problem,) = raised.value.problems
+    assert problem.key == option
+    assert value in problem.value
+    assert problem.allowed
+    assert problem.fix.endswith((".", "?", "`"))
+
+
+def test_all_invalid_options_are_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as raised:
+        tracker_args(batch_size=0, time_zone="Mars/Base", phone_number="hashed")
+
+    assert [problem.key for problem in raised.value.problems] == [
+        "time_zone",
+        "batch_size",
+        "phone_number_salt",
+    ]
+    assert str(raised.value).startswith("3 options are invalid:\n  time_zone is ")
+
+
+def test_outputs_are_accepted_for_inputs_only(engine: Engine) -> None:
+    def program() -> None:
+        key = pulumi.Output.from_input(KEY_ARN)
+        assert tracker_args(kms_key_arn=key).kms_key_arn is key
+        tracker_args(table_name=pulumi.Output.from_input("calls"))
+
+    with pytest.raises(ConfigError, match="table_name"):
+        engine.run(program)
 
 
 @pytest.mark.parametrize(
-    ("changes", "value"),
+    ("changes", "message"),
     [
-        ({"name": ""}, "0 characters"),
-        ({"name": "n" * 128}, "128 characters"),
-        ({"content": "x" * 256_001}, "256001 characters"),
-        ({"phone_number_id": "+815000000000"}, "+815000000000"),
+        ({"name": ""}, "It has 0 characters"),
+        ({"name": "n" * 128}, "It has 128 characters"),
+        ({"content": "x" * 256_001}, "It has 256001 characters"),
+        ({"phone_number_id": "+815000000000"}, r"\+815000000000"),
     ],
 )
-def test_a_flow_that_connect_would_refuse_is_refused_first(changes: dict[str, str], value: str) -> None:
-    with pytest.raises(ArgumentError, match=value.replace("+", r"\+")):
+def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as raised:
         replace(FLOW, **changes)
+
+    assert str(raised.value).startswith("1 option of flow 'menu' is invalid:")
+    assert len(str(raised.value)) < 1_000, "long values are shortened"
 
 
 @pytest.mark.parametrize(
-    ("name", "stack", "says"),
+    ("name", "stack", "message"),
     [
         ("calls", "a.dotted.stack", "calls-a.dotted.stack"),
         ("calls", "s" * 60, "up to 64 letters"),
-        ("c" * 43, "dev", "43 characters; allowed: up to 42"),
+        ("c" * 43, "dev", "allowed: up to 42 characters. It has 43"),
     ],
 )
-def test_names_that_aws_would_refuse_are_refused_before_anything_is_made(
-    engine: Engine, name: str, stack: str, says: str
+def test_names_that_aws_would_reject_are_rejected_before_anything_is_registered(
+    engine: Engine, name: str, stack: str, message: str
 ) -> None:
-    with pytest.raises(ArgumentError, match=says):
+    with pytest.raises(ConfigError, match=message):
         engine.run(lambda: CallRouteTracker(name, ARGS), stack=stack)
 
     assert engine.resources == []

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from callroute.flows import simulation
-from callroute.flows.simulation import HANGUP, TIMEOUT, Environment, MenuOffered, Queued, Said
+from callroute.flows.simulation import HANGUP, TIMEOUT, Environment
+from callroute.flows.simulation.events import MenuOffered, Queued, Said
 from callroute.local.cloud import DeliveryCounts, LocalCloud, pipe_of
 from callroute.local.dialer import PlacedCall
 from callroute.reports.call_records import read_all
@@ -56,7 +57,7 @@ class Explorer:
         self.given.append(answer)
         return answer
 
-    def listens(self, said: Said) -> bool:
+    def listens(self, message: Said) -> bool:
         return bool(self._answer((True, False)))
 
     def chooses(self, menu: MenuOffered) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from callroute.aws.deployment_roles import Place, boundary_policy
+from callroute.aws.deployment_roles import DeploymentTarget, boundary_policy
 from callroute.local.cloud import pipe_of
 from callroute.local.emulator import Emulator
 from callroute.local.stack_runner import Deployment, deploy
 from tests.support.contact_records import contact_record
+from tests.support.options import tracker_args
 from tests.support.paths import REPOSITORY
 
 FULL_ACCESS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -22,18 +23,17 @@ FULL_ACCESS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Actio
 def deployment(emulator: Emulator) -> Iterator[Deployment]:
     """Deploys a stack whose roles have the boundary, and replaces their policies with full access."""
     emulator.reset()
-    place = Place(
+    target = DeploymentTarget(
+        args=tracker_args(),
         account_id=emulator.account_id,
         region=emulator.region,
         stack="local",
-        connect_instance_id="00000000-0000-0000-0000-000000000000",
-        table_name="call-records",
         repository="your-organisation/call-route-tracker",
         state_bucket="your-pulumi-state",
         state_key_arn="arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001",
     )
     iam = emulator.client("iam")
-    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(boundary_policy(place)))[
+    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(boundary_policy(target)))[
         "Policy"
     ]["Arn"]
     deployment = deploy(emulator, overrides={"permissionsBoundaryArn": arn}, project=REPOSITORY)

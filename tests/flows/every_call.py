@@ -1,9 +1,9 @@
 """Generates calls that together cover every path through a flow. Callers and environments are derived from the flow.
 
-A call is a sequence of decisions, one for each block: a key, an intent, the result of a function, or a failure. Starting
-without decisions, each call is extended by everything that can happen in its current block and simulated to find the
-branch it takes. The value that a Compare block reads is not decided in that block. It is written into an earlier decision
-that the value comes from: the result of a function, a slot, digits, or initial attributes of the contact.
+A call is a sequence of decisions, one for each block: a key, an intent, the result of a function, an error. The search
+starts without decisions. It extends each call by every decision that is possible in its current block, and simulates the
+call to find the branch taken. The value that a Compare block reads is set in an earlier decision, wherever it comes
+from: the result of a function, a slot, digits, or the initial contact attributes.
 """
 
 from __future__ import annotations
@@ -29,29 +29,28 @@ from callroute.flows.simulation import (
     Call,
     Environment,
     Event,
-    LoopPassed,
-    Queued,
     SimulatedClock,
     SimulationError,
     run_simulation,
 )
+from callroute.flows.simulation.events import LoopPassed, Queued
 
 if TYPE_CHECKING:
-    from callroute.flows.simulation import MenuOffered, Said
+    from callroute.flows.simulation.events import MenuOffered, Said
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 
 AROUND = "around"
-"""Identifier of the block before the flow that invokes a function."""
+"""Block that calls a Lambda function before the flow starts."""
 
-_A_DAY = 86_400.0
-_SOMETHING = "something"
+_DAY_SECONDS = 86_400.0
+_ANY_NAME = "something"
 FULL_INPUT = "1234#"
-_NONE_OF_THESE = "none of these"
-# Maximum number of calls that are extended for the same branch and the same feature.
+_NO_MATCH_VALUE = "none of these"
+# Number of calls to extend among those that take the same branch and agree in one aspect.
 _CALLS = 2
-# Errors that follow from the environment, so that no decision has to cause them.
-_NATURAL = {
+# Errors that result from the decisions, so they do not have to be forced.
+_NATURAL_ERRORS = {
     "GetParticipantInput": {"InputTimeLimitExceeded", "NoMatchingCondition", "InvalidPhoneNumber"},
     "ConnectParticipantWithLexBot": {"InputTimeLimitExceeded", "NoMatchingCondition"},
     "Compare": {"NoMatchingCondition"},
@@ -61,10 +60,15 @@ _NATURAL = {
     "TransferParticipantToThirdParty": {"CallFailed", "ConnectionTimeLimitExceeded"},
 }
 
-
-_ANSWERS = {"External": "lambda", "Customer": "profile", "Lex": "lex", "Views": "view", "DataTables": "table"}
-# Blocks that fail if their parameter is empty.
-_NEEDS = frozenset(
+_RESPONSE_KINDS = {
+    "External": "lambda",
+    "Customer": "profile",
+    "Lex": "lex",
+    "Views": "view",
+    "DataTables": "table",
+}
+# Block types that fail if the value they use is empty.
+_TYPES_NEEDING_A_VALUE = frozenset(
     (
         "InvokeFlowModule",
         "InvokeLambdaFunction",
@@ -77,10 +81,10 @@ _NEEDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An event in a block.
+    """The decision for one visit to a block.
 
     Attributes:
-        kind: `keys`, a kind of response (for example `lex`), `errors`, `value` (read by a Compare block), or `passes`.
+        kind: `keys`, a kind of response (for example `lex`), `errors`, `value` (read by a Compare block) or `passes`.
         answer: the keys, response, error or value.
     """
 
@@ -90,13 +94,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A partial call.
+    """The first part of a call.
 
     Attributes:
-        blocks: the visited blocks, in order.
-        decisions: the decision in each visited block.
-        taken: the branch taken from each visited block.
-        here: the current block.
+        blocks: blocks visited, in order.
+        decisions: decision for each of them.
+        taken: branch taken from each of them.
+        here: current block.
     """
 
     blocks: tuple[str, ...]
@@ -111,26 +115,26 @@ class Journey:
         return {block for block, decision in made if decision.kind == "errors"}
 
 
-class Fixed:
-    """A caller who presses given keys and hangs up at a given moment.
+class ScriptedCaller:
+    """A caller who presses the given keys and can hang up at a given opportunity.
 
     Args:
         keys: keys to press.
-        hangs_up_at: index of the moment to hang up at; None for never.
-        patience: maximum seconds in a queue; None waits forever. A caller who hangs up in a queue waits 10 seconds.
+        hangs_up_at: number of the opportunity, counted from 0; None to stay on the line.
+        patience: seconds until the caller leaves a queue, or None. A caller who hangs up there leaves after 10 seconds.
     """
 
     def __init__(self, keys: Sequence[str], hangs_up_at: int | None, patience: float | None) -> None:
         self._keys = list(keys)[::-1]
         self._hangs_up_at = hangs_up_at
         self._patience = patience
-        self.moments = 0
+        self.opportunities = 0
 
     def _hangs_up(self) -> bool:
-        self.moments += 1
-        return self.moments - 1 == self._hangs_up_at
+        self.opportunities += 1
+        return self.opportunities - 1 == self._hangs_up_at
 
-    def listens(self, said: Said) -> bool:
+    def listens(self, message: Said) -> bool:
         return not self._hangs_up()
 
     def chooses(self, menu: MenuOffered) -> str:
@@ -142,71 +146,78 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A repeatable call, for the flow it was derived from or for an equivalent one.
+    """A call that can be repeated, through the flow it was generated for or through an equivalent one.
 
     Attributes:
-        journey: path of the call.
-        world: environment of the call.
+        journey: blocks and branches of the call.
+        environment: conditions outside the flow.
         keys: keys that the caller presses.
-        hangs_up_at: moment at which the caller hangs up (see `Fixed`).
-        patience: maximum seconds in a queue.
+        hangs_up_at: opportunity at which the caller hangs up (see `ScriptedCaller`).
+        patience: seconds until the caller leaves a queue.
     """
 
     journey: Journey
-    world: Environment
+    environment: Environment
     keys: tuple[str, ...]
     hangs_up_at: int | None
     patience: float | None
 
     def where_fails(self, blocks: Iterable[str]) -> PlannedCall:
-        """Returns the same call with blocks that always fail."""
-        errors = {**self.world.answers.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
-        return replace(self, world=replace(self.world, answers={**self.world.answers, "errors": errors}))
+        """Returns the same call in an environment in which the given blocks always fail."""
+        errors = {**self.environment.responses.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
+        return replace(
+            self,
+            environment=replace(self.environment, responses={**self.environment.responses, "errors": errors}),
+        )
 
     def play(self, stage: Stage) -> tuple[list[Event], Call]:
         """Simulates the call."""
-        caller = Fixed(self.keys, self.hangs_up_at, self.patience)
-        return run_simulation(stage.outer, caller, clock=SimulatedClock(START), world=stage.world(self.world))
+        caller = ScriptedCaller(self.keys, self.hangs_up_at, self.patience)
+        return run_simulation(
+            stage.outer, caller, clock=SimulatedClock(START), environment=stage.environment(self.environment)
+        )
 
 
 class Stage:
-    """Runs a flow by itself, or inside another flow if it needs one."""
+    """The setting in which a flow is simulated: on its own, or entered from an outer flow."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.outer = flow
         kinds = kinds_of(flow)
-        # A whisper flow runs only when an agent answers.
+        # A whisper flow only runs when an agent answers.
         self.whisper = bool(kinds & {"whisper", "outbound whisper"}) and not kinds & {"contact", "transfer"}
         if kinds and not kinds & {"contact", "transfer"}:
             if "module" in kinds:
-                outer_blocks = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
+                entry = [_block("module", "InvokeFlowModule", "end", FlowModuleId="it")]
             else:
                 event = "CustomerWhisper" if self.whisper else "CustomerQueue"
-                outer_blocks = [
+                entry = [
                     _block("hook", "UpdateContactEventHooks", "choose", EventHooks={event: "it"}),
                     _block("choose", "UpdateContactTargetQueue", "queue", QueueId="q"),
                     _block("queue", "TransferContactToQueue", "end"),
                 ]
         elif "$.External." in flow.write():
-            # The flow can read the result of a function that an earlier flow invoked.
-            outer_blocks = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
+            # The flow may read the result of a function that an earlier flow called.
+            entry = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
         else:
             return
-        then = outer_blocks[0]["Identifier"]
-        self.outer = _flow(_block(AROUND, "InvokeLambdaFunction", then, LambdaFunctionARN="f"), *outer_blocks)
+        then = entry[0]["Identifier"]
+        self.outer = _flow(_block(AROUND, "InvokeLambdaFunction", then, LambdaFunctionARN="f"), *entry)
 
     @property
     def blocks_around(self) -> int:
-        """Number of blocks that a call visits before it enters the flow."""
+        """Number of blocks before the call enters the flow."""
         return 0 if self.outer is self.flow else len(self.outer.blocks) - 1
 
-    def world(self, world: Environment) -> Environment:
-        """Adds the flow to an environment, under the name that the outer flow uses."""
+    def environment(self, environment: Environment) -> Environment:
+        """Returns the environment with the flow under the name that the outer flow uses."""
         if self.outer is self.flow:
-            return world
+            return environment
         answers_after = 1.0 if self.whisper else None
-        return replace(world, flows={**world.flows, "it": self.flow}, agent_answers_after=answers_after)
+        return replace(
+            environment, flows={**environment.flows, "it": self.flow}, agent_answers_after=answers_after
+        )
 
 
 def _block(name: str, type_: str, then: str, **parameters: Any) -> dict[str, Any]:
@@ -221,31 +232,31 @@ def _flow(*blocks: dict[str, Any]) -> Flow:
     return Flow.parse(json.dumps(document), "around.json")
 
 
-# --- Search for calls ------------------------------------------------------------------------------------------------
+# --- Generating calls ------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Calls:
-    """Calls that cover a flow.
+    """The calls through a flow.
 
     Attributes:
-        planned: calls that end at each reachable stop or end, over several paths.
-        reached: reachable blocks.
+        planned: calls that end at each place where a call can end, over several paths.
+        reached: blocks that calls reach.
         taken: branches that calls take.
-        refused: messages of simulation errors.
+        errors: messages of simulation errors.
     """
 
     planned: list[PlannedCall] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     taken: set[Branch] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
 
 
 def every_call(flow: Flow) -> Calls:
-    """Returns calls that together reach every reachable block.
+    """Generates calls that together reach every block that a call can reach.
 
-    Several calls take each branch, and more if they differ in features that affect later branches: the passes of a Loop
-    block, and attributes that a Compare block reads.
+    Each branch is taken by several calls. There are more if they differ in a state that later blocks depend on: the passes
+    of a Loop block, and attributes that a Compare block reads.
     """
     stage, calls = Stage(flow), Calls()
     subjects = {block.parameters.get("ComparisonValue") for block in flow.blocks.values()}
@@ -267,70 +278,70 @@ def every_call(flow: Flow) -> Calls:
             calls.planned.append(planned)
         for decision in _decisions(flow.blocks[journey.here]):
             blocks, decisions = (*journey.blocks, journey.here), (*journey.decisions, decision)
-            keys, world = _surroundings(flow, blocks, decisions)
+            keys, environment = _keys_and_environment(flow, blocks, decisions)
             try:
-                events, call, _ = _play(stage, keys, world, len(blocks))
+                events, call, _ = _play(stage, keys, environment, len(blocks))
             except SimulationError as error:
-                calls.refused.add(str(error))
+                calls.errors.add(str(error))
                 continue
             taken = tuple(call.taken.get(flow.source, ()))
             if taken[:-1] != journey.taken or len(taken) != len(blocks):
-                continue  # the call ends here, or this decision changes an earlier branch
+                continue  # the call ends here, or the decision prevents it from getting this far
             calls.taken.add(taken[-1])
-            features = [(taken[-1], feature) for feature in _features(events, call, compared)]
-            seen.update(features)
-            if any(seen[each] <= _CALLS for each in features):
+            aspects = [(taken[-1], aspect) for aspect in _aspects(events, call, compared)]
+            seen.update(aspects)
+            if any(seen[each] <= _CALLS for each in aspects):
                 pending.append(Journey(blocks, decisions, taken, taken[-1].target))
     return calls
 
 
-def _features(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
-    """Returns the features of a call, one by one. Combinations of features would be far too many."""
+def _aspects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
+    """Returns the states in which calls that take the same branch can differ, one at a time to limit their number."""
     passes = {event.block: (event.passes, event.done) for event in events if isinstance(event, LoopPassed)}
     return [(), *passes.items(), *((name, call.attributes.get(name)) for name in compared)]
 
 
 def _play(
-    stage: Stage, keys: Sequence[str], world: Environment, blocks: int
-) -> tuple[list[Event], Call, Fixed]:
-    """Simulates this many blocks of the flow."""
-    caller = Fixed(keys, None, _A_DAY)
+    stage: Stage, keys: Sequence[str], environment: Environment, blocks: int
+) -> tuple[list[Event], Call, ScriptedCaller]:
+    """Simulates the given number of blocks of the flow."""
+    caller = ScriptedCaller(keys, None, _DAY_SECONDS)
     clock = SimulatedClock(START)
     limit = blocks + stage.blocks_around
     events, call = run_simulation(
-        stage.outer, caller, clock=clock, world=stage.world(world), step_limit=limit
+        stage.outer, caller, clock=clock, environment=stage.environment(environment), step_limit=limit
     )
     return events, call, caller
 
 
 def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
     """Returns the call that ends in the current block of a journey, or None if no call can end there."""
-    block = stage.flow.blocks[journey.here]
-    row = type_of(block)
+    action = stage.flow.blocks[journey.here]
+    row = type_of(action)
     if row is None or (row.stop is None and not row.terminal) or row.stop in ("view", "wait"):
-        return None  # a chat block, in which the simulated caller cannot hang up
+        return None  # the simulated caller cannot hang up here
     last = {"bot": Decision("lex", HANGUP), "third party": Decision("third_party", "answered")}
     blocks, decisions = journey.blocks, journey.decisions
     hangs_up = row.stop not in (None, "hold", "other flow", *last)
     if row.stop in last:
         blocks, decisions = (*blocks, journey.here), (*decisions, last[row.stop])
-    keys, world = _surroundings(stage.flow, blocks, decisions)
+    keys, environment = _keys_and_environment(stage.flow, blocks, decisions)
     if row.stop == "other flow":
         if journey.here in journey.blocks:
-            return None  # the call has been there before and returned
-        world = replace(world, flows={**world.flows, journey.here: END})
+            return None  # the call already returned from that flow
+        environment = replace(environment, flows={**environment.flows, journey.here: END})
     talks = Decision("third_party", "answered") in journey.decisions
     if talks and row.stop == "third party":
-        return None  # whether third parties hang up is one setting for all of them
-    world = replace(world, agent_hangs_up=talks)
-    events, _, caller = _play(stage, keys, world, len(journey.blocks))
-    patience: float | None = _A_DAY
+        return None  # all third parties hang up, or none of them
+    environment = replace(environment, agent_hangs_up=talks)
+    events, _, caller = _play(stage, keys, environment, len(journey.blocks))
+    patience: float | None = _DAY_SECONDS
     if row.stop == "hold":
         queued = next(event.at for event in events if isinstance(event, Queued))
         patience = (events[-1].at - queued).total_seconds() + 1
-    planned = PlannedCall(journey, world, keys, caller.moments if hangs_up else None, patience)
+    planned = PlannedCall(journey, environment, keys, caller.opportunities if hangs_up else None, patience)
     if row.stop == "queue" and not _ends_here(planned, stage):
-        return None  # no queue was set, so no caller can wait here
+        return None  # no queue was set before
     return planned
 
 
@@ -338,34 +349,34 @@ def _ends_here(planned: PlannedCall, stage: Stage) -> bool:
     try:
         _, call = planned.play(stage)
     except SimulationError:
-        return False  # the call continued to a block without a decision
+        return False  # the call needs a further decision
     return tuple(call.taken[stage.flow.source]) == planned.journey.taken
 
 
-# --- Decisions in a block --------------------------------------------------------------------------------------------
+# --- Possible decisions ----------------------------------------------------------------------------------------------
 
 
 def _decisions(block: Block) -> Iterator[Decision]:
-    yield from _outcomes(block)
-    natural = _NATURAL.get(block.type, set())
+    yield from _decisions_without_error(block)
+    natural = _NATURAL_ERRORS.get(block.type, set())
     for error in block.labels("error"):
         if error not in natural:
             yield Decision("errors", error)
 
 
-def _outcomes(block: Block) -> Iterator[Decision]:
+def _decisions_without_error(block: Block) -> Iterator[Decision]:
     labels = block.labels("condition")
     match block.type:
         case "GetParticipantInput" if "EnableDTMFBuffer" not in block.parameters:
             if str(block.parameters.get("StoreInput", "False")).lower() == "true":
-                # Two digits are not a valid phone number.
+                # Two digits are not a valid telephone number.
                 yield from (Decision("keys", typed) for typed in (FULL_INPUT, "12#", TIMEOUT))
             else:
                 others = [key for key in KEYS if key not in labels][:1]
                 keys = [label for label in labels if label in KEYS]
                 yield from (Decision("keys", key) for key in (*keys, *others, TIMEOUT))
         case "ConnectParticipantWithLexBot":
-            answers = (*labels, _NONE_OF_THESE, TIMEOUT)
+            answers = (*labels, _NO_MATCH_VALUE, TIMEOUT)
             yield from (
                 Decision("lex", answer if answer == TIMEOUT else {"intent": answer}) for answer in answers
             )
@@ -387,7 +398,7 @@ def _outcomes(block: Block) -> Iterator[Decision]:
         case "EvaluateDataTableValues" | "ListDataTableValues":
             yield Decision("table", {})
         case "ShowView":
-            yield from (Decision("view", {"action": label}) for label in (*labels, _NONE_OF_THESE))
+            yield from (Decision("view", {"block": label}) for label in (*labels, _NO_MATCH_VALUE))
         case "TransferParticipantToThirdParty":
             answers = ("answered", "CallFailed", "ConnectionTimeLimitExceeded")
             yield from (Decision("third_party", answer) for answer in answers)
@@ -396,74 +407,74 @@ def _outcomes(block: Block) -> Iterator[Decision]:
 
 
 def _values(labels: Sequence[str]) -> list[str]:
-    """Returns values such that each condition is met by one of them, and one value meets none."""
-    values = [_NONE_OF_THESE]
+    """Returns values so that each condition matches at least one of them, and at least one matches no condition."""
+    values = [_NO_MATCH_VALUE]
     for label in labels:
         operand = label.partition(" ")[2] or label
         values.append(operand)
         if label != operand:
-            values.append(label)  # the operand of Equals can have several words
+            values.append(label)  # an Equals operand of several words
         if operand.lstrip("-").isdigit():
             values += [str(int(operand) + more) for more in (-1, 1)]
     return list(dict.fromkeys(values))
 
 
-# --- Environments ----------------------------------------------------------------------------------------------------
+# --- Keys and environment --------------------------------------------------------------------------------------------
 
 
-def _surroundings(
+def _keys_and_environment(
     flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]
 ) -> tuple[tuple[str, ...], Environment]:
-    """Returns keys and an environment that make a call follow the decisions."""
+    """Returns the keys and the environment that lead to the given decisions."""
     past = _Past(flow, blocks, decisions)
     metrics: dict[str, list[str]] = {}
-    for index, (identifier, decision) in enumerate(zip(blocks, decisions, strict=True)):
+    for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
         if decision.kind == "value":
-            path = whole(str(flow.blocks[identifier].parameters["ComparisonValue"]))
+            path = whole(str(flow.blocks[block].parameters["ComparisonValue"]))
             if path is not None and path[0] == "Metrics":
-                metrics.setdefault(identifier, []).append(decision.answer)
+                metrics.setdefault(block, []).append(decision.answer)
             elif path is not None:
                 past.put(index, path, decision.answer)
-    for index, (identifier, decision) in enumerate(zip(blocks, decisions, strict=True)):
-        block = flow.blocks[identifier]
-        if decision.kind != "errors" and block.type in _NEEDS:
-            # Gives the parameter a value: a phone number or a name.
-            needed = "+12065550100" if block.type == "UpdateContactCallbackNumber" else _SOMETHING
-            for value in block.parameters.values():
+    for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
+        action = flow.blocks[block]
+        if decision.kind != "errors" and action.type in _TYPES_NEEDING_A_VALUE:
+            # Provide the value that the block uses: a number, or a name.
+            needed = "+12065550100" if action.type == "UpdateContactCallbackNumber" else _ANY_NAME
+            for value in action.parameters.values():
                 path = whole(value) if isinstance(value, str) else None
                 if path is not None:
-                    past.put(index, path, needed, anew=False)
-    answers: dict[str, dict[str, Any]] = {
+                    past.put(index, path, needed, replace_digits=False)
+    responses: dict[str, dict[str, Any]] = {
         "lambda": {AROUND: past.around.get("External", {})},
         "metrics": {"*": "0", **metrics},
     }
     keys: list[str] = []
-    for identifier, decision in zip(blocks, past.decisions, strict=True):
-        errors = answers.setdefault("errors", {}).setdefault(identifier, [])
+    for block, decision in zip(blocks, past.decisions, strict=True):
+        errors = responses.setdefault("errors", {}).setdefault(block, [])
         errors.append(decision.answer if decision.kind == "errors" else None)
         if decision.kind == "keys":
             keys += [TIMEOUT] if decision.answer == TIMEOUT else list(decision.answer)
         elif decision.kind not in ("errors", "value", "passes"):
-            answers.setdefault(decision.kind, {}).setdefault(identifier, []).append(decision.answer)
-    world = Environment(
+            responses.setdefault(decision.kind, {}).setdefault(block, []).append(decision.answer)
+    environment = Environment(
         agent_answers_after=None,
         agent_hangs_up=True,
         talk_seconds=5,
         attributes=past.around.get("Attributes", {}),
-        answers=answers,
+        responses=responses,
         flows={
-            block.identifier: RETURN if block.type == "InvokeFlowModule" else END
-            for block in flow.blocks.values()
-            if block.type in ("InvokeFlowModule", "TransferToFlow")
+            action.identifier: RETURN if action.type == "InvokeFlowModule" else END
+            for action in flow.blocks.values()
+            if action.type in ("InvokeFlowModule", "TransferToFlow")
         },
     )
-    return tuple(keys), world
+    return tuple(keys), environment
 
 
 class _Past:
-    """Earlier decisions of a call, extended with values that references in later blocks read.
+    """The decisions of a call. Values can be added to them for references in later blocks.
 
-    The first value for a reference wins, even if a later block needs another one.
+    The first value added at a place is kept.
     """
 
     def __init__(self, flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]) -> None:
@@ -475,33 +486,33 @@ class _Past:
         ]
         self.around: dict[str, dict[str, str]] = {}
 
-    def put(self, before: int, path: tuple[str, ...], value: str, *, anew: bool = True) -> None:
-        """Gives a reference a value on entry to a block, if an earlier decision controls it.
+    def put(self, before: int, path: tuple[str, ...], value: str, *, replace_digits: bool = True) -> None:
+        """Changes an earlier decision so that a reference has a value when a block is entered, if any decision affects it.
 
         Args:
             before: index of the block.
             path: the reference.
             value: the value.
-            anew: whether the value replaces digits that were already decided.
+            replace_digits: whether to replace digits that were already decided.
         """
         name, *rest = path
         for index in range(before - 1, -1, -1):
-            block, decision = self._flow.blocks[self._blocks[index]], self.decisions[index]
+            action, decision = self._flow.blocks[self._blocks[index]], self.decisions[index]
             if decision.kind == "errors":
                 continue
-            written = _written(block, name)
+            written = _written(action, name)
             if rest and rest[0] in written:
                 source = whole(str(written[rest[0]]))
                 if source is not None:
-                    self.put(index, source, value, anew=anew)
+                    self.put(index, source, value, replace_digits=replace_digits)
                 return
-            if name == "StoredCustomerInput" and decision.kind == "keys" and _stores(block):
+            if name == "StoredCustomerInput" and decision.kind == "keys" and _stores(action):
                 typed = value.lstrip("+")
                 digits = f"{typed}#" if typed.isdecimal() else "9#"
-                if anew or decision.answer == FULL_INPUT:
+                if replace_digits or decision.answer == FULL_INPUT:
                     self.decisions[index] = replace(decision, answer=digits)
                 return
-            if _ANSWERS.get(name) == decision.kind and isinstance(decision.answer, dict):
+            if _RESPONSE_KINDS.get(name) == decision.kind and isinstance(decision.answer, dict):
                 _put(decision.answer, _within(name, rest), value)
                 return
         if name in ("Attributes", "External") and rest:
@@ -509,7 +520,7 @@ class _Past:
 
 
 def _within(namespace: str, rest: Sequence[str]) -> list[str]:
-    """Returns the path inside a response that a reference points to."""
+    """Returns the path inside a response that a reference reads."""
     named = {
         ("Lex", "Slots"): "slots",
         ("Lex", "SessionAttributes"): "attributes",
@@ -525,14 +536,14 @@ def _put(holder: dict[str, Any], path: Sequence[str], value: str) -> None:
         holder.setdefault(path[-1], value)
 
 
-def _written(block: Block, namespace: str) -> Mapping[str, object]:
+def _written(action: Block, namespace: str) -> Mapping[str, object]:
     if namespace == "Attributes":
-        return attributes_of(block)
-    if namespace == "FlowAttributes" and block.type == "UpdateFlowAttributes":
-        given = block.parameters["FlowAttributes"]
+        return attributes_of(action)
+    if namespace == "FlowAttributes" and action.type == "UpdateFlowAttributes":
+        given = action.parameters["FlowAttributes"]
         return {name: each.get("Value") if isinstance(each, dict) else each for name, each in given.items()}
     return {}
 
 
-def _stores(block: Block) -> bool:
-    return str(block.parameters.get("StoreInput", "")).lower() == "true"
+def _stores(action: Block) -> bool:
+    return str(action.parameters.get("StoreInput", "")).lower() == "true"

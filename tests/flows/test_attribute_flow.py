@@ -18,16 +18,13 @@ from callroute.flows.simulation import (
     HANGUP,
     KEYS,
     TIMEOUT,
-    AttributesSet,
     Environment,
     Event,
     KeyedCaller,
-    MenuOffered,
-    Queued,
-    Said,
     SimulatedClock,
     run_simulation,
 )
+from callroute.flows.simulation.events import AttributesSet, MenuOffered, Queued, Said
 from tests.flows.generated import flow_documents
 from tests.support.paths import FLOW_DEFINITIONS
 
@@ -191,7 +188,7 @@ def own_flow(name: str) -> Flow:
 
 def run(of: Flow, keys: list[str], world: Environment, step_limit: int = 1_000) -> list[Event]:
     clock = SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))
-    return run_simulation(of, KeyedCaller(keys, 30), clock=clock, world=world, step_limit=step_limit)[0]
+    return run_simulation(of, KeyedCaller(keys, 30), clock=clock, environment=world, step_limit=step_limit)[0]
 
 
 ANY_KEYS = st.lists(st.sampled_from([*KEYS, TIMEOUT, HANGUP]), max_size=40)
@@ -243,6 +240,6 @@ def test_calls_with_failing_attribute_blocks_have_only_predicted_values_if_failu
         for attribute in ("call_route", "call_completed")
     }
     for stop, attribute, value in observed(
-        run(of, keys, Environment(answers={"errors": fails}), step_limit=100)
+        run(of, keys, Environment(responses={"errors": fails}), step_limit=100)
     ):
         assert value in found[attribute][stop]

@@ -16,7 +16,8 @@ from typing import Any
 from pulumi.output import Unknown
 
 # The whole of what the golden files take from the project: adapt these lines when a module moves.
-from callroute.aws.deployment_roles import Place as Target
+from call_route_tracker import CallRouteTrackerArgs, ContactFlowArgs
+from callroute.aws.deployment_roles import DeploymentTarget
 from callroute.aws.deployment_roles import documents as role_documents
 from tests.components.test_program import config
 from tests.policies.test_stacks import VARIANTS
@@ -205,13 +206,13 @@ def printed(command: Command) -> str:
 # --- Documents of the deployment roles ------------------------------------------------------------------------------
 
 _ACCOUNT = "arn:aws:{}:ap-northeast-1:111111111111:{}"
+_ARGS = CallRouteTrackerArgs(connect_instance="00000000-0000-0000-0000-000000000000")
 _DEV, _LOCAL, _PROD = (
-    Target(
+    DeploymentTarget(
+        args=replace(_ARGS, table_name=table),
         account_id="111111111111",
         region="ap-northeast-1",
         stack=stack,
-        connect_instance_id="00000000-0000-0000-0000-000000000000",
-        table_name=table,
         repository="your-organisation/call-route-tracker",
         state_bucket="your-pulumi-state",
         state_key_arn=_ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000001"),
@@ -226,21 +227,32 @@ _STREAM: dict[str, Any] = {"stream_arn": _ACCOUNT.format("kinesis", "stream/thei
 _STREAM_KEY: dict[str, Any] = {
     "stream_kms_key_arn": _ACCOUNT.format("kms", "key/00000000-0000-0000-0000-000000000003")
 }
-_NUMBERS = ("00000000-0000-0000-0000-000000000008", "00000000-0000-0000-0000-000000000009")
+_NUMBERS = [
+    ContactFlowArgs(
+        key=name, name=name, content="{}", phone_number_id=f"00000000-0000-0000-0000-00000000000{name}"
+    )
+    for name in ("8", "9")
+]
 
-TARGETS: Mapping[str, Target] = {
+
+def _with(target: DeploymentTarget, **options: Any) -> DeploymentTarget:
+    """Returns a target with some options changed."""
+    return replace(target, args=replace(_ARGS, table_name=target.args.table_name, **options))
+
+
+TARGETS: Mapping[str, DeploymentTarget] = {
     "dev": _DEV,
     "local": _LOCAL,
     "prod": _PROD,
-    "dev-boundary": replace(_DEV, **_BOUNDARY),
-    "dev-key": replace(_DEV, **_KEY),
-    "dev-stream": replace(_DEV, **_STREAM),
-    "dev-boundary-key": replace(_DEV, **_BOUNDARY, **_KEY),
-    "local-boundary-stream": replace(_LOCAL, **_BOUNDARY, **_STREAM, **_STREAM_KEY),
-    "prod-boundary-key-stream-numbers": replace(
-        _PROD, **_BOUNDARY, **_KEY, **_STREAM, **_STREAM_KEY, phone_number_ids=_NUMBERS
+    "dev-boundary": _with(_DEV, **_BOUNDARY),
+    "dev-key": _with(_DEV, **_KEY),
+    "dev-stream": _with(_DEV, **_STREAM),
+    "dev-boundary-key": _with(_DEV, **_BOUNDARY, **_KEY),
+    "local-boundary-stream": _with(_LOCAL, **_BOUNDARY, **_STREAM, **_STREAM_KEY),
+    "prod-boundary-key-stream-numbers": _with(
+        _PROD, **_BOUNDARY, **_KEY, **_STREAM, **_STREAM_KEY, flows=_NUMBERS
     ),
-    "prod-boundary-china": replace(_PROD, **_BOUNDARY, partition="aws-cn", region="cn-north-1"),
+    "prod-boundary-china": replace(_with(_PROD, **_BOUNDARY), partition="aws-cn", region="cn-north-1"),
 }
 
 

@@ -11,17 +11,8 @@ import pytest
 import yaml
 
 from callroute.errors import InputError
-from callroute.flows.simulation import (
-    AgentConnected,
-    Ended,
-    Environment,
-    Event,
-    KeyedCaller,
-    MenuOffered,
-    Pressed,
-    SimulatedClock,
-    SimulationError,
-)
+from callroute.flows.simulation import Environment, Event, KeyedCaller, SimulatedClock, SimulationError
+from callroute.flows.simulation.events import AgentConnected, Ended, MenuOffered, Pressed
 from callroute.local.dialer import Dialer, PlacedCall, StreamError, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.stack_runner import Deployment, deploy

@@ -1,4 +1,4 @@
-"""Guards against items that a report cannot print, or that come in another order each time."""
+"""Tests that call records are read as plain values in a stable order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from callroute.reports.call_records import read_all
 
 
 @pytest.mark.emulator
-def test_items_are_plain_whatever_others_put_beside_our_attributes(emulator: Emulator) -> None:
+def test_items_are_plain_values_even_with_unknown_attributes(emulator: Emulator) -> None:
     dynamodb = emulator.client("dynamodb")
     table = f"records-{uuid.uuid4().hex}"
     dynamodb.create_table(

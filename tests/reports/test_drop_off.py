@@ -1,4 +1,4 @@
-"""Guards against a report that counts a caller twice, not at all, or at the wrong stop."""
+"""Tests that each call is counted once, at the right stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.reports.drop_off import OUTCOMES, drop_off
 
-CATALOGUE = RouteCatalog.parse(
+CATALOG = RouteCatalog.parse(
     """
 flow: bank.json
 call_flow: bank
@@ -36,16 +36,16 @@ def test_calls_are_counted_by_stop_and_outcome() -> None:
     assert stop.outcomes == {"abandoned_in_flow": 2, "abandoned_in_queue": 0, "completed": 0, "answered": 1}
 
 
-def test_lost_are_those_who_left_the_menu_or_the_queue() -> None:
+def test_dropped_calls_were_abandoned_in_the_flow_or_queue() -> None:
     (stop,) = drop_off([record("start", outcome) for outcome in OUTCOMES])
 
     assert stop.dropped == 2
 
 
-def test_stops_come_in_the_order_of_the_menus_with_their_labels_and_unknown_ones_last() -> None:
+def test_stops_are_in_menu_order_and_unknown_stops_come_last() -> None:
     stops = drop_off(
         [record(route, "completed") for route in ("zzz", "card_operator", "aaa", "start", "card")],
-        [CATALOGUE],
+        [CATALOG],
     )
 
     assert [(stop.call_route, stop.label, stop.depth) for stop in stops] == [
@@ -57,10 +57,8 @@ def test_stops_come_in_the_order_of_the_menus_with_their_labels_and_unknown_ones
     ]
 
 
-def test_the_same_route_of_two_flows_is_two_stops() -> None:
-    stops = drop_off(
-        [record("start", "completed"), record("start", "completed", call_flow=None)], [CATALOGUE]
-    )
+def test_the_same_route_in_two_flows_makes_two_stops() -> None:
+    stops = drop_off([record("start", "completed"), record("start", "completed", call_flow=None)], [CATALOG])
 
     assert [(stop.call_flow, stop.label) for stop in stops] == [(None, "start"), ("bank", "First menu")]
 
@@ -76,7 +74,7 @@ def test_the_same_route_of_two_flows_is_two_stops() -> None:
     )
 )
 def test_every_call_is_counted_once(records: list[dict[str, Any]]) -> None:
-    stops = drop_off(records, [CATALOGUE])
+    stops = drop_off(records, [CATALOG])
 
     assert sum(stop.calls for stop in stops) == len(records)
     assert all(sum(stop.outcomes.values()) == stop.calls for stop in stops)

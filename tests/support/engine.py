@@ -1,4 +1,4 @@
-"""Pulumi's engine as the tests of the components see it: it registers, records and answers, and makes nothing."""
+"""Replacement for Pulumi's engine that records resources and creates nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COMPUTED: dict[str, Callable[[str], dict[str, str]]] = {
     "aws:connect/contactFlow:ContactFlow": lambda name: {"contactFlowId": f"id-of-{name}"},
 }
 
-_ANSWERS = {
+_INVOKES = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
     "aws:index/getRegion:getRegion": {"region": REGION},
     "aws:index/getPartition:getPartition": {"partition": "aws"},
@@ -48,7 +48,7 @@ def _arn(service: str, resource: str) -> str:
 
 @dataclass(frozen=True)
 class Registered:
-    """One resource as the program registered it."""
+    """A resource that the program registered."""
 
     type: str
     name: str
@@ -56,24 +56,24 @@ class Registered:
     parent: str
     custom: bool
     inputs: dict[str, Any]
-    """Inputs as plain values, secrets unwrapped."""
+    """Inputs as plain values, without secret markers."""
     secrets: frozenset[str]
-    """The inputs that were registered as secrets, or hold one."""
+    """Names of inputs that are secrets or contain one."""
     protect: bool
     retain_on_delete: bool
     depends_on: frozenset[str]
-    """URNs that must be there first, by option or because an input comes from them."""
+    """URNs of resources that this one depends on, through an option or an input."""
     comes_from: Mapping[str, frozenset[str]]
-    """The URNs from which an input comes, by its name."""
+    """URNs of the resources that each input comes from, by input."""
 
 
 class Engine(Mocks):
-    """Runs programs and records what they register."""
+    """Runs programs and records the resources that they register."""
 
     def __init__(self) -> None:
         self.resources: list[Registered] = []
         self.component_outputs: dict[str, set[str]] = {}
-        """Names of the outputs of each component, by URN; a second registration is an error, so one run each."""
+        """Names of each component's outputs, by URN. Use an engine for one run only."""
         self.outputs: dict[str, Any] = {}
         """Outputs of the stack."""
         self.log: list[str] = []
@@ -88,9 +88,9 @@ class Engine(Mocks):
         config: Mapping[str, str] | None = None,
         secrets: Collection[str] = (),
     ) -> None:
-        """Runs a program to its end; assert only after it."""
+        """Runs a program to its end. Make assertions afterwards, not inside the program."""
         self._preview = preview
-        # Pulumi's mocks work on the thread's event loop, which Python makes by itself before 3.14 only.
+        # Pulumi's mocks need an event loop in the thread. Python 3.14 no longer creates one.
         asyncio.set_event_loop(_LOOP)
         reset_options()
         pulumi.runtime.set_all_config(dict(config or {}), list(secrets))
@@ -108,7 +108,7 @@ class Engine(Mocks):
         build()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """What a resource has become: nothing yet in a preview."""
+        """Returns the ID and state of a resource. In a preview, computed values are missing."""
         known = {key: value for key, value in args.inputs.items() if value is not None}
         if self._preview or not args.custom:
             return None, known
@@ -117,22 +117,22 @@ class Engine(Mocks):
         return f"{name}-id", {**known, **computed}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """Answers about the account, without failures."""
-        return _ANSWERS[args.token], []
+        """Returns the result of an invoke."""
+        return _INVOKES[args.token], []
 
     def of(self, type_: str) -> list[Registered]:
-        """The resources of a type, such as `aws:sqs/queue:Queue`."""
+        """Returns the resources of a type, for example `aws:sqs/queue:Queue`."""
         return [resource for resource in self.resources if resource.type == type_]
 
     def one(self, type_: str, ending: str = "") -> Registered:
-        """The only resource of a type whose name ends so."""
+        """Returns the only resource of a type whose name has this ending."""
         found = [resource for resource in self.of(type_) if resource.name.endswith(ending)]
         assert len(found) == 1, f"{type_} …{ending}: {[resource.name for resource in found]}"
         return found[0]
 
 
 class _Monitor(MockMonitor):
-    """Hears what mocks are not told: parents, options, secrets, outputs of components."""
+    """Records what Pulumi does not pass to mocks: parents, options, secrets and outputs of components."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

@@ -1,4 +1,4 @@
-"""Runs the project's state machine in the emulator, with the permissions derived from its definition."""
+"""Runs the state machine in the emulator, with the permissions that are derived from its definition."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from call_route_tracker import CallRouteTrackerArgs
 from callroute.aws.permissions import state_machine_policy
-from callroute.aws.state_machine import RecordFormat, definition
+from callroute.aws.state_machine import definition
 from callroute.local.emulator import Emulator
+from tests.support.options import tracker_args
 
 
 @dataclass
 class Recorder:
-    """A new state machine with a new table and quarantine queue."""
+    """A state machine with a table, a quarantine queue and a role."""
 
     emulator: Emulator
-    record: RecordFormat = field(default_factory=RecordFormat)
+    args: CallRouteTrackerArgs = field(default_factory=tracker_args)
 
     def __post_init__(self) -> None:
         name = f"test-{uuid.uuid4().hex}"
@@ -32,7 +34,12 @@ class Recorder:
             BillingMode="PAY_PER_REQUEST",
         )
         self.queue_url = self.emulator.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        self.definition = definition(table_name=name, quarantine_queue_url=self.queue_url, record=self.record)
+        self.definition = definition(
+            self.args,
+            table_name=name,
+            quarantine_queue_url=self.queue_url,
+            salt=str(self.args.phone_number_salt or ""),
+        )
         self.role_arn = self.emulator.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
         )["Role"]["Arn"]
@@ -47,35 +54,35 @@ class Recorder:
         self.arn = self._create(name, self.definition)
 
     def _create(self, name: str, machine: dict[str, Any]) -> str:
-        answer = self.emulator.client("stepfunctions").create_state_machine(
+        response = self.emulator.client("stepfunctions").create_state_machine(
             name=name, definition=json.dumps(machine), roleArn=self.role_arn, type="EXPRESS"
         )
-        return str(answer["stateMachineArn"])
+        return str(response["stateMachineArn"])
 
     def changed(self, machine: dict[str, Any]) -> None:
-        """Replaces the definition."""
+        """Uses another definition for the following executions."""
         self.arn = self._create(f"test-{uuid.uuid4().hex}", machine)
 
     def execute(self, contacts: Sequence[Any]) -> dict[str, Any]:
-        """Runs an execution with a batch, as the pipe does, and returns the response of StartSyncExecution."""
+        """Runs one synchronous execution on a batch, like the pipe. Returns the response of StartSyncExecution."""
         batch = [
             {"event_id": f"shardId-000000000000:{number}", "sequence_number": str(number), "contact": contact}
             for number, contact in enumerate(contacts)
         ]
-        answer: dict[str, Any] = self.emulator.client("stepfunctions").start_sync_execution(
+        response: dict[str, Any] = self.emulator.client("stepfunctions").start_sync_execution(
             stateMachineArn=self.arn, input=json.dumps(batch)
         )
-        return answer
+        return response
 
     def store(self, contacts: Sequence[Any]) -> list[str]:
-        """Runs an execution that must succeed, and returns the outcome of each contact record."""
-        answer = self.execute(contacts)
-        assert answer["status"] == "SUCCEEDED", (answer.get("error"), answer.get("cause"))
-        outcomes: list[str] = json.loads(answer["output"])
-        return outcomes
+        """Returns the result of each contact record of a batch. The execution must succeed."""
+        response = self.execute(contacts)
+        assert response["status"] == "SUCCEEDED", (response.get("error"), response.get("cause"))
+        results: list[str] = json.loads(response["output"])
+        return results
 
     def items(self) -> dict[str, dict[str, Any]]:
-        """Returns all items of the table by contact ID, as plain values."""
+        """Returns the items of the table as plain values, by contact ID."""
         read = TypeDeserializer().deserialize
         pages = self.emulator.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         items = [
@@ -84,7 +91,7 @@ class Recorder:
         return {item.pop("contact_id"): item for item in items}
 
     def quarantined(self) -> list[dict[str, Any]]:
-        """Removes all messages from the quarantine queue and returns their bodies."""
+        """Receives and deletes all messages of the quarantine queue."""
         queue = self.emulator.client("sqs")
         bodies: list[dict[str, Any]] = []
         while messages := queue.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(

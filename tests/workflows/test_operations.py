@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from call_route_tracker import config
+from call_route_tracker import CallRouteTrackerArgs
+from call_route_tracker.constraints import camel_case
 from callroute.local.emulator import Emulator
 from tests.components.test_program import OUTPUTS
 from tests.support import aws_cli
@@ -26,7 +28,7 @@ TEXT = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def option_names() -> set[str]:
-    return {str(field.alias) for field in config.Settings.model_fields.values()}
+    return {camel_case(field.name) for field in fields(CallRouteTrackerArgs)}
 
 
 def section(heading: str) -> str:

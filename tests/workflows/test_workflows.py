@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 import yaml
 
-from callroute.aws.deployment_roles import Place, documents
+from callroute.aws.deployment_roles import DeploymentTarget, documents
+from tests.support.options import tracker_args
 from tests.support.paths import REPOSITORY
 
 WORKFLOWS = {path.name: path for path in sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))}
@@ -306,10 +307,18 @@ def test_only_main_is_deployed_after_the_checks_with_prod_last() -> None:
 
 
 def test_the_environments_match_the_trust_policies() -> None:
-    place = Place("111111111111", "ap-northeast-1", "prod", "instance", "table", "us/calls", "bucket", "key")
+    target = DeploymentTarget(
+        args=tracker_args(),
+        account_id="111111111111",
+        region="ap-northeast-1",
+        stack="prod",
+        repository="us/calls",
+        state_bucket="bucket",
+        state_key_arn="key",
+    )
     trusted = {
         name: json.dumps(document).partition(":environment:")[2].partition('"')[0]
-        for name, document in documents(place).items()
+        for name, document in documents(target).items()
     }
 
     preview = read("preview.yml")["jobs"]["preview"]["environment"]

@@ -9,8 +9,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import type_of
-from callroute.flows.simulation.environment import names_of
-from callroute.flows.simulation.scenarios import countable, route_of
+from callroute.flows.simulation.coverage import countable_branches
+from callroute.flows.simulation.environment import resource_names
+from callroute.flows.simulation.scenario_file import route_of
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
@@ -196,7 +197,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         value = value.get("Value", "")
     text = str(value)
-    return names_of(text)[-1] if text.startswith("arn:") else text
+    return resource_names(text)[-1] if text.startswith("arn:") else text
 
 
 def _edges(flow: Flow, block: Block) -> list[DrawnEdge]:
@@ -205,7 +206,7 @@ def _edges(flow: Flow, block: Block) -> list[DrawnEdge]:
     Error branches with the same target as the default branch are omitted.
     """
     labels: dict[tuple[bool, bool, str], list[str]] = {}
-    branches = countable(block)
+    branches = countable_branches(block)
     default_targets = {branch.target for branch in branches if branch.kind == "next"}
     for branch in branches:
         error = branch.kind == "error"

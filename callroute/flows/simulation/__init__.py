@@ -1,52 +1,19 @@
-"""Plays one caller through one flow, block by block, as Amazon Connect would.
+"""Simulates a call through a flow, block by block.
 
-What lies outside the flow is passed in: the caller (`Caller`), hours, agents, functions, bots and chance (`World`),
-time (`Clock`). With those fixed the same call always takes the same way. A block that this simulator does not know is
-an error that names it, never passed over; so is an answer that the world does not give.
+The caller (`Caller`), the clock (`Clock`) and the conditions outside the flow (`Environment`) are arguments. The same
+arguments always produce the same call. A block type that the simulation does not support raises an error, and so does
+a request that the environment has no response for.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from callroute.flows.simulation.call import Call
 from callroute.flows.simulation.engine import BlockContext, CallSimulation, SimulationError
 from callroute.flows.simulation.environment import END, RETURN, Environment
-from callroute.flows.simulation.events import (
-    AgentConnected,
-    AttributesSet,
-    BotAsked,
-    BotUnderstood,
-    Call,
-    CallbackCreated,
-    Compared,
-    Ended,
-    Event,
-    Failed,
-    Fetched,
-    FlowAttributesSet,
-    FlowEntered,
-    FlowLeft,
-    HoursChecked,
-    InputAsked,
-    InputStored,
-    LoggingChanged,
-    LoopPassed,
-    MenuOffered,
-    NoEffect,
-    Pressed,
-    QueueChosen,
-    Queued,
-    QueueRefused,
-    QueueStay,
-    Said,
-    ThirdParty,
-    ThirdPartyConnected,
-    TimedOut,
-    Transferred,
-    VoiceChanged,
-    Waited,
-)
-from callroute.flows.simulation.handlers import DECIDES, STEPS
+from callroute.flows.simulation.events import Event
+from callroute.flows.simulation.handlers import HANDLERS
 from callroute.flows.simulation.participants import (
     HANGUP,
     KEYS,
@@ -65,52 +32,20 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.engine import Program, Step
 
 __all__ = [
-    "DECIDES",
     "END",
     "HANGUP",
     "KEYS",
     "RETURN",
     "STEP_LIMIT",
     "TIMEOUT",
-    "AgentConnected",
-    "AttributesSet",
-    "BotAsked",
-    "BotUnderstood",
     "Call",
-    "CallbackCreated",
     "Caller",
     "Clock",
-    "Compared",
-    "Ended",
     "Environment",
     "Event",
-    "Failed",
-    "Fetched",
-    "FlowAttributesSet",
-    "FlowEntered",
-    "FlowLeft",
-    "HoursChecked",
-    "InputAsked",
-    "InputStored",
     "KeyedCaller",
-    "LoggingChanged",
-    "LoopPassed",
-    "MenuOffered",
-    "NoEffect",
-    "Pressed",
-    "QueueChosen",
-    "QueueRefused",
-    "QueueStay",
-    "Queued",
-    "Said",
     "SimulatedClock",
     "SimulationError",
-    "ThirdParty",
-    "ThirdPartyConnected",
-    "TimedOut",
-    "Transferred",
-    "VoiceChanged",
-    "Waited",
     "read_keys",
     "run_simulation",
     "run_with",
@@ -120,7 +55,7 @@ __all__ = [
 Outcome = TypeVar("Outcome")
 
 STEP_LIMIT = 1_000
-"""Blocks after which a call is cut off: a flow may ask the same question for ever, a simulation may not."""
+"""Number of blocks after which a call is stopped, because a flow can loop forever."""
 
 
 def simulate(
@@ -128,42 +63,41 @@ def simulate(
     caller: Caller,
     *,
     clock: Clock,
-    world: Environment | None = None,
+    environment: Environment | None = None,
     step_limit: int = STEP_LIMIT,
 ) -> Generator[Event, None, Call]:
-    """Plays a caller through a flow.
+    """Simulates a call and yields its events.
 
-    Events are yielded as they happen and before the caller is asked what to do, so that a person can be that caller.
-    The last event is `Ended`; the generator's return value is the Call (`call = run_with(simulate(...), print)`, or
-    `run_simulation` for all at once).
+    Each event is yielded before the caller has to react to it. The last event is `Ended`. The return value of the
+    generator is the call; `run_with` and `run_simulation` return it directly.
 
     Args:
-        flow: the flow, its placeholders filled or not.
-        caller: who is on the line.
-        clock: read for every event, and told how long things take.
-        world: what lies outside the flow; by default open, and an agent answers after 20 seconds.
-        step_limit: blocks after which the call is cut off (DisconnectReason OTHER).
+        flow: the flow, with or without placeholders.
+        caller: the caller.
+        clock: the clock of the call.
+        environment: conditions outside the flow. By default it is open and an agent answers after 20 seconds.
+        step_limit: number of blocks after which the call is stopped with DisconnectReason OTHER.
 
     Raises:
-        SimulationError: a block of a type or with settings that are not simulated, one without the branch needed, or
-            one that asks what the world does not answer.
+        SimulationError: a block has an unsupported type or setting, lacks a branch that the call needs, or requests a
+            response that the environment does not have.
     """
-    return CallSimulation(flow, _program, caller, clock, world or Environment()).play(step_limit)
+    return CallSimulation(flow, _program, caller, clock, environment or Environment()).run(step_limit)
 
 
-def run_with(playing: Generator[Event, None, Outcome], see: Callable[[Event], object]) -> Outcome:
-    """Plays a call to its end, shows each event as it happens, and returns how the call went.
+def run_with(simulation: Generator[Event, None, Outcome], on_event: Callable[[Event], object]) -> Outcome:
+    """Runs a simulation to its end and returns its result.
 
     Args:
-        playing: from `simulate`, or from what plays a call and does more with it.
-        see: is given every event.
+        simulation: generator from `simulate`, or from a function that wraps it.
+        on_event: called with each event.
 
     Raises:
-        SimulationError: as for `simulate`; the events before it have been seen.
+        SimulationError: as for `simulate`, after `on_event` was called with all events before the error.
     """
     while True:
         try:
-            see(next(playing))
+            on_event(next(simulation))
         except StopIteration as stop:
             outcome: Outcome = stop.value
             return outcome
@@ -174,41 +108,42 @@ def run_simulation(
     caller: Caller,
     *,
     clock: Clock,
-    world: Environment | None = None,
+    environment: Environment | None = None,
     step_limit: int = STEP_LIMIT,
 ) -> tuple[list[Event], Call]:
-    """Plays a call to its end: all its events, and how it went. Arguments and errors are those of `simulate`."""
+    """Simulates a call to its end. Returns its events and the call. Takes the arguments of `simulate`."""
     events: list[Event] = []
-    call = run_with(simulate(flow, caller, clock=clock, world=world, step_limit=step_limit), events.append)
+    simulation = simulate(flow, caller, clock=clock, environment=environment, step_limit=step_limit)
+    call = run_with(simulation, events.append)
     return events, call
 
 
 class _Steps(dict[str, "Step"]):
-    """The steps of a flow by block, each made when a call first comes there."""
+    """The steps of a flow by block, created on first use."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
 
     def __missing__(self, identifier: str) -> Step:
-        block = BlockContext(self.flow.source, self.flow.blocks[identifier])
-        make = STEPS.get(block.action.type)
-        if make is None:
-            raise block.error(
-                "blocks of this type are not simulated", f"Simulated are {', '.join(sorted(STEPS))}"
+        context = BlockContext(self.flow.source, self.flow.blocks[identifier])
+        handler = HANDLERS.get(context.block.type)
+        if handler is None:
+            raise context.error(
+                "this block type is not supported", f"Supported types: {', '.join(sorted(HANDLERS))}"
             )
-        self[identifier] = make(block)
+        self[identifier] = handler(context)
         return self[identifier]
 
 
 _PROGRAMS: dict[int, _Steps] = {}
-_PROGRAMS_KEPT = 64
+_MAX_PROGRAMS = 64
 
 
 def _program(flow: Flow) -> Program:
-    """The steps of a flow, kept for the next call. Each keeps its flow alive, so that no identity is used twice."""
+    """Returns the steps of a flow from a cache. An entry keeps its flow alive, so its id() is not reused."""
     steps = _PROGRAMS.get(id(flow))
     if steps is None:
-        while len(_PROGRAMS) >= _PROGRAMS_KEPT:
+        while len(_PROGRAMS) >= _MAX_PROGRAMS:
             del _PROGRAMS[next(iter(_PROGRAMS))]
         steps = _PROGRAMS[id(flow)] = _Steps(flow)
     return steps

@@ -1,7 +1,7 @@
-"""The contact record that Amazon Connect emits for a call, in its full shape.
+"""Builds the contact records that Amazon Connect emits for a simulated call.
 
-Source of the shape: AWS's contact record data model, and published records of real calls. What was not used in a call
-is present and null, which is what makes consumers that only think of absent keys fail.
+Source: the contact record data model of the Connect administrator guide, and published records of real calls. Fields
+without a value are present and null, because consumers often fail on them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from callroute.flows.simulation.environment import CUSTOMER_NUMBER, INSTANCE_ARN, SYSTEM_NUMBER
 
 if TYPE_CHECKING:
-    from callroute.flows.simulation import Call
+    from callroute.flows.simulation.call import Call
 
 __all__ = [
     "CUSTOMER_NUMBER",
@@ -21,68 +21,78 @@ __all__ = [
     "SYSTEM_NUMBER",
     "contact_record",
     "contact_records",
+    "last_emission",
     "versions",
 ]
 
-_STAMP = "%Y-%m-%dT%H:%M:%SZ"
-_EMITTED_AFTER = timedelta(seconds=60)
+_TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_EMISSION_DELAY = timedelta(seconds=60)
 _AFTER_CONTACT_WORK = timedelta(seconds=30)
 
 
-def contact_records(call: Call, *, contact_id: str, **settings: Any) -> list[dict[str, Any]]:
-    """The first versions of the records of all contacts of a call: its own, then one for each of its legs.
+def contact_records(
+    call: Call, *, contact_id: str, now: datetime | None = None, **settings: Any
+) -> list[dict[str, Any]]:
+    """Builds the first version of the record of each contact: the call itself, then its legs.
 
-    A leg has an identifier of its own, made from that of the call, so that the same call gives the same records. It
-    names the first contact (InitialContactId) and the one from which it came (PreviousContactId), which names it in
-    turn (NextContactId).
+    The contact ID of a leg is derived from the ID of the call, so the same call produces the same records. A leg refers
+    to the first contact (InitialContactId) and to the contact that created it (PreviousContactId), which refers back to
+    the leg (NextContactId).
 
     Args:
-        call: how the call went.
-        contact_id: identifier of the first contact.
-        settings: as for `contact_record`.
+        call: the call.
+        contact_id: contact ID of the call itself.
+        now: current time. Contacts that have not ended yet are left out.
+        settings: further arguments of `contact_record`.
     """
     contacts = [call, *call.legs]
     ids = [contact_id]
     for number in range(1, len(contacts)):
         ids.append(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{contact_id}/{number}")))
     records = [
-        contact_record(contact, contact_id=own, **settings)
+        contact_record(contact, contact_id=own, now=now, **settings)
         for own, contact in zip(ids, contacts, strict=True)
     ]
     for own, record, contact in zip(ids[1:], records[1:], contacts[1:], strict=True):
         record["InitialContactId"] = contact_id
-        record["PreviousContactId"] = ids[contact.came_of]
-        # A callback asked for before a transfer keeps its place: a record has room for one successor only.
-        if records[contact.came_of]["NextContactId"] is None:
-            records[contact.came_of]["NextContactId"] = own
-    return records
+        record["PreviousContactId"] = ids[contact.previous_contact]
+        # A record can name only one next contact. The first one wins, for example a callback requested before a transfer.
+        if records[contact.previous_contact]["NextContactId"] is None:
+            records[contact.previous_contact]["NextContactId"] = own
+    return [
+        record
+        for record, contact in zip(records, contacts, strict=True)
+        if now is None or contact.ended <= now
+    ]
 
 
 def contact_record(
     call: Call,
     *,
     contact_id: str,
+    now: datetime | None = None,
     customer_number: str | None = CUSTOMER_NUMBER,
     system_number: str = SYSTEM_NUMBER,
     instance_arn: str = INSTANCE_ARN,
     queue_name: str | None = None,
 ) -> dict[str, Any]:
-    """The first version of a contact's record, as emitted about a minute after the contact has ended.
+    """Builds the first version of a contact record, which Connect emits about a minute after the contact has ended.
 
-    Of a call with legs this is the first contact; see `contact_records` for all of them.
+    For a call with legs this is the record of the first contact. Use `contact_records` for all of them.
 
     Args:
-        call: how the call went.
-        contact_id: identifier of the contact.
-        customer_number: the caller's number in E.164 form; None where it is withheld.
-        system_number: the number that was called, in E.164 form.
-        instance_arn: ARN of the Connect instance; account number and identifier are taken from it.
-        queue_name: name of the queue, if the caller was queued; by default the last part of its ARN.
+        call: the call.
+        contact_id: contact ID.
+        now: current time. The LastUpdateTimestamp is never later.
+        customer_number: the caller's number in E.164 format; None if it is withheld.
+        system_number: the dialed number in E.164 format.
+        instance_arn: ARN of the Connect instance, which contains its account ID and instance ID.
+        queue_name: name of the queue; by default the last part of its ARN.
 
     Returns:
-        A JSON object: times are UTC in whole seconds, durations whole seconds.
+        A JSON object. Timestamps are in UTC. Timestamps and durations are whole seconds.
     """
-    ended, third = _whole_second(call.ended), call.third_party
+    ended, third_party = _whole_second(call.ended), call.third_party
     return {
         "AWSAccountId": instance_arn.split(":")[4],
         "AWSContactTraceRecordFormatVersion": "2017-03-10",
@@ -92,18 +102,18 @@ def contact_record(
         "Attributes": dict(call.attributes),
         "Campaign": {"CampaignId": None},
         "Channel": "VOICE",
-        "ConnectedToSystemTimestamp": _stamp(call.started),
+        "ConnectedToSystemTimestamp": _timestamp(call.started),
         "ContactDetails": {},
         "ContactId": contact_id,
         "CustomerEndpoint": _endpoint(customer_number or "anonymous"),
         "CustomerVoiceActivity": None,
         "DisconnectReason": call.disconnect_reason or None,
-        "DisconnectTimestamp": _stamp(ended),
+        "DisconnectTimestamp": _timestamp(ended),
         "InitialContactId": None,
         "InitiationMethod": call.initiation_method,
-        "InitiationTimestamp": _stamp(call.started),
+        "InitiationTimestamp": _timestamp(call.started),
         "InstanceARN": instance_arn,
-        "LastUpdateTimestamp": _stamp(ended + _EMITTED_AFTER),
+        "LastUpdateTimestamp": _timestamp(_not_after(now, ended + _EMISSION_DELAY)),
         "MediaStreams": [{"Type": "AUDIO"}],
         "NextContactId": None,
         "PreviousContactId": None,
@@ -119,32 +129,46 @@ def contact_record(
             "aws:connect:systemEndpoint": system_number,
         },
         "TaskTemplateInfo": None,
-        "TransferCompletedTimestamp": None if third is None else _stamp(third.connected),
-        "TransferredToEndpoint": None if third is None else _endpoint(third.number),
+        "TransferCompletedTimestamp": None if third_party is None else _timestamp(third_party.connected),
+        "TransferredToEndpoint": None if third_party is None else _endpoint(third_party.number),
         "VoiceIdResult": None,
     }
 
 
-def versions(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """All versions of a contact record, in the order in which Connect emits them.
+def versions(record: dict[str, Any], *, now: datetime | None = None) -> list[dict[str, Any]]:
+    """Builds all versions of a contact record, in the order in which Connect emits them.
 
-    Connect emits a record again whenever there is news. After a conversation the news is the agent's work after the
-    call; otherwise nothing changes but the time of the update.
+    Connect emits a record again when it is updated. After a conversation, the second version contains the agent's
+    after-contact work. Otherwise it differs only in its LastUpdateTimestamp.
 
     Args:
         record: the first version, from `contact_record`.
+        now: current time. The second version is left out if it would not be newer than the first one by then.
     """
-    updated = _moment(record["LastUpdateTimestamp"]) + _EMITTED_AFTER
-    later = {**record, "LastUpdateTimestamp": _stamp(updated)}
-    if record["Agent"] is not None:
-        work_ended = _moment(record["DisconnectTimestamp"]) + _AFTER_CONTACT_WORK
+    first_update = _parse_timestamp(record["LastUpdateTimestamp"])
+    ended = _parse_timestamp(record["DisconnectTimestamp"])
+    update = _not_after(now, ended + 2 * _EMISSION_DELAY)
+    if _whole_second(update) <= first_update:
+        return [record]
+    later = {**record, "LastUpdateTimestamp": _timestamp(update)}
+    work_ended = ended + _AFTER_CONTACT_WORK
+    if record["Agent"] is not None and work_ended <= update:
         later["Agent"] = {
             **record["Agent"],
             "AfterContactWorkDuration": int(_AFTER_CONTACT_WORK.total_seconds()),
-            "AfterContactWorkEndTimestamp": _stamp(work_ended),
+            "AfterContactWorkEndTimestamp": _timestamp(work_ended),
             "AfterContactWorkStartTimestamp": record["DisconnectTimestamp"],
         }
     return [record, later]
+
+
+def last_emission(call: Call) -> datetime:
+    """Returns the time at which Connect emits the last version of the last record of a call."""
+    return max(contact.ended for contact in (call, *call.legs)) + 2 * _EMISSION_DELAY
+
+
+def _not_after(now: datetime | None, moment: datetime) -> datetime:
+    return moment if now is None else min(moment, now)
 
 
 def _agent(call: Call, instance_arn: str) -> dict[str, Any] | None:
@@ -155,8 +179,8 @@ def _agent(call: Call, instance_arn: str) -> dict[str, Any] | None:
         "AfterContactWorkDuration": None,
         "AfterContactWorkEndTimestamp": None,
         "AfterContactWorkStartTimestamp": None,
-        "AgentInteractionDuration": _seconds(call.agent_connected, call.ended),
-        "ConnectedToAgentTimestamp": _stamp(call.agent_connected),
+        "AgentInteractionDuration": _duration(call.agent_connected, call.ended),
+        "ConnectedToAgentTimestamp": _timestamp(call.agent_connected),
         "CustomerHoldDuration": 0,
         "HierarchyGroups": None,
         "LongestHoldDuration": 0,
@@ -175,9 +199,9 @@ def _queue(call: Call, name: str | None) -> dict[str, Any] | None:
         return None
     return {
         "ARN": stay.queue,
-        "DequeueTimestamp": _stamp(stay.left),
-        "Duration": _seconds(stay.entered, stay.left),
-        "EnqueueTimestamp": _stamp(stay.entered),
+        "DequeueTimestamp": _timestamp(stay.left),
+        "Duration": _duration(stay.entered, stay.left),
+        "EnqueueTimestamp": _timestamp(stay.entered),
         "Name": name or stay.queue.rpartition("/")[2],
     }
 
@@ -190,14 +214,14 @@ def _whole_second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def _stamp(moment: datetime) -> str:
-    return _whole_second(moment).strftime(_STAMP)
+def _timestamp(moment: datetime) -> str:
+    return _whole_second(moment).strftime(_TIMESTAMP_FORMAT)
 
 
-def _moment(stamp: str) -> datetime:
-    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+def _parse_timestamp(timestamp: str) -> datetime:
+    return datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
 
 
-def _seconds(start: datetime, end: datetime) -> int:
-    """The difference of the stamps, as AWS defines its durations."""
+def _duration(start: datetime, end: datetime) -> int:
+    """Returns the difference between two timestamps in seconds, as AWS defines its durations."""
     return int((_whole_second(end) - _whole_second(start)).total_seconds())

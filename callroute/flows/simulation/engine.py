@@ -1,4 +1,4 @@
-"""The engine: takes one call from block to block, and knows all that the call has come by on its way."""
+"""The simulation engine. Runs one call block by block and keeps its state."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
 from callroute.flows.references import navigate, shown, written
-from callroute.flows.simulation.environment import ANY, KINDS, Answers, names_of, problem_of
+from callroute.flows.simulation.call import Call, QueueStay, ThirdParty
+from callroute.flows.simulation.environment import (
+    ANY_PLACE,
+    END,
+    RESPONSE_KINDS,
+    RETURN,
+    Responses,
+    resource_names,
+    response_problem,
+)
 from callroute.flows.simulation.events import (
     AgentConnected,
-    Call,
     Ended,
     Event,
     Failed,
     FlowEntered,
+    KeyBuffered,
+    KeyIgnored,
     Queued,
-    QueueStay,
-    ThirdParty,
     Transferred,
 )
 
@@ -31,73 +39,76 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.environment import Environment
     from callroute.flows.simulation.participants import Caller, Clock
 
-    Steps = Generator[Event, None, "Branch | None"]
-    Step = Callable[["CallSimulation"], "tuple[Event, Branch] | Steps"]
-    """Plays a block: one event and the branch taken, or, where the caller is asked, events one by one."""
+    StepEvents = Generator[Event, None, "Branch | None"]
+    Step = Callable[["CallSimulation"], "tuple[Event, Branch] | StepEvents"]
+    """Executes a block. Returns one event and the branch taken, or a generator of events if the caller is involved."""
     Program = Mapping[str, Step]
-    """A flow ready to be played: its steps by block, made when they are first needed."""
+    """The steps of a flow by block identifier."""
+
+# Source: Connect administrator guide, touchtone buffering.
+_KEY_BUFFER_SIZE = 30
 
 
 class SimulationError(InputError):
-    """A flow went where the simulator cannot follow."""
+    """A flow that the simulation cannot follow."""
 
 
 class BlockContext:
-    """A block as its step needs it: its settings and branches, and errors that name it.
+    """A block with the lookups that handlers need: branches by result or error, and errors that name the block.
 
     Args:
-        source: the flow's file.
-        action: the block.
+        source: file name of the flow.
+        block: the block.
     """
 
-    def __init__(self, source: str, action: Block) -> None:
+    def __init__(self, source: str, block: Block) -> None:
         self.source = source
-        self.action = action
-        self.identifier = action.identifier
+        self.block = block
+        self.identifier = block.identifier
         self._branches: dict[tuple[str, str], Branch] = {}
-        for transition in action.branches:
-            # A result is found by what it equals; other comparisons are for the blocks that compare.
-            if transition.kind != "condition" or transition.operator == "Equals":
-                self._branches.setdefault((transition.kind, transition.label), transition)
+        for branch in block.branches:
+            # Results are only looked up among Equals conditions. Handlers that compare read the others themselves.
+            if branch.kind != "condition" or branch.operator == "Equals":
+                self._branches.setdefault((branch.kind, branch.label), branch)
 
     def error(self, problem: str, fix: str) -> SimulationError:
-        """An error in this block."""
-        place = f"block {self.identifier!r} ({self.action.type})"
+        """Returns an error that names this block."""
+        place = f"block {self.identifier!r} ({self.block.type})"
         return SimulationError(self.source, place, problem, fix)
 
     def next(self) -> Branch:
-        """The branch taken by default."""
+        """Returns the default branch."""
         return self._branches.get(("next", "")) or self._missing("NextAction")
 
     def condition(self, result: str) -> Branch:
-        """The branch for a result."""
+        """Returns the branch for a result."""
         return self.matching(result) or self._missing(f"condition {result}")
 
     def matching(self, result: str) -> Branch | None:
-        """The branch for a result, if there is one."""
+        """Returns the branch for a result, or None if it is missing."""
         return self._branches.get(("condition", result))
 
     def failure(self, error: str) -> Branch:
-        """The branch for an error: its own, or that for any error."""
-        return self.failing(error) or self._missing(f"error branch {error}")
-
-    def failing(self, error: str) -> Branch | None:
-        """The branch for an error, if there is one."""
-        return self._branches.get(("error", error)) or self._branches.get(("error", "NoMatchingError"))
+        """Returns the branch for an error, or the branch for any error if that is missing."""
+        return (
+            self._branches.get(("error", error))
+            or self._branches.get(("error", "NoMatchingError"))
+            or self._missing(f"error branch {error}")
+        )
 
     def _missing(self, branch: str) -> Branch:
-        raise self.error(f"the call needs its {branch}, which it does not have", "Add the branch")
+        raise self.error(f"the call needs the {branch} of this block, which is missing", "Add the branch")
 
 
 class CallSimulation:
-    """The state of one call on its way through flows.
+    """The state of one call.
 
     Args:
-        flow: where it begins.
-        program: makes a flow ready.
-        caller: who is on the line.
-        clock: the time.
-        world: what lies outside the flow.
+        flow: the flow in which the call starts.
+        program: returns the steps of a flow.
+        caller: the caller.
+        clock: the clock of the call.
+        environment: conditions outside the flow.
     """
 
     def __init__(
@@ -106,33 +117,35 @@ class CallSimulation:
         program: Callable[[Flow], Program],
         caller: Caller,
         clock: Clock,
-        world: Environment,
+        environment: Environment,
     ) -> None:
         self.caller = caller
         self.clock = clock
         self.now = clock.now
-        self.world = world
-        # What the call has come by, for references.
-        self.attributes: dict[str, str] = dict(world.attributes)
+        self.environment = environment
+        # Values that references can read.
+        self.attributes: dict[str, str] = dict(environment.attributes)
         self.flow_attributes: dict[str, str] = {}
         self.tables: Mapping[str, Any] = {}
-        self.answered: dict[str, Any] = {}
+        self.results: dict[str, Any] = {}
         self.system: dict[str, str] = {}
         self.hooks: dict[str, str] = {}
         self.loops: dict[tuple[str, str], int] = {}
         self.target_queue = ""
-        # Where it is.
+        self.key_buffer: str | None = None
+        """Keys pressed early; None while touchtone buffering is off."""
+        # Position in the flows.
         self._program = program
         self._flow = flow
         self._steps = program(flow)
         self._jump: str | None = None
-        self._callers_frames: list[tuple[Flow, Branch, dict[str, str], Mapping[str, Any]]] = []
+        self._frames: list[tuple[Flow, Branch, dict[str, str], Mapping[str, Any]]] = []
         self._taken: dict[str, list[Branch]] = {flow.source: []}
-        self._path = self._taken[flow.source]
-        self._answers = {kind: Answers(places) for kind, places in world.answers.items()}
-        self._errors = self._answers.get("errors")
+        self._taken_here = self._taken[flow.source]
+        self._responses = {kind: Responses(places) for kind, places in environment.responses.items()}
+        self._forced_errors = self._responses.get("errors")
         self._steps_left = 0
-        # The contact it is, and those it was.
+        # The current contact, and the contacts before it.
         self._contacts: list[Call] = []
         self._callbacks: list[Call] = []
         self._method = "INBOUND"
@@ -141,35 +154,35 @@ class CallSimulation:
         self._agent_connected: datetime | None = None
         self._third_party: ThirdParty | None = None
         self._deadline: datetime | None = None
-        self.is_aside = False
-        self._requeued: str | None = None
+        self.in_hook_flow = False
+        self._next_queue: str | None = None
         self._last_block = flow.start
         self.over = False
 
-    # --- From block to block ---------------------------------------------------------------------------------------
+    # --- Running blocks --------------------------------------------------------------------------------------------
 
-    def play(self, step_limit: int) -> Generator[Event, None, Call]:
-        """The whole call."""
+    def run(self, step_limit: int) -> Generator[Event, None, Call]:
+        """Runs the whole call."""
         self._steps_left = step_limit
-        yield from self._run(self._flow.start)
+        yield from self._run_from(self._flow.start)
         if not self.over:
             yield self.end(self._last_block, "OTHER", "step limit")
         first, *later = self._contacts
         return replace(first, legs=(*later, *self._callbacks), taken=self._taken)
 
-    def _run(self, start: str) -> Generator[Event, None, None]:
-        """Plays from a block on: until the call is over, the flow ends, its time is up, or no step is left."""
+    def _run_from(self, start: str) -> Generator[Event, None, None]:
+        """Runs from a block until the call or the flow ends, the deadline passes, or no step is left."""
         here: str | None = start
-        errors = self._errors
+        forced_errors = self._forced_errors
         while here is not None:
             self._last_block = here
             if self._steps_left == 0 or (self._deadline is not None and self.now() >= self._deadline):
                 return
             self._steps_left -= 1
-            if errors and (failure := self._failure(here)):
+            if forced_errors and (failure := self._forced_failure(here, forced_errors)):
                 event, branch = failure
                 yield event
-                self._path.append(branch)
+                self._taken_here.append(branch)
                 here = branch.target
                 continue
             result = self._steps[here](self)
@@ -182,83 +195,104 @@ class CallSimulation:
             if taken is None:
                 here, self._jump = self._jump, None
             else:
-                self._path.append(taken)
+                self._taken_here.append(taken)
                 here = taken.target
 
-    def _failure(self, identifier: str) -> tuple[Event, Branch] | None:
-        """The error with which the world lets a block fail."""
-        assert self._errors is not None  # noqa: S101 - only asked where there are errors
-        action = self._flow.blocks[identifier]
-        error = self._errors.get(identifier, action.type)
+    def _forced_failure(self, identifier: str, forced_errors: Responses) -> tuple[Event, Branch] | None:
+        block = self._flow.blocks[identifier]
+        error = forced_errors.get(identifier, block.type)
         if error is None:
             return None
-        branch = BlockContext(self._flow.source, action).failure(error)
+        branch = BlockContext(self._flow.source, block).failure(error)
         return Failed(self.now(), identifier, error), branch
 
-    def enter(self, flow: Flow, *, returning: Branch | None) -> Event:
-        """Goes on in another flow; at its end the call comes back and takes the branch `returning`, if given."""
+    def enter_flow(self, flow: Flow, *, returning: Branch | None) -> Event:
+        """Continues in another flow.
+
+        Args:
+            flow: the flow.
+            returning: branch that the call takes when the flow returns; None if it does not return.
+        """
         if returning is None:
-            self._callers_frames.clear()
+            self._frames.clear()
         else:
-            self._callers_frames.append((self._flow, returning, self.flow_attributes, self.tables))
+            self._frames.append((self._flow, returning, self.flow_attributes, self.tables))
         self.flow_attributes, self.tables = {}, {}
-        self._go_to(flow)
+        self._switch_to(flow)
         self._jump = flow.start
         return FlowEntered(self.now(), self._last_block, flow.source)
 
-    def leave_module(self) -> bool:
-        """Comes back from a module; False where the call is in none."""
-        if not self._callers_frames:
+    def return_from_module(self) -> bool:
+        """Returns from a module to its caller. Returns False if the call is not in a module."""
+        if not self._frames:
             return False
-        flow, returning, self.flow_attributes, self.tables = self._callers_frames.pop()
-        self._go_to(flow)
-        self._path.append(returning)
+        flow, returning, self.flow_attributes, self.tables = self._frames.pop()
+        self._switch_to(flow)
+        self._taken_here.append(returning)
         self._jump = returning.target
         return True
 
-    def _go_to(self, flow: Flow) -> None:
+    def _switch_to(self, flow: Flow) -> None:
         self._flow = flow
         self._steps = self._program(flow)
-        self._path = self._taken.setdefault(flow.source, [])
+        self._taken_here = self._taken.setdefault(flow.source, [])
 
-    def aside(self, flow: Flow, block: str, deadline: datetime | None = None) -> Generator[Event, None, None]:
-        """Plays a flow beside the one the call is in, as a queue does: until it ends or its time is up."""
-        kept = self._flow, self._callers_frames, self.flow_attributes, self.tables
-        outer = self._deadline, self.is_aside
-        self._callers_frames, self.flow_attributes, self.tables = [], {}, {}
-        self._deadline, self.is_aside = deadline, True
-        self._go_to(flow)
+    def _run_hook_flow(
+        self, flow: Flow, block: str, deadline: datetime | None = None
+    ) -> Generator[Event, None, None]:
+        """Runs a customer queue flow or whisper flow until it ends or the deadline passes, then restores the state."""
+        kept = self._flow, self._frames, self.flow_attributes, self.tables
+        outer = self._deadline, self.in_hook_flow
+        self._frames, self.flow_attributes, self.tables = [], {}, {}
+        self._deadline, self.in_hook_flow = deadline, True
+        self._switch_to(flow)
         yield FlowEntered(self.now(), block, flow.source)
-        yield from self._run(flow.start)
-        flow, self._callers_frames, self.flow_attributes, self.tables = kept
-        self._deadline, self.is_aside = outer
-        self._go_to(flow)
+        yield from self._run_from(flow.start)
+        flow, self._frames, self.flow_attributes, self.tables = kept
+        self._deadline, self.in_hook_flow = outer
+        self._switch_to(flow)
 
     @property
-    def aside_of_a_queue(self) -> bool:
-        """Whether the call is in a queue, and this is what the caller hears meanwhile."""
+    def in_queue_flow(self) -> bool:
+        """True while the call is in a customer queue flow."""
         return self._deadline is not None
 
-    def spend(self, seconds: float) -> None:
-        """Something takes this long, or until what the caller waits for happens."""
+    def advance(self, seconds: float) -> None:
+        """Advances the clock, but not beyond the deadline of the customer queue flow."""
         if self._deadline is not None:
             seconds = max(0.0, min(seconds, (self._deadline - self.now()).total_seconds()))
         self.clock.advance(seconds)
 
-    def spend_all(self) -> None:
-        """Time passes until what the caller waits for happens."""
-        self.spend(float("inf"))
+    def advance_to_deadline(self) -> None:
+        """Advances the clock to the deadline of the customer queue flow."""
+        self.advance(float("inf"))
 
     def end(self, block: str, reason: str, during: str) -> Ended:
-        """The call is over."""
+        """Ends the call."""
         self.over = True
         now = self.now()
-        self._leave_contact(reason, now)
+        self._end_contact(reason, now)
         return Ended(now, block, reason, during)
+
+    # --- Keys pressed during messages ------------------------------------------------------------------------------
+
+    def press_during_message(self, block: str, key: str) -> Event:
+        """Adds a key to the buffer if touchtone buffering is on. Otherwise the key is ignored."""
+        if self.key_buffer is None:
+            return KeyIgnored(self.now(), block, key)
+        self.key_buffer = (self.key_buffer + key)[:_KEY_BUFFER_SIZE]
+        return KeyBuffered(self.now(), block, key)
+
+    def take_buffered_key(self) -> str:
+        """Removes and returns the first key of the buffer, or an empty text if the buffer is empty."""
+        if not self.key_buffer:
+            return ""
+        key, self.key_buffer = self.key_buffer[0], self.key_buffer[1:]
+        return key
 
     # --- Contacts, queues, agents ----------------------------------------------------------------------------------
 
-    def _leave_contact(self, reason: str, now: datetime) -> None:
+    def _end_contact(self, reason: str, now: datetime) -> None:
         self._contacts.append(
             Call(
                 self._started,
@@ -269,168 +303,168 @@ class CallSimulation:
                 self._agent_connected,
                 self._third_party,
                 self._method,
-                came_of=max(0, len(self._contacts) - 1),
+                previous_contact=max(0, len(self._contacts) - 1),
             )
         )
 
-    def _new_contact(self, block: str, method: str, queue: str) -> Event:
-        """The contact is left for a new one, which inherits the attributes."""
+    def _start_next_contact(self, block: str, method: str, queue: str) -> Event:
+        """Ends the contact and starts a new one, which inherits the attributes."""
         now = self.now()
-        self._leave_contact("", now)
+        self._end_contact("", now)
         self._started, self._method = now, method
         self._stay = self._agent_connected = self._third_party = None
         self.target_queue = queue
         return Transferred(now, block, method, queue)
 
-    def requeue(self, queue: str) -> None:
-        """The caller leaves the queue for another."""
-        self._requeued = queue
+    def move_to_queue(self, queue: str) -> None:
+        """Moves the caller from the current queue to another one."""
+        self._next_queue = queue
 
-    def queue_up(self, block: BlockContext) -> Generator[Event, None, None]:
-        """The caller waits in the target queue, and all that comes of it until the call is over."""
+    def enter_queue(self, context: BlockContext) -> Generator[Event, None, None]:
+        """Puts the caller into the target queue and runs the rest of the call."""
         while not self.over:
-            waited = yield from self._wait(block)
+            waited = yield from self._wait_for_agent(context)
             if self.over:
                 return
-            if self._requeued is not None:
-                queue, self._requeued = self._requeued, None
-                yield self._new_contact(block.identifier, "QUEUE_TRANSFER", queue)
+            if self._next_queue is not None:
+                queue, self._next_queue = self._next_queue, None
+                yield self._start_next_contact(context.identifier, "QUEUE_TRANSFER", queue)
                 continue
             if waited is None:
                 return
-            yield from self._talk(block, waited)
+            yield from self._talk_to_agent(context, waited)
             return
 
-    def _wait(self, block: BlockContext) -> Generator[Event, None, float | None]:
-        """Waits in the queue: the seconds until an agent is there, None where none comes."""
-        queued = Queued(self.now(), block.identifier, self.target_queue)
+    def _wait_for_agent(self, context: BlockContext) -> Generator[Event, None, float | None]:
+        """Waits in the queue. Returns the seconds until an agent answered, or None if the caller left the queue."""
+        queued = Queued(self.now(), context.identifier, self.target_queue)
         yield queued
-        patience, answer = self.caller.waits(queued), self.world.agent_answers_after
+        patience, answer = self.caller.waits(queued), self.environment.agent_answers_after
         answered = answer is not None and (patience is None or answer <= patience)
         waited = answer if answered else patience
-        flow = self.hooked("CustomerQueue")
+        flow = self._hook_flow("CustomerQueue")
         if flow is not None:
-            ahead = timedelta(seconds=waited) if waited is not None else timedelta(days=1)
-            deadline = queued.at + ahead
-            yield from self.aside(flow, block.identifier, deadline)
-            if self.over or self._requeued is not None or self._steps_left == 0:
+            longest = timedelta(seconds=waited) if waited is not None else timedelta(days=1)
+            deadline = queued.at + longest
+            yield from self._run_hook_flow(flow, context.identifier, deadline)
+            if self.over or self._next_queue is not None or self._steps_left == 0:
                 self._stay = QueueStay(self.target_queue, queued.at, self.now())
                 if self.over:
                     self._contacts[-1] = replace(self._contacts[-1], queue=self._stay)
                 return None
             if waited is not None:
-                waited_still = (deadline - self.now()).total_seconds()
-                self.clock.advance(max(0.0, waited_still))
+                self.clock.advance(max(0.0, (deadline - self.now()).total_seconds()))
         elif waited is not None:
             self.clock.advance(waited)
         if waited is None:
-            raise block.error(
+            raise context.error(
                 "no agent answers and the caller does not leave the queue, so this call would never end",
-                "Let one of the two happen after some seconds",
+                "Set a time for one of the two",
             )
         self._stay = QueueStay(self.target_queue, queued.at, self.now())
         if not answered:
-            yield self.end(block.identifier, "CUSTOMER_DISCONNECT", "queue")
+            yield self.end(context.identifier, "CUSTOMER_DISCONNECT", "queue")
         return waited
 
-    def _talk(self, block: BlockContext, waited: float) -> Generator[Event, None, None]:
+    def _talk_to_agent(self, context: BlockContext, waited: float) -> Generator[Event, None, None]:
         self._agent_connected = self.now()
-        yield AgentConnected(self.now(), block.identifier, waited)
-        whisper = self.hooked("CustomerWhisper")
+        yield AgentConnected(self.now(), context.identifier, waited)
+        whisper = self._hook_flow("CustomerWhisper")
         if whisper is not None:
-            yield from self.aside(whisper, block.identifier)
+            yield from self._run_hook_flow(whisper, context.identifier)
             if self.over or self._steps_left == 0:
                 return
-        self.clock.advance(self.world.talk_seconds)
-        onward = self.world.agent_transfers_to
-        if onward is not None and self._method != "TRANSFER":
-            yield self._new_contact(block.identifier, "TRANSFER", onward)
-            yield from self.queue_up(block)
+        self.clock.advance(self.environment.talk_seconds)
+        transfer_to = self.environment.agent_transfers_to
+        if transfer_to is not None and self._method != "TRANSFER":
+            yield self._start_next_contact(context.identifier, "TRANSFER", transfer_to)
+            yield from self.enter_queue(context)
             return
-        by = "AGENT_DISCONNECT" if self.world.agent_hangs_up else "CUSTOMER_DISCONNECT"
-        yield self.end(block.identifier, by, "conversation")
+        reason = "AGENT_DISCONNECT" if self.environment.agent_hangs_up else "CUSTOMER_DISCONNECT"
+        yield self.end(context.identifier, reason, "conversation")
 
-    def third_party_connected(self, number: str) -> None:
-        """Someone outside Amazon Connect took the call."""
+    def connect_third_party(self, number: str) -> None:
+        """Records that a telephone number outside Amazon Connect answered."""
         self._third_party = ThirdParty(number, self.now())
 
-    def call_back(self, queue: str, after: float) -> None:
-        """A callback is made: a contact of its own, which ends only if an agent takes it."""
-        answer = self.world.agent_answers_after
+    def create_callback(self, queue: str, delay: float) -> None:
+        """Creates the contact of a callback. Without an agent to take it, the contact never ends and is left out."""
+        answer = self.environment.agent_answers_after
         if answer is None:
             return
-        queued = self.now() + timedelta(seconds=after)
+        queued = self.now() + timedelta(seconds=delay)
         connected = queued + timedelta(seconds=answer)
         self._callbacks.append(
             Call(
                 self.now(),
-                connected + timedelta(seconds=self.world.talk_seconds),
-                "AGENT_DISCONNECT" if self.world.agent_hangs_up else "CUSTOMER_DISCONNECT",
+                connected + timedelta(seconds=self.environment.talk_seconds),
+                "AGENT_DISCONNECT" if self.environment.agent_hangs_up else "CUSTOMER_DISCONNECT",
                 dict(self.attributes),
                 QueueStay(queue, queued, connected),
                 connected,
                 initiation_method="CALLBACK",
-                came_of=len(self._contacts),
+                previous_contact=len(self._contacts),
             )
         )
 
-    # --- What lies outside -----------------------------------------------------------------------------------------
+    # --- Environment -----------------------------------------------------------------------------------------------
 
-    def answer(self, block: BlockContext, kind: str, *places: str) -> Any:
-        """What the world answers.
+    def response(self, context: BlockContext, kind: str, *places: str) -> Any:
+        """Returns a response from the environment.
 
         Raises:
-            SimulationError: it says nothing of it.
+            SimulationError: the environment has no response for the block and these places.
         """
-        answer = self.answer_if_any(block, kind, *places)
-        if answer is None:
-            place = places[0] if places else block.identifier
-            raise block.error(
-                f"the simulation does not know {KINDS[kind].partition(':')[0]} ({place})",
-                f"Give --answer '{kind}:{place}=…', or `{kind}: {{{place}: …}}` in the world of a scenario, "
-                f"with {KINDS[kind].partition(': ')[2]}",
+        response = self.find_response(context, kind, *places)
+        if response is None:
+            place = places[0] if places else context.identifier
+            subject, _, values = RESPONSE_KINDS[kind].partition(": ")
+            raise context.error(
+                f"the environment does not define {subject} ({place})",
+                f"Add --answer '{kind}:{place}=…', or `{kind}: {{{place}: …}}` under `world` in a scenario file. "
+                f"The value is {values}.",
             )
-        return answer
+        return response
 
-    def answer_if_any(self, block: BlockContext, kind: str, *places: str) -> Any:
-        """What the world answers; None where it says nothing of it."""
-        answers = self._answers.get(kind)
-        answer = answers.get(block.identifier, *places, ANY) if answers else None
-        if answer is not None and (problem := problem_of(kind, answer)):
-            raise block.error(f"the {kind} answer {answer!r} {problem}", f"Give {KINDS[kind]}")
-        return answer
+    def find_response(self, context: BlockContext, kind: str, *places: str) -> Any:
+        """Returns a response from the environment, or None if it is missing."""
+        responses = self._responses.get(kind)
+        response = responses.get(context.identifier, *places, ANY_PLACE) if responses else None
+        if response is not None and (problem := response_problem(kind, response)):
+            raise context.error(f"the {kind} response {response!r} {problem}", f"Use {RESPONSE_KINDS[kind]}")
+        return response
 
-    def other_flow(self, block: BlockContext, identifier: str) -> Flow | str:
-        """Another flow or module.
+    def other_flow(self, context: BlockContext, identifier: str) -> Flow | str:
+        """Returns another flow or module, END or RETURN.
 
         Raises:
-            SimulationError: it is not at hand.
+            SimulationError: the environment does not contain the flow.
         """
-        for name in (block.identifier, *names_of(identifier)):
-            if name in self.world.flows:
-                return self.world.flows[name]
-        raise block.error(
-            f"the call goes on in {identifier!r}, which is not at hand",
-            "Give its file: --flow-file NAME=FILE, or `flows: {NAME: FILE}` in the world of a scenario; "
-            "NAME is the block, the identifier or its last part; for FILE, `returns` stands for a module that does "
-            "nothing, and `ends` for the end of the simulation",
+        for name in (context.identifier, *resource_names(identifier)):
+            if name in self.environment.flows:
+                return self.environment.flows[name]
+        raise context.error(
+            f"flow {identifier!r} not found",
+            "Pass it with --flow-file NAME=FILE, or with `flows: {NAME: FILE}` under `world` in a scenario file. "
+            f"NAME is the block, the identifier or the last part of it. Use {RETURN!r} as FILE for a module that does "
+            f"nothing, or {END!r} to end the simulation there.",
         )
 
-    def hooked(self, event: str) -> Flow | None:
-        """The flow that is hooked to an event, where its file is at hand; else the event passes in silence."""
-        for name in names_of(self.hooks.get(event, "")):
-            flow = self.world.flows.get(name)
+    def _hook_flow(self, event: str) -> Flow | None:
+        """Returns the flow that an event hook starts, or None if there is no hook or no file for the flow."""
+        for name in resource_names(self.hooks.get(event, "")):
+            flow = self.environment.flows.get(name)
             if flow is not None and not isinstance(flow, str):
                 return flow
         return None
 
     # --- References ------------------------------------------------------------------------------------------------
 
-    def look(self, block: BlockContext, path: Path) -> str:
-        """What a reference stands for; nothing where that was never set.
+    def resolve(self, context: BlockContext, path: Path) -> str:
+        """Returns the value of a reference. A value that was never set is empty.
 
         Raises:
-            SimulationError: the simulator does not know the reference.
+            SimulationError: the reference is not supported.
         """
         name, rest = path[0], path[1:]
         if name == "Attributes" and rest:
@@ -438,18 +472,18 @@ class CallSimulation:
         if name == "FlowAttributes" and rest:
             return self.flow_attributes.get(rest[0], "")
         if name in {"External", "Lex", "Customer", "Views"}:
-            return shown(navigate(self.answered.get(name), rest))
+            return shown(navigate(self.results.get(name), rest))
         if name == "DataTables":
             return shown(navigate(self.tables, rest))
         if name == "Metrics":
             dotted = ".".join(rest)
-            return shown(self.answer(block, "metrics", dotted, written(path)))
+            return shown(self.response(context, "metrics", dotted, written(path)))
         value = self._system_value(path)
         if value is None:
-            raise block.error(
-                f"the reference {written(path)} is not simulated",
-                f"Simulated are $.Attributes.…, $.FlowAttributes.…, $.External.…, $.Lex.…, $.Metrics.…, "
-                f"$.Customer.…, $.Views.…, $.DataTables.… and {', '.join(f'$.{known}' for known in self._system_values())}",
+            raise context.error(
+                f"the reference {written(path)} is not supported",
+                f"Use $.Attributes.…, $.FlowAttributes.…, $.External.…, $.Lex.…, $.Metrics.…, "
+                f"$.Customer.…, $.Views.…, $.DataTables.… or {', '.join(f'$.{known}' for known in self._system_values())}",
             )
         return value
 
@@ -460,23 +494,23 @@ class CallSimulation:
 
     def _system_values(self) -> dict[str, str]:
         # Source: "Contact attributes available in Amazon Connect and their JSONPath references".
-        world = self.world
-        arn = world.instance_arn
+        environment = self.environment
+        arn = environment.instance_arn
         return {
             "AwsRegion": arn.split(":")[3],
             "Channel": "VOICE",
-            "ContactId": world.contact_id,
-            "InitialContactId": world.contact_id,
+            "ContactId": environment.contact_id,
+            "InitialContactId": environment.contact_id,
             "PreviousContactId": "",
             "InitiationMethod": self._method,
             "InstanceARN": arn,
-            "CustomerEndpoint.Address": world.customer_number or "anonymous",
+            "CustomerEndpoint.Address": environment.customer_number or "anonymous",
             "CustomerEndpoint.Type": "TELEPHONE_NUMBER",
-            "SystemEndpoint.Address": world.system_number,
+            "SystemEndpoint.Address": environment.system_number,
             "SystemEndpoint.Type": "TELEPHONE_NUMBER",
             "Queue.ARN": self.target_queue,
             "Queue.Name": self.target_queue.rpartition("/")[2],
-            "CustomerCallbackNumber": world.customer_number or "",
+            "CustomerCallbackNumber": environment.customer_number or "",
             "CustomerId": "",
             "LanguageCode": "",
             "StoredCustomerInput": "",

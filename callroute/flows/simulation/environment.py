@@ -1,4 +1,4 @@
-"""What lies outside the flow while a call lasts: hours, queues, agents, functions, bots, other flows, chance."""
+"""Environment of a simulated call: opening hours, queues, agents, Lambda functions, bots and other flows."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Flow
 
 INSTANCE_ARN = "arn:aws:connect:ap-northeast-1:111111111111:instance/00000000-0000-0000-0000-000000000000"
-"""The instance of simulated calls: documentation's account number, no real instance."""
+"""Instance of simulated calls. It has a documentation account ID and does not exist."""
 
 CUSTOMER_NUMBER = "+815000000001"
 SYSTEM_NUMBER = "+815000000099"
 CONTACT_ID = "00000000-0000-4000-8000-000000000000"
 
-ANY = "*"
-"""Stands for every place that has no answer of its own."""
+ANY_PLACE = "*"
+"""Place of the response for all places that have no response of their own."""
 
-KINDS: Mapping[str, str] = {
-    "lambda": "what a Lambda function returns: a mapping, which becomes $.External",
-    "lex": "what a bot understands: an intent, a mapping {intent, slots, attributes}, timeout or hangup",
-    "hours": "what a check of opening hours finds: true or false",
-    "metrics": "a queue metric, by its name such as NumberOfAgentsOnline or Queue.Size: a number or text",
-    "split": "the number from 1 to 100 that a split by percentage draws",
-    "third_party": "what becomes of a transfer to a telephone number: answered, CallFailed or "
+RESPONSE_KINDS: Mapping[str, str] = {
+    "lambda": "the result of a Lambda function: a mapping, which becomes $.External",
+    "lex": "the intent that a bot recognizes: a name, a mapping {intent, slots, attributes}, timeout or hangup",
+    "hours": "the result of an opening hours check: true or false",
+    "metrics": "the value of a queue metric, for example NumberOfAgentsOnline or Queue.Size: a number or text",
+    "split": "the number that a percentage split draws: from 1 to 100",
+    "third_party": "the result of a transfer to a telephone number: answered, CallFailed or "
     "ConnectionTimeLimitExceeded",
-    "profile": "what the customer profile holds: a mapping, which becomes $.Customer",
-    "status": "what a check of the caller's voice, or of a call made by a campaign, finds: the text of a condition "
-    "such as Authenticated or CallAnswered",
-    "table": "what is read from a data table: a mapping by query, which becomes $.DataTables",
-    "view": "what is done with a view: an action, or a mapping {action, data}",
-    "errors": "the error with which a block, or every block of a type, fails: such as NoMatchingError",
+    "profile": "the customer profile: a mapping, which becomes $.Customer",
+    "status": "the result of a voice check or of an outbound campaign call: the text of a condition, for example "
+    "Authenticated or CallAnswered",
+    "table": "the data read from a data table: a mapping by query, which becomes $.DataTables",
+    "view": "the result of a view: an action, or a mapping {action, data}",
+    "errors": "the error with which a block, or every block of a type, fails: an error type, for example NoMatchingError",
 }
-"""What can be answered, and what an answer is."""
+"""Kinds of responses. Each description has the form `subject: accepted values`."""
 
 END, RETURN = "ends", "returns"
-"""Stand for a flow that is not at hand: the call ends there; the module does nothing and returns."""
+"""Placeholders for a flow without a file: END ends the call there, RETURN makes a module return at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What is so outside the flow while the call lasts.
+    """Conditions outside the flow during one call.
 
-    An answer belongs to a kind (see `KINDS`) and a place: the block's identifier, or the name of what the block asks
-    (a function, bot, module or flow; the last part of its ARN will do), or `*` for every other place. For errors it is
-    a block or a type of block. A list holds one answer for each time it is asked, and after it errors are over while
-    other answers are missing; anything else is the answer each time.
+    Responses are grouped by kind (see `RESPONSE_KINDS`) and place. The place is a block identifier, the name of the
+    resource that the block calls (the last part of its ARN is enough), or `*` for all other places. Forced errors take
+    a block identifier or a block type. A list provides one response for each request, in order. After its end the
+    response is missing; for errors this means that the block succeeds. Any other value applies to every request.
 
     Attributes:
-        is_open: what every check of opening hours finds that `answers` says nothing of.
-        queue_is_full: whether queues turn callers away.
-        agent_answers_after: seconds in the queue until an agent takes the call; None for never.
-        talk_seconds: length of the conversation then, also with someone outside Amazon Connect.
-        agent_hangs_up: whether the other side ends it, rather than the caller.
-        agent_transfers_to: queue to which the agent then passes the caller on, by quick connect; None where the
-            conversation is the end.
-        customer_number: the caller's number in E.164 form; None where it is withheld.
-        system_number: the number that was called, in E.164 form.
-        contact_id: what `$.ContactId` is.
-        instance_arn: the Connect instance.
-        attributes: contact attributes that the contact has from the beginning.
-        answers: by kind and place.
-        flows: other flows and modules, by block, identifier or name; ENDS or RETURNS for one that is not at hand.
+        is_open: result of opening hours checks that have no response.
+        queue_is_full: whether transfers to a queue fail.
+        agent_answers_after: seconds in the queue until an agent answers; None if no agent answers.
+        talk_seconds: length of a conversation with an agent or a third party.
+        agent_hangs_up: whether the agent or third party ends the conversation instead of the caller.
+        agent_transfers_to: queue to which the agent transfers the caller with a quick connect; None for no transfer.
+        customer_number: the caller's number in E.164 format; None if it is withheld.
+        system_number: the dialed number in E.164 format.
+        contact_id: value of `$.ContactId`.
+        instance_arn: ARN of the Connect instance.
+        attributes: contact attributes at the start of the call.
+        responses: responses by kind and place.
+        flows: other flows and modules by block identifier, flow identifier or name; END or RETURN for a flow
+            without a file.
     """
 
     is_open: bool = True
@@ -79,13 +79,13 @@ class Environment:
     contact_id: str = CONTACT_ID
     instance_arn: str = INSTANCE_ARN
     attributes: Mapping[str, str] = field(default_factory=dict)
-    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     flows: Mapping[str, Flow | str] = field(default_factory=dict, repr=False)
 
 
-def problem_of(kind: str, answer: Any) -> str:
-    """What is wrong with an answer of a kind (see `KINDS`); empty where nothing is."""
-    match kind, answer:
+def response_problem(kind: str, response: Any) -> str:
+    """Returns the problem with a response of a kind (see `RESPONSE_KINDS`), or an empty text if it is valid."""
+    match kind, response:
         case ("lambda" | "profile" | "table", Mapping()):
             return ""
         case ("lambda" | "profile" | "table", _):
@@ -94,47 +94,47 @@ def problem_of(kind: str, answer: Any) -> str:
             return ""
         case ("hours", bool()):
             return ""
-        case ("metrics", str() | int() | float()) if not isinstance(answer, bool):
+        case ("metrics", str() | int() | float()) if not isinstance(response, bool):
             return ""
-        case ("split", int()) if not isinstance(answer, bool):
-            return "" if 1 <= answer <= 100 else "is not from 1 to 100"
+        case ("split", int()) if not isinstance(response, bool):
+            return "" if 1 <= response <= 100 else "is not from 1 to 100"
         case ("third_party", "answered" | "CallFailed" | "ConnectionTimeLimitExceeded"):
             return ""
-        case ("errors" | "status", str()) if answer:
+        case ("errors" | "status", str()) if response:
             return ""
-    return f"is not {KINDS[kind].partition(': ')[2]}"
+    return f"is not {RESPONSE_KINDS[kind].partition(': ')[2]}"
 
 
-class Answers:
-    """The answers of one kind during one call; lists are used up.
+class Responses:
+    """The responses of one kind during one call. Each item of a list is returned once.
 
     Args:
-        by_place: the answers.
+        by_place: the responses by place.
     """
 
     def __init__(self, by_place: Mapping[str, Any]) -> None:
         self._by_place = by_place
-        self._asked: dict[str, int] = {}
+        self._requests: dict[str, int] = {}
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Returns whether there are any responses."""
         return bool(self._by_place)
 
     def get(self, *places: str) -> Any:
-        """The answer for the first of these places that has one; None without, and where a list is used up."""
+        """Returns the response for the first place that has one, or None if no place has one or the list is used up."""
         for place in places:
             if place in self._by_place:
-                answer = self._by_place[place]
-                if not isinstance(answer, list):
-                    return answer
-                asked = self._asked.get(place, 0)
-                self._asked[place] = asked + 1
-                return answer[asked] if asked < len(answer) else None
+                response = self._by_place[place]
+                if not isinstance(response, list):
+                    return response
+                request = self._requests.get(place, 0)
+                self._requests[place] = request + 1
+                return response[request] if request < len(response) else None
         return None
 
 
-def names_of(resource: str) -> Sequence[str]:
-    """The names by which people call a resource: its ARN, its last part, a function's name."""
+def resource_names(resource: str) -> Sequence[str]:
+    """Returns the names that can refer to a resource: its ARN, the last part of the ARN, and the name of a function."""
     last = resource.rpartition("/")[2]
     function = last.partition(":function:")[2].partition(":")[0]
     return [name for name in (resource, last, function) if name]

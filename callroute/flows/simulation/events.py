@@ -1,24 +1,25 @@
-"""What happens in a simulated call, and how the call went in the end."""
+"""Events of a simulated call.
+
+The class names and fields of the events appear in the output of `callroute simulate --json`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
-
-    from callroute.flows.flow import Branch
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened in a call.
+    """Base class of all events.
 
     Attributes:
-        at: when.
-        block: identifier of the block in which it happened.
+        at: time of the event.
+        block: identifier of the block that caused it.
     """
 
     at: datetime
@@ -27,14 +28,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class LoggingChanged(Event):
-    """Flow logging was switched."""
+    """Flow logging was turned on or off."""
 
     enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceChanged(Event):
-    """From here on another voice speaks."""
+    """The text-to-speech voice was changed."""
 
     voice: str
     engine: str
@@ -42,33 +43,47 @@ class VoiceChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class AttributesSet(Event):
-    """Contact attributes were written; these reach the contact record."""
+    """Contact attributes were set. They appear in the contact record."""
 
     attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class FlowAttributesSet(Event):
-    """Flow attributes were written; these never reach the contact record."""
+    """Flow attributes were set. They never appear in the contact record."""
 
     attributes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Said(Event):
-    """A message is being played. The caller may hang up during it, but keys pressed meanwhile are lost."""
+    """A message started to play. The caller can hang up during it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
+class KeyIgnored(Event):
+    """The caller pressed a key during a message, and touchtone buffering was off. The key has no effect."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBuffered(Event):
+    """The caller pressed a key during a message, and touchtone buffering was on. The next prompt uses the key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class MenuOffered(Event):
-    """A menu is being played and waits for one key.
+    """A menu started to play. It waits for one key.
 
     Attributes:
-        text: what is said.
-        keys: the keys that lead somewhere.
-        seconds: how long it waits after it has spoken.
+        text: text of the prompt.
+        keys: keys that have a branch.
+        seconds: time limit for a key after the prompt.
     """
 
     text: str
@@ -78,10 +93,10 @@ class MenuOffered(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputAsked(MenuOffered):
-    """Digits are asked for, one key after the other, until `#`, silence, or `digits` of them.
+    """A prompt for several digits started to play. Input ends with `#`, after a timeout, or after `digits` digits.
 
     Attributes:
-        digits: how many are taken at most.
+        digits: maximum number of digits.
     """
 
     digits: int
@@ -89,21 +104,21 @@ class InputAsked(MenuOffered):
 
 @dataclass(frozen=True, slots=True)
 class BotAsked(Event):
-    """A Lex bot is being played and listens."""
+    """The prompt of a Lex bot started to play."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class BotUnderstood(Event):
-    """The bot made this intent of what the caller said."""
+    """The bot recognized an intent."""
 
     intent: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pressed(Event):
-    """The caller pressed a key; `accepted` says whether the menu has a branch for it."""
+    """The caller pressed a key. `accepted` is false if the menu has no branch for it."""
 
     key: str
     accepted: bool
@@ -111,19 +126,25 @@ class Pressed(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputStored(Event):
-    """What the caller typed is now `$.StoredCustomerInput`; `Timeout` where nothing was typed."""
+    """The caller's input was stored as `$.StoredCustomerInput`. Without any input the value is `Timeout`."""
 
     digits: str
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut(Event):
-    """The caller pressed nothing."""
+    """The caller did not respond within the time limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopPassed(Event):
-    """A loop block was passed: on its `passes`-th of `count` turns, or for the last time (`done`)."""
+    """A Loop block was executed.
+
+    Attributes:
+        passes: number of this pass.
+        count: number of passes that the block allows.
+        done: whether the block took its DoneLooping branch.
+    """
 
     passes: int
     count: int
@@ -132,7 +153,7 @@ class LoopPassed(Event):
 
 @dataclass(frozen=True, slots=True)
 class HoursChecked(Event):
-    """Opening hours were looked up; `hours` is their identifier, None for those of the queue."""
+    """Opening hours were checked. `hours` is their identifier, or None for the hours of the queue."""
 
     hours: str | None
     open: bool
@@ -140,12 +161,12 @@ class HoursChecked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Compared(Event):
-    """The flow looked at a value and chose a branch by it.
+    """The flow compared a value and selected a branch.
 
     Attributes:
-        subject: what was looked at: a reference, the name of a queue metric, `percentage`, `view`.
-        value: what it was.
-        branch: label of the condition that holds; empty where none does.
+        subject: a reference, the name of a queue metric, `percentage` or `view`.
+        value: value of the subject.
+        branch: label of the condition that matched; empty if none did.
     """
 
     subject: str
@@ -155,7 +176,7 @@ class Compared(Event):
 
 @dataclass(frozen=True, slots=True)
 class Fetched(Event):
-    """Something outside the flow answered: a Lambda function (`lambda …`), queue metrics, a customer profile."""
+    """The flow received data from a Lambda function (`lambda NAME`), a customer profile or a data table."""
 
     subject: str
     values: Mapping[str, Any]
@@ -163,10 +184,10 @@ class Fetched(Event):
 
 @dataclass(frozen=True, slots=True)
 class NoEffect(Event):
-    """A block did its work without the caller noticing, and without any effect that this simulator follows.
+    """A block was executed that has no effect on the simulated call.
 
     Attributes:
-        type: the type of the block.
+        type: type of the block.
     """
 
     type: str
@@ -174,54 +195,54 @@ class NoEffect(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """A block failed, because the world says so (`errors`) or because what it needs is empty."""
+    """A block failed, either because the environment forces an error or because a required value is empty."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class FlowEntered(Event):
-    """The call goes on in another flow, module or customer queue flow; `flow` is the file it came from."""
+    """The call entered another flow, module or customer queue flow. `flow` is the file it was loaded from."""
 
     flow: str
 
 
 @dataclass(frozen=True, slots=True)
 class FlowLeft(Event):
-    """A module or customer queue flow came to its end, and the call goes on where it was."""
+    """A module, customer queue flow or whisper flow ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waited(Event):
-    """The flow waits without saying anything."""
+    """A Wait block started to wait."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class QueueChosen(Event):
-    """The queue for a later transfer was set."""
+    """The target queue of the contact was set."""
 
     queue: str
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRefused(Event):
-    """The transfer to a queue failed, for want of room (`QueueAtCapacity`) or of a queue (`NoMatchingError`)."""
+    """A transfer to a queue failed. The queue is full (`QueueAtCapacity`) or not set (`NoMatchingError`)."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class Queued(Event):
-    """The caller waits in a queue."""
+    """The caller entered a queue."""
 
     queue: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackCreated(Event):
-    """The caller will be called back."""
+    """A callback was requested."""
 
     number: str
     queue: str
@@ -229,18 +250,18 @@ class CallbackCreated(Event):
 
 @dataclass(frozen=True, slots=True)
 class AgentConnected(Event):
-    """An agent took the call."""
+    """An agent answered."""
 
     waited_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Transferred(Event):
-    """The contact ends here and the call goes on as a new contact.
+    """The contact ended and the call continued as a new contact.
 
     Attributes:
-        method: the new contact's InitiationMethod: `TRANSFER` or `QUEUE_TRANSFER`.
-        queue: where the caller now waits.
+        method: InitiationMethod of the new contact: `TRANSFER` or `QUEUE_TRANSFER`.
+        queue: queue of the new contact.
     """
 
     method: str
@@ -249,70 +270,20 @@ class Transferred(Event):
 
 @dataclass(frozen=True, slots=True)
 class ThirdPartyConnected(Event):
-    """Someone outside Amazon Connect took the call."""
+    """A telephone number outside Amazon Connect answered."""
 
     number: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended(Event):
-    """The call is over; always the last event.
+    """The call ended. This is always the last event.
 
     Attributes:
-        reason: the contact record's DisconnectReason; `OTHER` where the simulation was cut off.
-        during: what was going on: `message`, `menu`, `input`, `bot`, `queue`, `conversation`, `third party`, `flow`
-            (it came to its end), `another flow` (which was not to be followed) or `step limit`.
+        reason: DisconnectReason of the contact record; `OTHER` if the simulation stopped the call.
+        during: activity at the end: `message`, `menu`, `input`, `bot`, `queue`, `conversation`, `third party`,
+            `flow` (the flow disconnected), `another flow` (a flow that is not simulated) or `step limit`.
     """
 
     reason: str
     during: str
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStay:
-    """A stay in a queue, from `entered` to `left`; `queue` is the identifier that the flow set, usually an ARN."""
-
-    queue: str
-    entered: datetime
-    left: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ThirdParty:
-    """Someone outside Amazon Connect who took the call: when, and at which number."""
-
-    number: str
-    connected: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """How a call went: all that a contact record tells of it.
-
-    A call that was transferred, and one for which a callback was made, has further contacts in `legs`.
-
-    Attributes:
-        started: when it came in.
-        ended: when the line was cut, or when the contact was left for the next.
-        disconnect_reason: as AWS names it, such as CUSTOMER_DISCONNECT; empty where AWS gives none.
-        attributes: contact attributes at the end.
-        queue: the stay in a queue, if there was one.
-        agent_connected: when an agent answered, if one did.
-        third_party: who outside Amazon Connect took the call last, if anyone did.
-        initiation_method: INBOUND for the call itself; QUEUE_TRANSFER, TRANSFER or CALLBACK for its legs.
-        came_of: for a leg, the contact from which it came: 0 is the call itself, 1 its first transfer, and so on.
-        legs: the contacts that came of this one: transfers in their order, then callbacks.
-        taken: the branches taken, in order, by the file of their flow.
-    """
-
-    started: datetime
-    ended: datetime
-    disconnect_reason: str
-    attributes: Mapping[str, str]
-    queue: QueueStay | None
-    agent_connected: datetime | None
-    third_party: ThirdParty | None = None
-    initiation_method: str = "INBOUND"
-    came_of: int = 0
-    legs: tuple[Call, ...] = ()
-    taken: Mapping[str, Sequence[Branch]] = field(default_factory=dict, repr=False, compare=False)

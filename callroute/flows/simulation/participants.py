@@ -1,4 +1,4 @@
-"""Who takes part in a simulated call, and by whose clock."""
+"""Callers and clocks of simulated calls."""
 
 from __future__ import annotations
 
@@ -21,84 +21,107 @@ KEYS = "0123456789*#"
 
 
 @lru_cache(maxsize=4096)
-def _span(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
+def _seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
 
 
 class Clock(Protocol):
-    """Tells the time of the call."""
+    """The clock of a call."""
 
     def now(self) -> datetime:
-        """The present moment, with its time zone."""
+        """Returns the current time, with a time zone."""
 
     def advance(self, seconds: float) -> None:
-        """Something took this long. A clock that runs by itself (a person holds the telephone) need do nothing."""
+        """Moves the clock forward. A real-time clock does nothing here."""
 
 
 @dataclass(slots=True)
 class SimulatedClock:
-    """A clock that moves only when something in the call takes time.
+    """A clock that only moves when it is advanced.
 
     Attributes:
-        time: the moment at which the call begins; then the present moment.
+        time: current time.
     """
 
     time: datetime
 
     def now(self) -> datetime:
-        """The present moment."""
+        """Returns the current time."""
         return self.time
 
     def advance(self, seconds: float) -> None:
-        """Moves on."""
-        self.time += _span(seconds)
+        """Moves the clock forward."""
+        self.time += _seconds(seconds)
 
 
 class Caller(Protocol):
-    """The person on the line. Each question is asked after its event was yielded, so a person may see it first."""
+    """A caller. Each method is called after its event was yielded, so an interactive caller has already seen it."""
 
-    def listens(self, said: Said) -> bool:
-        """Whether the caller hears the message out; False hangs up during it."""
+    def listens(self, message: Said) -> bool | str:
+        """Returns True to hear the whole message, False to hang up during it, or the keys pressed during it."""
 
     def chooses(self, menu: MenuOffered) -> str:
-        """A key of `0123456789*#`, TIMEOUT or HANGUP. Where digits are asked for, asked again for each of them."""
+        """Returns a key of `0123456789*#`, TIMEOUT or HANGUP. Called once for each digit of a longer input."""
 
     def waits(self, queued: Queued) -> float | None:
-        """Seconds after which the caller gives up in the queue; None for never."""
+        """Returns the seconds after which the caller leaves the queue, or None to wait for an agent."""
 
 
 class KeyedCaller:
-    """A caller who presses given keys, one per menu, and hangs up at the first menu after the last key.
+    """A caller who presses the given keys and hangs up at the first prompt after the last key.
+
+    A key is only pressed at a prompt that waits for one (a menu, or a prompt for several digits), never during a
+    message.
 
     Args:
-        keys: keys, TIMEOUT or HANGUP, in order. A HANGUP that comes up in a queue leaves it after 10 seconds.
-        leaves_queue_after: seconds after which the caller gives up in a queue; None for never.
+        keys: keys, TIMEOUT or HANGUP, in order. If HANGUP is next when the caller enters a queue, the caller leaves it
+            after 10 seconds.
+        leaves_queue_after: seconds after which the caller leaves a queue; None to wait for an agent.
     """
 
     def __init__(self, keys: Iterable[str], leaves_queue_after: float | None = None) -> None:
         self._keys = list(keys)[::-1]
         self._leaves_queue_after = leaves_queue_after
 
-    def listens(self, said: Said) -> bool:  # noqa: ARG002 - part of the protocol
-        """Hears every message out."""
+    @property
+    def unused_keys(self) -> tuple[str, ...]:
+        """Keys that were never pressed because no prompt waited for them."""
+        return tuple(key for key in reversed(self._keys) if key != HANGUP)
+
+    def listens(self, message: Said) -> bool | str:  # noqa: ARG002 - part of the protocol
+        """Returns True: the caller hears every message to the end."""
         return True
 
     def chooses(self, menu: MenuOffered) -> str:  # noqa: ARG002 - part of the protocol
-        """The next key."""
+        """Returns the next key."""
         return self._keys.pop() if self._keys else HANGUP
 
     def waits(self, queued: Queued) -> float | None:  # noqa: ARG002 - part of the protocol
-        """As told; ten seconds where the next key is HANGUP."""
+        """Returns 10 if the next key is HANGUP, and `leaves_queue_after` otherwise."""
         return 10 if self._keys[-1:] == [HANGUP] else self._leaves_queue_after
 
 
-def read_keys(text: str, source: str = "--keys") -> tuple[str, ...]:
-    """Keys as typed on the command line: `1,2,timeout`; blanks around them do not matter, nothing means no keys.
+def unused_keys_message(keys: tuple[str, ...], block: str) -> str:
+    """Returns a message about keys that were never pressed.
 
-    Keys that are typed in a row need no commas between them: `1,5550123#` is what `1,5,5,5,0,1,2,3,#` is.
+    Args:
+        keys: the keys, from `KeyedCaller.unused_keys`.
+        block: block in which the call ended.
+    """
+    noun, verb = ("key", "was") if len(keys) == 1 else ("keys", "were")
+    return (
+        f"{noun} {', '.join(keys)} {verb} never pressed: the call ended in block {block!r}, "
+        "and no further prompt waited for a key"
+    )
+
+
+def read_keys(text: str, source: str = "--keys") -> tuple[str, ...]:
+    """Parses a list of keys, for example `1,2,timeout`.
+
+    Spaces around keys are ignored. Adjacent keys need no commas: `1,5550123#` means `1,5,5,5,0,1,2,3,#`.
 
     Raises:
-        InputError: something else than 0-9, *, #, timeout or hangup.
+        InputError: an item is not one of 0-9, *, #, timeout and hangup.
     """
     keys: list[str] = []
     for position, word in enumerate(text.split(",") if text.strip() else (), start=1):
@@ -111,7 +134,7 @@ def read_keys(text: str, source: str = "--keys") -> tuple[str, ...]:
             raise InputError(
                 source,
                 f"key {position}",
-                f"{key!r} is not a key" if key else "there is nothing between the commas",
-                f"Separate keys by commas; allowed are 0-9, *, #, {TIMEOUT} and {HANGUP}",
+                f"{key!r} is not a key" if key else "the key is empty",
+                f"Separate keys with commas. Valid keys are 0-9, *, #, {TIMEOUT} and {HANGUP}.",
             )
     return tuple(keys)

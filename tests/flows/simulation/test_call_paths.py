@@ -1,4 +1,4 @@
-"""Guards what each way through our flows leaves on the contact record: route, completion, and how the call ended."""
+"""Tests of the contact record that each path through the example flows produces."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ from callroute.flows.simulation import (
     HANGUP,
     TIMEOUT,
     Call,
-    Ended,
     Environment,
     Event,
     KeyedCaller,
-    MenuOffered,
-    Queued,
-    Said,
     SimulatedClock,
     read_keys,
     run_simulation,
 )
 from callroute.flows.simulation.contact_record import contact_record
+from callroute.flows.simulation.events import Ended, MenuOffered, Queued, Said
 from tests.support.paths import FLOW_DEFINITIONS
 
 PLAIN, BANK = "call_route.json", "call_route_with_operator.json"
@@ -47,15 +44,15 @@ def routes(name: str) -> frozenset[str]:
 
 
 def play(
-    name: str, caller: KeyedCaller, world: Environment | None = None
+    name: str, caller: KeyedCaller, environment: Environment | None = None
 ) -> tuple[list[Event], Call, dict[str, Any]]:
     clock = SimulatedClock(datetime(2026, 4, 1, 1, tzinfo=UTC))
-    events, call = run_simulation(load(name), caller, clock=clock, world=world)
+    events, call = run_simulation(load(name), caller, clock=clock, environment=environment)
     return events, call, contact_record(call, contact_id="c")
 
 
 def outcome(record: dict[str, Any]) -> str:
-    """The outcome that the call record derives from a contact record."""
+    """Returns the outcome that the call record derives from a contact record."""
     if record["Agent"] is not None:
         return "answered"
     if record["Queue"] is not None:
@@ -86,7 +83,7 @@ CALLER, FLOW = "CUSTOMER_DISCONNECT", "CONTACT_FLOW_DISCONNECT"
         ("2,2,hangup", "2-2", "completed", FLOW),
     ],
 )
-def test_every_key_path_of_the_plain_flow_leaves_its_route(
+def test_each_key_path_of_the_plain_flow_records_its_route(
     keys: str, route: str, result: str, reason: str
 ) -> None:
     _, _, record = play(PLAIN, KeyedCaller(read_keys(keys)))
@@ -98,11 +95,11 @@ def test_every_key_path_of_the_plain_flow_leaves_its_route(
 @pytest.mark.parametrize("keys", ["1,1", "1,2", "2,1", "2,2"])
 def test_the_closing_message_names_the_route(keys: str) -> None:
     events, _, _ = play(PLAIN, KeyedCaller(read_keys(keys)))
-    said = [event.text for event in events if isinstance(event, Said)]
-    assert said == [f"ルート {keys.replace(',', '-')} で承りました。お電話ありがとうございました。"]
+    spoken = [event.text for event in events if isinstance(event, Said)]
+    assert spoken == [f"ルート {keys.replace(',', '-')} で承りました。お電話ありがとうございました。"]
 
 
-def test_after_silence_the_plain_flow_gives_a_notice_and_the_same_menu_again() -> None:
+def test_the_plain_flow_repeats_its_menu_after_a_timeout() -> None:
     events, _, _ = play(PLAIN, KeyedCaller([TIMEOUT, "1", "9", TIMEOUT]))
     stops = [event.block for event in events if isinstance(event, Said | MenuOffered)]
     assert stops == [
@@ -121,7 +118,7 @@ OPEN, CLOSED, FULL = Environment(), Environment(is_open=False), Environment(queu
 
 
 @pytest.mark.parametrize(
-    ("keys", "world", "route", "result", "reason"),
+    ("keys", "environment", "route", "result", "reason"),
     [
         ("", OPEN, "start", "abandoned_in_flow", CALLER),
         ("9,timeout", OPEN, "start", "abandoned_in_flow", CALLER),
@@ -148,10 +145,10 @@ OPEN, CLOSED, FULL = Environment(), Environment(is_open=False), Environment(queu
         ("0", FULL, "operator_unavailable", "abandoned_in_flow", FLOW),
     ],
 )
-def test_every_key_path_of_the_bank_leaves_its_route(
-    keys: str, world: Environment, route: str, result: str, reason: str
+def test_each_key_path_of_the_bank_flow_records_its_route(
+    keys: str, environment: Environment, route: str, result: str, reason: str
 ) -> None:
-    _, _, record = play(BANK, KeyedCaller(read_keys(keys)), world)
+    _, _, record = play(BANK, KeyedCaller(read_keys(keys)), environment)
     assert record["Attributes"]["call_route"] == route
     assert record["Attributes"]["call_flow"] == "bank"
     assert outcome(record) == result
@@ -162,7 +159,7 @@ def test_every_key_path_of_the_bank_leaves_its_route(
     ("keys", "route"),
     [("1", "lost_card_operator"), ("3,2", "open_account_consult_operator"), ("0", "other_operator")],
 )
-def test_who_leaves_the_queue_has_abandoned_in_the_queue_and_not_in_the_flow(keys: str, route: str) -> None:
+def test_leaving_the_queue_counts_as_abandoned_in_queue(keys: str, route: str) -> None:
     _, call, record = play(BANK, KeyedCaller(read_keys(keys), leaves_queue_after=45), NO_AGENT)
     assert outcome(record) == "abandoned_in_queue"
     assert record["Attributes"]["call_route"] == route
@@ -172,7 +169,7 @@ def test_who_leaves_the_queue_has_abandoned_in_the_queue_and_not_in_the_flow(key
 
 
 @pytest.mark.parametrize("menu", ["", "2,", "3,"])
-def test_each_menu_of_the_bank_is_asked_three_times_and_no_more(menu: str) -> None:
+def test_each_menu_of_the_bank_flow_plays_at_most_three_times(menu: str) -> None:
     events, _, _ = play(BANK, KeyedCaller(read_keys(menu + "9,9,9,1,1,1")))
     menus = [event.block for event in events if isinstance(event, MenuOffered)]
     assert menus.count(menus[-1]) == 3
@@ -181,19 +178,19 @@ def test_each_menu_of_the_bank_is_asked_three_times_and_no_more(menu: str) -> No
     assert ended.during == "flow"
 
 
-class HangsUpAt(KeyedCaller):
-    """Presses keys and hangs up as soon as a certain block speaks."""
+class CallerHangingUpAt(KeyedCaller):
+    """A caller who presses keys and hangs up as soon as a given block plays its prompt."""
 
     def __init__(self, keys: str, block: str) -> None:
         super().__init__(read_keys(keys), leaves_queue_after=5)
         self._block = block
 
-    def listens(self, said: Said) -> bool:
-        """Hears out every other block."""
-        return said.block != self._block
+    def listens(self, message: Said) -> bool:
+        """Returns False for the given block."""
+        return message.block != self._block
 
     def chooses(self, menu: MenuOffered) -> str:
-        """Hangs up there once the keys that lead there are used up."""
+        """Returns HANGUP in the given block after the last key."""
         return HANGUP if menu.block == self._block and not self._keys else super().chooses(menu)
 
 
@@ -232,28 +229,28 @@ BANK_STOPS = [
     ("name", "keys", "stop", "route", "result"),
     [(PLAIN, *stop) for stop in PLAIN_STOPS] + [(BANK, *stop) for stop in BANK_STOPS],
 )
-def test_a_caller_who_hangs_up_at_a_stop_leaves_its_route(
+def test_hanging_up_at_a_stop_records_its_route(
     name: str, keys: str, stop: str, route: str, result: str
 ) -> None:
-    world = Environment(
+    environment = Environment(
         is_open=stop != "closed", queue_is_full=stop == "unavailable", agent_answers_after=None
     )
-    events, _, record = play(name, HangsUpAt(keys, stop), world)
-    assert events[-1].block == stop, "the call must end where the caller hangs up"
+    events, _, record = play(name, CallerHangingUpAt(keys, stop), environment)
+    assert events[-1].block == stop, "the call must end in this block"
     assert record["Attributes"]["call_route"] == route
     assert outcome(record) == result
     assert record["DisconnectReason"] == CALLER
 
 
 @pytest.mark.parametrize(("name", "stops"), [(PLAIN, PLAIN_STOPS), (BANK, BANK_STOPS)])
-def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, str, str]]) -> None:
+def test_the_stop_tables_are_complete(name: str, stops: list[tuple[str, str, str, str]]) -> None:
     speaking = {"MessageParticipant", "GetParticipantInput", "TransferContactToQueue"}
     blocks = {action.identifier for action in load(name).blocks.values() if action.type in speaking}
     assert {stop for _, stop, _, _ in stops} == blocks
 
 
 @pytest.mark.parametrize("name", [PLAIN, BANK])
-@settings(deadline=None)  # how busy the machine is proves nothing about flows
+@settings(deadline=None)
 @given(
     keys=st.lists(st.sampled_from([*"0123456789*#", TIMEOUT, HANGUP]), max_size=60),
     is_open=st.booleans(),
@@ -261,14 +258,14 @@ def test_the_table_of_stops_misses_none(name: str, stops: list[tuple[str, str, s
     answer=st.none() | st.integers(0, 100),
     patience=st.integers(0, 100),
 )
-def test_any_key_sequence_ends_with_a_route_of_the_catalog(
+def test_any_key_sequence_ends_on_a_route_in_the_catalog(
     name: str, keys: list[str], is_open: bool, full: bool, answer: int | None, patience: int
 ) -> None:
-    world = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
-    events, call, record = play(name, KeyedCaller(keys, patience), world)
+    environment = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)
+    events, call, record = play(name, KeyedCaller(keys, patience), environment)
     assert record["Attributes"]["call_route"] in routes(name)
     assert record["Attributes"]["call_completed"] in {"true", "false"}
-    assert call.disconnect_reason != "OTHER", "cut off by the step limit"
+    assert call.disconnect_reason != "OTHER", "stopped by the step limit"
     assert (record["Queue"] is not None) == any(isinstance(event, Queued) for event in events)
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert [event.at for event in events] == sorted(event.at for event in events)

@@ -1,21 +1,23 @@
-"""Guards the shape of simulated contact records: a consumer that works on them must work on Connect's."""
+"""Tests of simulated contact records. A consumer that accepts them must also accept those of Amazon Connect."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from callroute.flows.simulation import Call, QueueStay
-from callroute.flows.simulation.contact_record import contact_record, versions
+from callroute.flows.simulation import Call
+from callroute.flows.simulation.call import QueueStay
+from callroute.flows.simulation.contact_record import contact_record, contact_records, last_emission, versions
 from tests.support import corpus
 
 QUEUE_ARN = "arn:aws:connect:ap-northeast-1:222222222222:instance/i-1/queue/q-1"
 
-# The keys of a published record of a real call whose caller hung up in the menu.
+# Keys of a published record of a real call that ended in a menu.
 NULL = {
     *(
         "Agent",
@@ -62,13 +64,13 @@ def queued(agent: bool) -> Call:
 
 
 def shape(value: Any) -> Any:
-    """A JSON value without its leaves: which keys there are, and what kind of thing each holds."""
+    """Returns the keys of a JSON value and the types of its values."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     return [shape(inner) for inner in value] if isinstance(value, list) else type(value).__name__
 
 
-def test_a_call_that_ends_in_the_menu_has_all_keys_with_null_for_what_was_not_used() -> None:
+def test_unused_fields_are_present_and_null() -> None:
     record = contact_record(call(), contact_id="c-1")
     assert {key for key, value in record.items() if value is None} == NULL
     assert set(record) == NULL | PRESENT
@@ -78,13 +80,13 @@ def test_a_call_that_ends_in_the_menu_has_all_keys_with_null_for_what_was_not_us
 
 
 @pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)
-def test_the_shape_is_that_of_a_published_record() -> None:
+def test_the_record_has_the_shape_of_a_published_record() -> None:
     path = Path(corpus.CONTACT_RECORDS or "", "00-sample-ivr-hangup.json")
     published = json.loads(path.read_text(encoding="utf-8"))
     assert shape(contact_record(call(), contact_id="c-1")) == shape(published)
 
 
-def test_times_are_utc_in_whole_seconds() -> None:
+def test_timestamps_are_in_utc_and_whole_seconds() -> None:
     record = contact_record(call(), contact_id="c-1")
     assert record["InitiationTimestamp"] == "2024-04-17T23:47:52Z"
     assert record["ConnectedToSystemTimestamp"] == record["InitiationTimestamp"]
@@ -92,7 +94,7 @@ def test_times_are_utc_in_whole_seconds() -> None:
     assert record["LastUpdateTimestamp"] == "2024-04-17T23:48:56Z"
 
 
-def test_account_and_instance_come_from_the_arn() -> None:
+def test_account_and_instance_ids_come_from_the_instance_arn() -> None:
     arn = "arn:aws:connect:eu-west-2:222222222222:instance/abc"
     record = contact_record(call(), contact_id="c-1", instance_arn=arn, system_number="+442079460999")
     assert record["AWSAccountId"] == "222222222222"
@@ -107,7 +109,7 @@ def test_a_withheld_number_is_anonymous(number: str | None, address: str) -> Non
     assert record["CustomerEndpoint"]["Address"] == address
 
 
-def test_a_caller_who_left_the_queue_has_a_queue_and_no_agent() -> None:
+def test_a_caller_who_left_the_queue_has_queue_data_but_no_agent_data() -> None:
     record = contact_record(queued(agent=False), contact_id="c-1")
     assert record["Agent"] is None
     assert record["AgentConnectionAttempts"] == 0
@@ -120,12 +122,12 @@ def test_a_caller_who_left_the_queue_has_a_queue_and_no_agent() -> None:
     }
 
 
-def test_a_queue_is_called_by_its_name_where_that_is_known() -> None:
+def test_the_queue_name_can_be_given() -> None:
     record = contact_record(queued(agent=False), contact_id="c-1", queue_name="オペレーター")
     assert record["Queue"]["Name"] == "オペレーター"
 
 
-def test_an_answered_call_has_its_agent() -> None:
+def test_an_answered_call_has_agent_data() -> None:
     record = contact_record(queued(agent=True), contact_id="c-1")
     assert record["AgentConnectionAttempts"] == 1
     assert record["Agent"]["ConnectedToAgentTimestamp"] == record["Queue"]["DequeueTimestamp"]
@@ -133,14 +135,14 @@ def test_an_answered_call_has_its_agent() -> None:
     assert record["Agent"]["AfterContactWorkEndTimestamp"] is None
 
 
-def test_a_later_version_differs_in_the_time_of_its_update_only() -> None:
+def test_a_later_version_only_changes_the_update_time() -> None:
     record = contact_record(call(), contact_id="c-1")
     first, second = versions(record)
     assert first == record
     assert second == {**record, "LastUpdateTimestamp": "2024-04-17T23:49:56Z"}
 
 
-def test_after_a_conversation_the_later_version_tells_of_the_agents_work() -> None:
+def test_the_version_after_a_conversation_contains_after_contact_work() -> None:
     record = contact_record(queued(agent=True), contact_id="c-1")
     first, second = versions(record)
     assert first["Agent"]["AfterContactWorkDuration"] is None
@@ -154,3 +156,45 @@ def test_a_record_does_not_share_its_attributes_with_the_call() -> None:
     one = call()
     contact_record(one, contact_id="c-1")["Attributes"]["call_route"] = "changed"
     assert one.attributes["call_route"] == "紛失"
+
+
+# --- Timestamps and the current time ---------------------------------------------------------------------------------
+
+
+def updates(record: dict[str, Any], now: datetime) -> list[str]:
+    return [version["LastUpdateTimestamp"] for version in versions(record, now=now)]
+
+
+def test_no_version_is_newer_than_the_current_time() -> None:
+    ended = START + timedelta(seconds=4)
+    for seconds, expected in {
+        0: ["2024-04-17T23:47:56Z"],
+        59: ["2024-04-17T23:48:55Z"],
+        60: ["2024-04-17T23:48:56Z"],
+        90: ["2024-04-17T23:48:56Z", "2024-04-17T23:49:26Z"],
+        500: ["2024-04-17T23:48:56Z", "2024-04-17T23:49:56Z"],
+    }.items():
+        now = ended + timedelta(seconds=seconds)
+        assert updates(contact_record(call(), contact_id="c-1", now=now), now) == expected, seconds
+
+
+def test_after_contact_work_is_included_once_it_is_over() -> None:
+    now = queued(agent=True).ended + timedelta(seconds=61)
+    first, second = versions(contact_record(queued(agent=True), contact_id="c-1", now=now), now=now)
+    assert first["Agent"]["AfterContactWorkDuration"] is None
+    assert second["Agent"]["AfterContactWorkDuration"] == 30
+
+
+def test_contacts_that_have_not_ended_have_no_record_yet() -> None:
+    callback = replace(call(600), initiation_method="CALLBACK")
+    inbound = replace(call(), legs=(callback,))
+    assert len(contact_records(inbound, contact_id="c-1")) == 2
+    (record,) = contact_records(inbound, contact_id="c-1", now=inbound.ended)
+    assert record["ContactId"] == "c-1"
+    assert record["NextContactId"] is not None
+
+
+def test_the_last_emission_includes_all_legs() -> None:
+    callback = replace(call(600), initiation_method="CALLBACK")
+    assert last_emission(call()) == START + timedelta(seconds=4 + 120)
+    assert last_emission(replace(call(), legs=(callback,))) == START + timedelta(seconds=600 + 120)

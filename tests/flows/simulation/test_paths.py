@@ -1,4 +1,4 @@
-"""Guards the way of every simulated call, whatever the flow: over its branches only, without gaps, to an end."""
+"""Tests that calls through any flow follow its branches, and that calls can reach every stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from callroute.flows.flow import Block, Branch, Flow
 from callroute.flows.simulation import (
     HANGUP,
     TIMEOUT,
-    Ended,
     Environment,
     KeyedCaller,
     SimulatedClock,
@@ -25,7 +24,8 @@ from callroute.flows.simulation import (
 )
 from callroute.flows.simulation import KEYS as PRESSED
 from callroute.flows.simulation.contact_record import contact_records
-from callroute.flows.simulation.scenarios import countable
+from callroute.flows.simulation.coverage import countable_branches
+from callroute.flows.simulation.events import Ended
 from tests.flows.every_call import Stage, every_call
 from tests.flows.generated import flow_documents
 from tests.support import corpus
@@ -34,22 +34,22 @@ from tests.support.paths import FLOW_DEFINITIONS
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 KEYS = st.lists(st.sampled_from([*"0129*#", TIMEOUT, HANGUP]), max_size=12)
 CORPUS_FLOWS = corpus.readable_flows()
-OUR_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
+OWN_FLOWS = sorted(FLOW_DEFINITIONS.glob("*.json"))
 
 
 @settings(deadline=None)
 @given(flow_documents(), KEYS, st.booleans())
-def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_end(
+def test_a_call_follows_connected_branches_to_a_single_end(
     document: dict[str, Any], keys: list[str], is_open: bool
 ) -> None:
     flow = Flow.parse(json.dumps(document), "x.json")
     events, call = run_simulation(
-        flow, KeyedCaller(keys), clock=SimulatedClock(START), world=Environment(is_open=is_open)
+        flow, KeyedCaller(keys), clock=SimulatedClock(START), environment=Environment(is_open=is_open)
     )
     here = flow.start
     for branch in call.taken["x.json"]:
         assert branch.source == here
-        assert branch in countable(flow.blocks[here]), "a branch that coverage does not count was taken"
+        assert branch in countable_branches(flow.blocks[here]), "coverage does not count this branch"
         here = branch.target
     assert [isinstance(event, Ended) for event in events] == [False] * (len(events) - 1) + [True]
     assert [event.at for event in events] == sorted(event.at for event in events)
@@ -58,42 +58,42 @@ def test_a_call_goes_over_branches_of_the_flow_without_a_gap_and_comes_to_one_en
 
 @settings(deadline=None)
 @given(flow_documents(), KEYS)
-def test_the_same_call_goes_the_same_way_every_time(document: dict[str, Any], keys: list[str]) -> None:
+def test_the_same_arguments_produce_the_same_call(document: dict[str, Any], keys: list[str]) -> None:
     flow = Flow.parse(json.dumps(document), "x.json")
     once, again = (run_simulation(flow, KeyedCaller(keys), clock=SimulatedClock(START)) for _ in range(2))
     assert once == again
 
 
-# --- Every way through a flow ----------------------------------------------------------------------------------------
+# --- Calls to every stop ---------------------------------------------------------------------------------------------
 
 
-def can_be_taken(action: Block, branch: Branch) -> bool:
-    """Whether a telephone call can take a branch, as far as that shows in the block alone."""
-    row = type_of(action)
+def can_be_taken(block: Block, branch: Branch) -> bool:
+    """Returns whether a telephone call can take a branch, based on the block alone."""
+    row = type_of(block)
     if branch.kind == "condition" and row is not None and row.stop == "menu" and branch.label not in PRESSED:
-        return False  # no key, so Connect would refuse it
-    if action.parameters.get("ComparisonValue") == "$.Channel":
+        return False  # Connect rejects a menu condition that is not a key
+    if block.parameters.get("ComparisonValue") == "$.Channel":
         return branch.kind != "condition" or branch.label == "VOICE"
-    return branch in countable(action)
+    return branch in countable_branches(block)
 
 
 def stops_of_a_call(flow: Flow) -> set[str]:
-    """The stops that `check` finds to be reached, without those to which only other channels come."""
+    """Returns the stops that `check` considers reachable, except those that only other channels can reach."""
     reached, pending = {flow.start}, [flow.start]
     while pending:
-        action = flow.blocks[pending.pop()]
-        for branch in outgoing_branches(flow, action):
-            if branch.target not in reached and can_be_taken(action, branch):
+        block = flow.blocks[pending.pop()]
+        for branch in outgoing_branches(flow, block):
+            if branch.target not in reached and can_be_taken(block, branch):
                 reached.add(branch.target)
                 pending.append(branch.target)
     return reached & {stop.block.identifier for stop in analyze(flow).stops}
 
 
-@pytest.mark.parametrize("path", [*OUR_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
-def test_calls_come_to_every_stop_that_a_caller_can_reach_and_each_has_its_record(path: Path) -> None:
+@pytest.mark.parametrize("path", [*OWN_FLOWS, *CORPUS_FLOWS], ids=lambda path: path.stem)
+def test_calls_reach_every_stop_and_each_call_has_a_record(path: Path) -> None:
     flow = Flow.load(path)
     calls, stage = every_call(flow), Stage(flow)
-    assert not stops_of_a_call(flow) - calls.reached, "\n".join(calls.refused)
+    assert not stops_of_a_call(flow) - calls.reached, "\n".join(calls.errors)
     for planned in calls.planned:
         events, call = planned.play(stage)
         assert isinstance(events[-1], Ended)
@@ -105,7 +105,7 @@ def test_calls_come_to_every_stop_that_a_caller_can_reach_and_each_has_its_recor
 
 
 @pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
-def test_what_is_left_out_of_the_stops_of_a_call_is_little() -> None:
+def test_calls_can_reach_most_stops() -> None:
     flows = [Flow.load(path) for path in CORPUS_FLOWS]
     stops = sum(len(analyze(flow).stops) for flow in flows)
     assert sum(len(stops_of_a_call(flow)) for flow in flows) > 0.95 * stops

@@ -153,7 +153,7 @@ def simulated(
     """Returns the events of a call, and the call itself unless it reaches a block that cannot be simulated."""
     events: list[Event] = []
     simulation = simulate(
-        flow, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), world=environment
+        flow, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), environment=environment
     )
     try:
         while True:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from callroute.flows.attribute_flow import COMPLETED, ROUTE, Dynamic, Stop, analyze, attributes_of, inherits
 from callroute.flows.flow import Block, Flow
 from callroute.flows.lint import RULES, check
-from callroute.flows.simulation import AttributesSet, Call, Ended, Event
+from callroute.flows.simulation import Call, Event
+from callroute.flows.simulation.events import AttributesSet, Ended
 from callroute.flows.tracking import PREFIX, TrackedFlow, strip_tracking
 from tests.flows.every_call import Stage, every_call
 from tests.flows.generated import flow_documents

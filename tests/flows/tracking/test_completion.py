@@ -43,8 +43,8 @@ SERVICE = flow_of(
 FULL = Environment(queue_is_full=True)
 CLOSED = Environment(is_open=False)
 NO_AGENT = Environment(agent_answers_after=None)
-WORKS = Environment(answers={"lambda": {"*": {}}})
-FAILS = Environment(answers={"lambda": {"*": {}}, "errors": {"lookup": "NoMatchingError"}})
+WORKS = Environment(responses={"lambda": {"*": {}}})
+FAILS = Environment(responses={"lambda": {"*": {}}, "errors": {"lookup": "NoMatchingError"}})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_choice_after_a_failed_attempt_can_complete_the_call() -> None:
 def test_an_error_branch_with_the_default_target_is_not_a_failure() -> None:
     same_target = flow_of(message("hello", "bye"), message("bye", "end"))
     other_target = flow_of(message("hello", "bye", error="end"), message("bye", "end"))
-    failing = Environment(answers={"errors": {"hello": "NoMatchingError"}})
+    failing = Environment(responses={"errors": {"hello": "NoMatchingError"}})
     assert final_values(same_target)[1] == "true"
     assert final_values(other_target)[1] == "true"
     assert final_values(same_target, environment=failing)[1] == "true"
@@ -108,9 +108,9 @@ def test_returning_from_a_third_party_to_a_menu_resets_completion() -> None:
         **number,
     )
     flow = flow_of(menu("main", k1="dial"), dial, message("sorry", "end"))
-    answered = Environment(answers={"third_party": {"*": "answered"}}, agent_hangs_up=True)
+    answered = Environment(responses={"third_party": {"*": "answered"}}, agent_hangs_up=True)
     assert final_values(flow, "1", environment=answered) == ("start", "false")
-    failed = Environment(answers={"third_party": {"*": "CallFailed"}})
+    failed = Environment(responses={"third_party": {"*": "CallFailed"}})
     assert final_values(flow, "1", environment=failed) == ("1", "false")
     assert "completed-too-early" not in {finding.rule for finding in check(flow_from(tracked(flow)))}
 

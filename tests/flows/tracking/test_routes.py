@@ -10,7 +10,8 @@ from callroute.errors import InputError
 from callroute.flows.attribute_flow import attributes_of, inherits
 from callroute.flows.lint import check
 from callroute.flows.route_catalog import Route, RouteCatalog
-from callroute.flows.simulation import AttributesSet, Environment
+from callroute.flows.simulation import Environment
+from callroute.flows.simulation.events import AttributesSet
 from callroute.flows.tracking import PREFIX
 from tests.flows.tracking.builders import (
     TWO_LEVELS,
@@ -225,7 +226,7 @@ def test_notes_list_modules_transfers_and_unknown_blocks() -> None:
 @pytest.mark.parametrize("name", MANUALLY_TRACKED)
 @pytest.mark.parametrize("keys", ["", "1", "2 1", "3 2", "timeout timeout timeout", "7 1 2"])
 def test_callers_hear_the_same_when_every_tracking_block_fails(name: str, keys: str) -> None:
-    failing = Environment(answers={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
+    failing = Environment(responses={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
     before, _ = simulated(untracked(name), *keys.split(), environment=failing)
     after, _ = simulated(retracked(name), *keys.split(), environment=failing)
     assert visible_events(before) == visible_events(after)

@@ -1,7 +1,7 @@
-"""What each type of block does in a call.
+"""Handlers of the block types.
 
-A function here is given a block and makes its step: it reads the settings once, so that playing the block again, in
-this call or the next ten thousand, costs little. Sources: the pages on each action in AWS's "Connect Flow language".
+A handler takes a block and returns its step. It reads the parameters once, so running the step is cheap. The source for
+each type is its page in the "Connect flow language" chapter of the Connect administrator guide.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from callroute.flows.simulation.engine import BlockContext, Step
 
-STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
-    **updates.STEPS,
-    **prompts.STEPS,
-    **branching.STEPS,
-    **lookups.STEPS,
-    **transfers.STEPS,
+HANDLERS: Mapping[str, Callable[[BlockContext], Step]] = {
+    **updates.HANDLERS,
+    **prompts.HANDLERS,
+    **branching.HANDLERS,
+    **lookups.HANDLERS,
+    **transfers.HANDLERS,
 }
-"""What makes the step of each type of block."""
+"""Handler of each supported block type."""
 
-DECIDES = frozenset(
+TYPES_WITHOUT_NEXT = frozenset(
     {
         "CheckHoursOfOperation",
         "CheckMetricData",
@@ -42,4 +42,4 @@ DECIDES = frozenset(
         "TransferToFlow",
     }
 )
-"""Types that leave by a condition, an error or not at all: the NextAction that Connect demands of them is never taken."""
+"""Block types that never take their NextAction: a call leaves them through a condition, an error, or not at all."""

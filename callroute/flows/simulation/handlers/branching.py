@@ -1,12 +1,12 @@
-"""Blocks that look at something, or ask for it, and go on by what they find."""
+"""Handlers of blocks that select a branch: loops, opening hours, comparisons, splits and views."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from callroute.flows.references import shown
-from callroute.flows.simulation.environment import names_of
-from callroute.flows.simulation.events import Compared, Failed, Fetched, HoursChecked, LoopPassed
+from callroute.flows.simulation.environment import resource_names
+from callroute.flows.simulation.events import Compared, HoursChecked, LoopPassed
 from callroute.flows.simulation.handlers import parameters
 
 if TYPE_CHECKING:
@@ -16,50 +16,49 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
-def _loop(block: BlockContext) -> Step:
-    count, counter = parameters.number(block, "LoopCount"), (block.source, block.identifier)
+def _loop(context: BlockContext) -> Step:
+    count, counter = parameters.number(context, "LoopCount"), (context.source, context.identifier)
 
     def step(call: CallSimulation) -> tuple[LoopPassed, Branch]:
         turns, passed = count(call), call.loops.get(counter, 0)
         done = passed >= turns
-        # After DoneLooping the block counts from the start again.
+        # The count restarts after DoneLooping.
         call.loops[counter] = 0 if done else passed + 1
-        event = LoopPassed(call.now(), block.identifier, min(passed + 1, turns), turns, done)
-        return event, block.condition("DoneLooping" if done else "ContinueLooping")
+        event = LoopPassed(call.now(), context.identifier, min(passed + 1, turns), turns, done)
+        return event, context.condition("DoneLooping" if done else "ContinueLooping")
 
     return step
 
 
-def _hours(block: BlockContext) -> Step:
-    hours = parameters.optional(block, "HoursOfOperationId")
+def _hours(context: BlockContext) -> Step:
+    hours = parameters.optional(context, "HoursOfOperationId")
 
     def step(call: CallSimulation) -> tuple[HoursChecked, Branch]:
-        checked = hours(call)
-        answer = call.answer_if_any(block, "hours", *names_of(checked))
-        is_open = call.world.is_open if answer is None else answer
-        return HoursChecked(call.now(), block.identifier, checked or None, is_open), block.condition(
-            str(is_open)
-        )
+        identifier = hours(call)
+        response = call.find_response(context, "hours", *resource_names(identifier))
+        is_open = call.environment.is_open if response is None else response
+        event = HoursChecked(call.now(), context.identifier, identifier or None, is_open)
+        return event, context.condition(str(is_open))
 
     return step
 
 
-def _conditions(block: BlockContext) -> Callable[[CallSimulation, str], Branch | None]:
-    """Finds the first condition that holds for a value."""
+def _conditions(context: BlockContext) -> Callable[[CallSimulation, str], Branch | None]:
+    """Returns a function that finds the first matching condition for a value."""
     tests = []
-    for branch in block.action.branches:
+    for branch in context.block.branches:
         if branch.kind == "condition":
             if branch.operator not in _TESTS:
-                raise block.error(
-                    f"the operator {branch.operator!r} of a condition is not simulated",
-                    f"Simulated are {', '.join(_TESTS)}",
+                raise context.error(
+                    f"the condition operator {branch.operator!r} is not supported",
+                    f"Use one of {', '.join(_TESTS)}",
                 )
             if len(branch.operands) != 1:
-                raise block.error(
+                raise context.error(
                     f"a condition {branch.operator} has {len(branch.operands)} operands",
-                    "Give one operand",
+                    "Use one operand",
                 )
-            tests.append((_TESTS[branch.operator], parameters.resolver(block, branch.operands[0]), branch))
+            tests.append((_TESTS[branch.operator], parameters.resolver(context, branch.operands[0]), branch))
 
     def find(call: CallSimulation, value: str) -> Branch | None:
         return next(
@@ -70,12 +69,12 @@ def _conditions(block: BlockContext) -> Callable[[CallSimulation, str], Branch |
     return find
 
 
-def _number_test(holds: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+def _number_test(matches: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
     def test(value: str, operand: str) -> bool:
         try:
-            return holds(float(value), float(operand))
+            return matches(float(value), float(operand))
         except ValueError:
-            return False  # what is no number is neither greater nor less
+            return False  # text that is not a number never matches
 
     return test
 
@@ -92,91 +91,61 @@ _TESTS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def _compare(block: BlockContext) -> Step:
-    subject = parameters.setting(block, "ComparisonValue")
-    value, find = parameters.resolver(block, subject), _conditions(block)
+def _compare(context: BlockContext) -> Step:
+    subject = parameters.setting(context, "ComparisonValue")
+    value, find = parameters.resolver(context, subject), _conditions(context)
 
     def step(call: CallSimulation) -> tuple[Compared, Branch]:
-        found = value(call)
-        branch = find(call, found)
-        event = Compared(call.now(), block.identifier, subject, found, branch.label if branch else "")
-        return event, branch or block.failure("NoMatchingCondition")
+        result = value(call)
+        branch = find(call, result)
+        event = Compared(call.now(), context.identifier, subject, result, branch.label if branch else "")
+        return event, branch or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _check_metric(block: BlockContext) -> Step:
-    metric, find = parameters.setting(block, "MetricType"), _conditions(block)
+def _check_metric(context: BlockContext) -> Step:
+    metric, find = parameters.setting(context, "MetricType"), _conditions(context)
 
     def step(call: CallSimulation) -> tuple[Compared, Branch]:
-        found = shown(call.answer(block, "metrics", metric))
-        branch = find(call, found)
-        event = Compared(call.now(), block.identifier, metric, found, branch.label if branch else "")
-        return event, branch or block.failure("NoMatchingCondition")
+        result = shown(call.response(context, "metrics", metric))
+        branch = find(call, result)
+        event = Compared(call.now(), context.identifier, metric, result, branch.label if branch else "")
+        return event, branch or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _split(block: BlockContext) -> Step:
-    find = _conditions(block)
+def _split(context: BlockContext) -> Step:
+    find = _conditions(context)
 
     def step(call: CallSimulation) -> tuple[Compared, Branch]:
-        found = shown(call.answer(block, "split"))
-        branch = find(call, found)
-        event = Compared(call.now(), block.identifier, "percentage", found, branch.label if branch else "")
-        return event, branch or block.failure("NoMatchingCondition")
+        result = shown(call.response(context, "split"))
+        branch = find(call, result)
+        event = Compared(call.now(), context.identifier, "percentage", result, branch.label if branch else "")
+        return event, branch or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _view(block: BlockContext) -> Step:
+def _view(context: BlockContext) -> Step:
     def step(call: CallSimulation) -> tuple[Compared, Branch]:
-        answer = call.answer(block, "view")
-        shown_view = {"action": answer} if isinstance(answer, str) else answer
-        call.answered["Views"] = {
-            "Action": shown_view["action"],
-            "ViewResultData": shown_view.get("data", {}),
-        }
-        branch = block.matching(shown_view["action"])
-        event = Compared(
-            call.now(), block.identifier, "view", shown_view["action"], branch.label if branch else ""
-        )
-        return event, branch or block.failure("NoMatchingCondition")
+        response = call.response(context, "view")
+        result = {"action": response} if isinstance(response, str) else response
+        action = result["action"]
+        call.results["Views"] = {"Action": action, "ViewResultData": result.get("data", {})}
+        branch = context.matching(action)
+        event = Compared(call.now(), context.identifier, "view", action, branch.label if branch else "")
+        return event, branch or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _lambda(block: BlockContext) -> Step:
-    function, onward = parameters.text(block, "LambdaFunctionARN"), block.next()
-
-    def step(call: CallSimulation) -> tuple[Fetched | Failed, Branch]:
-        asked = function(call)
-        if not asked:
-            return Failed(call.now(), block.identifier, "NoMatchingError"), block.failure("NoMatchingError")
-        result = call.answer(block, "lambda", *names_of(asked)[::-1])
-        call.answered["External"] = result
-        return Fetched(call.now(), block.identifier, f"lambda {names_of(asked)[-1]}", result), onward
-
-    return step
-
-
-def _profile(block: BlockContext) -> Step:
-    onward = block.next()
-
-    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
-        call.answered["Customer"] = call.answer(block, "profile")
-        return Fetched(call.now(), block.identifier, "profile", call.answered["Customer"]), onward
-
-    return step
-
-
-STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
+HANDLERS: Mapping[str, Callable[[BlockContext], Step]] = {
     "CheckHoursOfOperation": _hours,
     "CheckMetricData": _check_metric,
     "Compare": _compare,
     "DistributeByPercentage": _split,
-    "GetCustomerProfile": _profile,
-    "InvokeLambdaFunction": _lambda,
     "Loop": _loop,
     "ShowView": _view,
 }

@@ -1,10 +1,12 @@
-"""Blocks that look something up about the caller or the call, outside of queues, hours and Lambda functions."""
+"""Handlers of blocks that look up data: Lambda functions, customer profiles, data tables and status checks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callroute.flows.simulation.environment import resource_names
 from callroute.flows.simulation.events import Compared, Failed, Fetched
+from callroute.flows.simulation.handlers import parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,57 +15,87 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
-def _status(block: BlockContext) -> Step:
-    """Branches by what AWS finds of the caller's voice, or of a call that a campaign made."""
-    subject = str(block.action.parameters.get("CheckVoiceIdOption", "call progress"))
+def _status(context: BlockContext) -> Step:
+    """Selects a branch by the result of a voice check, or of an outbound campaign call."""
+    subject = str(context.block.parameters.get("CheckVoiceIdOption", "call progress"))
 
     def step(call: CallSimulation) -> tuple[Compared, Branch]:
-        found = call.answer(block, "status")
-        branch = block.matching(found)
-        event = Compared(call.now(), block.identifier, subject, found, branch.label if branch else "")
-        return event, branch or block.failure("NoMatchingCondition")
+        result = call.response(context, "status")
+        branch = context.matching(result)
+        event = Compared(call.now(), context.identifier, subject, result, branch.label if branch else "")
+        return event, branch or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _more_of_the_profile(block: BlockContext) -> Step:
-    """Adds to what is known of the customer: objects of the profile, calculated attributes."""
-    onward = block.next()
+def _profile_details(context: BlockContext) -> Step:
+    """Adds profile objects or calculated attributes to the customer data."""
+    next_branch = context.next()
 
     def step(call: CallSimulation) -> tuple[Fetched, Branch]:
-        found = call.answer(block, "profile")
-        call.answered["Customer"] = {**call.answered.get("Customer", {}), **found}
-        return Fetched(call.now(), block.identifier, "profile", found), onward
+        result = call.response(context, "profile")
+        call.results["Customer"] = {**call.results.get("Customer", {}), **result}
+        return Fetched(call.now(), context.identifier, "profile", result), next_branch
 
     return step
 
 
-def _table(block: BlockContext) -> Step:
-    """Reads from a data table; what an earlier block has read is then gone."""
-    onward = block.next()
+def _table(context: BlockContext) -> Step:
+    """Reads from a data table and replaces the data read by an earlier block."""
+    next_branch = context.next()
 
     def step(call: CallSimulation) -> tuple[Fetched, Branch]:
-        call.tables = call.answer(block, "table")
-        return Fetched(call.now(), block.identifier, "table", call.tables), onward
+        call.tables = call.response(context, "table")
+        return Fetched(call.now(), context.identifier, "table", call.tables), next_branch
 
     return step
 
 
-def _not_for_calls(block: BlockContext) -> Step:
-    """Fails: the block serves other channels, and calls take its error branch."""
+def _unsupported_for_voice(context: BlockContext) -> Step:
+    """Fails, because the block does not support the voice channel."""
     return lambda call: (
-        Failed(call.now(), block.identifier, "NoMatchingError"),
-        block.failure("NoMatchingError"),
+        Failed(call.now(), context.identifier, "NoMatchingError"),
+        context.failure("NoMatchingError"),
     )
 
 
-STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
-    "AuthenticateParticipant": _not_for_calls,
+def _lambda(context: BlockContext) -> Step:
+    function, next_branch = parameters.text(context, "LambdaFunctionARN"), context.next()
+
+    def step(call: CallSimulation) -> tuple[Fetched | Failed, Branch]:
+        identifier = function(call)
+        if not identifier:
+            return Failed(call.now(), context.identifier, "NoMatchingError"), context.failure(
+                "NoMatchingError"
+            )
+        result = call.response(context, "lambda", *resource_names(identifier)[::-1])
+        call.results["External"] = result
+        return Fetched(
+            call.now(), context.identifier, f"lambda {resource_names(identifier)[-1]}", result
+        ), next_branch
+
+    return step
+
+
+def _profile(context: BlockContext) -> Step:
+    next_branch = context.next()
+
+    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
+        call.results["Customer"] = call.response(context, "profile")
+        return Fetched(call.now(), context.identifier, "profile", call.results["Customer"]), next_branch
+
+    return step
+
+
+HANDLERS: Mapping[str, Callable[[BlockContext], Step]] = {
+    "AuthenticateParticipant": _unsupported_for_voice,
     "CheckOutboundCallStatus": _status,
     "CheckVoiceId": _status,
-    "CreatePersistentContactAssociation": _not_for_calls,
+    "CreatePersistentContactAssociation": _unsupported_for_voice,
     "EvaluateDataTableValues": _table,
-    "GetCalculatedAttributesForCustomerProfile": _more_of_the_profile,
-    "GetCustomerProfileObject": _more_of_the_profile,
+    "GetCalculatedAttributesForCustomerProfile": _profile_details,
+    "GetCustomerProfile": _profile,
+    "GetCustomerProfileObject": _profile_details,
+    "InvokeLambdaFunction": _lambda,
     "ListDataTableValues": _table,
 }

@@ -1,208 +1,238 @@
-"""Blocks in which the caller hears something, or is asked something."""
+"""Handlers of blocks that play a prompt, wait for input or wait for time to pass."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callroute.flows.simulation.environment import names_of
+from callroute.flows.simulation.environment import resource_names
 from callroute.flows.simulation.events import (
     BotAsked,
     BotUnderstood,
     InputAsked,
     InputStored,
     MenuOffered,
+    NoEffect,
     Pressed,
     Said,
     TimedOut,
     Waited,
 )
 from callroute.flows.simulation.handlers import parameters
-from callroute.flows.simulation.handlers.updates import no_effect
 from callroute.flows.simulation.participants import HANGUP, KEYS, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callroute.flows.flow import Branch
-    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, Steps
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, StepEvents
 
-# How long things take. Connect leaves this to voice and caller; fixed values make records reproducible.
+# In Connect these times depend on the caller. Fixed values make the records reproducible.
 _REACTION_SECONDS = 1.0
 _SPOKEN_ANSWER_SECONDS = 3.0
 
-_LONGEST_INPUT = 20
+_MAX_INPUT_LENGTH = 20
 
 
-def _message(block: BlockContext) -> Step:
-    speech, onward, identifier = parameters.speech(block), block.next(), block.identifier
+def _is_true(value: object) -> bool:
+    return str(value).lower() == "true"
 
-    def step(call: CallSimulation) -> Steps:
+
+def _require_key(key: str) -> None:
+    if len(key) != 1 or key not in KEYS:
+        raise ValueError(f"invalid key {key!r}: use one of {KEYS}, {TIMEOUT!r} or {HANGUP!r}")
+
+
+def _message(context: BlockContext) -> Step:
+    """Plays a message. Keys pressed during it are buffered if touchtone buffering is on, and ignored otherwise."""
+    speech, next_branch, identifier = parameters.speech(context), context.next(), context.identifier
+    can_be_skipped = _is_true(context.block.parameters.get("SkipWhenDTMFBufferEnabled"))
+
+    def step(call: CallSimulation) -> StepEvents:
+        if can_be_skipped and call.key_buffer:
+            return next_branch
         text, seconds = speech(call)
-        said = Said(call.now(), identifier, text)
-        yield said
-        if not call.caller.listens(said):
-            call.spend(seconds / 2)
+        message = Said(call.now(), identifier, text)
+        yield message
+        reaction = call.caller.listens(message)
+        if reaction is False or reaction == HANGUP:
+            call.advance(seconds / 2)
             yield call.end(identifier, "CUSTOMER_DISCONNECT", "message")
             return None
-        call.spend(seconds)
-        return onward
+        if isinstance(reaction, str):
+            for key in reaction:
+                _require_key(key)
+                yield call.press_during_message(identifier, key)
+        interrupted = can_be_skipped and call.key_buffer
+        call.advance(seconds / 2 if interrupted else seconds)
+        return next_branch
 
     return step
 
 
-def _messages_in_turn(block: BlockContext) -> Step:
-    messages = block.action.parameters.get("Messages")
+def _message_loop(context: BlockContext) -> Step:
+    messages = context.block.parameters.get("Messages")
     if not isinstance(messages, list) or not messages:
-        raise block.error("it has no Messages", "Give the Messages to play")
-    speeches = [parameters.speech(block, message) for message in messages]
-    interval = parameters.number(block, "InterruptFrequencySeconds", "0")
+        raise context.error("Messages is missing", "Add Messages")
+    speeches = [parameters.speech(context, message) for message in messages]
+    interval = parameters.number(context, "InterruptFrequencySeconds", "0")
 
-    def step(call: CallSimulation) -> Steps:
-        if not call.aside_of_a_queue:
-            raise block.error(
-                "it plays for ever outside a queue", "Simulate it as the customer queue flow of another flow"
+    def step(call: CallSimulation) -> StepEvents:
+        if not call.in_queue_flow:
+            raise context.error(
+                "the messages repeat forever outside a queue",
+                "Simulate this flow as the customer queue flow of another flow",
             )
         for speech in speeches:
-            yield Said(call.now(), block.identifier, speech(call)[0])
+            yield Said(call.now(), context.identifier, speech(call)[0])
         if interval(call) == 0:
-            call.spend_all()
+            call.advance_to_deadline()
             return None
-        call.spend(interval(call))
-        return block.condition("MessagesInterrupted")
+        call.advance(interval(call))
+        return context.condition("MessagesInterrupted")
 
     return step
 
 
-def _participant_input(block: BlockContext) -> Step:
-    if "EnableDTMFBuffer" in block.action.parameters:
-        return no_effect(block)  # it only says whether keys pressed early count
-    stored = str(block.action.parameters.get("StoreInput", "False")).lower() == "true"
-    return _stored_input(block) if stored else _menu(block)
+def _participant_input(context: BlockContext) -> Step:
+    if "EnableDTMFBuffer" in context.block.parameters:
+        return _touchtone_buffering(context)
+    if _is_true(context.block.parameters.get("StoreInput", "False")):
+        return _stored_input(context)
+    return _menu(context)
 
 
-def _menu(block: BlockContext) -> Step:
-    limit, speech, identifier = (
-        parameters.number(block, "InputTimeLimitSeconds", "5"),
-        parameters.speech(block),
-        block.identifier,
-    )
-    keys = block.action.labels("condition")
+def _touchtone_buffering(context: BlockContext) -> Step:
+    """Turns touchtone buffering on, or turns it off and clears the buffer."""
+    enabled, next_branch = _is_true(context.block.parameters["EnableDTMFBuffer"]), context.next()
+    stores = _is_true(context.block.parameters.get("StoreInput"))
 
-    def step(call: CallSimulation) -> Steps:
-        text, seconds = speech(call)
-        patience = limit(call)
-        menu = MenuOffered(call.now(), identifier, text, keys, patience)
-        yield menu
-        key = call.caller.chooses(menu)
-        call.spend(seconds + (patience if key == TIMEOUT else _REACTION_SECONDS))
+    def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
+        if stores and not enabled:
+            call.system["StoredCustomerInput"] = call.key_buffer or ""
+        call.key_buffer = (call.key_buffer or "") if enabled else None
+        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
+
+    return step
+
+
+def _menu(context: BlockContext) -> Step:
+    limit, speech = parameters.number(context, "InputTimeLimitSeconds", "5"), parameters.speech(context)
+    keys, identifier = context.block.labels("condition"), context.identifier
+
+    def step(call: CallSimulation) -> StepEvents:
+        key = call.take_buffered_key()
+        if not key:
+            text, seconds = speech(call)
+            time_limit = limit(call)
+            menu = MenuOffered(call.now(), identifier, text, keys, time_limit)
+            yield menu
+            key = call.caller.chooses(menu)
+            call.advance(seconds + (time_limit if key == TIMEOUT else _REACTION_SECONDS))
         if key == HANGUP:
             yield call.end(identifier, "CUSTOMER_DISCONNECT", "menu")
             return None
         if key == TIMEOUT:
             yield TimedOut(call.now(), identifier)
-            return block.failure("InputTimeLimitExceeded")
-        branch = block.matching(key)
+            return context.failure("InputTimeLimitExceeded")
+        branch = context.matching(key)
         if branch is None:
             _require_key(key)
         yield Pressed(call.now(), identifier, key, branch is not None)
-        return branch or block.failure("NoMatchingCondition")
+        return branch or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _require_key(key: str) -> None:
-    if len(key) != 1 or key not in KEYS:
-        raise ValueError(f"a caller cannot press {key!r}: allowed are {KEYS}, {TIMEOUT!r} and {HANGUP!r}")
-
-
-def _stored_input(block: BlockContext) -> Step:
-    """Digits until `#`, silence or the greatest length. Silence is no error: the input is then `Timeout`."""
-    limit, speech, onward = (
-        parameters.number(block, "InputTimeLimitSeconds", "5"),
-        parameters.speech(block),
-        block.next(),
-    )
-    validation = block.action.parameters.get("InputValidation")
+def _stored_input(context: BlockContext) -> Step:
+    """Collects digits until `#`, a timeout or the maximum length. Without any digit the input is `Timeout`."""
+    limit, speech = parameters.number(context, "InputTimeLimitSeconds", "5"), parameters.speech(context)
+    next_branch = context.next()
+    validation = context.block.parameters.get("InputValidation")
     validation = validation if isinstance(validation, dict) else {}
     custom = validation.get("CustomValidation")
-    longest = str(custom.get("MaximumLength", _LONGEST_INPUT)) if isinstance(custom, dict) else _LONGEST_INPUT
-    most = int(longest) if str(longest).isdecimal() else _LONGEST_INPUT
-    must_be_number = "PhoneNumberValidation" in validation
+    custom = custom if isinstance(custom, dict) else {}
+    length = str(custom.get("MaximumLength", _MAX_INPUT_LENGTH))
+    max_length = int(length) if length.isdecimal() else _MAX_INPUT_LENGTH
+    is_phone_number = "PhoneNumberValidation" in validation
 
-    def step(call: CallSimulation) -> Steps:
+    def step(call: CallSimulation) -> StepEvents:
         text, seconds = speech(call)
-        patience = limit(call)
-        asked = InputAsked(call.now(), block.identifier, text, (), patience, most)
-        yield asked
-        call.spend(seconds)
+        time_limit = limit(call)
+        asked = InputAsked(call.now(), context.identifier, text, (), time_limit, max_length)
+        if not call.key_buffer:
+            yield asked
+            call.advance(seconds)
         typed = ""
-        while len(typed) < most:
-            key = call.caller.chooses(asked)
-            call.spend(patience if key == TIMEOUT else _REACTION_SECONDS)
+        while len(typed) < max_length:
+            key = call.take_buffered_key()
+            if not key:
+                key = call.caller.chooses(asked)
+                call.advance(time_limit if key == TIMEOUT else _REACTION_SECONDS)
             if key == HANGUP:
-                yield call.end(block.identifier, "CUSTOMER_DISCONNECT", "input")
+                yield call.end(context.identifier, "CUSTOMER_DISCONNECT", "input")
                 return None
             if key in {TIMEOUT, "#"}:
                 break
             _require_key(key)
             typed = "" if key == "*" else typed + key
         call.system["StoredCustomerInput"] = typed or "Timeout"
-        yield InputStored(call.now(), block.identifier, typed or "Timeout")
-        if must_be_number and not 3 <= len(typed) <= 15:
-            return block.failure("InvalidPhoneNumber")
-        return onward
+        yield InputStored(call.now(), context.identifier, typed or "Timeout")
+        if is_phone_number and not 3 <= len(typed) <= 15:
+            return context.failure("InvalidPhoneNumber")
+        return next_branch
 
     return step
 
 
-def _bot(block: BlockContext) -> Step:
-    speech = parameters.speech(block)
-    v2 = block.action.parameters.get("LexV2Bot")
-    v1 = block.action.parameters.get("LexBot")
-    bot = parameters.resolver(
-        block, str((v2 or {}).get("AliasArn", "") if isinstance(v2, dict) else (v1 or {}).get("Name", ""))
-    )
+def _bot(context: BlockContext) -> Step:
+    speech = parameters.speech(context)
+    v2, v1 = context.block.parameters.get("LexV2Bot"), context.block.parameters.get("LexBot")
+    name = v2.get("AliasArn", "") if isinstance(v2, dict) else (v1 or {}).get("Name", "")
+    bot = parameters.resolver(context, str(name))
 
-    def step(call: CallSimulation) -> Steps:
+    def step(call: CallSimulation) -> StepEvents:
+        if call.key_buffer:
+            call.key_buffer = ""
         text, seconds = speech(call)
-        yield BotAsked(call.now(), block.identifier, text)
-        answer = call.answer(block, "lex", *names_of(bot(call))[::-1])
-        call.spend(seconds + _SPOKEN_ANSWER_SECONDS)
-        if answer == HANGUP:
-            yield call.end(block.identifier, "CUSTOMER_DISCONNECT", "bot")
+        yield BotAsked(call.now(), context.identifier, text)
+        response = call.response(context, "lex", *resource_names(bot(call))[::-1])
+        call.advance(seconds + _SPOKEN_ANSWER_SECONDS)
+        if response == HANGUP:
+            yield call.end(context.identifier, "CUSTOMER_DISCONNECT", "bot")
             return None
-        if answer == TIMEOUT:
-            yield TimedOut(call.now(), block.identifier)
-            return block.failure("InputTimeLimitExceeded")
-        heard = {"intent": answer} if isinstance(answer, str) else answer
-        call.answered["Lex"] = {
-            "IntentName": heard["intent"],
-            "Slots": heard.get("slots", {}),
-            "SessionAttributes": heard.get("attributes", {}),
-            "IntentConfidence": {"Score": heard.get("confidence", "1.0")},
+        if response == TIMEOUT:
+            yield TimedOut(call.now(), context.identifier)
+            return context.failure("InputTimeLimitExceeded")
+        result = {"intent": response} if isinstance(response, str) else response
+        call.results["Lex"] = {
+            "IntentName": result["intent"],
+            "Slots": result.get("slots", {}),
+            "SessionAttributes": result.get("attributes", {}),
+            "IntentConfidence": {"Score": result.get("confidence", "1.0")},
         }
-        yield BotUnderstood(call.now(), block.identifier, heard["intent"])
-        return block.matching(heard["intent"]) or block.failure("NoMatchingCondition")
+        yield BotUnderstood(call.now(), context.identifier, result["intent"])
+        return context.matching(result["intent"]) or context.failure("NoMatchingCondition")
 
     return step
 
 
-def _wait(block: BlockContext) -> Step:
-    given = "TimeLimitSeconds" in block.action.parameters
-    seconds = parameters.number(block, "TimeLimitSeconds" if given else "TimeoutSeconds")
+def _wait(context: BlockContext) -> Step:
+    has_limit = "TimeLimitSeconds" in context.block.parameters
+    seconds = parameters.number(context, "TimeLimitSeconds" if has_limit else "TimeoutSeconds")
 
     def step(call: CallSimulation) -> tuple[Waited, Branch]:
         began = call.now()
-        call.spend(seconds(call))
-        return Waited(began, block.identifier, seconds(call)), block.matching("WaitCompleted") or block.next()
+        call.advance(seconds(call))
+        event = Waited(began, context.identifier, seconds(call))
+        return event, context.matching("WaitCompleted") or context.next()
 
     return step
 
 
-STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
+HANDLERS: Mapping[str, Callable[[BlockContext], Step]] = {
     "ConnectParticipantWithLexBot": _bot,
     "GetParticipantInput": _participant_input,
     "MessageParticipant": _message,
-    "MessageParticipantIteratively": _messages_in_turn,
+    "MessageParticipantIteratively": _message_loop,
     "Wait": _wait,
 }

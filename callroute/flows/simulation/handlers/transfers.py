@@ -1,4 +1,4 @@
-"""Blocks by which the call goes elsewhere: other flows, queues, people, its end."""
+"""Handlers of blocks that transfer or end the call: flows, modules, queues, agents and telephone numbers."""
 
 from __future__ import annotations
 
@@ -19,159 +19,161 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callroute.flows.flow import Branch
-    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, Steps
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, StepEvents
 
 
-def _to_flow(block: BlockContext) -> Step:
-    """The call goes on in another flow, as the same contact."""
-    flow = parameters.text(block, "ContactFlowId")
+def _to_flow(context: BlockContext) -> Step:
+    """Continues in another flow with the same contact."""
+    flow = parameters.text(context, "ContactFlowId")
 
-    def step(call: CallSimulation) -> Steps:
+    def step(call: CallSimulation) -> StepEvents:
         identifier = flow(call)
         if not identifier:
-            yield Failed(call.now(), block.identifier, "NoMatchingError")
-            return block.failure("NoMatchingError")
-        other = call.other_flow(block, identifier)
+            yield Failed(call.now(), context.identifier, "NoMatchingError")
+            return context.failure("NoMatchingError")
+        other = call.other_flow(context, identifier)
         if isinstance(other, str):
-            yield call.end(block.identifier, "OTHER", "another flow")
+            yield call.end(context.identifier, "OTHER", "another flow")
         else:
-            yield call.enter(other, returning=None)
+            yield call.enter_flow(other, returning=None)
         return None
 
     return step
 
 
-def _module(block: BlockContext) -> Step:
-    module, onward = parameters.text(block, "FlowModuleId"), block.next()
+def _module(context: BlockContext) -> Step:
+    module, next_branch = parameters.text(context, "FlowModuleId"), context.next()
 
-    def step(call: CallSimulation) -> Steps:
+    def step(call: CallSimulation) -> StepEvents:
         identifier = module(call)
         if not identifier:
-            yield Failed(call.now(), block.identifier, "NoMatchingError")
-            return block.failure("NoMatchingError")
-        other = call.other_flow(block, identifier)
+            yield Failed(call.now(), context.identifier, "NoMatchingError")
+            return context.failure("NoMatchingError")
+        other = call.other_flow(context, identifier)
         if other == RETURN:
-            yield NoEffect(call.now(), block.identifier, block.action.type)
-            return onward
+            yield NoEffect(call.now(), context.identifier, context.block.type)
+            return next_branch
         if isinstance(other, str):
-            yield call.end(block.identifier, "OTHER", "another flow")
+            yield call.end(context.identifier, "OTHER", "another flow")
             return None
-        yield call.enter(other, returning=onward)
+        yield call.enter_flow(other, returning=next_branch)
         return None
 
     return step
 
 
-def _end_module(block: BlockContext) -> Step:
-    def step(call: CallSimulation) -> Steps:
-        if call.leave_module():
-            yield FlowLeft(call.now(), block.identifier)
-        else:  # a module simulated by itself
-            yield call.end(block.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
+def _end_module(context: BlockContext) -> Step:
+    def step(call: CallSimulation) -> StepEvents:
+        if call.return_from_module():
+            yield FlowLeft(call.now(), context.identifier)
+        else:  # the module is simulated on its own
+            yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
 
 
-def _end_flow(block: BlockContext) -> Step:
-    """Ends a queue flow, while the caller waits on; in any other flow it disconnects, as AWS says."""
+def _end_flow(context: BlockContext) -> Step:
+    """Ends a customer queue flow or whisper flow and keeps the call. Any other flow disconnects the call."""
 
-    def step(call: CallSimulation) -> Steps:
-        if call.is_aside:
-            yield FlowLeft(call.now(), block.identifier)
+    def step(call: CallSimulation) -> StepEvents:
+        if call.in_hook_flow:
+            yield FlowLeft(call.now(), context.identifier)
         else:
-            yield call.end(block.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
+            yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
 
 
-def _disconnect(block: BlockContext) -> Step:
-    def step(call: CallSimulation) -> Steps:
-        yield call.end(block.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
+def _disconnect(context: BlockContext) -> Step:
+    def step(call: CallSimulation) -> StepEvents:
+        yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
 
 
-def _queue(block: BlockContext) -> parameters.Resolver:
-    """The queue that a block names, or the queue of the agent it names."""
-    return parameters.text(block, "AgentId" if "AgentId" in block.action.parameters else "QueueId")
+def _queue(context: BlockContext) -> parameters.Resolver:
+    """Returns a resolver for the queue of a block, or for the agent whose queue it uses."""
+    return parameters.text(context, "AgentId" if "AgentId" in context.block.parameters else "QueueId")
 
 
-def _choose_queue(block: BlockContext) -> Step:
-    queue, onward = _queue(block), block.next()
+def _choose_queue(context: BlockContext) -> Step:
+    queue, next_branch = _queue(context), context.next()
 
     def step(call: CallSimulation) -> tuple[QueueChosen | Failed, Branch]:
-        chosen = queue(call)
-        if not chosen:
-            return Failed(call.now(), block.identifier, "NoMatchingError"), block.failure("NoMatchingError")
-        call.target_queue = chosen
-        return QueueChosen(call.now(), block.identifier, chosen), onward
+        target = queue(call)
+        if not target:
+            return Failed(call.now(), context.identifier, "NoMatchingError"), context.failure(
+                "NoMatchingError"
+            )
+        call.target_queue = target
+        return QueueChosen(call.now(), context.identifier, target), next_branch
 
     return step
 
 
-def _to_queue(block: BlockContext) -> Step:
-    def step(call: CallSimulation) -> Steps:
-        if not call.target_queue or call.world.queue_is_full or call.aside_of_a_queue:
-            full = call.target_queue and not call.aside_of_a_queue
+def _to_queue(context: BlockContext) -> Step:
+    def step(call: CallSimulation) -> StepEvents:
+        if not call.target_queue or call.environment.queue_is_full or call.in_queue_flow:
+            full = call.target_queue and not call.in_queue_flow
             error = "QueueAtCapacity" if full else "NoMatchingError"
-            yield QueueRefused(call.now(), block.identifier, error)
-            return block.failure(error)
-        yield from call.queue_up(block)
+            yield QueueRefused(call.now(), context.identifier, error)
+            return context.failure(error)
+        yield from call.enter_queue(context)
         return None
 
     return step
 
 
-def _to_other_queue(block: BlockContext) -> Step:
-    queue = _queue(block)
+def _to_other_queue(context: BlockContext) -> Step:
+    queue = _queue(context)
 
-    def step(call: CallSimulation) -> Steps:
-        chosen = queue(call)
-        if not chosen or call.world.queue_is_full or not call.aside_of_a_queue:
-            error = "QueueAtCapacity" if chosen and call.aside_of_a_queue else "NoMatchingError"
-            yield QueueRefused(call.now(), block.identifier, error)
-            return block.failure(error)
-        call.requeue(chosen)
+    def step(call: CallSimulation) -> StepEvents:
+        target = queue(call)
+        if not target or call.environment.queue_is_full or not call.in_queue_flow:
+            error = "QueueAtCapacity" if target and call.in_queue_flow else "NoMatchingError"
+            yield QueueRefused(call.now(), context.identifier, error)
+            return context.failure(error)
+        call.move_to_queue(target)
         return None
 
     return step
 
 
-def _to_agent(block: BlockContext) -> Step:
-    def step(call: CallSimulation) -> Steps:
-        call.target_queue = call.target_queue or "agent"  # which agent, the quick connect knows
-        yield from call.queue_up(block)
+def _to_agent(context: BlockContext) -> Step:
+    def step(call: CallSimulation) -> StepEvents:
+        call.target_queue = call.target_queue or "agent"  # the quick connect determines the agent
+        yield from call.enter_queue(context)
         return None
 
     return step
 
 
-def _to_third_party(block: BlockContext) -> Step:
-    number = parameters.optional(block, "ThirdPartyPhoneNumber")
-    resumes = str(block.action.parameters.get("ContinueFlowExecution", "True")).lower() == "true"
+def _to_third_party(context: BlockContext) -> Step:
+    number = parameters.optional(context, "ThirdPartyPhoneNumber")
+    resumes = str(context.block.parameters.get("ContinueFlowExecution", "True")).lower() == "true"
 
-    def step(call: CallSimulation) -> Steps:
-        dialled = number(call)
-        outcome = call.answer(block, "third_party", *([dialled] if dialled else []))
+    def step(call: CallSimulation) -> StepEvents:
+        number_dialed = number(call)
+        outcome = call.response(context, "third_party", *([number_dialed] if number_dialed else []))
         if outcome != "answered":
-            yield Failed(call.now(), block.identifier, outcome)
-            return block.failure(outcome)
-        call.third_party_connected(dialled)
-        yield ThirdPartyConnected(call.now(), block.identifier, dialled)
-        call.spend(call.world.talk_seconds)
-        if call.world.agent_hangs_up and resumes:
-            return block.next()
-        by = "THIRD_PARTY_DISCONNECT" if call.world.agent_hangs_up else "CUSTOMER_DISCONNECT"
-        yield call.end(block.identifier, by, "third party")
+            yield Failed(call.now(), context.identifier, outcome)
+            return context.failure(outcome)
+        call.connect_third_party(number_dialed)
+        yield ThirdPartyConnected(call.now(), context.identifier, number_dialed)
+        call.advance(call.environment.talk_seconds)
+        if call.environment.agent_hangs_up and resumes:
+            return context.next()
+        reason = "THIRD_PARTY_DISCONNECT" if call.environment.agent_hangs_up else "CUSTOMER_DISCONNECT"
+        yield call.end(context.identifier, reason, "third party")
         return None
 
     return step
 
 
-STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
+HANDLERS: Mapping[str, Callable[[BlockContext], Step]] = {
     "DequeueContactAndTransferToQueue": _to_other_queue,
     "DisconnectParticipant": _disconnect,
     "EndFlowExecution": _end_flow,

@@ -1,4 +1,4 @@
-"""Blocks that write something down, which the caller does not notice."""
+"""Handlers of blocks that set attributes or settings, without a prompt or a transfer."""
 
 from __future__ import annotations
 
@@ -23,108 +23,110 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
-def _logging(block: BlockContext) -> Step:
-    enabled, onward = parameters.setting(block, "FlowLoggingBehavior") == "Enabled", block.next()
-    return lambda call: (LoggingChanged(call.now(), block.identifier, enabled), onward)
+def _logging(context: BlockContext) -> Step:
+    enabled, next_branch = parameters.setting(context, "FlowLoggingBehavior") == "Enabled", context.next()
+    return lambda call: (LoggingChanged(call.now(), context.identifier, enabled), next_branch)
 
 
-def _voice(block: BlockContext) -> Step:
-    voice, onward = parameters.text(block, "TextToSpeechVoice"), block.next()
-    engine = str(block.action.parameters.get("TextToSpeechEngine", "Standard"))
+def _voice(context: BlockContext) -> Step:
+    voice, next_branch = parameters.text(context, "TextToSpeechVoice"), context.next()
+    engine = str(context.block.parameters.get("TextToSpeechEngine", "Standard"))
 
     def step(call: CallSimulation) -> tuple[VoiceChanged, Branch]:
         call.system["TextToSpeechVoiceId"] = voice(call)
-        return VoiceChanged(call.now(), block.identifier, voice(call), engine), onward
+        return VoiceChanged(call.now(), context.identifier, voice(call), engine), next_branch
 
     return step
 
 
-def _contact_attributes(block: BlockContext) -> Step:
-    if block.action.parameters.get("TargetContact", "Current") != "Current":
-        raise block.error("attributes of a related contact are not simulated", "Use TargetContact Current")
-    values, onward, identifier = (
-        parameters.pairs(block, parameters.mapping(block, "Attributes")),
-        block.next(),
-        block.identifier,
-    )
+def _contact_attributes(context: BlockContext) -> Step:
+    if context.block.parameters.get("TargetContact", "Current") != "Current":
+        raise context.error(
+            "attributes of a related contact are not supported", "Set TargetContact to Current"
+        )
+    values = parameters.attributes(context, parameters.mapping(context, "Attributes"))
+    next_branch, identifier = context.next(), context.identifier
 
     def step(call: CallSimulation) -> tuple[AttributesSet, Branch]:
         written = values(call)
         call.attributes.update(written)
-        return AttributesSet(call.now(), identifier, written), onward
+        return AttributesSet(call.now(), identifier, written), next_branch
 
     return step
 
 
-def _flow_attributes(block: BlockContext) -> Step:
-    given = parameters.mapping(block, "FlowAttributes")
+def _flow_attributes(context: BlockContext) -> Step:
+    given = parameters.mapping(context, "FlowAttributes")
     plain = {name: value.get("Value") if isinstance(value, dict) else value for name, value in given.items()}
-    values, onward = parameters.pairs(block, plain), block.next()
+    values, next_branch = parameters.attributes(context, plain), context.next()
 
     def step(call: CallSimulation) -> tuple[FlowAttributesSet, Branch]:
         written = values(call)
         call.flow_attributes.update(written)
-        return FlowAttributesSet(call.now(), block.identifier, written), onward
+        return FlowAttributesSet(call.now(), context.identifier, written), next_branch
 
     return step
 
 
-def no_effect(block: BlockContext) -> Step:
-    """Passes a block openly."""
-    kind, onward = block.action.type, block.next()
-    return lambda call: (NoEffect(call.now(), block.identifier, kind), onward)
+def skip(context: BlockContext) -> Step:
+    """Continues at the next block without any effect."""
+    block_type, next_branch = context.block.type, context.next()
+    return lambda call: (NoEffect(call.now(), context.identifier, block_type), next_branch)
 
 
-def _contact_data(block: BlockContext) -> Step:
-    onward = block.next()
-    known = {"LanguageCode", "CustomerId"} & set(block.action.parameters)
-    values = {name: parameters.text(block, name) for name in sorted(known)}
+def _contact_data(context: BlockContext) -> Step:
+    next_branch = context.next()
+    names = {"LanguageCode", "CustomerId"} & set(context.block.parameters)
+    values = {name: parameters.text(context, name) for name in sorted(names)}
 
     def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
         call.system.update({name: value(call) for name, value in values.items()})
-        return NoEffect(call.now(), block.identifier, block.action.type), onward
+        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
 
     return step
 
 
-def _hooks(block: BlockContext) -> Step:
-    hooks, onward = parameters.pairs(block, parameters.mapping(block, "EventHooks")), block.next()
+def _hooks(context: BlockContext) -> Step:
+    hooks, next_branch = (
+        parameters.attributes(context, parameters.mapping(context, "EventHooks")),
+        context.next(),
+    )
 
     def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
         call.hooks.update(hooks(call))
-        return NoEffect(call.now(), block.identifier, block.action.type), onward
+        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
 
     return step
 
 
-def _callback_number(block: BlockContext) -> Step:
-    number, onward = parameters.text(block, "CallbackNumber"), block.next()
+def _callback_number(context: BlockContext) -> Step:
+    number, next_branch = parameters.text(context, "CallbackNumber"), context.next()
 
     def step(call: CallSimulation) -> tuple[Failed | NoEffect, Branch]:
-        dialled = number(call)
-        if not re.fullmatch(r"\+?\d{3,15}", dialled):
-            failed = Failed(call.now(), block.identifier, "InvalidCallbackNumber")
-            return failed, block.failure("InvalidCallbackNumber")
-        call.system["CustomerCallbackNumber"] = dialled
-        return NoEffect(call.now(), block.identifier, block.action.type), onward
+        callback_number = number(call)
+        if not re.fullmatch(r"\+?\d{3,15}", callback_number):
+            failed = Failed(call.now(), context.identifier, "InvalidCallbackNumber")
+            return failed, context.failure("InvalidCallbackNumber")
+        call.system["CustomerCallbackNumber"] = callback_number
+        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
 
     return step
 
 
-def _callback(block: BlockContext) -> Step:
-    queue, onward = parameters.optional(block, "QueueId"), block.next()
-    delay = parameters.number(block, "InitialCallDelaySeconds", "0")
+def _callback(context: BlockContext) -> Step:
+    queue, next_branch = parameters.optional(context, "QueueId"), context.next()
+    delay = parameters.number(context, "InitialCallDelaySeconds", "0")
 
     def step(call: CallSimulation) -> tuple[CallbackCreated, Branch]:
-        waiting_in = queue(call) or call.target_queue
-        number = call.system.get("CustomerCallbackNumber") or call.world.customer_number or "anonymous"
-        call.call_back(waiting_in, delay(call))
-        return CallbackCreated(call.now(), block.identifier, number, waiting_in), onward
+        target_queue = queue(call) or call.target_queue
+        number = call.system.get("CustomerCallbackNumber") or call.environment.customer_number or "anonymous"
+        call.create_callback(target_queue, delay(call))
+        return CallbackCreated(call.now(), context.identifier, number, target_queue), next_branch
 
     return step
 
 
-_UNNOTICED = (
+_NO_EFFECT_TYPES = (
     "AssociateContactToCustomerProfile",
     "CompleteOutboundCall",
     "CreateCase",
@@ -152,7 +154,7 @@ _UNNOTICED = (
     "UpsertDataTableValues",
 )
 
-STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
+HANDLERS: Mapping[str, Callable[[BlockContext], Step]] = {
     "CreateCallbackContact": _callback,
     "UpdateContactAttributes": _contact_attributes,
     "UpdateContactCallbackNumber": _callback_number,
@@ -161,5 +163,5 @@ STEPS: Mapping[str, Callable[[BlockContext], Step]] = {
     "UpdateContactTextToSpeechVoice": _voice,
     "UpdateFlowAttributes": _flow_attributes,
     "UpdateFlowLoggingBehavior": _logging,
-    **dict.fromkeys(_UNNOTICED, no_effect),
+    **dict.fromkeys(_NO_EFFECT_TYPES, skip),
 }

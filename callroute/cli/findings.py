@@ -1,27 +1,22 @@
-"""How findings are written: as text, JSON and SARIF. None of them knows a rule."""
+"""Renders lint findings as text, JSON and SARIF."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-from rich.console import Console
-from rich.text import Text
 
 from callroute.cli import output
 from callroute.flows.lint import Finding, Rule
 from callroute.formats.json_document import JsonStyle, Position, printable
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
-# How often a finding is one, for code scanning: warnings and notes weigh what callers would suffer, errors what is there.
+# Code scanning shows how likely a result is correct. Errors are facts; warnings and notes estimate the effect on callers.
 _PRECISION = {"error": "high", "warning": "medium", "note": "medium"}
 _BLOCK = re.compile(r"^\$\.Actions\[\d+\]")
 _LAYOUT = JsonStyle(final_newline=False)
@@ -30,13 +25,13 @@ _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found.
+    """The result of a run.
 
     Attributes:
-        findings: in the order of the files, then of their blocks.
-        files: all that were checked.
-        places: by file with findings, where each JSON path begins.
-        rules: those that were applied.
+        findings: findings, ordered by file and block.
+        files: all files that were checked.
+        places: position of each JSON path, by file with findings.
+        rules: the rules that were applied.
     """
 
     findings: Sequence[Finding]
@@ -44,49 +39,46 @@ class Report:
     places: Mapping[str, Mapping[str, Position]]
     rules: Sequence[Rule]
 
-    def place_of(self, finding: Finding) -> Position:
-        """Where what was found begins; for what is missing, where it should be."""
+    def position_of(self, finding: Finding) -> Position:
+        """Returns the position of a finding. If something is missing, returns the position of its parent."""
         known, path = self.places[finding.file], finding.path
         while path not in known:
             path = path[: max(path.rfind("."), path.rfind("["))]
         return known[path]
 
 
-def print_text(report: Report) -> None:
-    """Findings for people, by file, and how many there are of each severity."""
-    console = Console(highlight=False, soft_wrap=True)
-    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
-        for finding in findings:
-            place = report.place_of(finding)
-            console.print(
-                Text.assemble(
-                    f"{file}:{place.line}:{place.column}: ",
-                    (finding.severity, _STYLES[finding.severity]),
-                    (f" {finding.rule}", "bold"),
-                    printable(f" [{finding.block}]" if finding.block else ""),
-                    (printable(f" {finding.path}"), "dim"),
-                )
-            )
-            console.print(Text(printable(f"    {finding.message}")))
-            console.print(Text(printable(f"    {finding.hint}"), "dim"))
+def write_text(report: Report) -> None:
+    """Writes the findings for reading, then the number of findings by severity."""
+    for finding in report.findings:
+        position = report.position_of(finding)
+        output.write(
+            f"{finding.file}:{position.line}:{position.column}: ",
+            (finding.severity, _STYLES[finding.severity]),
+            (f" {finding.rule}", "bold"),
+            printable(f" [{finding.block}]" if finding.block else ""),
+            (printable(f" {finding.path}"), "dim"),
+            indent=4,
+        )
+        output.write("    ", printable(finding.message), indent=4)
+        output.write("    ", (printable(finding.hint), "dim"), indent=4)
     counts: Counter[str] = Counter(finding.severity for finding in report.findings)
     found = ", ".join(output.counted(counts[severity], severity) for severity in _STYLES if counts[severity])
-    console.print(Text(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}."))
+    output.write(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}.")
 
 
 def as_json(report: Report) -> str:
-    """`{"findings": [{rule, severity, file, block, path, message, hint, line, column}]}`."""
+    """Returns `{"findings": [{rule, severity, file, block, path, message, hint, line, column}]}`."""
     findings = []
     for finding in report.findings:
-        place = report.place_of(finding)
-        findings.append({**dataclasses.asdict(finding), "line": place.line, "column": place.column})
+        position = report.position_of(finding)
+        findings.append({**dataclasses.asdict(finding), "line": position.line, "column": position.column})
     return _LAYOUT.write({"findings": findings})
 
 
 def as_sarif(report: Report) -> str:
-    """SARIF 2.1.0 with all that code scanning asks for: one run, with all rules that were applied.
+    """Returns SARIF 2.1.0 with one run, which lists all rules that were applied.
 
-    Source: GitHub's "SARIF support for code scanning"; what it calls required is there (docs/fidelity.md).
+    Contains every property that GitHub's "SARIF support for code scanning" requires (docs/fidelity.md).
     """
     index = {rule.id: number for number, rule in enumerate(report.rules)}
     run = {
@@ -98,7 +90,7 @@ def as_sarif(report: Report) -> str:
                 "ruleIndex": index[finding.rule],
                 "level": finding.severity,
                 "message": {"text": f"{finding.message} {finding.hint}"},
-                "locations": [_location(finding, report.place_of(finding))],
+                "locations": [_location(finding, report.position_of(finding))],
                 "partialFingerprints": {"primaryLocationLineHash": fingerprint},
             }
             for finding, fingerprint in zip(report.findings, _fingerprints(report.findings), strict=True)
@@ -115,7 +107,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.description},
         "fullDescription": {"text": f"{rule.description} {source}"},
         "help": {
-            "text": f"{rule.description}\n\n{source} `callroute check --ignore {rule.id}` leaves it out."
+            "text": f"{rule.description}\n\n{source} Skip this rule with `callroute check --ignore {rule.id}`."
         },
         "defaultConfiguration": {"level": rule.severity},
         "properties": {
@@ -127,13 +119,15 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
-    """What makes a finding the same one in another version of the file: its rule, its block and the place in that.
+    """Yields a fingerprint for each finding that stays the same when other parts of the file change.
 
-    Code scanning would take the text of the line instead, and lines of flows are much alike.
+    By default, code scanning computes it from the text of the line, but many lines of a flow are identical.
     """
+    import hashlib  # only for SARIF: it takes time to import
+
     seen: Counter[tuple[str, str]] = Counter()
     for finding in findings:
-        # A block's number changes with every block before it, and what concerns the whole flow has no place.
+        # The index of a block changes with each block before it. Findings about the whole flow have no block.
         within = _BLOCK.sub("", finding.path) if finding.block else finding.message
         identity = "\n".join((finding.rule, finding.block or "", within))
         code = hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()[:16]
@@ -141,7 +135,7 @@ def _fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"{code}:{seen[finding.file, code]}"
 
 
-def _location(finding: Finding, place: Position) -> dict[str, Any]:
+def _location(finding: Finding, position: Position) -> dict[str, Any]:
     logical = {"fullyQualifiedName": finding.path, "kind": "member"}
     if finding.block:
         logical["name"] = finding.block
@@ -149,10 +143,10 @@ def _location(finding: Finding, place: Position) -> dict[str, Any]:
         "physicalLocation": {
             "artifactLocation": {"uri": _uri(finding.file)},
             "region": {
-                "startLine": place.line,
-                "startColumn": place.column,
-                "endLine": place.line,
-                "endColumn": place.end,
+                "startLine": position.line,
+                "startColumn": position.column,
+                "endLine": position.line,
+                "endColumn": position.end,
             },
         },
         "logicalLocations": [logical],
@@ -160,6 +154,6 @@ def _location(finding: Finding, place: Position) -> dict[str, Any]:
 
 
 def _uri(file: str) -> str:
-    """A file as code scanning knows it: its path in the repository, in whose folder the command runs; links resolved."""
+    """Returns the path relative to the current folder, which code scanning takes for the repository's."""
     path, here = Path(file).resolve(), Path.cwd().resolve()
     return quote(path.relative_to(here).as_posix()) if path.is_relative_to(here) else path.as_uri()
