@@ -125,8 +125,9 @@ class Project:
             if line.startswith("encryptionsalt")
         ]
         file.write_text("\n".join([*salt, committed]), encoding="utf-8")
-        for key, value in (config or {}).items():
-            self.succeed("config", "set", "--path", key, value)
+        if config:
+            pairs = [word for key, value in config.items() for word in ("--plaintext", f"{key}={value}")]
+            self.succeed("config", "set-all", "--path", *pairs)
 
     def fail_next(self, *types: str) -> None:
         """Makes the next creation of a resource of each of these types fail."""

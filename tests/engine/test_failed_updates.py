@@ -39,17 +39,15 @@ def test_an_update_completes_what_a_failed_one_left_and_creates_nothing_twice(pr
     project.stack("dev", {"flows[0].phoneNumberId": PHONE_NUMBER_ID})
     project.fail_next(*REPLACED_BY)
 
-    # With one resource at a time, an update stops at its first failure.
-    failures = 0
+    # Each update stops after the first failures, and goes on from there next time.
     for _ in range(len(REPLACED_BY) + 1):
-        done = project.pulumi("up", "--yes", "--skip-preview", "--parallel", "1")
+        done = project.pulumi("up", "--yes", "--skip-preview")
         if done.code == 0:
             break
-        assert done.out.count("fails as the test demands") >= 1, done.text
-        failures += 1
+        assert "fails as the test demands" in done.text, done.text
 
     assert done.code == 0, done.text
-    assert (failures, project.pending_failures()) == (len(REPLACED_BY), []), "a resource of each type failed"
+    assert project.pending_failures() == [], "the creation of a resource of each type has failed once"
     assert {service: len(names) for service, names in created(project).items()} == {
         "tables": 1,
         "streams": 1,
