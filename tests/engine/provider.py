@@ -108,8 +108,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes=response.DIFF_SOME if changed else response.DIFF_NONE,
             diffs=changed,
             replaces=replaces,
-            # A resource with a fixed name cannot exist twice, so the old one goes first.
-            deleteBeforeReplace=bool(replaces) and "name" not in new.get(DEFAULTS, ()),
+            # Two resources cannot have the same name. An automatic name differs, so the new resource can be created first.
+            deleteBeforeReplace=bool(replaces)
+            and type_ in AUTOMATICALLY_NAMED
+            and "name" not in new.get(DEFAULTS, ()),
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
