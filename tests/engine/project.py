@@ -18,7 +18,7 @@ from tests.engine.aws_resources import ENDPOINT, FAILURES, STATE
 from tests.support.paths import REPOSITORY
 
 PLUGINS = Path(__file__).parent / "plugins"
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 300
 
 
 @dataclass(frozen=True)
