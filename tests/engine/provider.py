@@ -25,6 +25,8 @@ from tests.engine import plugin_server
 from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud
 
 VERSION = "7.51.1"
+ANY_TYPE = "CALLROUTE_ENGINE_ANY_TYPE"
+"""Environment variable: previews accept resource types that this provider cannot create."""
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
 DEFAULTS = "__defaults"
 """Input in which Pulumi's Terraform bridge lists the inputs that it has filled in."""
@@ -83,7 +85,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         """Fills in an automatic name and keeps it from then on."""
         type_, name = _type_and_name(request.urn)
-        if type_ not in CREATORS:
+        if type_ not in CREATORS and ANY_TYPE not in os.environ:
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, f"the engine tests do not know the resource type {type_}"
             )
@@ -118,7 +120,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         type_, _ = _type_and_name(request.urn)
         inputs = _plain(request.properties)
         if request.preview:
-            outputs = {**dict.fromkeys(COMPUTED[type_], UNKNOWN), **_without_defaults(inputs)}
+            outputs = {**dict.fromkeys(COMPUTED.get(type_, ("arn", "id")), UNKNOWN), **_without_defaults(inputs)}
             return provider_pb2.CreateResponse(properties=_struct(outputs))
         if self._cloud.take_failure(type_):
             context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from tests.engine.project import Done, Project
 
 WIDER_ROLE = '''
@@ -95,12 +93,3 @@ def test_an_invalid_option_of_the_component_is_one_line_without_a_traceback(prev
     assert done.code != 0
     assert "Traceback" not in done.text
     assert len(re.findall(r"shorten it, because AWS rejects role names", done.text)) == 1, done.text
-
-
-@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
-def test_the_first_preview_of_a_stack_lets_the_pack_judge_everything(previews: Project, stack: str) -> None:
-    previews.stack(stack)
-
-    done = previews.succeed("preview", "--policy-pack", "policy")
-
-    assert re.findall(r"\[(?:mandatory|advisory)\].*|can't run policy.*", done.out) == []
