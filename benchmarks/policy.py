@@ -23,10 +23,10 @@ def measure() -> list[Measurement]:
             pack.info()
             starting.append(time.perf_counter() - begin)
             begin = time.perf_counter()
-            pack.judge(stack)
+            pack.analyze(stack)
             first.append(time.perf_counter() - begin)
             begin = time.perf_counter()
-            pack.judge(stack)
+            pack.analyze(stack)
             second.append(time.perf_counter() - begin)
     method = f"median of {RUNS}, stack {STACK}, {len(stack)} resources"
     return [

@@ -1,9 +1,7 @@
-"""Builds the pack and serves it."""
+"""Starts the policy pack."""
 
 from __future__ import annotations
 
-from pulumi_policy import EnforcementLevel, PolicyPack
+from call_route_policies import create_pack
 
-from call_route_policies import POLICIES
-
-PolicyPack("call-route-tracker", POLICIES, enforcement_level=EnforcementLevel.MANDATORY)
+create_pack("call-route-tracker")

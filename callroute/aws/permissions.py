@@ -15,11 +15,11 @@ from callroute.arn import Arn
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
-# Resource of a Task -> its IAM action, and the argument that names its target.
+# Service integration of a Task -> its IAM action, and the argument that names its target.
 # Source: IAM policies for integrated services, AWS Step Functions Developer Guide.
 _INTEGRATIONS = {
-    "arn:aws:states:::dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
-    "arn:aws:states:::sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
+    "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
+    "sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
 }
 
 READ_STREAM = (
@@ -79,11 +79,13 @@ def task_needs(definition: Document) -> list[TaskNeed]:
 def _walk(states: Document) -> Iterator[TaskNeed]:
     for name, state in states.items():
         if state["Type"] == "Task":
-            if state["Resource"] not in _INTEGRATIONS:
+            # The resource is arn:PARTITION:states:::SERVICE:API.
+            integration = str(state["Resource"]).partition(":states:::")[2]
+            if integration not in _INTEGRATIONS:
                 raise ValueError(
                     f"state {name!r}: no permission is known for {state['Resource']!r}; add it to _INTEGRATIONS"
                 )
-            action, argument = _INTEGRATIONS[state["Resource"]]
+            action, argument = _INTEGRATIONS[integration]
             target = state.get("Arguments", {}).get(argument)
             if not isinstance(target, str) or target.startswith("{%"):
                 raise ValueError(
@@ -184,8 +186,11 @@ def trust_policy(
 
 def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
     """Allows the use of a customer managed key, but only through the service that encrypts with it."""
-    region = Arn.parse(resource_arn).region
-    condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
+    arn = Arn.parse(resource_arn)
+    via = f"{service}.{arn.region}.amazonaws.com"
+    # It is unconfirmed which of two spellings China uses (docs/fidelity.md).
+    spellings = [via, f"{via}.cn"] if arn.partition == "aws-cn" else via
+    condition = {"StringEquals": {"kms:ViaService": spellings}}
     return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}
 
 

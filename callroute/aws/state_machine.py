@@ -42,7 +42,12 @@ _QUEUE_FAULTS = [
 
 
 def definition(
-    options: RecordOptions, *, table_name: str, quarantine_queue_url: str, salt: str = ""
+    options: RecordOptions,
+    *,
+    table_name: str,
+    quarantine_queue_url: str,
+    salt: str = "",
+    partition: str = "aws",
 ) -> dict[str, Any]:
     """Returns the definition of the state machine.
 
@@ -54,6 +59,7 @@ def definition(
         table_name: the table of call records.
         quarantine_queue_url: the queue for records that cannot be stored.
         salt: the salt of hashed phone numbers.
+        partition: the AWS partition, which is part of the ARNs of service integrations.
 
     Raises:
         ValueError: the time zone is unknown.
@@ -76,7 +82,7 @@ def definition(
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
                     "StartAt": "Read",
-                    "States": _contact_states(table_name, quarantine_queue_url),
+                    "States": _contact_states(table_name, quarantine_queue_url, partition),
                 },
                 "End": True,
             },
@@ -95,7 +101,7 @@ def _settings(options: RecordOptions, salt: str) -> dict[str, Any]:
     }
 
 
-def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any]:
+def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) -> dict[str, Any]:
     return {
         "Read": {
             "Type": "Pass",
@@ -118,7 +124,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
         },
         "Store": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::dynamodb:updateItem",
+            "Resource": f"arn:{partition}:states:::dynamodb:updateItem",
             "Arguments": {
                 "TableName": table_name,
                 "Key": {"contact_id": {"S": "{% $states.input.record.contact.ContactId %}"}},
@@ -170,7 +176,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
         },
         "Quarantine": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Resource": f"arn:{partition}:states:::sqs:sendMessage",
             "Arguments": {
                 "QueueUrl": quarantine_queue_url,
                 "MessageBody": "{% $string($merge([{'reason': $states.input.reason}, $states.input.record])) %}",

@@ -166,7 +166,7 @@ def failed(error: Exception, code: int) -> typer.Exit:
 
 
 def usage_error(error: typer.TyperException) -> InputError:
-    """Puts an error of the command line parser into the form of all other errors."""
+    """Converts an error of the command line parser to the format of all other errors."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "callroute"
     problem, _, suggestion = error.format_message().rstrip(".").partition(". ")
@@ -179,7 +179,7 @@ def usage_error(error: typer.TyperException) -> InputError:
 
 
 def is_run_error(error: Exception) -> bool:
-    """Returns whether the Pulumi program ended with a message for its user: the stack's configuration is invalid."""
+    """Returns whether the Pulumi program rejected the stack's configuration."""
     pulumi = sys.modules.get("pulumi")
     return pulumi is not None and isinstance(error, pulumi.RunError)
 
@@ -203,12 +203,12 @@ def print_version(requested: bool) -> None:
 
 def be_quiet(requested: bool) -> None:
     """Hides progress and notes."""
-    output.settings.quiet |= requested
+    output.options.quiet |= requested
 
 
 def drop_color(requested: bool) -> None:
     """Prints without colors."""
-    output.settings.color &= not requested
+    output.options.color &= not requested
 
 
 @app.callback()

@@ -121,7 +121,7 @@ def deployable(loaded: LoadedFlow) -> Iterator[dict[str, Any]]:
 
 
 class RunningClock:
-    """The time of day, for a caller who acts in real time."""
+    """A clock that shows the current time, for calls in real time."""
 
     def now(self) -> datetime:
         """Returns the current time."""

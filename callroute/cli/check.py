@@ -46,8 +46,8 @@ def check(
 ) -> None:
     """Find problems in flows before they are deployed.
 
-    Reports what Amazon Connect would reject, what would annoy callers, and stops without a route. In folders, all JSON
-    files that are flows are checked, also in subfolders. If a flow has a route catalog beside it (menu.routes.yaml for
+    Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
+    and their subfolders, all JSON files that are flows are checked. If a flow has a route catalog beside it (menu.routes.yaml for
     menu.json), the two are compared. Flows that are checked together may read attributes that others of them set.
 
     Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
@@ -141,7 +141,7 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
 
 
 def may_be_flow(text: str) -> bool:
-    """Returns whether a JSON file in a folder is meant to be a flow. Broken JSON is, so that it is reported."""
+    """Returns whether a JSON file in a folder could be a flow. Broken JSON could be one, so its error is reported."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

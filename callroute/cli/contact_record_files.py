@@ -1,4 +1,4 @@
-"""Reads contact records from the kinds of files in which AWS services and users store them."""
+"""Reads contact records from files in several formats."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHAPES = "Give contact records as a JSON object, a JSON array, JSON Lines, or a
 
 
 def read_all_files(paths: Sequence[Path]) -> list[bytes]:
-    """Reads the records of all files, in order, as they are on a stream.
+    """Reads the records of all files, in order, as data for the stream.
 
     Args:
         paths: files, folders, or - for standard input.
@@ -66,7 +66,7 @@ def read_all_files(paths: Sequence[Path]) -> list[bytes]:
 
 
 def may_be_contact_record(record: bytes) -> bool:
-    """Returns whether a record has a key of contact records, or is not a JSON object and came from an event."""
+    """Returns whether a record could be a contact record. Event data that is not a JSON object is not rejected."""
     try:
         value = json.loads(record)
     except (ValueError, RecursionError):
@@ -121,7 +121,7 @@ def _json(text: str, source: str, place: str) -> Any:
         raise InputError(source, place, "the JSON is nested too deeply", _SHAPES) from error
     except json.JSONDecodeError:
         raise
-    except ValueError as error:  # Python's limit on the digits of a whole number
+    except ValueError as error:  # Python limits the number of digits of an integer
         raise InputError(
             source, place, f"a number has too many digits ({error})", "Correct the number"
         ) from error

@@ -125,7 +125,7 @@ class RandomCaller:
 
 
 def stop_as_json(stop: DropOffRow) -> dict[str, Any]:
-    """Returns a stop for the JSON document."""
+    """Returns the JSON form of a stop."""
     return {**asdict(stop), "dropped": stop.dropped}
 
 

@@ -48,7 +48,7 @@ class Report:
 
 
 def write_text(report: Report) -> None:
-    """Writes the findings for reading, then the number of findings by severity."""
+    """Writes the findings as text, followed by the number of findings of each severity."""
     for finding in report.findings:
         position = report.position_of(finding)
         output.write(

@@ -1,4 +1,4 @@
-"""The parts that all commands with a local cloud share: start, items and deliveries."""
+"""Shared code of the commands that use the local cloud."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def started(project: Path | None = None, overrides: Mapping[str, Any] | None = N
         project: folder of the project; by default, the project of the current folder.
         overrides: configuration values that replace those of the stack.
     """
-    if find_spec("ministack") is None:  # the emulator imports it in a process of its own
+    if find_spec("ministack") is None:  # the emulator imports it in a separate process
         raise ModuleNotFoundError(name="ministack")
     with ExitStack() as running:
         with output.progress("Starting the local cloud …"):

@@ -26,8 +26,8 @@ FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█"
 
 
 @dataclass
-class Settings:
-    """Settings of one run, from the general options.
+class OutputOptions:
+    """Options of one run that apply to all output.
 
     Attributes:
         quiet: print no progress and no notes.
@@ -38,15 +38,17 @@ class Settings:
     color: bool = True
 
 
-settings = Settings()
+options = OutputOptions()
 
 
 def prepare_streams() -> None:
-    """Resets the settings, and makes the standard streams accept every character."""
-    settings.quiet, settings.color = False, not os.environ.get("NO_COLOR")
+    """Resets the options, and makes the standard streams accept every character."""
+    options.quiet, options.color = False, not os.environ.get("NO_COLOR")
     codecs.register_error("callroute", _fallback)
+    if sys.stdin is None:  # closed by the parent process
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the parent process
+        if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
@@ -91,13 +93,13 @@ def close(code: Any) -> Any:
 
 
 def _discard(stream: Any) -> None:
-    """Redirects a stream that cannot be written to, together with what is left in its buffer."""
+    """Redirects a broken stream to the null device, so that Python can flush its buffer."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def unwritable(failure: OSError) -> InputError:
-    """Returns the error for a standard output that does not accept data."""
+    """Returns the error for a standard output that cannot be written to."""
     return InputError(
         "standard output", "", f"cannot be written ({failure.strerror})", "Free some space or write elsewhere"
     )
@@ -107,7 +109,7 @@ def unwritable(failure: OSError) -> InputError:
 
 
 def write(*segments: Segment, error: bool = False, indent: int = 0) -> None:
-    """Writes a line. On a terminal, the last segment is wrapped at spaces.
+    """Writes a line. On a terminal, the last segment is wrapped.
 
     Args:
         segments: the pieces of the line.
@@ -142,7 +144,7 @@ def _escaped(character: str) -> str:
 
 def has_color(stream: Any) -> bool:
     """Returns whether the output may be colored."""
-    return bool(settings.color and stream.isatty() and os.environ.get("TERM") != "dumb")
+    return bool(options.color and stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def terminal_width() -> int:
@@ -196,7 +198,7 @@ def wrap(text: str, width: int, first: int = 0) -> list[str]:
 
 def note(text: str) -> None:
     """Writes a line to standard error, unless --quiet is given."""
-    if not settings.quiet:
+    if not options.quiet:
         write(text, error=True)
 
 
@@ -207,8 +209,8 @@ def error(text: str) -> None:
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """Shows on the terminal what a command waits for, and removes the text afterwards."""
-    shown = sys.stderr.isatty() and not settings.quiet
+    """Shows a progress text on the terminal while the `with` block runs."""
+    shown = sys.stderr.isatty() and not options.quiet
     if shown:
         sys.stderr.write(text[: terminal_width() - 1])
         sys.stderr.flush()
@@ -262,7 +264,7 @@ class Column:
 
 
 def write_table(table: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Writes a table. On a narrow terminal, cells are wrapped and every column stays."""
+    """Writes a table. On a narrow terminal, cells are wrapped so that no column is cut off."""
     headings = [column.heading for column in table]
     rows = [*([headings] if any(headings) else []), *rows]
     widths = [max((columns(row[number]) for row in rows), default=0) for number in range(len(table))]

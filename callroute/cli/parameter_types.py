@@ -1,4 +1,4 @@
-"""Conversion and help of the parameters of a command, in place of Typer's.
+"""Converts and describes the parameters of commands, in place of Typer.
 
 Typer converts values with pydantic, which takes longer to import than everything that `callroute check` needs.
 """
@@ -46,7 +46,7 @@ class ParametersMixin:
 
 
 def convert_without_pydantic(param: Any) -> Any:
-    """Makes a parameter convert its values with `convert`. Other types than those listed there stay with Typer."""
+    """Replaces Typer's conversion of a parameter with `convert` if its type is one of CONVERSIONS."""
     kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
     if get_origin(kind) is list:
         (kind,) = get_args(kind)

@@ -27,7 +27,7 @@ def replay(
 ) -> None:
     """Send contact records through the local cloud and print the stored items.
 
-    In folders, all .json, .jsonl and .ndjson files are read, also in subfolders. Nothing is sent unless every file can be
+    In folders and their subfolders, all .json, .jsonl and .ndjson files are read. Nothing is sent unless every file can be
     used.
 
     Exit code: 0 if no record was quarantined or dead-lettered, 1 if one was, 2 if a file cannot be used, 3 if the local

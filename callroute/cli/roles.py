@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callroute.aws.deployment_roles import Place, documents
+from callroute.aws.deployment_roles import DeploymentTarget, documents
 from callroute.cli import output
 from callroute.errors import InputError
 from callroute.formats.files import write_text
 
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 """Partition by the beginning of the region's name. All other regions are in `aws`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOptions:
+    """Options of the stack. Replaces CallRouteTrackerArgs, which cannot be imported without Pulumi."""
+
+    connect_instance_id: str
+    table_name: str
+    phone_number_ids: list[str]
+    stream_arn: str | None
+    kms_key_arn: str | None
+    stream_kms_key_arn: str | None
+    permissions_boundary_arn: str | None
+    # The documents do not depend on the format of the items.
+    time_zone: str = "UTC"
+    phone_number: str = "e164"
+    country_code: str = ""
+    trunk_prefix: str = ""
+    retention_days: int = 0
 
 
 def roles(
@@ -75,20 +95,22 @@ def roles(
         raise InputError("--account-id", "", f"{account_id!r} is not an AWS account ID", "Give the 12 digits")
     if repository.count("/") != 1 or repository.startswith("/") or repository.endswith("/"):
         raise InputError("--repository", "", f"{repository!r} is not OWNER/NAME", "Write OWNER/NAME")
-    target = Place(
+    target = DeploymentTarget(
+        args=StackOptions(
+            connect_instance_id=connect_instance.rpartition("/")[2],
+            table_name=table_name,
+            phone_number_ids=phone_number_id or [],
+            stream_arn=stream_arn,
+            kms_key_arn=kms_key_arn,
+            stream_kms_key_arn=stream_kms_key_arn,
+            permissions_boundary_arn=permissions_boundary_arn,
+        ),
         account_id=account_id,
         region=region,
         stack=stack,
-        connect_instance_id=connect_instance.rpartition("/")[2],
-        table_name=table_name,
         repository=repository,
         state_bucket=state_bucket,
         state_key_arn=state_key_arn,
-        phone_number_ids=tuple(phone_number_id or ()),
-        stream_arn=stream_arn,
-        kms_key_arn=kms_key_arn,
-        stream_kms_key_arn=stream_kms_key_arn,
-        permissions_boundary_arn=permissions_boundary_arn,
         project=project,
         partition=next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws"),
     )

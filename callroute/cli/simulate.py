@@ -133,6 +133,7 @@ def simulate(
         return
     if minimum_coverage is not None:
         raise InputError("--minimum-coverage", "", "it applies only to scenarios", "Add --scenarios FILE")
+    loaded = load(flow)
     if keys is None:
         require_terminal(flow)
     pressed = simulation.read_keys(keys or "")
@@ -141,7 +142,6 @@ def simulate(
         world = with_response(world, text, "--answer")
     named = dict(named_flow(text) for text in flow_file or ())
     world = dataclasses.replace(world, flows={**world.flows, **named})
-    loaded = load(flow)
     if problem := forced_error_problem(loaded, world):
         raise InputError(loaded.source, "", *problem)
     contact_id = derive_contact_id(flow.name, pressed, at, patience, world)
@@ -211,7 +211,7 @@ def load(path: Path) -> Flow:
 
 
 def require_terminal(flow: Path) -> None:
-    """Accepts a simulation without keys if the user can be asked for them.
+    """Checks that the user can be asked for keys.
 
     Raises:
         InputError: standard input is not a terminal, or contains the flow.
@@ -311,7 +311,7 @@ def results_as_json(
 
 
 def coverage_as_json(covered: Coverage) -> dict[str, Any]:
-    """Returns the coverage of one flow for the JSON document."""
+    """Returns the JSON form of the coverage of one flow."""
     return {
         "percent": round(covered.percent, 1),
         "taken": covered.taken,
@@ -324,7 +324,7 @@ def coverage_as_json(covered: Coverage) -> dict[str, Any]:
 
 
 def require_no_call_options(given: Mapping[str, object]) -> None:
-    """Accepts --scenarios if no option of a single call is given.
+    """Checks that no option of a single call is combined with --scenarios.
 
     Raises:
         InputError: such an option is given.
@@ -400,7 +400,7 @@ def environment(
 
 
 def event_as_json(event: simulation.Event) -> dict[str, Any]:
-    """Returns an event for the JSON document."""
+    """Returns the JSON form of an event."""
     fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}

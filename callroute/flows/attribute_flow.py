@@ -107,7 +107,7 @@ def analyze(flow: Flow) -> Analysis:
 
 
 def inherits(flow: Flow) -> bool:
-    """Whether a flow always runs inside a call from another flow and inherits the attributes set there.
+    """Returns whether a flow always runs inside a call from another flow and inherits the attributes set there.
 
     True for modules and for queue, hold and whisper flows. A contact flow can be the target of a transfer too, but
     inbound calls can also start in it.
@@ -223,7 +223,7 @@ class _Transfer:
 
 
 def outgoing_branches(flow: Flow, block: Block) -> Iterator[Branch]:
-    """Yields the branches that a call can take out of a block. Terminal blocks have none."""
+    """Yields the branches that a call can take out of a block. Terminal blocks have no branches."""
     row = type_of(block)
     if row is None or not row.terminal:
         yield from (branch for branch in block.branches if branch.target in flow.blocks)
@@ -252,7 +252,7 @@ def assignment_of(block: Block, attribute: str) -> Assignment:
         text = value if isinstance(value, str) else str(value)
         return Assignment((Dynamic(text) if paths_in(text) else text,), keeps=False)
     if any(map(paths_in, attributes)):
-        # An attribute's name can be a reference too, and can then stand for any attribute.
+        # An attribute's name can be a reference too, and can then mean any attribute.
         return Assignment((Dynamic(f"an attribute named by a reference in {block.identifier}"),))
     return Assignment()
 

@@ -125,7 +125,7 @@ class BlockType(Shape):
 
     @property
     def terminal(self) -> bool:
-        """Whether the block ends the flow."""
+        """Returns whether the block ends the flow."""
         return self.next == "refused"
 
     def errors_needed(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:

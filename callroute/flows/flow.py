@@ -191,12 +191,12 @@ class Flow:
 
     @property
     def is_module(self) -> bool:
-        """Whether the flow is a flow module. Modules have `Settings`, and only other flows can run them."""
+        """Returns whether the flow is a flow module. Modules have `Settings`, and only other flows can run them."""
         return "Settings" in self.document
 
     @property
     def is_too_large(self) -> bool:
-        """Whether the flow exceeds a size limit of Connect."""
+        """Returns whether the flow exceeds a size limit of Connect."""
         return any(defect.rule in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG) for defect in self.defects)
 
 

@@ -54,7 +54,7 @@ def whole(text: str) -> Path | None:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text is exactly one reference. Names may contain non-ASCII letters."""
+    """Returns whether a text is exactly one reference. Names may contain non-ASCII letters."""
     return _WHOLE.fullmatch(text) is not None
 
 

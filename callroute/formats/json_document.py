@@ -214,7 +214,7 @@ def _next_path(stack: list[tuple[str, str | int | None]]) -> str:
 
 
 def is_deeper(value: Any, levels: int) -> bool:
-    """Whether a JSON value is nested more than `levels` deep. Not recursive, so that any depth can be tested."""
+    """Returns whether a JSON value is nested more than `levels` deep. Not recursive, so that any depth can be tested."""
     level = [value]
     for _ in range(levels):
         level = [inner for outer in level for inner in _children(outer)]

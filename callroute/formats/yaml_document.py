@@ -115,7 +115,7 @@ class YamlNode:
 
     @property
     def is_list(self) -> bool:
-        """Whether the node is a list."""
+        """Returns whether the node is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
     def text(self) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 
 from callroute.arn import Arn
 
@@ -15,7 +14,7 @@ from .contact_flow import ContactFlow, stream_contact_records
 from .options import CallRouteTrackerArgs
 from .pipe import RecordPipe
 from .recorder import RouteRecorder
-from .shared import message_queue
+from .shared import Account, message_queue
 from .stream import RecordStream
 from .table import INDEX_NAME, RecordTable
 
@@ -93,22 +92,14 @@ class CallRouteTracker(pulumi.ComponentResource):
         physical_name = _physical_name(name)
         super().__init__(TOKEN, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        invoke = pulumi.InvokeOutputOptions(parent=self)
-        account_id = aws.get_caller_identity_output(opts=invoke).apply(lambda caller: caller.account_id)
-        region = aws.get_region_output(opts=invoke).apply(lambda found: found.region)
-        partition = aws.get_partition_output(opts=invoke).apply(lambda found: found.partition)
-
-        def arn(service: str, resource: str) -> pulumi.Output[str]:
-            return pulumi.Output.format(
-                "arn:{}:{}:{}:{}:{}", partition, service, region, account_id, resource
-            )
+        account = Account.look_up(self)
 
         self.table = RecordTable(f"{name}-table", args, child)
         self.stream = None
         stream_kms_key_arn = args.stream_kms_key_arn
         if args.stream_arn is None:
             self.stream = RecordStream(f"{name}-stream", args, child)
-            self.stream_arn = self.stream.stream.arn
+            self.stream_arn = account.stream_arn(self.stream.stream)
             stream_kms_key_arn = args.kms_key_arn
         else:
             self.stream_arn = pulumi.Output.from_input(args.stream_arn)
@@ -135,8 +126,7 @@ class CallRouteTracker(pulumi.ComponentResource):
             f"{name}-recorder",
             args,
             state_machine_name=physical_name,
-            state_machine_arn=arn("states", f"stateMachine:{physical_name}"),
-            account_id=account_id,
+            account=account,
             table=self.table.table,
             quarantine_queue=self.quarantine_queue,
             opts=child,
@@ -145,11 +135,10 @@ class CallRouteTracker(pulumi.ComponentResource):
             f"{name}-pipe",
             args,
             pipe_name=physical_name,
-            pipe_arn=arn("pipes", f"pipe/{physical_name}"),
-            account_id=account_id,
+            account=account,
             stream_arn=self.stream_arn,
             stream_kms_key_arn=stream_kms_key_arn,
-            state_machine_arn=self.recorder.state_machine.arn,
+            state_machine_arn=account.state_machine_arn(self.recorder.state_machine.name),
             opts=child,
         )
 

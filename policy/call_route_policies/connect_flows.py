@@ -1,4 +1,4 @@
-"""Rules about Amazon Connect flows. The checks of callroute.flows do the work; here they stop a deployment."""
+"""Checks Amazon Connect flows with the rules of callroute.flows.lint."""
 
 from __future__ import annotations
 
@@ -13,47 +13,52 @@ from callroute.flows import lint
 from callroute.flows.flow import Flow
 from callroute.flows.lint import tracking
 
+from .resource import Resource, Unknown, shown
 from .resource_types import FLOW, MODULE
-from .rule import Finding, Resource, Rule, Settings, Unknown, shown
+from .rule import Finding, Rule, RuleConfig
 
-_REFUSED = {rule.id for rule in lint.RULES if rule.severity == "error"} - {rule.id for rule in tracking.RULES}
-"""Checks that tell what Connect would refuse."""
+_VALIDITY = {rule.id for rule in lint.RULES if rule.severity == "error"} - {
+    rule.id for rule in tracking.RULES
+}
+"""Lint rules for what Amazon Connect rejects."""
 
 _TRACKING = {
     "untracked-stop": "set call_route on every path to",
     "completion-unset": 'set call_completed to "false" before',
     "completed-too-early": 'not set call_completed to "true" before',
 }
-"""Checks that tell where tracking has a gap, and what a flow must do about it, before the block's name."""
+"""Lint rules for gaps in the tracking, with the message, which is followed by the name of the block."""
 
 _CONTACT_FLOW = "CONTACT_FLOW"
-"""The type of flow where none is said."""
+"""The default type of a flow."""
 
-_INSIDE_OF_CALLS = (
+_LATER_FLOWS = (
     *("AGENT_HOLD", "AGENT_TRANSFER", "AGENT_WHISPER"),
     *("CUSTOMER_HOLD", "CUSTOMER_QUEUE", "CUSTOMER_WHISPER"),
     *("CAMPAIGN", "OUTBOUND_WHISPER", "QUEUE_TRANSFER"),
 )
-"""Types of flow in which no inbound call begins; they run inside a call that has been through a flow of another type."""
+"""Types of flows in which no inbound call starts. They run after a flow of another type."""
 
 
-def _parses(resource: Resource, _: Settings) -> Iterator[Finding]:
+def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     content = resource.get("content")
     if isinstance(content, Unknown):
         yield content
     elif not isinstance(content, str):
-        yield f"must have its content as a text, and not {shown(content)}"
+        yield f"must have a string as content, not {shown(content)}"
     else:
         try:
             flow = Flow.parse_lenient(content, "content")
         except InputError as error:
-            yield f"must have a content in the Connect flow language: {str(error).rstrip('.')}"
+            yield f"must have content in the Connect flow language: {str(error).rstrip('.')}"
             return
         if resource.type == MODULE and not flow.is_module:
-            yield "must have Settings in its content, which every module has"
-        for each in _findings(_as_registered(flow, resource), _REFUSED):
-            place = f"block {each.block!r}" if each.block else each.path
-            yield f"must have a content that Connect takes: {place}: {each.message} {each.hint}".rstrip(".")
+            yield "must have Settings in its content, because it is a module"
+        for each in _findings(_as_registered(flow, resource), _VALIDITY):
+            location = f"block {each.block!r}" if each.block else each.path
+            yield f"must have content that Connect accepts: {location}: {each.message} {each.hint}".rstrip(
+                "."
+            )
 
 
 def _type(flow: Resource) -> Any:
@@ -62,11 +67,13 @@ def _type(flow: Resource) -> Any:
 
 
 def _as_registered(flow: Flow, resource: Resource) -> Flow:
-    """A flow as what it is registered for, whatever its content says that it is for."""
+    """Returns the flow with the type of its resource, which decides over the type in the content."""
     if resource.type == MODULE:
         return replace(flow, document={**flow.document, "Settings": {}})
     first, *others = str(_type(resource)).lower().split("_")
-    kind = "".join([first, *map(str.capitalize, others)])  # as the console names it: contactFlow
+    kind = "".join(
+        [first, *map(str.capitalize, others)]
+    )  # The spelling in the content, for example contactFlow.
     metadata = flow.document.get("Metadata")
     document = {key: value for key, value in flow.document.items() if key != "Settings"}
     document["Metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), "type": kind}
@@ -77,22 +84,22 @@ def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
     return lint.check(flow, rules=[rule for rule in lint.RULES if rule.id in rules])
 
 
-def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
-    """A check that some checks find nothing in a flow in which calls begin."""
+def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Finding]]:
+    """Returns a check that some lint rules find nothing in a flow in which calls start."""
 
-    def check(resource: Resource, _: Settings) -> Iterator[Finding]:
+    def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         content, type_ = resource.get("content"), _type(resource)
         for value in (content, type_):
             if isinstance(value, Unknown):
                 yield value
                 return
-        if isinstance(content, str) and type_ not in _INSIDE_OF_CALLS:
+        if isinstance(content, str) and type_ not in _LATER_FLOWS:
             try:
                 flow = _as_registered(Flow.parse_lenient(content, "content"), resource)
             except InputError:
-                return  # It is told by flow-content-is-flow-language.
+                return  # Reported by flow-content-is-valid.
             if flow.is_too_large:
-                return  # Reported by flow-content-is-flow-language; the analysis could take very long.
+                return  # Reported by flow-content-is-valid. The analysis could take very long.
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 
@@ -101,33 +108,33 @@ def _tracks(*rules: str) -> Callable[[Resource, Settings], Iterator[Finding]]:
 
 RULES = (
     Rule(
-        name="flow-content-is-flow-language",
-        description="The content of a contact flow or module must be one that Amazon Connect takes.",
+        name="flow-content-is-valid",
+        description="Amazon Connect must accept the content of a contact flow or module.",
         severity=Severity.HIGH,
-        reason="Connect refuses it otherwise, in the middle of a deployment, and hardly says why.",
-        remediation="Run `python -m callroute check` on the flow.",
+        reason="Connect rejects invalid content during the deployment, with little explanation.",
+        remediation="Run `callroute check` on the flow.",
         url="https://docs.aws.amazon.com/connect/latest/APIReference/flow-language.html",
         types=(FLOW, MODULE),
-        check=_parses,
+        check=_check_content,
     ),
     Rule(
         name="flow-stops-are-tracked",
-        description="Wherever callers can hang up, call_route must be set, or their record does not say where they were.",
+        description="The attribute call_route must be set at every block where callers can hang up.",
         severity=Severity.HIGH,
-        reason="It is what this system is for; a call without a route is not even tracked.",
-        remediation="Run `python -m callroute track` on the flow, or set call_route on every path to the block.",
+        reason="Without it, the record does not show where the caller left, or the call is not tracked at all.",
+        remediation="Run `callroute track` on the flow, or set call_route on every path to the block.",
         url="https://docs.aws.amazon.com/connect/latest/adminguide/what-is-a-contact-attribute.html",
         types=(FLOW,),
-        check=_tracks("untracked-stop"),
+        check=_check_tracking("untracked-stop"),
     ),
     Rule(
-        name="flow-completion-is-told",
-        description="The attribute call_completed must be false before the first prompt, and not true before the menus are done.",
+        name="flow-completion-is-tracked",
+        description="The attribute call_completed must be false before the first prompt, and true only after the last menu.",
         severity=Severity.HIGH,
-        reason="An abandoned call would count as a completed one, or as neither.",
-        remediation='Set call_completed to "false" where call_route is set first, and to "true" after the last menu.',
+        reason="Otherwise an abandoned call counts as completed, or as neither.",
+        remediation='Set call_completed to "false" where call_route is first set, and to "true" after the last menu.',
         url="https://docs.aws.amazon.com/connect/latest/adminguide/what-is-a-contact-attribute.html",
         types=(FLOW,),
-        check=_tracks("completion-unset", "completed-too-early"),
+        check=_check_tracking("completion-unset", "completed-too-early"),
     ),
 )

@@ -1,250 +1,257 @@
-"""Rules about what is granted, to whom, and who may assume a role.
+"""Checks IAM policies: what they allow, to whom, and who may assume a role.
 
-Each defect is told by one rule: a document that cannot be read by the first of them, a wildcard by the one about
-wildcards; the others pass over it.
+Every defect is reported by one rule only. For example, a statement with a wildcard action is reported by
+iam-no-wildcard-actions, and the other rules skip that action.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from pulumi_policy import Severity
 
-from . import principals
-from .iam_patterns import MANAGED_BY_AWS, account_of, has_resource_level, is_everything, is_wildcard
-from .policy_documents import TYPES, Document, Kind, Statement, documents, walk
-from .resource_types import ROLE
-from .rule import (
-    Finding,
-    Resource,
-    ResourceCheck,
-    Rule,
-    Settings,
-    Unknown,
-    matches_any,
-    of_type,
-    texts,
+from .iam_patterns import (
+    AWS_MANAGED_POLICY,
+    account_of,
+    has_resource_level,
+    is_wildcard,
+    matches_every_resource,
+    parse_arn,
 )
+from .policy_documents import TYPES, Document, Kind, Statement, policy_documents, walk
+from .principals import principals
+from .resource import Resource, Unknown, matches_any, of_type
+from .resource_types import ROLE
+from .rule import Finding, ResourceCheck, Rule, RuleConfig, string_list
 
-# A grant is given with the first deployment and used against us later: nothing below is worth a deployment.
-_MANDATORY = "A permission that is too broad does its harm before anybody reads a warning."
+_MANDATORY = "A permission that is too broad can be abused as soon as it is deployed."
 
-StatementCheck = Callable[[Statement, Settings], Iterable[Finding]]
-
-_ATTACHING = re.compile(r"(^|[a-z])[pP]olicyArns?(\[\d+\])?$")
-"""Properties by which policies are attached: there a value that is not known yet may become a managed one."""
+StatementCheck = Callable[[Statement, RuleConfig], Iterable[Finding]]
 
 _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUserAccess")
-"""AWS managed policies that no list of allowed ones can allow."""
+"""AWS managed policies that the setting cannot allow."""
 
 
-def _managed(resource: Resource, settings: Settings) -> Iterator[Finding]:
-    """Whatever names an AWS managed policy attaches it, except as a boundary, which gives nothing."""
-    for place, value, _ in walk(resource.props, ":iam::aws:policy"):
-        if place.startswith("permissionsBoundary"):
+def _check_managed_policies(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+    """Any property that names an AWS managed policy attaches it, except a permissions boundary.
+
+    An unknown ARN is that of a resource which does not exist yet, and therefore not of an AWS managed policy.
+    """
+    for path, value, _ in walk(resource.props, ":iam::aws:policy"):
+        if path.startswith("permissionsBoundary"):
             continue
-        if isinstance(value, Unknown):
-            if _ATTACHING.search(place):
-                yield value
-            continue
-        found = MANAGED_BY_AWS.fullmatch(value) if isinstance(value, str) else None
+        found = AWS_MANAGED_POLICY.fullmatch(value) if isinstance(value, str) else None
         if found and matches_any(found[1].rpartition("/")[2], _BROAD):
-            yield f"must not carry the AWS managed policy {found[1]}, which allows nearly everything"
-        elif found and value not in settings["allowed"]:
-            yield f"must not carry the AWS managed policy {found[1]}, which the rule's setting allowed does not list"
+            yield f"must not use the AWS managed policy {found[1]}, which grants broad access"
+        elif found and value not in config["allowed"]:
+            yield f"must not use the AWS managed policy {found[1]}, which is not listed in the setting allowed"
 
 
-def _readable(resource: Resource, _: Settings) -> Iterator[Finding]:
-    for document in documents(resource):
+def _check_validity(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+    for document in policy_documents(resource):
         for problem in document.problems:
             yield f"must {problem}"
         if document.unknown:
             yield document.unknown
+        for statement in document.statements:
+            yield from statement.unknown.values()
 
 
-def _statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
-    """The statements that allow something, of all documents of some kinds; Unknown for what cannot be read yet."""
-    for document in documents(resource):
+def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
+    """Yields the Allow statements of some kinds of documents, and an `Unknown` if there may be more of them."""
+    for document in policy_documents(resource):
         if document.kind in kinds:
             yield from (statement for statement in document.statements if statement.allows)
             if document.unknown:
                 yield document.unknown
 
 
-def _each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceCheck]:
-    """Makes a check of resources of one of single statements that allow something."""
+def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceCheck]:
+    """Converts a check of an Allow statement to a check of a resource."""
 
-    def check_resources(check_statement: StatementCheck) -> ResourceCheck:
-        def check(resource: Resource, settings: Settings) -> Iterator[Finding]:
-            for statement in _statements(resource, *kinds):
+    def decorate(check_statement: StatementCheck) -> ResourceCheck:
+        def check(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+            for statement in _allowing_statements(resource, *kinds):
                 if isinstance(statement, Unknown):
                     yield statement
                 else:
-                    yield from check_statement(statement, settings)
+                    yield from check_statement(statement, config)
 
         return check
 
-    return check_resources
+    return decorate
 
 
-@_each_statement("identity", "resource", "trust")
-def _wildcard_actions(statement: Statement, _: Settings) -> Iterator[Finding]:
+@_for_each_statement("identity", "resource", "trust")
+def _check_wildcard_actions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     for action in filter(is_wildcard, statement.actions):
-        yield f"must name single actions in {statement.label}, and not {action}"
+        yield f"must list individual actions in {statement.label}, not {action}"
+    yield from statement.unknown_in("Action")
 
 
-@_each_statement("identity", "resource", "trust")
-def _exclusions(statement: Statement, _: Settings) -> Iterator[Finding]:
-    for element, excludes in (
-        ("NotAction", statement.not_actions),
-        ("NotResource", statement.not_resources),
-        ("NotPrincipal", statement.not_principals),
-    ):
-        if excludes:
-            yield f"must say what {statement.label} allows, and not by {element} what it does not"
+@_for_each_statement("identity", "resource", "trust")
+def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
+    for element in ("NotAction", "NotResource", "NotPrincipal"):
+        if element in statement.elements:
+            yield f"must list what {statement.label} allows instead of using {element}"
 
 
-def _wildcard_resources(resource: Resource, settings: Settings) -> Iterable[Finding]:
+def _check_wildcard_resources(resource: Resource, config: RuleConfig) -> Iterable[Finding]:
     if resource.type.startswith(("aws:kms/", "aws:secretsmanager/")):
-        return ()  # In the policy of a key or of a secret, `*` is that key or secret.
-    return _named_resources(resource, settings)
+        return ()  # In the policy of a key or a secret, `*` means that key or secret.
+    return _check_named_resources(resource, config)
 
 
-@_each_statement("identity", "resource")
-def _named_resources(statement: Statement, _: Settings) -> Iterator[Finding]:
+@_for_each_statement("identity", "resource")
+def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     for arn in statement.resources:
         if arn == "*":
             actions = [action for action in statement.actions if not is_wildcard(action)]
-            if could := [action for action in actions if has_resource_level(action)]:
-                yield f"must name the resources of {', '.join(could)} in {statement.label}, and not *"
-        elif is_everything(arn):
-            yield f"must name the resources of {statement.label}, and not {arn}"
+            if limitable := [action for action in actions if has_resource_level(action)]:
+                yield f"must name the resources of {', '.join(limitable)} in {statement.label} instead of *"
+        elif matches_every_resource(arn):
+            yield f"must name the resources of {statement.label} instead of {arn}"
+    yield from statement.unknown_in("Resource")
+    if "*" in statement.resources:
+        yield from statement.unknown_in("Action")
 
 
 def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
-    """The known ways to more permissions that some actions open: actions by name, without those that contain another."""
+    """Returns the known escalation methods that some actions permit, by name, without supersets of another method."""
     lower = {action.lower() for action in actions}
-    open_ = {
-        name: set(needs) for name, needs in PRIVILEGE_ESCALATION_METHODS.items() if lower.issuperset(needs)
+    permitted = {
+        name: set(needed) for name, needed in PRIVILEGE_ESCALATION_METHODS.items() if lower.issuperset(needed)
     }
-    least = {
-        name: needs for name, needs in open_.items() if not any(other < needs for other in open_.values())
+    minimal = {
+        name: needed
+        for name, needed in permitted.items()
+        if not any(other < needed for other in permitted.values())
     }
-    return {name: PRIVILEGE_ESCALATION_METHODS[name] for name in sorted(least)}
+    return {name: PRIVILEGE_ESCALATION_METHODS[name] for name in sorted(minimal)}
 
 
 def _allowed_actions(document: Document) -> set[str]:
     return {action for statement in document.statements if statement.allows for action in statement.actions}
 
 
-def _escalation(resource: Resource, _: Settings) -> Iterator[Finding]:
-    for document in documents(resource):
+def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+    for document in policy_documents(resource):
         if document.kind == "identity":
-            for name, needs in _escalations(_allowed_actions(document)).items():
-                yield f"must not allow {' with '.join(needs)}, which opens more permissions ({name})"
+            for name, needed in _escalations(_allowed_actions(document)).items():
+                yield f"must not allow {' with '.join(needed)}, which permits privilege escalation ({name})"
             if document.unknown:
                 yield document.unknown
+            for statement in document.statements:
+                if statement.allows:
+                    yield from statement.unknown_in("Action")
 
 
-def _combined_escalation(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
-    for holder in principals.holders(resources).values():
-        if holder.unknown:
-            yield holder.resource, holder.unknown
-        single = [_allowed_actions(document) for document in holder.documents]
-        # What a group's own policies open is told of the group.
-        single += [
+def _check_combined_escalation(
+    resources: Sequence[Resource], _: RuleConfig
+) -> Iterator[tuple[Resource, Finding]]:
+    for principal in principals(resources).values():
+        if principal.unknown:
+            yield principal.resource, principal.unknown
+        separate = [_allowed_actions(document) for document in principal.documents]
+        # What the policies of one group permit is reported for the group.
+        separate += [
             set().union(*(_allowed_actions(document) for document in group.documents))
-            for group in holder.groups
+            for group in principal.groups
         ]
-        told = {name for actions in single for name in _escalations(actions)}
-        whose = "its policies and those of its groups" if holder.groups else "its policies"
-        for name, needs in _escalations(set().union(*single)).items():
-            if name not in told:
+        reported = {name for actions in separate for name in _escalations(actions)}
+        source = "its policies and those of its groups" if principal.groups else "its policies"
+        for name, needed in _escalations(set().union(*separate)).items():
+            if name not in reported:
                 yield (
-                    holder.resource,
-                    f"must not be allowed {' with '.join(needs)} by {whose} together,"
-                    f" which opens more permissions ({name})",
+                    principal.resource,
+                    f"must not be allowed {' with '.join(needed)} by {source} together,"
+                    f" which permits privilege escalation ({name})",
                 )
 
 
-@_each_statement("trust")
-def _trusted(statement: Statement, settings: Settings) -> Iterator[Finding]:
-    for kind, name in statement.principals:
-        if kind != "Service":
-            principal = "everybody" if kind == "*" else f"{kind} {name}"
-            yield f"must trust services by name in {statement.label}, and not {principal}"
-        elif not matches_any(name, settings["services"]) or is_wildcard(name):
-            yield f"must trust one of {', '.join(settings['services'])} in {statement.label}, and not {name}"
+@_for_each_statement("trust")
+def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
+    for type_, name in statement.principals:
+        if type_ != "Service":
+            principal = "every principal" if type_ == "*" else f"{type_} {name}"
+            yield f"must trust only named services in {statement.label}, not {principal}"
+        elif not matches_any(name, config["services"]) or is_wildcard(name):
+            yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
     for action in statement.actions:
         if action.lower() != "sts:assumerole" and not is_wildcard(action):
-            yield f"must let its services do sts:AssumeRole only in {statement.label}, and not {action}"
+            yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
+    yield from statement.unknown_in("Principal", "Action")
 
 
 _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
-"""Operators that hold only where the key is there and has the value; not so with IfExists behind them."""
+"""Operators that fail if the key is missing. With IfExists they do not."""
 _SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
 _CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
-"""Condition keys that tell who calls, or on whose behalf."""
+"""Condition keys that identify the caller, or the resource on whose behalf a service calls."""
 _ACCOUNTS = {"aws:principalaccount", "aws:principalarn", *_SOURCES}
-"""Those that name an account."""
+"""Condition keys whose value contains an account."""
 
 
-def _names_one(key: str, value: str) -> bool:
-    """Whether the value of a condition key stands for one account, or one organisation, at most."""
-    if "${" in value:  # A variable takes its value from the call that it should bind.
+def _is_specific(key: str, value: str) -> bool:
+    """Returns whether a value of a condition key matches at most one account or organization."""
+    if "${" in value:  # The request decides the value of a policy variable.
         return False
     if not key.endswith("arn"):
         return value.strip() != "" and not is_wildcard(value)
-    parts = value.split(":", 5)
-    if len(parts) < 6:
+    arn = parse_arn(value)
+    if not arn:
         return False
-    # The ARNs of some services, such as S3, hold no account: there the resource has to be named in full.
-    named = parts[4] or parts[5]
-    return named.strip() != "" and not is_wildcard(named)
+    # ARNs of some services, for example S3, contain no account. The resource must then be named in full.
+    identifier = arn.account_id or arn.resource
+    return identifier.strip() != "" and not is_wildcard(identifier)
 
 
-def _is_bound(statement: Statement, keys: Set[str]) -> bool:
-    """Whether a condition on one of some keys, in lower case, holds for one account or organisation per value only."""
+def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
+    """Returns whether a condition on one of some lowercase keys limits a statement to specific accounts or organizations."""
     return any(
         operator.lower() in _POSITIVE
         and key.lower() in keys
         and values
-        and all(_names_one(key.lower(), value) for value in values)
+        and all(_is_specific(key.lower(), value) for value in values)
         for operator, key, values in statement.conditions
     )
 
 
-@_each_statement("trust")
-def _bound(statement: Statement, settings: Settings) -> Iterator[Finding]:
-    bound = _is_bound(statement, _SOURCES)
-    for kind, name in statement.principals:
-        if kind == "Service" and not bound and name not in settings["exempt"]:
-            yield f"must bind {name} to aws:SourceAccount or aws:SourceArn in {statement.label}"
+@_for_each_statement("trust")
+def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
+    if _is_restricted(statement, _SOURCES):
+        return
+    unknown: list[Finding] = list(statement.unknown_in("Condition"))
+    for type_, name in statement.principals:
+        if type_ == "Service" and name not in config["exempt"]:
+            yield from unknown or [
+                f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
+            ]
+    yield from statement.unknown_in("Principal")
 
 
-def _foreign_sources(resources: Sequence[Resource], settings: Settings) -> Iterator[tuple[Resource, Finding]]:
-    """A role's own ARN tells its account, so that this is known once the role is made."""
+def _check_trusted_accounts(
+    resources: Sequence[Resource], config: RuleConfig
+) -> Iterator[tuple[Resource, Finding]]:
+    """Compares with the account in the role's own ARN, which is known after the role is created."""
     for role in of_type(resources, ROLE):
-        arn = role.get("arn")
-        own = account_of(arn)
-        for statement in _statements(role, "trust"):
+        own = account_of(role.get("arn"))
+        for statement in _allowing_statements(role, "trust"):
             if isinstance(statement, Unknown):
                 yield role, statement
                 continue
             for key, account in _accounts_in_conditions(statement, _SOURCES):
                 if not own:
                     yield role, Unknown("arn")
-                elif account not in (own, *settings["accounts"]):
-                    yield (
-                        role,
-                        f"must not be bound by {key} to another account than its own, {own}: {account}",
-                    )
+                elif account not in (own, *config["accounts"]):
+                    yield role, f"must restrict {key} to its own account {own}, not {account}"
+            for unknown in statement.unknown_in("Condition"):
+                yield role, unknown
 
 
 def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tuple[str, str]]:
-    """(condition key, account) of what a statement is bound to by some keys, in lower case; without what names no account or any."""
+    """Yields (condition key, account) for conditions on some lowercase keys that name an account."""
     for operator, key, values in statement.conditions:
         if operator.lower() in _POSITIVE and key.lower() in keys:
             for value in values:
@@ -253,159 +260,171 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
                     yield key, account
 
 
-def _foreign_principals(
-    resources: Sequence[Resource], settings: Settings
+def _check_granted_accounts(
+    resources: Sequence[Resource], config: RuleConfig
 ) -> Iterator[tuple[Resource, Finding]]:
-    """The stack's own account is the one of its roles."""
+    """Compares with the account of the stack's roles."""
     arns = [role.get("arn") for role in of_type(resources, ROLE)]
     own = {account_of(arn) for arn in arns if isinstance(arn, str)}
     for resource in resources:
-        for statement in _statements(resource, "resource"):
+        for statement in _allowing_statements(resource, "resource"):
             if isinstance(statement, Unknown):
                 yield resource, statement
                 continue
-            named = {account_of(name) or name for kind, name in statement.principals if kind == "AWS"}
+            named = {account_of(name) or name for type_, name in statement.principals if type_ == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
-            for account in sorted(named - own - {*settings["accounts"], "*"}):
+            for account in sorted(named - own - {*config["accounts"], "*"}):
                 if not own and arns:
                     yield next(of_type(resources, ROLE)), Unknown("arn")
                 else:
-                    yield resource, f"must not give {statement.label} to another account: {account}"
+                    yield resource, f"must not grant access to account {account} in {statement.label}"
+            for unknown in statement.unknown_in("Principal", "Condition"):
+                yield resource, unknown
 
 
-@_each_statement("resource")
-def _public(statement: Statement, _: Settings) -> Iterator[Finding]:
-    if any(is_wildcard(name) for _, name in statement.principals) and not _is_bound(statement, _CALLERS):
-        yield f"must say whom {statement.label} allows, and not everybody"
+@_for_each_statement("resource")
+def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
+    is_open = any(is_wildcard(name) for _, name in statement.principals)
+    if is_open and not _is_restricted(statement, _CALLERS):
+        unknown: list[Finding] = list(statement.unknown_in("Condition"))
+        yield from unknown or [
+            f"must name the principals that {statement.label} allows instead of allowing every principal"
+        ]
+    yield from statement.unknown_in("Principal")
 
 
 RULES = (
     Rule(
-        name="iam-documents-are-readable",
-        description="Policy documents must be JSON that IAM accepts, so that it can be judged what they allow.",
+        name="iam-documents-are-valid",
+        description="Policy documents must be valid, so that the other rules can check what they allow.",
         severity=Severity.HIGH,
-        reason="What cannot be read cannot be judged by any other rule.",
-        remediation="Write the document with callroute.aws.permissions, or mend the element that is named.",
+        reason="No other rule checks an invalid document.",
+        remediation="Fix the element in the message, or build the document with callroute.aws.permissions.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html",
         types=TYPES,
-        check=_readable,
+        check=_check_validity,
     ),
     Rule(
         name="iam-no-broad-managed-policies",
-        description="No principal may carry an AWS managed policy, unless the team lists it; none of the broad ones ever.",
+        description="Principals must not have AWS managed policies, except narrow ones that the team allows.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Attach a policy of the stack that allows the single actions that are used.",
+        remediation="Attach a policy that allows only the actions in use.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
         types=TYPES,
-        check=_managed,
+        check=_check_managed_policies,
         settings={
-            "allowed": texts(
-                "ARNs of AWS managed policies that may be attached; no *FullAccess or the like.", ()
+            "allowed": string_list(
+                "ARNs of the AWS managed policies that are allowed. Full-access policies cannot be allowed.",
+                (),
             )
         },
     ),
     Rule(
         name="iam-no-wildcard-actions",
-        description="Statements that allow must name single actions, without wildcards.",
+        description="Allow statements must list individual actions, without wildcards.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="List the actions that are used; callroute.aws.permissions derives them.",
+        remediation="List the actions in use, or build the policy with callroute.aws.permissions.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html",
         types=TYPES,
-        check=_wildcard_actions,
+        check=_check_wildcard_actions,
     ),
     Rule(
         name="iam-no-allow-by-exclusion",
-        description="Statements that allow must say what they allow, and not with NotAction, NotResource or NotPrincipal.",
+        description="Allow statements must not use NotAction, NotResource or NotPrincipal.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Name what is allowed; what AWS adds tomorrow is then not allowed today.",
+        remediation="List what is allowed. An exclusion also allows everything that AWS adds later.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html",
         types=TYPES,
-        check=_exclusions,
+        check=_check_exclusions,
     ),
     Rule(
-        name="iam-no-avoidable-wildcard-resources",
-        description="Statements that allow must name their resources, unless no action of theirs has a resource level.",
+        name="iam-no-wildcard-resources",
+        description="Allow statements must name their resources, except for actions without resource-level permissions.",
         severity=Severity.HIGH,
         reason=_MANDATORY,
-        remediation="Give the ARN of the resource; put actions without a resource level into a statement of their own.",
+        remediation="Use the ARN of the resource. Put actions without resource-level permissions into their own statement.",
         url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
         types=TYPES,
-        check=_wildcard_resources,
+        check=_check_wildcard_resources,
     ),
     Rule(
         name="iam-no-privilege-escalation",
-        description="No policy may allow a combination of actions by which its holder gains further permissions.",
+        description="A policy must not allow actions with which its principal can gain more permissions.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Take out one of the actions that are named.",
+        remediation="Remove one of the actions in the message.",
         url="https://pathfinding.cloud",
         types=TYPES,
-        check=_escalation,
+        check=_check_escalation,
     ),
     Rule(
         name="iam-no-combined-privilege-escalation",
-        description="The policies of one principal must not together allow what gains it further permissions.",
+        description="The policies of a principal must not together allow actions with which it can gain more permissions.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Take out one of the actions that are named, or give them to different principals.",
+        remediation="Remove one of the actions in the message, or grant the actions to different principals.",
         url="https://pathfinding.cloud",
-        check_stack=_combined_escalation,
+        check_stack=_check_combined_escalation,
     ),
     Rule(
         name="iam-no-public-resources",
-        description="The policy of a queue, a key or the like must not allow everybody.",
+        description="Resource policies must not allow access to every principal.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
         remediation="Name the principal, or add a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
         types=TYPES,
-        check=_public,
+        check=_check_public_access,
     ),
     Rule(
-        name="iam-resources-stay-in-their-account",
-        description="The policy of a queue, a table or the like must not allow anything to another account.",
+        name="iam-resources-stay-in-account",
+        description="Resource policies must not allow access to another account.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Take the principal out, or have its account listed by those who watch over this pack.",
+        remediation="Remove the principal, or add its account to the setting accounts.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html",
-        check_stack=_foreign_principals,
-        settings={"accounts": texts("Ids of other accounts that may be given something.", ())},
+        check_stack=_check_granted_accounts,
+        settings={"accounts": string_list("IDs of other accounts that may have access.", ())},
     ),
     Rule(
         name="iam-trust-only-named-services",
-        description="Roles must be assumable by AWS services that are named, and by nobody else.",
+        description="Only named AWS services may assume a role.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Name the service as principal, as in callroute.aws.permissions.trust_policy.",
+        remediation="Name the service as principal, as callroute.aws.permissions.trust_policy does.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
         types=(ROLE,),
-        check=_trusted,
+        check=_check_trusted_principals,
         settings={
-            "services": texts("Services that may be trusted; * stands for anything.", ("*.amazonaws.com",)),
+            "services": string_list(
+                "Services that may be trusted; may contain wildcards.", ("*.amazonaws.com",)
+            ),
         },
     ),
     Rule(
-        name="iam-trust-is-bound-to-a-source",
-        description="A service must be trusted on behalf of one account or resource only (no confused deputy).",
+        name="iam-trust-has-source-condition",
+        description="A trusted service must be limited to one account or resource (confused deputy).",
         severity=Severity.HIGH,
         reason=_MANDATORY,
-        remediation="Add StringEquals conditions for aws:SourceAccount and aws:SourceArn.",
+        remediation="Add StringEquals conditions on aws:SourceAccount and aws:SourceArn.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
         types=(ROLE,),
-        check=_bound,
-        settings={"exempt": texts("Services that send neither of the two keys.", ())},
+        check=_check_source_condition,
+        settings={"exempt": string_list("Services that send neither of the two keys.", ())},
     ),
     Rule(
-        name="iam-trust-stays-in-its-account",
-        description="A role must not let a service assume it on behalf of another account.",
+        name="iam-trust-stays-in-account",
+        description="A role must not trust a service that acts on behalf of another account.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Give the role's own account as aws:SourceAccount and in aws:SourceArn.",
+        remediation="Use the role's own account in aws:SourceAccount and aws:SourceArn.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        check_stack=_foreign_sources,
-        settings={"accounts": texts("Ids of other accounts on whose behalf services may come.", ())},
+        check_stack=_check_trusted_accounts,
+        settings={
+            "accounts": string_list("IDs of other accounts on whose behalf services may assume a role.", ())
+        },
     ),
 )

@@ -1,77 +1,81 @@
-"""What ARNs and actions stand for, and the patterns in which policies name them."""
+"""ARNs, actions and the wildcard patterns in policy documents."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-MANAGED_BY_AWS = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
+from callroute.arn import Arn
 
-_PARTS = 6
-"""arn:partition:service:region:account:resource, the last of which may hold colons."""
-
-
-def _parts(arn: Any) -> Sequence[str]:
-    parts = arn.split(":", _PARTS - 1) if isinstance(arn, str) else []
-    return parts if len(parts) == _PARTS and parts[0] == "arn" else [""] * _PARTS
+AWS_MANAGED_POLICY = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
 
 
-def service_of(arn: Any) -> str:
-    """The service that an ARN names, as `sqs`; empty where it is no ARN."""
-    return _parts(arn)[2]
+def parse_arn(value: Any) -> Arn | None:
+    """Returns the parts of an ARN, or None if the value is not an ARN."""
+    try:
+        return Arn.parse(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
-def account_of(arn: Any) -> str:
-    """The account that an ARN names; empty where it names none, or is no ARN."""
-    return _parts(arn)[4]
+def service_of(value: Any) -> str:
+    """Returns the service in an ARN, for example `sqs`, or an empty string if the value is not an ARN."""
+    arn = parse_arn(value)
+    return arn.service if arn else ""
+
+
+def account_of(value: Any) -> str:
+    """Returns the account in an ARN, or an empty string if it has no account or is not an ARN."""
+    arn = parse_arn(value)
+    return arn.account_id if arn else ""
 
 
 def is_lambda(value: Any) -> bool:
-    """Whether a value is the ARN of a Lambda function, or of an integration that calls one."""
+    """Returns whether a value is the ARN of a Lambda function or of a service integration that invokes one."""
     return isinstance(value, str) and value.startswith("arn:") and ":lambda:" in value
 
 
 def is_wildcard(text: str) -> bool:
-    """Whether an action or an ARN stands for more than itself."""
+    """Returns whether an action or an ARN contains a wildcard."""
     return "*" in text or "?" in text
 
 
 @cache
 def has_resource_level(action: str) -> bool:
-    """Whether an action can be limited to resources; one that IAM does not know counts as if."""
+    """Returns whether an action supports resource-level permissions. Assumed for actions that policy_sentry does not know."""
     service, _, name = action.partition(":")
     found = get_action_data(service.lower(), name) if name else None
-    # False where the service or the action is unknown, for all that is promised.
+    # The result is False for an unknown service or action, contrary to the annotation.
     known = [each for entries in found.values() for each in entries] if found else []
     return not known or any(each["resource_arn_format"] != "*" for each in known)
 
 
 @cache
-def is_everything(arn: str) -> bool:
-    """Whether an ARN stands for all resources of a service, or for all of one of its types: `table/*`, `tab*`.
+def matches_every_resource(arn: str) -> bool:
+    """Returns whether an ARN pattern matches all resources of a service or of one type, for example `table/*` or `tab*`.
 
-    It does where it covers a resource of which it cannot know the name.
+    This is tested with a resource name that no pattern can contain.
     """
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or is_wildcard(parts[2]):
+    parsed = parse_arn(arn)
+    if not parsed or is_wildcard(parsed.service):
         return is_wildcard(arn)
-    service, name = parts[2], parts[5]
-    # Not by get_raw_arns_for_service, which fails on a service that it does not know.
-    types = get_service_prefix_data(service).get("resources", {}).values()
-    known = [re.sub(r"\$\{.*?\}", _NOBODYS, each["arn"].split(":", 5)[5]) for each in types]
-    return any(covers(name, resource) for resource in (_NOBODYS, f"{_NOBODYS}/{_NOBODYS}", *known))
+    # get_raw_arns_for_service fails for a service that policy_sentry does not know.
+    types = get_service_prefix_data(parsed.service).get("resources", {}).values()
+    known = [re.sub(r"\$\{.*?\}", _ANY_NAME, each["arn"].split(":", 5)[5]) for each in types]
+    return any(
+        matches(parsed.resource, resource) for resource in (_ANY_NAME, f"{_ANY_NAME}/{_ANY_NAME}", *known)
+    )
 
 
-_NOBODYS = "-".join(["\uffff" * 4] * 5)
-"""A name that nobody gives: whatever somebody writes beside a wildcard it does not meet, except hyphens."""
+_ANY_NAME = "-".join(["\uffff" * 4] * 5)
+"""A resource name that only a wildcard can match. It has hyphens because many names have them."""
 
 
-def covers(pattern: str, text: str) -> bool:
-    """Whether IAM's pattern, in which `*` and `?` are wildcards, matches a text."""
+def matches(pattern: str, text: str) -> bool:
+    """Returns whether a text matches an IAM pattern, in which `*` and `?` are wildcards."""
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, text, re.DOTALL) is not None

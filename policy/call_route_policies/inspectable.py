@@ -1,4 +1,4 @@
-"""The rule that keeps in sight what all others judge."""
+"""Rejects resources that the other rules cannot inspect."""
 
 from __future__ import annotations
 
@@ -6,42 +6,45 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .rule import Finding, Resource, Rule, Settings, matches_any, texts
+from .resource import Resource, matches_any
+from .rule import Finding, Rule, RuleConfig, string_list
 
-_OUT_OF_SIGHT = (
-    # Providers that make the same resources by other names.
+_NOT_INSPECTABLE = (
+    # Other providers for AWS resources, with other type tokens and property names.
     "aws-native:*",
     "awscc:*",
     "aws:index/*",
     "*:tf:*",
-    # What makes resources that Pulumi does not register.
+    # Services that create resources from a template.
     "aws:cloudcontrol/*",
     "aws:cloudformation/stack*",
     "aws:serverlessrepository/*",
     "aws:servicecatalog/provisionedProduct:*",
-    # What runs commands or code.
+    # Commands and code.
     "command:*",
     "pulumi-*:dynamic*",
 )
 
 
-def _in_sight(resource: Resource, settings: Settings) -> Iterator[Finding]:
-    if not matches_any(resource.type, settings["allowed"]):
-        yield f"must be a resource that these rules can judge, and not {resource.type}"
+def _check_type(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+    if not matches_any(resource.type, config["allowed"]):
+        yield f"must be a type of resource that the rules can inspect, not {resource.type}"
 
 
 RULES = (
     Rule(
-        name="resources-can-be-judged",
-        description="Resources must be made by the AWS provider, one by one, and not by what these rules cannot look into.",
+        name="resources-are-inspectable",
+        description="Resources must be declared directly with the aws provider, so that the other rules can inspect them.",
         severity=Severity.HIGH,
-        reason="What is made out of sight is judged by no rule at all.",
-        remediation="Write it with the provider aws, or have the type allowed by those who watch over this pack.",
+        reason="No other rule checks resources of these types.",
+        remediation="Declare the resource with the aws provider, or add its type to the setting allowed.",
         url="https://www.pulumi.com/docs/iac/crossguard/",
-        types=_OUT_OF_SIGHT,
-        check=_in_sight,
+        types=_NOT_INSPECTABLE,
+        check=_check_type,
         settings={
-            "allowed": texts("Types of resource that are judged elsewhere; * stands for anything.", ())
+            "allowed": string_list(
+                "Resource types that are allowed although no rule inspects them; may contain wildcards.", ()
+            )
         },
     ),
 )

@@ -1,7 +1,7 @@
-"""Roles may do exactly what their definitions use: what is excess and what is missing, each by itself.
+"""Compares the permissions of a role with what its state machine or pipe does, and reports excess and missing ones.
 
-The needs come from the same place as the program's own permissions, callroute.aws.permissions; here they are
-read off the state machine and the pipe as they are registered, and set against whatever the role carries in the end.
+The required permissions come from the registered state machine or pipe, through callroute.aws.permissions, which the program
+also uses to build its policies.
 """
 
 from __future__ import annotations
@@ -13,29 +13,32 @@ from typing import Any
 
 from pulumi_policy import Severity
 
+from callroute.arn import Arn
 from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 
 from .iam_patterns import (
-    MANAGED_BY_AWS,
+    AWS_MANAGED_POLICY,
     account_of,
-    covers,
     has_resource_level,
-    is_everything,
     is_lambda,
     is_wildcard,
+    matches,
+    matches_every_resource,
+    parse_arn,
     service_of,
 )
-from .json_text import parse
-from .policy_documents import Statement, documents, walk
-from .principals import Holder, given_by_resources, holder_of, holders
-from .resource_types import CUSTOMER_KEY, KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
-from .rule import Finding, Resource, Rule, Settings, Unknown, of_type, shown
+from .json_values import parse
+from .policy_documents import Statement, policy_documents, walk
+from .principals import Principal, principal_of, principals, resource_policy_statements
+from .resource import Resource, Unknown, of_type, shown
+from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
+from .rule import Finding, Rule, RuleConfig
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
     PIPE: re.compile(r"pipes\.amazonaws\.com"),
 }
-"""The principal as which what has a role assumes it; that of Step Functions may name the region."""
+"""Service principal that assumes the role, by type. That of Step Functions may contain a region."""
 
 # Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
 _TRACE = (
@@ -48,27 +51,27 @@ _TRACE = (
 
 @dataclass(frozen=True)
 class Need:
-    """One action on one resource that something does."""
+    """A required permission: one action on one resource."""
 
     action: str
     resource: str
     """An ARN, or `*`."""
-    use: str
-    """What does it, as `its state 'Store' does that`."""
+    purpose: str
+    """Reason for messages, for example `used by its state 'Store'`."""
     certain: bool = True
-    """False where the stack does not show whether it is needed: it may then be granted or not."""
+    """False if the stack does not show whether the permission is needed. It is then optional."""
 
 
-class _CannotTellError(Exception):
-    """What a definition must be so that its needs can be told."""
+class _UnknownNeedsError(Exception):
+    """The required permissions cannot be derived. The message completes a sentence that starts with "RESOURCE must"."""
 
 
-class _ToldElsewhereError(Exception):
-    """What stands in the way of telling the needs is refused by a rule of its own."""
+class _CoveredByAnotherRuleError(Exception):
+    """The required permissions cannot be derived, for a reason that another rule reports."""
 
 
-class _NotYetError(Exception):
-    """A value that the needs depend on is not known yet."""
+class _NotKnownYetError(Exception):
+    """The required permissions depend on an unknown value."""
 
     def __init__(self, unknown: Unknown) -> None:
         self.unknown = unknown
@@ -78,268 +81,273 @@ class _NotYetError(Exception):
 Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need]]
 
 
-def _text(resource: Resource, *path: str) -> str | None:
+def _string(resource: Resource, *path: str) -> str | None:
     value = resource.get(*path)
     if isinstance(value, Unknown):
-        raise _NotYetError(value)
+        raise _NotKnownYetError(value)
     if value is not None and not isinstance(value, str):
-        raise _CannotTellError(f"have a text as {'.'.join(path)}, and not {shown(value)}")
+        raise _UnknownNeedsError(f"have a string as {'.'.join(path)}, not {shown(value)}")
     return value or None
 
 
-def _refuse(resource: Resource, *paths: str) -> None:
-    """Refuses what is set at a path, since nobody here knows which permissions it takes."""
+def _reject(resource: Resource, *paths: str) -> None:
+    """Rejects properties whose required permissions are not known."""
     for path in paths:
         value = resource.get(*path.split("."))
         if isinstance(value, Unknown):
-            raise _NotYetError(value)
+            raise _NotKnownYetError(value)
         if value:
-            raise _CannotTellError(f"have no {path}, since it is not known what that needs")
+            raise _UnknownNeedsError(f"not set {path}: its required permissions are not known")
 
 
 def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
-    arn = _text(machine, "arn")
-    text = _text(machine, "definition")
+    arn = _string(machine, "arn")
+    text = _string(machine, "definition")
     if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
-        raise _ToldElsewhereError("no-lambda")
+        raise _CoveredByAnotherRuleError("no-lambda")
     try:
         needs = task_needs(parse(text or ""))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        told = (
-            str(error) if type(error) is ValueError else "it is not a state machine in Amazon States Language"
-        )
-        raise _CannotTellError(f"have a definition that tells what it needs: {told}") from None
-    _refuse(machine, "encryptionConfiguration.kmsKeyId")
+        reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
+        raise _UnknownNeedsError(f"have a definition with known permissions: {reason}") from None
+    _reject(machine, "encryptionConfiguration.kmsKeyId")
     for need in needs:
         service = need.action.partition(":")[0]
         resource = _target(need.target, service, arn or "")
-        yield Need(need.action, resource, f"its state {need.state!r} does that")
+        yield Need(need.action, resource, f"used by its state {need.state!r}")
         yield from _key_needs(service, resource, resources)
-    if (_text(machine, "loggingConfiguration", "level") or "OFF") != "OFF":
-        yield from (Need(action, "*", "it logs") for action in DELIVER_LOGS)
+    if (_string(machine, "loggingConfiguration", "level") or "OFF") != "OFF":
+        yield from (Need(action, "*", "used for its log") for action in DELIVER_LOGS)
     if machine.get("tracingConfiguration", "enabled") is True:
-        yield from (Need(action, "*", "it is traced") for action in _TRACE)
+        yield from (Need(action, "*", "used for tracing") for action in _TRACE)
 
 
 _QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)\.)?[^/]+/(\d{12})/([^/]+)")
 
 
 def _target(target: str, service: str, machine_arn: str) -> str:
-    """The ARN of what a Task names: a table in the state machine's account and region, or a queue by its URL."""
+    """Returns the ARN of a table, in the state machine's account and region, or of a queue URL."""
     if target.startswith("arn:"):
         return target
-    _, partition, _, region, account = (*machine_arn.split(":", 5), "", "", "", "", "")[:5]
+    machine = parse_arn(machine_arn)
+    partition, region, account = (
+        (machine.partition, machine.region, machine.account_id) if machine else ("",) * 3
+    )
     name = f"table/{target}" if service == "dynamodb" else target.rpartition("/")[2]
     if url := _QUEUE_URL.fullmatch(target):
         region, account, name = url[1] or region, url[2], url[3]
-    return f"arn:{partition}:{service}:{region}:{account}:{name}"
+    return str(Arn(partition, service, region, account, name))
 
 
 def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
-    source, target = _text(pipe, "source") or "", _text(pipe, "target") or ""
-    if is_lambda(target) or is_lambda(_text(pipe, "enrichment")):
-        raise _ToldElsewhereError("no-lambda")
-    for what, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
+    source, target = _string(pipe, "source") or "", _string(pipe, "target") or ""
+    if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
+        raise _CoveredByAnotherRuleError("no-lambda")
+    for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
         if service_of(arn) != service:
-            raise _CannotTellError(
-                f"have a {what} in {service}, since it is not known what {shown(arn)} needs"
+            raise _UnknownNeedsError(
+                f"have a {service} {name}: the required permissions of {shown(arn)} are not known"
             )
-    _refuse(
+    _reject(
         pipe,
         "enrichment",
         "kmsKeyIdentifier",
         "logConfiguration.firehoseLogDestination",
         "logConfiguration.s3LogDestination",
     )
-    yield from (Need(action, source, "it reads its source") for action in READ_STREAM)
+    yield from (Need(action, source, "used to read its source") for action in READ_STREAM)
     yield from _key_needs("kinesis", source, resources)
-    call = _text(pipe, "targetParameters", "stepFunctionStateMachineParameters", "invocationType")
-    start = "states:StartExecution" if call == "FIRE_AND_FORGET" else "states:StartSyncExecution"
-    yield Need(start, target, "it calls its target")
-    dead_letters = _text(pipe, "sourceParameters", "kinesisStreamParameters", "deadLetterConfig", "arn")
+    invocation = _string(pipe, "targetParameters", "stepFunctionStateMachineParameters", "invocationType")
+    start = "states:StartExecution" if invocation == "FIRE_AND_FORGET" else "states:StartSyncExecution"
+    yield Need(start, target, "used to invoke its target")
+    dead_letters = _string(pipe, "sourceParameters", "kinesisStreamParameters", "deadLetterConfig", "arn")
     if dead_letters:
         action = "sns:Publish" if service_of(dead_letters) == "sns" else "sqs:SendMessage"
-        yield Need(action, dead_letters, "it keeps there what fails")
+        yield Need(action, dead_letters, "used to send dead letters")
         yield from _key_needs("sqs", dead_letters, resources)
 
 
 def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need]:
-    """Use of the customer key with which a table, stream or queue is encrypted.
+    """Yields the permissions to use the customer managed key of a table, stream or queue.
 
-    The state of a table names a key also where AWS manages it, and no permission is needed then. A key is known to be
-    a customer's where a stream or queue names it, or the stack makes it.
+    The state of a table also names a key that AWS manages, which needs no permission. A key is known to be customer
+    managed if a stream or queue names it, or if it is part of the stack.
     """
     actions = USE_KEY.get(service, ())
     found = [each for each in resources if each.type in (QUEUE, STREAM, TABLE) and each.get("arn") == arn]
-    if not found:  # It is not of this stack, which therefore does not show how it is encrypted.
-        yield from (Need(action, "*", "its key may need it", certain=False) for action in actions)
+    if not found:  # The encryption of a resource outside of the stack is not known.
+        yield from (Need(action, "*", "may be used for its key", certain=False) for action in actions)
     for each in found:
         key = _key(each)
         if isinstance(key, Unknown):
-            raise _NotYetError(key)
+            raise _NotKnownYetError(key)
         if isinstance(key, str) and key.startswith("arn:"):
-            customers = [
+            customer_managed = [
                 *(_key(other) for other in resources if other.type in (QUEUE, STREAM)),
                 *(other.get("arn") for other in of_type(resources, KEY)),
             ]
-            certain = key in customers
-            yield from (Need(action, key, f"{each.name} is encrypted with it", certain) for action in actions)
+            certain = key in customer_managed
+            yield from (Need(action, key, f"encrypts {each.name}", certain) for action in actions)
 
 
 def _key(resource: Resource) -> Any:
-    value = resource.get(*CUSTOMER_KEY[resource.type])
+    value = resource.get(*CUSTOMER_MANAGED_KEY[resource.type])
     return value if isinstance(value, (str, Unknown)) else None
 
 
-def _fits(
+def _check_roles(
     type_: str, needs_of: Needs
-) -> Callable[[Sequence[Resource], Settings], Iterator[tuple[Resource, Finding]]]:
-    """A check that the roles of all resources of a type fit what these do."""
+) -> Callable[[Sequence[Resource], RuleConfig], Iterator[tuple[Resource, Finding]]]:
+    """Returns a check that compares the roles of all resources of a type with what these resources do."""
 
-    def check(resources: Sequence[Resource], _: Settings) -> Iterator[tuple[Resource, Finding]]:
-        held = holders(resources)
+    def check(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+        by_principal = principals(resources)
         roles = {
             role.get("arn"): role for role in of_type(resources, ROLE) if isinstance(role.get("arn"), str)
         }
         for resource in of_type(resources, type_):
             try:
-                arn = _text(resource, "roleArn")
+                arn = _string(resource, "roleArn")
                 if arn not in roles:
-                    raise _CannotTellError(
-                        f"have a role of this stack, since it is not known what {shown(arn)} allows"
+                    raise _UnknownNeedsError(
+                        f"have a role of this stack: the permissions of {shown(arn)} are not known"
                     )
                 needs = list(needs_of(resource, resources))
-            except _NotYetError as not_yet:
-                yield resource, not_yet.unknown
-            except _ToldElsewhereError:
+            except _NotKnownYetError as error:
+                yield resource, error.unknown
+            except _CoveredByAnotherRuleError:
                 continue
-            except _CannotTellError as error:
+            except _UnknownNeedsError as error:
                 yield resource, f"must {error}"
             else:
-                holder = holder_of(held, roles[arn])
-                given = given_by_resources(resources, arn or "")
+                principal = principal_of(by_principal, roles[arn])
+                granted = resource_policy_statements(resources, arn or "")
                 for finding in (
-                    *_compare(holder, given, resource, needs),
+                    *_compare(principal, granted, resource, needs),
                     *_compare_trust(roles[arn], resource),
                 ):
-                    yield holder.resource, finding
+                    yield principal.resource, finding
 
     return check
 
 
+_PERMISSION_ELEMENTS = ("Action", "NotAction", "Resource", "NotResource", "Condition")
+
+
 def _compare(
-    holder: Holder, given: Sequence[Statement], user: Resource, needs: Sequence[Need]
+    principal: Principal, granted: Sequence[Statement], user: Resource, needs: Sequence[Need]
 ) -> Iterator[Finding]:
-    if holder.unknown:
-        yield holder.unknown
-        return
-    if any(document.problems for document in holder.documents):
-        return  # It is told by iam-documents-are-readable.
-    for arn in holder.elsewhere:
-        if not MANAGED_BY_AWS.fullmatch(arn):  # which a rule of its own refuses
-            yield f"must carry policies of this stack only, since it is not known what {arn} allows"
-    statements = [statement for document in holder.documents for statement in document.statements]
-    statements += given
-    for need in dict.fromkeys(needs):
-        concerning = [each for each in statements if _concerns(each, need)]
-        allowed = any(each.allows for each in concerning)
-        # Whether the conditions of a Deny are met, only the call itself tells.
-        denied = any(not each.allows and not each.conditions for each in concerning)
+    if any(document.problems for document in principal.documents):
+        return  # Reported by iam-documents-are-valid.
+    for arn in principal.external:
+        if not AWS_MANAGED_POLICY.fullmatch(arn):  # Reported by iam-no-broad-managed-policies.
+            yield f"must have only policies of this stack: the permissions of {arn} are not known"
+    statements = [statement for document in principal.documents for statement in document.statements]
+    statements += granted
+    unknown = [principal.unknown] if principal.unknown else []
+    unknown += [each for statement in statements for each in statement.unknown_in(*_PERMISSION_ELEMENTS)]
+    yield from unknown[:1]
+    for need in dict.fromkeys(() if unknown else needs):
+        applicable = [each for each in statements if _applies(each, need)]
+        allowed = any(each.allows for each in applicable)
+        # Only a request shows whether the conditions of a Deny statement hold.
+        denied = any(not each.allows and not each.conditions for each in applicable)
         if need.certain and (denied or not allowed):
-            yield f"must be allowed {need.action} on {need.resource} for {user.name}: {need.use}"
-    pairs = {(need.action.lower(), need.resource) for need in needs}
-    granted = {
+            yield f"must allow {need.action} on {need.resource} for {user.name}: {need.purpose}"
+    needed = {(need.action.lower(), need.resource) for need in needs}
+    pairs = {
         (action, resource)
         for statement in statements
         if statement.allows
         for action in statement.actions
         for resource in statement.resources
     }
-    for action, resource in sorted(granted):
-        if not _is_told_elsewhere(action, resource) and not pairs & {
+    for action, resource in sorted(pairs):
+        if not _is_reported_as_wildcard(action, resource) and not needed & {
             (action.lower(), resource),
             (action.lower(), "*"),
         }:
-            yield f"must not be allowed {action} on {resource}: nothing in {user.name} does that"
+            yield f"must not allow {action} on {resource}: not used by {user.name}"
 
 
 def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
-    """Whether its user may assume a role, and which other services by name; the rules about trust tell of all others."""
-    read = [document for document in documents(role) if document.kind == "trust"]
-    statements = [statement for document in read for statement in document.statements]
+    """Checks that the service can assume the role for its user, and that no other named service can.
+
+    The rules about trust report all other principals.
+    """
+    trust = [document for document in policy_documents(role) if document.kind == "trust"]
+    statements = [statement for document in trust for statement in document.statements]
     trusted = {principal for each in statements if each.allows for principal in each.principals}
-    services = sorted(name for kind, name in trusted if kind == "Service" and not is_wildcard(name))
+    services = sorted(name for type_, name in trusted if type_ == "Service" and not is_wildcard(name))
     is_own = _SERVICES[user.type].fullmatch
     others = [name for name in services if not is_own(name)]
     for name in others:
-        yield f"must not be assumable by {name}: {user.name} is not of that service"
+        yield f"must not trust {name}, which is not the service of {user.name}"
     if trusted and len(others) == len(trusted):
-        yield f"must be assumable by the service of {user.name}"
+        yield f"must trust the service of {user.name}"
     arn = user.get("arn")
-    concerning = [
+    applicable = [
         each for each in statements if any(name == "*" or is_own(name) for _, name in each.principals)
     ]
     if isinstance(arn, Unknown):
         yield arn
-    elif isinstance(arn, str) and concerning:
-        allowed = any(each.allows and _is_for(arn, each) for each in concerning)
-        if not allowed or any(not each.allows and not each.conditions for each in concerning):
-            yield f"must be assumable on behalf of {arn}"
+    elif isinstance(arn, str) and applicable:
+        allowed = any(each.allows and _accepts_source(arn, each) for each in applicable)
+        if not allowed or any(not each.allows and not each.conditions for each in applicable):
+            yield f"must trust its service on behalf of {arn}"
 
 
-def _is_for(arn: str, statement: Statement) -> bool:
-    """Whether a statement lets the service come on behalf of an ARN, and not only of others in its account."""
+def _accepts_source(arn: str, statement: Statement) -> bool:
+    """Returns whether the conditions of a trust statement let the service act on behalf of a resource."""
     return not any(
-        key.lower() == "aws:sourcearn" and all(_is_another(value, arn) for value in values)
+        key.lower() == "aws:sourcearn" and all(_is_other_source(value, arn) for value in values)
         for _, key, values in statement.conditions
     )
 
 
-def _is_another(source: str, arn: str) -> bool:
-    """Whether a source is not an ARN's; what is no source, or another account's, is told by the rules about trust."""
-    is_told_elsewhere = (
-        not service_of(source) or "${" in source or account_of(source) not in ("", account_of(arn))
-    )
-    return not is_told_elsewhere and not covers(source, arn)
+def _is_other_source(source: str, arn: str) -> bool:
+    """Returns whether a source is another resource of the same account. The rules about trust report other sources."""
+    is_reported = not service_of(source) or "${" in source or account_of(source) not in ("", account_of(arn))
+    return not is_reported and not matches(source, arn)
 
 
-def _concerns(statement: Statement, need: Need) -> bool:
-    """Whether a statement, be it by what it names or by what it leaves out, is about all that is needed."""
+def _applies(statement: Statement, need: Need) -> bool:
+    """Returns whether the actions and resources of a statement, listed or excluded, cover a required permission."""
     action, excluded = need.action.lower(), statement.not_actions
-    is_action = any(covers(pattern.lower(), action) for pattern in statement.actions or excluded)
+    is_action = any(matches(pattern.lower(), action) for pattern in statement.actions or excluded)
     is_resource = any(
-        covers(pattern, need.resource) for pattern in statement.resources or statement.not_resources
+        matches(pattern, need.resource) for pattern in statement.resources or statement.not_resources
     )
     return is_action != bool(excluded) and is_resource != bool(statement.not_resources)
 
 
-def _is_told_elsewhere(action: str, resource: str) -> bool:
-    """Whether a grant is refused by the rules about wildcards already."""
+def _is_reported_as_wildcard(action: str, resource: str) -> bool:
+    """Returns whether one of the rules about wildcards reports the permission."""
     if resource == "*":
         return is_wildcard(action) or has_resource_level(action)
-    return is_wildcard(action) or is_everything(resource)
+    return is_wildcard(action) or matches_every_resource(resource)
 
 
-_REASON = "A permission too many is a risk nobody sees, one too few stops the pipeline when it is needed."
+_REASON = "An unused permission is an unnecessary risk, and a missing one stops the pipeline."
 _URL = "https://docs.aws.amazon.com/{}"
 
 RULES = (
     Rule(
-        name="state-machine-role-fits-its-definition",
-        description="The role of a state machine must allow what the definition does, to Step Functions, and nothing else.",
+        name="state-machine-role-matches-definition",
+        description="The role of a state machine must allow exactly what the definition does, and only to Step Functions.",
         severity=Severity.HIGH,
         reason=_REASON,
-        remediation="Derive the policy with callroute.aws.permissions.state_machine_policy.",
+        remediation="Build the policy with callroute.aws.permissions.state_machine_policy.",
         url=_URL.format("step-functions/latest/dg/service-integration-iam-templates.html"),
-        check_stack=_fits(MACHINE, _state_machine_needs),
+        check_stack=_check_roles(MACHINE, _state_machine_needs),
     ),
     Rule(
-        name="pipe-role-fits-its-pipe",
-        description="The role of a pipe must allow what source, target and dead-letter queue need, to Pipes, and nothing else.",
+        name="pipe-role-matches-pipe",
+        description="The role of a pipe must allow exactly what source, target and dead-letter queue need, and only to Pipes.",
         severity=Severity.HIGH,
         reason=_REASON,
-        remediation="Derive the policy with callroute.aws.permissions.pipe_policy.",
+        remediation="Build the policy with callroute.aws.permissions.pipe_policy.",
         url=_URL.format("eventbridge/latest/userguide/eb-pipes-permissions.html"),
-        check_stack=_fits(PIPE, _pipe_needs),
+        check_stack=_check_roles(PIPE, _pipe_needs),
     ),
 )

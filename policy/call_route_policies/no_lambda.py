@@ -1,4 +1,4 @@
-"""The rule that keeps Lambda out."""
+"""Rejects Lambda functions and calls to them."""
 
 from __future__ import annotations
 
@@ -12,39 +12,37 @@ from callroute.flows.flow import Flow
 
 from .iam_patterns import is_lambda
 from .policy_documents import TYPES, walk
-from .resource_types import FLOW, MACHINE, MODULE, PIPE
-from .rule import Finding, Resource, Rule, Settings, Unknown, matches_any
+from .resource import Resource, Unknown, matches_any
+from .resource_types import FLOW, MACHINE, MODULE
+from .rule import Finding, Rule, RuleConfig
 
 _LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
-"""Functions and what belongs to them, and the leave for an instance of Amazon Connect to call one."""
-
-_CALLING = {PIPE: ("enrichment", "target"), MACHINE: ("definition",)}
-"""Where a value that is not known yet may name a function."""
+"""Lambda resources, and the association that lets a Connect instance invoke a function."""
 
 
-def _no_lambda(resource: Resource, _: Settings) -> Iterator[Finding]:
+def _check_lambda(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     if matches_any(resource.type, _LAMBDA_TYPES):
-        yield "must not be part of this stack, which does without Lambda"
+        yield "must not be part of this stack, which does not use Lambda"
     elif resource.type in (FLOW, MODULE):
         content = resource.get("content")
         if isinstance(content, Unknown):
             yield content
-        for block in _blocks(content):
-            yield f"must not call Lambda in block {block!r}"
+        for block in _lambda_blocks(content):
+            yield f"must not invoke Lambda in block {block!r}"
     else:
-        for place, value, _content in walk(resource.props, ":lambda:"):
-            if isinstance(value, Unknown) and place in _CALLING.get(resource.type, ()):
+        for path, value, _content in walk(resource.props, ":lambda:"):
+            # Another unknown value can only name a function of this stack, which is a violation itself.
+            if isinstance(value, Unknown) and (resource.type, path) == (MACHINE, "definition"):
                 yield value
             elif is_lambda(value):
-                yield f"must not call Lambda in {place}: {value}"
+                yield f"must not invoke Lambda in {path}: {value}"
 
 
-def _blocks(content: Any) -> list[str]:
-    """The blocks of a flow or module that call Lambda."""
+def _lambda_blocks(content: Any) -> list[str]:
     try:
         flow = Flow.parse_lenient(content, "content") if isinstance(content, str) else None
     except InputError:
-        return []  # It is told by flow-content-is-flow-language.
+        return []  # Reported by flow-content-is-valid.
     blocks = flow.blocks.values() if flow else ()
     return [block.identifier for block in blocks if block.type == "InvokeLambdaFunction"]
 
@@ -52,12 +50,12 @@ def _blocks(content: Any) -> list[str]:
 RULES = (
     Rule(
         name="no-lambda",
-        description="This stack must do without Lambda functions.",
+        description="The stack must not contain or invoke Lambda functions.",
         severity=Severity.MEDIUM,
-        reason="It is a decision of the design: a function is a thing to patch, to scale and to grant permissions to.",
-        remediation="Write it as JSONata in the state machine.",
+        reason="A design decision: functions need patching, scaling and permissions of their own.",
+        remediation="Write the logic in JSONata in the state machine.",
         url="https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
         types=TYPES,
-        check=_no_lambda,
+        check=_check_lambda,
     ),
 )

@@ -1,28 +1,28 @@
-"""IAM policy documents in any form in which they reach Pulumi, read into one.
+"""Parses IAM policy documents in every form that Pulumi accepts.
 
-JSON text (also what getPolicyDocument puts out) or an object; one statement or a list of them; single texts or lists.
-What cannot be read is told as a problem; it is never an error.
+A document is JSON text or an object, with one statement or a list of them, whose elements are strings or lists. Invalid
+documents and statements are returned as problems and never raise an error.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .json_text import inside, parse
-from .rule import Resource, Unknown, matches_any, shown
+from .json_values import decoded, parse
+from .resource import Resource, Unknown, matches_any, shown
 
 Kind = Literal["identity", "resource", "trust"]
-"""What a document is attached to: a principal, a resource, or a role as its trust policy."""
+"""Kind of policy: of a principal, of a resource, or the trust policy of a role."""
 
-_Place = tuple[tuple[str, ...], Kind]
-_RESOURCE_POLICY: Sequence[_Place] = [(("policy",), "resource")]
-_IDENTITY_POLICY: Sequence[_Place] = [(("policy",), "identity")]
+_Location = tuple[tuple[str, ...], Kind]
+_RESOURCE_POLICY: Sequence[_Location] = [(("policy",), "resource")]
+_IDENTITY_POLICY: Sequence[_Location] = [(("policy",), "identity")]
 
-PLACES: Mapping[str, Sequence[_Place]] = {
+DOCUMENT_PROPERTIES: Mapping[str, Sequence[_Location]] = {
     "aws:cloudwatch/eventBusPolicy:EventBusPolicy": _RESOURCE_POLICY,
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": [(("policyDocument",), "resource")],
     "aws:dynamodb/resourcePolicy:ResourcePolicy": _RESOURCE_POLICY,
@@ -51,22 +51,22 @@ PLACES: Mapping[str, Sequence[_Place]] = {
     "aws:sqs/queuePolicy:QueuePolicy": _RESOURCE_POLICY,
     "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy": [(("inlinePolicy",), "identity")],
 }
-"""Where a document must stand, or nothing, by type; `*` stands for every element of a list."""
+"""Properties that must contain a policy document if they are set, by type. `*` means every element of a list."""
 
 _USUAL_NAMES = ("accessPolicies", "accessPolicy", "policy", "policyDocument", "resourcePolicy")
-"""Under these names most other types have theirs, so that a value that is not known yet may become one."""
+"""Names of the document property of most other types. An unknown value of such a property may be a document."""
 
-_NARROWING = (
+_RESTRICTING = (
     "aws:ec2/vpcEndpoint*",
     "aws:eks/podIdentityAssociation:*",
     "aws:organizations/*",
     "aws:rolesanywhere/profile:*",
     "aws:transfer/*",
 )
-"""Types whose documents give nothing to anybody: they bound what other documents allow."""
+"""Types whose documents grant nothing; they only restrict what other documents allow."""
 
 TYPES = ("aws:*",)
-"""The types of resource that may carry a document: any of the provider's."""
+"""Types that may contain a document: all types of the AWS provider."""
 
 _ELEMENTS = {
     *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"),
@@ -74,137 +74,146 @@ _ELEMENTS = {
 }
 _VERSIONS = (None, "2008-10-17", "2012-10-17")
 _ACTION = re.compile(r"\*|[\w-]+:[\w*?-]+", re.ASCII)
-"""How IAM writes actions; what is not written so it refuses, or means something else than it looks like."""
+"""Syntax of an action in IAM."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement; each element in its one form, empty where it is absent."""
+    """One statement. Each element is a tuple, which is empty if the element is absent."""
 
     label: str
-    """What to call it: `statement 'Sid'`, or its number from 1."""
+    """Name for messages: `statement 'Sid'`, or `statement 1` if it has no Sid."""
     allows: bool
     actions: tuple[str, ...]
     not_actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_resources: tuple[str, ...]
     principals: tuple[tuple[str, str], ...]
-    """(kind, name) as ("Service", "pipes.amazonaws.com"); ("*", "*") is everybody."""
+    """Pairs of type and name, for example ("Service", "pipes.amazonaws.com"). ("*", "*") means every principal."""
     not_principals: tuple[tuple[str, str], ...]
     conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
-    """(operator, key, values)."""
+    """Tuples of operator, key and values."""
+    elements: Set[str] = frozenset()
+    """Names of the elements, including those with unknown values."""
+    unknown: Mapping[str, Unknown] = field(default_factory=dict)
+    """The first unknown value in each element. The tuples contain only known values."""
+
+    def unknown_in(self, *elements: str) -> Iterator[Unknown]:
+        """Yields the first unknown value of each of some elements."""
+        return (self.unknown[element] for element in elements if element in self.unknown)
 
 
 @dataclass(frozen=True)
 class Document:
-    """What could be read of a document."""
+    """A parsed document."""
 
     kind: Kind
-    place: str
-    """The property in which it stands, as `inlinePolicies[0].policy`."""
+    path: str
+    """Path of the document in the resource, for example `inlinePolicies[0].policy`."""
     statements: tuple[Statement, ...] = ()
     problems: tuple[str, ...] = ()
-    """What is wrong with it, as the end of the sentence "… must …"."""
+    """Problems, each as the rest of a sentence that starts with "RESOURCE must"."""
     unknown: Unknown | None = None
-    """The first value of it that is not known yet."""
+    """The document, or the first statement or effect in it, if it is unknown."""
 
 
-def documents(resource: Resource) -> Iterator[Document]:
-    """Every document that a resource carries: what stands in a place for one, and what looks like one anywhere else."""
-    places = set()
-    for path, kind in PLACES.get(resource.type, ()):
-        for place, value in _at(resource.props, path, ""):
-            places.add(place)
-            yield read(value, kind, place)
-    if not matches_any(resource.type, TYPES) or matches_any(resource.type, _NARROWING):
+def policy_documents(resource: Resource) -> Iterator[Document]:
+    """Parses every document of a resource: in the properties listed above, and in any other property that contains one."""
+    listed = set()
+    for keys, kind in DOCUMENT_PROPERTIES.get(resource.type, ()):
+        for path, value in _values_at(resource.props, keys, ""):
+            listed.add(path)
+            yield parse_document(value, kind, path)
+    if not matches_any(resource.type, TYPES) or matches_any(resource.type, _RESTRICTING):
         return
-    for place, value, content in walk(resource.props, "statement"):
-        if place in places:
+    for path, value, content in walk(resource.props, "statement"):
+        if path in listed:
             continue
         if is_document(content):
-            speaks_of_principals = _elements(content) & {"principal", "notprincipal"}
-            yield read(value, "resource" if speaks_of_principals else "identity", place)
-        elif isinstance(value, Unknown) and place in _USUAL_NAMES:
-            yield read(value, "resource", place)
+            has_principal = _elements(content) & {"principal", "notprincipal"}
+            yield parse_document(value, "resource" if has_principal else "identity", path)
+        elif isinstance(value, Unknown) and path in _USUAL_NAMES:
+            yield parse_document(value, "resource", path)
 
 
 def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
-    """Every value among properties: (place as `rules[0].arn`, the value, what it says where it is JSON text).
+    """Yields every value in the properties as (path, value, decoded value), where the path looks like `rules[0].arn`.
 
-    Goes into JSON texts, without recursion, since they may be nested at will, and not into documents.
+    Descends into JSON text, but not into policy documents. Iterative, because JSON text may be deeply nested.
 
     Args:
-        props: the properties of a resource.
-        word: what is looked for, in lower case; a JSON text that does not hold it is passed over.
+        props: properties of a resource.
+        word: lowercase text to search for. JSON text that does not contain it is not decoded.
     """
-    waiting = list(props.items())[::-1]
-    while waiting:
-        place, value = waiting.pop()
-        is_passed_over = isinstance(value, str) and word not in value.lower() and not _ESCAPED.search(value)
-        content = value if is_passed_over else inside(value)
-        yield place, value, content
+    pending = list(props.items())[::-1]
+    while pending:
+        path, value = pending.pop()
+        is_irrelevant = isinstance(value, str) and word not in value.lower() and not _ESCAPED.search(value)
+        content = value if is_irrelevant else decoded(value)
+        yield path, value, content
         if isinstance(content, Mapping) and not is_document(content):
-            waiting += [(f"{place}.{key}", part) for key, part in content.items()][::-1]
+            pending += [(f"{path}.{key}", part) for key, part in content.items()][::-1]
         elif isinstance(content, list):
-            waiting += [(f"{place}[{index}]", part) for index, part in enumerate(content)][::-1]
+            pending += [(f"{path}[{index}]", part) for index, part in enumerate(content)][::-1]
 
 
 _ESCAPED = re.compile(r"\\u00[2-7]")
-"""A letter of a word that JSON need not escape."""
+"""An escaped ASCII character, which may hide the word."""
 
 
 def is_document(value: Any) -> bool:
-    """Whether a value is a policy document, be it one that cannot be read; other languages have a Statement too."""
+    """Returns whether a value is a policy document, valid or not. Documents of other languages have a Statement, but no Effect."""
     return bool(_elements(value) & {"effect", "action", "notaction"})
 
 
 def _elements(document: Any) -> set[str]:
-    """Names of the elements of all statements, in lower case; those of unknown statements may be any."""
+    """Returns the lowercase names of the elements of all statements. An unknown statement counts as one with an Effect."""
     if not isinstance(document, Mapping):
         return set()
-    said = [part for key, part in document.items() if str(key).lower() == "statement"]
-    # One statement, a list of them, or several lists where a JSON text says it more than once.
+    statements = [part for key, part in document.items() if str(key).lower() == "statement"]
+    # Flattened twice: one level is the usual list, the other merges duplicate keys of JSON text.
     for _ in range(2):
-        said = [part for each in said for part in (each if isinstance(each, list) else [each])]
-    found = {str(key).lower() for each in said if isinstance(each, Mapping) for key in each}
-    return found | ({"effect"} if any(isinstance(each, Unknown) for each in said) else set())
+        statements = [part for each in statements for part in (each if isinstance(each, list) else [each])]
+    found = {str(key).lower() for each in statements if isinstance(each, Mapping) for key in each}
+    return found | ({"effect"} if any(isinstance(each, Unknown) for each in statements) else set())
 
 
-def _at(value: Any, path: Sequence[str], place: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Unknown) or not path:
+def _values_at(value: Any, keys: Sequence[str], path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Unknown) or not keys:
         if value is not None:
-            yield place, value
-    elif path[0] == "*":
+            yield path, value
+    elif keys[0] == "*":
         for index, each in enumerate(value if isinstance(value, list) else ()):
-            yield from _at(each, path[1:], f"{place}[{index}]")
+            yield from _values_at(each, keys[1:], f"{path}[{index}]")
     elif isinstance(value, Mapping):
-        yield from _at(value.get(path[0]), path[1:], f"{place}.{path[0]}".lstrip("."))
+        yield from _values_at(value.get(keys[0]), keys[1:], f"{path}.{keys[0]}".lstrip("."))
 
 
-class _ProblemError(ValueError):
-    """What a document or a statement must be and is not."""
+class _InvalidError(ValueError):
+    """An invalid document or statement. The message completes "a document that must", for example "be JSON"."""
 
 
-def read(value: Any, kind: Kind, place: str) -> Document:
-    """Reads a document: JSON text or an object of plain values, in which Unknowns may stand."""
+def parse_document(value: Any, kind: Kind, path: str) -> Document:
+    """Parses a document: JSON text, or an object of plain values and `Unknown`."""
     if isinstance(value, Unknown):
-        return Document(kind, place, unknown=value)
+        return Document(kind, path, unknown=value)
     statements: list[Statement] = []
     problems: list[str] = []
     unknown = None
     try:
         listed = _statements(value)
-    except _ProblemError as problem:
-        return Document(kind, place, problems=(f"have a policy document in {place} that {problem}",))
+    except _InvalidError as error:
+        return Document(kind, path, problems=(f"have a valid policy document in {path}: {error}",))
     for number, each in enumerate(listed, 1):
-        if found := _first_unknown(each):
-            unknown = unknown or found
+        effect = each.get("Effect") if isinstance(each, Mapping) else each
+        if isinstance(effect, Unknown):
+            unknown = unknown or effect
             continue
         try:
             statements.append(_statement(each, kind, number))
-        except _ProblemError as problem:
-            problems.append(f"have a {_label(each, number)} in {place} that {problem}")
-    return Document(kind, place, tuple(statements), tuple(problems), unknown)
+        except _InvalidError as error:
+            problems.append(f"have a valid {_label(each, number)} in {path}: {error}")
+    return Document(kind, path, tuple(statements), tuple(problems), unknown)
 
 
 def _statements(value: Any) -> list[Any]:
@@ -212,19 +221,19 @@ def _statements(value: Any) -> list[Any]:
         try:
             value = parse(value)
         except ValueError as error:
-            raise _ProblemError(f"is JSON: {error}") from None
+            raise _InvalidError(f"not JSON ({error})") from None
     if not isinstance(value, Mapping):
-        raise _ProblemError(f"is an object with Version and Statement, and not {shown(value)}")
-    if strange := sorted(set(map(str, value)) - {"Version", "Id", "Statement"}):
-        raise _ProblemError(f"has no element {strange[0]!r}")
+        raise _InvalidError(f"expected an object with Version and Statement, not {shown(value)}")
+    if unexpected := sorted(set(map(str, value)) - {"Version", "Id", "Statement"}):
+        raise _InvalidError(f"unknown element {unexpected[0]!r}")
     version = value.get("Version")
     if not isinstance(version, Unknown) and version not in _VERSIONS:
-        raise _ProblemError(f"has the Version 2012-10-17, and not {shown(version)}")
+        raise _InvalidError(f"Version must be 2012-10-17, not {shown(version)}")
     listed = value.get("Statement")
     if isinstance(listed, (Mapping, Unknown)):
         return [listed]
     if not isinstance(listed, list) or not listed:
-        raise _ProblemError(f"has a Statement, an object or a list of them, and not {shown(listed)}")
+        raise _InvalidError(f"Statement must be an object or a list of objects, not {shown(listed)}")
     return listed
 
 
@@ -235,91 +244,102 @@ def _label(statement: Any, number: int) -> str:
 
 def _statement(value: Any, kind: Kind, number: int) -> Statement:
     if not isinstance(value, Mapping):
-        raise _ProblemError(f"is an object, and not {shown(value)}")
-    if strange := sorted(set(map(str, value)) - _ELEMENTS):
-        raise _ProblemError(f"has no element {strange[0]!r}")
+        raise _InvalidError(f"expected an object, not {shown(value)}")
+    if unexpected := sorted(set(map(str, value)) - _ELEMENTS):
+        raise _InvalidError(f"unknown element {unexpected[0]!r}")
     if value.get("Effect") not in ("Allow", "Deny"):
-        raise _ProblemError(f"has the Effect Allow or Deny, and not {shown(value.get('Effect'))}")
-    if not isinstance(value.get("Sid", ""), str):
-        raise _ProblemError(f"has a text as Sid, and not {shown(value['Sid'])}")
-    _one_of(value, "Action", "NotAction")
-    needs, has_not = ("Resource", "Principal") if kind == "identity" else ("Principal", "Resource")
-    _one_of(value, needs, f"Not{needs}")
-    if kind != "resource" and (too_much := [name for name in (has_not, f"Not{has_not}") if name in value]):
-        raise _ProblemError(f"has no {too_much[0]}, which its kind of policy does not know")
-    actions, not_actions = _texts(value, "Action"), _texts(value, "NotAction")
-    if odd := [action for action in (*actions, *not_actions) if not _ACTION.fullmatch(action)]:
-        raise _ProblemError(f"has actions such as sqs:SendMessage, and not {shown(odd[0])}")
+        raise _InvalidError(f"Effect must be Allow or Deny, not {shown(value.get('Effect'))}")
+    if not isinstance(value.get("Sid", ""), (str, Unknown)):
+        raise _InvalidError(f"Sid must be a string, not {shown(value['Sid'])}")
+    _require_one_of(value, "Action", "NotAction")
+    required, forbidden = ("Resource", "Principal") if kind == "identity" else ("Principal", "Resource")
+    _require_one_of(value, required, f"Not{required}")
+    if kind != "resource" and (found := [name for name in (forbidden, f"Not{forbidden}") if name in value]):
+        raise _InvalidError(f"{found[0]} is not allowed in this kind of policy")
+    actions, not_actions = _strings(value, "Action"), _strings(value, "NotAction")
+    if invalid := [action for action in (*actions, *not_actions) if not _ACTION.fullmatch(action)]:
+        raise _InvalidError(f"an action must look like sqs:SendMessage, not {shown(invalid[0])}")
+    unknown = {name: first for name, part in value.items() if (first := _first_unknown(part))}
     return Statement(
         _label(value, number),
         value["Effect"] == "Allow",
         actions,
         not_actions,
-        _texts(value, "Resource"),
-        _texts(value, "NotResource"),
+        _strings(value, "Resource"),
+        _strings(value, "NotResource"),
         _principals(value, "Principal"),
         _principals(value, "NotPrincipal"),
         _conditions(value.get("Condition")),
+        frozenset(value),
+        unknown,
     )
 
 
-def _one_of(statement: Mapping[str, Any], *names: str) -> None:
+def _require_one_of(statement: Mapping[str, Any], *names: str) -> None:
     if sum(name in statement for name in names) != 1:
-        raise _ProblemError(f"has one of {' and '.join(names)}")
+        raise _InvalidError(f"exactly one of {' and '.join(names)} is required")
 
 
-def _texts(statement: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return _listed(statement[name], name) if name in statement else ()
+def _strings(statement: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return _string_tuple(statement[name], name) if name in statement else ()
 
 
-def _listed(value: Any, name: str) -> tuple[str, ...]:
+def _string_tuple(value: Any, name: str) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else [value]
-    if not listed or not all(isinstance(each, str) and each for each in listed):
-        raise _ProblemError(f"has a text or a list of texts as {name}, and not {shown(value)}")
-    return tuple(listed)
+    known = _known(listed)
+    if not listed or not all(isinstance(each, str) and each for each in known):
+        raise _InvalidError(f"{name} must be a string or a list of strings, not {shown(value)}")
+    return tuple(known)
+
+
+def _known(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if not isinstance(value, Unknown)]
 
 
 def _principals(statement: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
     value = statement.get(name)
-    if name not in statement or value == "*":
+    if name not in statement or value == "*" or isinstance(value, Unknown):
         return (("*", "*"),) if value == "*" else ()
     if not isinstance(value, Mapping) or not value:
-        raise _ProblemError(f"has an object such as {{'Service': NAME}} as {name}, and not {shown(value)}")
-    if strange := sorted(set(map(str, value)) - {"AWS", "CanonicalUser", "Federated", "Service"}):
-        raise _ProblemError(f"has no {name} of the kind {strange[0]!r}")
-    return tuple((kind, each) for kind, names in value.items() for each in _listed(names, f"{name}.{kind}"))
+        raise _InvalidError(f"{name} must be an object such as {{'Service': NAME}}, not {shown(value)}")
+    if unexpected := sorted(set(map(str, value)) - {"AWS", "CanonicalUser", "Federated", "Service"}):
+        raise _InvalidError(f"{name} has the unknown type {unexpected[0]!r}")
+    return tuple(
+        (type_, each) for type_, names in value.items() for each in _string_tuple(names, f"{name}.{type_}")
+    )
 
 
 def _conditions(value: Any) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    if value is None:
+    if value is None or isinstance(value, Unknown):
         return ()
-    if not isinstance(value, Mapping) or not all(isinstance(keys, Mapping) for keys in value.values()):
-        raise _ProblemError(
-            f"has an object of operators, each with an object of keys, as Condition, and not {shown(value)}"
+    if not isinstance(value, Mapping) or not all(
+        isinstance(keys, Mapping) for keys in _known(value.values())
+    ):
+        raise _InvalidError(
+            f"Condition must map operators to objects with condition keys, not {shown(value)}"
         )
     return tuple(
         (operator, key, _scalars(values, key))
         for operator, keys in value.items()
+        if isinstance(keys, Mapping)
         for key, values in keys.items()
     )
 
 
 def _scalars(value: Any, key: str) -> tuple[str, ...]:
-    listed = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, (str, int, float)) for each in listed):
-        raise _ProblemError(
-            f"has texts, numbers or booleans as the condition's {key}, and not {shown(value)}"
-        )
-    return tuple(each if isinstance(each, str) else json.dumps(each) for each in listed)
+    known = _known(value if isinstance(value, list) else [value])
+    if not all(isinstance(each, (str, int, float)) for each in known):
+        raise _InvalidError(f"condition key {key} must have strings, numbers or booleans, not {shown(value)}")
+    return tuple(each if isinstance(each, str) else json.dumps(each) for each in known)
 
 
 def _first_unknown(value: Any) -> Unknown | None:
-    """The first Unknown inside of a value; without recursion, since what came from JSON text may be nested at will."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
+    """Returns the first `Unknown` inside a value. Iterative, because JSON text may be deeply nested."""
+    pending = [value]
+    while pending:
+        part = pending.pop()
         if isinstance(part, Unknown):
             return part
         if isinstance(part, (Mapping, list)):
-            waiting += list(part.values() if isinstance(part, Mapping) else part)[::-1]
+            pending += list(part.values() if isinstance(part, Mapping) else part)[::-1]
     return None

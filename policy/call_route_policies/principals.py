@@ -1,4 +1,4 @@
-"""Who holds which policy documents, over all resources of a stack."""
+"""Collects the policies of each principal from all resources of a stack."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .policy_documents import Document, Statement, documents
+from .policy_documents import Document, Statement, policy_documents
+from .resource import Resource, Unknown, of_type
 from .resource_types import POLICY, ROLE
-from .rule import Resource, Unknown, of_type
 
 _NAMES = {
     ROLE: "role",
@@ -35,83 +35,83 @@ _MEMBERSHIPS = {
     "aws:iam/groupMembership:GroupMembership": ("users", "group"),
     "aws:iam/userGroupMembership:UserGroupMembership": ("user", "groups"),
 }
-"""Where it stands which users are in which groups."""
+"""Properties that list users and groups, by type."""
 
 
 @dataclass
-class Holder:
-    """A role, user or group, and what it may do."""
+class Principal:
+    """A role, user or group, with its policies."""
 
     resource: Resource
-    """The principal, or where it is not of this stack the first resource that gives it a policy."""
+    """The principal. If it is not part of the stack, the first resource that attaches a policy to it."""
     documents: list[Document] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
-    """ARNs of policies that it carries and this stack does not hold."""
-    groups: list[Holder] = field(default_factory=list)
-    """Of a user, the groups whose policies count as well."""
+    external: list[str] = field(default_factory=list)
+    """ARNs of attached policies that are not part of the stack."""
+    groups: list[Principal] = field(default_factory=list)
+    """Groups of a user."""
     unknown: Unknown | None = None
-    """A value that must be known before all of this is."""
+    """The first unknown value that affects the policies."""
 
 
-Holders = Mapping[tuple[str, str], Holder]
-"""Principals by kind, and by name or where that is not known by URN."""
+Principals = Mapping[tuple[str, str], Principal]
+"""Principals by kind and name, or by kind and URN if the name is unknown."""
 
 
-def holder_of(holders: Holders, role: Resource) -> Holder:
-    """What a role of this stack may do."""
-    return holders[_key("role", role.get("name"), role)]
+def principal_of(principals: Principals, role: Resource) -> Principal:
+    """Returns the principal of a role in the stack."""
+    return principals[_key("role", role.get("name"), role)]
 
 
 def _key(kind: str, name: Any, resource: Resource) -> tuple[str, str]:
-    # A principal that is not known yet stands alone with what it is given.
+    # Policies of a principal with an unknown name cannot be combined.
     return kind, name if isinstance(name, str) else resource.urn
 
 
-def holders(resources: Sequence[Resource]) -> Holders:
-    """Every principal that gets a policy in this stack, with all of its policies."""
-    found: dict[tuple[str, str], Holder] = {}
+def principals(resources: Sequence[Resource]) -> Principals:
+    """Returns every principal that has a policy in the stack, with all of its policies."""
+    found: dict[tuple[str, str], Principal] = {}
     managed = {
         policy.get("arn"): policy
         for policy in of_type(resources, POLICY)
         if isinstance(policy.get("arn"), str)
     }
 
-    def holder(kind: str, name: Any, giver: Resource) -> Holder:
-        one = found.setdefault(_key(kind, name, giver), Holder(giver))
+    def principal(kind: str, name: Any, source: Resource) -> Principal:
+        one = found.setdefault(_key(kind, name, source), Principal(source))
         if isinstance(name, Unknown):
             one.unknown = one.unknown or name
         return one
 
     for type_, kind in _NAMES.items():
-        for principal in of_type(resources, type_):
-            key = _key(kind, principal.get("name"), principal)
-            _add(found.setdefault(key, Holder(principal)), documents(principal))
+        for resource in of_type(resources, type_):
+            key = _key(kind, resource.get("name"), resource)
+            _add(found.setdefault(key, Principal(resource)), policy_documents(resource))
     for type_, kind in _INLINE.items():
         for policy in of_type(resources, type_):
-            _add(holder(kind, policy.get(kind), policy), documents(policy))
-    for giver, kind, name, arn in _attached(resources):
-        one = holder(kind, name, giver)
+            _add(principal(kind, policy.get(kind), policy), policy_documents(policy))
+    for source, kind, name, arn in _attachments(resources):
+        one = principal(kind, name, source)
         if isinstance(arn, Unknown):
             one.unknown = one.unknown or arn
         elif isinstance(arn, str):
             if arn in managed:
-                _add(one, documents(managed[arn]))
+                _add(one, policy_documents(managed[arn]))
             else:
-                one.elsewhere.append(arn)
+                one.external.append(arn)
     for type_, (users, groups) in _MEMBERSHIPS.items():
         for membership in of_type(resources, type_):
-            for user in _listed(membership.get(users)):
-                for group in _listed(membership.get(groups)):
-                    holder("user", user, membership).groups.append(holder("group", group, membership))
+            for user in _as_list(membership.get(users)):
+                for group in _as_list(membership.get(groups)):
+                    principal("user", user, membership).groups.append(principal("group", group, membership))
     return found
 
 
-def given_by_resources(resources: Sequence[Resource], arn: str) -> list[Statement]:
-    """What the policies of resources say about a principal: allowed to it by name, or denied to it or to everybody."""
+def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[Statement]:
+    """Returns the statements of resource policies that name a principal, or that deny something to every principal."""
     return [
         statement
         for resource in resources
-        for document in documents(resource)
+        for document in policy_documents(resource)
         if document.kind == "resource"
         for statement in document.statements
         if ("AWS", arn) in statement.principals
@@ -119,32 +119,32 @@ def given_by_resources(resources: Sequence[Resource], arn: str) -> list[Statemen
     ]
 
 
-def _add(holder: Holder, given: Iterator[Document]) -> None:
-    for document in given:
+def _add(principal: Principal, documents: Iterator[Document]) -> None:
+    for document in documents:
         if document.kind == "identity":
-            holder.documents.append(document)
-            holder.unknown = holder.unknown or document.unknown
+            principal.documents.append(document)
+            principal.unknown = principal.unknown or document.unknown
 
 
-def _attached(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, Any, Any]]:
-    """(what attaches, kind of principal, its name, ARN of the policy)."""
+def _attachments(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, Any, Any]]:
+    """Yields (attaching resource, kind of principal, its name, ARN of the policy)."""
     for role in of_type(resources, ROLE):
-        for arn in _listed(role.get("managedPolicyArns")):
+        for arn in _as_list(role.get("managedPolicyArns")):
             yield role, "role", role.get("name"), arn
     for resource in resources:
         if resource.type not in _ATTACHMENTS:
             continue
-        holder, policies = _ATTACHMENTS[resource.type]
-        for arn in _listed(resource.get(policies)):
-            if holder == "*":
+        principal, policies = _ATTACHMENTS[resource.type]
+        for arn in _as_list(resource.get(policies)):
+            if principal == "*":
                 for kind in ("role", "user", "group"):
-                    for name in _listed(resource.get(f"{kind}s")):
+                    for name in _as_list(resource.get(f"{kind}s")):
                         yield resource, kind, name, arn
             else:
-                yield resource, holder.removesuffix("Name"), resource.get(holder), arn
+                yield resource, principal.removesuffix("Name"), resource.get(principal), arn
 
 
-def _listed(value: Any) -> Sequence[Any]:
+def _as_list(value: Any) -> Sequence[Any]:
     return (
         value if isinstance(value, list) else [] if value is None or isinstance(value, Mapping) else [value]
     )

@@ -1,4 +1,4 @@
-"""The types of resource that rules are about, as Pulumi names them, and where what several rules look at stands in them."""
+"""Pulumi type tokens, and the property that holds the customer managed key of each type."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ ROLE = "aws:iam/role:Role"
 STORAGE = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 STREAM = "aws:kinesis/stream:Stream"
 TABLE = "aws:dynamodb/table:Table"
+TOPIC = "aws:sns/topic:Topic"
 
-CUSTOMER_KEY = {
+CUSTOMER_MANAGED_KEY = {
     FIREHOSE: ("serverSideEncryption", "keyArn"),
     LOG_GROUP: ("kmsKeyId",),
     QUEUE: ("kmsMasterKeyId",),
@@ -25,4 +26,4 @@ CUSTOMER_KEY = {
     STREAM: ("kmsKeyId",),
     TABLE: ("serverSideEncryption", "kmsKeyArn"),
 }
-"""Where a customer key stands."""
+"""Path of the property that names the key, by type."""

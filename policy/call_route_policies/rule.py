@@ -1,14 +1,12 @@
-"""What a rule is: data and a plain function over plain values. And how it becomes a policy of Pulumi's.
+"""Defines rules: metadata and a plain check function, converted to a policy of the Pulumi SDK.
 
-A rule's function yields findings. A finding is a text that completes a sentence about the resource, "… must encrypt its
-items", or an `Unknown`: a value that cannot be judged before Pulumi has made what it comes from. A preview reports the
-latter as such; an update judges it, since by then the value is known.
+A check yields findings. A finding is either the rest of a sentence that starts with the resource's name, for example
+"must encrypt its items", or an `Unknown`: a value that the rule needs and that a preview does not know yet. The preview
+reports the latter as a note, and the update that follows checks the value.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,95 +25,57 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
-SHOWN_CHARACTERS = 80
-"""Values in messages are cut to this length."""
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A value that is known only once Pulumi has made what it comes from."""
-
-    path: str
-    """Where it stands in the resource, as `sourceParameters.filterCriteria`."""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A resource as a rule sees it."""
-
-    type: str
-    """Type token, as `aws:sqs/queue:Queue`."""
-    name: str
-    """Logical name."""
-    urn: str
-    props: Mapping[str, Any]
-    """Inputs in a resource rule, the whole state in a stack rule: plain dicts, lists and scalars, Unknowns among them."""
-    protect: bool = False
-    """Whether Pulumi refuses to delete it."""
-    dependencies: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """URNs that a property's value comes from; only in stack rules."""
-
-    @property
-    def stack(self) -> str:
-        """Name of the stack, the first part of every URN."""
-        return self.urn.removeprefix("urn:pulumi:").partition("::")[0]
-
-    def get(self, *path: str) -> Any:
-        """The value at a path; None where there is none, the Unknown where the path runs into one."""
-        value: Any = self.props
-        for name in path:
-            if isinstance(value, Unknown):
-                return value
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value
-
+from . import preview
+from .resource import Resource, Unknown, matches_any, plain, shown
 
 Finding = str | Unknown
-Settings = Mapping[str, Any]
-"""A rule's configuration, its defaults filled in."""
-ResourceCheck = Callable[[Resource, Settings], Iterable[Finding]]
-StackCheck = Callable[[Sequence[Resource], Settings], Iterable[tuple[Resource, Finding]]]
+RuleConfig = Mapping[str, Any]
+"""Values of a rule's settings, including defaults."""
+ResourceCheck = Callable[[Resource, RuleConfig], Iterable[Finding]]
+StackCheck = Callable[[Sequence[Resource], RuleConfig], Iterable[tuple[Resource, Finding]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One rule; `check` judges a resource at a time, or `check_stack` all of a stack's resources together."""
+    """A rule. It has either `check`, for one resource at a time, or `check_stack`, for all resources of a stack."""
 
     name: str
-    """In kebab-case."""
+    """ID in kebab case."""
     description: str
-    """What must hold, in a whole sentence."""
+    """The requirement, as a complete sentence."""
     severity: Severity
     level: EnforcementLevel = EnforcementLevel.MANDATORY
     reason: str
-    """Why it is mandatory, or why it is only advisory."""
+    """Reason for the level."""
     remediation: str
-    """What to do about a violation."""
+    """Instructions to fix a violation."""
     url: str
-    """Where AWS or Pulumi explains the matter."""
+    """Documentation of the requirement."""
     check: ResourceCheck | None = None
     types: Sequence[str] = ()
-    """Type tokens that `check` is about, wildcards allowed; all types where empty."""
+    """Type tokens that `check` applies to; may contain wildcards. Empty means all types."""
     check_stack: StackCheck | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """JSON schema of each setting, with a description and a default."""
+    """JSON schema of each setting, including description and default."""
 
     def configured(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The settings with their defaults filled in, and what is wrong with those that were given."""
+        """Returns the values of all settings, and a list of problems with the given ones."""
         values = {name: schema["default"] for name, schema in self.settings.items()}
         problems = []
         for name, value in plain(given).items():
             if name not in values:
-                problems.append(f"has no setting {name!r}; it has {', '.join(values) or 'none'}")
-            elif not _fits(value, self.settings[name]):
-                problems.append(f"takes {_kind(self.settings[name])} as {name}, and not {shown(value)}")
+                problems.append(f"has no setting {name!r}. Its settings: {', '.join(values) or 'none'}")
+            elif not _matches_schema(value, self.settings[name]):
+                problems.append(
+                    f"has an invalid setting {name}: {shown(value)} is not {_kind(self.settings[name])}"
+                )
             else:
                 values[name] = value
         return values, problems
 
     def policy(self) -> Policy:
-        """The rule as Pulumi runs it."""
-        described: dict[str, Any] = {
+        """Converts the rule to a policy of the Pulumi SDK."""
+        metadata: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
             "severity": self.severity,
@@ -129,8 +89,8 @@ class Rule:
             else None,
         }
         if self.check_stack:
-            return StackValidationPolicy(**described, validate=self._validate_stack)
-        return ResourceValidationPolicy(**described, validate=self._validate)
+            return StackValidationPolicy(**metadata, validate=self._validate_stack)
+        return ResourceValidationPolicy(**metadata, validate=self._validate)
 
     def _validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
         if self.types and not matches_any(args.resource_type, self.types):
@@ -140,21 +100,21 @@ class Rule:
         resource = Resource(
             args.resource_type, args.name, args.urn, plain(args.props), bool(args.opts.protect)
         )
-        settings, problems = self.configured(args.get_config())
-        findings = [f"cannot be judged: the rule {problem}" for problem in problems] or self.check(
-            resource, settings
+        config, problems = self.configured(args.get_config())
+        findings = [f"cannot be checked: the rule {problem}" for problem in problems] or self.check(
+            resource, config
         )
         self._report(((resource, finding) for finding in findings), report)
 
     def _validate_stack(self, args: StackValidationArgs, report: ReportViolation) -> None:
         if self.check_stack is None:
             raise TypeError(f"rule {self.name} has neither check nor check_stack")
-        settings, problems = self.configured(args.get_config())
+        config, problems = self.configured(args.get_config())
         for problem in problems:
-            report(f"The stack cannot be judged: the rule {problem}.", None)
+            report(f"The stack cannot be checked: the rule {problem}.", None)
         if not problems:
-            resources = [_stack_resource(resource) for resource in args.resources]
-            self._report(self.check_stack(resources, settings), report)
+            resources = preview.resolve([_stack_resource(resource) for resource in args.resources])
+            self._report(self.check_stack(resources, config), report)
 
     @staticmethod
     def _report(findings: Iterable[tuple[Resource, Finding]], report: ReportViolation) -> None:
@@ -165,11 +125,11 @@ class Rule:
                     UNKNOWN_STRING_VALUE, [resource.name, *finding.path.split(".")]
                 )
             else:
-                # Half of a surrogate pair can stand in JSON but not in a message.
+                # JSON can contain a lone surrogate, a gRPC message cannot.
                 text = f"{resource.name} {finding}.".encode("utf-8", "replace").decode("utf-8")
                 report(text, resource.urn)
         if unknown:
-            # The SDK tells of it in an advisory note. What is already known has been reported above.
+            # The SDK turns this into an advisory note. Violations found so far have been reported above.
             raise unknown
 
 
@@ -187,54 +147,15 @@ def _stack_resource(resource: PolicyResource) -> Resource:
     )
 
 
-def plain(value: Any, path: str = "") -> Any:
-    """A value without the SDK's proxies: dicts, lists and scalars; whole numbers whole, the unknown as Unknown."""
-    if isinstance(value, Mapping):
-        return {key: _part(value, key, path) for key in value}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_part(value, index, path) for index in range(len(value))]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def _part(container: Any, key: Any, path: str) -> Any:
-    where = f"{path}.{key}" if path else str(key)
-    try:
-        part = container[key]
-    except UnknownValueError:
-        return Unknown(where)
-    return plain(part, where)
-
-
-def shown(value: Any) -> str:
-    """A value for a message: as JSON, cut where it is long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=lambda other: f"<{type(other).__name__}>")
-    except RecursionError:
-        text = "something nested very deeply"
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
-
-
-def matches_any(text: str, patterns: Iterable[str]) -> bool:
-    """Whether a text matches one of the patterns, in which `*` stands for anything."""
-    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
-
-
-def of_type(resources: Iterable[Resource], type_: str) -> Iterator[Resource]:
-    """The resources of a type."""
-    return (resource for resource in resources if resource.type == type_)
-
-
-def must(value: Any, holds: Callable[[Any], bool], otherwise: str) -> Iterator[Finding]:
-    """One finding where a value does not hold, or cannot be known yet; none where it does."""
+def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iterator[Finding]:
+    """Yields a violation if a value is not valid, or the value itself if it is unknown."""
     if isinstance(value, Unknown):
         yield value
-    elif not holds(value):
-        yield otherwise
+    elif not is_valid(value):
+        yield violation
 
 
-def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
+def _matches_schema(value: Any, schema: Mapping[str, Any]) -> bool:
     kind = schema["type"]
     if kind == "array":
         choices = schema["items"].get("enum")
@@ -251,14 +172,16 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
 def _kind(schema: Mapping[str, Any]) -> str:
     if schema["type"] == "array":
         choices = schema["items"].get("enum")
-        return f"a list of any of {', '.join(choices)}" if choices else "a list of texts"
+        return f"a list of {', '.join(choices)}" if choices else "a list of strings"
     return (
-        f"a whole number from {schema.get('minimum', 0)}" if schema["type"] == "integer" else "true or false"
+        f"an integer of at least {schema.get('minimum', 0)}"
+        if schema["type"] == "integer"
+        else "true or false"
     )
 
 
-def texts(description: str, default: Sequence[str], *, choices: Sequence[str] = ()) -> dict[str, Any]:
-    """Schema of a setting that is a list of texts; of these only, where there are choices."""
+def string_list(description: str, default: Sequence[str], *, choices: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns the schema of a list of strings, which may be limited to some choices."""
     return {
         "type": "array",
         "items": {"type": "string", **({"enum": list(choices)} if choices else {})},
@@ -267,6 +190,6 @@ def texts(description: str, default: Sequence[str], *, choices: Sequence[str] = 
     }
 
 
-def number(description: str, default: int, minimum: int) -> dict[str, Any]:
-    """Schema of a setting that is a whole number."""
+def integer(description: str, default: int, minimum: int) -> dict[str, Any]:
+    """Returns the schema of an integer."""
     return {"type": "integer", "minimum": minimum, "description": description, "default": default}

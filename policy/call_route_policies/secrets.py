@@ -1,37 +1,63 @@
-"""Which values came as secrets.
+"""Keeps Pulumi's secret marks on the values that rules see.
 
-Pulumi's engine marks secrets in what it sends to a policy pack. The SDK (pulumi_policy 1.21) takes the marks off before
-a rule sees the values, so that a rule could not tell a secret from the same text in plain. This keeps them.
+Pulumi's engine marks secrets in the properties that it sends to a policy pack. The SDK removes the marks before a rule
+runs, so that a rule cannot distinguish a secret from a plain string. `keep_secret_marks` patches the SDK. Without it, a rule
+reports secrets as plain text, which is the safe default.
 """
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+import pulumi_policy.version
 from pulumi_policy import deserialize
+
+TESTED_SDK_VERSION = "1.21.0"
+"""The pulumi-policy release that the patch was tested with."""
+
+_PARAMETERS = ["prop", "proxy_secrets"]
 
 
 class SecretText(str):
-    """A text that the engine sent as a secret, or that stands inside of one."""
+    """A string that the engine marked as a secret, or that is part of a secret value."""
 
     __slots__ = ()
 
 
 def keep_secret_marks() -> None:
-    """From now on the SDK reads the text of a secret as SecretText. Doing it twice changes nothing."""
-    read = deserialize._deserialize_property
-    if getattr(read, "keeps_marks", False):
-        return
+    """Makes the SDK deserialize the strings of a secret as `SecretText`. Calling it again has no effect.
 
-    def read_marked(prop: Any, proxy_secrets: bool = False) -> Any:
-        value = read(prop, proxy_secrets)
+    Raises:
+        RuntimeError: the installed SDK cannot be patched.
+    """
+    original = getattr(deserialize, "_deserialize_property", None)
+    if getattr(original, "keeps_secret_marks", False):
+        return
+    if original is None or list(inspect.signature(original).parameters) != _PARAMETERS:
+        raise _unsupported()
+
+    def deserialize_marked(prop: Any, proxy_secrets: bool = False) -> Any:
+        value = original(prop, proxy_secrets)
         is_secret = (
             isinstance(prop, dict) and prop.get(deserialize.SPECIAL_SIG_KEY) == deserialize.SPECIAL_SECRET_SIG
         )
         return _marked(value) if is_secret and not proxy_secrets else value
 
-    read_marked.keeps_marks = True  # type: ignore[attr-defined]  # a function may carry attributes
-    deserialize._deserialize_property = read_marked
+    deserialize_marked.keeps_secret_marks = True  # type: ignore[attr-defined]  # functions accept attributes
+    deserialize._deserialize_property = deserialize_marked
+    secret = {deserialize.SPECIAL_SIG_KEY: deserialize.SPECIAL_SECRET_SIG, "value": "text"}
+    found = deserialize._deserialize_property([secret])
+    if not (isinstance(found, list) and found and isinstance(found[0], SecretText)):
+        deserialize._deserialize_property = original
+        raise _unsupported()
+
+
+def _unsupported() -> RuntimeError:
+    return RuntimeError(
+        f"pulumi-policy {pulumi_policy.version.VERSION} is not supported: its deserializer has changed."
+        f" Install pulumi-policy {TESTED_SDK_VERSION}."
+    )
 
 
 def _marked(value: Any) -> Any:

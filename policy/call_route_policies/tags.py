@@ -1,4 +1,4 @@
-"""The rule about tags."""
+"""Requires tags."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_policy import EnforcementLevel, Severity
 
+from .resource import Resource, Unknown
 from .resource_types import (
     FLOW,
     KEY,
@@ -19,14 +20,14 @@ from .resource_types import (
     STREAM,
     TABLE,
 )
-from .rule import Finding, Resource, Rule, Settings, Unknown, texts
+from .rule import Finding, Rule, RuleConfig, string_list
 
-_TAGGED = (FLOW, KEY, LOG_GROUP, MACHINE, MODULE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE)
+_TAGGABLE = (FLOW, KEY, LOG_GROUP, MACHINE, MODULE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE)
 
 
-def _tagged(resource: Resource, settings: Settings) -> Iterator[Finding]:
+def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     tags = resource.get("tags")
-    for key in settings["required"]:
+    for key in config["required"]:
         value = tags.get(key) if isinstance(tags, Mapping) else tags if isinstance(tags, Unknown) else None
         if isinstance(value, Unknown):
             yield value
@@ -37,14 +38,14 @@ def _tagged(resource: Resource, settings: Settings) -> Iterator[Finding]:
 RULES = (
     Rule(
         name="resources-have-required-tags",
-        description="Resources must carry the tags by which a team finds and accounts for them.",
+        description="Resources must have the tags that identify their project and stack.",
         severity=Severity.LOW,
         level=EnforcementLevel.ADVISORY,
-        reason="Advisory: a missing tag harms no data and can be mended at any time without replacing anything.",
-        remediation="Set tags; project and stack are set by the program.",
+        reason="Advisory: a missing tag puts no data at risk and can be added without replacing the resource.",
+        remediation="Set tags; the program sets project and stack itself.",
         url="https://docs.aws.amazon.com/whitepapers/latest/tagging-best-practices/tagging-best-practices.html",
-        types=_TAGGED,
-        check=_tagged,
-        settings={"required": texts("Keys of the tags that every resource must have.", ("project", "stack"))},
+        types=_TAGGABLE,
+        check=_check_tags,
+        settings={"required": string_list("Keys of the required tags.", ("project", "stack"))},
     ),
 )

@@ -33,7 +33,7 @@ BASE_COMMANDS = {
 def run_without(packages: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line in an interpreter in which these packages cannot be imported.
 
-    Prints the packages that were imported all the same on the last line of standard output.
+    The last line of standard output lists other slow packages that were imported.
     """
     program = f"""
 import sys

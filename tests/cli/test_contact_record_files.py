@@ -141,7 +141,7 @@ def test_files_that_are_not_utf_8_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "sjis.json"
     path.write_bytes('{"a": "紛失"}'.encode("shift_jis"))
 
-    with pytest.raises(InputError, match="this is not UTF-8"):
+    with pytest.raises(InputError, match="is not UTF-8 text"):
         read_all_files([path])
 
 

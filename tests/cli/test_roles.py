@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from callroute.aws.deployment_roles import Place, documents
+from call_route_tracker import CallRouteTrackerArgs, ContactFlowArgs
+from callroute.aws.deployment_roles import DeploymentTarget, documents
 from callroute.cli.app import app
 
 REQUIRED = {
@@ -21,13 +22,11 @@ REQUIRED = {
     "state-bucket": "your-pulumi-state",
     "state-key-arn": "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001",
 }
-TARGET: dict[str, Any] = {
+TARGET = {
     "account_id": REQUIRED["account-id"],
     "region": REQUIRED["region"],
     "stack": REQUIRED["stack"],
     "repository": REQUIRED["repository"],
-    "connect_instance_id": REQUIRED["connect-instance"],
-    "table_name": "call-records",
     "state_bucket": REQUIRED["state-bucket"],
     "state_key_arn": REQUIRED["state-key-arn"],
 }
@@ -42,32 +41,50 @@ def roles(options: dict[str, str], *more: str) -> Result:
     return CliRunner().invoke(app, ["roles", *given, *more])
 
 
+NUMBERS = ("00000000-0000-0000-0000-000000000008", "00000000-0000-0000-0000-000000000009")
+FLOWS = [ContactFlowArgs(key=number, name=number, content="{}", phone_number_id=number) for number in NUMBERS]
+
+
+def expected(args: dict[str, Any] | None = None, **target: str) -> dict[str, Any]:
+    """Returns the documents for the options of the component, so that the two sets of options cannot differ."""
+    options = CallRouteTrackerArgs(**{"connect_instance": REQUIRED["connect-instance"], **(args or {})})
+    return documents(DeploymentTarget(args=options, **{**TARGET, **target}))
+
+
 @pytest.mark.parametrize(
-    ("options", "more", "target"),
+    ("options", "more", "documents_"),
     [
-        ({}, (), {}),
-        ({"connect-instance": INSTANCE_ARN}, (), {}),
-        ({"table-name": "calls"}, (), {"table_name": "calls"}),
-        ({"kms-key-arn": KEY}, (), {"kms_key_arn": KEY}),
+        ({}, (), expected()),
+        ({"connect-instance": INSTANCE_ARN}, (), expected()),
+        ({"table-name": "calls"}, (), expected({"table_name": "calls"})),
+        ({"kms-key-arn": KEY}, (), expected({"kms_key_arn": KEY})),
         (
             {"stream-arn": STREAM, "stream-kms-key-arn": KEY},
             (),
-            {"stream_arn": STREAM, "stream_kms_key_arn": KEY},
+            expected({"stream_arn": STREAM, "stream_kms_key_arn": KEY}),
         ),
-        ({"permissions-boundary-arn": BOUNDARY}, (), {"permissions_boundary_arn": BOUNDARY}),
-        ({"project": "mine"}, (), {"project": "mine"}),
-        ({}, ("--phone-number-id", "a", "--phone-number-id", "b"), {"phone_number_ids": ("a", "b")}),
-        ({"region": "cn-north-1"}, (), {"region": "cn-north-1", "partition": "aws-cn"}),
-        ({"region": "us-gov-west-1"}, (), {"region": "us-gov-west-1", "partition": "aws-us-gov"}),
+        (
+            {"permissions-boundary-arn": BOUNDARY},
+            (),
+            expected({"permissions_boundary_arn": BOUNDARY}),
+        ),
+        ({"project": "mine"}, (), expected(project="mine")),
+        (
+            {},
+            tuple(word for number in NUMBERS for word in ("--phone-number-id", number)),
+            expected({"flows": FLOWS}),
+        ),
+        ({"region": "cn-north-1"}, (), expected(region="cn-north-1", partition="aws-cn")),
+        ({"region": "us-gov-west-1"}, (), expected(region="us-gov-west-1", partition="aws-us-gov")),
     ],
 )
 def test_documents_are_those_of_the_library(
-    options: dict[str, str], more: tuple[str, ...], target: dict[str, Any]
+    options: dict[str, str], more: tuple[str, ...], documents_: dict[str, Any]
 ) -> None:
     result = roles(REQUIRED | options, *more)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert json.loads(result.stdout) == documents(Place(**{**TARGET, **target}))
+    assert json.loads(result.stdout) == documents_
 
 
 def test_documents_can_be_written_to_a_folder(tmp_path: Path) -> None:
@@ -77,7 +94,7 @@ def test_documents_can_be_written_to_a_folder(tmp_path: Path) -> None:
 
     assert (result.exit_code, result.stdout) == (0, "")
     written = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
-    assert written == documents(Place(**TARGET))
+    assert written == expected()
     assert result.stderr.splitlines() == sorted(str(folder / name) for name in written)
 
 

@@ -145,9 +145,10 @@ def test_a_closed_pipe_exits_with_141_and_no_message(arguments: tuple[str, ...])
 
 
 def test_closed_standard_streams_are_no_problem() -> None:
-    command = f"{sys.executable} -m callroute track {FLOW} >&- 2>&-"
-    ran = subprocess.run(["/bin/sh", "-c", command], cwd=REPOSITORY, timeout=60, check=False)  # noqa: S603
-    assert ran.returncode == 0
+    for arguments, code in ((f"track {FLOW}", 0), ("check -", 2), (f"simulate {FLOW}", 2)):
+        command = f"{sys.executable} -m callroute {arguments} <&- >&- 2>&-"
+        ran = subprocess.run(["/bin/sh", "-c", command], cwd=REPOSITORY, timeout=60, check=False)  # noqa: S603
+        assert ran.returncode == code
 
 
 # --- Encodings -------------------------------------------------------------------------------------------------------
@@ -263,11 +264,11 @@ def test_pipes_get_no_colors_and_no_wrapping() -> None:
     assert max(map(len, printed.splitlines())) > 100
 
 
-def test_settings_are_reset_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "settings", output.Settings(quiet=True, color=False))
+def test_options_are_reset_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "options", output.OutputOptions(quiet=True, color=False))
     monkeypatch.delenv("NO_COLOR", raising=False)
     output.prepare_streams()
-    assert output.settings == output.Settings()
+    assert output.options == output.OutputOptions()
 
 
 # --- Prompts and Ctrl-C ----------------------------------------------------------------------------------------------

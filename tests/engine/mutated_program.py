@@ -35,7 +35,9 @@ def is_applicable(case: Case, stack: str) -> bool:
     before = recorded(stack)
     after = mutated(case, stack)
     kept = {each.urn for each in after}
-    return {each.urn for each in before} <= kept and all(each.type.startswith("aws:") for each in after[len(before) :])
+    return {each.urn for each in before} <= kept and all(
+        each.type.startswith("aws:") for each in after[len(before) :]
+    )
 
 
 def mutated(case: Case, stack: str, name: str = "", inputs: dict[str, Any] | None = None) -> Stack:
@@ -79,9 +81,7 @@ class Monitor:
         """Registers a resource."""
         if request.custom and request.name in self._names:
             inputs = json_format.MessageToDict(request.object)
-            after = _find(
-                mutated(self._case, pulumi.get_stack(), request.name, inputs), request.name
-            )
+            after = _find(mutated(self._case, pulumi.get_stack(), request.name, inputs), request.name)
             request.object.CopyFrom(json_format.ParseDict(after.inputs, struct_pb2.Struct()))
             request.protect = after.protect
         return self._monitor.RegisterResource(request)

@@ -90,9 +90,7 @@ class Project:
 
     def pulumi(self, *arguments: str, folder: Path | None = None) -> Done:
         """Runs one command of Pulumi's CLI to its end."""
-        return self.run(
-            "pulumi", *arguments, "--non-interactive", "--color=never", folder=folder
-        )
+        return self.run("pulumi", *arguments, "--non-interactive", "--color=never", folder=folder)
 
     def succeed(self, *arguments: str, folder: Path | None = None) -> Done:
         """Runs one command of Pulumi's CLI, which must succeed."""

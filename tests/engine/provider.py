@@ -120,7 +120,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         type_, _ = _type_and_name(request.urn)
         inputs = _plain(request.properties)
         if request.preview:
-            outputs = {**dict.fromkeys(COMPUTED.get(type_, ("arn", "id")), UNKNOWN), **_without_defaults(inputs)}
+            outputs = {
+                **dict.fromkeys(COMPUTED.get(type_, ("arn", "id")), UNKNOWN),
+                **_without_defaults(inputs),
+            }
             return provider_pb2.CreateResponse(properties=_struct(outputs))
         if self._cloud.take_failure(type_):
             context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")

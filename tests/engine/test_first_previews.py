@@ -56,7 +56,9 @@ def broken(rule: str) -> tuple[str, Case]:
     for name, title, case in CASES:
         if name == rule and is_applicable(case, STACK):
             return title, case
-    raise LookupError(f"no mutation of {rule} can be applied to the program: add one to tests/policies/mutations")
+    raise LookupError(
+        f"no mutation of {rule} can be applied to the program: add one to tests/policies/mutations"
+    )
 
 
 @pytest.fixture(scope="module")

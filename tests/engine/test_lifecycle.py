@@ -25,7 +25,9 @@ pytestmark = pytest.mark.emulator
 START = datetime(2026, 4, 17, 23, 47, 52, tzinfo=UTC)
 CHANGED_BY_HAND = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
 }
 
 
@@ -33,7 +35,9 @@ def item(project: Project, contact_id: str) -> dict[str, dict[str, str]]:
     """Returns the item of a contact in the stack's table, as DynamoDB writes it."""
     assert project.emulator is not None
     table = project.deployment("dev").one(TABLE).outputs["name"]
-    answer = project.emulator.client("dynamodb").get_item(TableName=table, Key={"contact_id": {"S": contact_id}})
+    answer = project.emulator.client("dynamodb").get_item(
+        TableName=table, Key={"contact_id": {"S": contact_id}}
+    )
     found: dict[str, dict[str, str]] = answer.get("Item", {})
     return found
 
@@ -59,7 +63,9 @@ def test_a_contact_record_on_the_stream_becomes_an_item(dev: Project, pipe: Pipe
     assert item(dev, record["ContactId"])["call_route"] == {"S": "1"}
 
 
-def test_a_call_to_the_deployed_flow_becomes_an_item(dev: Project, deployment: Deployment, pipe: Pipe) -> None:
+def test_a_call_to_the_deployed_flow_becomes_an_item(
+    dev: Project, deployment: Deployment, pipe: Pipe
+) -> None:
     call = Dialer(deployment).call(
         "call-route-dev", KeyedCaller("1"), clock=SimulatedClock(START), contact_id="call"
     )

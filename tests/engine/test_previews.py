@@ -6,7 +6,7 @@ import re
 
 from tests.engine.project import Done, Project
 
-WIDER_ROLE = '''
+WIDER_ROLE = """
 import json
 
 import pulumi_aws as aws
@@ -22,14 +22,14 @@ aws.iam.RolePolicy(
         }
     ),
 )
-'''
+"""
 """A program with a violation of a mandatory rule."""
 
-UNTAGGED_QUEUE = '''
+UNTAGGED_QUEUE = """
 import pulumi_aws as aws
 
 aws.sqs.Queue("other-queue", message_retention_seconds=14 * 86_400, sqs_managed_sse_enabled=True)
-'''
+"""
 """A program with a violation of an advisory rule."""
 
 

@@ -202,7 +202,9 @@ def test_each_option_has_the_documented_effects(effects: dict[str, Effects]) -> 
 def test_every_option_is_in_the_table() -> None:
     titles = " ".join(documented())
 
-    assert [each.name for each in fields(CallRouteTrackerArgs) if f"`{camel_case(each.name)}`" not in titles] == []
+    assert [
+        each.name for each in fields(CallRouteTrackerArgs) if f"`{camel_case(each.name)}`" not in titles
+    ] == []
 
 
 def test_data_is_replaced_only_with_the_name_of_the_table() -> None:

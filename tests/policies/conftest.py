@@ -1,4 +1,4 @@
-"""One running policy pack for all tests of it."""
+"""Starts one policy pack for all tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.policies.pack import Pack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bounds the process of a test that runs the program, which Pulumi would otherwise wait for (tests/components)."""
+    """Limits the time of each test, because Pulumi would otherwise wait forever for a hung program."""
     for item in items:
         if "tests/policies/" in item.path.as_posix():
             item.add_marker(pytest.mark.timeout(60, method="thread"))
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def running_pack() -> Iterator[Pack]:
-    """The pack's process, with the environment that the engine gives to it."""
+    """The process of the pack, with the environment variables that the engine sets."""
     environment = {
         "PULUMI_ORGANIZATION": "organization",
         "PULUMI_PROJECT": "call-route-tracker",
@@ -31,6 +31,6 @@ def running_pack() -> Iterator[Pack]:
 
 @pytest.fixture
 def pack(running_pack: Pack) -> Pack:
-    """The running pack, unconfigured."""
+    """The running pack with default settings."""
     running_pack.configure({})
     return running_pack

@@ -1,7 +1,7 @@
 """Edits of a recorded stack, written as data: `put(PIPE, "desiredState", "STOPPED")`.
 
 A path leads to a value among the inputs of a resource, as the rules write it in their messages, for example
-`sourceParameters.filterCriteria.filters[0].pattern`. It also leads into JSON text, which is written anew, and in brackets
+`sourceParameters.filterCriteria.filters[0].pattern`. It also leads into JSON text, which is rewritten, and in brackets
 it takes the `Sid` of a statement or the `Identifier` of a block: `policy.Statement[Store].Action`.
 """
 

@@ -1,4 +1,4 @@
-"""The policy pack as Pulumi's engine starts it: a process of its own, spoken to over gRPC."""
+"""Runs the policy pack as Pulumi's engine does: in its own process, over gRPC."""
 
 from __future__ import annotations
 
@@ -22,41 +22,39 @@ from tests.support.paths import REPOSITORY
 
 FOLDER = REPOSITORY / "policy"
 
-# The pack has no use for the engine, whose address it is given: whatever would call it must fail, not reach something.
+# Address of an engine that does not exist. The pack does not call it.
 NO_ENGINE = "127.0.0.1:9"
 
-# Ends the pack, however this process dies: the watcher's standard input then ends.
+# Kills the pack when this process ends, which closes the standard input of the watcher.
 WATCHER = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
 
 START_SECONDS = 30
 CALL_SECONDS = 20
-MOST_MESSAGE_BYTES = 400 * 1024 * 1024
+MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 
 
 def interpreter(folder: Path = FOLDER) -> Path:
-    """The Python with which the engine starts a pack: that of the virtual environment which PulumiPolicy.yaml names.
+    """Returns the Python interpreter of the virtual environment in PulumiPolicy.yaml.
 
     Raises:
-        RuntimeError: there is no such environment yet.
+        RuntimeError: the environment does not exist.
     """
     project = yaml.safe_load((folder / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
     found: Path = folder / project["runtime"]["options"]["virtualenv"] / "bin" / "python"
     if not found.exists():
-        raise RuntimeError(
-            f"{found} is missing. Run `make test`, which sets up the pack's virtual environment."
-        )
+        raise RuntimeError(f"{found} is missing. Run `make test`, which creates the virtual environment.")
     return found
 
 
 @dataclass(frozen=True, order=True)
 class Violation:
-    """What the pack said about a resource."""
+    """A violation that the pack reported, or a note about a value that it does not know."""
 
     rule: str
     resource: str
-    """Logical name; empty where it concerns the whole stack, or what cannot be judged yet."""
+    """Logical name; empty if the finding concerns the whole stack or an unknown value."""
     message: str
-    """Without the rule's description, which the SDK puts on top."""
+    """The message without the description of the rule, with which the SDK begins it."""
     level: str
     """`mandatory` or `advisory`."""
 
@@ -65,14 +63,14 @@ class Pack:
     """A running pack; a context manager.
 
     Args:
-        environment: variables besides PATH, as the engine sets PULUMI_STACK and the like.
+        environment: environment variables besides PATH, for example PULUMI_STACK.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = {"PATH": os.environ["PATH"], **(environment or {})}
 
     def __enter__(self) -> Pack:
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
+        self._process = subprocess.Popen(  # noqa: S603 (interpreter and program of this project)
             [interpreter(), "-u", "-m", "pulumi.policy", NO_ENGINE, "."],
             cwd=FOLDER,
             env=self._environment,
@@ -84,22 +82,22 @@ class Pack:
         self._watcher = subprocess.Popen(  # noqa: S603 (as above)
             [sys.executable, "-I", "-S", "-c", WATCHER, str(self._process.pid)], stdin=subprocess.PIPE
         )
-        # A pack that does not come up is ended; reading its port then ends as well.
-        too_late = threading.Timer(START_SECONDS, self._process.kill)
-        too_late.start()
+        # Killing a pack that does not start also ends the attempt to read its port.
+        timer = threading.Timer(START_SECONDS, self._process.kill)
+        timer.start()
         try:
             line = self._process.stdout.readline() if self._process.stdout else ""
         finally:
-            too_late.cancel()
+            timer.cancel()
         if not line.strip().isdigit():
             errors = self._stop()
             raise RuntimeError(
-                f"the pack did not print its port but {line!r}, and on standard error:\n{errors}"
+                f"the pack printed {line!r} instead of its port, and to standard error:\n{errors}"
             )
         self._channel = grpc.insecure_channel(
             f"127.0.0.1:{line.strip()}",
             options=[
-                ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.enable_http_proxy", 0),
             ],
         )
@@ -113,21 +111,21 @@ class Pack:
         self._stop()
 
     def _stop(self) -> str:
-        """Ends both processes, the watcher first, and returns what the pack wrote to standard error."""
+        """Ends both processes and returns the standard error of the pack."""
         self._watcher.kill()
         self._watcher.communicate()
         self._process.kill()
         return self._process.communicate()[1]
 
     def info(self) -> analyzer_pb2.AnalyzerInfo:
-        """What the pack says of itself."""
+        """Returns the name, rules and settings of the pack."""
         answer: analyzer_pb2.AnalyzerInfo = self._stub.GetAnalyzerInfo(
             empty_pb2.Empty(), timeout=CALL_SECONDS
         )
         return answer
 
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Sets rules as `--policy-pack-config` does: settings by rule; an empty mapping takes all of them back."""
+        """Configures rules as `--policy-pack-config` does. An empty mapping restores the defaults."""
         request = analyzer_pb2.ConfigureAnalyzerRequest()
         for rule, values in settings.items():
             level = str(values.get("enforcementLevel", "mandatory")).upper()
@@ -137,29 +135,29 @@ class Pack:
             )
         self._stub.Configure(request, timeout=CALL_SECONDS)
 
-    def judge(self, stack: Sequence[Recorded]) -> list[Violation]:
-        """What the pack says of a stack: each resource by itself, as it is registered, then all of them together."""
-        return sorted([*self.judge_resources(stack), *self.judge_stack(stack)])
+    def analyze(self, stack: Sequence[Recorded]) -> list[Violation]:
+        """Runs all rules on a stack: resource rules on each resource, then stack rules."""
+        return sorted([*self.analyze_resources(stack), *self.analyze_stack(stack)])
 
-    def judge_resources(self, stack: Iterable[Recorded]) -> list[Violation]:
-        """What the resource rules say, of the inputs."""
-        # All at once, as an engine with parallel steps asks.
-        asked = [
+    def analyze_resources(self, stack: Iterable[Recorded]) -> list[Violation]:
+        """Runs the resource rules on the inputs of resources."""
+        # In parallel, as the engine does.
+        calls = [
             (resource.name, self._stub.Analyze.future(_request(resource), timeout=CALL_SECONDS))
             for resource in stack
         ]
-        return [_violation(each, name) for name, answer in asked for each in answer.result().diagnostics]
+        return [_violation(each, name) for name, call in calls for each in call.result().diagnostics]
 
-    def remediated(self, stack: Iterable[Recorded]) -> list[str]:
-        """Names of the resources whose inputs the pack would change: the engine asks that before it has them judged."""
+    def remediate(self, stack: Iterable[Recorded]) -> list[str]:
+        """Returns the names of the resources whose inputs the pack would change."""
         return [
             resource.name
             for resource in stack
             if self._stub.Remediate(_request(resource), timeout=CALL_SECONDS).remediations
         ]
 
-    def judge_stack(self, stack: Sequence[Recorded]) -> list[Violation]:
-        """What the stack rules say, of inputs and outputs."""
+    def analyze_stack(self, stack: Sequence[Recorded]) -> list[Violation]:
+        """Runs the stack rules on inputs and outputs."""
         request = analyzer_pb2.AnalyzeStackRequest()
         names = {}
         for resource in stack:

@@ -1,7 +1,8 @@
-"""The resources that the program registers for a stack, as Pulumi's engine hands them to a policy pack."""
+"""Records the resources that the program registers for a stack, in the form that Pulumi's engine sends to a policy pack."""
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Mapping
 from copy import deepcopy
@@ -16,9 +17,9 @@ from tests.components.test_program import config
 from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
 
-# How Pulumi writes a secret and a value that is not known yet. Source: sdk/go/common/resource/properties.go.
+# Pulumi's encoding of secrets and unknown values. Source: sdk/go/common/resource/properties.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - what marks a secret, not a secret
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, not a secret
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 STACKS = ("dev", "local", "prod")
@@ -26,31 +27,31 @@ STACKS = ("dev", "local", "prod")
 
 @dataclass
 class Recorded:
-    """One resource; tests change it at will."""
+    """A resource, which tests may change."""
 
     type: str
     name: str
     urn: str
     parent: str
     inputs: dict[str, Any]
-    """As registered, secrets marked and unknowns written as the engine writes them."""
+    """Registered inputs, with the engine's encoding of secrets and unknown values."""
     outputs: dict[str, Any] = field(default_factory=dict)
-    """What the provider adds; nothing in a preview."""
+    """Outputs of the provider that are not inputs. Empty in a preview."""
     protect: bool = False
     dependencies: dict[str, list[str]] = field(default_factory=dict)
-    """URNs that the value of a property comes from."""
+    """URNs of the resources that each property depends on."""
 
     @property
     def state(self) -> dict[str, Any]:
-        """What a stack rule sees."""
+        """Inputs and outputs, which stack rules receive."""
         return {**self.outputs, **self.inputs}
 
 
 class Stack(list[Recorded]):
-    """All resources of a stack."""
+    """The resources of a stack."""
 
     def one(self, type_: str, ending: str = "") -> Recorded:
-        """The only resource of a type whose name ends so; the type by its last part, as `Queue`."""
+        """Returns the only resource of a type, for example `Queue`, whose name has an ending."""
         found = [
             each
             for each in self
@@ -60,7 +61,7 @@ class Stack(list[Recorded]):
         return found[0]
 
     def add(self, type_: str, name: str, inputs: dict[str, Any], **outputs: Any) -> Recorded:
-        """One resource more, a child of the stack itself."""
+        """Adds a resource whose parent is the stack."""
         stack = self[0].urn.split("::")[0]
         added = Recorded(type_, name, f"{stack}::{PROJECT}::{type_}::{name}", self[0].urn, inputs, outputs)
         self.append(added)
@@ -68,12 +69,12 @@ class Stack(list[Recorded]):
 
 
 def recorded(stack: str, changes: Mapping[str, str] | None = None, *, preview: bool = False) -> Stack:
-    """What the program registers for one of the committed stacks; a copy, to be changed at will.
+    """Returns a copy of the resources that the program registers for a committed stack.
 
     Args:
         stack: `dev`, `local` or `prod`.
-        changes: settings that replace the stack's, by key.
-        preview: nothing is made, so that what comes from other resources is unknown.
+        changes: configuration values that replace those of the stack, by key.
+        preview: whether outputs of resources are unknown, as in a first preview.
     """
     return deepcopy(_recorded(stack, preview, tuple((changes or {}).items())))
 
@@ -92,7 +93,7 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
     found = Stack([Recorded("pulumi:pulumi:Stack", f"{PROJECT}-{stack}", root, "", {})])
     for resource in engine.resources:
-        inputs = {key: _sent(value) for key, value in resource.inputs.items() if value is not None}
+        inputs = {key: _encoded(value) for key, value in resource.inputs.items() if value is not None}
         for key in resource.secrets:
             inputs[key] = {SIGNATURE: SECRET, "value": inputs[key]}
         found.append(
@@ -110,17 +111,55 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
     return found
 
 
-def _sent(value: Any) -> Any:
-    """A value as the engine writes it."""
+def first_preview(stack: Stack) -> Stack:
+    """Changes a recorded stack to what the engine sends in its first preview, and returns it.
+
+    The provider has chosen automatic names. Computed outputs, and inputs that are computed outputs of other resources,
+    are unknown. Documents are known, because the program builds the ARNs in them from names.
+    """
+    computed = {
+        value: resource.urn
+        for resource in stack
+        for name, value in resource.outputs.items()
+        if name != "name" and isinstance(value, str)
+    }
+    for resource in stack:
+        if isinstance(name := resource.outputs.get("name"), str):
+            resource.inputs.setdefault("name", name)
+        elif isinstance(arn := resource.outputs.get("arn"), str):
+            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
+        resource.outputs = {name: UNKNOWN for name in resource.outputs if name != "name"}
+        for name, value in resource.inputs.items():
+            used: list[str] = []
+            resource.inputs[name] = _hidden(value, computed, used)
+            if used:
+                resource.dependencies[name] = used
+    return stack
+
+
+def _hidden(value: Any, computed: Mapping[str, str], used: list[str]) -> Any:
+    """Replaces computed values, and adds the URNs of the resources that they come from to a list."""
+    if isinstance(value, dict):
+        return {key: _hidden(part, computed, used) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_hidden(part, computed, used) for part in value]
+    if not isinstance(value, str) or value not in computed:
+        return value
+    used.append(computed[value])
+    return UNKNOWN
+
+
+def _encoded(value: Any) -> Any:
+    """Encodes a value as the engine does."""
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, dict):
-        return {key: _sent(part) for key, part in value.items()}
-    return [_sent(part) for part in value] if isinstance(value, list) else value
+        return {key: _encoded(part) for key, part in value.items()}
+    return [_encoded(part) for part in value] if isinstance(value, list) else value
 
 
 class _Engine(Engine):
-    """Also keeps what the provider adds to a resource."""
+    """Also records the outputs of the provider."""
 
     def __init__(self) -> None:
         super().__init__()

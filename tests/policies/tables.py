@@ -1,8 +1,9 @@
-"""The tables of docs/policies.md. `python -m tests.policies.tables` writes them anew."""
+"""Generated parts of docs/policies.md. `python -m tests.policies.tables` writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from call_route_policies import RULES
 from tests.end_to_end.test_permissions import NEEDS, Use, create_state_machine, dead_letter, deliver, record
@@ -10,28 +11,30 @@ from tests.policies.mutations import CASES
 from tests.support.paths import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "policies.md"
+EXAMPLES = 3
+"""Examples of violations for each rule."""
 
 
-def rule_table() -> str:
-    """Every rule: what must hold, how it is enforced and why, what a team can set."""
-    rows = [
-        (
-            f"[`{rule.name}`]({rule.url})",
-            f"{rule.description} {_settings(rule.settings)}".strip(),
-            f"{rule.severity.value}, {rule.level.value}",
-            rule.reason,
-        )
-        for rule in RULES
-    ]
-    return _table(("rule", "what must hold", "severity, level", "why"), rows)
+def rule_list() -> str:
+    """Every rule: requirement, severity and level, reason, examples of violations, fix and settings."""
+    sections = []
+    for rule in RULES:
+        examples = [title for name, title, _ in CASES if name == rule.name][:EXAMPLES]
+        lines = [
+            f"**`{rule.name}`** ({rule.severity.value}, {rule.level.value}): {rule.description} {rule.reason}",
+            f"- Violations: {'; '.join(examples)}",
+            f"- Fix: {rule.remediation} [Documentation]({rule.url})",
+            *_settings(rule.settings),
+        ]
+        sections.append("\n".join(lines) + "\n")
+    return "\n".join(sections)
 
 
-def _settings(settings: object) -> str:
-    assert isinstance(settings, dict)
-    return " ".join(
-        f"Setting `{name}`: {schema['description']} Default: {_default(schema['default'])}."
+def _settings(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        f"- Setting `{name}`: {schema['description']} Default: {_default(schema['default'])}."
         for name, schema in settings.items()
-    )
+    ]
 
 
 def _default(value: object) -> str:
@@ -40,45 +43,39 @@ def _default(value: object) -> str:
     return f"`{value}`"
 
 
-def mutation_table() -> str:
-    """Every rule and the changes that the tests make to see it speak, alone."""
-    rows = [
-        (f"`{rule.name}`", " · ".join(title for name, title, _ in CASES if name == rule.name))
-        for rule in RULES
-    ]
-    return _table(("rule", "what is broken"), rows)
-
-
 def need_table() -> str:
-    """Every action that the two roles are granted, and what happens without it."""
+    """Every statement of the two roles, and what happens if one of its actions is not allowed."""
     roles = {"pipe": "pipe", "recorder": "state machine"}
-    rows = [(roles[need.role], f"`{need.sid}`", f"`{need.action}`", _WITHOUT[need.use]) for need in NEEDS]
-    return _table(("role", "statement", "action", "without it"), rows)
+    rows: dict[tuple[str, str], tuple[list[str], str]] = {}
+    for need in NEEDS:
+        actions, _ = rows.setdefault((roles[need.role], need.sid), ([], _WITHOUT[need.use]))
+        actions.append(f"`{need.action}`")
+    return _table(
+        ("role", "statement", "actions", "without one of them"),
+        [(role, f"`{sid}`", ", ".join(actions), effect) for (role, sid), (actions, effect) in rows.items()],
+    )
 
 
 _WITHOUT: dict[Use, str] = {
-    deliver: "the pipe ends",
-    dead_letter: "the pipe ends",
+    deliver: "the pipe stops",
+    dead_letter: "the pipe stops",
     record: "the record is dead-lettered",
-    create_state_machine: "the state machine is refused",
+    create_state_machine: "the state machine is rejected",
 }
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
-    return (
-        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        + "\n"
-    )
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def main() -> None:
-    """Replaces the tables in the document, each behind the marker that names it."""
+    """Replaces each generated part of the document, between the markers with its name."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for name, table in (("rules", rule_table()), ("mutations", mutation_table()), ("needs", need_table())):
+    for name, part in (("rules", rule_list()), ("needs", need_table())):
         before, begin, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
-        text = before + begin + table + end + after
+        text = before + begin + part + end + after
     DOCUMENT.write_text(text, encoding="utf-8")
 
 

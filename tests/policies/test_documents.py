@@ -1,8 +1,4 @@
-"""Guards against a document that slips through because of the form it is written in, and against a pack that crashes.
-
-Whatever Pulumi may hand over as a document must be judged or refused: a rule that fails on it would stop nobody with a
-message that helps nobody.
-"""
+"""Guards against policy documents that the rules do not read in one of their forms, and against crashes of the pack."""
 
 from __future__ import annotations
 
@@ -14,9 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from call_route_policies import RULES
-from call_route_policies.iam_patterns import is_everything
-from call_route_policies.policy_documents import PLACES, documents, read
-from call_route_policies.rule import Resource, Unknown, matches_any
+from call_route_policies.iam_patterns import matches_every_resource
+from call_route_policies.policy_documents import DOCUMENT_PROPERTIES, parse_document, policy_documents
+from call_route_policies.resource import Resource, Unknown, matches_any
 from tests.policies.pack import Pack
 from tests.policies.stacks import Stack, recorded
 from tests.policies.values import KEY_ARN, TAGS, arn, policy
@@ -25,7 +21,7 @@ WIDE = {"Effect": "Allow", "Action": "sqs:*", "Resource": arn("sqs", "added")}
 FORMS: dict[str, Any] = {
     "JSON text, a list of statements": json.dumps({"Version": "2012-10-17", "Statement": [WIDE]}),
     "JSON text, one statement": json.dumps({"Statement": WIDE}),
-    "JSON text with white space, as getPolicyDocument writes it": json.dumps(
+    "JSON text with whitespace, like the output of getPolicyDocument": json.dumps(
         {"Version": "2012-10-17", "Statement": [WIDE]}, indent=2
     ),
     "an object, a list of statements": {"Version": "2012-10-17", "Statement": [WIDE]},
@@ -37,14 +33,14 @@ FORMS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_document_is_judged_in_every_form(pack: Pack, form: str) -> None:
+def test_a_document_is_checked_in_every_form(pack: Pack, form: str) -> None:
     stack = recorded("dev")
     stack.add("aws:iam/userPolicy:UserPolicy", "added", {"user": "operator", "policy": FORMS[form]})
 
-    (said,) = pack.judge(stack)
+    (found,) = pack.analyze(stack)
 
-    assert said.rule == "iam-no-wildcard-actions"
-    assert said.message.endswith("and not sqs:*.")
+    assert found.rule == "iam-no-wildcard-actions"
+    assert found.message.endswith(", not sqs:*.")
 
 
 IDENTITY = [
@@ -60,14 +56,14 @@ IDENTITY = [
 
 
 @pytest.mark.parametrize(("type_", "inputs"), IDENTITY, ids=[type_ for type_, _ in IDENTITY])
-def test_a_document_is_judged_wherever_it_stands(pack: Pack, type_: str, inputs: dict[str, Any]) -> None:
+def test_a_document_is_checked_on_every_type(pack: Pack, type_: str, inputs: dict[str, Any]) -> None:
     stack = recorded("dev")
     stack.add(type_, "added", inputs)
 
-    assert {each.rule for each in pack.judge(stack)} == {"iam-no-wildcard-actions"}
+    assert {each.rule for each in pack.analyze(stack)} == {"iam-no-wildcard-actions"}
 
 
-def test_the_inline_policies_of_a_role_are_judged_each(pack: Pack) -> None:
+def test_every_inline_policy_of_a_role_is_checked(pack: Pack) -> None:
     stack = recorded("dev")
     role = stack.one("Role", "pipe-role")
     role.inputs["inlinePolicies"] = [
@@ -75,10 +71,10 @@ def test_the_inline_policies_of_a_role_are_judged_each(pack: Pack) -> None:
         {"name": "b", "policy": FORMS["JSON text, one statement"]},
     ]
 
-    assert [each.rule for each in pack.judge(stack)] == ["iam-no-wildcard-actions"]
+    assert [each.rule for each in pack.analyze(stack)] == ["iam-no-wildcard-actions"]
 
 
-def test_the_policy_of_a_key_may_speak_of_all_resources_which_is_the_key(pack: Pack) -> None:
+def test_the_policy_of_a_key_may_name_all_resources(pack: Pack) -> None:
     stack = recorded("dev")
     statement = {
         "Effect": "Allow",
@@ -88,63 +84,64 @@ def test_the_policy_of_a_key_may_speak_of_all_resources_which_is_the_key(pack: P
     }
     stack.add("aws:kms/key:Key", "key", {"policy": {"Statement": statement}, "tags": TAGS}, arn=KEY_ARN)
 
-    assert pack.judge(stack) == []
+    assert pack.analyze(stack) == []
 
 
-REFUSED = [
-    ("", "is JSON"),
-    ("[]", "is an object with Version and Statement, and not []"),
-    ("null", "is an object with Version and Statement, and not null"),
-    (42, "is an object with Version and Statement, and not 42"),
-    (True, "is an object with Version and Statement, and not true"),
+INVALID = [
+    ("", "not JSON"),
+    ("[]", "expected an object with Version and Statement, not []"),
+    ("null", "expected an object with Version and Statement, not null"),
+    (42, "expected an object with Version and Statement, not 42"),
+    (True, "expected an object with Version and Statement, not true"),
     ("[" * 100_000, "nested too deeply"),
-    ({"Statement": []}, "has a Statement, an object or a list of them, and not []"),
-    ({"Version": "2012-10-17"}, "and not null"),
-    ({"Version": 2012, "Statement": WIDE}, "has the Version 2012-10-17, and not 2012"),
-    ({"Statement": WIDE, "Statements": WIDE}, "has no element 'Statements'"),
-    ({"Statement": ["Allow"]}, 'statement 1 in policy that is an object, and not "Allow"'),
-    ({"Statement": {**WIDE, "Effect": "allow"}}, 'has the Effect Allow or Deny, and not "allow"'),
-    ({"Statement": {**WIDE, "Effect": ["Allow"]}}, 'has the Effect Allow or Deny, and not ["Allow"]'),
-    ({"Statement": {**WIDE, "NotAction": "sqs:SendMessage"}}, "has one of Action and NotAction"),
-    ({"Statement": {**WIDE, "Action": []}}, "has a text or a list of texts as Action, and not []"),
-    ({"Statement": {**WIDE, "Action": {"sqs": "*"}}}, "has a text or a list of texts as Action"),
+    ({"Statement": []}, "Statement must be an object or a list of objects, not []"),
+    ({"Version": "2012-10-17"}, "not null"),
+    ({"Version": 2012, "Statement": WIDE}, "Version must be 2012-10-17, not 2012"),
+    ({"Statement": WIDE, "Statements": WIDE}, "unknown element 'Statements'"),
+    ({"Statement": ["Allow"]}, 'statement 1 in policy: expected an object, not "Allow"'),
+    ({"Statement": {**WIDE, "Effect": "allow"}}, 'Effect must be Allow or Deny, not "allow"'),
+    ({"Statement": {**WIDE, "Effect": ["Allow"]}}, 'Effect must be Allow or Deny, not ["Allow"]'),
+    (
+        {"Statement": {**WIDE, "NotAction": "sqs:SendMessage"}},
+        "exactly one of Action and NotAction is required",
+    ),
+    ({"Statement": {**WIDE, "Action": []}}, "Action must be a string or a list of strings, not []"),
+    ({"Statement": {**WIDE, "Action": {"sqs": "*"}}}, "Action must be a string or a list of strings"),
     (
         {"Statement": {**WIDE, "Action": ["sqs:*", "SendMessage"]}},
-        'such as sqs:SendMessage, and not "SendMessage"',
+        'must look like sqs:SendMessage, not "SendMessage"',
     ),
-    ({"Statement": {**WIDE, "Action": "iam:CreateAccessKey "}}, 'and not "iam:CreateAccessKey "'),
-    ({"Statement": {**WIDE, "Resource": [1]}}, "has a text or a list of texts as Resource, and not [1]"),
-    ({"Statement": {**WIDE, "Sid": 1, "Effect": "Deny"}}, "has a text as Sid, and not 1"),
-    ({"Statement": {**WIDE, "Principal": "*"}}, "has no Principal, which its kind of policy does not know"),
-    ({"Statement": {**WIDE, "Condition": "never"}}, "as Condition, and not"),
-    ({"Statement": {**WIDE, "Condition": {"StringEquals": "a"}}}, "as Condition, and not"),
+    ({"Statement": {**WIDE, "Action": "iam:CreateAccessKey "}}, 'not "iam:CreateAccessKey "'),
+    ({"Statement": {**WIDE, "Resource": [1]}}, "Resource must be a string or a list of strings, not [1]"),
+    ({"Statement": {**WIDE, "Sid": 1, "Effect": "Deny"}}, "Sid must be a string, not 1"),
+    ({"Statement": {**WIDE, "Principal": "*"}}, "Principal is not allowed in this kind of policy"),
+    ({"Statement": {**WIDE, "Condition": "never"}}, "Condition must map operators"),
+    ({"Statement": {**WIDE, "Condition": {"StringEquals": "a"}}}, "Condition must map operators"),
     (
         {"Statement": {**WIDE, "Condition": {"Bool": {"a": {}}}}},
-        "has texts, numbers or booleans as the condition's a",
+        "condition key a must have strings, numbers or booleans",
     ),
 ]
 
 
-@pytest.mark.parametrize(("value", "problem"), REFUSED, ids=lambda each: str(each)[:40])
-def test_what_cannot_be_read_is_refused_with_the_reason(value: Any, problem: str) -> None:
-    read_document = read(value, "identity", "policy")
+@pytest.mark.parametrize(("value", "problem"), INVALID, ids=lambda each: str(each)[:40])
+def test_an_invalid_document_has_one_problem(value: Any, problem: str) -> None:
+    document = parse_document(value, "identity", "policy")
 
-    assert read_document.statements == ()
-    (said,) = read_document.problems
-    assert problem in said
+    assert document.statements == ()
+    (found,) = document.problems
+    assert problem in found
 
 
-def test_what_is_not_known_yet_is_neither_read_nor_refused() -> None:
-    whole = read(Unknown("policy"), "identity", "policy")
-    part = read(
-        {"Statement": [{**WIDE, "Resource": [Unknown("policy.Statement[0].Resource[0]")]}, WIDE]},
-        "identity",
-        "p",
-    )
+def test_an_unknown_value_is_no_problem() -> None:
+    resource = Unknown("policy.Statement[0].Resource[0]")
+    whole = parse_document(Unknown("policy"), "identity", "policy")
+    part = parse_document({"Statement": [{**WIDE, "Resource": [resource]}, WIDE]}, "identity", "policy")
 
     assert (whole.statements, whole.problems, whole.unknown) == ((), (), Unknown("policy"))
-    assert len(part.statements) == 1
-    assert part.unknown == Unknown("policy.Statement[0].Resource[0]")
+    assert (part.problems, part.unknown) == ((), None)
+    assert [each.actions for each in part.statements] == [("sqs:*",), ("sqs:*",)]
+    assert [each.unknown for each in part.statements] == [{"Resource": resource}, {}]
 
 
 ELEMENTS = (
@@ -208,7 +205,7 @@ as_sent = odd_documents | odd_documents.map(json.dumps) | st.text(max_size=40)
 
 
 ODD_TYPES = (
-    # One for each form of place: a document's, a trust policy's, a list of documents, and none that a rule lists.
+    # One type for each kind of document property, and one that is not listed.
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
     "aws:efs/fileSystemPolicy:FileSystemPolicy",
     "aws:iam/role:Role",
@@ -220,7 +217,7 @@ ODD_TYPES = (
 
 
 def odd_stack(value: Any) -> Stack:
-    """A stack with an odd value in every place that a rule parses."""
+    """Returns a stack with an odd value in every property that a rule parses."""
     stack = recorded("prod")
     for type_ in ODD_TYPES:
         stack.add(
@@ -248,25 +245,23 @@ def odd_stack(value: Any) -> Stack:
 @example(value=[[]])
 @example(value={"a": {}})
 def test_no_value_crashes_the_pack(pack: Pack, value: Any) -> None:
-    said = pack.judge(odd_stack(value))
+    found = pack.analyze(odd_stack(value))
 
-    # A crash would be an error of the call. And what is neither a document nor a flow must not pass as one.
-    refusing = (
-        {"flow-content-is-flow-language"}
-        if value is None
-        else {"flow-content-is-flow-language", "iam-documents-are-readable"}
+    # A crash would be an error of the call.
+    expected = (
+        {"flow-content-is-valid"} if value is None else {"flow-content-is-valid", "iam-documents-are-valid"}
     )
-    assert refusing <= {each.rule for each in said}
+    assert expected <= {each.rule for each in found}
 
 
 @settings(max_examples=300, deadline=None)
 @given(value=as_sent)
-def test_reading_a_document_ends_in_statements_or_in_problems(value: Any) -> None:
-    for type_ in PLACES:
+def test_parsing_a_document_returns_statements_or_problems(value: Any) -> None:
+    for type_ in DOCUMENT_PROPERTIES:
         resource = Resource(
             type_, "odd", "urn:pulumi:dev::p::t::odd", {"policy": value, "policyDocument": value}
         )
-        for document in documents(resource):
+        for document in policy_documents(resource):
             assert document.statements or document.problems
 
 
@@ -317,17 +312,17 @@ definitions = st.fixed_dictionaries(
 )
 
 
-def test_statements_that_are_not_known_yet_make_a_document_of_a_type_that_is_not_listed() -> None:
+def test_unknown_statements_are_a_document_on_any_type() -> None:
     unknown = Unknown("rules.Statement[0]")
     resource = Resource(
         "aws:glue/job:Job", "odd", "urn:pulumi:prod::p::t::odd", {"rules": {"Statement": [unknown]}}
     )
 
-    assert [(each.place, each.unknown) for each in documents(resource)] == [("rules", unknown)]
+    assert [(each.path, each.unknown) for each in policy_documents(resource)] == [("rules", unknown)]
 
 
-def judged_in_process(type_: str, props: dict[str, Any]) -> None:
-    """Runs every rule about a type, as the pack does but without its process, which is slower."""
+def run_rules(type_: str, props: dict[str, Any]) -> None:
+    """Runs every rule for a type, in this process."""
     odd = Resource(type_, "odd", "urn:pulumi:prod::p::t::odd", props)
     role = Resource(
         "aws:iam/role:Role", "role", "urn:pulumi:prod::p::t::role", {"name": "role", "arn": "arn:role"}
@@ -347,13 +342,13 @@ def judged_in_process(type_: str, props: dict[str, Any]) -> None:
     kind=st.sampled_from(["contactFlow:ContactFlow", "contactFlowModule:ContactFlowModule"]),
 )
 def test_no_flow_crashes_a_rule(content: dict[str, Any], type_: Any, kind: str) -> None:
-    judged_in_process(f"aws:connect/{kind}", {"content": json.dumps(content), "type": type_})
+    run_rules(f"aws:connect/{kind}", {"content": json.dumps(content), "type": type_})
 
 
 @settings(max_examples=150, deadline=None)
 @given(definition=definitions)
 def test_no_definition_crashes_a_rule(definition: dict[str, Any]) -> None:
-    judged_in_process(
+    run_rules(
         "aws:sfn/stateMachine:StateMachine",
         {
             "definition": json.dumps(definition),
@@ -367,7 +362,7 @@ def test_no_definition_crashes_a_rule(definition: dict[str, Any]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(source=values, target=values, parameters=values, logs=values)
 def test_no_pipe_crashes_a_rule(source: Any, target: Any, parameters: Any, logs: Any) -> None:
-    judged_in_process(
+    run_rules(
         "aws:pipes/pipe:Pipe",
         {
             "source": source,
@@ -385,8 +380,8 @@ def test_no_pipe_crashes_a_rule(source: Any, target: Any, parameters: Any, logs:
 
 
 @pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"Statement": {"Effect": "\\ud800"}}'])
-def test_half_a_surrogate_pair_reaches_no_message(pack: Pack, text: str) -> None:
-    assert pack.judge_resources(odd_stack(text))
+def test_a_lone_surrogate_does_not_break_a_message(pack: Pack, text: str) -> None:
+    assert pack.analyze_resources(odd_stack(text))
 
 
 @pytest.mark.parametrize("depth", [300, 5_000, 20_000])
@@ -395,8 +390,8 @@ def test_deep_nesting_crashes_nothing(pack: Pack, depth: int) -> None:
     text = '{"Statement": {"Effect": ' + "[" * depth + "]" * depth + "}}"
 
     for each in (nested, text):
-        # The program's own resources, without the many that carry the same.
-        assert pack.judge(Stack(one for one in odd_stack(each) if not one.name.startswith("odd")))
+        # Only the resources of the program, to save time.
+        assert pack.analyze(Stack(one for one in odd_stack(each) if not one.name.startswith("odd")))
 
 
 @pytest.mark.parametrize(
@@ -425,5 +420,5 @@ def test_deep_nesting_crashes_nothing(pack: Pack, depth: int) -> None:
         (arn("unheard-of", "thing"), False),
     ],
 )
-def test_an_arn_stands_for_everything_where_it_covers_what_has_no_name(arn: str, everything: bool) -> None:
-    assert is_everything(arn) is everything
+def test_an_arn_pattern_that_matches_an_arbitrary_name_matches_everything(arn: str, everything: bool) -> None:
+    assert matches_every_resource(arn) is everything

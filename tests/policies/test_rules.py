@@ -1,52 +1,69 @@
-"""Guards against a rule that does not tell what it is for, or tells it of the wrong resource, or not alone."""
+"""Guards against a rule that misses its violation, reports another resource, or is poorly described."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValidationPolicy
 
-from call_route_policies import POLICIES, RULES
+from call_route_policies import POLICIES, RULES, create_pack
 from call_route_policies.rule import Rule
 from tests.policies.mutations import CASES
 from tests.policies.mutations.case import Case
 from tests.policies.pack import FOLDER, Pack, Violation, interpreter
-from tests.policies.stacks import recorded
-from tests.policies.tables import DOCUMENT, mutation_table, need_table, rule_table
+from tests.policies.stacks import first_preview, recorded
+from tests.policies.tables import DOCUMENT, need_table, rule_list
 from tests.policies.values import STACK
+from tests.support.paths import REPOSITORY
 
-by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+for_each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 
 
-@pytest.mark.parametrize(
+for_each_case = pytest.mark.parametrize(
     ("name", "case"), [pytest.param(name, case, id=f"{name}: {title}") for name, title, case in CASES]
 )
-def test_what_is_broken_is_told_by_its_rule_and_by_no_other(pack: Pack, name: str, case: Case) -> None:
+
+
+@for_each_case
+def test_each_mutation_is_reported_by_exactly_one_rule(pack: Pack, name: str, case: Case) -> None:
     stack = recorded(STACK)
     case.edit(stack)
     (rule,) = [rule for rule in RULES if rule.name == name]
 
-    assert pack.judge(stack) == sorted(
+    assert pack.analyze(stack) == sorted(
         Violation(name, case.resource, f"{case.resource} {message}.", rule.level.value)
         for message in case.messages
     )
 
 
-def test_every_rule_is_broken_in_three_ways_at_least() -> None:
+@for_each_case
+def test_each_mutation_is_reported_in_a_first_preview(pack: Pack, name: str, case: Case) -> None:
+    stack = recorded(STACK)
+    case.edit(stack)
+
+    assert {(each.rule, each.resource) for each in pack.analyze(first_preview(stack))} == {
+        (name, case.resource)
+    }
+
+
+def test_every_rule_has_at_least_three_mutations() -> None:
     counted = Counter(name for name, _, _ in CASES)
 
     assert set(counted) == {rule.name for rule in RULES}
     assert min(counted.values()) >= 3
 
 
-@by_name
-def test_every_rule_says_what_must_hold_why_and_what_to_do(rule: Rule) -> None:
+@for_each_rule
+def test_every_rule_has_a_complete_description(rule: Rule) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.name)
     for sentence in (rule.description, rule.reason, rule.remediation):
         assert re.fullmatch(r"[A-Z].*[^.]\.", sentence, re.DOTALL), sentence
@@ -61,25 +78,25 @@ def test_every_rule_says_what_must_hold_why_and_what_to_do(rule: Rule) -> None:
         assert {"type", "description", "default"} <= schema.keys()
 
 
-def test_rules_have_names_of_their_own() -> None:
+def test_rule_names_are_unique() -> None:
     names = [policy.name for policy in POLICIES]
 
     assert len(names) == len(set(names)) == len(RULES)
 
 
-@by_name
-def test_the_pack_tells_the_engine_all_about_a_rule(pack: Pack, rule: Rule) -> None:
-    (told,) = [policy for policy in pack.info().policies if policy.name == rule.name]
+@for_each_rule
+def test_the_pack_sends_the_description_of_every_rule_to_the_engine(pack: Pack, rule: Rule) -> None:
+    (sent,) = [policy for policy in pack.info().policies if policy.name == rule.name]
 
-    assert told.description == rule.description
-    assert told.remediation_steps == rule.remediation
-    assert told.url == rule.url
-    assert analyzer_pb2.EnforcementLevel.Name(told.enforcementLevel).lower() == rule.level.value
-    assert analyzer_pb2.PolicySeverity.Name(told.severity) == f"POLICY_SEVERITY_{rule.severity.name}"
-    assert set(told.configSchema.properties) == set(rule.settings)
+    assert sent.description == rule.description
+    assert sent.remediation_steps == rule.remediation
+    assert sent.url == rule.url
+    assert analyzer_pb2.EnforcementLevel.Name(sent.enforcementLevel).lower() == rule.level.value
+    assert analyzer_pb2.PolicySeverity.Name(sent.severity) == f"POLICY_SEVERITY_{rule.severity.name}"
+    assert set(sent.configSchema.properties) == set(rule.settings)
 
 
-def test_the_pack_has_a_name_and_takes_a_configuration(pack: Pack) -> None:
+def test_the_pack_has_a_name_and_accepts_configuration(pack: Pack) -> None:
     info = pack.info()
 
     assert info.name == "call-route-tracker"
@@ -87,37 +104,64 @@ def test_the_pack_has_a_name_and_takes_a_configuration(pack: Pack) -> None:
     assert len(info.policies) == len(RULES)
 
 
-def test_pulumi_finds_a_virtual_environment_and_locked_dependencies_in_the_packs_folder() -> None:
+def test_a_rule_can_be_excluded_from_a_pack() -> None:
+    program = (
+        "from call_route_policies.pack import policies;"
+        "print(*(policy.name for policy in policies(exclude={'no-lambda'})))"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own interpreter
+
+    assert printed.stdout.split() == [rule.name for rule in RULES if rule.name != "no-lambda"]
+
+
+def test_excluding_an_unknown_rule_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"no rule is called 'no-lamda'\. Names: .*no-lambda"):
+        create_pack("acme", exclude={"no-lamda"})
+
+
+def test_the_pack_runs_in_the_environment_of_the_program() -> None:
     project = yaml.safe_load((FOLDER / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
-    assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
 
-    lines = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    (required,) = (line.removeprefix("-r ") for line in lines if line.startswith("-r "))
-    locked = (FOLDER / required).read_text(encoding="utf-8")
-    for package in ("cloudsplaining", "policy-sentry", "pulumi-policy", "pyyaml"):
-        assert re.search(rf"^{package}==", locked, re.MULTILINE)
+    assert project["runtime"] == {
+        "name": "python",
+        "options": {"toolchain": "pip", "virtualenv": "../.venv"},
+    }
+    assert project["version"] == version("call-route-tracker")
+    requirements = (FOLDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in requirements if not line.startswith("#")] == ["-e ..[policy]"]
 
 
-def test_the_pack_runs_with_what_is_locked_and_nothing_else() -> None:
-    program = "from importlib.metadata import distributions as all; print(*{f'{d.name}=={d.version}' for d in all()})"
-    printed = subprocess.run(  # noqa: S603 - the pack's own interpreter
+LOCKED = dict(
+    re.findall(
+        r"^([a-z0-9-]+)==(\S+)(?: ;.*)? \\$",
+        (REPOSITORY / "requirements/deploy.txt").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+)
+
+
+@pytest.mark.parametrize("package", ["cloudsplaining", "policy-sentry", "pulumi-policy", "pyyaml"])
+def test_the_lock_file_contains_the_dependencies_of_the_pack_with_hashes(package: str) -> None:
+    text = (REPOSITORY / "requirements/deploy.txt").read_text(encoding="utf-8")
+
+    assert re.search(rf"^{package}=={re.escape(LOCKED[package])} \\\n    --hash=sha256:", text, re.MULTILINE)
+
+
+def test_the_interpreter_of_the_pack_has_at_least_the_locked_versions() -> None:
+    program = "from importlib.metadata import distributions as d; print(*{f'{each.name}=={each.version}' for each in d()})"
+    printed = subprocess.run(  # noqa: S603 - the interpreter of the pack
         [interpreter(), "-c", program], capture_output=True, text=True, check=True, timeout=60
     ).stdout
-    found = {_normal(each) for each in printed.split() if not each.startswith(("pip==", "setuptools=="))}
-    locked = (FOLDER.parent / "requirements/policy.txt").read_text(encoding="utf-8")
+    installed = {
+        re.sub(r"[._-]+", "-", name).lower(): installed_version
+        for name, _, installed_version in (each.partition("==") for each in printed.split())
+    }
 
-    assert found <= {
-        _normal(each) for each in re.findall(r"^[A-Za-z0-9._-]+==[^ ;]+", locked, re.MULTILINE)
-    }, "policy/.venv is out of date: run `make test`"
-    assert any(each.startswith("pulumi-policy==") for each in found)
-
-
-def _normal(pinned: str) -> str:
-    name, _, version = pinned.partition("==")
-    return f"{re.sub(r'[._-]+', '-', name).lower()}=={version}"
+    for package in ("cloudsplaining", "policy-sentry", "pulumi", "pulumi-policy", "pyyaml"):
+        assert Version(installed[package]) >= Version(LOCKED[package]), "run `make test`, which installs them"
 
 
-def test_a_pack_without_its_virtual_environment_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_environment_is_reported_with_the_command_that_creates_it(tmp_path: Path) -> None:
     project = "runtime: {name: python, options: {virtualenv: elsewhere}}"
     (tmp_path / "PulumiPolicy.yaml").write_text(project, encoding="utf-8")
 
@@ -130,8 +174,8 @@ def test_a_pack_without_its_virtual_environment_says_how_to_make_one(tmp_path: P
     assert interpreter(tmp_path) == python
 
 
-def test_the_tables_in_the_docs_are_those_of_the_rules_and_of_the_mutations() -> None:
-    document = Path(DOCUMENT).read_text(encoding="utf-8")
+def test_the_documentation_lists_the_rules_and_the_needs() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
 
-    for table in (rule_table(), mutation_table(), need_table()):
-        assert table in document, "docs/policies.md is out of date: run `python -m tests.policies.tables`"
+    for part in (rule_list(), need_table()):
+        assert part in text, "docs/policies.md is out of date: run `python -m tests.policies.tables`"

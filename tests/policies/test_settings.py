@@ -1,4 +1,4 @@
-"""Guards against settings of rules that do nothing, do too much, or crash the pack."""
+"""Guards against settings that have no effect or the wrong effect, or that crash the pack."""
 
 from __future__ import annotations
 
@@ -32,107 +32,122 @@ def attach(stack: Stack, name: str) -> None:
     )
 
 
-def said(pack: Pack, stack: Stack, rule: str, settings: dict[str, Any]) -> list[Violation]:
-    """What a rule says under a configuration; no other may say anything."""
+def violations(pack: Pack, stack: Stack, rule: str, settings: dict[str, Any]) -> list[Violation]:
+    """Returns the violations of a rule with some settings. Other rules must not report anything."""
     pack.configure({rule: settings})
-    found = pack.judge(stack)
+    found = pack.analyze(stack)
     assert {each.rule for each in found} <= {rule}
     return found
 
 
-def test_a_managed_policy_may_be_listed_and_a_broad_one_may_not(pack: Pack) -> None:
+def test_a_narrow_managed_policy_can_be_allowed_and_a_broad_one_cannot(pack: Pack) -> None:
     rule, names = "iam-no-broad-managed-policies", ("AWSXRayDaemonWriteAccess", "AmazonSQSFullAccess")
     settings = {"allowed": [managed(name) for name in names]}
     narrow, broad = recorded("prod"), recorded("prod")
     attach(narrow, names[0])
     attach(broad, names[1])
 
-    assert said(pack, narrow, rule, settings) == []
-    assert [each.resource for each in said(pack, broad, rule, settings)] == ["added"]
+    assert violations(pack, narrow, rule, settings) == []
+    assert [each.resource for each in violations(pack, broad, rule, settings)] == ["added"]
 
 
 Break = Callable[[Stack], object]
 
 
 def endless(stack: Stack) -> None:
-    """Lets the table keep its items for ever."""
+    """Disables ttl of the table."""
     stack.one("Table").inputs["ttl"] = {"enabled": False}
 
 
 def expiring(stack: Stack) -> None:
-    """Lets the table's items expire as the state machine says."""
+    """Enables ttl of the table."""
     stack.one("Table").inputs["ttl"] = {"enabled": True, "attributeName": "expires_at"}
 
 
 def deletable(stack: Stack) -> None:
-    """Takes the table's deletion protection away."""
+    """Disables deletion protection of the table."""
     stack.one("Table").inputs["deletionProtectionEnabled"] = False
 
 
 def unprotected(stack: Stack) -> None:
-    """Lets Pulumi delete the table."""
+    """Removes the protect option of the table."""
     stack.one("Table").protect = False
 
 
 def elsewhere(stack: Stack) -> None:
-    """Makes the stream one of another stack."""
+    """Removes the stream, as if it belonged to another stack."""
     stack.remove(stack.one("Stream"))
 
 
 def shared(stack: Stack) -> None:
-    """Lets another account send to the quarantine."""
+    """Lets another account send messages to the quarantine queue."""
     document = open_to(OTHER_ACCOUNT, "sqs:SendMessage", QUARANTINE.arn)
     stack.one("Queue", "quarantine").inputs["policy"] = document
 
 
 def unchanged(_: Stack) -> None:
-    """The stack as it is."""
+    """Changes nothing."""
 
 
 LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
-    # rule, settings under which it speaks, settings under which it does not, what is changed
+    # rule, settings with a violation, settings without one, change of the stack
     ("log-groups-have-retention", {"minimumDays": 91}, {"minimumDays": 90}, unchanged),
     ("resources-have-required-tags", {"required": ["team"]}, {"required": []}, unchanged),
     (
-        "tables-say-whether-items-expire",
+        "tables-have-explicit-expiry",
         {"mustExpire": ["pr*"]},
         {"mustExpire": ["dev"]},
         endless,
     ),
-    ("tables-say-whether-items-expire", {"attributes": ["ttl"]}, {"attributes": ["expires_at"]}, expiring),
-    ("data-is-encrypted-at-rest", {"customerKeys": ["tables"]}, {"customerKeys": []}, unchanged),
-    ("data-is-encrypted-at-rest", {"customerKeys": ["streams"]}, {"customerKeys": []}, unchanged),
-    ("data-is-encrypted-at-rest", {"customerKeys": ["queues"]}, {"customerKeys": []}, unchanged),
-    ("data-is-encrypted-at-rest", {"customerKeys": ["logs"]}, {"customerKeys": []}, unchanged),
-    ("tables-are-recoverable", {"stacks": ["prod"]}, {"stacks": ["dev"]}, deletable),
-    ("data-is-protected", {"stacks": ["*"]}, {"stacks": []}, unprotected),
+    ("tables-have-explicit-expiry", {"attributes": ["ttl"]}, {"attributes": ["expires_at"]}, expiring),
     (
-        "iam-trust-is-bound-to-a-source",
+        "data-is-encrypted-at-rest",
+        {"customerManagedKeys": ["tables"]},
+        {"customerManagedKeys": []},
+        unchanged,
+    ),
+    (
+        "data-is-encrypted-at-rest",
+        {"customerManagedKeys": ["streams"]},
+        {"customerManagedKeys": []},
+        unchanged,
+    ),
+    (
+        "data-is-encrypted-at-rest",
+        {"customerManagedKeys": ["queues"]},
+        {"customerManagedKeys": []},
+        unchanged,
+    ),
+    ("data-is-encrypted-at-rest", {"customerManagedKeys": ["logs"]}, {"customerManagedKeys": []}, unchanged),
+    ("tables-are-recoverable", {"stacks": ["prod"]}, {"stacks": ["dev"]}, deletable),
+    ("data-has-protect-option", {"stacks": ["*"]}, {"stacks": []}, unprotected),
+    (
+        "iam-trust-has-source-condition",
         {"exempt": ["ec2.amazonaws.com"]},
         {"exempt": ["pipes.amazonaws.com"]},
         remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition"),
     ),
     (
-        "iam-trust-stays-in-its-account",
+        "iam-trust-stays-in-account",
         {"accounts": []},
         {"accounts": ["222222222222"]},
         trust(PIPE_ROLE, Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
     ),
     (
-        "iam-resources-stay-in-their-account",
+        "iam-resources-stay-in-account",
         {"accounts": []},
         {"accounts": ["222222222222"]},
         shared,
     ),
     (
-        "state-machine-drops-no-record",
+        "state-machine-keeps-every-record",
         {"expected": []},
         {"expected": ["DynamoDB.ConditionalCheckFailedException"]},
         unchanged,
     ),
-    ("queues-keep-messages", {"minimumDays": 15}, {"minimumDays": 14}, unchanged),
+    ("queues-retain-messages", {"minimumDays": 15}, {"minimumDays": 14}, unchanged),
     (
-        "resources-can-be-judged",
+        "resources-are-inspectable",
         {"allowed": []},
         {"allowed": ["aws-native:*"]},
         lambda stack: stack.add("aws-native:sqs:Queue", "added", {}),
@@ -157,42 +172,44 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
     LIMITS,
     ids=lambda each: getattr(each, "__name__", str(each))[:60],
 )
-def test_a_setting_decides_what_a_rule_says(
+def test_a_setting_decides_what_a_rule_reports(
     pack: Pack, rule: str, strict: dict[str, Any], lenient: dict[str, Any], change: Break
 ) -> None:
     stack = recorded("prod")
     change(stack)
 
-    assert said(pack, stack, rule, strict)
-    assert said(pack, stack, rule, lenient) == []
+    assert violations(pack, stack, rule, strict)
+    assert violations(pack, stack, rule, lenient) == []
 
 
-def test_every_setting_is_tried() -> None:
-    tried = {(rule, name) for rule, strict, _, _ in LIMITS for name in strict}
+def test_every_setting_is_tested() -> None:
+    tested = {(rule, name) for rule, strict, _, _ in LIMITS for name in strict}
 
-    assert tried | {("iam-no-broad-managed-policies", "allowed")} == {
+    assert tested | {("iam-no-broad-managed-policies", "allowed")} == {
         (rule.name, name) for rule in RULES for name in rule.settings
     }
 
 
-def test_customer_keys_satisfy_where_they_are_asked_for(pack: Pack) -> None:
+def test_customer_managed_keys_are_accepted_where_they_are_required(pack: Pack) -> None:
     stack = recorded("prod", {"kmsKeyArn": KEY_ARN})
     rule = "data-is-encrypted-at-rest"
 
-    assert said(pack, stack, rule, {"customerKeys": ["tables", "streams", "queues"]}) == []
+    assert violations(pack, stack, rule, {"customerManagedKeys": ["tables", "streams", "queues"]}) == []
 
 
-def test_every_replica_needs_a_customer_key_where_tables_do(pack: Pack) -> None:
+def test_every_replica_needs_a_customer_managed_key_if_tables_do(pack: Pack) -> None:
     stack = recorded("prod", {"kmsKeyArn": KEY_ARN})
     kept = {"pointInTimeRecovery": True, "deletionProtectionEnabled": True}
     stack.one("Table").inputs["replicas"] = [{**kept, "kmsKeyArn": KEY_ARN}, kept]
 
-    (found,) = said(pack, stack, "data-is-encrypted-at-rest", {"customerKeys": ["tables"]})
+    (found,) = violations(pack, stack, "data-is-encrypted-at-rest", {"customerManagedKeys": ["tables"]})
 
-    assert found.message.endswith("must be encrypted with a customer key: replicas[1].kmsKeyArn is null.")
+    assert found.message.endswith(
+        "must be encrypted with a customer managed key: replicas[1].kmsKeyArn is null."
+    )
 
 
-def test_a_delivery_stream_that_reads_a_stream_needs_no_encryption_of_its_own(pack: Pack) -> None:
+def test_a_delivery_stream_that_reads_a_stream_needs_no_encryption(pack: Pack) -> None:
     stack = recorded("prod", {"kmsKeyArn": KEY_ARN})
     stack.add(
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
@@ -200,15 +217,15 @@ def test_a_delivery_stream_that_reads_a_stream_needs_no_encryption_of_its_own(pa
         {"kinesisSourceConfiguration": {"kinesisStreamArn": STREAM.arn}},
     )
 
-    assert said(pack, stack, "data-is-encrypted-at-rest", {"customerKeys": ["streams"]}) == []
+    assert violations(pack, stack, "data-is-encrypted-at-rest", {"customerManagedKeys": ["streams"]}) == []
 
 
-def test_stacks_that_are_not_protected_need_no_protection(pack: Pack) -> None:
+def test_an_unprotected_stack_needs_no_protection(pack: Pack) -> None:
     stack = recorded("dev")
     deletable(stack)
     unprotected(stack)
 
-    assert pack.judge(stack) == []
+    assert pack.analyze(stack) == []
 
 
 @pytest.mark.parametrize(
@@ -217,51 +234,56 @@ def test_stacks_that_are_not_protected_need_no_protection(pack: Pack) -> None:
         (
             "log-groups-have-retention",
             {"minimumDays": "a month"},
-            'cannot be judged: the rule takes a whole number from 1 as minimumDays, and not "a month".',
+            'cannot be checked: the rule has an invalid setting minimumDays: "a month" is not an integer of at least 1.',
         ),
         (
             "resources-have-required-tags",
             {"required": "project"},
-            'cannot be judged: the rule takes a list of texts as required, and not "project".',
+            'cannot be checked: the rule has an invalid setting required: "project" is not a list of strings.',
         ),
         (
             "tables-are-recoverable",
             {"stack": ["prod"]},
-            "cannot be judged: the rule has no setting 'stack'; it has stacks.",
+            "cannot be checked: the rule has no setting 'stack'. Its settings: stacks.",
         ),
         (
             "data-is-encrypted-at-rest",
-            {"customerKeys": ["tables", "queue"]},
-            "cannot be judged: the rule takes a list of any of logs, queues, streams, tables as customerKeys,"
-            ' and not ["tables", "queue"].',
+            {"customerManagedKeys": ["tables", "queue"]},
+            'cannot be checked: the rule has an invalid setting customerManagedKeys: ["tables", "queue"]'
+            " is not a list of logs, queues, streams, tables.",
         ),
-        ("no-lambda", {"allowed": True}, "cannot be judged: the rule has no setting 'allowed'; it has none."),
+        (
+            "no-lambda",
+            {"allowed": True},
+            "cannot be checked: the rule has no setting 'allowed'. Its settings: none.",
+        ),
     ],
 )
-def test_a_wrong_setting_is_told_and_not_passed_over(
+def test_an_invalid_setting_is_a_violation(
     pack: Pack, rule: str, settings: dict[str, Any], message: str
 ) -> None:
-    found = said(pack, recorded("prod"), rule, settings)
+    found = violations(pack, recorded("prod"), rule, settings)
 
     assert found
     assert all(each.message == f"{each.resource} {message}" for each in found)
 
 
-def test_a_wrong_setting_of_a_stack_rule_is_told_too(pack: Pack) -> None:
-    (found,) = said(
+def test_an_invalid_setting_of_a_stack_rule_is_a_violation(pack: Pack) -> None:
+    (found,) = violations(
         pack, recorded("prod"), "pipe-age-below-stream-retention", {"existingStreamRetentionHours": 1}
     )
 
     assert found.message == (
-        "The stack cannot be judged: the rule takes a whole number from 24 as existingStreamRetentionHours, and not 1."
+        "The stack cannot be checked: the rule has an invalid setting existingStreamRetentionHours:"
+        " 1 is not an integer of at least 24."
     )
 
 
-def test_a_rule_can_be_made_advisory_or_switched_off(pack: Pack) -> None:
+def test_a_rule_can_be_advisory_or_disabled(pack: Pack) -> None:
     stack = recorded("prod")
     stack.add("aws:lambda/function:Function", "added", {"tags": TAGS})
 
-    assert [each.level for each in said(pack, stack, "no-lambda", {"enforcementLevel": "advisory"})] == [
-        "advisory"
-    ]
-    assert said(pack, stack, "no-lambda", {"enforcementLevel": "disabled"}) == []
+    assert [
+        each.level for each in violations(pack, stack, "no-lambda", {"enforcementLevel": "advisory"})
+    ] == ["advisory"]
+    assert violations(pack, stack, "no-lambda", {"enforcementLevel": "disabled"}) == []

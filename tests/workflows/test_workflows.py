@@ -438,7 +438,9 @@ def test_the_summary_of_a_stack_comes_before_its_plan(tmp_path: Path) -> None:
     plans = {"dev": "+ create a table\n", "dev.summary": "Policy pack: 1 mandatory, 0 advisory findings\n"}
     body, _ = commented(tmp_path, plans)
 
-    assert body.index("### dev") < body.index("1 mandatory") < body.index("<details>") < body.index("+ create")
+    assert (
+        body.index("### dev") < body.index("1 mandatory") < body.index("<details>") < body.index("+ create")
+    )
 
 
 def test_the_largest_comment_is_accepted_by_github(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class Diagram:
     Attributes:
         title: file name of the flow.
         description: alternative text for readers who cannot see the diagram.
-        start: identifier of the first block; empty if there is none.
+        start: identifier of the first block; empty if the flow has no such block.
         blocks: the blocks by identifier, in the order of the flow.
     """
 

@@ -34,7 +34,7 @@ class Box:
     height: float
 
     def overlaps(self, other: Box, gap: float = 0.0) -> bool:
-        """Whether two boxes overlap or are closer together than a gap."""
+        """Returns whether two boxes overlap or are closer together than a gap."""
         return (
             self.x < other.x + other.width + gap
             and other.x < self.x + self.width + gap

@@ -73,7 +73,7 @@ def svg(flow: Flow) -> str:
     """Returns a flow as an SVG document.
 
     Each block shows its title, its main parameter, the route that it sets and its branches. Stops are highlighted. Blocks
-    are positioned as in the flow designer if possible, or else in layers.
+    are positioned as in the flow designer if possible, and otherwise in layers.
     """
     diagram = build_diagram(flow)
     texts = {identifier: _block_text(block) for identifier, block in diagram.blocks.items()}
@@ -228,7 +228,7 @@ def _direct_path(box: Box, port: float, target: Box, distance: float) -> str:
     if x2 - x1 >= GAP / 2:
         bend = max((x2 - x1) / 2, GAP)
         return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
-    # The target is not to the right: go between the blocks if one is below the other, or else around both.
+    # The target is not to the right: go between the blocks if one is below the other, and otherwise around both.
     if target.y > box.y + box.height:
         middle = (box.y + box.height + target.y) / 2 - _LANE_OFFSET
     elif box.y > target.y + target.height:

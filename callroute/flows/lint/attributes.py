@@ -49,7 +49,7 @@ def _unset_attribute(context: LintContext) -> Iterator[Match]:
     # In flows that inherit contact attributes, the calling flow can have set any of them.
     if not inherits(flow):
         known["Attributes"] = {*attributes_set(flow), *context.set_elsewhere}
-    # A name that is a reference can stand for any name.
+    # A name that is a reference can mean any name.
     complete = {space: names for space, names in known.items() if not any(map(paths_in, names))}
     first: dict[Path, tuple[str, str]] = {}
     times: Counter[Path] = Counter()

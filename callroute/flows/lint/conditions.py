@@ -161,7 +161,7 @@ def _agents(context: LintContext, block: Block) -> Iterator[Match]:
 
 
 def _is_constant(operand: object) -> bool:
-    """Whether an operand is a constant: not empty, and neither a reference nor a placeholder."""
+    """Returns whether an operand is a constant: not empty, and neither a reference nor a placeholder."""
     return str(operand) != "" and not str(operand).startswith("$") and "{" not in str(operand)
 
 

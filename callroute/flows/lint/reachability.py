@@ -96,7 +96,7 @@ def _endless_retries(context: LintContext) -> Iterator[Match]:
 
 
 def _may_repeat_forever(context: LintContext) -> bool:
-    """Whether the flow is a queue, hold or whisper flow, which runs until the call leaves it."""
+    """Returns whether the flow is a queue, hold or whisper flow, which runs until the call leaves it."""
     return bool(context.kinds) and not context.kinds & {"contact", "transfer", "module"}
 
 

@@ -208,7 +208,7 @@ def _completion_unset(context: LintContext) -> Iterator[Match]:
 
 
 def _is_true(value: object) -> bool:
-    """Whether the record counts a value as true. Case does not matter (docs/record.md)."""
+    """Returns whether the record counts a value as true. Case does not matter (docs/record.md)."""
     return isinstance(value, str) and value.lower() == "true"
 
 

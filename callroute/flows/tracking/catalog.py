@@ -34,7 +34,7 @@ def build_catalog(
         routes: the routes that calls can have, parents first.
         previous: the catalog so far; its entries are kept unchanged.
         file: file name of the flow.
-        call_flow: value of `call_flow` if the previous catalog has none.
+        call_flow: value of `call_flow` if the previous catalog contains no value.
     """
     graph = assignment.graph
     entries: dict[str, Route] = dict(previous.routes) if previous else {}

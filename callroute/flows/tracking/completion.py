@@ -168,7 +168,7 @@ class Completion:
         return value if planned is None else "true" if planned == "true" else "false"
 
     def _has_answer(self, edge: Edge) -> bool:
-        """Whether an edge is taken because the caller made a choice or entered something."""
+        """Returns whether an edge is taken because the caller made a choice or entered something."""
         block_type = type_of(self._blocks[edge.source]) if edge.source in self._blocks else None
         return self._graph.is_choice(edge) or (
             block_type is not None and block_type.stop == "input" and edge.kind == "next"

@@ -34,7 +34,7 @@ class Edge:
         kind: `next`, `condition` or `error`.
         label: the key, intent or error of the branch; `NextAction` for the default branch.
         target: identifier of the block it leads to.
-        slots: the branches it stands for, as paths within Transitions: `NextAction`, `Conditions[0].NextAction` …
+        slots: the branches that it represents, as paths within Transitions: `NextAction`, `Conditions[0].NextAction` …
     """
 
     source: str
@@ -102,7 +102,7 @@ class FlowGraph:
         )
 
     def is_choice(self, edge: Edge) -> bool:
-        """Whether an edge is one of the caller's choices."""
+        """Returns whether an edge is one of the caller's choices."""
         return (
             edge.kind == "condition"
             and edge.source in self.flow.blocks
@@ -110,7 +110,7 @@ class FlowGraph:
         )
 
     def is_stop(self, block: str) -> bool:
-        """Whether a caller can hang up in a block."""
+        """Returns whether a caller can hang up in a block."""
         block_type = type_of(self.flow.blocks[block])
         return block_type is not None and block_type.stop is not None
 
@@ -133,7 +133,7 @@ class FlowGraph:
         return next(iter(stops)) if len(stops) == 1 else None
 
     def dominates(self, dominator: str, block: str) -> bool:
-        """Whether every path from the start to a block passes through the dominator. A block dominates itself."""
+        """Returns whether every path from the start to a block passes through the dominator. A block dominates itself."""
         return dominator == block or block not in self._reachable_around(dominator)
 
     def _reachable_around(self, barrier: str) -> frozenset[str]:
@@ -152,7 +152,7 @@ class FlowGraph:
         return self._reachable_without[barrier]
 
     def is_failure(self, edge: Edge) -> bool:
-        """Whether an edge is taken because of an error, missing or invalid input, or closing time."""
+        """Returns whether an edge is taken because of an error, missing or invalid input, or closing time."""
         block = self.flow.blocks.get(edge.source)
         if block is None:
             return False

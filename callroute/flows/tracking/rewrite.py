@@ -76,7 +76,7 @@ def _front_parts(target: str, attributes: Mapping[str, str], named: set[str]) ->
 
 
 def is_tracking(block: Block) -> bool:
-    """Whether tracking added this block, and it still only sets attributes and continues to a single block."""
+    """Returns whether tracking added this block, and it still only sets attributes and continues to a single block."""
     return (
         block.identifier.startswith(PREFIX)
         and block.type == "UpdateContactAttributes"

@@ -172,7 +172,7 @@ class RouteAssignment:
         return RouteSource("block", block)
 
     def _comes_before(self, first: str, second: str) -> bool:
-        """Whether the first block needs fewer choices than the second, or every path to the second passes through it."""
+        """Returns whether the first block needs fewer choices than the second, or every path to the second passes through it."""
         depths = self.graph.depths
         return depths[first] < depths[second] or self.graph.dominates(first, second)
 
@@ -264,7 +264,7 @@ class RouteAssignment:
         return {START: None} | {derivation.source: derivation.parent for derivation in self._derivations}
 
     def is_set_manually(self, source: RouteSource) -> bool:
-        """Whether a reachable block of the flow itself sets this route."""
+        """Returns whether a reachable block of the flow itself sets this route."""
         return any(self._manual.get(block) == source for block in self.graph.depths)
 
     def first_blocks(self, source: RouteSource) -> list[str]:
@@ -328,7 +328,7 @@ class RouteAssignment:
         return _Derivation(source, parent, "+".join(dict.fromkeys(labels)) or source.block, source.block)
 
     def _last_choice_blocks(self, block: str) -> tuple[list[str], RouteSource]:
-        """Returns the last choice block on every path to a block, or else all choice blocks with the start route.
+        """Returns the last choice block on every path to a block; otherwise all choice blocks with the start route.
 
         The second value is their route.
         """
@@ -346,7 +346,7 @@ class RouteAssignment:
         return self._last_choice_blocks(block)[1]
 
     def _leads_to(self, start: str, target: str, barrier: str) -> bool:
-        """Whether a path leads from one block to another without passing through the barrier."""
+        """Returns whether a path leads from one block to another without passing through the barrier."""
         seen = {start}
         pending = [start]
         while pending:
@@ -380,7 +380,7 @@ class RouteAssignment:
         return found
 
     def _route_for_branch(self, edge: Edge, own: RouteSource) -> RouteSource:
-        """Returns the route of the next stop if the branch leads only there, or else the branch's own route."""
+        """Returns the route of the next stop if the branch leads only there; otherwise the route of the branch."""
         stop = self.graph.sole_stop(edge.target)
         route = self.block_routes.get(stop) if stop is not None else None
         if stop is None or route is None or route.kind == "manual" or self.name_of(own) is not None:
@@ -420,7 +420,7 @@ class RouteAssignment:
         return found
 
     def _may_keep(self, source: RouteSource, block: str) -> bool:
-        """Whether a call that arrives at a block with a route keeps it there."""
+        """Returns whether a call that arrives at a block with a route keeps it there."""
         route = self.block_routes.get(block)
         if route is None or source == route or not (self.graph.is_stop(block) or block in self.names.blocks):
             return True
@@ -436,7 +436,7 @@ class RouteAssignment:
         return False
 
     def is_needed(self, start: str, attribute: str) -> bool:
-        """Whether a call from a block can reach a stop or its end before the flow itself sets an attribute."""
+        """Returns whether a call from a block can reach a stop or its end before the flow itself sets an attribute."""
         seen = {start}
         pending = [start]
         while pending:
@@ -461,7 +461,7 @@ def _resolved(sources: set[RouteSource], routes: Mapping[str, RouteSource]) -> I
 
 
 def _is_unknown(value: str) -> bool:
-    """Whether a route is known only during the call."""
+    """Returns whether a route is known only during the call."""
     return value.startswith(("$", "<"))
 
 

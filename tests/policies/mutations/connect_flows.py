@@ -41,14 +41,14 @@ CLOSED = "content.Actions[closed]"
 
 
 def _refused(message: str, *edits: Edit) -> Case:
-    return Case(f"must have a content that Connect takes: block 'closed': {message}", *edits)
+    return Case(f"must have content that Connect accepts: block 'closed': {message}", *edits)
 
 
 def _not_a_flow(message: str, edit: Edit) -> Case:
-    return Case(f"must have a content in the Connect flow language: content: {message}", edit)
+    return Case(f"must have content in the Connect flow language: content: {message}", edit)
 
 
-CASES["flow-content-is-flow-language"] = {
+CASES["flow-content-is-valid"] = {
     "content that is not JSON": _not_a_flow(NOT_JSON, put(FLOW, "content", "Press 1")),
     "an export of the Connect console": _not_a_flow(
         EXPORT, put(FLOW, "content", '{"modules": [], "version": "1"}')
@@ -62,10 +62,10 @@ CASES["flow-content-is-flow-language"] = {
         MODULE_BLOCK, put(FLOW, "content.Settings", {}), put(FLOW, CLOSED, {**END, "Identifier": "closed"})
     ),
     "a module whose start does not exist": Case(
-        f"must have a content that Connect takes: {NO_START}", add_module(StartAction="nowhere")
+        f"must have content that Connect accepts: {NO_START}", add_module(StartAction="nowhere")
     ),
     "a module without Settings": Case(
-        "must have Settings in its content, which every module has", add_module(settings=False)
+        "must have Settings in its content, because it is a module", add_module(settings=False)
     ),
 }
 
@@ -106,7 +106,7 @@ CASES["flow-stops-are-tracked"] = {
 INCOMPLETE = 'must set call_completed to "false" before block {!r}'
 COMPLETE = 'must not set call_completed to "true" before block {!r}'
 CHOICE = "content.Actions[route-balance].Parameters.Attributes"
-CASES["flow-completion-is-told"] = {
+CASES["flow-completion-is-tracked"] = {
     "no call_completed at the start": Case(
         [INCOMPLETE.format(each) for each in ("goodbye-start", "menu-start")],
         remove(FLOW, f"{ATTRIBUTES}.call_completed"),

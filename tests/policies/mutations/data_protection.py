@@ -10,11 +10,11 @@ from tests.policies.values import DEAD_LETTERS, PIPE_ROLE, QUARANTINE, RECORDER,
 
 CASES: Cases = {}
 
-NO_KMS_KEY = "must have serverSideEncryption enabled, so that a KMS key encrypts it"
+NO_KMS_KEY = "must have serverSideEncryption enabled, to be encrypted with a KMS key"
 CASES["data-is-encrypted-at-rest"] = {
     "a table without encryption by a KMS key": Case(NO_KMS_KEY, remove(TABLE, "serverSideEncryption")),
     "a stream that is not encrypted": Case(
-        'must have the encryptionType KMS, and not "NONE"', put(STREAM, "encryptionType", "NONE")
+        'must have the encryptionType KMS, not "NONE"', put(STREAM, "encryptionType", "NONE")
     ),
     "a stream without a key": Case("must have a kmsKeyId", remove(STREAM, "kmsKeyId")),
     "a queue whose encryption is switched off": Case(
@@ -57,17 +57,17 @@ CASES["tables-are-recoverable"] = {
     ),
 }
 
-UNPROTECTED = REQUIRED.format("Pulumi's option protect")
-CASES["data-is-protected"] = {
+UNPROTECTED = REQUIRED.format("Pulumi's protect option")
+CASES["data-has-protect-option"] = {
     "the table unprotected": Case(UNPROTECTED, unprotect(TABLE)),
     "the stream unprotected": Case(UNPROTECTED, unprotect(STREAM)),
     "the dead-letter queue unprotected": Case(UNPROTECTED, unprotect(DEAD_LETTERS)),
     "a replica of the table unprotected": Case(UNPROTECTED, _add_replica(protect=False)),
 }
 
-UNSAID = "must say in ttl whether its items expire, and not {}"
-ATTRIBUTE = "must let its items expire by expires_at, and not by {}"
-CASES["tables-say-whether-items-expire"] = {
+UNSAID = "must enable or disable ttl explicitly, not {}"
+ATTRIBUTE = "must use the ttl attribute expires_at, not {}"
+CASES["tables-have-explicit-expiry"] = {
     "no ttl": Case(UNSAID.format("null"), remove(TABLE, "ttl")),
     "ttl without an attribute": Case(ATTRIBUTE.format("null"), put(TABLE, "ttl", {"enabled": True})),
     "ttl on an attribute that no record has": Case(
@@ -78,8 +78,8 @@ CASES["tables-say-whether-items-expire"] = {
     ),
 }
 
-PLAIN = "must not hold {} in plain text in {}"
-NAMED = "what its name calls a secret"
+PLAIN = "must not contain {} in plain text in {}"
+NAMED = "a secret (because of its name)"
 SALT = "definition.States.Settings.Assign.settings.salt"
 
 
@@ -128,7 +128,7 @@ CASES["no-secrets-in-plain-text"] = {
     "a secret in JSON text that begins with white space": _content('\n {"salt": "abc"}', "content.salt"),
     "a secret in JSON text under a duplicate key": _content('{"salt": "abc", "salt": ""}', "content.salt[0]"),
     "a token in a header": _content(HEADER, kind="an authorization header"),
-    "a password in a connection string": _content(CONNECTION, kind="a password behind its name"),
-    "a key among variables": _content(VARIABLE, kind="a password behind its name"),
+    "a password in a connection string": _content(CONNECTION, kind="a password assignment"),
+    "a key among variables": _content(VARIABLE, kind="a password assignment"),
     "a private key": _content(PRIVATE_KEY, kind="a private key"),
 }

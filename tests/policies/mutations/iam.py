@@ -58,31 +58,31 @@ def _queue_policy(principal: Any, action: str = "sqs:SendMessage", **elements: A
 
 # Documents
 
-NOT_JSON = "must have a policy document in policy that is JSON: Expecting value: line 1 column 1 (char 0)"
-TWICE = "must have a policy document in {} that is JSON: it says {} twice"
+NOT_JSON = "must have a valid policy document in policy: not JSON (Expecting value: line 1 column 1 (char 0))"
+TWICE = "must have a valid policy document in {}: not JSON (duplicate key {!r})"
 SEND = {"Effect": "Allow", "Principal": "*", "Actions": "sqs:SendMessage", "Resource": QUARANTINE.arn}
 TWO_STATEMENTS = policy("mediastore:GetObject").replace("{", '{"Statement": "none", ', 1)
-CASES["iam-documents-are-readable"] = {
+CASES["iam-documents-are-valid"] = {
     "a policy that is not JSON": Case(NOT_JSON, put(PIPE_POLICY, "policy", "Allow everything")),
     "a statement without Effect": Case(
-        "must have a statement 'Store' in policy that has the Effect Allow or Deny, and not null",
+        "must have a valid statement 'Store' in policy: Effect must be Allow or Deny, not null",
         remove(RECORDER_POLICY, "policy.Statement[Store].Effect"),
     ),
     "a principal that is a number": Case(
-        "must have a statement 'AssumeRole' in assumeRolePolicy that has an object such as {'Service': NAME} as Principal,"
-        " and not 42",
+        "must have a valid statement 'AssumeRole' in assumeRolePolicy:"
+        " Principal must be an object such as {'Service': NAME}, not 42",
         trust(PIPE_ROLE, Principal=42),
     ),
-    "a document with Version twice": Case(
+    "a document with a duplicate Version": Case(
         TWICE.format("policy", "Version"),
         replace(RECORDER_POLICY, "policy", "{", '{"Version": "2008-10-17", '),
     ),
     "a queue policy, given as an object, with a misspelt element": Case(
-        "must have a statement 1 in policy that has no element 'Actions'",
+        "must have a valid statement 1 in policy: unknown element 'Actions'",
         put(QUARANTINE, "policy", {"Version": "2012-10-17", "Statement": SEND}),
     ),
     "the policy of a topic that is not JSON": Case(NOT_JSON, add("sns.Topic", policy="Allow everything")),
-    "a document with Statement twice, in a resource of a type that no rule lists": Case(
+    "a document with a duplicate Statement, on a type that is not listed": Case(
         TWICE.format("containerPolicy", "Statement"),
         add("mediastore.ContainerPolicy", containerPolicy=TWO_STATEMENTS),
     ),
@@ -90,8 +90,8 @@ CASES["iam-documents-are-readable"] = {
 
 # Managed policies
 
-BROAD = "must not carry the AWS managed policy {}, which allows nearly everything"
-NOT_LISTED = "must not carry the AWS managed policy {}, which the rule's setting allowed does not list"
+BROAD = "must not use the AWS managed policy {}, which grants broad access"
+NOT_LISTED = "must not use the AWS managed policy {}, which is not listed in the setting allowed"
 ADMINISTRATOR, BASIC = "AdministratorAccess", "service-role/AWSLambdaBasicExecutionRole"
 
 
@@ -124,14 +124,14 @@ CASES["iam-no-broad-managed-policies"] = {
         BROAD.format(ADMINISTRATOR),
         add("ssoadmin.ManagedPolicyAttachmentsExclusive", managedPolicyArns=[managed(ADMINISTRATOR)]),
     ),
-    "AmazonS3FullAccess in a property of a type that no rule lists": _attached(
+    "AmazonS3FullAccess on a type that is not listed": _attached(
         "AmazonS3FullAccess", "quicksight.IamPolicyAssignment"
     ),
 }
 
 # Wildcards
 
-SINGLE = "must name single actions in statement {!r}, and not {}"
+SINGLE = "must list individual actions in statement {!r}, not {}"
 RECORDINGS = policy("s3:*", resource="arn:aws:s3:::recordings/*")
 ESCAPED = json.dumps({"text": RECORDINGS.replace("Statement", "\\u0053tatement")})
 CASES["iam-no-wildcard-actions"] = {
@@ -150,10 +150,10 @@ CASES["iam-no-wildcard-actions"] = {
         _user_policy("added", "dynamodb:?etItem", resource=TABLE.arn),
     ),
     "all actions on a topic, in the arguments of the topic": Case(
-        "must name single actions in statement 1, and not sns:*",
+        "must list individual actions in statement 1, not sns:*",
         add("sns.Topic", policy=open_to(OWN_ACCOUNT, "sns:*", TOPIC_ARN)),
     ),
-    "an object deep in the arguments of a type that no rule lists": Case(
+    "an object deep in the arguments of a type that is not listed": Case(
         SINGLE.format("Added", "s3:*"),
         add("odb.Network", access=[{"s3": {"policyDocument": json.loads(RECORDINGS)}}]),
     ),
@@ -162,7 +162,7 @@ CASES["iam-no-wildcard-actions"] = {
     ),
 }
 
-EXCLUSION = "must say what statement {!r} allows, and not by {} what it does not"
+EXCLUSION = "must list what statement {!r} allows instead of using {}"
 EVERYONE_ELSE = {
     "Sid": "Everyone else",
     "Effect": "Allow",
@@ -185,10 +185,10 @@ CASES["iam-no-allow-by-exclusion"] = {
     ),
 }
 
-NOT_ALL = "must name the resources of {} in statement {!r}, and not *"
-NAMED = "must name the resources of statement {!r}, and not {}"
+NOT_ALL = "must name the resources of {} in statement {!r} instead of *"
+NAMED = "must name the resources of statement {!r} instead of {}"
 ANY_STREAM, ANY_TABLE = arn("kinesis", "stream/*"), arn("dynamodb", "tab*")
-CASES["iam-no-avoidable-wildcard-resources"] = {
+CASES["iam-no-wildcard-resources"] = {
     "UpdateItem on every table": Case(
         NOT_ALL.format("dynamodb:UpdateItem", "Store"), statement(RECORDER_POLICY, "Store", Resource="*")
     ),
@@ -209,7 +209,7 @@ CASES["iam-no-avoidable-wildcard-resources"] = {
 
 # Escalation
 
-OPENS = "must not allow {}, which opens more permissions ({})"
+OPENS = "must not allow {}, which permits privilege escalation ({})"
 CASES["iam-no-privilege-escalation"] = {
     "access keys for other users, in the policy of a user": Case(
         OPENS.format("iam:createaccesskey", "CreateAccessKey"), _user_policy("added", "iam:CreateAccessKey")
@@ -229,9 +229,7 @@ CASES["iam-no-privilege-escalation"] = {
     ),
 }
 
-TOGETHER = (
-    "must not be allowed iam:passrole with {} by its policies{} together, which opens more permissions ({})"
-)
+TOGETHER = "must not be allowed iam:passrole with {} by its policies{} together, which permits privilege escalation ({})"
 RUN_INSTANCES = TOGETHER.format("ec2:runinstances", "", "CreateEC2WithExistingIP")
 RUN_WITH_GROUPS = TOGETHER.format("ec2:runinstances", " and those of its groups", "CreateEC2WithExistingIP")
 CREATE_STACK = TOGETHER.format("cloudformation:createstack", "", "PassExistingRoleToCloudFormation")
@@ -287,7 +285,7 @@ CASES["iam-no-combined-privilege-escalation"] = {
 
 # Resource policies
 
-EVERYBODY = "must say whom statement 1 allows, and not everybody"
+EVERYBODY = "must name the principals that statement 1 allows instead of allowing every principal"
 FILES_ARN = arn("elasticfilesystem", "file-system/fs-1")
 TOPICS = [TOPIC_ARN, "arn:aws:sns:ap-northeast-1:*:calls"]
 VIA_SERVICE = {"StringLike": {"kms:ViaService": "sqs.*.amazonaws.com"}}
@@ -302,52 +300,52 @@ def _public(type_: str, resource_policy: str, **inputs: Any) -> Case:
 
 
 CASES["iam-no-public-resources"] = {
-    "a queue that takes messages from everybody": _public_queue("*"),
+    "a queue that accepts messages from every principal": _public_queue("*"),
     "a stream that every account may read": _public(
         "kinesis.ResourcePolicy",
         open_to({"AWS": ["*"]}, "kinesis:GetRecords", STREAM.arn),
         resourceArn=STREAM.arn,
     ),
-    "a key for everybody who calls through a service": _public(
+    "a key for every principal that calls through a service": _public(
         "kms.Key",
         open_to({"AWS": "*"}, "kms:Decrypt", "*", Condition=VIA_SERVICE),
         tags=TAGS,
         outputs={"arn": OTHER_KEY_ARN},
     ),
-    "a condition that everybody meets, since a policy variable is compared with itself": _public_queue(
+    "a condition that is always true, because it compares a policy variable with itself": _public_queue(
         "*", Condition={"StringEquals": {"aws:PrincipalAccount": "${aws:PrincipalAccount}"}}
     ),
-    "a condition with wildcards that every account meets": _public_queue(
+    "a condition with wildcards that match every account": _public_queue(
         "*", Condition={"StringLike": {"aws:SourceAccount": "????????????"}}
     ),
-    "a condition with one value that the topics of all accounts meet": _public_queue(
+    "a condition with one value that matches the topics of all accounts": _public_queue(
         "*", Condition={"ArnLike": {"aws:SourceArn": TOPICS}}
     ),
-    "a secret that everybody may read": _public(
+    "a secret that every principal may read": _public(
         "secretsmanager.Secret", open_to("*", "secretsmanager:GetSecretValue", "*")
     ),
-    "a topic to which everybody may publish": _public(
+    "a topic to which every principal may publish": _public(
         "sns.Topic", open_to({"AWS": "*"}, "sns:Publish", TOPIC_ARN)
     ),
-    "a file system that everybody may mount, a type that no rule lists": _public(
+    "a file system that every principal may mount, on a type that is not listed": _public(
         "efs.FileSystemPolicy", open_to("*", "elasticfilesystem:ClientMount", FILES_ARN)
     ),
     "every identity provider": _public_queue({"Federated": "*"}, Condition={}),
     "every service": _public_queue({"Service": "*"}, Condition={}),
 }
 
-GIVEN = "must not give statement 1 to another account: 222222222222"
+GIVEN = "must not grant access to account 222222222222 in statement 1"
 SCAN_BY_ROLE = open_to({"AWS": "arn:aws:iam::222222222222:role/theirs"}, "dynamodb:Scan", TABLE.arn)
 OTHER_TOPICS = {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:222222222222:*"}}
 TWO_ACCOUNTS = ["111111111111", "222222222222"]
-CASES["iam-resources-stay-in-their-account"] = {
+CASES["iam-resources-stay-in-account"] = {
     "quarantined records for another account": Case(
         GIVEN, _queue_policy(OTHER_ACCOUNT, "sqs:ReceiveMessage")
     ),
     "the table for a role of another account": Case(
         GIVEN, add("dynamodb.ResourcePolicy", resourceArn=TABLE.arn, policy=SCAN_BY_ROLE)
     ),
-    "everybody in another account": Case(
+    "every principal in another account": Case(
         GIVEN, _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalAccount": TWO_ACCOUNTS}})
     ),
     "the topics of another account": Case(
@@ -357,24 +355,24 @@ CASES["iam-resources-stay-in-their-account"] = {
 
 # Trust
 
-NOT_A_SERVICE = "must trust services by name in statement 'AssumeRole', and not {}"
+NOT_A_SERVICE = "must trust only named services in statement 'AssumeRole', not {}"
 OTHER_ROOT = "arn:aws:iam::222222222222:root"
 CASES["iam-trust-only-named-services"] = {
     "another account as principal": Case(
         NOT_A_SERVICE.format(f"AWS {OTHER_ROOT}"), trust(RECORDER_ROLE, Principal={"AWS": OTHER_ROOT})
     ),
-    "everybody as principal": Case(NOT_A_SERVICE.format("everybody"), trust(PIPE_ROLE, Principal="*")),
+    "every principal": Case(NOT_A_SERVICE.format("every principal"), trust(PIPE_ROLE, Principal="*")),
     "any service as principal": Case(
-        "must trust one of *.amazonaws.com in statement 'AssumeRole', and not *.amazonaws.com",
+        "must trust only *.amazonaws.com in statement 'AssumeRole', not *.amazonaws.com",
         trust(PIPE_ROLE, Principal={"Service": ["*.amazonaws.com"]}),
     ),
     "session tags that the caller chooses": Case(
-        "must let its services do sts:AssumeRole only in statement 'AssumeRole', and not sts:TagSession",
+        "must allow only sts:AssumeRole in statement 'AssumeRole', not sts:TagSession",
         trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:TagSession"]),
     ),
 }
 
-UNBOUND = "must bind {}.amazonaws.com to aws:SourceAccount or aws:SourceArn in statement 'AssumeRole'"
+UNBOUND = "must restrict {}.amazonaws.com with aws:SourceAccount or aws:SourceArn in statement 'AssumeRole'"
 IF_EXISTS = {"StringEqualsIfExists": {"aws:SourceAccount": "111111111111"}}
 ALL_PIPES = "arn:aws:pipes:ap-northeast-1:*:pipe/*"
 
@@ -383,13 +381,13 @@ def _unbound(operator: str, key: str, value: str) -> Case:
     return Case(UNBOUND.format("pipes"), trust(PIPE_ROLE, Condition={operator: {key: value}}))
 
 
-CASES["iam-trust-is-bound-to-a-source"] = {
+CASES["iam-trust-has-source-condition"] = {
     "no condition": Case(UNBOUND.format("pipes"), remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition")),
     "a condition that also holds if the key is missing": Case(
         UNBOUND.format("states"), trust(RECORDER_ROLE, Condition=IF_EXISTS)
     ),
-    "a condition that any account meets": _unbound("StringLike", "aws:SourceAccount", "*"),
-    "a condition that the pipes of all accounts meet": _unbound("ArnLike", "aws:SourceArn", ALL_PIPES),
+    "a condition that matches any account": _unbound("StringLike", "aws:SourceAccount", "*"),
+    "a condition that matches the pipes of all accounts": _unbound("ArnLike", "aws:SourceArn", ALL_PIPES),
     "a condition on the region only": _unbound("StringEquals", "aws:RequestedRegion", "ap-northeast-1"),
     "a policy variable that is compared with itself": _unbound(
         "StringEquals", "aws:SourceAccount", "${aws:SourceAccount}"
@@ -400,11 +398,11 @@ OTHER_PIPES = "arn:aws:pipes:ap-northeast-1:222222222222:pipe/*"
 
 
 def _foreign(role: str, operator: str, key: str, value: str | list[str]) -> Case:
-    message = f"must not be bound by {key} to another account than its own, 111111111111: 222222222222"
+    message = f"must restrict {key} to its own account 111111111111, not 222222222222"
     return Case(message, trust(role, Condition={operator: {key: value}}))
 
 
-CASES["iam-trust-stays-in-its-account"] = {
+CASES["iam-trust-stays-in-account"] = {
     "another account's id": _foreign(RECORDER_ROLE, "StringEquals", "aws:SourceAccount", "222222222222"),
     "the pipes of another account": _foreign(PIPE_ROLE, "ArnLike", "aws:SourceArn", OTHER_PIPES),
     "another account beside the stack's own, under a lowercase condition key": _foreign(

@@ -11,10 +11,10 @@ CASES: Cases = {}
 
 
 def _hidden(type_: str, **inputs: Any) -> Case:
-    return Case(f"must be a resource that these rules can judge, and not {type_}", add(type_, **inputs))
+    return Case(f"must be a type of resource that the rules can inspect, not {type_}", add(type_, **inputs))
 
 
-CASES["resources-can-be-judged"] = {
+CASES["resources-are-inspectable"] = {
     "a role made by another provider": _hidden("aws-native:iam:Role", managedPolicyArns=[]),
     "a resource made through Cloud Control": _hidden(
         "aws:cloudcontrol/resource:Resource", typeName="AWS::IAM::Role", desiredState="{}"

@@ -28,21 +28,19 @@ from tests.policies.values import (
 
 CASES: Cases = {}
 
-MISSING = "must be allowed {} on {} for {}: {}"
-EXCESS = "must not be allowed {} on {}: nothing in {} does that"
-UNTRUSTED = "must be assumable on behalf of {}"
-UNKNOWN = "must have no {}, since it is not known what that needs"
+MISSING = "must allow {} on {} for {}: {}"
+EXCESS = "must not allow {} on {}: not used by {}"
+UNTRUSTED = "must trust its service on behalf of {}"
+UNKNOWN = "must not set {}: its required permissions are not known"
 OTHER_POLICY_ARN = "arn:aws:iam::111111111111:policy/other"
 OTHER_ROLE_ARN = "arn:aws:iam::111111111111:role/other"
 
 # State machines
 
-NO_STORE = MISSING.format("dynamodb:UpdateItem", TABLE.arn, RECORDER, "its state 'Store' does that")
-NO_QUARANTINE = MISSING.format(
-    "sqs:SendMessage", QUARANTINE.arn, RECORDER, "its state 'Quarantine' does that"
-)
+NO_STORE = MISSING.format("dynamodb:UpdateItem", TABLE.arn, RECORDER, "used by its state 'Store'")
+NO_QUARANTINE = MISSING.format("sqs:SendMessage", QUARANTINE.arn, RECORDER, "used by its state 'Quarantine'")
 NO_KEY = [
-    MISSING.format(action, KEY_ARN, RECORDER, f"{QUARANTINE} is encrypted with it")
+    MISSING.format(action, KEY_ARN, RECORDER, f"encrypts {QUARANTINE}")
     for action in ("kms:Decrypt", "kms:GenerateDataKey")
 ]
 SCAN = EXCESS.format("dynamodb:Scan", TABLE.arn, RECORDER)
@@ -52,7 +50,7 @@ DENY_EVERYBODY = open_to("*", "sqs:*", QUARANTINE.arn, Effect="Deny")
 OTHER_TABLE_ARN = arn("dynamodb", "table/other")
 
 COPIES_ARN = arn("dynamodb", "table/copies")
-NO_COPY = MISSING.format("dynamodb:UpdateItem", COPIES_ARN, RECORDER, "its state 'Copy' does that")
+NO_COPY = MISSING.format("dynamodb:UpdateItem", COPIES_ARN, RECORDER, "used by its state 'Copy'")
 UPDATE_ITEM = "arn:aws:states:::dynamodb:updateItem"
 COPY = {"Type": "Task", "Resource": UPDATE_ITEM, "Arguments": {"TableName": "copies"}, "End": True}
 OLDER_MAP = {"Type": "Map", "Iterator": {"StartAt": "Copy", "States": {"Copy": COPY}}, "End": True}
@@ -69,11 +67,13 @@ _recorder_role = partial(Case, at=RECORDER_ROLE)
 
 def _unknown(state: str, cause: str, path: str, value: Any) -> Case:
     """Case of a definition that needs permissions which the rule does not know."""
-    message = f"must have a definition that tells what it needs: state {state!r}: no permission is known for {cause}"
+    message = (
+        f"must have a definition with known permissions: state {state!r}: no permission is known for {cause}"
+    )
     return Case(message, put(RECORDER, f"definition.States.{path}", value))
 
 
-CASES["state-machine-role-fits-its-definition"] = {
+CASES["state-machine-role-matches-definition"] = {
     "no permission to quarantine": _recorder_role(
         NO_QUARANTINE, remove(RECORDER_POLICY, "policy.Statement[Quarantine]")
     ),
@@ -98,7 +98,7 @@ CASES["state-machine-role-fits-its-definition"] = {
         put(RECORDER, f"{EACH_CONTACT}.Quarantine.Arguments.QueueUrl", OTHER_QUEUE_URL),
     ),
     "another service that may also assume the role": Case(
-        f"must not be assumable by lambda.amazonaws.com: {RECORDER} is not of that service",
+        f"must not trust lambda.amazonaws.com, which is not the service of {RECORDER}",
         trust(RECORDER_ROLE, Principal={"Service": ["states.amazonaws.com", "lambda.amazonaws.com"]}),
     ),
     "a Map that reads its items from a bucket": _unknown(
@@ -138,11 +138,11 @@ CASES["state-machine-role-fits-its-definition"] = {
     "a permission to read the table, in the policy of the table": _recorder_role(
         SCAN, add("dynamodb.ResourcePolicy", resourceArn=TABLE.arn, policy=SCAN_BY_ROLE)
     ),
-    "a Deny for everybody in the policy of the quarantine queue": _recorder_role(
+    "a Deny for every principal in the policy of the quarantine queue": _recorder_role(
         NO_QUARANTINE, add("sqs.QueuePolicy", queueUrl="quarantine", policy=DENY_EVERYBODY)
     ),
-    "a managed policy from outside the stack": Case(
-        f"must carry policies of this stack only, since it is not known what {OTHER_POLICY_ARN} allows",
+    "a managed policy that is not part of the stack": Case(
+        f"must have only policies of this stack: the permissions of {OTHER_POLICY_ARN} are not known",
         put(RECORDER_ROLE, "managedPolicyArns", [OTHER_POLICY_ARN]),
     ),
     "a customer managed key for the quarantine queue, and no permission to use it": _recorder_role(
@@ -160,13 +160,13 @@ CASES["state-machine-role-fits-its-definition"] = {
 
 # Pipes
 
-NO_DEAD_LETTERS = MISSING.format("sqs:SendMessage", DEAD_LETTERS.arn, PIPE, "it keeps there what fails")
+NO_DEAD_LETTERS = MISSING.format("sqs:SendMessage", DEAD_LETTERS.arn, PIPE, "used to send dead letters")
 DENY_ASSUME = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 BUT_QUEUES = ["kinesis:*", "states:*", "logs:*"]
 
 _pipe_role = partial(Case, at=PIPE_ROLE)
 
-CASES["pipe-role-fits-its-pipe"] = {
+CASES["pipe-role-matches-pipe"] = {
     "no permission to send dead letters": _pipe_role(
         NO_DEAD_LETTERS, remove(PIPE_POLICY, "policy.Statement[KeepDeadLetters]")
     ),
@@ -187,7 +187,7 @@ CASES["pipe-role-fits-its-pipe"] = {
     ),
     "a customer managed key for the stream, and the permission for another key": _pipe_role(
         [
-            MISSING.format("kms:Decrypt", KEY_ARN, PIPE, f"{STREAM} is encrypted with it"),
+            MISSING.format("kms:Decrypt", KEY_ARN, PIPE, f"encrypts {STREAM}"),
             EXCESS.format("kms:Decrypt", OTHER_KEY_ARN, PIPE),
         ],
         put(STREAM, "kmsKeyId", KEY_ARN),
@@ -202,8 +202,8 @@ CASES["pipe-role-fits-its-pipe"] = {
     ),
     "another service that may assume the role instead": Case(
         [
-            f"must be assumable by the service of {PIPE}",
-            f"must not be assumable by states.amazonaws.com: {PIPE} is not of that service",
+            f"must trust the service of {PIPE}",
+            f"must not trust states.amazonaws.com, which is not the service of {PIPE}",
         ],
         trust(PIPE_ROLE, Principal={"Service": "states.amazonaws.com"}),
     ),
@@ -211,14 +211,14 @@ CASES["pipe-role-fits-its-pipe"] = {
         UNTRUSTED.format(PIPE.arn),
         trust(PIPE_ROLE, Condition={"StringEquals": {"aws:SourceArn": f"{PIPE.arn}-2"}}),
     ),
-    "a Deny for everybody on assuming the role": Case(
+    "a Deny for every principal to assume the role": Case(
         UNTRUSTED.format(PIPE.arn), append(PIPE_ROLE, "assumeRolePolicy.Statement", DENY_ASSUME)
     ),
     "a customer managed key for the pipe itself, with unknown permissions": Case(
         UNKNOWN.format("kmsKeyIdentifier"), put(PIPE, "kmsKeyIdentifier", KEY_ARN)
     ),
-    "a role from outside the stack": Case(
-        f'must have a role of this stack, since it is not known what "{OTHER_ROLE_ARN}" allows',
+    "a role that is not part of the stack": Case(
+        f'must have a role of this stack: the permissions of "{OTHER_ROLE_ARN}" are not known',
         put(PIPE, "roleArn", OTHER_ROLE_ARN),
     ),
 }

@@ -31,8 +31,8 @@ def _lookup(following: str) -> dict[str, object]:
     }
 
 
-PART = "must not be part of this stack, which does without Lambda"
-CALL = "must not call Lambda in {}"
+PART = "must not be part of this stack, which does not use Lambda"
+CALL = "must not invoke Lambda in {}"
 CASES["no-lambda"] = {
     "a function": Case(PART, add("lambda.Function", runtime="python3.13", handler="main.handler")),
     "a state that calls a function": Case(
@@ -45,7 +45,7 @@ CASES["no-lambda"] = {
     "a function as the pipe's target": Case(
         CALL.format(f"target: {FUNCTION_ARN}"), put(PIPE, "target", FUNCTION_ARN)
     ),
-    "a function that flows may call": Case(
+    "a function that flows may invoke": Case(
         PART, add("connect.LambdaFunctionAssociation", instanceId=INSTANCE, functionArn=FUNCTION_ARN)
     ),
     "a rule that calls a function": Case(

@@ -54,9 +54,9 @@ def set_filters(*patterns: str) -> Edit:
 
 # The target of the pipe
 
-SYNCHRONOUS = "must call its state machine by REQUEST_RESPONSE, so that it sees what fails, and not {}"
+SYNCHRONOUS = "must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures"
 INVOCATION = "targetParameters.stepFunctionStateMachineParameters.invocationType"
-CASES["pipe-calls-synchronously"] = {
+CASES["pipe-invokes-synchronously"] = {
     "FIRE_AND_FORGET": Case(
         SYNCHRONOUS.format('"FIRE_AND_FORGET"'),
         put(PIPE, INVOCATION, "FIRE_AND_FORGET"),
@@ -68,7 +68,7 @@ CASES["pipe-calls-synchronously"] = {
     "an empty invocation type": Case(SYNCHRONOUS.format('""'), put(PIPE, INVOCATION, "")),
 }
 
-EXPRESS = f"must be EXPRESS, since {PIPE} waits for its executions, and not {{}}"
+EXPRESS = f"must have the type EXPRESS, not {{}}: {PIPE} invokes it synchronously"
 NOT_STANDARD = EXPRESS.format('"STANDARD"')
 OTHER_MACHINE_ARN = arn("states", "stateMachine:other")
 CASES["pipe-target-is-express"] = {
@@ -81,15 +81,15 @@ CASES["pipe-target-is-express"] = {
     "a version of a Standard state machine": Case(
         NOT_STANDARD, put(RECORDER, "type", "STANDARD"), set_target(f"{RECORDER.arn}:1")
     ),
-    "a state machine from outside the stack": Case(
-        f'must call a state machine of this stack, since it is not known whether "{OTHER_MACHINE_ARN}" is EXPRESS',
+    "a state machine that is not part of the stack": Case(
+        f'must invoke a state machine of this stack: the type of "{OTHER_MACHINE_ARN}" is not known',
         set_target(OTHER_MACHINE_ARN),
     ),
 }
 
 # The source of the pipe
 
-UNKEPT = "must have a standard SQS queue as dead-letter queue, or what keeps failing is lost"
+UNKEPT = "must have a standard SQS queue for dead letters, or it loses records that keep failing"
 KEEP = "policy.Statement[KeepDeadLetters]"
 
 
@@ -104,22 +104,22 @@ CASES["pipe-has-dead-letter-queue"] = {
     "a dead-letter queue without an ARN": Case(
         UNKEPT, _put_source("deadLetterConfig", {}), remove(PIPE_POLICY, KEEP)
     ),
-    "a FIFO queue, which pipes do not take": _lost(f"{DEAD_LETTERS.arn}.fifo", "sqs:SendMessage"),
-    "a topic, which keeps nothing": _lost(arn("sns", "dead-letters"), "sns:Publish"),
+    "a FIFO queue, which pipes do not support": _lost(f"{DEAD_LETTERS.arn}.fifo", "sqs:SendMessage"),
+    "a topic, which stores nothing": _lost(arn("sns", "dead-letters"), "sns:Publish"),
 }
 
-RETRIES = "must have a finite maximumRetryAttempts, or one failing record blocks its shard; retries: {}"
-AGE = "must have a finite maximumRecordAgeInSeconds, or one failing record blocks its shard; record age: {}"
-CASES["pipe-retries-are-finite"] = {
+RETRIES = "must limit maximumRetryAttempts, not {}, or one failing record blocks its shard"
+AGE = "must limit maximumRecordAgeInSeconds, not {}, or one failing record blocks its shard"
+CASES["pipe-retries-are-limited"] = {
     "no limit to retries": Case(RETRIES.format("null"), _remove_source("maximumRetryAttempts")),
-    "endless retries": Case(RETRIES.format("-1"), _put_source("maximumRetryAttempts", -1)),
+    "unlimited retries": Case(RETRIES.format("-1"), _put_source("maximumRetryAttempts", -1)),
     "records of any age": Case(AGE.format("-1"), _put_source("maximumRecordAgeInSeconds", -1)),
     "an age that is a string": Case(AGE.format('"a day"'), _put_source("maximumRecordAgeInSeconds", "a day")),
 }
 
 TOO_OLD = (
-    "must have a maximumRecordAgeInSeconds below the {} hours that its stream keeps records, and not {}:"
-    " what it gives up could not be replayed"
+    "must have a maximumRecordAgeInSeconds below the {} hours that its stream retains records, not {},"
+    " or a failed record cannot be replayed"
 )
 ONE_DAY = TOO_OLD.format(24, 86400)
 ELSEWHERE = arn("kinesis", "stream/elsewhere")
@@ -141,14 +141,14 @@ CASES["pipe-age-below-stream-retention"] = {
     ),
     "a shorter retention": Case(ONE_DAY, put(STREAM, "retentionPeriod", 24), at=PIPE),
     "no retention, which means one day": Case(ONE_DAY, remove(STREAM, "retentionPeriod"), at=PIPE),
-    "a stream from outside the stack, with no retention configured": Case(
+    "a stream that is not part of the stack, with no retention configured": Case(
         ONE_DAY,
         put_foreign(PIPE, "source", ELSEWHERE),
         put(CONTACT_RECORDS, RECORDS_STREAM, ELSEWHERE),
         statement(PIPE_POLICY, "ReadStream", Resource=ELSEWHERE),
     ),
     "a retention that is not a number": Case(
-        'must read a stream whose retentionPeriod is a number of hours, and not "a week"',
+        'must read a stream with a numeric retentionPeriod, not "a week"',
         put(STREAM, "retentionPeriod", "a week"),
         at=PIPE,
     ),
@@ -157,14 +157,14 @@ CASES["pipe-age-below-stream-retention"] = {
     ),
 }
 
-UNDIVIDED = "must have onPartialBatchItemFailure AUTOMATIC_BISECT, or a bad record takes its batch along"
+UNDIVIDED = "must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch"
 CASES["pipe-bisects-failing-batches"] = {
     "no bisection": Case(UNDIVIDED, _remove_source("onPartialBatchItemFailure")),
     "an empty value": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", "")),
     "a value that is not a string": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", True)),
 }
 
-POSITION = "must have the startingPosition TRIM_HORIZON, and not {}, which misses records"
+POSITION = "must have the startingPosition TRIM_HORIZON, not {}, which misses records"
 CASES["pipe-starts-at-trim-horizon"] = {
     "LATEST": Case(POSITION.format('"LATEST"'), _put_source("startingPosition", "LATEST")),
     "a point in time": Case(
@@ -173,7 +173,7 @@ CASES["pipe-starts-at-trim-horizon"] = {
     "no position": Case(POSITION.format("null"), _remove_source("startingPosition")),
 }
 
-RUNNING = "must have the desiredState RUNNING, and not {}: what its stream drops meanwhile is lost"
+RUNNING = "must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes"
 CASES["pipe-is-running"] = {
     "a pipe that is stopped": Case(RUNNING.format('"STOPPED"'), put(PIPE, "desiredState", "STOPPED")),
     "a misspelt state": Case(RUNNING.format('"Running"'), put(PIPE, "desiredState", "Running")),
@@ -183,10 +183,10 @@ CASES["pipe-is-running"] = {
 
 def _narrow(*patterns: str) -> Case:
     shown = json.dumps(patterns)
-    return Case(f"must let all tracked calls pass, and not only {shown}", set_filters(*patterns))
+    return Case(f"must let all tracked calls pass its filter, not only {shown}", set_filters(*patterns))
 
 
-CASES["pipe-passes-tracked-calls"] = {
+CASES["pipe-filter-passes-tracked-calls"] = {
     "calls of one route only": _narrow('{"data": {"Attributes": {"call_route": ["sales"]}}}'),
     "two filters, neither of which lets all calls pass": _narrow(
         '{"data": {"Channel": ["CHAT"]}}', '{"data": {"Queue": [null]}}'
@@ -198,18 +198,18 @@ WHOLE_RECORD = '{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumbe
 
 
 def _partial(template: str | None) -> Case:
-    message = f"must hand over what {WHOLE_RECORD} does, and not only {json.dumps(template)}"
+    message = f"must pass all fields of {WHOLE_RECORD}, not only {json.dumps(template)}"
     return Case(message, put(PIPE, "targetParameters.inputTemplate", template))
 
 
-CASES["pipe-hands-over-the-record"] = {
+CASES["pipe-passes-whole-record"] = {
     "no input template": _partial(None),
     "records without their event id and sequence number": _partial('{"contact": <$.data>}'),
     "only a part of the record": _partial('{"contact": {"ContactId": "<$.data.ContactId>"}}'),
     "a template that is not JSON": _partial("<$.data>"),
 }
 
-UNREAD = "must send contact records to a stream that a pipe of this stack reads, and not to {}"
+UNREAD = "must send contact records to a stream that a pipe of this stack reads, not to {}"
 DELIVERY = {"firehoseArn": arn("firehose", "deliverystream/calls")}
 FIREHOSE = {"storageType": "KINESIS_FIREHOSE", "kinesisFirehoseConfig": DELIVERY}
 OTHER_STREAM_ARN = arn("kinesis", "stream/other")
@@ -223,12 +223,12 @@ CASES["contact-records-reach-a-pipe"] = {
 
 # The state machine
 
-OLDER = "must keep or fail what its state 'Store' catches, and not end in 'OlderVersion': {}"
-IDLE = "must keep or fail what comes in at its state {!r}, and not end in {!r}"
+OLDER = "must store or fail records after an error in 'Store', not end in 'OlderVersion': {}"
+IDLE = "must store or fail every record that enters {!r}, not end in {!r}"
 CATCH_ALL = {"ErrorEquals": ["States.ALL"], "Next": "OlderVersion"}
 CATCH_FAILED = {"ErrorEquals": ["States.TaskFailed"], "Next": "Gone"}
 SUCCEED = {"Type": "Succeed"}
-CASES["state-machine-drops-no-record"] = {
+CASES["state-machine-keeps-every-record"] = {
     "every error ignored": Case(
         OLDER.format('["States.ALL"]'), append(RECORDER, f"{EACH_CONTACT}.Store.Catch", CATCH_ALL)
     ),
@@ -241,7 +241,7 @@ CASES["state-machine-drops-no-record"] = {
         put(RECORDER, f"{EACH_CONTACT}.WhyRefused.Default", "OlderVersion"),
     ),
     "a failed quarantine that drops the record": Case(
-        """must keep or fail what its state 'Quarantine' catches, and not end in 'Gone': ["States.TaskFailed"]""",
+        """must store or fail records after an error in 'Quarantine', not end in 'Gone': ["States.TaskFailed"]""",
         put(RECORDER, f"{EACH_CONTACT}.Quarantine.Catch", [CATCH_FAILED]),
         put(RECORDER, f"{EACH_CONTACT}.Gone", SUCCEED),
     ),
@@ -258,20 +258,20 @@ CASES["state-machine-drops-no-record"] = {
 
 # Queues and logs
 
-KEPT = "must have messageRetentionSeconds of 4 days or more, and not {}"
+KEPT = "must have a messageRetentionSeconds of at least 4 days, not {}"
 
 
 def _short(queue: str, seconds: int | str) -> Case:
     return Case(KEPT.format(json.dumps(seconds)), put(queue, "messageRetentionSeconds", seconds))
 
 
-CASES["queues-keep-messages"] = {
+CASES["queues-retain-messages"] = {
     "dead letters kept for one minute": _short(DEAD_LETTERS, 60),
     "quarantined records kept for one second less than four days": _short(QUARANTINE, 345_599),
     "a time that is not a number": _short(QUARANTINE, "14 days"),
 }
 
-LOGGED = "must not set includeExecutionData{}: execution data puts callers' numbers into the log"
+LOGGED = "must not set includeExecutionData{}, which writes callers' numbers to the log"
 INCLUDED = "loggingConfiguration.includeExecutionData"
 CASES["no-execution-data-in-logs"] = {
     "the state machine logs its data": Case(LOGGED.format(""), put(RECORDER, INCLUDED, True)),
@@ -283,7 +283,7 @@ CASES["no-execution-data-in-logs"] = {
     ),
 }
 
-DAYS = "must have a retentionInDays of 1 days or more, and not {}"
+DAYS = "must have a retentionInDays of at least 1, not {}"
 CASES["log-groups-have-retention"] = {
     "no retention": Case(DAYS.format("null"), remove(RECORDER_LOGS, "retentionInDays")),
     "zero days, which means forever": Case(DAYS.format("0"), put(PIPE_LOGS, "retentionInDays", 0)),

@@ -1,0 +1,58 @@
+"""Reads JSON text in resource properties: strictly where JSON is required, leniently elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from callroute.formats.json_document import is_deeper
+
+_MAX_DEPTH = 500
+"""Limits nesting, because rules walk the values: recent Pythons parse JSON of any depth."""
+
+
+def parse(text: str) -> Any:
+    """Parses JSON text.
+
+    Raises:
+        ValueError: the text is not JSON, or an object has a duplicate key, of which parsers keep the first or the last.
+    """
+    try:
+        return _load(text, _unique)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if duplicates := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError(f"duplicate key {duplicates[0]!r}")
+    return dict(pairs)
+
+
+def decoded(value: Any) -> Any:
+    """Returns the content of a string with a JSON object or list, and any other value unchanged.
+
+    The values of a duplicate key are returned as a list.
+    """
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return _load(value, _merged)
+    except (RecursionError, ValueError):
+        return value
+
+
+def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return {key: listed[0] if len(listed) == 1 else listed for key, listed in values.items()}
+
+
+def _load(text: str, hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:
+    value = json.loads(text, object_pairs_hook=hook)
+    if is_deeper(value, _MAX_DEPTH):
+        raise RecursionError
+    return value

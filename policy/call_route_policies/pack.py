@@ -1,0 +1,50 @@
+"""Lists all rules and creates a policy pack from them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pulumi_policy import EnforcementLevel, Policy, PolicyPack
+
+from . import connect_flows, data_protection, iam, inspectable, least_privilege, no_lambda, pipeline, tags
+from .secrets import keep_secret_marks
+
+_MODULES = (inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, connect_flows, tags)
+
+RULES = tuple(rule for module in _MODULES for rule in module.RULES)
+"""Every rule, in the order of the documentation."""
+
+
+def policies(exclude: Collection[str] = ()) -> list[Policy]:
+    """Returns the rules as policies of the Pulumi SDK.
+
+    Args:
+        exclude: names of the rules to leave out.
+
+    Raises:
+        ValueError: an excluded rule does not exist.
+    """
+    names = {rule.name for rule in RULES}
+    if unknown := sorted(set(exclude) - names):
+        raise ValueError(f"no rule is called {unknown[0]!r}. Names: {', '.join(sorted(names))}")
+    return [rule.policy() for rule in RULES if rule.name not in exclude]
+
+
+POLICIES = policies()
+"""All rules as policies of the Pulumi SDK."""
+
+
+def create_pack(name: str, exclude: Collection[str] = ()) -> PolicyPack:
+    """Serves the rules as a policy pack. Never returns: the SDK waits for Pulumi's engine to end the process.
+
+    Args:
+        name: name of the pack.
+        exclude: names of the rules to leave out.
+
+    Raises:
+        ValueError: an excluded rule does not exist.
+        RuntimeError: the installed pulumi-policy is not supported.
+    """
+    chosen = policies(exclude)
+    keep_secret_marks()
+    return PolicyPack(name, chosen, enforcement_level=EnforcementLevel.MANDATORY)

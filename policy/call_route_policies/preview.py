@@ -1,0 +1,136 @@
+"""Derives values that a preview does not know from the names of resources and the dependencies of properties.
+
+A preview knows the name of a new resource, but not its ARN. The ARN follows from the name and from the location of the stack:
+the partition, region and account in other ARNs that name the stack's resources, for example in policy documents.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .resource import Resource, Unknown
+from .resource_types import LOG_GROUP, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE, TOPIC
+
+_ARN_FORMATS = {
+    LOG_GROUP: ("logs", "log-group:{name}"),
+    MACHINE: ("states", "stateMachine:{name}"),
+    PIPE: ("pipes", "pipe/{name}"),
+    POLICY: ("iam", "policy{path}{name}"),
+    QUEUE: ("sqs", "{name}"),
+    ROLE: ("iam", "role{path}{name}"),
+    STREAM: ("kinesis", "stream/{name}"),
+    TABLE: ("dynamodb", "table/{name}"),
+    TOPIC: ("sns", "{name}"),
+}
+"""Service and resource in the ARN of each type."""
+
+_ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'\\,*?]+)")
+
+_REFERENCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "arn": ("arn", (QUEUE, TOPIC)),
+    "group": ("name", ("aws:iam/group:Group",)),
+    "managedPolicyArns": ("arn", (POLICY,)),
+    "policyArn": ("arn", (POLICY,)),
+    "policyArns": ("arn", (POLICY,)),
+    "role": ("name", (ROLE,)),
+    "roleArn": ("arn", (ROLE,)),
+    "roles": ("name", (ROLE,)),
+    "source": ("arn", (STREAM, QUEUE)),
+    "streamArn": ("arn", (STREAM,)),
+    "target": ("arn", (MACHINE, QUEUE, STREAM, TOPIC)),
+    "user": ("name", ("aws:iam/user:User",)),
+}
+"""Properties that refer to another resource, at any depth: the attribute that they contain, and the types."""
+
+
+@dataclass(frozen=True)
+class _Location:
+    partition: str
+    region: str
+    account: str
+
+    def arn(self, service: str, resource: str) -> str:
+        region = "" if service == "iam" else self.region
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
+
+
+def resolve(resources: Sequence[Resource]) -> list[Resource]:
+    """Returns the resources with unknown ARNs and references replaced by values, where these can be derived."""
+    location = _location(resources)
+    found = [_with_arn(resource, location) if location else resource for resource in resources]
+    by_urn = {resource.urn: resource for resource in found}
+    return [
+        replace(
+            resource,
+            props={
+                name: _resolved(value, name, [by_urn[urn] for urn in dependencies if urn in by_urn])
+                if (dependencies := resource.dependencies.get(name))
+                else value
+                for name, value in resource.props.items()
+            },
+        )
+        for resource in found
+    ]
+
+
+def _location(resources: Sequence[Resource]) -> _Location | None:
+    """Returns the location in most ARNs of resources of the stack, or None if it is ambiguous."""
+    own = {arn for resource in resources if (arn := _service_and_resource(resource))}
+    found: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
+    for text in _strings([resource.props for resource in resources]):
+        for partition, service, region, account, name in _ARN.findall(text):
+            if (service, name) in own or (service, name.partition(":")[0]) in own:
+                for counter, value in zip(found, (partition, region, account), strict=True):
+                    counter.update([value] if value else [])
+    winners = []
+    for counter in found:
+        ranked = counter.most_common(2)
+        if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+            return None
+        winners.append(ranked[0][0])
+    return _Location(*winners)
+
+
+def _service_and_resource(resource: Resource) -> tuple[str, str] | None:
+    name, path = resource.get("name"), resource.get("path")
+    if resource.type not in _ARN_FORMATS or not isinstance(name, str) or isinstance(path, Unknown):
+        return None
+    service, format_ = _ARN_FORMATS[resource.type]
+    return service, format_.format(name=name, path=path or "/")
+
+
+def _with_arn(resource: Resource, location: _Location) -> Resource:
+    if isinstance(resource.get("arn"), str) or not (parts := _service_and_resource(resource)):
+        return resource
+    return replace(resource, props={**resource.props, "arn": location.arn(*parts)})
+
+
+def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:
+    """Replaces unknown references inside a value, if it is clear which of the dependencies each refers to."""
+    if isinstance(value, Mapping):
+        return {name: _resolved(part, name, dependencies) for name, part in value.items()}
+    attribute, types = _REFERENCES.get(key, ("", ()))
+    values = [each.get(attribute) for each in dependencies if each.type in types]
+    values = [each for each in values if isinstance(each, str)]
+    if isinstance(value, list):
+        unknown = [part for part in value if isinstance(part, Unknown)]
+        if unknown and len(unknown) == len(values):
+            return [part for part in value if not isinstance(part, Unknown)] + values
+        return [_resolved(part, key, dependencies) for part in value]
+    return values[0] if isinstance(value, Unknown) and len(values) == 1 else value
+
+
+def _strings(value: Any) -> Iterator[str]:
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            pending += part.values()
+        elif isinstance(part, list):
+            pending += part

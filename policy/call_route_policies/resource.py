@@ -1,0 +1,92 @@
+"""Resources and their property values, as the rules see them."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+SHOWN_CHARACTERS = 80
+"""Maximum length of a value in a message."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that a preview does not know yet, because it comes from a resource that does not exist yet."""
+
+    path: str
+    """Path of the value in the resource, for example `sourceParameters.filterCriteria`."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource that a rule checks."""
+
+    type: str
+    """Type token, for example `aws:sqs/queue:Queue`."""
+    name: str
+    """Logical name."""
+    urn: str
+    props: Mapping[str, Any]
+    """Inputs in a resource rule, inputs and outputs in a stack rule: dicts, lists, scalars and `Unknown`."""
+    protect: bool = False
+    """True if the resource has Pulumi's `protect` option."""
+    dependencies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """URNs of the resources that each property depends on. Empty in resource rules."""
+
+    @property
+    def stack(self) -> str:
+        """Name of the stack, taken from the URN."""
+        return self.urn.removeprefix("urn:pulumi:").partition("::")[0]
+
+    def get(self, *path: str) -> Any:
+        """Returns the value at a path, the first `Unknown` on the path, or None."""
+        value: Any = self.props
+        for name in path:
+            if isinstance(value, Unknown):
+                return value
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+
+def plain(value: Any, path: str = "") -> Any:
+    """Converts the SDK's proxies to dicts, lists and scalars; integral floats to int; unknown values to `Unknown`."""
+    if isinstance(value, Mapping):
+        return {key: _part(value, key, path) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_part(value, index, path) for index in range(len(value))]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _part(container: Any, key: Any, path: str) -> Any:
+    part_path = f"{path}.{key}" if path else str(key)
+    try:
+        part = container[key]
+    except UnknownValueError:
+        return Unknown(part_path)
+    return plain(part, part_path)
+
+
+def shown(value: Any) -> str:
+    """Formats a value for a message as JSON of limited length."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=lambda other: f"<{type(other).__name__}>")
+    except RecursionError:
+        text = "a deeply nested value"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+
+
+def matches_any(text: str, patterns: Iterable[str]) -> bool:
+    """Returns whether a text matches one of the glob patterns."""
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def of_type(resources: Iterable[Resource], type_: str) -> Iterator[Resource]:
+    """Returns the resources of a type."""
+    return (resource for resource in resources if resource.type == type_)
