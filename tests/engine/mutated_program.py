@@ -26,8 +26,9 @@ PROVIDER_VERSION = "7.51.1"
 
 def case_of(rule: str, title: str) -> Case:
     """Returns a mutation."""
-    (case,) = (case for name, each, case in CASES if (name, each) == (rule, title))
-    return case
+    found: Case
+    (found,) = (case for name, each, case in CASES if (name, each) == (rule, title))
+    return found
 
 
 def is_applicable(case: Case, stack: str) -> bool:
