@@ -1,7 +1,7 @@
 """Reads, updates and deletes the resources of the program in the emulator; callroute.local creates them.
 
-What AWS replaces instead of updating is in `REPLACED_BY`, from the arguments that the Terraform AWS provider's documentation
-marks "Forces new resource" (Pulumi's AWS provider is built on it).
+`REPLACED_BY` lists the arguments whose change replaces a resource. They have ForceNew in the Terraform AWS provider, on which
+Pulumi's AWS provider is built.
 """
 
 from __future__ import annotations

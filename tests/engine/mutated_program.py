@@ -32,7 +32,7 @@ def case_of(rule: str, title: str) -> Case:
 
 
 def is_applicable(case: Case, stack: str) -> bool:
-    """Whether a mutation can be applied here: it keeps all resources, and adds only resources of the AWS provider."""
+    """Returns whether a mutation keeps all resources of a stack, and adds only resources of the AWS provider."""
     before = recorded(stack)
     after = mutated(case, stack)
     kept = {each.urn for each in after}

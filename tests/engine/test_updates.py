@@ -162,7 +162,7 @@ def changed(project: Project) -> Project:
 
 @pytest.fixture(scope="module")
 def effects(changed: Project) -> dict[str, Effects]:
-    """What the preview shows of each change, in the words of the table."""
+    """Effects of each change in the preview, in the words of the table."""
     steps = json.loads(changed.succeed("preview", "--json").out)["steps"]
     found: dict[str, Effects] = {title: defaultdict(list) for title in CHANGES}
     for step in steps:
