@@ -41,19 +41,8 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.runner import Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
-CALL_OPTIONS = {
-    *(
-        "keys",
-        "closed",
-        "agent_answers_after",
-        "leaves_queue_after",
-        "answer",
-        "flow_file",
-        "environment_file",
-        "record",
-    ),
-}
-"""Options that apply to a single call."""
+SCENARIO_OPTIONS = {"flow", "at", "scenario_file", "minimum_coverage", "as_json", "quiet", "no_color"}
+"""Parameters that also apply to scenarios. All others apply to a single call."""
 
 
 @click.command
@@ -352,7 +341,7 @@ def require_no_call_options() -> None:
     given = [
         param.opts[0]
         for param in context.command.params
-        if param.name in CALL_OPTIONS
+        if param.name not in SCENARIO_OPTIONS
         and context.get_parameter_source(param.name) is click.ParameterSource.COMMANDLINE
     ]
     if given:
