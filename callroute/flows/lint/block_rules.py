@@ -251,7 +251,7 @@ RULES = (
     Rule(
         "misplaced-block",
         "error",
-        "Every block is allowed in this kind of flow.",
+        "Every block is allowed in the kind of flow that contains it.",
         Source.BLOCK_TYPES,
         _misplaced_block,
     ),
@@ -272,7 +272,7 @@ RULES = (
     Rule(
         "unknown-parameter",
         "warning",
-        "Every parameter is a known parameter of its block type.",
+        "Every block has only known parameters.",
         Source.BLOCK_TYPES,
         _unknown_parameter,
     ),

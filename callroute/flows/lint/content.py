@@ -221,7 +221,7 @@ RULES = (
     Rule(
         "flow-module",
         "note",
-        "A flow module is checked as such, with attributes inherited from its callers.",
+        "Flow modules are checked with attributes inherited from the calling flow.",
         Source.LIVE_REQUESTS,
         _flow_module,
     ),

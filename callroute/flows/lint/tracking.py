@@ -309,7 +309,7 @@ RULES = (
     Rule(
         "indistinguishable-branches",
         "warning",
-        "If two choices of a menu or bot lead to different blocks, they have different routes.",
+        "If two choices in a menu or bot lead to different blocks, they have different routes.",
         Source.RECORDS,
         _indistinguishable_branches,
     ),
