@@ -1,7 +1,7 @@
 """The AWS emulator: ministack in a child process, available as a context manager.
 
 IAM is enforced: every call needs valid credentials and permissions, including permissions on customer managed keys and
-for the calls that a state machine makes in its role (see ministack_patches). Neither the emulator nor its clients use the
+for the calls that a state machine makes with its role (see ministack_patches). Neither the emulator nor its clients use the
 user's AWS configuration.
 """
 
@@ -54,7 +54,7 @@ class Credentials:
 
 
 ROOT = Credentials("test", "test")
-"""ministack's root principal, which may do everything."""
+"""ministack's root principal, which has all permissions."""
 
 
 class Emulator:
@@ -167,7 +167,7 @@ class Emulator:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that Ctrl-C, which hangs up in `callroute call`, does not end the emulator
+                start_new_session=True,  # so that Ctrl-C, which hangs up in `callroute call`, does not stop the child
             )
 
     def _environment(self, port: int) -> dict[str, str]:
@@ -250,7 +250,7 @@ _CLIENT_CONFIG = Config(
     inject_host_prefix=False,  # StartSyncExecution would go to sync-127.0.0.1
     retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=5,
-    read_timeout=310,  # an Express execution may take 5 minutes
+    read_timeout=310,  # an Express execution can take 5 minutes
     max_pool_connections=32,
     proxies={},
     use_fips_endpoint=False,

@@ -15,7 +15,7 @@ from ministack.core.responses import get_region
 
 
 def role_session(role_arn: str) -> PrincipalInfo:
-    """Returns a session of a state machine in its role, with the role's current policies and permissions boundary."""
+    """Returns a session for a state machine's role, with the role's current policies and permissions boundary."""
     account_id, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
     session = ResolvedCredential(
         access_key_id="",

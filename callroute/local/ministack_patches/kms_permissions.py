@@ -24,8 +24,7 @@ KEY_ACTIONS = {
 }
 """KMS actions that a call needs on the customer managed key. docs/fidelity.md lists the evidence.
 
-Written out here and not derived from callroute.aws.permissions, so that the granted permissions are verified
-independently.
+Listed here instead of derived from callroute.aws.permissions, so that the granted permissions are verified independently.
 """
 
 ERROR_CODES = {

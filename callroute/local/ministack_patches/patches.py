@@ -72,10 +72,10 @@ PATCHES = (
 
 
 def apply(patches: tuple[Patch, ...] = PATCHES) -> None:
-    """Verifies all patches, and then applies them.
+    """Verifies all patches, then applies them.
 
     Raises:
-        UnsupportedReleaseError: a patch does not fit the installed ministack. None has been applied.
+        UnsupportedReleaseError: a patch does not fit the installed ministack. No patch has been applied.
     """
     originals = [patch.original() for patch in patches]
     for patch, original in zip(patches, originals, strict=True):
