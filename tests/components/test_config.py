@@ -237,7 +237,7 @@ def test_a_secret_salt_is_accepted_and_not_shown() -> None:
 @pytest.mark.parametrize(
     "key", [*(camel_case(each.name) for each in fields(CallRouteTrackerArgs)), "unheardOf"]
 )
-def test_the_value_of_a_secret_is_in_no_error_message(key: str) -> None:
+def test_no_error_message_contains_the_value_of_a_secret(key: str) -> None:
     secret = "hush +81500"  # noqa: S105 - an invalid value for every option
     try:
         parse({key: secret}, secrets=[key])
