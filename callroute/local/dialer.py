@@ -89,7 +89,7 @@ class Dialer:
             SimulationError: the simulation does not support the flow.
         """
         registered = self._registered(flow)
-        # Looked up before the call starts, so that a missing stream is reported at once.
+        # Looked up before the call starts, so that a missing stream is reported immediately.
         stream_arn = self._stream_arn(registered.inputs["instanceId"])
         call = yield from simulate(self._parse(registered), caller, clock=clock, environment=environment)
         clock.advance(max(0.0, (last_emission(call) - clock.now()).total_seconds()))

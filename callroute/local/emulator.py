@@ -84,7 +84,7 @@ class Emulator:
             self._start(_free_port())
             if self._is_ready():
                 break
-            # Another process may take the port between the probe and the child's bind. The child then exits, and another
+            # Another process could take the port between the probe and the child's bind. The child then exits, and another
             # port is tried. A child that keeps running, or that exits at every attempt, has a different problem.
             if self._running().poll() is None or attempt == START_ATTEMPTS:
                 failure = self._failure("did not start")
@@ -221,7 +221,7 @@ class Emulator:
         if child is None:
             return
         try:
-            # Any input makes the child exit at once (see ministack_patches/__main__.py). It has no state to save.
+            # Any input makes the child exit immediately (see ministack_patches/__main__.py). It has no state to save.
             child.communicate(b"exit", timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()

@@ -32,8 +32,8 @@ from .constraints import (
 )
 
 # A contact record is 2,000 to 4,000 bytes long, and the pipe's input template adds about 150. At this average size, the
-# largest batch still fits in one request. Larger records (attributes can take up 32 KB) are balanced by smaller ones in the
-# same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
+# largest batch still fits in one request. Larger records (attributes can take up to 32 KB) are balanced by smaller ones in
+# the same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
 RECORD_BYTES = 5_000
 
 # Retention periods that CloudWatch Logs accepts, without 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.

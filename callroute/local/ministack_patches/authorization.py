@@ -1,4 +1,4 @@
-"""Authorization with ministack's IAM evaluator, for requests that ministack does not authorize itself."""
+"""Authorizes requests with ministack's IAM evaluator if ministack does not authorize them itself."""
 
 from __future__ import annotations
 
