@@ -1,4 +1,4 @@
-"""Guards the direction of imports: a reader sees the architecture from the folders, so the folders must not lie."""
+"""Checks the direction of imports, so that the folders reflect the architecture."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WITHOUT = {
     "callroute/flows": CLOUD,
     "components/call_route_tracker": {"boto3", "botocore", "ministack"},
 }
-OURS = (
+PACKAGES = (
     "callroute",
     "call_route_tracker",
     "call_route_policies",
@@ -66,11 +66,11 @@ def modules(folder: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
-def test_a_folder_imports_only_what_lies_below_it(folder: str) -> None:
+def test_a_folder_imports_only_the_packages_that_it_may_use(folder: str) -> None:
     allowed = {folder.replace("/", "."), "callroute.arn", "callroute.errors", *MAY_IMPORT[folder]}
     for path in modules(folder):
         for name in imported(path):
-            if name.split(".")[0] in OURS and name != "callroute":  # which has only the version
+            if name.split(".")[0] in PACKAGES and name != "callroute":  # which has only the version
                 assert any(name == each or name.startswith(f"{each}.") for each in allowed), (
                     f"{path} imports {name}"
                 )
@@ -86,17 +86,17 @@ def test_options_of_the_component_are_imported_inside_functions(folder: str) -> 
 
 
 @pytest.mark.parametrize("folder", WITHOUT)
-def test_what_needs_no_cloud_imports_none(folder: str) -> None:
+def test_a_folder_does_not_import_libraries_that_it_must_work_without(folder: str) -> None:
     for path in modules(folder):
         assert not {name.split(".")[0] for name in imported(path)} & WITHOUT[folder], path
 
 
-def test_the_program_needs_no_more_than_its_own_dependencies() -> None:
-    # What `pulumi install` installs is requirements/deploy.txt; these come with the other groups.
+def test_the_program_needs_only_its_own_dependencies() -> None:
+    # `pulumi install` installs requirements/deploy.txt. These modules come with the other groups.
     absent = ("boto3", "botocore", "ministack", "click", "rich", "cfnlint", "pytest")
     program = f"import sys; sys.modules.update(dict.fromkeys({absent}))\nimport call_route_tracker.config, call_route_tracker.tracker"
 
-    ran = subprocess.run(  # noqa: S603 - our own program
+    ran = subprocess.run(  # noqa: S603 - this project's program
         [sys.executable, "-c", program],
         cwd=REPOSITORY,
         capture_output=True,

@@ -5,7 +5,7 @@
                                   │                      │         └─> WhyRefused ─> Quarantine, or the execution fails
                                   │                      └─> Quarantine                    the record cannot be stored
 
-Temporary errors make the execution fail, so that the pipe retries the batch.
+Temporary errors make the execution fail, so the pipe retries the batch.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from callroute.aws.utc_offsets import offset_changes
 
 _SECONDS_PER_DAY = 86_400
 
-# Error names of the optimized DynamoDB integration (docs/fidelity.md). All other errors, for example a missing permission
-# or table, make the execution fail at once, and the pipe retries later.
+# Error names of the optimized DynamoDB integration (docs/fidelity.md). Any other error, such as a missing permission or
+# table, fails the execution immediately, and the pipe retries later.
 _THROTTLING_AND_SERVICE_FAULTS = [
     "DynamoDB.InternalServerError",
     "DynamoDB.InternalServerErrorException",
@@ -77,7 +77,7 @@ def definition(
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
-                # Sequential, so that the last delivered of several versions with the same time is kept.
+                # Sequential, so that if several versions have the same timestamp, the last one delivered is kept.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -215,7 +215,7 @@ ITEM_ATTRIBUTES = (
     "last_update",
     "expires_at",
 )
-"""Attributes of an item, without its key `contact_id`. No name is a reserved word of DynamoDB."""
+"""Attributes of an item, excluding its key `contact_id`. None of the names is a DynamoDB reserved word."""
 
 
 def _update_expression() -> str:

@@ -2,7 +2,7 @@
 
 In `pulumi up`, a program registers resources with an engine, which creates them. Here an implementation of Pulumi's mock
 interface replaces the engine and creates each resource with the same AWS API calls as the provider. The program runs
-unchanged. A resource type or argument that is not supported is an error that names it.
+unchanged. An unsupported resource type or argument raises an error that names it.
 """
 
 from __future__ import annotations
@@ -152,11 +152,11 @@ def deploy(
     Args:
         emulator: the emulator to deploy to.
         stack: name of the stack.
-        overrides: configuration values that replace those of the stack file.
+        overrides: configuration values that replace those in the stack file.
         project: folder of the Pulumi program. Default: the project of the current directory.
 
     Raises:
-        InputError: the configuration cannot be used.
+        InputError: the configuration is not usable.
         DeploymentError: a resource cannot be created, or the program does not end.
     """
     return run_stack(emulator, StackConfig.read(stack, overrides, project=project))
@@ -165,7 +165,7 @@ def deploy(
 def run_stack(emulator: Emulator, config: StackConfig) -> Deployment:
     """Runs a stack's Pulumi program and creates the resources that it registers.
 
-    An exception raised by the program is passed on.
+    Exceptions raised by the program are propagated.
 
     Raises:
         InputError: the stack and the emulator are in different regions.
@@ -187,8 +187,8 @@ def run_stack(emulator: Emulator, config: StackConfig) -> Deployment:
     outputs = _run(program, config, engine)
     deployment = Deployment(emulator, config.stack, tuple(engine.resources), outputs)
     for machine in deployment.all("aws:sfn/stateMachine:StateMachine"):
-        # AWS does not create a state machine if it cannot assume its role. The trust of a pipe's role is checked when
-        # the pipe assumes it.
+        # AWS does not create a state machine that cannot assume its role. A pipe role's trust policy is checked when the
+        # pipe assumes the role.
         deployment.assumable_role(
             machine.inputs["roleArn"], service="states.amazonaws.com", source_arn=machine.outputs["arn"]
         )
@@ -239,7 +239,7 @@ def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> d
 
 
 class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
-    """The outputs that Pulumi waits for at the end of a program, without those of earlier runs.
+    """The outputs that Pulumi waits for at the end of a program, excluding those of earlier runs.
 
     When the coroutines of a failed run are garbage collected, they register their outputs with the current run. Waiting
     for these would fail, because their event loop is closed.

@@ -84,7 +84,7 @@ class RecordPipe(pulumi.ComponentResource):
                     batch_size=args.batch_size,
                     maximum_batching_window_in_seconds=args.batching_window_seconds,
                     parallelization_factor=args.parallelization_factor,
-                    # Both are unlimited by default, and a single failing record would block its shard.
+                    # Both are unlimited by default, so a single failing record would block its shard.
                     maximum_retry_attempts=args.maximum_retry_attempts,
                     maximum_record_age_in_seconds=args.maximum_record_age_seconds,
                     on_partial_batch_item_failure="AUTOMATIC_BISECT",
@@ -97,12 +97,12 @@ class RecordPipe(pulumi.ComponentResource):
             target_parameters=aws.pipes.PipeTargetParametersArgs(
                 input_template=INPUT_TEMPLATE,
                 step_function_state_machine_parameters=aws.pipes.PipeTargetParametersStepFunctionStateMachineParametersArgs(
-                    # Makes the pipe wait for the execution, and retry if it fails.
+                    # Makes the pipe wait for the execution and retry if it fails.
                     invocation_type="REQUEST_RESPONSE"
                 ),
             ),
             log_configuration=aws.pipes.PipeLogConfigurationArgs(
-                # Without include_execution_datas, because execution data contains phone numbers.
+                # include_execution_datas is not set, because execution data contains phone numbers.
                 level="ERROR",
                 cloudwatch_logs_log_destination=aws.pipes.PipeLogConfigurationCloudwatchLogsLogDestinationArgs(
                     log_group_arn=account.log_group_arn(self.logs)

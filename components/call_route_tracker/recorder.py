@@ -86,7 +86,7 @@ class RouteRecorder(pulumi.ComponentResource):
                 )
             ),
             logging_configuration=aws.sfn.StateMachineLoggingConfigurationArgs(
-                # Step Functions expects the ARN of all streams of the log group.
+                # Step Functions expects an ARN that covers all streams of the log group.
                 log_destination=pulumi.Output.format("{}:*", account.log_group_arn(self.logs)),
                 level="ERROR",
                 # Execution data contains phone numbers.

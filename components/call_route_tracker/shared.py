@@ -19,8 +19,8 @@ _FOURTEEN_DAYS = 14 * 86_400
 class Account:
     """The AWS account and region of a stack. Builds ARNs and URLs from the names of resources.
 
-    A preview knows the name of a new resource, but not the ARN or URL that AWS will return. Documents that contain ARNs built
-    from names can therefore be shown, and checked by policies, in the first preview.
+    A preview knows the name of a new resource, but not the ARN or URL that AWS will return. Because ARNs are built from
+    names, even the first preview can show the documents that contain them, and policies can check them.
     """
 
     partition: pulumi.Output[str]
@@ -43,7 +43,7 @@ class Account:
         )
 
     def arn(self, service: str, resource: pulumi.Input[str]) -> pulumi.Output[str]:
-        """Returns the ARN of a regional resource, for example `stream/NAME` of `kinesis`."""
+        """Returns the ARN of a regional resource, for example `stream/NAME` in `kinesis`."""
         parts = self.partition, service, self.region, self.account_id, resource
         return pulumi.Output.format("arn:{}:{}:{}:{}:{}", *parts)
 
@@ -134,7 +134,7 @@ def message_queue(name: str, args: CallRouteTrackerArgs, *, parent: pulumi.Resou
 
 
 def data_options(args: CallRouteTrackerArgs, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-    """Returns the options of a resource whose data exists nowhere else."""
+    """Returns the resource options for a resource whose data exists nowhere else."""
     return pulumi.ResourceOptions(
         parent=parent, protect=args.protect_data, retain_on_delete=args.protect_data
     )

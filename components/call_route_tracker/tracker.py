@@ -21,10 +21,10 @@ from .table import INDEX_NAME, RecordTable
 TOKEN = "call-route-tracker:index:CallRouteTracker"  # noqa: S105 - a Pulumi type token, not a secret
 """Type of the component in the state of every stack. Changing it would replace all resources of the component."""
 
-# Pipe names have up to 64 characters. State machine names have up to 80 and no dots. Sources: CreatePipe,
+# Pipe names can be up to 64 characters long. State machine names can be up to 80, without dots. Sources: CreatePipe,
 # CreateStateMachine.
 _PHYSICAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-# Role names have up to 64 characters. `-recorder-role` and the random suffix that Pulumi adds take 22.
+# Role names can be up to 64 characters long. `-recorder-role` and the random suffix that Pulumi adds take up 22.
 _NAME_CHARACTERS = 42
 
 
@@ -52,7 +52,7 @@ class CallRouteTracker(pulumi.ComponentResource):
         ConfigError: the name of the resource, or of the stack, is invalid.
     """
 
-    # Pulumi takes every annotated attribute for an output, so the resources are not annotated here.
+    # Pulumi treats every annotated attribute as an output, so the resources are not annotated here.
     table_name: pulumi.Output[str]
     """Name of the table of call records."""
     table_arn: pulumi.Output[str]
@@ -169,13 +169,13 @@ class CallRouteTracker(pulumi.ComponentResource):
 
     @property
     def outputs(self) -> dict[str, pulumi.Output[object]]:
-        """All outputs, by their name in camel case."""
+        """All outputs, keyed by name in camel case."""
         names = inspect.get_annotations(CallRouteTracker)
         return {camel_case(name): getattr(self, name) for name in names}
 
 
 def _physical_name(name: str) -> str:
-    """Returns the name of the state machine and the pipe in AWS: the names of the component and the stack."""
+    """Returns the AWS name of the state machine and the pipe, which combines the component and stack names."""
     physical_name = f"{name}-{pulumi.get_stack()}"
     if len(name) > _NAME_CHARACTERS:
         allowed = f"up to {_NAME_CHARACTERS} characters"

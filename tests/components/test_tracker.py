@@ -493,7 +493,7 @@ def test_the_outputs_are_complete(engine: Engine) -> None:
     }
 
 
-def test_every_part_is_an_attribute(engine: Engine) -> None:
+def test_every_resource_is_available_as_an_attribute(engine: Engine) -> None:
     built = build(engine)
 
     assert list(built.flows) == ["menu"]

@@ -129,7 +129,7 @@ class Engine(Mocks):
         return [resource for resource in self.resources if resource.type == type_]
 
     def one(self, type_: str, ending: str = "") -> Registered:
-        """Returns the only resource of a type whose name has this ending."""
+        """Returns the only resource of a type whose name ends with this suffix."""
         found = [resource for resource in self.of(type_) if resource.name.endswith(ending)]
         assert len(found) == 1, f"{type_} …{ending}: {[resource.name for resource in found]}"
         return found[0]
