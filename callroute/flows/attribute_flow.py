@@ -1,4 +1,4 @@
-"""Data-flow analysis of contact attributes: the values that can reach each block.
+"""Data-flow analysis that computes which contact attribute values can reach each block.
 
 `call_route` and `call_completed` are contact attributes, so the contact record contains the last values set before
 the caller hung up. For each block, this module computes every value that an attribute can have when a call enters the
@@ -130,7 +130,7 @@ class ReachingValues:
         self._flow = flow
         self._attribute = attribute
         self._transfers: dict[str, _Transfer] = {}
-        # Sets of values are stored as bit sets, because a flow with 250 blocks can have just as many routes.
+        # Sets of values are stored as bit sets, because a large flow can have hundreds of routes.
         self._bit_numbers: dict[Value, int] = {}
 
     def values(self, *, failures: bool = False) -> dict[str, frozenset[Value]]:

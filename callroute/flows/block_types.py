@@ -151,7 +151,7 @@ def _plain(name: str, source: str, *required: str, optional: tuple[str, ...] = (
 
 _PROFILE_RESPONSE = ("ProfileResponseData",)
 
-# Nested objects. Source: the pages of the types that use them, or live requests.
+# Nested objects. Sources: the documentation pages of the types that use them, and live requests.
 _BOOLEAN = ("True", "False")
 _ENABLED = ("Enabled", "Disabled")
 _MEDIA = Shape(
@@ -264,7 +264,7 @@ _TYPES = (
         optional=(
             "LexSessionAttributes",
             "LexInitializationData",
-            "LexInitilizationData",  # spelled this way on AWS's page
+            "LexInitilizationData",  # the spelling in the AWS documentation
             "LexTimeoutSeconds",
         ),
         nested={
@@ -764,7 +764,7 @@ _TYPES = (
     ),
 )
 
-# Types of which only the name is known [third]. Their parameters and branches are not checked.
+# Types known only by name [third]. Their parameters and branches are not checked.
 NAMES_ONLY = frozenset(("CreateContact", "RenderMessageTemplate", "StartOutboundEmailContact"))
 
 # Other names for each block type, used by the flow designer, its exports and users.
@@ -798,7 +798,7 @@ BLOCK_TYPES: Mapping[str, BlockType] = {row.name: row for row in (*_TYPES, _MENU
 
 
 def type_of(block: Block) -> BlockType | None:
-    """Returns the type of a block, or None if it is unknown."""
+    """Returns the type of a block, or None if the type is unknown."""
     if block.type != "GetParticipantInput":
         return BLOCK_TYPES.get(block.type)
     if "EnableDTMFBuffer" in block.parameters:
@@ -806,7 +806,7 @@ def type_of(block: Block) -> BlockType | None:
     return _STORED_INPUT if str(block.parameters.get("StoreInput")).lower() == "true" else _MENU
 
 
-# Values that the console writes to Metadata.type.
+# Kinds by the value that the console writes to Metadata.type.
 _CONSOLE_KINDS: Mapping[str, FlowKind] = {
     "contactFlow": "contact",
     "agentTransfer": "transfer",

@@ -162,7 +162,7 @@ class Flow:
                 the console), exceeds a size limit or has another structural defect.
         """
         parser = _Parser(text, source)
-        parser.raise_first_defect()  # an oversized flow can have too many blocks to parse
+        parser.raise_first_defect()  # fail early, because an oversized flow can take a long time to parse
         flow = parser.flow()
         parser.raise_first_defect()
         return flow

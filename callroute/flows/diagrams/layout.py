@@ -203,7 +203,7 @@ class _LayeredLayout:
             while pending:
                 block, untried = pending[-1]
                 following = next(untried, None)
-                if following is None:  # not a truth test, because an identifier can be empty
+                if following is None:  # compare with None, because an identifier can be empty
                     pending.pop()
                     active.discard(block)
                     done.add(block)

@@ -18,8 +18,8 @@ _MAX_LABEL_WIDTH = 30.0
 _MAX_EDGES = 500
 _MAX_CHARACTERS = 50_000
 
-# Characters with a meaning in labels: quotes end the label, # begins an entity, < begins a tag, and ` and a leading
-# "1. " are Markdown.
+# Special characters in labels: quotes end the label, # begins an entity, < begins a tag, and ` and a leading "1. "
+# are Markdown.
 _ESCAPED = re.compile(r"[\"#&<>`\\*_~\[\]{}|]")
 # $$ begins a formula and fa:fa- an icon, even if they are written as entities. A zero-width space breaks them up.
 _SPLIT = re.compile(r"(?<=\$)(?=\$)|(?<=:)(?=fa-)")

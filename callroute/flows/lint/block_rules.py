@@ -20,7 +20,7 @@ from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import is_reference
 from callroute.formats.json_document import kind, member
 
-# In every block type, names and spoken texts are strings.
+# Parameters that are strings in every block type.
 _TEXTS = frozenset(
     (
         *("QueueId", "AgentId", "ContactFlowId", "FlowModuleId", "HoursOfOperationId", "LambdaFunctionARN"),
@@ -227,7 +227,7 @@ def _refused_branch(context: LintContext) -> Iterator[Match]:
             yield Match(
                 block.identifier,
                 f"{block.path}.Transitions",
-                f"{block.type} ends the flow, and Connect rejects branches after it.",
+                f"{block.type} ends the flow, so Connect rejects branches after it.",
                 "Set Transitions to {}.",
             )
 

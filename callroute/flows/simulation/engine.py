@@ -99,11 +99,11 @@ class BlockContext:
         )
 
     def _missing(self, branch: str) -> Branch:
-        raise self.error(f"the call needs the {branch} of this block, which is missing", "Add the branch")
+        raise self.error(f"this block lacks the {branch} that the call needs", "Add the branch")
 
 
 class CallSimulation:
-    """The state of one call.
+    """The state of a call.
 
     Args:
         flow: the flow in which the call starts.
@@ -125,7 +125,7 @@ class CallSimulation:
         self.clock = clock
         self.now = clock.now
         self.environment = environment
-        # Values to which references can refer.
+        # Values available to references.
         self.attributes: dict[str, str] = dict(environment.attributes)
         self.flow_attributes: dict[str, str] = {}
         self.tables: Mapping[str, Any] = {}

@@ -209,7 +209,7 @@ class Completion:
         return frozenset(found)
 
     def _find_closing(self) -> frozenset[str]:
-        """Returns the blocks after which the flow no longer asks, transfers or waits."""
+        """Returns the blocks after which the flow no longer asks for input, transfers the call or waits."""
         others = {block for block in self._graph.depths if self._continues_call(block)}
         pending = list(others)
         while pending:

@@ -133,7 +133,7 @@ class FlowGraph:
         return next(iter(stops)) if len(stops) == 1 else None
 
     def dominates(self, dominator: str, block: str) -> bool:
-        """Returns whether every path from the start to a block passes through the dominator. Reflexive."""
+        """Returns whether every path from the start to a block passes through the given dominator."""
         return dominator == block or block not in self._reachable_around(dominator)
 
     def _reachable_around(self, barrier: str) -> frozenset[str]:

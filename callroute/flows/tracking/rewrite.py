@@ -211,7 +211,7 @@ def plan_insertions(
 
 
 def insert_blocks(flow: Flow, insertions: Insertions, existing: Mapping[str, Block]) -> dict[str, Any]:
-    """Returns the flow's document with tracking blocks.
+    """Returns the flow's document with the tracking blocks inserted.
 
     Existing tracking blocks that are still needed keep their positions in the file and in the designer.
 

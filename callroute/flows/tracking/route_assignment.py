@@ -261,7 +261,7 @@ class RouteAssignment:
 
     @cached_property
     def parents(self) -> Mapping[RouteSource, RouteSource | None]:
-        """The parent of each route, parents first; None for the start."""
+        """The parent of each route, or None for the start route. Parents come before their children."""
         return {START: None} | {derivation.source: derivation.parent for derivation in self._derivations}
 
     def is_set_manually(self, source: RouteSource) -> bool:

@@ -38,7 +38,7 @@ _MAX_PASSES = 8
 
 @dataclass(frozen=True, slots=True)
 class TrackedFlow:
-    """A flow with tracking.
+    """A flow with tracking blocks.
 
     Attributes:
         document: the flow's JSON, equal to the original if nothing changed.

@@ -29,12 +29,12 @@ EXPORT = (
 )
 VERSION = "Version: Version must be '2019-10-30', not the string '2020-01-01'. Provide a flow in flow language 2019-10-30"
 NOWHERE = (
-    "The branch 'next' leads to 'nowhere', which does not exist. Use the identifier of a block in this flow"
+    "The branch 'next' leads to block 'nowhere', which does not exist. Use the identifier of a block in this flow"
 )
-EMPTY = "The string is empty, and Connect rejects empty strings. Set a value, or remove the field"
+EMPTY = "The string is empty, but Connect rejects empty strings. Set a value, or remove the field"
 MODULE_BLOCK = (
     "EndFlowModuleExecution is allowed in module flows; this is a contact flow."
-    " Move it to such a flow, or use another block"
+    " Move it to a flow of an allowed kind, or use another block"
 )
 NO_START = "$.StartAction: There is no block 'nowhere'. Set StartAction to the identifier of the first block"
 CLOSED = "content.Actions[closed]"
