@@ -13,7 +13,7 @@ from callroute.flows import simulation
 from callroute.flows.flow import Flow
 from callroute.flows.simulation.contact_record import contact_record
 from callroute.local.cloud import LocalCloud
-from callroute.local.stack_runner import find_project
+from callroute.local.stack_config import find_project
 
 CONTACTS = 500
 GOAL_PER_SECOND = 100

@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.measurement import Measurement, seconds
 from callroute.local.cloud import LocalCloud
-from callroute.local.stack_runner import find_project
+from callroute.local.stack_config import find_project
 
 RUNS = 5
 
@@ -30,7 +30,7 @@ import pulumi, pulumi_aws
 from pulumi.runtime import mocks
 start = time.perf_counter()
 import runpy
-from callroute.local.stack_runner import StackConfig
+from callroute.local.stack_config import StackConfig
 
 class Nothing(mocks.Mocks):
     def new_resource(self, args):
@@ -62,7 +62,7 @@ def measure() -> list[Measurement]:
 
 
 def _commands(project: Path) -> list[Measurement]:
-    """Compares the startup time of commands with the time to import the libraries that they need.
+    """Compares commands with importing typical libraries of command-line tools.
 
     The runs are interleaved so that variations in machine load affect all of them equally.
     """

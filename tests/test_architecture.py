@@ -13,11 +13,14 @@ import pytest
 from tests.support.paths import REPOSITORY
 
 # folder -> the packages of this project that it may import, besides itself, callroute.arn and callroute.errors
+OPTIONS = {f"call_route_tracker.{module}" for module in ("config", "constraints", "options")}
+"""Modules of the component that know its options. The local cloud and the commands import them only when they need them."""
+
 MAY_IMPORT = {
     "callroute/formats": set(),
     "callroute/aws": set(),
     "callroute/flows": {"callroute.formats"},
-    "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats"},
+    "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats", *OPTIONS},
     "callroute/reports": {"callroute.flows"},
     "callroute/cli": {
         "callroute.aws",
@@ -25,6 +28,7 @@ MAY_IMPORT = {
         "callroute.formats",
         "callroute.local",
         "callroute.reports",
+        *OPTIONS,
     },
     "components/call_route_tracker": {"callroute.aws", "callroute.flows", "callroute.formats"},
     "policy/call_route_policies": {"callroute.aws", "callroute.flows", "callroute.formats"},
@@ -72,6 +76,15 @@ def test_a_folder_imports_only_the_packages_that_it_may_use(folder: str) -> None
                 )
 
 
+@pytest.mark.parametrize("folder", ["callroute/local", "callroute/cli"])
+def test_options_of_the_component_are_imported_inside_functions(folder: str) -> None:
+    for path in modules(folder):
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                names = [getattr(statement, "module", None), *(alias.name for alias in statement.names)]
+                assert not any(str(name).startswith("call_route_tracker") for name in names), path
+
+
 @pytest.mark.parametrize("folder", WITHOUT)
 def test_a_folder_does_not_import_libraries_that_it_must_work_without(folder: str) -> None:
     for path in modules(folder):
@@ -80,7 +93,7 @@ def test_a_folder_does_not_import_libraries_that_it_must_work_without(folder: st
 
 def test_the_program_needs_only_its_own_dependencies() -> None:
     # `pulumi install` installs requirements/deploy.txt. These modules come with the other groups.
-    absent = ("boto3", "botocore", "ministack", "rich", "typer", "cfnlint", "pytest")
+    absent = ("boto3", "botocore", "ministack", "click", "rich", "cfnlint", "pytest")
     program = f"import sys; sys.modules.update(dict.fromkeys({absent}))\nimport call_route_tracker.config, call_route_tracker.tracker"
 
     ran = subprocess.run(  # noqa: S603 - this project's program

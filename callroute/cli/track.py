@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from callroute.cli import output
-from callroute.cli.parameters import FlowArgument
+from callroute.cli.parameters import FILE, flow_argument, general_options
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
@@ -28,29 +27,24 @@ from callroute.flows.tracking import (
 from callroute.formats.files import read_text, write_text
 
 
-def track(
-    flow: FlowArgument,
-    routes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML file with names for routes (docs/tracking.md).")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. "
-            "Without this option, the flow is printed and there is no catalog.",
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also draw the tracked flow to this SVG file."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Let --output overwrite a file that is not a tracked flow.")
-    ] = False,
-) -> None:
+@click.command
+@flow_argument
+@click.option(
+    "--routes", metavar="FILE", type=FILE, help="YAML file with names for routes (docs/tracking.md)."
+)
+@click.option(
+    "--output",
+    "-o",
+    "out",
+    metavar="FILE",
+    type=FILE,
+    help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. Without this "
+    "option, the flow is printed and there is no catalog.",
+)
+@click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
+@click.option("--force", is_flag=True, help="Let --output overwrite a file that is not a tracked flow.")
+@general_options
+def track(flow: Path, routes: Path | None, out: Path | None, picture: Path | None, force: bool) -> None:
     """Add drop-off tracking to a flow, or update it.
 
     Adds blocks that set the contact attributes call_route, call_completed and call_flow. Callers hear no difference, and
@@ -97,12 +91,8 @@ def require_replaceable(out: Path, flow: Path) -> None:
     except InputError:
         tracking_blocks = {}
     if not tracking_blocks:
-        raise InputError(
-            "--output",
-            "",
-            f"{out} exists and was not written by `callroute track`",
-            "Choose another file, or use --force to overwrite it",
-        )
+        problem = f"{out} exists and was not written by `callroute track`"
+        raise InputError("--output", "", problem, "Choose another file, or use --force to overwrite it")
 
 
 def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:

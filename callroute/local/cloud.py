@@ -14,7 +14,8 @@ from typing import Any
 from callroute.local.dialer import Dialer, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.pipe import HandledRecord, Pipe, PipeSettings
-from callroute.local.stack_runner import Deployment, Registered, StackConfig, run_stack
+from callroute.local.stack_config import StackConfig
+from callroute.local.stack_runner import Deployment, Registered, run_stack
 
 TABLE = "aws:dynamodb/table:Table"
 PIPE = "aws:pipes/pipe:Pipe"

@@ -27,10 +27,10 @@ import botocore.session
 from botocore.config import Config
 
 from callroute.errors import LocalCloudError
+from callroute.local.stack_config import DEFAULT_REGION
 
 HOST = "127.0.0.1"
 ACCOUNT_ID = "111111111111"
-DEFAULT_REGION = "ap-northeast-1"
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0

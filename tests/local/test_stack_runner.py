@@ -21,14 +21,12 @@ from callroute.errors import InputError
 from callroute.local import stack_runner
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS
+from callroute.local.stack_config import Secret, StackConfig, find_project
 from callroute.local.stack_runner import (
     Deployment,
     DeploymentError,
-    Secret,
-    StackConfig,
     _TasksOfOneLoop,
     deploy,
-    find_project,
 )
 from tests.support.paths import REPOSITORY
 

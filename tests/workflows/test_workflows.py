@@ -425,7 +425,7 @@ def test_a_plan_is_truncated_and_cannot_close_its_code_block(tmp_path: Path) -> 
 
     assert len(body) < 65_536
     assert body.count("~~~~~~~~") == 4, "two code blocks, each opened and closed once"
-    assert "The plan is truncated. See the log." in body
+    assert "This is truncated. See the log." in body
 
 
 def test_a_plan_that_consists_of_code_fences_fits_into_the_comment(tmp_path: Path) -> None:
@@ -433,6 +433,23 @@ def test_a_plan_that_consists_of_code_fences_fits_into_the_comment(tmp_path: Pat
 
     assert len(body) < 65_536
     assert body.count("~~~~~~~~") == 4
+
+
+def test_the_summary_of_a_stack_comes_before_its_plan(tmp_path: Path) -> None:
+    plans = {"dev": "+ create a table\n", "dev.summary": "Policy pack: 1 mandatory, 0 advisory findings\n"}
+    body, _ = commented(tmp_path, plans)
+
+    assert (
+        body.index("### dev") < body.index("1 mandatory") < body.index("<details>") < body.index("+ create")
+    )
+
+
+def test_the_largest_comment_is_accepted_by_github(tmp_path: Path) -> None:
+    files = ("dev", "dev.summary", "prod", "prod.summary")
+    body, _ = commented(tmp_path, dict.fromkeys(files, "x" * 100_000))
+
+    assert len(body) < 65_536
+    assert body.count("This is truncated. See the log.") == 4
 
 
 def test_a_missing_plan_is_reported(tmp_path: Path) -> None:
