@@ -84,7 +84,7 @@ def _table(emulator: Emulator, name: str, given: Arguments) -> Created:
         request["GlobalSecondaryIndexes"] = [_index(index) for index in indexes]
     if encryption := given.pop("serverSideEncryption", None):
         key = encryption.pop("kmsKeyArn", None)
-        # For DynamoDB, `enabled` means a KMS key: the AWS managed key unless another one is given.
+        # For DynamoDB, `enabled` selects a KMS key: the AWS managed key unless another key is given.
         kms = {"SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})} if encryption["enabled"] else {}
         request["SSESpecification"] = {**_api_names(encryption), **kms}
     rest = _remaining(dynamodb, "CreateTable", given)
