@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
-from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from pulumi_policy import Severity
 
+from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
     account_of,
@@ -19,7 +19,8 @@ from .iam_patterns import (
     matches_every_resource,
     parse_arn,
 )
-from .policy_documents import TYPES, Document, Kind, Statement, policy_documents, walk
+from .iam_reference import mistakes
+from .policy_documents import TYPES, Kind, Statement, policy_documents, walk
 from .principals import principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
@@ -56,6 +57,11 @@ def _check_validity(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield document.unknown
         for statement in document.statements:
             yield from statement.unknown.values()
+
+
+def _check_reference(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+    for document in policy_documents(resource):
+        yield from mistakes(document)
 
 
 def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
@@ -117,28 +123,10 @@ def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Find
         yield from statement.unknown_in("Action")
 
 
-def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
-    """Returns the known escalation methods that some actions permit, by name, without supersets of another method."""
-    lower = {action.lower() for action in actions}
-    permitted = {
-        name: set(needed) for name, needed in PRIVILEGE_ESCALATION_METHODS.items() if lower.issuperset(needed)
-    }
-    minimal = {
-        name: needed
-        for name, needed in permitted.items()
-        if not any(other < needed for other in permitted.values())
-    }
-    return {name: PRIVILEGE_ESCALATION_METHODS[name] for name in sorted(minimal)}
-
-
-def _allowed_actions(document: Document) -> set[str]:
-    return {action for statement in document.statements if statement.allows for action in statement.actions}
-
-
 def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     for document in policy_documents(resource):
         if document.kind == "identity":
-            for name, needed in _escalations(_allowed_actions(document)).items():
+            for name, needed in escalations(usable_actions(document)).items():
                 yield f"must not allow {' with '.join(needed)}, which permits privilege escalation ({name})"
             if document.unknown:
                 yield document.unknown
@@ -153,15 +141,15 @@ def _check_combined_escalation(
     for principal in principals(resources).values():
         if principal.unknown:
             yield principal.resource, principal.unknown
-        separate = [_allowed_actions(document) for document in principal.documents]
+        separate = [usable_actions(document) for document in principal.documents]
         # What the policies of one group permit is reported for the group.
         separate += [
-            set().union(*(_allowed_actions(document) for document in group.documents))
+            set().union(*(usable_actions(document) for document in group.documents))
             for group in principal.groups
         ]
-        reported = {name for actions in separate for name in _escalations(actions)}
+        reported = {name for actions in separate for name in escalations(actions)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
-        for name, needed in _escalations(set().union(*separate)).items():
+        for name, needed in escalations(set().union(*separate)).items():
             if name not in reported:
                 yield (
                     principal.resource,
@@ -303,6 +291,16 @@ RULES = (
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html",
         types=TYPES,
         check=_check_validity,
+    ),
+    Rule(
+        name="iam-documents-match-reference",
+        description="Actions, resources, operators and condition keys in policy documents must exist and fit together.",
+        severity=Severity.MEDIUM,
+        reason="AWS rejects a statement with such a mistake, or the statement has no effect.",
+        remediation="Correct the element in the message.",
+        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
+        types=TYPES,
+        check=_check_reference,
     ),
     Rule(
         name="iam-no-broad-managed-policies",

@@ -93,7 +93,11 @@ class Rule:
         return ResourceValidationPolicy(**metadata, validate=self._validate)
 
     def _validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if self.types and not matches_any(args.resource_type, self.types):
+        if (
+            self.types
+            and args.resource_type not in self.types
+            and not matches_any(args.resource_type, self.types)
+        ):
             return
         if self.check is None:
             raise TypeError(f"rule {self.name} has neither check nor check_stack")

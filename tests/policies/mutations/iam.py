@@ -44,11 +44,11 @@ from tests.policies.values import (
 CASES: Cases = {}
 
 
-def _user_policy(name: str, *actions: str, resource: str = USER_ARN) -> Edit:
+def _user_policy(name: str, *actions: str, resource: str | None = None) -> Edit:
     return add("iam.UserPolicy", name, user="operator", policy=policy(*actions, resource=resource))
 
 
-def _group_policy(name: str, *actions: str, group: str = "operators", resource: str = USER_ARN) -> Edit:
+def _group_policy(name: str, *actions: str, group: str = "operators", resource: str | None = None) -> Edit:
     return add("iam.GroupPolicy", name, group=group, policy=policy(*actions, resource=resource))
 
 
@@ -85,6 +85,59 @@ CASES["iam-documents-are-valid"] = {
     "a document with a duplicate Statement, on a type that is not listed": Case(
         TWICE.format("containerPolicy", "Statement"),
         add("mediastore.ContainerPolicy", containerPolicy=TWO_STATEMENTS),
+    ),
+}
+
+EXISTING = "must use existing {} in statement 'Added', not {}"
+BUCKET = "arn:aws:s3:::recordings"
+HOME_FOLDER = {
+    "Statement": {
+        "Sid": "Added",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"{BUCKET}/${{aws:username}}/*",
+    }
+}
+
+
+def _deny(operator: str, key: str) -> Edit:
+    condition = {operator: {key: "111111111111"}}
+    return add_statement(
+        PIPE_POLICY, Effect="Deny", Action="sqs:ReceiveMessage", Resource="*", Condition=condition
+    )
+
+
+LIST_OBJECTS = policy("s3:ListBucket", "s3:GetObject", resource=BUCKET)
+CASES["iam-documents-match-reference"] = {
+    "a misspelled action": Case(
+        EXISTING.format("actions", "sqs:SendMesage"),
+        add_statement(PIPE_POLICY, Effect="Deny", Action="sqs:SendMesage", Resource="*"),
+    ),
+    "a misspelled operator": Case(
+        EXISTING.format("condition operators", "StringEqual"), _deny("StringEqual", "aws:ResourceAccount")
+    ),
+    "a misspelled condition key": Case(
+        EXISTING.format("condition keys", "aws:SourceVcp"), _deny("StringEquals", "aws:SourceVcp")
+    ),
+    "a Sid that is used twice": Case(
+        "must not repeat the Sid 'Quarantine' in policy",
+        put(RECORDER_POLICY, "policy.Statement[Store].Sid", "Quarantine"),
+    ),
+    "a Sid with a space": Case(
+        "must use only letters and digits in the Sid 'Store the record'",
+        put(RECORDER_POLICY, "policy.Statement[Store].Sid", "Store the record"),
+    ),
+    "a name instead of an ARN": Case(
+        "must use ARNs as resources in statement 'Added', not call-records",
+        _user_policy("added", "dynamodb:GetItem", resource="call-records"),
+    ),
+    "an action on objects that is allowed on the bucket": Case(
+        f"must not use s3:GetObject in statement 'Added': it does not apply to {BUCKET}",
+        add("iam.UserPolicy", user="operator", policy=LIST_OBJECTS),
+    ),
+    "a variable without Version": Case(
+        "must have the Version 2012-10-17 in policy, which the variables in statement 'Added' require",
+        add("iam.UserPolicy", user="operator", policy=HOME_FOLDER),
     ),
 }
 
@@ -210,6 +263,15 @@ CASES["iam-no-wildcard-resources"] = {
 # Escalation
 
 OPENS = "must not allow {}, which permits privilege escalation ({})"
+
+
+def _opens(*actions: str) -> Case:
+    """Case of a policy whose actions together are an escalation method that this project adds to cloudsplaining's."""
+    lower = [action.lower() for action in actions]
+    name = "With".join(action.partition(":")[2] for action in lower)
+    return Case(OPENS.format(" with ".join(lower), name), _user_policy("added", *actions))
+
+
 CASES["iam-no-privilege-escalation"] = {
     "access keys for other users, in the policy of a user": Case(
         OPENS.format("iam:createaccesskey", "CreateAccessKey"), _user_policy("added", "iam:CreateAccessKey")
@@ -218,6 +280,12 @@ CASES["iam-no-privilege-escalation"] = {
         OPENS.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
         _group_policy("added", "iam:PassRole", "ec2:RunInstances"),
     ),
+    "PassRole with CreatePipe": _opens("iam:PassRole", "pipes:CreatePipe"),
+    "PassRole with PutTargets of EventBridge": _opens("iam:PassRole", "events:PutTargets"),
+    "an updated state machine, which runs with its role": _opens("states:UpdateStateMachine"),
+    "removal of a permissions boundary": _opens("iam:DeleteRolePermissionsBoundary"),
+    "a new key policy": _opens("kms:PutKeyPolicy"),
+    "a service-specific credential for another user": _opens("iam:CreateServiceSpecificCredential"),
     "PutRolePolicy, in a customer managed policy": Case(
         OPENS.format("iam:putrolepolicy", "PutRolePolicy"),
         add(
