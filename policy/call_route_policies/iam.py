@@ -16,7 +16,7 @@ from .iam_patterns import (
     account_of,
     has_resource_level,
     is_wildcard,
-    matches_every_resource,
+    names_one_resource,
     parse_arn,
 )
 from .iam_reference import mistakes
@@ -104,8 +104,8 @@ def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
 
 
 def _check_wildcard_resources(resource: Resource, config: RuleConfig) -> Iterable[Finding]:
-    if resource.type.startswith(("aws:kms/", "aws:secretsmanager/")):
-        return ()  # In the policy of a key or a secret, `*` means that key or secret.
+    if resource.type.startswith(("aws:backup/", "aws:kms/", "aws:secretsmanager/")):
+        return ()  # In the policy of a backup vault, a key or a secret, `*` means that vault, key or secret.
     return _check_named_resources(resource, config)
 
 
@@ -116,7 +116,7 @@ def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Find
             actions = [action for action in statement.actions if not is_wildcard(action)]
             if limitable := [action for action in actions if has_resource_level(action)]:
                 yield f"must name the resources of {', '.join(limitable)} in {statement.label} instead of *"
-        elif matches_every_resource(arn):
+        elif not names_one_resource(arn):
             yield f"must name the resources of {statement.label} instead of {arn}"
     yield from statement.unknown_in("Resource")
     if "*" in statement.resources:

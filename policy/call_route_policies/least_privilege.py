@@ -23,7 +23,7 @@ from .iam_patterns import (
     is_lambda,
     is_wildcard,
     matches,
-    matches_every_resource,
+    names_one_resource,
     parse_arn,
     service_of,
 )
@@ -325,7 +325,7 @@ def _is_reported_as_wildcard(action: str, resource: str) -> bool:
     """Returns whether one of the rules about wildcards reports the permission."""
     if resource == "*":
         return is_wildcard(action) or has_resource_level(action)
-    return is_wildcard(action) or matches_every_resource(resource)
+    return is_wildcard(action) or not names_one_resource(resource)
 
 
 _REASON = "An unused permission is an unnecessary risk, and a missing one stops the pipeline."

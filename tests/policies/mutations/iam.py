@@ -240,6 +240,7 @@ CASES["iam-no-allow-by-exclusion"] = {
 
 NOT_ALL = "must name the resources of {} in statement {!r} instead of *"
 NAMED = "must name the resources of statement {!r} instead of {}"
+ANY_REGION, ANY_CALLS = "arn:aws:dynamodb:*:111111111111:table/call-records", arn("dynamodb", "table/call*s")
 ANY_STREAM, ANY_TABLE = arn("kinesis", "stream/*"), arn("dynamodb", "tab*")
 CASES["iam-no-wildcard-resources"] = {
     "UpdateItem on every table": Case(
@@ -254,6 +255,16 @@ CASES["iam-no-wildcard-resources"] = {
     ),
     "an ARN that matches every table by the first letters of its type": Case(
         NAMED.format("Store", ANY_TABLE), statement(RECORDER_POLICY, "Store", Resource=ANY_TABLE)
+    ),
+    "a table in every region": Case(
+        NAMED.format("Store", ANY_REGION), statement(RECORDER_POLICY, "Store", Resource=ANY_REGION)
+    ),
+    "a wildcard inside a name": Case(
+        NAMED.format("Store", ANY_CALLS), statement(RECORDER_POLICY, "Store", Resource=ANY_CALLS)
+    ),
+    "a part of a bucket's name": Case(
+        NAMED.format("Added", f"{BUCKET}-*/*"),
+        _user_policy("added", "s3:GetObject", resource=f"{BUCKET}-*/*"),
     ),
     "an ARN that matches every resource, in the policy of a group": Case(
         NAMED.format("Added", "arn:aws:*"), _group_policy("added", "sqs:ReceiveMessage", resource="arn:aws:*")
