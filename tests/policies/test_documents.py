@@ -81,6 +81,7 @@ def test_the_policy_of_a_key_may_name_all_resources(pack: Pack) -> None:
         "Principal": {"Service": "connect.amazonaws.com"},
         "Action": "kms:GenerateDataKey",
         "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "111111111111"}},
     }
     stack.add("aws:kms/key:Key", "key", {"policy": {"Statement": statement}, "tags": TAGS}, arn=KEY_ARN)
 

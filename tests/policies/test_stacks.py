@@ -23,6 +23,7 @@ from tests.policies.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, fir
 from tests.policies.values import (
     KEY_ARN,
     OTHER_ACCOUNT,
+    OTHER_KEY_ARN,
     OWN_ACCOUNT,
     PIPE_ROLE,
     QUARANTINE,
@@ -100,7 +101,10 @@ def test_every_resource_rule_reports_an_unknown_value_as_a_note(pack: Pack) -> N
     stack.one("Role", "pipe-role").inputs["managedPolicyArns"] = []
     stack.one("Pipe").inputs["desiredState"] = "RUNNING"
     connect = {"Service": "connect.amazonaws.com"}
-    stack.one("Queue", "quarantine").inputs["policy"] = open_to(connect, "sqs:SendMessage", QUARANTINE.arn)
+    source = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+    stack.one("Queue", "quarantine").inputs["policy"] = open_to(
+        connect, "sqs:SendMessage", QUARANTINE.arn, Condition=source
+    )
     for resource in stack:
         for name, value in resource.inputs.items():
             resource.inputs[name] = UNKNOWN
@@ -421,7 +425,7 @@ def test_an_unknown_membership_is_reported(pack: Pack) -> None:
     "condition",
     [
         {"StringEquals": {"aws:SourceAccount": "111111111111"}},
-        {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+        {"StringEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}},
         {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::recordings"}},
         {"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:111111111111:*"}},
         {"StringLike": {"aws:PrincipalArn": ["arn:aws:iam::111111111111:role/*"]}},
@@ -436,10 +440,64 @@ def test_a_queue_that_is_limited_to_a_caller_is_not_public(pack: Pack, condition
     assert pack.analyze(stack) == list[Violation]()
 
 
+GITHUB = "token.actions.githubusercontent.com"
+TRUSTED: dict[str, dict[str, object]] = {
+    "a service in China": {
+        "Principal": {"Service": "pipes.amazonaws.com.cn"},
+        "Condition": {"StringEquals": {"aws:SourceAccount": "111111111111"}},
+    },
+    "a service that sets session tags": {
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    },
+    "workflows of one repository": {
+        "Principal": {"Federated": f"arn:aws:iam::111111111111:oidc-provider/{GITHUB}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {f"{GITHUB}:sub": "repo:example/calls:*"}},
+    },
+    "a vendor with an external ID": {
+        "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
+        "Condition": {"StringEquals": {"sts:ExternalId": "7f3c"}},
+    },
+}
+
+
+@pytest.mark.parametrize("title", TRUSTED)
+def test_a_bound_principal_may_assume_a_role(pack: Pack, title: str) -> None:
+    stack = recorded("prod")
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **TRUSTED[title]}
+    stack.add("aws:iam/role:Role", "added", {"name": "added", "assumeRolePolicy": document(statement)})
+
+    assert pack.analyze(stack) == list[Violation]()
+
+
+KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey"]
+CALLER = {
+    "StringEquals": {"kms:CallerAccount": "111111111111", "kms:ViaService": "sqs.us-east-1.amazonaws.com"}
+}
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"Principal": OWN_ACCOUNT, "Action": "kms:*", "Resource": "*"},
+        {"Principal": {"AWS": "*"}, "Action": KEY_ACTIONS, "Resource": "*", "Condition": CALLER},
+    ],
+    ids=["the default statement", "callers of the own account"],
+)
+def test_a_key_policy_may_allow_the_own_account(pack: Pack, elements: dict[str, object]) -> None:
+    stack = recorded("prod")
+    stack.add(
+        "aws:kms/key:Key", "added", {"policy": document({"Effect": "Allow", **elements})}, arn=OTHER_KEY_ARN
+    )
+
+    assert pack.analyze(stack) == list[Violation]()
+
+
 def test_another_account_is_reported_as_unknown_if_the_own_account_is_unknown(pack: Pack) -> None:
     stack = recorded("prod")
     queue, role = stack.one("Queue", "quarantine"), stack.one("Role", "pipe-role")
-    queue.inputs["policy"] = open_to(OTHER_ACCOUNT, "sqs:SendMessage", QUARANTINE.arn)
+    queue.inputs["policy"] = open_to(OTHER_ACCOUNT, "sqs:SendMessage", "*")
     role.outputs["arn"] = queue.outputs["arn"] = UNKNOWN
     rule = "iam-resources-stay-in-account"
 

@@ -427,6 +427,14 @@ CASES["iam-resources-stay-in-account"] = {
     "every principal in another account": Case(
         GIVEN, _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalAccount": TWO_ACCOUNTS}})
     ),
+    "everyone in an organization": Case(
+        GIVEN.replace("account 222222222222", "organization o-a1b2c3d4e5"),
+        _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
+    ),
+    "a canonical user": Case(
+        GIVEN.replace("account 222222222222", "the canonical user 79a59df900b949e5"),
+        _queue_policy({"CanonicalUser": "79a59df900b949e5"}),
+    ),
     "the topics of another account": Case(
         GIVEN, _queue_policy({"Service": "sns.amazonaws.com"}, Condition=OTHER_TOPICS)
     ),
@@ -434,20 +442,30 @@ CASES["iam-resources-stay-in-account"] = {
 
 # Trust
 
+GITHUB = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+SOURCE = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
 NOT_A_SERVICE = "must trust only named services in statement 'AssumeRole', not {}"
 OTHER_ROOT = "arn:aws:iam::222222222222:root"
-CASES["iam-trust-only-named-services"] = {
+CASES["iam-trust-only-allowed-principals"] = {
     "another account as principal": Case(
         NOT_A_SERVICE.format(f"AWS {OTHER_ROOT}"), trust(RECORDER_ROLE, Principal={"AWS": OTHER_ROOT})
     ),
     "every principal": Case(NOT_A_SERVICE.format("every principal"), trust(PIPE_ROLE, Principal="*")),
     "any service as principal": Case(
-        "must trust only *.amazonaws.com in statement 'AssumeRole', not *.amazonaws.com",
+        "must name the services that it trusts in statement 'AssumeRole', not *.amazonaws.com",
         trust(PIPE_ROLE, Principal={"Service": ["*.amazonaws.com"]}),
     ),
-    "session tags that the caller chooses": Case(
-        "must allow only sts:AssumeRole in statement 'AssumeRole', not sts:TagSession",
-        trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:TagSession"]),
+    "an action that assumes no role": Case(
+        "must allow only sts:AssumeRole in statement 'AssumeRole', not sts:GetFederationToken",
+        trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:GetFederationToken"]),
+    ),
+    "GitHub workflows of every repository": Case(
+        NOT_A_SERVICE.format(f"Federated {GITHUB}"),
+        trust(
+            PIPE_ROLE,
+            Principal={"Service": "pipes.amazonaws.com", "Federated": GITHUB},
+            Condition={**SOURCE, "StringLike": {"token.actions.githubusercontent.com:sub": "*"}},
+        ),
     ),
 }
 
@@ -460,7 +478,7 @@ def _unbound(operator: str, key: str, value: str) -> Case:
     return Case(UNBOUND.format("pipes"), trust(PIPE_ROLE, Condition={operator: {key: value}}))
 
 
-CASES["iam-trust-has-source-condition"] = {
+CASES["iam-services-have-source-condition"] = {
     "no condition": Case(UNBOUND.format("pipes"), remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition")),
     "a condition that also holds if the key is missing": Case(
         UNBOUND.format("states"), trust(RECORDER_ROLE, Condition=IF_EXISTS)
@@ -468,6 +486,10 @@ CASES["iam-trust-has-source-condition"] = {
     "a condition that matches any account": _unbound("StringLike", "aws:SourceAccount", "*"),
     "a condition that matches the pipes of all accounts": _unbound("ArnLike", "aws:SourceArn", ALL_PIPES),
     "a condition on the region only": _unbound("StringEquals", "aws:RequestedRegion", "ap-northeast-1"),
+    "a queue that takes messages of a service from any account": Case(
+        "must restrict s3.amazonaws.com with aws:SourceAccount or aws:SourceArn in statement 1",
+        _queue_policy({"Service": "s3.amazonaws.com"}),
+    ),
     "a policy variable that is compared with itself": _unbound(
         "StringEquals", "aws:SourceAccount", "${aws:SourceAccount}"
     ),
