@@ -120,6 +120,22 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
     ),
     ("data-is-encrypted-at-rest", {"customerManagedKeys": ["logs"]}, {"customerManagedKeys": []}, unchanged),
     ("tables-are-recoverable", {"stacks": ["prod"]}, {"stacks": ["dev"]}, deletable),
+    (
+        "data-settings-are-safe",
+        {"stacks": ["prod"]},
+        {"stacks": []},
+        put(STREAM, "forceDestroy", True),
+    ),
+    (
+        "data-stays-in-account",
+        {"accounts": []},
+        {"accounts": ["222222222222"]},
+        put(
+            QUARANTINE,
+            "redrivePolicy",
+            '{"deadLetterTargetArn": "arn:aws:sqs:ap-northeast-1:222222222222:x"}',
+        ),
+    ),
     ("data-has-protect-option", {"stacks": ["*"]}, {"stacks": []}, unprotected),
     (
         "iam-services-have-source-condition",

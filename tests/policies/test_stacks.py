@@ -6,6 +6,7 @@ The pack runs as Pulumi's engine runs it: in its own process and folder, over gR
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,9 +70,8 @@ def test_the_program_registers_resources_for_every_rule() -> None:
     checked = {rule.name for rule in RULES for each in stack if matches_any(each.type, rule.types)}
 
     with_types = {rule.name for rule in RULES if rule.types}
-    with_types.remove(
-        "resources-are-inspectable"
-    )  # It is about resources that the program does not register.
+    # These are about resources that the program does not register.
+    with_types -= {"resources-are-inspectable", "no-long-lived-credentials"}
     assert with_types - checked == set(), "a rule without resources reports nothing"
 
 
@@ -122,6 +122,7 @@ def test_every_resource_rule_reports_an_unknown_value_as_a_note(pack: Pack) -> N
             "iam-no-broad-managed-policies",  # AWS knows the ARNs of its policies before a deployment.
             "data-has-protect-option",  # It checks an option, and options are always known.
             "no-secrets-in-plain-text",  # It reports unknown values only of properties that are named like a secret.
+            "no-long-lived-credentials",  # It checks the type.
             "resources-are-inspectable",  # It checks the type.
         }
     )
@@ -387,6 +388,43 @@ def test_a_permission_in_a_resource_policy_counts(pack: Pack) -> None:
     stack.one("Queue", "quarantine").inputs["policy"] = open_to(role, "sqs:SendMessage", QUARANTINE.arn)
 
     assert pack.analyze(stack) == list[Violation]()
+
+
+SNS_PUBLISH = {
+    "StartAt": "Publish",
+    "States": {
+        "Publish": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish",
+            "Arguments": {"TopicArn": "arn:aws:sns:ap-northeast-1:111111111111:alarms"},
+            "End": True,
+        }
+    },
+}
+OTHER_PIPE = {
+    "name": "orders",
+    "source": "arn:aws:sqs:ap-northeast-1:111111111111:orders",
+    "target": "arn:aws:sns:ap-northeast-1:111111111111:orders",
+    "roleArn": "arn:aws:iam::111111111111:role/orders",
+    "logConfiguration": {"level": "ERROR"},
+}
+
+
+@pytest.mark.parametrize("change", [lambda stack: stack, first_preview], ids=["update", "first preview"])
+def test_rules_about_call_records_do_not_apply_to_other_pipes(
+    pack: Pack, change: Callable[[Stack], Stack]
+) -> None:
+    stack = recorded("prod")
+    machine = {"name": "orders", "type": "STANDARD", "definition": json.dumps(SNS_PUBLISH)}
+    stack.add("aws:sfn/stateMachine:StateMachine", "orders", {**machine, "roleArn": OTHER_PIPE["roleArn"]})
+    stack.add(
+        "aws:pipes/pipe:Pipe",
+        "orders-pipe",
+        OTHER_PIPE,
+        arn="arn:aws:pipes:ap-northeast-1:111111111111:pipe/orders",
+    )
+
+    assert pack.analyze(change(stack)) == list[Violation]()
 
 
 def test_two_roles_with_the_same_name_are_one_principal(pack: Pack) -> None:

@@ -59,7 +59,7 @@ OTHER_QUEUE_ARN = QUARANTINE.arn.replace("ap-northeast-1:111111111111", "us-west
 OTHER_QUEUE_URL = f"https://sqs.us-west-2.amazonaws.com/222222222222/{QUARANTINE}-0000000"
 
 BUCKET = {"Bucket": "calls"}
-WRITER_ROLE = {"RoleArn": "arn:aws:iam::222222222222:role/writer"}
+WRITER_ROLE = {"RoleArn": "arn:aws:iam::111111111111:role/writer"}
 PUBLISH = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Arguments": {}, "End": True}
 
 _recorder_role = partial(Case, at=RECORDER_ROLE)
