@@ -28,7 +28,7 @@ def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> Itera
     regions = {arn.region for arn in arns if arn and arn.region}
     allowed = {*own, *config["accounts"]}
     for resource in resources if own else ():
-        for path, value, _ in walk(resource.props, ":"):
+        for path, value, _ in walk(resource.props, "arn:"):
             arn = parse_arn(value)
             account = arn.account_id if arn else str(value) if _ACCOUNT_PROPERTY.search(path) else ""
             if re.fullmatch(r"\d{12}", account) and account not in allowed:

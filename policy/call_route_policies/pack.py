@@ -9,6 +9,7 @@ from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 from . import (
     connect_flows,
     data_protection,
+    exempt_resources,
     exposure,
     iam,
     inspectable,
@@ -20,15 +21,8 @@ from . import (
 from .secrets import keep_secret_marks
 
 _MODULES = (
-    inspectable,
-    iam,
-    least_privilege,
-    no_lambda,
-    pipeline,
-    data_protection,
-    exposure,
-    connect_flows,
-    tags,
+    *(inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, exposure, connect_flows, tags),
+    exempt_resources,  # Last, because it lists what the other rules have ignored.
 )
 
 RULES = tuple(rule for module in _MODULES for rule in module.RULES)

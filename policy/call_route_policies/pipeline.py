@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pulumi_policy import Severity
 
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 
-from .contact_records import of_record_pipes, record_pipes
+from .contact_records import of_record_pipes, processes_records, record_pipes
 from .iam_patterns import service_of
 from .json_values import decoded, parse
 from .resource import Resource, Unknown, of_type, shown
@@ -201,7 +201,59 @@ def _check_contact_records(
             )
 
 
-def _check_kept_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
+def _check_kept_records(
+    resources: Sequence[Resource], config: RuleConfig
+) -> Iterator[tuple[Resource, Finding]]:
+    for machine in of_type(resources, MACHINE):
+        if processes_records(machine, resources):
+            for finding in _lost_records(machine, config):
+                yield machine, finding
+
+
+_WHOLE_INPUT = re.compile(r"\{%\s*\$states\.(input|context\.Execution\.Input)(\.\w+)*\s*%\}")
+_WHOLE_ITEM = re.compile(r"Map\.Item\.Value(?![.\[\w])")
+_LOSSY_ELEMENTS: Sequence[tuple[str, str, Callable[[Any], bool], str]] = (
+    # Type, element, test of a lossy value, requirement
+    ("Map", "ToleratedFailurePercentage", bool, "tolerate no failures"),
+    ("Map", "ToleratedFailurePercentagePath", bool, "tolerate no failures"),
+    ("Map", "ToleratedFailureCount", bool, "tolerate no failures"),
+    ("Map", "ToleratedFailureCountPath", bool, "tolerate no failures"),
+    ("Map", "Items", lambda value: not _WHOLE_INPUT.fullmatch(str(value)), "process its whole input"),
+    (
+        "Map",
+        "ItemsPath",
+        lambda value: not re.fullmatch(r"\$(\.\w+)*", str(value)),
+        "process its whole input",
+    ),
+    ("Map", "ItemSelector", lambda value: not _WHOLE_ITEM.search(str(value)), "pass the whole item"),
+    ("Task", "Arguments.Key", lambda value: _is_constant(value), "use a key of the record"),
+    ("Task", "Arguments.Item", lambda value: _is_constant(value), "store values of the record"),
+    (
+        "Task",
+        "Arguments.ExpressionAttributeValues",
+        lambda value: _is_constant(value),
+        "store values of the record",
+    ),
+    ("Task", "Arguments.MessageBody", lambda value: _is_constant(value), "send the record"),
+)
+
+
+def _is_constant(value: Any) -> bool:
+    """Returns whether a value contains no expression."""
+    text = str(value)
+    return "{%" not in text and "$." not in text
+
+
+def _lossy_elements(name: str, state: Any) -> Iterator[str]:
+    for type_, path, is_lossy, requirement in _LOSSY_ELEMENTS:
+        value = state
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None and state.get("Type") == type_ and is_lossy(value):
+            yield f"must {requirement} in {name!r}: {path} is {shown(value)}"
+
+
+def _lost_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
     definition = machine.get("definition")
     if isinstance(definition, Unknown):
         yield definition
@@ -210,6 +262,7 @@ def _check_kept_records(machine: Resource, config: RuleConfig) -> Iterator[Findi
         if end := _end_without_task(states, scope.get("StartAt")):
             yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
         for name, state in states.items():
+            yield from _lossy_elements(name, state)
             for catch in _mappings(state.get("Catch") if isinstance(state, Mapping) else None):
                 errors = catch.get("ErrorEquals")
                 is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
@@ -427,8 +480,7 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Route the start state or the Catch to a state that quarantines the record, or let the execution fail.",
         url="https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html",
-        types=(MACHINE,),
-        check=_check_kept_records,
+        check_stack=_check_kept_records,
         settings={
             "expected": string_list(
                 "Errors that a Catch may ignore.", ("DynamoDB.ConditionalCheckFailedException",)
