@@ -1,4 +1,4 @@
-"""Guards against exemptions that hide too much, that never end or that nobody sees."""
+"""Guards against exemptions that hide too much, never end or are not listed."""
 
 from __future__ import annotations
 
