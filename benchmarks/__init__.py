@@ -1,1 +1,1 @@
-"""The measurements of `make bench`. They are not tests, and no test asserts a time."""
+"""Measurements that `make bench` runs. They are not tests, and no test asserts a duration."""

@@ -1,8 +1,8 @@
 """Compares the AWS cost of the state machine with that of an earlier design.
 
 The earlier design is a Standard state machine that handles one record per execution and decodes, reads and writes it in
-three states. AWS bills a Standard machine by state transition, and an Express machine by request and duration. Both run in
-the emulator.
+three states. AWS bills Standard state machines per state transition, and Express state machines per request and by
+duration. Both run in the emulator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.pipeline import contacts
 from callroute.local.cloud import LocalCloud
 
 BATCH = 10
-# List prices of us-east-1 in US dollars; see docs/fidelity.md.
+# US dollar list prices for us-east-1; see docs/fidelity.md.
 PER_TRANSITION = 25 / 1e6
 PER_REQUEST = 1 / 1e6
 PER_GIGABYTE_SECOND = 0.00001667
@@ -28,7 +28,7 @@ GOAL_RATIO = 50
 
 
 def measure() -> list[Measurement]:
-    """Measures the cost per contact of both designs."""
+    """Measures the cost per contact for both designs."""
     with LocalCloud() as cloud:
         records = list(contacts(BATCH))
         transitions = _standard_transitions(cloud, records[0])
@@ -92,10 +92,10 @@ def _standard_transitions(cloud: LocalCloud, record: bytes) -> int:
     deadline = time.monotonic() + 30
     while states.describe_execution(executionArn=execution)["status"] == "RUNNING":
         if time.monotonic() > deadline:
-            raise TimeoutError("the execution of the earlier design did not end within 30 s")
+            raise TimeoutError("the earlier design's execution did not finish within 30 s")
         time.sleep(0.02)
     if (status := states.describe_execution(executionArn=execution)["status"]) != "SUCCEEDED":
-        raise RuntimeError(f"the execution of the earlier design ended with status {status}")
+        raise RuntimeError(f"the earlier design's execution ended with status {status}")
     history: list[dict[str, Any]] = states.get_execution_history(executionArn=execution)["events"]
     return sum(event["type"].endswith("StateEntered") for event in history)
 

@@ -1,4 +1,4 @@
-"""Measures checking and simulating a flow of 250 blocks."""
+"""Measures how long it takes to check and simulate a flow of 250 blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START = datetime.fromisoformat("2026-04-01T10:00:00+09:00")
 
 
 def measure() -> list[Measurement]:
-    """Measures checking, and calls that pass through a part of the flow and through the whole flow."""
+    """Measures checking the flow, and simulating calls through part of it and through all of it."""
     text = json.dumps(_menus(BLOCKS))
     flow = Flow.parse(text, "250 blocks")
     menus = sum(block.type == "GetParticipantInput" for block in flow.blocks.values())
@@ -55,7 +55,7 @@ def _simulating(flow: Flow, menus: int) -> Measurement:
 
 
 def _menus(blocks: int) -> dict[str, Any]:
-    """Returns a flow that is a sequence of menus, each followed by a block that sets the route."""
+    """Returns a flow made of a sequence of menus, each followed by a block that sets the route."""
     actions: list[dict[str, Any]] = []
     count = (blocks - 2) // 2
     for number in range(count):

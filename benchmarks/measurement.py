@@ -19,5 +19,5 @@ class Measurement:
 
 
 def seconds(name: str, measured: float, *, at_most: float, method: str) -> Measurement:
-    """Returns the measurement of a duration with an upper bound."""
+    """Returns a measurement for a duration that has an upper bound."""
     return Measurement(name, f"{measured:.2f} s", f"at most {at_most:g} s", measured <= at_most, method)

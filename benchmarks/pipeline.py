@@ -13,14 +13,14 @@ from callroute.flows import simulation
 from callroute.flows.flow import Flow
 from callroute.flows.simulation.contact_record import contact_record
 from callroute.local.cloud import LocalCloud
-from callroute.local.stack_runner import find_project
+from callroute.local.stack_config import find_project
 
 CONTACTS = 500
 GOAL_PER_SECOND = 100
 
 RECORDS = 100_000
 RECORDS_PER_CALL = 50
-"""One in this many records belongs to a tracked call. The pipe filters the others."""
+"""One in this many records belongs to a tracked call. The pipe filters out the others."""
 CHUNK = 5_000
 MAX_GROWTH_MEGABYTES = 10
 
@@ -46,7 +46,7 @@ def _throughput(lanes: int) -> Measurement:
 
 
 def _memory() -> list[Measurement]:
-    """Compares the resident memory of this process after a tenth of the records and after all of them."""
+    """Compares the process's resident memory after handling a tenth of the records and after handling all of them."""
     with LocalCloud({"parallelizationFactor": 10, "batchSize": 50}) as cloud:
         sizes = []
         for chunk in range(RECORDS // CHUNK):
@@ -66,7 +66,7 @@ def _memory() -> list[Measurement]:
 
 
 def contacts(number: int, *, records_per_call: int = 1, first: int = 0) -> Iterator[bytes]:
-    """Yields contact records of one simulated call with different IDs. Only one in `records_per_call` is not a chat."""
+    """Yields one call's contact record with different IDs. All but one in `records_per_call` are chats."""
     flow = Flow.load(find_project() / "flow_definitions" / "call_route.json")
     start = simulation.SimulatedClock(datetime.fromisoformat("2026-04-01T10:00:00+09:00"))
     _, call = simulation.run_simulation(flow, simulation.KeyedCaller(("1", "2")), clock=start)

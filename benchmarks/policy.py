@@ -14,7 +14,7 @@ STACK = "prod"
 
 
 def measure() -> list[Measurement]:
-    """Measures the start of the pack's process and the analysis of a stack, as in Pulumi's engine."""
+    """Measures starting the pack's process and analyzing a stack, as Pulumi's engine does."""
     stack = recorded(STACK)
     starting, first, second = [], [], []
     for _ in range(RUNS):

@@ -1,4 +1,4 @@
-"""Measures the time until a command, the local stack or the Pulumi program has started."""
+"""Measures how long commands, the local stack and the Pulumi program take to start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.measurement import Measurement, seconds
 from callroute.local.cloud import LocalCloud
-from callroute.local.stack_runner import find_project
+from callroute.local.stack_config import find_project
 
 RUNS = 5
 
@@ -22,15 +22,15 @@ COMMANDS = {
     "callroute check FLOW": ("-m", "callroute", "check", "flow_definitions/call_route.json"),
 }
 
-# Runs the program with mocks that create nothing, in a separate process. The start of Python and the import of pulumi_aws
-# are not measured.
+# Runs the program in a separate process, with mocks that create nothing. The time to start Python and import pulumi_aws is
+# excluded.
 PROGRAM = """
 import time
 import pulumi, pulumi_aws
 from pulumi.runtime import mocks
 start = time.perf_counter()
 import runpy
-from callroute.local.stack_runner import StackConfig
+from callroute.local.stack_config import StackConfig
 
 class Nothing(mocks.Mocks):
     def new_resource(self, args):
@@ -62,9 +62,9 @@ def measure() -> list[Measurement]:
 
 
 def _commands(project: Path) -> list[Measurement]:
-    """Compares commands with importing the libraries that each command needs.
+    """Compares commands with importing typical libraries of command-line tools.
 
-    The runs are interleaved, so that a varying load of the machine affects all of them.
+    The runs are interleaved so that variations in machine load affect all of them equally.
     """
     times: dict[tuple[str, ...], list[float]] = {
         IMPORTS: [],

@@ -8,8 +8,8 @@ class InputError(Exception):
 
     Args:
         source: the file, `standard input`, or the name of the option or argument.
-        place: the position in the source: a line, a block, a JSON path; empty for the source as a whole.
-        problem: what is wrong, with the value.
+        place: the position in the source, such as a line, a block or a JSON path; empty for the source as a whole.
+        problem: what is wrong, including the value.
         fix: what to change.
     """
 

@@ -19,7 +19,7 @@ def inputs(options: type, **types: Any) -> Any:
 
     Args:
         options: an options class.
-        types: types that differ from those of the class, by option.
+        types: types that replace those of the class, by option.
     """
     keys: dict[str, Any] = {}
     for each in fields(options):
@@ -29,7 +29,7 @@ def inputs(options: type, **types: Any) -> Any:
 
 
 def documented(subject: Any, source: type) -> Any:
-    """Makes Pulumi's analyzer take docstrings from the source code of another class."""
+    """Makes Pulumi's analyzer read docstrings from another class's source code."""
     subject.__doc__ = (source.__doc__ or "").partition("\n\n")[0]
     subject.__module__, subject.__qualname__ = source.__module__, source.__qualname__
     if hasattr(source, "__firstlineno__"):  # Python 3.13 and later

@@ -1,1 +1,1 @@
-"""The tests. Their folders mirror the rooms of the program."""
+"""Tests, in folders that mirror the packages of the program."""

@@ -11,8 +11,8 @@ from hypothesis import settings
 
 from callroute.local.emulator import Emulator
 
-# No test asserts a time, so examples have no deadline. CI always uses the same examples, so that a failure is caused by the
-# change. Elsewhere, each run tries new ones.
+# No test asserts a duration, so examples have no deadline. CI always uses the same examples, so that only a change can
+# cause a failure. Elsewhere, each run tries new ones.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
 
@@ -21,8 +21,8 @@ settings.load_profile("project")
 def emulator() -> Iterator[Emulator]:
     """An emulator shared by all tests.
 
-    A module that deploys a stack calls `emulator.reset()` first, so that names are available. No module may therefore rely
-    on resources of another module.
+    A module that deploys a stack calls `emulator.reset()` first, so that names are available. As a result, no module can
+    rely on another module's resources.
     """
     if importlib.util.find_spec("ministack") is None:
         pytest.skip("needs the emulator: pip install -r requirements/local.txt")

@@ -1,4 +1,4 @@
-"""Guards the direction of imports: a reader sees the architecture from the folders, so the folders must not lie."""
+"""Checks the direction of imports, so that the folders reflect the architecture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import pytest
 from tests.support.paths import REPOSITORY
 
 # folder -> the packages of this project that it may import, besides itself, callroute.arn and callroute.errors
+OPTIONS = {f"call_route_tracker.{module}" for module in ("config", "constraints", "options")}
+"""Modules of the component that know its options. The local cloud and the commands import them only when they need them."""
+
 MAY_IMPORT = {
     "callroute/formats": set(),
     "callroute/aws": set(),
     "callroute/flows": {"callroute.formats"},
-    "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats"},
+    "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats", *OPTIONS},
     "callroute/reports": {"callroute.flows"},
     "callroute/cli": {
         "callroute.aws",
@@ -25,6 +28,7 @@ MAY_IMPORT = {
         "callroute.formats",
         "callroute.local",
         "callroute.reports",
+        *OPTIONS,
     },
     "components/call_route_tracker": {"callroute.aws", "callroute.flows", "callroute.formats"},
     "policy/call_route_policies": {"callroute.aws", "callroute.flows", "callroute.formats"},
@@ -36,7 +40,7 @@ WITHOUT = {
     "callroute/flows": CLOUD,
     "components/call_route_tracker": {"boto3", "botocore", "ministack"},
 }
-OURS = (
+PACKAGES = (
     "callroute",
     "call_route_tracker",
     "call_route_policies",
@@ -55,35 +59,44 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module
 
 
-def modules(room: str) -> list[Path]:
-    found = list((REPOSITORY / room).rglob("*.py"))
+def modules(folder: str) -> list[Path]:
+    found = list((REPOSITORY / folder).rglob("*.py"))
     assert found
     return found
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
-    allowed = {room.replace("/", "."), "callroute.arn", "callroute.errors", *MAY_IMPORT[room]}
-    for path in modules(room):
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_folder_imports_only_the_packages_that_it_may_use(folder: str) -> None:
+    allowed = {folder.replace("/", "."), "callroute.arn", "callroute.errors", *MAY_IMPORT[folder]}
+    for path in modules(folder):
         for name in imported(path):
-            if name.split(".")[0] in OURS and name != "callroute":  # which has only the version
+            if name.split(".")[0] in PACKAGES and name != "callroute":  # which has only the version
                 assert any(name == each or name.startswith(f"{each}.") for each in allowed), (
                     f"{path} imports {name}"
                 )
 
 
-@pytest.mark.parametrize("room", WITHOUT)
-def test_what_needs_no_cloud_imports_none(room: str) -> None:
-    for path in modules(room):
-        assert not {name.split(".")[0] for name in imported(path)} & WITHOUT[room], path
+@pytest.mark.parametrize("folder", ["callroute/local", "callroute/cli"])
+def test_options_of_the_component_are_imported_inside_functions(folder: str) -> None:
+    for path in modules(folder):
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                names = [getattr(statement, "module", None), *(alias.name for alias in statement.names)]
+                assert not any(str(name).startswith("call_route_tracker") for name in names), path
 
 
-def test_the_program_needs_no_more_than_its_own_dependencies() -> None:
-    # What `pulumi install` installs is requirements/deploy.txt; these come with the other groups.
-    absent = ("boto3", "botocore", "ministack", "rich", "typer", "cfnlint", "pytest")
+@pytest.mark.parametrize("folder", WITHOUT)
+def test_a_folder_does_not_import_libraries_that_it_must_work_without(folder: str) -> None:
+    for path in modules(folder):
+        assert not {name.split(".")[0] for name in imported(path)} & WITHOUT[folder], path
+
+
+def test_the_program_needs_only_its_own_dependencies() -> None:
+    # `pulumi install` installs requirements/deploy.txt. These modules come with the other groups.
+    absent = ("boto3", "botocore", "ministack", "click", "rich", "cfnlint", "pytest")
     program = f"import sys; sys.modules.update(dict.fromkeys({absent}))\nimport call_route_tracker.config, call_route_tracker.tracker"
 
-    ran = subprocess.run(  # noqa: S603 - our own program
+    ran = subprocess.run(  # noqa: S603 - this project's program
         [sys.executable, "-c", program],
         cwd=REPOSITORY,
         capture_output=True,

@@ -1,9 +1,9 @@
-"""IAM documents of the two roles that GitHub Actions assumes: one deploys a stack, the other one previews changes.
+"""IAM documents for the two roles that GitHub Actions assumes: one deploys a stack, the other previews changes.
 
-Permissions are listed by resource type. Their source is the AWS provider (terraform-provider-aws, `internal/service/*`): the
-calls that create, read, update, delete and tag a resource. If a service requires further permissions of the caller, the
-source is the list of handler permissions in the CloudFormation schema of the resource. docs/fidelity.md describes the
-evidence for each.
+Permissions are listed by resource type. They come from the AWS provider's source code (terraform-provider-aws,
+`internal/service/*`): the calls that create, read, update, delete and tag a resource. If a service requires further
+permissions from the caller, they come from the handler permissions in the resource's CloudFormation schema.
+docs/fidelity.md describes the evidence for each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DeploymentTarget:
     """A stack, the account that it is deployed to, and the repository that deploys it."""
 
     args: TrackerOptions
-    """Options of the stack: a CallRouteTrackerArgs."""
+    """The stack's options: a CallRouteTrackerArgs."""
     account_id: str
     """AWS account of the stack."""
     region: str
@@ -34,9 +34,9 @@ class DeploymentTarget:
     repository: str
     """Repository as GitHub's token names it: `OWNER/NAME`, or `OWNER@ID/NAME@ID` with immutable subject claims."""
     state_bucket: str
-    """S3 bucket of the stack's Pulumi state."""
+    """S3 bucket that stores the stack's Pulumi state."""
     state_key_arn: str
-    """KMS key of the stack's secrets provider."""
+    """KMS key used by the stack's secrets provider."""
     project: str = "call-route-tracker"
     """Name of the Pulumi project. The names of all resources except the table start with it."""
     partition: str = "aws"
@@ -64,17 +64,17 @@ class Grant:
     writes: tuple[str, ...] = ()
     """Actions that create, change, tag or delete resources."""
     condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Condition of the statement."""
+    """Condition on the statement."""
 
     def statement(self, actions: Iterable[str]) -> Statement:
-        """Returns a statement that allows some of the actions."""
+        """Returns a statement that allows the given actions."""
         resource = self.resources[0] if len(self.resources) == 1 else list(self.resources)
         statement = {"Sid": self.sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resource}
         return {**statement, "Condition": self.condition} if self.condition else statement
 
 
 def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
-    """Returns the grants for each resource type, by Pulumi type token. Other types cannot be deployed."""
+    """Returns the grants for each resource type, keyed by Pulumi type token. Other types cannot be deployed."""
     return {
         "aws:dynamodb/table:Table": _table(target),
         "aws:kinesis/stream:Stream": _stream(target),
@@ -91,20 +91,20 @@ def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
 
 
 def deploy_policy(target: DeploymentTarget) -> Document:
-    """Returns the policy of the role that runs `pulumi up`. It is too long for a managed policy: use an inline policy."""
+    """Returns the policy for the role that runs `pulumi up`. It is too long for a managed policy, so attach it inline."""
     return _document(grant.statement(grant.reads + grant.writes) for grant in _all(target))
 
 
 def preview_policy(target: DeploymentTarget) -> Document:
-    """Returns the policy of the role that runs `pulumi preview --refresh`: the read actions of the deployment role."""
+    """Returns the policy for the role that runs `pulumi preview --refresh`: the deployment role's read actions."""
     return _document(grant.statement(grant.reads) for grant in _all(target) if grant.reads)
 
 
 def boundary_policy(target: DeploymentTarget) -> Document:
-    """Returns the permissions boundary of the stack's two roles.
+    """Returns the permissions boundary for the stack's two roles.
 
-    It allows everything that the roles can need, identified by name prefixes. Save it as a managed policy. A boundary grants
-    nothing by itself: a role has the permissions that both its own policy and the boundary allow.
+    It allows everything that the roles might need, on resources identified by name prefix. Save it as a managed policy. A
+    boundary grants nothing by itself: a role only has the permissions that both its own policy and the boundary allow.
     """
     table, quarantine = target.args.table_name, f"{target.project}-quarantine-*"
     recorder = state_machine_policy(
@@ -130,7 +130,7 @@ def boundary_policy(target: DeploymentTarget) -> Document:
 
 
 def github_trust_policy(target: DeploymentTarget, environment: str, *, ref: str | None = None) -> Document:
-    """Returns a trust policy for the jobs of one environment of one repository.
+    """Returns a trust policy for jobs that run in one environment of one repository.
 
     Args:
         target: the account and the repository.
@@ -158,7 +158,7 @@ def github_trust_policy(target: DeploymentTarget, environment: str, *, ref: str 
 
 
 def documents(target: DeploymentTarget) -> dict[str, Document]:
-    """Returns all documents by file name. The boundary is included if the stack uses one."""
+    """Returns all documents, keyed by file name. The boundary is included if the stack uses one."""
     return {
         **({"boundary-policy.json": boundary_policy(target)} if target.args.permissions_boundary_arn else {}),
         "deploy-policy.json": deploy_policy(target),
@@ -193,7 +193,7 @@ def _table(target: DeploymentTarget) -> list[Grant]:
                 "dynamodb:UpdateTimeToLive",
             ),
         ),
-        # The provider compares the key with the default key of the account. Without this permission, every plan has a change.
+        # The provider compares the key with the account's default key. Without this permission, every plan shows a change.
         Grant(
             "DefaultKeyOfTable",
             (target.arn("kms", "key/*"),),
@@ -377,7 +377,7 @@ def _state_machine(target: DeploymentTarget) -> list[Grant]:
                 "states:UpdateStateMachine",
             ),
         ),
-        # The provider validates the definition when it plans. This action has no resource types.
+        # The provider validates the definition during planning. This action has no resource types.
         Grant("ValidateStateMachine", ("*",), reads=("states:ValidateStateMachineDefinition",)),
         _pass(target, "recorder", "states.amazonaws.com"),
     ]
@@ -397,7 +397,7 @@ def _pipe(target: DeploymentTarget) -> list[Grant]:
                 "pipes:UpdatePipe",
             ),
         ),
-        # EventBridge sets up the pipe's log on behalf of the caller. These actions have no resource types.
+        # EventBridge sets up logging for the pipe on behalf of the caller. These actions have no resource types.
         Grant(
             "DeliverLogsOfPipe",
             ("*",),
@@ -487,13 +487,13 @@ def _number(target: DeploymentTarget) -> list[Grant]:
 
 
 def _state(target: DeploymentTarget) -> list[Grant]:
-    """Returns the grants that Pulumi itself needs for its state and the key of its secrets provider."""
+    """Returns the grants that Pulumi itself needs for its state and for its secrets provider's key."""
     bucket = str(Arn(target.partition, "s3", "", "", target.state_bucket))
     return [
         Grant("FindState", (bucket,), reads=("s3:ListBucket",)),
         # A preview does not lock or write the state.
         Grant("State", (f"{bucket}/*",), reads=("s3:GetObject",), writes=("s3:DeleteObject", "s3:PutObject")),
-        # Decrypts the data key of the secrets. Only `pulumi stack init` creates one (kms:Encrypt).
+        # Decrypts the data key that protects the secrets. Only `pulumi stack init` creates one (kms:Encrypt).
         Grant("Secrets", (target.state_key_arn,), reads=("kms:Decrypt",)),
     ]
 

@@ -1,6 +1,6 @@
-"""The options of a CallRouteTracker that the documents depend on. The component package describes them."""
+"""CallRouteTracker options that the documents depend on. The component package describes them."""
 
-# Protocols repeat names and types only.
+# The protocols only repeat names and types.
 # ruff: noqa: D102
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RecordOptions(Protocol):
 
 
 class TrackerOptions(RecordOptions, Protocol):
-    """Options that determine the permissions of a stack. ARNs must be text here, not outputs."""
+    """Options that determine a stack's permissions. ARNs must be plain strings here, not outputs."""
 
     @property
     def connect_instance_id(self) -> str: ...

@@ -1,4 +1,4 @@
-"""IAM policies of the state machine and the pipe.
+"""IAM policies for the state machine and the pipe.
 
 Each Task of the state machine needs one action on one resource. The permissions of the pipe follow from its source, target
 and dead-letter queue.
@@ -15,11 +15,11 @@ from callroute.arn import Arn
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
-# Resource of a Task -> its IAM action, and the argument that names its target.
+# Maps a Task's service integration to its IAM action and the argument that names its target.
 # Source: IAM policies for integrated services, AWS Step Functions Developer Guide.
 _INTEGRATIONS = {
-    "arn:aws:states:::dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
-    "arn:aws:states:::sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
+    "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
+    "sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
 }
 
 READ_STREAM = (
@@ -29,7 +29,7 @@ READ_STREAM = (
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 )
-"""Actions of a pipe on its source stream."""
+"""Actions that a pipe needs on its source stream."""
 
 DELIVER_LOGS = (
     "logs:CreateLogDelivery",
@@ -41,7 +41,7 @@ DELIVER_LOGS = (
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
 )
-"""Actions of a state machine that writes logs. They do not support resource-level permissions.
+"""Actions that a state machine needs to write logs. They do not support resource-level permissions.
 
 Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
 """
@@ -51,7 +51,7 @@ USE_KEY = {
     "kinesis": ("kms:Decrypt",),
     "sqs": ("kms:Decrypt", "kms:GenerateDataKey"),
 }
-"""Actions on the customer managed key of a table or queue that is written to, or of a stream that is read."""
+"""Actions needed on the customer managed key of a table or queue that is written to, or of a stream that is read."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,13 @@ def task_needs(definition: Document) -> list[TaskNeed]:
 def _walk(states: Document) -> Iterator[TaskNeed]:
     for name, state in states.items():
         if state["Type"] == "Task":
-            if state["Resource"] not in _INTEGRATIONS:
+            # The resource is arn:PARTITION:states:::SERVICE:API.
+            integration = str(state["Resource"]).partition(":states:::")[2]
+            if integration not in _INTEGRATIONS:
                 raise ValueError(
                     f"state {name!r}: no permission is known for {state['Resource']!r}; add it to _INTEGRATIONS"
                 )
-            action, argument = _INTEGRATIONS[state["Resource"]]
+            action, argument = _INTEGRATIONS[integration]
             target = state.get("Arguments", {}).get(argument)
             if not isinstance(target, str) or target.startswith("{%"):
                 raise ValueError(
@@ -93,7 +95,7 @@ def _walk(states: Document) -> Iterator[TaskNeed]:
         for element in ("Credentials", "ItemReader", "ResultWriter"):
             if element in state:
                 raise ValueError(f"state {name!r}: no permission is known for {element}")
-        # Iterator is an older name of ItemProcessor.
+        # Iterator is the older name for ItemProcessor.
         for part in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", [])):
             if part:
                 mode = part.get("ProcessorConfig", {}).get("Mode", "INLINE")
@@ -113,7 +115,7 @@ def state_machine_policy(
         definition: the state machine's definition.
         table_arn: the table of its DynamoDB tasks.
         quarantine_queue_arn: the queue of its SQS tasks.
-        kms_key_arn: the customer managed key of table and queue, if they have one.
+        kms_key_arn: the customer managed key of the table and queue, if they have one.
 
     Raises:
         ValueError: a Task uses another table or queue, or an unknown integration.
@@ -144,7 +146,7 @@ def pipe_policy(
 ) -> Document:
     """Returns the permissions of the pipe's role.
 
-    Logging needs no permissions, because EventBridge delivers the log on behalf of the creator of the pipe.
+    Logging needs no permissions, because EventBridge delivers the log on behalf of the pipe's creator.
 
     Args:
         stream_arn: the source.
@@ -168,7 +170,7 @@ def pipe_policy(
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
-    """Returns a trust policy for one service on behalf of one resource, which prevents the confused deputy problem."""
+    """Returns a trust policy for one service acting for one resource, which prevents the confused deputy problem."""
     return _document(
         [
             {
@@ -184,8 +186,11 @@ def trust_policy(
 
 def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
     """Allows the use of a customer managed key, but only through the service that encrypts with it."""
-    region = Arn.parse(resource_arn).region
-    condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}}
+    arn = Arn.parse(resource_arn)
+    via = f"{service}.{arn.region}.amazonaws.com"
+    # Which of two spellings AWS uses in China is unconfirmed (docs/fidelity.md).
+    spellings = [via, f"{via}.cn"] if arn.partition == "aws-cn" else via
+    condition = {"StringEquals": {"kms:ViaService": spellings}}
     return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}
 
 

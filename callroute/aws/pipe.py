@@ -1,11 +1,11 @@
-"""Filter and input template of the pipe."""
+"""The pipe's filter and input template."""
 
 from __future__ import annotations
 
 from typing import Any
 
 BATCH_BYTES = 262_144
-"""Maximum size of a batch, as the target receives it, in bytes of UTF-8 (docs/fidelity.md)."""
+"""Maximum size of a batch as the target receives it, in UTF-8 bytes (docs/fidelity.md)."""
 
 FILTER_PATTERN: dict[str, Any] = {
     "data": {
@@ -19,8 +19,8 @@ inherit the attributes and would be counted as a second call."""
 
 
 INPUT_TEMPLATE = '{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumber>", "contact": <$.data>}'
-"""Input of the state machine for each record.
+"""The state machine's input for each record.
 
-Placeholders for text are quoted, placeholders for JSON are not (docs/fidelity.md). `<$.data>` passes the whole contact
-record, so that the template does not depend on fields that can be null or missing.
+Placeholders for text are quoted; placeholders for JSON are not (docs/fidelity.md). `<$.data>` passes the whole contact
+record, so the template does not depend on fields that can be null or missing.
 """

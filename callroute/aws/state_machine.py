@@ -5,7 +5,7 @@
                                   │                      │         └─> WhyRefused ─> Quarantine, or the execution fails
                                   │                      └─> Quarantine                    the record cannot be stored
 
-Temporary errors make the execution fail, so that the pipe retries the batch.
+Temporary errors make the execution fail, so the pipe retries the batch.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from callroute.aws.utc_offsets import offset_changes
 
 _SECONDS_PER_DAY = 86_400
 
-# Error names of the optimized DynamoDB integration (docs/fidelity.md). All other errors, for example a missing permission
-# or table, make the execution fail at once, and the pipe retries later.
+# Error names of the optimized DynamoDB integration (docs/fidelity.md). Any other error, such as a missing permission or
+# table, fails the execution immediately, and the pipe retries later.
 _THROTTLING_AND_SERVICE_FAULTS = [
     "DynamoDB.InternalServerError",
     "DynamoDB.InternalServerErrorException",
@@ -42,7 +42,12 @@ _QUEUE_FAULTS = [
 
 
 def definition(
-    options: RecordOptions, *, table_name: str, quarantine_queue_url: str, salt: str = ""
+    options: RecordOptions,
+    *,
+    table_name: str,
+    quarantine_queue_url: str,
+    salt: str = "",
+    partition: str = "aws",
 ) -> dict[str, Any]:
     """Returns the definition of the state machine.
 
@@ -54,6 +59,7 @@ def definition(
         table_name: the table of call records.
         quarantine_queue_url: the queue for records that cannot be stored.
         salt: the salt of hashed phone numbers.
+        partition: the AWS partition, which is part of the ARNs of service integrations.
 
     Raises:
         ValueError: the time zone is unknown.
@@ -71,12 +77,12 @@ def definition(
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
-                # Sequential, so that the last delivered of several versions with the same time is kept.
+                # Sequential, so that if several versions have the same timestamp, the last one delivered is kept.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
                     "StartAt": "Read",
-                    "States": _contact_states(table_name, quarantine_queue_url),
+                    "States": _contact_states(table_name, quarantine_queue_url, partition),
                 },
                 "End": True,
             },
@@ -95,7 +101,7 @@ def _settings(options: RecordOptions, salt: str) -> dict[str, Any]:
     }
 
 
-def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any]:
+def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) -> dict[str, Any]:
     return {
         "Read": {
             "Type": "Pass",
@@ -118,7 +124,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
         },
         "Store": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::dynamodb:updateItem",
+            "Resource": f"arn:{partition}:states:::dynamodb:updateItem",
             "Arguments": {
                 "TableName": table_name,
                 "Key": {"contact_id": {"S": "{% $states.input.record.contact.ContactId %}"}},
@@ -170,7 +176,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str) -> dict[str, Any
         },
         "Quarantine": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Resource": f"arn:{partition}:states:::sqs:sendMessage",
             "Arguments": {
                 "QueueUrl": quarantine_queue_url,
                 "MessageBody": "{% $string($merge([{'reason': $states.input.reason}, $states.input.record])) %}",
@@ -209,7 +215,7 @@ ITEM_ATTRIBUTES = (
     "last_update",
     "expires_at",
 )
-"""Attributes of an item, without its key `contact_id`. No name is a reserved word of DynamoDB."""
+"""Attributes of an item, excluding its key `contact_id`. None of the names is a DynamoDB reserved word."""
 
 
 def _update_expression() -> str:

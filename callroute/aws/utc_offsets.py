@@ -1,4 +1,4 @@
-"""Offset changes of time zones.
+"""UTC offset changes of time zones.
 
 JSONata in Step Functions can only format times in UTC or at a fixed offset (docs/fidelity.md), so the definition of the
 state machine contains the offset changes of the time zone.
@@ -28,7 +28,7 @@ def offset_changes(name: str) -> list[dict[str, int | str]]:
     """Returns the UTC offset at the start of 2020 and all changes until the end of 2045, in chronological order.
 
     Reads the `tzdata` package instead of the operating system's data, so that the definition is the same on all machines.
-    Earlier times get the offset of 2020, later times the last offset of 2045.
+    Earlier times get the offset from the start of 2020, and later times the offset from the end of 2045.
 
     Returns:
         [{"from": seconds since 1970, "seconds": offset in seconds, "text": "+09:00"}, ...]; the first `from` is 0.
@@ -54,7 +54,7 @@ def _zone(name: str) -> ZoneInfo:
 
 @cache
 def _transitions(name: str) -> tuple[datetime, ...]:
-    """Returns the times of the offset changes. Cached, because a program builds the definition several times."""
+    """Returns the times at which the offset changes. Cached, because a program builds the definition several times."""
     return tuple(_search(_zone(name), START))
 
 

@@ -1,28 +1,26 @@
-"""The Typer application: its commands, which are imported only when they run, and its error messages."""
+"""The group of all commands, which are imported only when they run, and its error messages."""
 
 from __future__ import annotations
 
 import errno
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+import click
+from click.exceptions import Exit
 
 import callroute
 from callroute.cli import output
-from callroute.cli.exit_codes import CLOSED_PIPE, LOCAL_CLOUD_FAILED, UNUSABLE_INPUT
-from callroute.cli.parameter_types import ParametersMixin
+from callroute.cli.exit_codes import CLOSED_PIPE, INTERRUPTED, LOCAL_CLOUD_FAILED, UNUSABLE_INPUT
+from callroute.cli.parameters import general_options
 from callroute.errors import InputError, LocalCloudError
 
 
 class Entry(NamedTuple):
-    """A command in the list of commands. Its module has a function of the same name."""
+    """A command in the list of commands. Its module has a click command of the same name."""
 
     summary: str
     """First line of the command's docstring, repeated here because the list must not import the command."""
@@ -40,55 +38,33 @@ COMMANDS = {
     "check": Entry("Find problems in flows before they are deployed."),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
-    "roles": Entry("Print the IAM documents of the deployment roles."),
+    "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),
+    "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
-class Command(ParametersMixin, TyperCommand):
-    """A command of the group."""
-
-    extra: str | None = None
-    """Extra of the package that the command needs."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Runs the command."""
-        with suggested_extra(str(self.name), self.extra):
-            return super().invoke(ctx)
-
-
-class LazyCommand(TyperCommand):
+class LazyCommand(click.Command):
     """A command that is imported when it runs or when its own help is requested."""
-
-    def __init__(self, name: str, entry: Entry) -> None:
-        super().__init__(name, help=entry.summary, rich_markup_mode=None)
-        self._extra = entry.extra
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Imports the command and parses its arguments."""
-        with suggested_extra(str(self.name), self._extra):
-            function = getattr(import_module(f"callroute.cli.{self.name}"), str(self.name))
-        single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(self.name, cls=Command)(function)
-        command = cast(Command, get_command(single))
-        command.extra = self._extra
-        # The general options may also follow the name of the command.
-        command.params += [param for param in parent.command.params if param.name in {"quiet", "no_color"}]
+        command: click.Command = getattr(import_module(f"callroute.cli.{self.name}"), str(self.name))
         return command.make_context(info_name, args, parent, **extra)
 
 
-class Commands(ParametersMixin, TyperGroup):
+class CommandGroup(click.Group):
     """The group of all commands. Reports errors on standard error and turns them into exit codes."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {name: LazyCommand(name, entry) for name, entry in COMMANDS.items()}
+        for name, entry in COMMANDS.items():
+            self.add_command(LazyCommand(name, short_help=entry.summary))
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
-        """Lists the commands with their whole summaries, which Typer would shorten."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Returns the names of all commands, in the order of COMMANDS."""
+        return list(COMMANDS)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Runs the command line and exits with the command's exit code."""
@@ -98,38 +74,27 @@ class Commands(ParametersMixin, TyperGroup):
         except SystemExit as ended:
             raise SystemExit(output.close(ended.code)) from None
 
-    def make_context(self, *args: Any, **extra: Any) -> Any:
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parses the general options, and prints help or the version if requested."""
         with reported_errors():
             return super().make_context(*args, **extra)
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         """Runs a command."""
         with reported_errors():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except ModuleNotFoundError as error:
+                raise missing_package(error, ctx.invoked_subcommand or "") from error
 
 
-@contextmanager
-def suggested_extra(command: str, extra: str | None) -> Iterator[None]:
-    """Replaces the traceback of a missing package with the extra to install.
-
-    Args:
-        command: name of the command.
-        extra: extra that it needs.
-
-    Raises:
-        InputError: a package of the extra is not installed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if extra is None or package == "callroute":
-            raise
-        problem = f"the package {package} is not installed"
-        raise InputError(
-            f"callroute {command}", "", problem, f"Install call-route-tracker[{extra}]"
-        ) from error
+def missing_package(error: ModuleNotFoundError, command: str) -> Exception:
+    """Returns the error that suggests the command's extra, or the same error if no extra contains the package."""
+    package, extra = (error.name or "").partition(".")[0], COMMANDS[command].extra
+    if extra is None or package == "callroute":
+        return error
+    problem = f"the package {package} is not installed"
+    return InputError(f"callroute {command}", "", problem, f"Install call-route-tracker[{extra}]")
 
 
 @contextmanager
@@ -137,7 +102,7 @@ def reported_errors() -> Iterator[None]:
     """Prints an error message in place of a traceback.
 
     Raises:
-        typer.Exit: the command failed; has the exit code.
+        Exit: the command failed; has the exit code.
     """
     try:
         yield
@@ -145,10 +110,12 @@ def reported_errors() -> Iterator[None]:
         raise failed(error, UNUSABLE_INPUT) from error
     except LocalCloudError as error:
         raise failed(error, LOCAL_CLOUD_FAILED) from error
-    except typer.TyperException as error:  # the command line is wrong
+    except click.ClickException as error:  # the command line is wrong
         raise failed(usage_error(error), UNUSABLE_INPUT) from error
+    except KeyboardInterrupt as error:
+        raise Exit(INTERRUPTED) from error
     except BrokenPipeError as error:
-        raise typer.Exit(CLOSED_PIPE) from error
+        raise Exit(CLOSED_PIPE) from error
     except OSError as error:
         if error.errno not in UNWRITABLE or error.filename:
             raise
@@ -159,86 +126,46 @@ def reported_errors() -> Iterator[None]:
         raise failed(error, UNUSABLE_INPUT) from error
 
 
-def failed(error: Exception, code: int) -> typer.Exit:
+def failed(error: Exception, code: int) -> Exit:
     """Prints an error message and returns the exception that ends the command."""
     output.error(str(error))
-    return typer.Exit(code)
+    return Exit(code)
 
 
-def usage_error(error: typer.TyperException) -> InputError:
-    """Puts an error of the command line parser into the form of all other errors."""
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "callroute"
-    problem, _, suggestion = error.format_message().rstrip(".").partition(". ")
-    options = re.search(r" \(Possible options: (.*)\)$", problem)
-    if options:
-        problem, suggestion = problem[: options.start()], f"Did you mean {options[1]}?"
-    return InputError(
-        command, "", problem[:1].lower() + problem[1:], suggestion or f"See `{command} --help`."
-    )
+def usage_error(error: click.ClickException) -> InputError:
+    """Converts an error of click to the format of all other errors."""
+    context: click.Context | None = getattr(error, "ctx", None)
+    source = command = context.command_path if context else "callroute"
+    text = error.format_message()
+    if (
+        isinstance(error, click.BadParameter)
+        and not isinstance(error, click.MissingParameter)
+        and error.param
+    ):
+        source, text = max(error.param.opts, key=len), error.message
+    problem, _, suggestion = text.rstrip(".").partition(". ")
+    return InputError(source, "", problem[:1].lower() + problem[1:], suggestion or f"See `{command} --help`.")
 
 
 def is_run_error(error: Exception) -> bool:
-    """Returns whether the Pulumi program ended with a message for its user: the stack's configuration is invalid."""
+    """Returns whether the stack's configuration was rejected."""
     pulumi = sys.modules.get("pulumi")
     return pulumi is not None and isinstance(error, pulumi.RunError)
 
 
-app = typer.Typer(
-    cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=False,
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     invoke_without_command=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    subcommand_metavar="COMMAND [ARGS]...",
 )
-
-
-def print_version(requested: bool) -> None:
-    """Prints the version and ends the command."""
-    if requested:
-        output.write(f"callroute {callroute.__version__}")
-        raise typer.Exit
-
-
-def be_quiet(requested: bool) -> None:
-    """Hides progress and notes."""
-    output.settings.quiet |= requested
-
-
-def drop_color(requested: bool) -> None:
-    """Prints without colors."""
-    output.settings.color &= not requested
-
-
-@app.callback()
-def general(
-    context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - handled by the callback
-        bool,
-        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit."),
-    ] = False,
-    quiet: Annotated[  # noqa: ARG001 - handled by the callback
-        bool,
-        typer.Option(
-            "--quiet",
-            "-q",
-            callback=be_quiet,
-            expose_value=False,
-            help="Print no progress and no notes, only errors.",
-        ),
-    ] = False,
-    no_color: Annotated[  # noqa: ARG001 - handled by the callback
-        bool,
-        typer.Option(
-            "--no-color",
-            callback=drop_color,
-            expose_value=False,
-            help="Print without colors, as with NO_COLOR set.",
-        ),
-    ] = False,
-) -> None:
+@click.version_option(
+    callroute.__version__, message="callroute %(version)s", help="Print the version and exit."
+)
+@general_options
+@click.pass_context
+def app(context: click.Context) -> None:
     """Find out where in an Amazon Connect phone menu callers hang up."""
     if context.invoked_subcommand is None:
         output.write(context.get_help(), error=True)
-        raise typer.Exit(UNUSABLE_INPUT)
+        raise Exit(UNUSABLE_INPUT)

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
 from callroute.cli import local_cloud, output
 from callroute.cli.call_events import write_event
 from callroute.cli.callers import InterruptibleCaller, TerminalCaller
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.parameters import JsonOption, ProjectOption, stand_ins
+from callroute.cli.input_files import stand_ins
+from callroute.cli.parameters import FILE, general_options, json_option, project_option
 from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
@@ -26,25 +28,23 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Flow
 
 
-def call(
-    flow: Annotated[
-        Path,
-        typer.Option(
-            "--flow",
-            metavar="FLOW",
-            help="Flow file (JSON in the Amazon Connect flow language), or - for standard input.",
-        ),
-    ],
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEYS",
-            help="What the caller presses, as in `callroute simulate`. Without it, you are the caller.",
-        ),
-    ] = None,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@click.command
+@click.option(
+    "--flow",
+    metavar="FLOW",
+    required=True,
+    type=FILE,
+    help="Flow file (JSON in the Amazon Connect flow language), or - for standard input.",
+)
+@click.option(
+    "--keys",
+    metavar="KEYS",
+    help="What the caller presses, as in `callroute simulate`. Without it, you are the caller.",
+)
+@project_option
+@json_option
+@general_options
+def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> None:
     """Call a flow in the local cloud and show the stored call record.
 
     Starts the stack on this machine, plays the call, sends its contact record through stream, pipe, state machine and
@@ -54,12 +54,8 @@ def call(
     cloud failed.
     """
     if keys is None and flow == STANDARD_INPUT:
-        raise InputError(
-            "--keys",
-            "",
-            "not given, and the flow is read from standard input",
-            "Give the keys that the caller presses",
-        )
+        problem = "not given, and the flow is read from standard input"
+        raise InputError("--keys", "", problem, "Give the keys that the caller presses")
     pressed = None if keys is None else simulation.read_keys(keys)
     caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
     loaded = load_flow(flow, lambda catalog: stand_ins(catalog) or {})
@@ -96,7 +92,7 @@ def call(
             output.error(
                 f"{loaded.flow.source}: the call left no record, because the flow did not set call_route"
             )
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)
 
 
 def simulated_duration(flow: Flow, keys: tuple[str, ...]) -> timedelta:
@@ -121,7 +117,7 @@ def deployable(loaded: LoadedFlow) -> Iterator[dict[str, Any]]:
 
 
 class RunningClock:
-    """The time of day, for a caller who acts in real time."""
+    """A clock that shows the current time, for calls in real time."""
 
     def now(self) -> datetime:
         """Returns the current time."""

@@ -23,11 +23,12 @@ def write_event(event: events.Event, start: datetime, *, error: bool = False) ->
     elapsed = int((event.at - start).total_seconds())
     label, text, style = describe(event)
     output.write(
-        (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"),
-        (f"{label:<{LABEL_WIDTH}}", f"bold {style}"),
         (text, style),
+        margin=[
+            (f"{elapsed // 60:>3}:{elapsed % 60:02}  ", "dim"),
+            (f"{label:<{LABEL_WIDTH}}", f"bold {style}".strip()),
+        ],
         error=error,
-        indent=TEXT_COLUMN,
     )
 
 

@@ -35,10 +35,9 @@ class TerminalCaller:
         return self._ask("Enter: wait for an agent, h: hang up", {"": None, "h": 0.0}, at_end=0.0)
 
     def _ask(self, question: str, answers: Mapping[str, Answer], at_end: Answer) -> Answer:
-        margin = " " * TEXT_COLUMN
+        margin = [" " * TEXT_COLUMN]
         while True:
-            sys.stderr.write(margin + output.styled(f"{question}: ", "cyan", sys.stderr))
-            sys.stderr.flush()
+            output.write((f"{question}: ", "cyan"), margin=margin, error=True, end="")
             line = sys.stdin.readline()
             if not line:
                 output.write("", error=True)
@@ -46,7 +45,7 @@ class TerminalCaller:
             answer = line.strip().lower()
             if answer in answers:
                 return answers[answer]
-            output.write(margin, f"{line.strip()!r} is not one of these keys", error=True, indent=TEXT_COLUMN)
+            output.write(f"{line.strip()!r} is not one of these keys", margin=margin, error=True)
 
 
 class InterruptibleCaller:

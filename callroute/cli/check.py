@@ -3,63 +3,63 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
-from callroute.cli import findings, output
+from callroute.cli import output
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.findings import Report
-from callroute.cli.parameters import files_in
+from callroute.cli.input_files import files_in
+from callroute.cli.parameters import FILE, general_options
 from callroute.errors import InputError
 from callroute.flows import lint
+from callroute.flows.lint.report import Report, as_json, as_sarif
 from callroute.flows.load import LoadedFlow, load_flow
 from callroute.formats.files import read_text
+from callroute.formats.json_document import printable
+
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
 
-class Format(StrEnum):
-    """Output formats of the findings."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-
-
-def check(
-    flows: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FLOW",
-            help="Flow files (JSON in the Amazon Connect flow language), folders, or - for standard input.",
-        ),
-    ],
-    output_format: Annotated[
-        Format, typer.Option("--format", help="text for reading, json for programs, sarif for code scanning.")
-    ] = Format.text,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="RULE", help="Skip this rule. Can be repeated.")
-    ] = None,
-) -> None:
+@click.command
+@click.argument(
+    "flows",
+    metavar="FLOW...",
+    nargs=-1,
+    required=True,
+    type=FILE,
+    help="Flow files (JSON in the Amazon Connect flow language), folders, or - for standard input.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    help="text for reading, json for programs, sarif for code scanning.",
+)
+@click.option("--ignore", metavar="RULE", multiple=True, help="Skip this rule. Can be repeated.")
+@general_options
+def check(flows: tuple[Path, ...], output_format: str, ignore: tuple[str, ...]) -> None:
     """Find problems in flows before they are deployed.
 
-    Reports what Amazon Connect would reject, what would annoy callers, and stops without a route. In folders, all JSON
-    files that are flows are checked, also in subfolders. If a flow has a route catalog beside it (menu.routes.yaml for
+    Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
+    and their subfolders, all JSON files that are flows are checked. If a flow has a route catalog beside it (menu.routes.yaml for
     menu.json), the two are compared. Flows that are checked together may read attributes that others of them set.
 
     Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
     """
-    report = lint_files(flows, ignore or ())
-    if output_format is Format.text:
-        findings.write_text(report)
+    report = lint_files(flows, ignore)
+    if output_format == "text":
+        write_findings(report)
     else:
-        render = findings.as_json if output_format is Format.json else findings.as_sarif
+        render = as_json if output_format == "json" else as_sarif
         output.write_document(render(report) + "\n")
     if any(finding.severity != "note" for finding in report.findings):
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)
 
 
 def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
@@ -96,6 +96,24 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     )
 
 
+def write_findings(report: Report) -> None:
+    """Writes the findings as text, followed by the number of findings of each severity."""
+    for finding in report.findings:
+        position = report.position_of(finding)
+        output.write(
+            f"{finding.file}:{position.line}:{position.column}: ",
+            (finding.severity, STYLES[finding.severity]),
+            (f" {finding.rule}", "bold"),
+            printable(f" [{finding.block}]" if finding.block else ""),
+            (printable(f" {finding.path}"), "dim"),
+        )
+        output.write(printable(finding.message), margin=["    "])
+        output.write((printable(finding.hint), "dim"), margin=["    "])
+    counts: Counter[str] = Counter(finding.severity for finding in report.findings)
+    found = ", ".join(output.counted(counts[severity], severity) for severity in STYLES if counts[severity])
+    output.write(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}.")
+
+
 def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
     """Returns the rules that are not ignored.
 
@@ -128,12 +146,8 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
             continue
         loaded[path] = load_flow(path, text=text, lenient=True)
     if not loaded:
-        raise InputError(
-            ", ".join(map(str, paths)),
-            "",
-            "none of the JSON files is a flow",
-            "Give a folder that contains flows",
-        )
+        source = ", ".join(map(str, paths))
+        raise InputError(source, "", "none of the JSON files is a flow", "Give a folder that contains flows")
     if skipped:
         verb = "is not a flow" if skipped == 1 else "are not flows"
         output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that {verb}")
@@ -141,7 +155,7 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
 
 
 def may_be_flow(text: str) -> bool:
-    """Returns whether a JSON file in a folder is meant to be a flow. Broken JSON is, so that it is reported."""
+    """Returns whether a JSON file in a folder could be a flow. Broken JSON could be one, so its error is reported."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -7,19 +7,21 @@ import uuid
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from math import ceil
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
-import typer
+import click
+from click.exceptions import Exit
 
 from callroute.cli import local_cloud, output
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.output import Column
-from callroute.cli.parameters import JsonOption, ProjectOption
+from callroute.cli.parameters import general_options, json_option, project_option
 from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.flows.simulation import events
 from callroute.local.cloud import LocalCloud
-from callroute.local.stack_runner import find_project
+from callroute.local.stack_config import find_project
 from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
 
 FLOW = "call-route-with-operator"
@@ -31,18 +33,22 @@ DEFAULT_CALLS = 40
 MAX_CALLS = 10_000
 RECORDS_SHOWN = 10
 
-BAR_WIDTH, NARROW_BAR_WIDTH = 10, 4
+BAR_WIDTH = 8
 
 
-def demo(
-    calls: Annotated[
-        int,
-        typer.Option(metavar="NUMBER", min=1, max=MAX_CALLS, help=f"Number of callers, up to {MAX_CALLS:,}."),
-    ] = DEFAULT_CALLS,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", help="The same seed gives the same callers.")] = 1,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@click.command
+@click.option(
+    "--calls",
+    metavar="NUMBER",
+    type=click.IntRange(1, MAX_CALLS),
+    default=DEFAULT_CALLS,
+    help="Number of callers.",
+)
+@click.option("--seed", metavar="NUMBER", type=int, default=1, help="The same seed gives the same callers.")
+@project_option
+@json_option
+@general_options
+def demo(calls: int, seed: int, project: Path | None, as_json: bool) -> None:
     """Simulate callers in the local cloud and show where they dropped off.
 
     Starts the stack on this machine, lets simulated callers use the phone menu of a bank, sends their contact records
@@ -72,7 +78,7 @@ def demo(
         output.write(f"\n{output.counted(calls, 'call')}, {output.counted(len(items), 'call record')}")
     if not counts.clean:
         local_cloud.write_deliveries(counts, quarantined)
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)
 
 
 def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
@@ -125,28 +131,27 @@ class RandomCaller:
 
 
 def stop_as_json(stop: DropOffRow) -> dict[str, Any]:
-    """Returns a stop for the JSON document."""
+    """Returns the JSON form of a stop."""
     return {**asdict(stop), "dropped": stop.dropped}
 
 
 def write_stops(stops: list[DropOffRow]) -> None:
     """Writes one stop per line, indented by its depth in the menus, with a bar for the calls that were lost there."""
     columns = [
-        Column("stop", narrowest=16),
-        Column("calls", right=True, narrowest=5),
-        Column("left menu", right=True, narrowest=5),
-        Column("left queue", right=True, narrowest=5),
-        Column("completed", right=True, narrowest=9),
-        Column("answered", right=True, narrowest=8),
-        Column("lost here", style="red", narrowest=4),
+        Column("stop"),
+        Column("calls", right=True, narrow=5),
+        Column("left menu", right=True, narrow=5),
+        Column("left queue", right=True, narrow=5),
+        Column("completed", right=True, narrow=9),
+        Column("answered", right=True, narrow=8),
+        Column("lost here", style="red", narrow=BAR_WIDTH),
     ]
-    bar_width = NARROW_BAR_WIDTH if output.is_narrow() else BAR_WIDTH
     highest = max((stop.dropped for stop in stops), default=0) or 1
     rows = [
         (
             "  " * stop.depth + stop.label,
             *(str(count or "·") for count in (stop.calls, *(stop.outcomes[outcome] for outcome in OUTCOMES))),
-            "█" * ceil(bar_width * stop.dropped / highest),
+            "█" * ceil(BAR_WIDTH * stop.dropped / highest),
         )
         for stop in stops
     ]

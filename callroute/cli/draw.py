@@ -2,54 +2,42 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from callroute.cli import output
-from callroute.cli.parameters import FlowArgument
+from callroute.cli.parameters import FILE, flow_argument, general_options
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.load import load_flow
 from callroute.formats.files import write_text
 
-
-class Format(StrEnum):
-    """Formats of a drawing."""
-
-    mermaid = "mermaid"
-    svg = "svg"
+SUFFIXES = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
 
 
-SUFFIXES = {".svg": Format.svg, ".mmd": Format.mermaid, ".mermaid": Format.mermaid}
-
-
-def draw(
-    flow: FlowArgument,
-    out: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the drawing to this file: .svg or .mmd."),
-    ] = None,
-    drawing_format: Annotated[
-        Format | None,
-        typer.Option(
-            "--format",
-            show_default=False,
-            help="Overrides the suffix of --output. Without either, mermaid.",
-        ),
-    ] = None,
-) -> None:
+@click.command
+@flow_argument
+@click.option(
+    "--output", "-o", "out", metavar="FILE", type=FILE, help="Write the drawing to this file: .svg or .mmd."
+)
+@click.option(
+    "--format",
+    "drawing_format",
+    type=click.Choice(["mermaid", "svg"]),
+    help="Overrides the suffix of --output. Without either, mermaid.",
+)
+@general_options
+def draw(flow: Path, out: Path | None, drawing_format: str | None) -> None:
     """Draw a flow as an SVG image or a Mermaid chart.
 
     Shows blocks and branches, where callers can hang up, and which route each block sets. SVG looks like the flow
     designer of Amazon Connect; Mermaid is for pull requests and wikis. The same flow always gives the same drawing.
     """
     if drawing_format is None:
-        drawing_format = format_of(out) if out else Format.mermaid
+        drawing_format = format_of(out) if out else "mermaid"
     loaded = load_flow(flow, lenient=True)
-    if drawing_format is Format.svg:
+    if drawing_format == "svg":
         drawing = diagrams.svg(loaded.flow)
     else:
         drawing = diagrams.mermaid(loaded.flow)
@@ -61,17 +49,13 @@ def draw(
         write_text(out, drawing)
 
 
-def format_of(path: Path) -> Format:
+def format_of(path: Path) -> str:
     """Returns the format for the suffix of a file.
 
     Raises:
         InputError: the suffix is unknown.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            "--output",
-            "",
-            f"{str(path)!r} does not end in .svg or .mmd",
-            "Use one of these suffixes or choose a --format",
-        )
+        problem = f"{str(path)!r} does not end in .svg or .mmd"
+        raise InputError("--output", "", problem, "Use one of these suffixes or choose a --format")
     return SUFFIXES[path.suffix.lower()]

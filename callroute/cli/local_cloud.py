@@ -1,4 +1,4 @@
-"""The parts that all commands with a local cloud share: start, items and deliveries."""
+"""Shared code of the commands that use the local cloud."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from callroute.cli import output
 from callroute.cli.output import Column
 from callroute.local.cloud import DeliveryCounts, LocalCloud
+from callroute.local.stack_config import tracker_options
 from callroute.reports.call_records import read_all
 
 
@@ -22,11 +23,11 @@ def started(project: Path | None = None, overrides: Mapping[str, Any] | None = N
         project: folder of the project; by default, the project of the current folder.
         overrides: configuration values that replace those of the stack.
     """
-    if find_spec("ministack") is None:  # the emulator imports it in a process of its own
+    if find_spec("ministack") is None:  # the emulator imports it in a separate process
         raise ModuleNotFoundError(name="ministack")
     with ExitStack() as running:
         with output.progress("Starting the local cloud …"):
-            cloud = running.enter_context(LocalCloud(overrides, project=project))
+            cloud = running.enter_context(LocalCloud(overrides, project=project, validate=tracker_options))
         yield cloud
 
 
@@ -37,10 +38,7 @@ def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
 
 def write_item(item: Mapping[str, Any]) -> None:
     """Writes one item, an attribute per line."""
-    output.write_table(
-        [Column(style="bold", narrowest=10), Column(narrowest=20)],
-        [(name, str(value)) for name, value in item.items()],
-    )
+    output.write_table([Column(style="bold"), Column()], [(name, str(value)) for name, value in item.items()])
 
 
 def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) -> None:
@@ -51,12 +49,12 @@ def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) ->
         limit: number of items to write.
     """
     columns = [
-        Column("start", narrowest=10),
-        Column("seconds", right=True, narrowest=7),
-        Column("call_route", narrowest=10),
-        Column("outcome", narrowest=10),
-        Column("phone_number", narrowest=7),
-        Column("contact_id", narrowest=8),
+        Column("start", narrow=10),
+        Column("seconds", right=True, narrow=7),
+        Column("call_route"),
+        Column("outcome", narrow=10),
+        Column("phone_number", narrow=7),
+        Column("contact_id", narrow=8),
     ]
     rows = [
         (

@@ -1,4 +1,7 @@
-"""Text output of the commands: styled lines, tables, JSON documents, progress and errors."""
+"""Text output of the commands: styled lines, tables, JSON documents, progress and errors.
+
+Rich formats what a terminal shows. It is imported only for terminals and tables, because it takes time to import.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,31 @@ import codecs
 import json
 import os
 import re
-import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callroute.cli.exit_codes import CLOSED_PIPE, UNUSABLE_INPUT
 from callroute.errors import InputError
 
-Segment = str | tuple[str, str]
-"""A piece of a line: text, or text and its style."""
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
-STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "magenta": 35, "cyan": 36}
+Segment = str | tuple[str, str]
+"""A piece of a line: text, or text and its Rich style."""
+
+PIPE_COLUMNS = 10_000
+"""Width of tables that are not printed on a terminal, so that their cells are not wrapped."""
 FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█": "#", "“": '"', "”": '"', "’": "'"}
 """Replacements for terminals whose encoding lacks these characters."""
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass
-class Settings:
-    """Settings of one run, from the general options.
+class OutputOptions:
+    """Options of one run that apply to all output.
 
     Attributes:
         quiet: print no progress and no notes.
@@ -38,15 +44,20 @@ class Settings:
     color: bool = True
 
 
-settings = Settings()
+options = OutputOptions()
+
+
+# --- Streams ---------------------------------------------------------------------------------------------------------
 
 
 def prepare_streams() -> None:
-    """Resets the settings, and makes the standard streams accept every character."""
-    settings.quiet, settings.color = False, not os.environ.get("NO_COLOR")
+    """Resets the options, and makes the standard streams accept every character."""
+    options.quiet, options.color = False, not os.environ.get("NO_COLOR")
     codecs.register_error("callroute", _fallback)
+    if sys.stdin is None:  # closed by the parent process
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the parent process
+        if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
@@ -91,13 +102,13 @@ def close(code: Any) -> Any:
 
 
 def _discard(stream: Any) -> None:
-    """Redirects a stream that cannot be written to, together with what is left in its buffer."""
+    """Redirects a broken stream to the null device, so that Python can flush its buffer."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def unwritable(failure: OSError) -> InputError:
-    """Returns the error for a standard output that does not accept data."""
+    """Returns the error for a standard output that cannot be written to."""
     return InputError(
         "standard output", "", f"cannot be written ({failure.strerror})", "Free some space or write elsewhere"
     )
@@ -106,118 +117,84 @@ def unwritable(failure: OSError) -> InputError:
 # --- Lines -----------------------------------------------------------------------------------------------------------
 
 
-def write(*segments: Segment, error: bool = False, indent: int = 0) -> None:
-    """Writes a line. On a terminal, the last segment is wrapped at spaces.
+def write(*segments: Segment, margin: Sequence[Segment] = (), error: bool = False, end: str = "\n") -> None:
+    """Writes a line. On a terminal, it is styled and wrapped.
 
     Args:
         segments: the pieces of the line.
+        margin: pieces at the beginning of the line. Wrapped lines are indented by their width.
         error: write to standard error instead of standard output. A failure to write there is ignored.
-        indent: number of columns before continuation lines.
+        end: text after the line.
     """
     stream = sys.stderr if error else sys.stdout
-    pairs = [(each, "") if isinstance(each, str) else each for each in segments]
-    if stream.isatty() and pairs:
-        text, style = pairs[-1]
-        start = sum(columns(other) for other, _ in pairs[:-1])
-        lines = wrap(text, max(terminal_width() - indent, 10), start - indent)
-        pairs[-1] = (("\n" + " " * indent).join(lines), style)
+    if stream.isatty():
+        from rich.table import Table
+        from rich.text import Text
+
+        pieces = (
+            [(_escaped(text), style) for text, style in map(_pair, each)] for each in (margin, segments)
+        )
+        before, text = (Text.assemble(*each, overflow="fold") for each in pieces)
+        line = Table.grid()
+        line.add_column(no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(before, text)
+        printed = _rendered(_console(stream), line if margin else text)
+    else:
+        printed = "".join(_escaped(text) for text, _ in map(_pair, (*margin, *segments)))
     with suppress(*(OSError,) if error else ()):
-        stream.write("".join(styled(text, style, stream) for text, style in pairs) + "\n")
+        stream.write(printed + end)
         stream.flush()
 
 
-def styled(text: str, style: str, stream: Any) -> str:
-    """Returns the text in a style such as `bold red`, if the stream is a terminal with colors."""
-    text = "".join(each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text)
-    if not (style and text and has_color(stream)):
-        return text
-    codes = ";".join(str(STYLES[word]) for word in style.split())
-    return f"\x1b[{codes}m{text}\x1b[0m"
+def _pair(segment: Segment) -> tuple[str, str]:
+    return (segment, "") if isinstance(segment, str) else segment
 
 
-def _escaped(character: str) -> str:
-    """Replaces control characters, which could change the terminal, and leaves spaces and format characters."""
-    return ascii(character)[1:-1] if unicodedata.category(character) in {"Cc", "Cs"} else character
+def _escaped(text: str) -> str:
+    """Replaces control characters, which could change the terminal."""
+    return CONTROL_CHARACTERS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def has_color(stream: Any) -> bool:
-    """Returns whether the output may be colored."""
-    return bool(settings.color and stream.isatty() and os.environ.get("TERM") != "dumb")
+def _console(stream: Any) -> Console:
+    from rich.console import Console
 
-
-def terminal_width() -> int:
-    """Returns the number of columns of the terminal."""
-    return shutil.get_terminal_size().columns
-
-
-def is_narrow() -> bool:
-    """Returns whether standard output is a terminal with less than the usual 80 columns."""
-    return sys.stdout.isatty() and terminal_width() < 80
-
-
-def columns(text: str) -> int:
-    """Returns the width of a text on a terminal, on which Chinese and Japanese characters are two columns wide."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
-        for each in text
+    return Console(
+        file=stream,
+        color_system="auto" if options.color else None,
+        width=None if stream.isatty() else PIPE_COLUMNS,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
 
 
-_WIDE = "\u3000-\u9fff\uff00-\uffef"
-_PIECES = rf"\n| +|[{_WIDE}][、。！？」）ー]*|[^ _\n{_WIDE}]+_?|_"
-"""Pattern for the parts of a text between which a line may end. Japanese has no spaces, but a line must not begin with a punctuation mark."""
-
-
-def wrap(text: str, width: int, first: int = 0) -> list[str]:
-    """Splits a text into lines.
-
-    Args:
-        text: the text.
-        width: width of the lines.
-        first: number of columns of the first line that are already used.
-    """
-    lines, used = [""], first
-    for piece in re.findall(_PIECES, text):
-        if piece == "\n" or (used + columns(piece) > width and (used or piece.isspace())):
-            lines.append("")
-            used = 0
-        if piece.isspace() and not used:
-            continue
-        for part in piece if columns(piece) > width else (piece,):
-            if used + columns(part) > width:
-                lines.append("")
-                used = 0
-            lines[-1] += part
-            used += columns(part)
-    return [line.rstrip() for line in lines]
+def _rendered(console: Console, content: RenderableType) -> str:
+    """Returns what Rich would print. Rich does not write it, because it would handle closed pipes in its own way."""
+    with console.capture() as captured:
+        console.print(content)
+    return captured.get().removesuffix("\n")
 
 
 def note(text: str) -> None:
     """Writes a line to standard error, unless --quiet is given."""
-    if not settings.quiet:
+    if not options.quiet:
         write(text, error=True)
 
 
 def error(text: str) -> None:
     """Writes an error message to standard error."""
-    write(("error:", "bold red"), " ", text, error=True, indent=4)
+    write(text, margin=[("error:", "bold red"), " "], error=True)
 
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """Shows on the terminal what a command waits for, and removes the text afterwards."""
-    shown = sys.stderr.isatty() and not settings.quiet
-    if shown:
-        sys.stderr.write(text[: terminal_width() - 1])
-        sys.stderr.flush()
-    try:
+    """Shows a progress text on the terminal while the `with` block runs."""
+    if options.quiet or not sys.stderr.isatty():
         yield
-    finally:
-        if shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        return
+    with _console(sys.stderr).status(text, spinner="line"):
+        yield
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------
@@ -252,57 +229,40 @@ class Column:
         heading: text above the column.
         right: align the cells to the right.
         style: style of the cells.
-        narrowest: width to which the column is reduced first if the terminal is narrow.
+        narrow: width if the terminal is too narrow for the table. Columns without it share the remaining space.
     """
 
     heading: str = ""
     right: bool = False
     style: str = ""
-    narrowest: int = 8
+    narrow: int | None = None
 
 
-def write_table(table: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Writes a table. On a narrow terminal, cells are wrapped and every column stays."""
-    headings = [column.heading for column in table]
-    rows = [*([headings] if any(headings) else []), *rows]
-    widths = [max((columns(row[number]) for row in rows), default=0) for number in range(len(table))]
-    gap = 2
-    if sys.stdout.isatty():
-        gap = 2 if sum(widths) + 2 * len(table) - 2 <= terminal_width() else 1
-        widths = fit(
-            widths, [column.narrowest for column in table], terminal_width() - gap * (len(table) - 1)
+def write_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a table. On a narrow terminal, cells are wrapped so that no column is cut off."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=any(each.heading for each in columns)
+    )
+    for each in columns:
+        justify: Any = "right" if each.right else "left"
+        table.add_column(
+            each.heading, justify=justify, style=each.style, overflow="fold", header_style="bold"
         )
     for row in rows:
-        cells = [_cell(text, width) for text, width in zip(row, widths, strict=True)]
-        for number in range(max(map(len, cells))):
-            line = ""
-            for lines, width, column in zip(cells, widths, table, strict=True):
-                text = lines[number] if number < len(lines) else ""
-                style = "bold" if row is headings else column.style
-                space = " " * (width - columns(text))
-                text = styled(text, style, sys.stdout)
-                line += (space + text if column.right else text + space) + " " * gap
-            sys.stdout.write(line.rstrip() + "\n")
+        # Continuation lines are indented like the first line.
+        cells = [(len(cell) - len(cell.lstrip(" ")), Text(_escaped(cell.lstrip(" ")))) for cell in row]
+        table.add_row(*(Padding(text, (0, 0, 0, indent)) if indent else text for indent, text in cells))
+    console = _console(sys.stdout)
+    if console.measure(table, options=console.options.update(width=PIPE_COLUMNS)).maximum > console.width:
+        table.padding = (0, 1, 0, 0)
+        for column, each in zip(table.columns, columns, strict=True):
+            column.width = each.narrow
+    sys.stdout.writelines(line.rstrip(" ") + "\n" for line in _rendered(console, table).split("\n"))
     sys.stdout.flush()
-
-
-def fit(widths: Sequence[int], narrowest: Sequence[int], available: int) -> list[int]:
-    """Reduces the widths of columns until they fit: first down to the narrowest width of each, then further."""
-    fitted = list(widths)
-    for floors in (narrowest, [1] * len(fitted)):
-        while sum(fitted) > available:
-            excess = [width - floor for width, floor in zip(fitted, floors, strict=True)]
-            if max(excess) <= 0:
-                break
-            fitted[excess.index(max(excess))] -= 1
-    return fitted
-
-
-def _cell(text: str, width: int) -> list[str]:
-    """Returns the lines of a cell. Continuation lines keep the indentation of the first line."""
-    stripped = text.lstrip(" ")
-    indent = min(len(text) - len(stripped), width // 2)
-    return [" " * indent + line for line in wrap(stripped, width - indent)]
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,81 +1,73 @@
-"""Arguments and options that several commands share, and the files that they name."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Any, TypeVar
 
-import typer
+import click
 
-from callroute.errors import InputError
-from callroute.flows.load import STANDARD_INPUT
+from callroute.cli import output
 
-if TYPE_CHECKING:
-    from callroute.flows.route_catalog import RouteCatalog
-
-FlowArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FLOW", help="Flow file (JSON in the Amazon Connect flow language), or - for standard input."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-ProjectOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--project",
-        metavar="DIR",
-        help="Folder of the Pulumi project. By default, the nearest folder upwards with a Pulumi.yaml.",
-    ),
-]
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[Path, bool]]:
-    """Yields the files that the user names: files as they are, and the files in folders, in alphabetical order.
+class NumberRange(click.FloatRange):
+    """A range of numbers. Rejects NaN, which click accepts."""
 
-    Args:
-        paths: files, folders, or - for standard input.
-        suffixes: suffixes of the files to take from folders.
-
-    Yields:
-        A file, and whether it was found in a folder. Hidden folders and node_modules are skipped.
-
-    Raises:
-        InputError: a folder has no such file, or standard input is named twice.
-    """
-    if sum(path == STANDARD_INPUT for path in paths) > 1:
-        raise InputError("-", "", "standard input can be read only once", "Give - once")
-    for path in paths:
-        if not path.is_dir():
-            yield path, False
-            continue
-        found = [
-            file
-            for file in sorted(path.rglob("*"))
-            if file.suffix in suffixes
-            and file.is_file()
-            and not any(
-                part.startswith(".") or part == "node_modules" for part in file.relative_to(path).parts
-            )
-        ]
-        if not found:
-            raise InputError(
-                str(path),
-                "",
-                f"this folder has no {' or '.join(suffixes)} files",
-                "Give a folder with such files",
-            )
-        yield from ((file, True) for file in found)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Converts the text of an option."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
-def stand_ins(catalog: RouteCatalog | None) -> dict[str, str] | None:
-    """Returns an ARN for each placeholder that a route catalog declares; None if there is no catalog.
+FILE = click.Path(path_type=Path)
+"""A path. What it names is checked when it is read or written."""
 
-    The ARNs belong to the instance of simulated calls, which does not exist.
-    """
-    from callroute.flows.simulation.environment import INSTANCE_ARN  # imports the whole simulation
+flow_argument = click.argument(
+    "flow",
+    metavar="FLOW",
+    type=FILE,
+    help="Flow file (JSON in the Amazon Connect flow language), or - for standard input.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+project_option = click.option(
+    "--project",
+    metavar="DIR",
+    type=FILE,
+    help="Folder of the Pulumi project. By default, the nearest folder upwards with a Pulumi.yaml.",
+)
 
-    if catalog is None:
-        return None
-    return {name: f"{INSTANCE_ARN}/simulated/{name}" for name in catalog.placeholders}
+
+def general_options(function: Decorated) -> Decorated:
+    """Adds --quiet and --no-color, which may come before or after the name of the command."""
+    quiet = click.option(
+        "--quiet",
+        "-q",
+        is_flag=True,
+        expose_value=False,
+        callback=_be_quiet,
+        help="Print no progress and no notes, only errors.",
+    )
+    no_color = click.option(
+        "--no-color",
+        is_flag=True,
+        expose_value=False,
+        callback=_drop_color,
+        help="Print without colors, as with NO_COLOR set.",
+    )
+    return quiet(no_color(function))
+
+
+def _be_quiet(_context: click.Context, _option: click.Parameter, requested: bool) -> None:
+    output.options.quiet |= requested
+
+
+def _drop_color(_context: click.Context, _option: click.Parameter, requested: bool) -> None:
+    output.options.color &= not requested

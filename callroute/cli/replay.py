@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
 from callroute.cli import local_cloud, output
-from callroute.cli.contact_record_files import read_all_files
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.parameters import JsonOption, ProjectOption
+from callroute.cli.input_files import files_in
+from callroute.cli.parameters import FILE, general_options, json_option, project_option
+from callroute.local.contact_record_files import read_all_files
+
+SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
-def replay(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE",
-            help="Files with contact records, folders, or - for standard input. A file contains a JSON object, a JSON "
-            "array, JSON Lines, or an event of Kinesis or EventBridge Pipes.",
-        ),
-    ],
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@click.command
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=FILE,
+    help="Files with contact records, folders, or - for standard input. A file contains a JSON object, a JSON array, "
+    "JSON Lines, or an event of Kinesis or EventBridge Pipes.",
+)
+@project_option
+@json_option
+@general_options
+def replay(files: tuple[Path, ...], project: Path | None, as_json: bool) -> None:
     """Send contact records through the local cloud and print the stored items.
 
-    In folders, all .json, .jsonl and .ndjson files are read, also in subfolders. Nothing is sent unless every file can be
+    In folders and their subfolders, all .json, .jsonl and .ndjson files are read. Nothing is sent unless every file can be
     used.
 
     Exit code: 0 if no record was quarantined or dead-lettered, 1 if one was, 2 if a file cannot be used, 3 if the local
     cloud failed.
     """
-    records = read_all_files(files)
+    records = read_all_files(file for file, _ in files_in(files, SUFFIXES))
     with local_cloud.started(project) as cloud:
         with output.progress(f"Processing {output.counted(len(records), 'record')} …"):
             cloud.put(records)
@@ -54,4 +59,4 @@ def replay(
         local_cloud.write_items(items)
     local_cloud.write_deliveries(counts, quarantined)
     if not counts.clean:
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)

@@ -3,94 +3,83 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from callroute.aws.deployment_roles import Place, documents
+from callroute.aws.deployment_roles import DeploymentTarget, documents
 from callroute.cli import output
+from callroute.cli.parameters import FILE, general_options, project_option
 from callroute.errors import InputError
 from callroute.formats.files import write_text
+from callroute.local.stack_config import Secret, StackConfig, tracker_options
 
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 """Partition by the beginning of the region's name. All other regions are in `aws`."""
+ENCRYPTED = Secret("encrypted value, which no document contains" * 2)
+"""Replaces encrypted values, which only Pulumi can decrypt."""
 
 
+@click.command
+@click.option(
+    "--stack", metavar="NAME", required=True, help="Name of the stack, and of its environment in GitHub."
+)
+@click.option("--account-id", metavar="ID", required=True, help="AWS account of the stack.")
+@click.option(
+    "--repository",
+    metavar="OWNER/NAME",
+    required=True,
+    help="Repository as GitHub's tokens name it: OWNER@ID/NAME@ID with immutable subject claims.",
+)
+@click.option("--state-bucket", metavar="NAME", required=True, help="S3 bucket of the stack's Pulumi state.")
+@click.option(
+    "--state-key-arn", metavar="ARN", required=True, help="KMS key of the stack's secrets provider."
+)
+@project_option
+@click.option(
+    "--output",
+    "-o",
+    "out",
+    metavar="DIR",
+    type=FILE,
+    help="Write one file per document to this folder, and list the files.",
+)
+@general_options
 def roles(
-    account_id: Annotated[str, typer.Option(metavar="ID", help="AWS account of the stack.")],
-    region: Annotated[str, typer.Option(metavar="REGION", help="AWS region of the stack.")],
-    stack: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the stack, and of its environment in GitHub.")
-    ],
-    repository: Annotated[
-        str,
-        typer.Option(
-            metavar="OWNER/NAME",
-            help="Repository as GitHub's tokens name it: OWNER@ID/NAME@ID with immutable subject claims.",
-        ),
-    ],
-    connect_instance: Annotated[
-        str, typer.Option(metavar="ID", help="ID or ARN of the Amazon Connect instance.")
-    ],
-    state_bucket: Annotated[str, typer.Option(metavar="NAME", help="S3 bucket of the stack's Pulumi state.")],
-    state_key_arn: Annotated[
-        str, typer.Option(metavar="ARN", help="KMS key of the stack's secrets provider.")
-    ],
-    table_name: Annotated[str, typer.Option(metavar="NAME", help="tableName of the stack.")] = "call-records",
-    phone_number_id: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="phoneNumberId of a flow. Can be repeated.")
-    ] = None,
-    stream_arn: Annotated[
-        str | None, typer.Option(metavar="ARN", help="streamArn of the stack, if it is set.")
-    ] = None,
-    kms_key_arn: Annotated[
-        str | None, typer.Option(metavar="ARN", help="kmsKeyArn of the stack, if it is set.")
-    ] = None,
-    stream_kms_key_arn: Annotated[
-        str | None, typer.Option(metavar="ARN", help="streamKmsKeyArn of the stack, if it is set.")
-    ] = None,
-    permissions_boundary_arn: Annotated[
-        str | None, typer.Option(metavar="ARN", help="permissionsBoundaryArn of the stack, if it is set.")
-    ] = None,
-    project: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the Pulumi project.")
-    ] = "call-route-tracker",
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="Write one file per document to this folder, and list the files.",
-        ),
-    ] = None,
+    stack: str,
+    account_id: str,
+    repository: str,
+    state_bucket: str,
+    state_key_arn: str,
+    project: Path | None,
+    out: Path | None,
 ) -> None:
     """Print the IAM documents of the deployment roles.
 
     GitHub Actions assumes one role to deploy the stack and another one to preview changes. The documents are the trust
-    policies and the permissions of both roles, and the permissions boundary if the stack uses one. Without --output,
-    they are printed as one JSON object with the file names as keys. See docs/operations.md.
+    policies and the permissions of both roles, and the permissions boundary if the stack uses one. They depend on the
+    options in Pulumi.NAME.yaml. Without --output, they are printed as one JSON object with the file names as keys. See
+    docs/operations.md.
     """
     if not (account_id.isascii() and account_id.isdigit() and len(account_id) == 12):
         raise InputError("--account-id", "", f"{account_id!r} is not an AWS account ID", "Give the 12 digits")
     if repository.count("/") != 1 or repository.startswith("/") or repository.endswith("/"):
         raise InputError("--repository", "", f"{repository!r} is not OWNER/NAME", "Write OWNER/NAME")
-    target = Place(
+    config = StackConfig.read(stack, project=project, encrypted=ENCRYPTED)
+    if "aws:region" not in config.config:
+        fix = f"Set it: pulumi config set aws:region REGION --stack {stack}"
+        raise InputError(str(config.file), "aws:region", "not set", fix)
+    target = DeploymentTarget(
+        args=tracker_options(config),
         account_id=account_id,
-        region=region,
+        region=config.region,
         stack=stack,
-        connect_instance_id=connect_instance.rpartition("/")[2],
-        table_name=table_name,
         repository=repository,
         state_bucket=state_bucket,
         state_key_arn=state_key_arn,
-        phone_number_ids=tuple(phone_number_id or ()),
-        stream_arn=stream_arn,
-        kms_key_arn=kms_key_arn,
-        stream_kms_key_arn=stream_kms_key_arn,
-        permissions_boundary_arn=permissions_boundary_arn,
-        project=project,
-        partition=next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws"),
+        project=config.project,
+        partition=next(
+            (name for start, name in PARTITIONS.items() if config.region.startswith(start)), "aws"
+        ),
     )
     found = documents(target)
     if out is None:

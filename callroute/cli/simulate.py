@@ -9,15 +9,17 @@ import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
 from callroute.cli import output
 from callroute.cli.call_events import write_event
 from callroute.cli.callers import TerminalCaller
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.parameters import FlowArgument, JsonOption, stand_ins
+from callroute.cli.input_files import stand_ins
+from callroute.cli.parameters import FILE, NumberRange, flow_argument, general_options, json_option
 from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.load import STANDARD_INPUT, load_flow
@@ -39,73 +41,89 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.runner import Result
 
 DEFAULT_START = "2026-04-01T10:00:00+09:00"
+SCENARIO_OPTIONS = {"flow", "at", "scenario_file", "minimum_coverage", "as_json", "quiet", "no_color"}
+"""Parameters that also apply to scenarios. All others apply to a single call."""
 
 
+@click.command
+@flow_argument
+@click.option(
+    "--keys",
+    metavar="KEYS",
+    help="Keys that the caller presses at menus and other prompts that wait for a key, separated by commas: "
+    "0-9 * # timeout hangup. No key is pressed during a message. After the last key, the caller hangs up at the "
+    "next such prompt. Without this option, you are the caller.",
+)
+@click.option("--closed", is_flag=True, help="Simulate a call outside opening hours.")
+@click.option(
+    "--agent-answers-after",
+    metavar="SECONDS",
+    type=NumberRange(0, MAX_WAIT_SECONDS),
+    help="Time in the queue until an agent answers. Default: 20.",
+)
+@click.option(
+    "--leaves-queue-after",
+    metavar="SECONDS",
+    type=NumberRange(0, MAX_WAIT_SECONDS),
+    help="Time in the queue until the caller hangs up. No agent answers.",
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    default=DEFAULT_START,
+    help="Start of the call in ISO 8601, in UTC if it has no offset.",
+)
+@click.option(
+    "--answer",
+    metavar="KIND:PLACE=VALUE",
+    multiple=True,
+    help="Result of something outside the flow, for example lambda:customer-lookup='{tier: gold}', split:*=30 or "
+    f"errors:BLOCK=NoMatchingError. KIND is one of {', '.join(RESPONSE_KINDS)}. PLACE is a block, the name of the "
+    "resource, or *. Can be repeated.",
+)
+@click.option(
+    "--flow-file",
+    metavar="NAME=FILE",
+    multiple=True,
+    help="File of a module or of another flow that the call enters. Can be repeated.",
+)
+@click.option(
+    "--world",
+    "environment_file",
+    metavar="FILE",
+    type=FILE,
+    help="YAML file with all such results and files (docs/simulation.md).",
+)
+@click.option(
+    "--scenarios",
+    "scenario_file",
+    metavar="FILE",
+    type=FILE,
+    help="Run the scenarios in this YAML file instead of one call.",
+)
+@click.option(
+    "--minimum-coverage",
+    metavar="PERCENT",
+    type=NumberRange(0, 100),
+    help="Fail if the scenarios cover a smaller part of the flow's branches.",
+)
+@click.option("--record", is_flag=True, help="Also print the contact record.")
+@json_option
+@general_options
 def simulate(
-    flow: FlowArgument,
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEYS",
-            help="Keys that the caller presses at menus and other prompts that wait for a key, separated by commas: "
-            "0-9 * # timeout hangup. No key is pressed during a message. After the last key, the caller hangs up at the "
-            "next such prompt. Without this option, you are the caller.",
-        ),
-    ] = None,
-    closed: Annotated[bool, typer.Option("--closed", help="Simulate a call outside opening hours.")] = False,
-    agent_answers_after: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", help="Time in the queue until an agent answers. Default: 20."),
-    ] = None,
-    leaves_queue_after: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="Time in the queue until the caller hangs up. No agent answers."
-        ),
-    ] = None,
-    at: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="Start of the call in ISO 8601, in UTC if it has no offset."),
-    ] = DEFAULT_START,
-    answer: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND:PLACE=VALUE",
-            help="Result of something outside the flow, for example lambda:customer-lookup='{tier: gold}', split:*=30 or "
-            f"errors:BLOCK=NoMatchingError. KIND is one of {', '.join(RESPONSE_KINDS)}. PLACE is a block, the name of the "
-            "resource, or *. Can be repeated.",
-        ),
-    ] = None,
-    flow_file: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=FILE",
-            help="File of a module or of another flow that the call enters. Can be repeated.",
-        ),
-    ] = None,
-    world_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--world", metavar="FILE", help="YAML file with all such results and files (docs/simulation.md)."
-        ),
-    ] = None,
-    scenario_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--scenarios", metavar="FILE", help="Run the scenarios in this YAML file instead of one call."
-        ),
-    ] = None,
-    minimum_coverage: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PERCENT",
-            min=0,
-            max=100,
-            help="Fail if the scenarios cover a smaller part of the flow's branches.",
-        ),
-    ] = None,
-    record: Annotated[bool, typer.Option("--record", help="Also print the contact record.")] = False,
-    as_json: JsonOption = False,
+    flow: Path,
+    keys: str | None,
+    closed: bool,
+    agent_answers_after: float | None,
+    leaves_queue_after: float | None,
+    at: str,
+    answer: tuple[str, ...],
+    flow_file: tuple[str, ...],
+    environment_file: Path | None,
+    scenario_file: Path | None,
+    minimum_coverage: float | None,
+    record: bool,
+    as_json: bool,
 ) -> None:
     """Simulate one call through a flow, or run a file of scenarios.
 
@@ -117,40 +135,31 @@ def simulate(
     """
     start = parse_time(at)
     if scenario_file is not None:
-        require_no_call_options(
-            {
-                "--keys": keys,
-                "--closed": closed or None,
-                "--agent-answers-after": agent_answers_after,
-                "--leaves-queue-after": leaves_queue_after,
-                "--answer": answer or None,
-                "--flow-file": flow_file or None,
-                "--world": world_file,
-                "--record": record or None,
-            }
-        )
+        require_no_call_options()
         run_scenarios(load(flow), scenario_file, start, minimum_coverage, as_json)
         return
     if minimum_coverage is not None:
         raise InputError("--minimum-coverage", "", "it applies only to scenarios", "Add --scenarios FILE")
+    loaded = load(flow)
     if keys is None:
         require_terminal(flow)
     pressed = simulation.read_keys(keys or "")
-    world, patience = environment(closed, agent_answers_after, leaves_queue_after, world_file)
-    for text in answer or ():
-        world = with_response(world, text, "--answer")
-    named = dict(named_flow(text) for text in flow_file or ())
-    world = dataclasses.replace(world, flows={**world.flows, **named})
-    loaded = load(flow)
-    if problem := forced_error_problem(loaded, world):
+    environment, patience = call_environment(
+        closed, agent_answers_after, leaves_queue_after, environment_file
+    )
+    for text in answer:
+        environment = with_response(environment, text, "--answer")
+    named = dict(named_flow(text) for text in flow_file)
+    environment = dataclasses.replace(environment, flows={**environment.flows, **named})
+    if problem := forced_error_problem(loaded, environment):
         raise InputError(loaded.source, "", *problem)
-    contact_id = derive_contact_id(flow.name, pressed, at, patience, world)
+    contact_id = derive_contact_id(flow.name, pressed, at, patience, environment)
     caller = TerminalCaller() if keys is None else simulation.KeyedCaller(pressed, patience)
     steps = simulation.simulate(
         loaded,
         caller,
         clock=simulation.SimulatedClock(start),
-        environment=dataclasses.replace(world, contact_id=contact_id),
+        environment=dataclasses.replace(environment, contact_id=contact_id),
     )
     events: list[simulation.Event] = []
 
@@ -163,7 +172,10 @@ def simulate(
     if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
         output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
     records = contact_records(
-        call, contact_id=contact_id, customer_number=world.customer_number, system_number=world.system_number
+        call,
+        contact_id=contact_id,
+        customer_number=environment.customer_number,
+        system_number=environment.system_number,
     )
     if as_json:
         output.write_json(
@@ -179,7 +191,7 @@ def simulate(
 
 
 def derive_contact_id(
-    flow: str, keys: tuple[str, ...], at: str, patience: float | None, world: simulation.Environment
+    flow: str, keys: tuple[str, ...], at: str, patience: float | None, environment: simulation.Environment
 ) -> str:
     """Derives a contact ID from the arguments, so that two runs only differ if their calls differ.
 
@@ -190,16 +202,16 @@ def derive_contact_id(
         "keys": keys,
         "at": at,
         "leaves_queue_after": patience,
-        "open": world.is_open,
-        "queue_full": world.queue_is_full,
-        "agent_answers_after": world.agent_answers_after,
-        "talk_seconds": world.talk_seconds,
-        "agent_hangs_up": world.agent_hangs_up,
-        "agent_transfers_to": world.agent_transfers_to,
-        "customer_number": world.customer_number,
-        "called_number": world.system_number,
-        "attributes": dict(world.attributes),
-        "responses": {kind: dict(by_place) for kind, by_place in world.responses.items()},
+        "open": environment.is_open,
+        "queue_full": environment.queue_is_full,
+        "agent_answers_after": environment.agent_answers_after,
+        "talk_seconds": environment.talk_seconds,
+        "agent_hangs_up": environment.agent_hangs_up,
+        "agent_transfers_to": environment.agent_transfers_to,
+        "customer_number": environment.customer_number,
+        "called_number": environment.system_number,
+        "attributes": dict(environment.attributes),
+        "responses": {kind: dict(by_place) for kind, by_place in environment.responses.items()},
     }
     text = json.dumps(document, sort_keys=True, ensure_ascii=False)
     return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
@@ -211,7 +223,7 @@ def load(path: Path) -> Flow:
 
 
 def require_terminal(flow: Path) -> None:
-    """Accepts a simulation without keys if the user can be asked for them.
+    """Checks that the user can be asked for keys.
 
     Raises:
         InputError: standard input is not a terminal, or contains the flow.
@@ -222,12 +234,8 @@ def require_terminal(flow: Path) -> None:
         problem = "not given, and standard input is not a terminal"
     else:
         return
-    raise InputError(
-        "--keys",
-        "",
-        problem,
-        "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu",
-    )
+    fix = "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu"
+    raise InputError("--keys", "", problem, fix)
 
 
 def write_records(records: Sequence[Mapping[str, Any]]) -> None:
@@ -244,7 +252,7 @@ def run_scenarios(
     """Runs the scenarios of a file.
 
     Raises:
-        typer.Exit: with code 1, if a scenario fails or the coverage is below the minimum.
+        Exit: with code 1, if a scenario fails or the coverage is below the minimum.
     """
     results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, load)]
     covered = measure_coverage(flow, results)
@@ -259,7 +267,7 @@ def run_scenarios(
             f"the scenarios cover {covered.percent:.1f}% of the branches, but --minimum-coverage is {minimum_coverage:g}%"
         )
     if too_few or any(result.failures for result in results):
-        raise typer.Exit(FINDINGS)
+        raise Exit(FINDINGS)
 
 
 def write_results(
@@ -267,9 +275,10 @@ def write_results(
 ) -> None:
     """Writes which scenarios passed, and which branches were not taken."""
     for result in results:
-        output.write(("✗ ", "red") if result.failures else ("✓ ", "green"), result.scenario.name)
+        mark = ("✗ ", "red") if result.failures else ("✓ ", "green")
+        output.write(result.scenario.name, margin=[mark])
         for failure in result.failures:
-            output.write("    ", (f"{path}:{result.scenario.line}: {failure}", "red"), indent=4)
+            output.write((f"{path}:{result.scenario.line}: {failure}", "red"), margin=["    "])
     passed = sum(not result.failures for result in results)
     output.write((f"\n{passed} of {output.counted(len(results), 'scenario')} passed", "bold"))
     write_coverage("", covered)
@@ -281,14 +290,13 @@ def write_coverage(prefix: str, covered: Coverage) -> None:
     """Writes how many branches of a flow were taken, and lists the others."""
     output.write(f"{prefix}{covered.taken} of {covered.total} branches taken ({covered.percent:.1f}%)")
     for branch in covered.not_taken:
-        output.write("    ", f"not taken: {branch.source}: {branch_name(branch)} → {branch.target}", indent=4)
+        output.write(f"not taken: {branch.source}: {branch_name(branch)} → {branch.target}", margin=["    "])
 
 
 def branch_name(branch: Branch) -> str:
     """Returns the name of a branch in the text output."""
-    return {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}[
-        branch.kind
-    ]
+    names = {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}
+    return names[branch.kind]
 
 
 def results_as_json(
@@ -311,7 +319,7 @@ def results_as_json(
 
 
 def coverage_as_json(covered: Coverage) -> dict[str, Any]:
-    """Returns the coverage of one flow for the JSON document."""
+    """Returns the JSON form of the coverage of one flow."""
     return {
         "percent": round(covered.percent, 1),
         "taken": covered.taken,
@@ -323,20 +331,22 @@ def coverage_as_json(covered: Coverage) -> dict[str, Any]:
     }
 
 
-def require_no_call_options(given: Mapping[str, object]) -> None:
-    """Accepts --scenarios if no option of a single call is given.
+def require_no_call_options() -> None:
+    """Checks that no option of a single call is combined with --scenarios.
 
     Raises:
         InputError: such an option is given.
     """
-    names = [name for name, value in given.items() if value is not None]
-    if names:
-        raise InputError(
-            "--scenarios",
-            "",
-            f"it cannot be combined with {', '.join(names)}",
-            "Set these in the scenario file instead",
-        )
+    context = click.get_current_context()
+    given = [
+        param.opts[0]
+        for param in context.command.params
+        if param.name not in SCENARIO_OPTIONS
+        and context.get_parameter_source(param.name) is click.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        problem = f"it cannot be combined with {', '.join(given)}"
+        raise InputError("--scenarios", "", problem, "Set these in the scenario file instead")
 
 
 def named_flow(text: str) -> tuple[str, Flow | str]:
@@ -368,39 +378,31 @@ def parse_time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def environment(
-    closed: bool, answers_after: float | None, leaves_after: float | None, world_file: Path | None
+def call_environment(
+    closed: bool, answers_after: float | None, leaves_after: float | None, environment_file: Path | None
 ) -> tuple[simulation.Environment, float | None]:
     """Returns the environment of the call, and the time after which the caller leaves a queue.
 
     Raises:
-        InputError: a time is out of range, options contradict each other, or the file cannot be used.
+        InputError: options contradict each other, or the file cannot be used.
     """
-    options = {"--agent-answers-after": answers_after, "--leaves-queue-after": leaves_after}
-    for option, seconds in options.items():
-        if seconds is not None and not 0 <= seconds <= MAX_WAIT_SECONDS:
-            raise InputError(
-                option, "", f"{seconds:g} is out of range", f"Give seconds from 0 to {MAX_WAIT_SECONDS:,}"
-            )
     if answers_after is not None and leaves_after is not None:
-        raise InputError(
-            "--leaves-queue-after",
-            "",
-            "it cannot be combined with --agent-answers-after",
-            "Give one of the two options",
+        problem = "it cannot be combined with --agent-answers-after"
+        raise InputError("--leaves-queue-after", "", problem, "Give one of the two options")
+    environment = simulation.Environment()
+    if environment_file is not None:
+        environment = read_environment(
+            YamlNode.parse(read_text(environment_file), str(environment_file)), load
         )
-    world = simulation.Environment()
-    if world_file is not None:
-        world = read_environment(YamlNode.parse(read_text(world_file), str(world_file)), load)
     if closed:
-        world = dataclasses.replace(world, is_open=False)
+        environment = dataclasses.replace(environment, is_open=False)
     if answers_after is not None or leaves_after is not None:
-        world = dataclasses.replace(world, agent_answers_after=answers_after)
-    return world, leaves_after
+        environment = dataclasses.replace(environment, agent_answers_after=answers_after)
+    return environment, leaves_after
 
 
 def event_as_json(event: simulation.Event) -> dict[str, Any]:
-    """Returns an event for the JSON document."""
+    """Returns the JSON form of an event."""
     fields = {each.name: getattr(event, each.name) for each in dataclasses.fields(event)}
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **fields, "at": event.at.isoformat(timespec="milliseconds")}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from callroute.cli import output
-from callroute.cli.parameters import FlowArgument
+from callroute.cli.parameters import FILE, flow_argument, general_options
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
@@ -28,29 +27,24 @@ from callroute.flows.tracking import (
 from callroute.formats.files import read_text, write_text
 
 
-def track(
-    flow: FlowArgument,
-    routes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML file with names for routes (docs/tracking.md).")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. "
-            "Without this option, the flow is printed and there is no catalog.",
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also draw the tracked flow to this SVG file."),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Let --output overwrite a file that is not a tracked flow.")
-    ] = False,
-) -> None:
+@click.command
+@flow_argument
+@click.option(
+    "--routes", metavar="FILE", type=FILE, help="YAML file with names for routes (docs/tracking.md)."
+)
+@click.option(
+    "--output",
+    "-o",
+    "out",
+    metavar="FILE",
+    type=FILE,
+    help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. Without this "
+    "option, the flow is printed and there is no catalog.",
+)
+@click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
+@click.option("--force", is_flag=True, help="Let --output overwrite a file that is not a tracked flow.")
+@general_options
+def track(flow: Path, routes: Path | None, out: Path | None, picture: Path | None, force: bool) -> None:
     """Add drop-off tracking to a flow, or update it.
 
     Adds blocks that set the contact attributes call_route, call_completed and call_flow. Callers hear no difference, and
@@ -85,7 +79,7 @@ def track(
 
 
 def require_replaceable(out: Path, flow: Path) -> None:
-    """Accepts an output file that does not exist yet, is the input itself, or was written by an earlier run.
+    """Checks that the output file does not exist yet, is the input itself, or was written by an earlier run.
 
     Raises:
         InputError: the output file is something else.
@@ -97,16 +91,12 @@ def require_replaceable(out: Path, flow: Path) -> None:
     except InputError:
         tracking_blocks = {}
     if not tracking_blocks:
-        raise InputError(
-            "--output",
-            "",
-            f"{out} exists and was not written by `callroute track`",
-            "Choose another file, or use --force to overwrite it",
-        )
+        problem = f"{out} exists and was not written by `callroute track`"
+        raise InputError("--output", "", problem, "Choose another file, or use --force to overwrite it")
 
 
 def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:
-    """Returns the catalog to update: the one beside the output file, or else the one beside the flow."""
+    """Returns the catalog to update: the one beside the output file, otherwise the one beside the flow."""
     before = loaded.catalog
     here = before if target == loaded.path else RouteCatalog.beside(target)
     if before is None or here is None:
@@ -116,14 +106,14 @@ def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:
 
 
 def flow_name(flow: Flow, path: Path) -> str:
-    """Returns the name of a flow in the flow designer, or the name of its file if it has none."""
+    """Returns the flow's name in the flow designer, or the name of its file if it was not given a name there."""
     metadata = flow.document.get("Metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     return name if isinstance(name, str) and name else path.stem
 
 
 def write_catalog(tracked: TrackedFlow, out: Path | None) -> str:
-    """Writes the route catalog beside the output file, and returns what was written as text."""
+    """Writes the route catalog beside the output file, and returns a summary of it."""
     if tracked.catalog is None:
         return "the flow sets no routes, so there is no route catalog"
     routes = output.counted(len(tracked.catalog.routes), "route")
@@ -137,7 +127,7 @@ def write_catalog(tracked: TrackedFlow, out: Path | None) -> str:
 
 
 def extended(text: str, catalog: RouteCatalog) -> str:
-    """Returns the text of a catalog with new routes appended, which keeps its comments and order.
+    """Appends new routes to the text of a catalog, which keeps its comments and order.
 
     Returns an empty text if appending routes does not give the new catalog.
     """
@@ -153,14 +143,14 @@ def extended(text: str, catalog: RouteCatalog) -> str:
 
 
 def summary(tracked: TrackedFlow, catalog: str) -> str:
-    """Returns the number of tracking blocks and routes as text."""
+    """Summarizes the tracking blocks and the route catalog."""
     if not tracked.blocks:
         return f"no tracking blocks needed; {catalog}"
     return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} of them new; {catalog}"
 
 
 def stops_summary(flow: Flow) -> str:
-    """Returns which stops of the written flow have no route, determined in the same way as `callroute check` does."""
+    """Summarizes the stops of the written flow, based on the same analysis as `callroute check`."""
     stops = analyze(flow).stops
     without = [repr(stop.block.identifier) for stop in stops if None in stop.routes]
     result = (

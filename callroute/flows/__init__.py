@@ -1,1 +1,1 @@
-"""Toolkit for Amazon Connect flows: parsing, lint rules, tracking, simulation and diagrams."""
+"""Parses, checks, tracks, simulates and draws Amazon Connect flows."""

@@ -1,12 +1,13 @@
 """Data-flow analysis of contact attributes: the values that can reach each block.
 
-`call_route` and `call_completed` are contact attributes, so the contact record keeps the values that were set last before
-the caller hung up. For each block, this module computes every value that an attribute can have when a call enters it. It
-is a least fixpoint over sets of values, so loops and shared blocks cost nothing extra.
+`call_route` and `call_completed` are contact attributes, so the contact record contains the last values set before
+the caller hung up. For each block, this module computes every value that an attribute can have when a call enters the
+block. The analysis is a least fixpoint over sets of values, so loops and shared blocks need no special handling.
 
-Limitations (docs/checks.md): a block that sets an attribute can fail and take its error branch with the old value. No
-flow can prevent that, so these paths are followed only on request (`failures`). Conditions are not evaluated: every branch
-counts as possible. Lambda functions can change attributes through the API, which is not visible in a flow.
+Limitations (docs/checks.md): A block that sets an attribute can fail and take its error branch, leaving the old value
+in place. No flow can prevent that, so these paths are followed only on request (`failures`). Conditions are not
+evaluated, so every branch counts as possible. Lambda functions can change attributes through the API, which is not
+visible in the flow.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Dynamic:
     """A value that is known only during the call.
 
     Attributes:
-        origin: source of the value: a reference such as `$.External.route`, a module, or the calling flow.
+        origin: the source of the value, for example a reference such as `$.External.route`, a module or the calling
+            flow.
     """
 
     origin: str
@@ -42,7 +44,7 @@ class Dynamic:
 
 
 Value = str | Dynamic | None
-"""Possible value of an attribute: a text, a dynamic value, or None if it was never set."""
+"""Possible value of an attribute: a string, a dynamic value, or None if it was never set."""
 
 CALLING_FLOW = Dynamic("the calling flow")
 
@@ -54,8 +56,8 @@ class Stop:
     Attributes:
         block: the block.
         kind: what the caller does in the block.
-        routes: values of `call_route` on entry; empty if the block is reached only after a block that sets
-            `call_route` fails.
+        routes: values of `call_route` on entry; empty if calls reach the block only after a block that sets
+            `call_route` has failed.
         completed: values of `call_completed` on entry.
         routes_after_failure: values of `call_route` on entry if blocks that set it can fail; includes `routes`.
     """
@@ -72,7 +74,7 @@ class Analysis:
     """Result of the tracking analysis of a flow.
 
     Attributes:
-        reached: identifiers of the blocks that calls can reach.
+        reached: identifiers of all blocks that calls can reach.
         routes: values of `call_route` on entry to each reached block, if the blocks that set it succeed.
         completed: values of `call_completed` on entry, under the same assumption.
         stops: the reachable stops, in document order.
@@ -85,7 +87,7 @@ class Analysis:
 
 
 def analyze(flow: Flow) -> Analysis:
-    """Follows every path through a flow. Branches without an existing target are skipped."""
+    """Follows every path through a flow, skipping branches whose target does not exist."""
     reaching = ReachingValues(flow, ROUTE)
     routes, after_failure = reaching.values(), reaching.values(failures=True)
     completed = ReachingValues(flow, COMPLETED).values()
@@ -107,10 +109,10 @@ def analyze(flow: Flow) -> Analysis:
 
 
 def inherits(flow: Flow) -> bool:
-    """Whether a flow always runs inside a call from another flow and inherits the attributes set there.
+    """Returns whether a flow always continues a call from another flow and inherits the attributes set there.
 
-    True for modules and for queue, hold and whisper flows. A contact flow can be the target of a transfer too, but
-    inbound calls can also start in it.
+    This is true of modules and of queue, hold and whisper flows. A contact flow can also be the target of a transfer,
+    but inbound calls can start in it.
     """
     kinds = kinds_of(flow)
     return bool(kinds) and "contact" not in kinds
@@ -128,20 +130,20 @@ class ReachingValues:
         self._flow = flow
         self._attribute = attribute
         self._transfers: dict[str, _Transfer] = {}
-        # Sets of values are bit sets, because a flow of 250 blocks can have as many routes.
+        # Sets of values are stored as bit sets, because a flow with 250 blocks can have just as many routes.
         self._bit_numbers: dict[Value, int] = {}
 
     def values(self, *, failures: bool = False) -> dict[str, frozenset[Value]]:
-        """Returns the attribute's possible values on entry to each reached block.
+        """Returns the attribute's possible values on entry to each reachable block.
 
         Args:
-            failures: whether to also follow the error branches of the blocks that set the attribute.
+            failures: whether to follow the error branches of blocks that set the attribute as well.
         """
         initial: Value = CALLING_FLOW if inherits(self._flow) else None
         return self._propagate(self._flow.start, (initial,), failures=failures, beyond_stops=True)
 
     def first_stops(self, start: str, values: Collection[Value]) -> dict[str, frozenset[Value]]:
-        """Returns the next stops from a block, including the block itself, with the attribute's values there.
+        """Returns the first stops reached from a block (possibly the block itself) and the attribute's values there.
 
         Args:
             start: identifier of the block to start from.
@@ -150,7 +152,7 @@ class ReachingValues:
         return self._first(start, values, ends=False)
 
     def first_places(self, start: str, values: Collection[Value]) -> dict[str, frozenset[Value]]:
-        """Returns the next stops, like `first_stops`, and the blocks where a call ends before any stop."""
+        """Returns the first stops, like `first_stops`, plus the blocks where a call ends before reaching a stop."""
         return self._first(start, values, ends=True)
 
     def _first(self, start: str, values: Collection[Value], *, ends: bool) -> dict[str, frozenset[Value]]:
@@ -213,7 +215,7 @@ class ReachingValues:
 
 @dataclass(frozen=True, slots=True)
 class _Transfer:
-    """Transfer function of a block: the values it generates, as bits, and the blocks that follow it."""
+    """Transfer function of a block: the values that it generates, as a bit set, and the blocks that follow it."""
 
     generated: int
     keeps: bool
@@ -223,7 +225,7 @@ class _Transfer:
 
 
 def outgoing_branches(flow: Flow, block: Block) -> Iterator[Branch]:
-    """Yields the branches that a call can take out of a block. Terminal blocks have none."""
+    """Yields the branches by which a call can leave a block. Branches of terminal blocks are ignored."""
     row = type_of(block)
     if row is None or not row.terminal:
         yield from (branch for branch in block.branches if branch.target in flow.blocks)
@@ -234,8 +236,8 @@ class Assignment:
     """Effect of a block on an attribute.
 
     Attributes:
-        values: values that the block may assign.
-        keeps: whether the attribute may also keep its old value.
+        values: values that the block can assign.
+        keeps: whether the attribute can also keep its old value.
     """
 
     values: tuple[Value, ...] = ()
@@ -252,7 +254,7 @@ def assignment_of(block: Block, attribute: str) -> Assignment:
         text = value if isinstance(value, str) else str(value)
         return Assignment((Dynamic(text) if paths_in(text) else text,), keeps=False)
     if any(map(paths_in, attributes)):
-        # An attribute's name can be a reference too, and can then stand for any attribute.
+        # If the attribute's name is itself a reference, the block can set any attribute.
         return Assignment((Dynamic(f"an attribute named by a reference in {block.identifier}"),))
     return Assignment()
 

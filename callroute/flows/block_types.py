@@ -1,8 +1,9 @@
 """Catalog of the block types of flow language 2019-10-30: their parameters, branches and kinds of flow.
 
-Every row names its source. `doc` is the type's page in the AWS Flow language reference
-(https://docs.aws.amazon.com/connect/latest/devguide/flow-language-actions.html). `live` is what live requests published
-in 2026 showed; it takes precedence over the documentation. `third` is flows and validators published by others.
+Every row names its sources. `doc` is the type's page in the AWS Flow language reference
+(https://docs.aws.amazon.com/connect/latest/devguide/flow-language-actions.html). `live` refers to the results of live
+requests published in 2026, which take precedence over the documentation. `third` refers to flows and validators
+published by third parties.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
 FlowKind = Literal["contact", "transfer", "queue", "hold", "whisper", "outbound whisper", "module"]
-"""Kind of flow. Disconnect flows are contact flows; transfer flows run for quick connects."""
+"""Kind of flow. Disconnect flows count as contact flows. Transfer flows run for quick connects."""
 
 StopKind = Literal[
     "prompt", "menu", "input", "bot", "view", "wait", "hold", "queue", "agent", "third party", "other flow"
@@ -25,7 +26,7 @@ StopKind = Literal[
 ALL: frozenset[FlowKind] = frozenset(
     ("contact", "transfer", "queue", "hold", "whisper", "outbound whisper", "module")
 )
-# A module runs inside contact flows and allows all their blocks [live: modules that queue and disconnect].
+# Modules run inside contact flows and allow all of their blocks [live: modules that queue and disconnect].
 INBOUND: frozenset[FlowKind] = frozenset(("contact", "transfer", "module"))
 INTERACTIVE: frozenset[FlowKind] = INBOUND | {"queue"}
 
@@ -34,11 +35,11 @@ ANY = 2**31
 
 SPEECH = ("PromptId", "Text", "SSML", "Media")
 
-# Source: the actions page of the reference, except KeyExists [third: a published flow builder].
+# Source: the actions page of the AWS reference, except for KeyExists [third: a published flow builder].
 EQUALS = ("Equals",)
 NUMBER_OPERATORS = ("NumberGreaterThan", "NumberGreaterOrEqualTo", "NumberLessThan", "NumberLessOrEqualTo")
 OPERATORS = (*EQUALS, "TextStartsWith", "TextEndsWith", "TextContains", *NUMBER_OPERATORS, "KeyExists")
-"""All comparison operators of conditions."""
+"""All comparison operators that conditions can use."""
 
 NO_MATCH = "NoMatchingError"
 NO_CONDITION = "NoMatchingCondition"
@@ -46,19 +47,19 @@ NO_CONDITION = "NoMatchingCondition"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Shape of an object: the parameters of a block, or an object nested in them.
+    """Expected shape of a block's parameters or of an object nested in them.
 
     Attributes:
         required: required members.
-        one_of: members of which exactly one is required.
-        any_of: members of which at least one is required.
+        one_of: members exactly one of which is required.
+        any_of: members at least one of which is required.
         optional: optional members.
-        refused: members that AWS was seen to reject. Other unknown members may be newer than this catalog.
+        refused: members that AWS is known to reject. Other unknown members may be newer than this catalog.
         values: allowed values by member. References (`$.…`) are always allowed.
-        numbers: minimum and maximum by member, for whole numbers. References are always allowed.
+        numbers: minimum and maximum of whole-number members. References are always allowed.
         references: members that must be a single reference.
         nested: shapes of nested objects by member.
-        container: whether the member contains one such object, a list of them, or a mapping of names to them.
+        container: whether the member holds a single such object, a list of them, or a mapping from names to them.
     """
 
     required: tuple[str, ...] = ()
@@ -83,20 +84,20 @@ class BlockType(Shape):
     """A block type: the shape of its parameters, its branches, and the kinds of flow that allow it.
 
     Attributes:
-        name: name of the type. Variants of a type share it.
-        source: source of the row.
-        conditions: operands of required conditions.
-        conditions_optional: operands of optional conditions; None allows any operand.
-        conditions_from: name of a parameter that lists further required operands.
+        name: name of the type, shared by all its variants.
+        source: evidence for the row.
+        conditions: operands of the required conditions.
+        conditions_optional: operands of the optional conditions; None allows any operand.
+        conditions_from: name of a parameter that lists additional required operands.
         needs_condition: whether at least one condition is required.
         operators: allowed comparison operators.
         errors: required error branches.
-        errors_with: error branches that are required if a parameter is present (`a.b` for b inside a).
+        errors_with: error branches required if a parameter is present (`a.b` means b inside a).
         errors_optional: optional error branches.
         next: whether the block has a NextAction.
-        kinds: kinds of flow that allow the block according to its documentation page; used to infer a flow's kind.
-        extra_kinds: further kinds of flow that allow it according to another page or live requests.
-        stop: kind of stop; None if callers spend no time in the block.
+        kinds: kinds of flow that allow the block, according to its documentation page. Used to infer a flow's kind.
+        extra_kinds: additional kinds of flow that allow the block, according to another page or live requests.
+        stop: kind of stop, or None if callers spend no time in the block.
         asks: whether the block waits for caller input.
     """
 
@@ -118,18 +119,18 @@ class BlockType(Shape):
 
     @property
     def variant(self) -> str:
-        """Variant of a GetParticipantInput for messages, for example ` (menu)`; empty for other types."""
+        """Variant of a GetParticipantInput block for use in messages, such as ` (menu)`; empty for other types."""
         if self.name != "GetParticipantInput":
             return ""
         return {"menu": " (menu)", "input": " (stored input)"}.get(self.stop or "", " (key buffer)")
 
     @property
     def terminal(self) -> bool:
-        """Whether the block ends the flow."""
+        """True if the block ends the flow."""
         return self.next == "refused"
 
     def errors_needed(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
-        """Returns the error branches that a block with these parameters must have."""
+        """Returns the error branches required for a block with these parameters."""
         more = [errors for path, errors in self.errors_with.items() if _has(parameters, path)]
         return (*self.errors, *(error for errors in more for error in errors))
 
@@ -150,7 +151,7 @@ def _plain(name: str, source: str, *required: str, optional: tuple[str, ...] = (
 
 _PROFILE_RESPONSE = ("ProfileResponseData",)
 
-# Nested objects, from the pages of the types that use them or from live requests.
+# Nested objects. Source: the pages of the types that use them, or live requests.
 _BOOLEAN = ("True", "False")
 _ENABLED = ("Enabled", "Disabled")
 _MEDIA = Shape(
@@ -763,10 +764,10 @@ _TYPES = (
     ),
 )
 
-# Types that are known by name only [third]. Their parameters and branches are not checked.
+# Types of which only the name is known [third]. Their parameters and branches are not checked.
 NAMES_ONLY = frozenset(("CreateContact", "RenderMessageTemplate", "StartOutboundEmailContact"))
 
-# Names that the flow designer, its exports and users give to blocks, by block type.
+# Other names for each block type, used by the flow designer, its exports and users.
 _OTHER_NAMES = {
     "MessageParticipant": ("PlayPrompt",),
     "GetParticipantInput": ("GetUserInput", "GetCustomerInput", "StoreUserInput", "StoreCustomerInput"),
@@ -790,10 +791,10 @@ _OTHER_NAMES = {
     "UntagContact": ("UnTagContact",),
 }
 OTHER_NAMES: Mapping[str, str] = {name: type_ for type_, names in _OTHER_NAMES.items() for name in names}
-"""Block type by alternative name. Connect rejects these names as types."""
+"""Block type by alternative name. Connect does not accept the alternative names."""
 
 BLOCK_TYPES: Mapping[str, BlockType] = {row.name: row for row in (*_TYPES, _MENU)}
-"""All block types by name. GetParticipantInput is the menu; `type_of` returns the variant of a block."""
+"""All block types by name. GetParticipantInput maps to the menu; use `type_of` to get a block's variant."""
 
 
 def type_of(block: Block) -> BlockType | None:
@@ -820,7 +821,7 @@ _CONSOLE_KINDS: Mapping[str, FlowKind] = {
 
 
 def declared_kind(flow: Flow) -> FlowKind | None:
-    """Returns the kind that a flow declares: a module by its Settings, a flow from the console by its metadata."""
+    """Returns the kind that a flow declares in Settings (modules) or in the console's metadata, or None."""
     if flow.is_module:
         return "module"
     metadata = flow.document.get("Metadata")
@@ -829,9 +830,9 @@ def declared_kind(flow: Flow) -> FlowKind | None:
 
 
 def kinds_of(flow: Flow) -> frozenset[FlowKind]:
-    """Returns the declared kind of a flow, or all kinds that allow all of its blocks.
+    """Returns the declared kind of a flow, or every kind that allows all of its blocks.
 
-    The content of a flow does not contain its type, which is a separate parameter of CreateContactFlow.
+    A flow's content does not include its type, which is a separate parameter of CreateContactFlow.
     """
     declared = declared_kind(flow)
     if declared:

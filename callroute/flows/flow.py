@@ -21,11 +21,11 @@ MAX_BLOCKS = 250
 """Maximum number of blocks in a flow (docs/fidelity.md)."""
 
 CONTENT_CHARACTERS = 256_000
-"""Maximum number of characters in a flow, not counting white space (docs/fidelity.md)."""
+"""Maximum number of characters in a flow, not counting whitespace (docs/fidelity.md)."""
 
 TOO_MANY_BLOCKS = "too-many-blocks"
 CONTENT_TOO_LONG = "content-too-long"
-_SPLIT = "Move a part of the flow into another flow or a module"
+_SPLIT = "Move part of the flow into another flow or a module"
 
 BranchKind = Literal["next", "condition", "error"]
 
@@ -34,17 +34,18 @@ BranchKind = Literal["next", "condition", "error"]
 class Branch:
     """A branch from one block to another.
 
-    Kind and label identify a branch within its block. Targets do not: two branches can share a target.
+    The kind and label identify a branch within its block. The target does not, because two branches can share a
+    target.
 
     Attributes:
         source: identifier of the block that the branch leaves.
         kind: `next` (the default branch), `condition` or `error`.
-        label: the operand of an Equals condition (`1`, `True`), operator and operands of any other condition, or the
-            error type; empty for `next`.
+        label: the operand of an Equals condition (`1`, `True`), the operator and operands of any other condition, or
+            the error type; empty for `next`.
         target: identifier of the block that the branch leads to.
-        path: JSON path of the member that names the target.
-        operator: comparison operator of a condition (`Equals`, `NumberLessThan`); empty for other branches.
-        operands: operands of a condition, as text. Connect allows one.
+        path: JSON path of the field that contains the target.
+        operator: comparison operator of a condition, such as `NumberLessThan`; empty for other branches.
+        operands: operands of a condition, as strings. Connect allows only one.
     """
 
     source: str
@@ -63,13 +64,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of a flow. Its type may be unknown to this project.
+    """A block in a flow. Its type can be unknown to this project.
 
     Attributes:
         identifier: identifier, unique in the flow.
         type: block type, for example `MessageParticipant`.
         parameters: the block's parameters.
-        branches: the block's branches: default, then conditions, then errors, each in document order.
+        branches: the default branch, then conditions, then errors, each in document order.
         path: JSON path of the block.
     """
 
@@ -82,7 +83,7 @@ class Block:
     _targets: Mapping[BranchKind, Mapping[str, str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Indexes the branches, because the simulation looks them up at every step."""
+        """Indexes the branches, because the simulation looks them up on every step."""
         targets: dict[BranchKind, dict[str, str]] = {"next": {}, "condition": {}, "error": {}}
         for branch in self.branches:
             targets[branch.kind].setdefault(branch.label, branch.target)
@@ -99,15 +100,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class StructuralDefect:
-    """A defect that keeps a document from being a usable graph of blocks.
+    """A defect that prevents the graph of blocks from being built.
 
     Attributes:
         rule: identifier of the lint rule that reports the defect.
-        block: identifier of the block; None if the defect is not in a block with an identifier.
-        place: description of the place for error messages.
-        path: JSON path of the place.
+        block: identifier of the block that contains the defect, or None.
+        place: description of the location for error messages.
+        path: JSON path of the location.
         problem: description of the problem.
-        fix: imperative sentence that says how to fix it.
+        fix: imperative sentence that explains how to fix it.
     """
 
     rule: str
@@ -127,9 +128,9 @@ class Flow:
         start: identifier of the first block.
         blocks: the blocks by identifier, in document order.
         document: the whole JSON object, including unknown fields. Must not be modified.
-        json_document: the JSON document that the flow was parsed from.
-        defects: structural defects found by `parse_lenient`. A flow with defects may have branches without a target,
-            and lacks the blocks that could not be parsed.
+        json_document: the JSON document from which the flow was parsed.
+        defects: structural defects found by `parse_lenient`. A flow with defects can have branches whose target does
+            not exist, and it lacks any blocks that could not be parsed.
     """
 
     source: str
@@ -153,22 +154,22 @@ class Flow:
         """Parses a flow.
 
         Args:
-            text: the flow's content, as the Connect API calls it: JSON in flow language 2019-10-30.
+            text: the flow as JSON in flow language 2019-10-30 (`Content` in the Connect API).
             source: name of the flow for messages, usually its path.
 
         Raises:
-            InputError: the text is not JSON, is in another language (for example an export of the console), exceeds a
-                size limit or has another structural defect.
+            InputError: the text is not JSON, is not in flow language 2019-10-30 (for example, it is an export from
+                the console), exceeds a size limit or has another structural defect.
         """
         parser = _Parser(text, source)
-        parser.raise_first_defect()  # before the blocks are parsed: a flow over a size limit can have very many
+        parser.raise_first_defect()  # an oversized flow can have too many blocks to parse
         flow = parser.flow()
         parser.raise_first_defect()
         return flow
 
     @classmethod
     def parse_lenient(cls, text: str, source: str) -> Flow:
-        """Parses as much of a flow as possible and lists structural defects in `defects`.
+        """Parses as much of a flow as possible and collects structural defects in `defects`.
 
         Raises:
             InputError: the text is not JSON, or not in flow language 2019-10-30.
@@ -181,27 +182,27 @@ class Flow:
 
     @property
     def style(self) -> JsonStyle:
-        """Formatting of the text that the flow was parsed from."""
+        """Formatting of the text from which the flow was parsed."""
         return self.json_document.style
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """Position of each JSON path in the text that the flow was parsed from."""
+        """Position of each JSON path in the text from which the flow was parsed."""
         return self.json_document.positions
 
     @property
     def is_module(self) -> bool:
-        """Whether the flow is a flow module. Modules have `Settings`, and only other flows can run them."""
+        """True if the flow is a flow module. Modules have `Settings` and can only be invoked by other flows."""
         return "Settings" in self.document
 
     @property
     def is_too_large(self) -> bool:
-        """Whether the flow exceeds a size limit of Connect."""
+        """True if the flow exceeds one of Connect's size limits."""
         return any(defect.rule in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG) for defect in self.defects)
 
 
 class _Parser:
-    """Builds a flow from its text and collects structural defects.
+    """Builds a flow from JSON text and collects structural defects.
 
     Raises:
         InputError: the text is not JSON, or not in flow language 2019-10-30.
@@ -220,7 +221,7 @@ class _Parser:
 
     def flow(self) -> Flow:
         for path, key in self._json.duplicates:
-            problem = f"the key {key!r} is repeated, and only its last value counts"
+            problem = f"the key {key!r} is repeated; only its last value takes effect"
             self._add_defect("duplicate-key", path, path, problem, "Keep one of the values")
         blocks: dict[str, Block] = {}
         for index, value in enumerate(self._document["Actions"]):
@@ -246,7 +247,7 @@ class _Parser:
                         "dangling-branch",
                         f"block {block.identifier!r}",
                         branch.path,
-                        f"the branch {branch.name!r} leads to {branch.target!r}, which does not exist",
+                        f"the branch {branch.name!r} leads to block {branch.target!r}, which does not exist",
                         "Use the identifier of a block in this flow",
                         block.identifier,
                     )
@@ -265,27 +266,27 @@ class _Parser:
             raise self._error(
                 "",
                 f"a flow must be an object, not {kind(document)}",
-                "Give a JSON object with Version, StartAction and Actions",
+                "Provide a JSON object with Version, StartAction and Actions",
             )
         if "modules" in document:
             raise self._error(
                 "modules",
-                "this is an export of the Connect console, which is not in the flow language",
-                "Get the content with `aws connect describe-contact-flow`, "
+                "this was exported from the Connect console and is not in the flow language",
+                "Get the flow with `aws connect describe-contact-flow`, "
                 f"which returns flow language {LANGUAGE_VERSION}",
             )
         response = next((key for key in ("ContactFlow", "ContactFlowModule") if key in document), None)
         if response:
             raise self._error(
                 response,
-                "this is the output of an `aws connect` command, which contains the flow as text",
+                "this is the output of an `aws connect` command, which contains the flow as a string",
                 f"Extract the flow, for example with `jq -r .{response}.Content`",
             )
         if document.get("Version") != LANGUAGE_VERSION:
             raise self._error(
                 "Version",
                 _mismatch(document, "Version", repr(LANGUAGE_VERSION)),
-                f"Give a flow in flow language {LANGUAGE_VERSION}",
+                f"Provide a flow in flow language {LANGUAGE_VERSION}",
             )
         if not isinstance(document.get("Actions"), list):
             raise self._error("the flow", _mismatch(document, "Actions", "a list"), "Write Actions as a list")
@@ -298,7 +299,7 @@ class _Parser:
             self._add_defect(TOO_MANY_BLOCKS, "Actions", "$.Actions", problem, _SPLIT)
         length = len(json.dumps(self._document, ensure_ascii=False, separators=(",", ":")))
         if length > CONTENT_CHARACTERS:
-            problem = f"the flow has {length:,} characters without white space; Connect allows {CONTENT_CHARACTERS:,}"
+            problem = f"the flow has {length:,} characters, not counting whitespace; Connect allows {CONTENT_CHARACTERS:,}"
             self._add_defect(CONTENT_TOO_LONG, "", "$", problem, _SPLIT)
 
     def _start(self, blocks: Mapping[str, Block]) -> str:
@@ -332,7 +333,7 @@ class _Parser:
 
 
 def _mismatch(holder: Mapping[str, Any], key: str, expected: str) -> str:
-    """Describes a missing or wrong value. An explicit null is not a missing value."""
+    """Describes a missing or invalid value. An explicit null does not count as missing."""
     return f"{key} must be {expected}, not {kind(holder[key])}" if key in holder else f"{key} is missing"
 
 
@@ -341,7 +342,7 @@ _OPTIONAL_LISTS = frozenset(("Conditions", "Errors"))
 
 @dataclass(frozen=True, slots=True)
 class _BlockParser:
-    """Parses the members of one block. A member of the wrong type is added to the defects and returned as None."""
+    """Parses the fields of one block. If a field has the wrong type, records a defect and returns None."""
 
     defects: list[StructuralDefect]
     block: str | None
@@ -396,11 +397,11 @@ class _BlockParser:
     def _entries(
         self, transitions: Mapping[str, Any], key: str, path: str
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yields the objects of an optional list of branches, each with its JSON path."""
+        """Yields the entries of an optional list of branches, each with its JSON path."""
         entries = self.list(transitions, key, path) if key in transitions else None
         for index, value in enumerate(entries or ()):
             entry_path = f"{path}.{key}[{index}]"
-            entry = self.mapping(value, f"every entry of {key}", entry_path)
+            entry = self.mapping(value, f"each entry in {key}", entry_path)
             if entry is not None:
                 yield entry_path, entry
 

@@ -28,10 +28,10 @@ class LoadedFlow:
 
     Attributes:
         path: the flow file.
-        text: the file's text, placeholders included.
-        catalog: the route catalog beside the file, or None.
-        flow: the parsed flow, with placeholders filled if values were given.
-        filled: the text of `flow`.
+        text: the file's text, including placeholders.
+        catalog: the route catalog next to the file, or None.
+        flow: the parsed flow, with placeholders filled if values were provided.
+        filled: the text from which `flow` was parsed.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class LoadedFlow:
 
     @property
     def content(self) -> str:
-        """The flow as it is deployed: placeholders filled, white space removed."""
+        """The flow as deployed: placeholders filled in and whitespace removed."""
         return json.dumps(json.loads(self.filled), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -54,10 +54,10 @@ def load_flow(
     Args:
         path: the flow's JSON file, or `-` for standard input. The catalog of `x.json` is `x.routes.yaml` in the same
             folder.
-        placeholders: values by placeholder name, or a function that returns them for a catalog. None leaves the
-            placeholders in the flow.
-        text: the text of the file, if it has been read already.
-        lenient: whether structural defects are listed in `flow.defects` instead of raised.
+        placeholders: values by placeholder name, or a function that returns them for a catalog. If None, the
+            placeholders remain in the flow.
+        text: the text of the file, if it has already been read.
+        lenient: whether to collect structural defects in `flow.defects` instead of raising an error.
 
     Raises:
         InputError: the flow or its catalog is invalid, or a placeholder has no value.

@@ -1,6 +1,6 @@
-"""Placeholders for values of the stack that a flow is deployed in, for example the ARN of a queue.
+"""Placeholders for values that differ between stacks, for example the ARN of a queue.
 
-A flow contains them as `${OperatorQueueArn}` in its strings, and its route catalog declares them.
+They appear in a flow's strings as `${OperatorQueueArn}`, and the flow's route catalog declares them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
 def fill(text: str, values: Mapping[str, str], source: str, declared: Collection[str] | None = None) -> str:
-    """Replaces every placeholder of a flow with its value.
+    """Replaces every placeholder in a flow with its value.
 
-    Values are escaped as JSON strings, so that they cannot change the flow's structure. Placeholders inside values are
-    not replaced.
+    Values are escaped as JSON strings, so they cannot change the flow's structure. Placeholders inside values are not
+    replaced.
 
     Args:
         text: the flow's JSON.
         values: values by placeholder name.
         source: name of the flow for messages.
-        declared: names that the flow's route catalog declares. Without a catalog, the names used in the flow.
+        declared: placeholder names declared in the route catalog. By default, those used in the flow.
 
     Raises:
-        InputError: a placeholder is undeclared or has no value, or a value is empty or has no placeholder.
+        InputError: a placeholder is undeclared or has no value, or a value is empty or does not match a placeholder.
     """
     used = names(text)
     known = used if declared is None else declared
@@ -45,7 +45,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
             if name not in known
         ),
         *(
-            (f"${{{name}}}", "this placeholder has no value", f"Give a value for {name}")
+            (f"${{{name}}}", "this placeholder has no value", f"Provide a value for {name}")
             for name in used
             if name in known and name not in values
         ),
@@ -59,7 +59,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
             if name not in known
         ),
         *(
-            (name, "the value is empty, and Connect rejects empty strings", f"Give a value for {name}")
+            (name, "the value is empty, but Connect rejects empty strings", f"Provide a value for {name}")
             for name, value in values.items()
             if name in known and not value
         ),
@@ -72,7 +72,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Returns the distinct placeholder names of a text, in order of appearance."""
+    """Returns the distinct placeholder names in a text, in order of appearance."""
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
 
 

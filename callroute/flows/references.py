@@ -1,27 +1,27 @@
-"""Parses references such as `$.Attributes.name` in the texts of a flow."""
+"""Parses references such as `$.Attributes.name` in a flow's strings."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-# $.Name.name.name. Names with other characters are quoted: $['name'], $.Name.['name with blanks'].
+# Matches $.Name.name.name. Names with other characters are quoted: $['name'], $.Name.['name with spaces'].
 _QUOTED = r"""\.?\[(?:'[^']+'|"[^"]+")\]"""
 _PATTERN = rf"\$(?P<first>\.[A-Za-z]\w*|{_QUOTED})(?P<rest>(?:{_QUOTED}|\.[\w-]+|\[\d+\])*)"
-# Names in Connect are ASCII, so Japanese text can follow a reference without a space.
+# Unquoted names in Connect are ASCII, so Japanese text can follow a reference without a space.
 _REFERENCE = re.compile(_PATTERN, re.ASCII)
 _WHOLE = re.compile(_PATTERN)
 _PART = re.compile(r"""\.?\[(?:'([^']+)'|"([^"]+)"|(\d+))\]|\.([\w-]+)""", re.ASCII)
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 FLAT = frozenset({"Attributes", "FlowAttributes"})
-"""Namespaces with flat names: a dot after the name belongs to the surrounding text."""
+"""Namespaces whose names have no parts: a dot after the name belongs to the surrounding text."""
 
 Path = tuple[str, ...]
 
 
 def template(text: str) -> str | tuple[str | Path, ...]:
-    """Splits a text into literal pieces and reference paths. Returns the text itself if it has no references."""
+    """Splits a string into literal pieces and reference paths. Returns the string itself if it has no references."""
     if "$" not in text:
         return text
     pieces: list[str | Path] = []
@@ -40,13 +40,13 @@ def template(text: str) -> str | tuple[str | Path, ...]:
 
 
 def paths_in(text: str) -> tuple[Path, ...]:
-    """Returns the paths of all references in a text."""
+    """Returns the paths of all references in a string."""
     pieces = template(text)
     return () if isinstance(pieces, str) else tuple(piece for piece in pieces if isinstance(piece, tuple))
 
 
 def whole(text: str) -> Path | None:
-    """Returns the path of a text that is exactly one reference, or None."""
+    """Returns the path if the string is exactly one reference, and None otherwise."""
     pieces = template(text)
     if isinstance(pieces, tuple) and len(pieces) == 1 and isinstance(pieces[0], tuple):
         return pieces[0]
@@ -54,17 +54,17 @@ def whole(text: str) -> Path | None:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text is exactly one reference. Names may contain non-ASCII letters."""
+    """Returns whether a string is exactly one reference. Names can contain non-ASCII letters."""
     return _WHOLE.fullmatch(text) is not None
 
 
 def written(path: Path) -> str:
-    """Formats a path as a reference."""
+    """Returns the reference for a path."""
     return "$" + "".join(f".{part}" if _PLAIN.fullmatch(part) else f"['{part}']" for part in path)
 
 
 def navigate(value: Any, path: Path) -> Any:
-    """Returns the value at a path inside a JSON value, or None."""
+    """Returns the value at a path inside a JSON value, or None if there is no such value."""
     for part in path:
         if isinstance(value, dict):
             value = value.get(part)
@@ -76,7 +76,7 @@ def navigate(value: Any, path: Path) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Formats a value for use in a text: empty for None, and `true` for True as in JSON."""
+    """Formats a value as text. None becomes an empty string, and booleans are written as in JSON."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""Route catalogs: the YAML file beside a flow that describes every value of `call_route`."""
+"""Route catalogs: YAML files that list every value of `call_route` in a flow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Route:
 
     Attributes:
         route: the value.
-        parent: the route that callers come from; None for a route where calls start.
+        parent: the route from which callers arrive; None for a route where calls start.
         en: label in English.
         ja: label in Japanese.
     """
@@ -37,7 +37,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RouteCatalog:
-    """The routes and placeholders of one flow.
+    """The routes and placeholders of a flow.
 
     Attributes:
         flow: file name of the flow.
@@ -53,7 +53,7 @@ class RouteCatalog:
 
     @classmethod
     def beside(cls, flow: Path) -> RouteCatalog | None:
-        """Loads the catalog of a flow file, or returns None. The catalog of `x.json` is `x.routes.yaml`.
+        """Loads the catalog for a flow file, or returns None. The catalog for `x.json` is `x.routes.yaml`.
 
         Raises:
             InputError: the catalog exists but is invalid.
@@ -79,7 +79,7 @@ class RouteCatalog:
             source: name of the catalog for messages, usually its path.
 
         Raises:
-            InputError: the text is not YAML, or not a catalog.
+            InputError: the text is not YAML or not a valid catalog.
         """
         top = YamlNode.parse(text, source).mapping(_KEYS, required=("flow", "routes"))
         placeholders = top["placeholders"].mapping() if "placeholders" in top else {}
@@ -106,12 +106,12 @@ def _routes(listed: YamlNode) -> dict[str, Route]:
         )
         if route.route in routes:
             raise fields["route"].error(
-                f"the route {route.route!r} is listed twice", "Keep one of the entries"
+                f"the route {route.route!r} is listed twice", "Keep only one of the entries"
             )
         if route.parent is not None and route.parent not in routes:
             raise fields["parent"].error(
-                f"the parent {route.parent!r} of route {route.route!r} is not listed before it",
-                "List parents before their children. Omit `parent` for a route where calls start",
+                f"the parent {route.parent!r} of route {route.route!r} is not listed above it",
+                "List parents above their children. Omit `parent` for a route where calls start",
             )
         routes[route.route] = route
     return routes

@@ -1,1 +1,1 @@
-"""Reads and writes text files: JSON with positions and style, and YAML with positions."""
+"""Reads and writes files, and parses JSON and YAML with the position of each value."""

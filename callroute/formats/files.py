@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 def read_text(path: Path) -> str:
-    """Reads a UTF-8 file and drops a leading byte order mark.
+    """Reads a UTF-8 file, dropping any byte order mark.
 
     Raises:
         InputError: the file is missing, unreadable or not UTF-8.
     """
     try:
-        # Path.read_text would change the line breaks.
+        # Path.read_text would convert the line breaks.
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(
-            str(path), "", "there is no such file", "Give the path of an existing file"
+            str(path), "", "there is no such file", "Provide the path of an existing file"
         ) from error
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
-        raise InputError(str(path), "", problem, "Give the path of a readable file") from error
+        raise InputError(str(path), "", problem, "Provide the path of a readable file") from error
     except UnicodeDecodeError as error:
         raise InputError(
             str(path), f"byte {error.start}", "is not UTF-8 text", "Save the file as UTF-8"
@@ -33,7 +33,7 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file and keeps the line breaks of the text.
+    """Writes a UTF-8 file, preserving the line breaks in the text.
 
     Raises:
         InputError: the file cannot be written.
@@ -42,4 +42,4 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
-        raise InputError(str(path), "", problem, "Give the path of a writable file") from error
+        raise InputError(str(path), "", problem, "Provide the path of a writable file") from error

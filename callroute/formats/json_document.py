@@ -1,4 +1,4 @@
-"""JSON documents that keep the style of their text and know the position of every value."""
+"""JSON documents that remember their formatting and the position of every value."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ MAX_DEPTH = 100
 _FIRST_MEMBER = re.compile(r'[{\[]\n([ \t]*)["{\[]')
 _FIRST_KEY = re.compile(r'\s*{\s*"(?:[^"\\]|\\.)*":( ?)')
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Half of a surrogate pair, which JSON can express (`\\ud800`) and UTF-8 cannot."""
+"""Half of a surrogate pair, which JSON can represent (`\\ud800`) but UTF-8 cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonStyle:
     r"""Formatting of a JSON text.
 
-    Keys always keep their order. Objects on one line inside an indented text, and the spelling of numbers and escapes,
-    are not preserved.
+    Keys always keep their order. The spelling of numbers and escapes is not preserved, nor are single-line objects
+    within indented text.
 
     Attributes:
-        indent: indentation of each level; None for a text on one line.
-        blanks: whether a space follows `,` and `:` on one line.
+        indent: indentation per level; None if everything is on one line.
+        blanks: whether `,` and `:` are followed by a space when on the same line.
         escaped: whether non-ASCII characters are written as `\uXXXX`.
         final_newline: whether the text ends with a line break.
-        line_break: line separator: `\n`, or `\r\n` as on Windows.
+        line_break: line separator, `\n` or `\r\n`.
     """
 
     indent: str | None = "  "
@@ -45,12 +45,12 @@ class JsonStyle:
 
     @classmethod
     def of(cls, text: str) -> JsonStyle:
-        """Detects the style of a text from its first indented line."""
+        """Detects the style of JSON text."""
         member, key = _FIRST_MEMBER.search(text.replace("\r\n", "\n")), _FIRST_KEY.match(text)
         return cls(
             indent=member[1] if member else None,
             blanks=not key or bool(key[1]),
-            # An ASCII text without escapes gives no hint, so nothing is escaped.
+            # ASCII text without escapes gives no hint, so nothing is escaped.
             escaped=text.isascii() and "\\u" in text,
             final_newline=text.endswith("\n"),
             line_break="\r\n" if "\r\n" in text else "\n",
@@ -72,17 +72,17 @@ class JsonStyle:
 
 
 def printable(text: str) -> str:
-    """Escapes lone surrogates the way JSON does, so that the text can be encoded as UTF-8."""
+    """Escapes lone surrogates as in JSON, so that the text can be encoded as UTF-8."""
     return LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 class Position(NamedTuple):
-    """Position of a value in a text. Lines and columns count from 1.
+    """Position of a value in a text. Line and column numbers start at 1.
 
     Attributes:
         line: line number.
         column: column of the first character.
-        end: column after the first token, which is a member's name, a bracket or a scalar.
+        end: column after the first token, which is a key, a bracket or a scalar.
     """
 
     line: int
@@ -92,13 +92,13 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class JsonDocument:
-    """A parsed JSON text.
+    """A parsed JSON document.
 
     Attributes:
         value: the JSON value. If an object repeats a key, the last value wins, as in Connect.
         style: formatting of the text.
-        duplicates: JSON path of the object and name of each repeated key.
-        text: the text itself.
+        duplicates: each repeated key, as the JSON path of its object and the key itself.
+        text: the original text.
     """
 
     value: Any
@@ -108,7 +108,7 @@ class JsonDocument:
 
     @classmethod
     def parse(cls, text: str, source: str) -> JsonDocument:
-        """Parses a JSON text.
+        """Parses JSON text.
 
         Raises:
             InputError: the text is not JSON.
@@ -119,7 +119,7 @@ class JsonDocument:
             value = dict(pairs)
             if len(value) < len(pairs):
                 counts = Counter(key for key, _ in pairs)
-                # The object is kept with its keys, because an id is unique only while its object is alive.
+                # Keep a reference to the object, because an id is unique only while its object is alive.
                 repeated[id(value)] = value, [key for key, count in counts.items() if count > 1]
             return value
 
@@ -132,12 +132,12 @@ class JsonDocument:
                 source,
                 f"line {error.lineno} column {error.colno}",
                 f"is not JSON ({error.msg[:1].lower()}{error.msg[1:]})",
-                "Give a flow in JSON",
+                "Provide a flow in JSON",
             ) from error
         except RecursionError as error:
             raise _too_deep(source) from error
         except ValueError as error:
-            raise InputError(source, "", f"is not JSON ({error})", "Give a flow in JSON") from error
+            raise InputError(source, "", f"is not JSON ({error})", "Provide a flow in JSON") from error
         if is_deeper(value, MAX_DEPTH):
             raise _too_deep(source)
         duplicates = tuple(
@@ -150,12 +150,12 @@ class JsonDocument:
 
     @cached_property
     def positions(self) -> Mapping[str, Position]:
-        """Position of each value by JSON path. The position of an object's member is that of its key."""
+        """Position of each value by JSON path. For a member of an object, this is the position of its key."""
         return _Positions(self.text)
 
 
 class _Positions(Mapping[str, Position]):
-    """Positions by JSON path. The text is scanned only as far as needed, because it can be very long."""
+    """Positions by JSON path. Because the text can be very long, it is scanned only as far as needed."""
 
     def __init__(self, text: str) -> None:
         self._known: dict[str, Position] = {}
@@ -184,7 +184,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|\n')
 def _scan(text: str) -> Iterator[tuple[str, Position]]:
     yield "$", Position(1, 1, 2)
     line, line_start = 1, 0
-    # Path of each open object or list, with the key or index of its next value.
+    # The path of each open object or list, and the key or index of its next value.
     stack: list[tuple[str, str | int | None]] = []
     for match in _TOKEN.finditer(text):
         piece = match[0]
@@ -214,7 +214,7 @@ def _next_path(stack: list[tuple[str, str | int | None]]) -> str:
 
 
 def is_deeper(value: Any, levels: int) -> bool:
-    """Whether a JSON value is nested more than `levels` deep. Not recursive, so that any depth can be tested."""
+    """Returns whether a JSON value is nested more than `levels` deep. Not recursive, so any depth can be tested."""
     level = [value]
     for _ in range(levels):
         level = [inner for outer in level for inner in _children(outer)]
@@ -235,18 +235,18 @@ def walk(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
 
 
 def member(path: str, key: str) -> str:
-    """Returns the JSON path of an object's member."""
+    """Returns the JSON path of a member of an object."""
     return f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def kind(value: Any) -> str:
-    """Describes a JSON value for error messages, for example `a list` or `the number 5`."""
+    """Describes a JSON value for use in error messages, for example `a list` or `the number 5`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f"the text {value[:40]!r}"
+        return f"the string {value[:40]!r}"
     if isinstance(value, list | tuple):
         return "a list"
     return "an object" if isinstance(value, Mapping) else f"the number {value}"
@@ -259,9 +259,7 @@ def _children(value: Any) -> Collection[Any]:
 
 
 def _too_deep(source: str) -> InputError:
-    return InputError(
-        source, "", f"is nested too deeply: more than {MAX_DEPTH} levels", "Give a flow in JSON"
-    )
+    return InputError(source, "", f"is nested more than {MAX_DEPTH} levels deep", "Provide a flow in JSON")
 
 
 def _reject_constant(constant: str) -> float:

@@ -1,4 +1,4 @@
-"""Parses hand-written YAML and reports errors with line numbers."""
+"""Parses YAML files and reports errors with line numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "n
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """Returns ` (did you mean 'x'?)` for the most similar known word, or an empty string."""
+    """Returns ` (did you mean 'x'?)` for the most similar known word, or an empty string if none is similar."""
     close = difflib.get_close_matches(word, known, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
@@ -29,8 +29,8 @@ class YamlNode:
 
     Attributes:
         source: file name.
-        place: description of the node for error messages, for example `scenario 'Lost card': keys`.
-        node: the parser's node.
+        place: description of the node for error messages, such as `scenario 'Lost card': keys`.
+        node: the underlying PyYAML node.
     """
 
     source: str
@@ -39,10 +39,10 @@ class YamlNode:
 
     @classmethod
     def parse(cls, text: str, source: str) -> YamlNode:
-        """Parses a YAML text.
+        """Parses YAML text.
 
         Raises:
-            InputError: the text is not YAML, or is empty.
+            InputError: the text is empty or is not YAML.
         """
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -57,11 +57,11 @@ class YamlNode:
 
     @property
     def line(self) -> int:
-        """Line number of the node, counted from 1."""
+        """Line number of the node, starting at 1."""
         return int(self.node.start_mark.line) + 1
 
     def error(self, problem: str, fix: str) -> InputError:
-        """Builds an error that names the file, the line and the place of this node."""
+        """Returns an error that names the file, line and place of this node."""
         return InputError(self.source, f"line {self.line}: {self.place}".removesuffix(": "), problem, fix)
 
     def mapping(
@@ -74,7 +74,7 @@ class YamlNode:
 
         Args:
             keys: allowed keys; None allows any key.
-            within: prefix for the places of the values; defaults to the place of this node.
+            within: prefix for the places of the values. Defaults to the place of this node.
             required: required keys.
 
         Raises:
@@ -99,7 +99,7 @@ class YamlNode:
                     f"the key {key!r} is unknown{suggestion(key, keys)}", f"Use {', '.join(keys)}"
                 )
             if key in values:
-                raise at_key.error(f"the key {key!r} is repeated", "Keep one of them")
+                raise at_key.error(f"the key {key!r} is repeated", "Keep only one of them")
             values[key] = value
         values = merged | values
         for key in required:
@@ -108,24 +108,24 @@ class YamlNode:
         return values
 
     def items(self) -> list[YamlNode]:
-        """Returns the items of a list. A single value counts as a list of one."""
+        """Returns the items of a list. Any other node is treated as a list with one item."""
         if isinstance(self.node, yaml.SequenceNode):
             return [YamlNode(self.source, self.place, node) for node in self.node.value]
         return [self]
 
     @property
     def is_list(self) -> bool:
-        """Whether the node is a list."""
+        """True if the node is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
     def text(self) -> str:
-        """Returns the text as written; `true` and `1` are also text.
+        """Returns a scalar as written, so `true` and `1` are also text.
 
         Raises:
             InputError: the node is empty, a list or a mapping.
         """
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value:
-            raise self.error(f"must be text, not {self._shown()}", "Write a text")
+            raise self.error(f"must be text, not {self._shown()}", "Write some text")
         return str(self.node.value)
 
     def boolean(self) -> bool:
@@ -136,16 +136,16 @@ class YamlNode:
         return value
 
     def number(self, least: float, most: float) -> float:
-        """Returns a number within the given limits, inclusive."""
+        """Returns a number between the given limits, inclusive."""
         value = self.value()
-        # NaN fails the comparison as well.
+        # The comparison also rejects NaN.
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             allowed = f"a number from {least:g} to {most:g}"
             raise self.error(f"must be {allowed}, not {self._shown()}", f"Write {allowed}")
         return float(value)
 
     def value(self) -> Any:
-        """Returns the equivalent JSON value. Anything but numbers, booleans and null is text, including dates."""
+        """Returns the equivalent JSON value. Dates and other special scalars become strings."""
         if isinstance(self.node, yaml.MappingNode):
             return {key: value.value() for key, value in self.mapping().items()}
         if isinstance(self.node, yaml.SequenceNode):

@@ -14,7 +14,8 @@ from typing import Any
 from callroute.local.dialer import Dialer, put_records
 from callroute.local.emulator import Emulator
 from callroute.local.pipe import HandledRecord, Pipe, PipeSettings
-from callroute.local.stack_runner import Deployment, Registered, StackConfig, run_stack
+from callroute.local.stack_config import StackConfig
+from callroute.local.stack_runner import Deployment, Registered, run_stack
 
 TABLE = "aws:dynamodb/table:Table"
 PIPE = "aws:pipes/pipe:Pipe"
@@ -30,9 +31,9 @@ class DeliveryCounts:
     filtered: int = 0
     """The pipe's filter dropped the record."""
     quarantined: int = 0
-    """The record can never be stored. It is on the quarantine queue."""
+    """The record can never be stored. It was sent to the quarantine queue."""
     dead_lettered: int = 0
-    """The target kept failing. The record's position is on the dead-letter queue."""
+    """The target kept failing. The record's position was sent to the dead-letter queue."""
 
     @property
     def clean(self) -> bool:
@@ -44,13 +45,13 @@ class LocalCloud:
     """A context manager that starts an emulator and deploys a stack to it.
 
     Args:
-        overrides: configuration values that replace those of the stack file; the project name may be left out of the keys.
+        overrides: configuration values that replace those in the stack file; keys can omit the project name.
         stack: name of the stack.
         project: folder of the Pulumi program. Default: the project of the current directory.
         validate: called with the configuration before the emulator starts; raises an error if the configuration is invalid.
 
     Raises:
-        InputError: the configuration cannot be used.
+        InputError: the configuration is not usable.
         EmulatorError: the emulator does not start.
         DeploymentError: the stack cannot be deployed.
     """

@@ -28,7 +28,7 @@ from callroute.local.stack_runner import Deployment, Registered
 CONTACT_FLOW = "aws:connect/contactFlow:ContactFlow"
 STORAGE_CONFIG = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 
-# Limits of PutRecords. AWS has since raised the limit in bytes; every stream accepts the earlier one.
+# PutRecords limits. AWS has since raised the byte limit; every stream accepts the earlier one.
 RECORDS_PER_REQUEST = 500
 BYTES_PER_REQUEST = 5 * 1024 * 1024
 
@@ -74,7 +74,7 @@ class Dialer:
         """Places a call: yields its events, then publishes and returns its contact records.
 
         All versions are published as soon as the call ends. A simulated clock is first advanced to the last version. With
-        a real-time clock, contacts that have not ended are left out, and no timestamp lies in the future.
+        a real-time clock, contacts that have not ended are left out, and no timestamp is in the future.
 
         Args:
             flow: name or ID of the flow in Connect.
@@ -89,7 +89,7 @@ class Dialer:
             SimulationError: the simulation does not support the flow.
         """
         registered = self._registered(flow)
-        # Looked up before the call starts, so that a missing stream is reported at once.
+        # Looked up before the call starts, so that a missing stream is reported immediately.
         stream_arn = self._stream_arn(registered.inputs["instanceId"])
         call = yield from simulate(self._parse(registered), caller, clock=clock, environment=environment)
         clock.advance(max(0.0, (last_emission(call) - clock.now()).total_seconds()))

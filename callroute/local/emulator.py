@@ -1,7 +1,7 @@
 """The AWS emulator: ministack in a child process, available as a context manager.
 
 IAM is enforced: every call needs valid credentials and permissions, including permissions on customer managed keys and
-for the calls that a state machine makes in its role (see ministack_patches). Neither the emulator nor its clients use the
+for the calls that a state machine makes with its role (see ministack_patches). Neither the emulator nor its clients use the
 user's AWS configuration.
 """
 
@@ -27,10 +27,10 @@ import botocore.session
 from botocore.config import Config
 
 from callroute.errors import LocalCloudError
+from callroute.local.stack_config import DEFAULT_REGION
 
 HOST = "127.0.0.1"
 ACCOUNT_ID = "111111111111"
-DEFAULT_REGION = "ap-northeast-1"
 
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -54,7 +54,7 @@ class Credentials:
 
 
 ROOT = Credentials("test", "test")
-"""ministack's root principal, which may do everything."""
+"""ministack's root principal, which has all permissions."""
 
 
 class Emulator:
@@ -84,7 +84,7 @@ class Emulator:
             self._start(_free_port())
             if self._is_ready():
                 break
-            # Another process may take the port between the probe and the child's bind. The child then exits, and another
+            # Another process could take the port between the probe and the child's bind. The child then exits, and another
             # port is tried. A child that keeps running, or that exits at every attempt, has a different problem.
             if self._running().poll() is None or attempt == START_ATTEMPTS:
                 failure = self._failure("did not start")
@@ -167,7 +167,7 @@ class Emulator:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that Ctrl-C, which hangs up in `callroute call`, does not end the emulator
+                start_new_session=True,  # so that Ctrl-C, which hangs up in `callroute call`, does not stop the child
             )
 
     def _environment(self, port: int) -> dict[str, str]:
@@ -221,7 +221,7 @@ class Emulator:
         if child is None:
             return
         try:
-            # Any input makes the child exit at once (see ministack_patches/__main__.py). It has no state to save.
+            # Any input makes the child exit immediately (see ministack_patches/__main__.py). It has no state to save.
             child.communicate(b"exit", timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
@@ -250,7 +250,7 @@ _CLIENT_CONFIG = Config(
     inject_host_prefix=False,  # StartSyncExecution would go to sync-127.0.0.1
     retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=5,
-    read_timeout=310,  # an Express execution may take 5 minutes
+    read_timeout=310,  # an Express execution can take 5 minutes
     max_pool_connections=32,
     proxies={},
     use_fips_endpoint=False,

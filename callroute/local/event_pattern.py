@@ -34,7 +34,7 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
 def _field(name: str, wanted: Any, event: Any) -> bool:
     value = event.get(name, _ABSENT) if isinstance(event, Mapping) else _ABSENT
     if isinstance(wanted, Mapping):
-        # Any object of a list may match. A value without objects is treated like a missing field.
+        # Any object in a list can match. A value without objects is treated like a missing field.
         objects: list[Any] = [each for each in _flat(value) if isinstance(each, Mapping)] or [_ABSENT]
         return any(matches(wanted, each) for each in objects)
     if not isinstance(wanted, list):

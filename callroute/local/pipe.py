@@ -1,9 +1,10 @@
-"""A local EventBridge pipe, from the stream to the state machine, configured by the registered pipe.
+"""A local EventBridge pipe from the stream to the state machine, configured like the registered pipe.
 
 The emulator accepts pipes but does not run them, so this module does. It polls each shard, drops the records that the
 filter does not match, applies the input template and runs the state machine with each batch. A failing batch is halved
-until the failing record is alone. That record is retried within the limits for attempts and age, and then its position
-goes to the dead-letter queue. Every API call uses the permissions of the pipe's role. docs/fidelity.md lists the evidence.
+until the failing record is isolated. That record is retried within the limits for attempts and age, and then its position
+is sent to the dead-letter queue. Every API call uses the permissions of the pipe's role. docs/fidelity.md lists the
+evidence.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from callroute.local.event_pattern import matches
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_PAUSE = 0.1
-"""Seconds before the first retry of a record. Doubled for each further retry; AWS does not publish its values."""
+"""Seconds before the first retry of a record. Doubled for each further retry. AWS does not publish its values."""
 MAX_RETRY_PAUSE = 2.0
 MAX_RECORDS_PER_READ = 10_000
 """Limit of GetRecords."""
@@ -128,7 +129,7 @@ class Record:
             return False, None
 
     def event(self, stream_arn: str) -> dict[str, Any]:
-        """Returns the event that a pipe makes of the record: `data` is parsed JSON, or base64 if it is not JSON."""
+        """Returns the event that a pipe creates from the record: `data` is parsed JSON, or base64 if it is not JSON."""
         is_json, value = self.json()
         return {
             "eventSource": "aws:kinesis",
@@ -146,7 +147,7 @@ class Record:
 
 @dataclass(frozen=True)
 class HandledRecord:
-    """A record that the pipe has finished with."""
+    """A record that the pipe has finished processing."""
 
     record: Record
     outcome: Literal["filtered", "delivered", "dead_lettered"]
@@ -287,7 +288,7 @@ class Pipe:
         return handled
 
     def _deliver(self, batch: Sequence[Record]) -> list[HandledRecord]:
-        """Delivers one batch, with all bisections and retries, until each record is delivered or dead-lettered."""
+        """Delivers one batch, bisecting and retrying it until each record is delivered or dead-lettered."""
         handled: list[HandledRecord] = []
         retries = 0
         while batch:

@@ -2,7 +2,7 @@
 
 In `pulumi up`, a program registers resources with an engine, which creates them. Here an implementation of Pulumi's mock
 interface replaces the engine and creates each resource with the same AWS API calls as the provider. The program runs
-unchanged. A resource type or argument that is not supported is an error that names it.
+unchanged. An unsupported resource type or argument raises an error that names it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime import get_root_resource, set_all_config, set_mocks
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
@@ -31,10 +30,10 @@ from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 from callroute.errors import InputError, LocalCloudError
-from callroute.local.emulator import DEFAULT_REGION, Credentials, Emulator
+from callroute.local.emulator import Credentials, Emulator
 from callroute.local.resource_creators import CREATORS, INVOKES, Arguments, UnknownArgumentError
+from callroute.local.stack_config import StackConfig
 
-PROJECT_FILE = "Pulumi.yaml"
 PROGRAM_SECONDS = 60.0
 PROGRAM_LOGGER = logging.getLogger("callroute.local.program")
 """Receives what the program logs. Pulumi's default, the root logger, would print it to the terminal."""
@@ -153,11 +152,11 @@ def deploy(
     Args:
         emulator: the emulator to deploy to.
         stack: name of the stack.
-        overrides: configuration values that replace those of the stack file.
+        overrides: configuration values that replace those in the stack file.
         project: folder of the Pulumi program. Default: the project of the current directory.
 
     Raises:
-        InputError: the configuration cannot be used.
+        InputError: the configuration is not usable.
         DeploymentError: a resource cannot be created, or the program does not end.
     """
     return run_stack(emulator, StackConfig.read(stack, overrides, project=project))
@@ -166,7 +165,7 @@ def deploy(
 def run_stack(emulator: Emulator, config: StackConfig) -> Deployment:
     """Runs a stack's Pulumi program and creates the resources that it registers.
 
-    An exception raised by the program is passed on.
+    Exceptions raised by the program are propagated.
 
     Raises:
         InputError: the stack and the emulator are in different regions.
@@ -188,133 +187,12 @@ def run_stack(emulator: Emulator, config: StackConfig) -> Deployment:
     outputs = _run(program, config, engine)
     deployment = Deployment(emulator, config.stack, tuple(engine.resources), outputs)
     for machine in deployment.all("aws:sfn/stateMachine:StateMachine"):
-        # AWS does not create a state machine if it cannot assume its role. The trust of a pipe's role is checked when
-        # the pipe assumes it.
+        # AWS does not create a state machine that cannot assume its role. A pipe role's trust policy is checked when the
+        # pipe assumes the role.
         deployment.assumable_role(
             machine.inputs["roleArn"], service="states.amazonaws.com", source_arn=machine.outputs["arn"]
         )
     return deployment
-
-
-def find_project(start: Path | None = None) -> Path:
-    """Returns the closest folder with a Pulumi.yaml, searching upwards.
-
-    Args:
-        start: folder to start from. Default: the current directory.
-
-    Raises:
-        InputError: neither the folder nor any of its parents contains a Pulumi.yaml.
-    """
-    folder = (start or Path()).resolve()
-    for candidate in (folder, *folder.parents):
-        if (candidate / PROJECT_FILE).is_file():
-            return candidate
-    raise InputError(
-        str(folder),
-        "",
-        f"no {PROJECT_FILE} in this folder or its parents",
-        "Run the command in the folder of a Pulumi project.",
-    )
-
-
-class Secret(str):
-    """A configuration value that Pulumi would store encrypted."""
-
-
-@dataclass(frozen=True)
-class StackConfig:
-    """Configuration of a stack: `Pulumi.<stack>.yaml` and overrides."""
-
-    file: Path
-    """The `Pulumi.<stack>.yaml`."""
-    project: str
-    """Name of the project."""
-    stack: str
-    """Name of the stack."""
-    config: dict[str, str]
-    """Values by full key, `namespace:name`. Numbers, booleans and structures are JSON, as in Pulumi's protocol."""
-    secrets: frozenset[str]
-    """Full keys of the secret values."""
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the project."""
-        return self.file.parent
-
-    @property
-    def region(self) -> str:
-        """AWS region of the stack."""
-        return self.config.get("aws:region", DEFAULT_REGION)
-
-    @property
-    def project_values(self) -> dict[str, str]:
-        """Values of the project's own keys, without the project name."""
-        prefix = f"{self.project}:"
-        return {
-            key.removeprefix(prefix): value for key, value in self.config.items() if key.startswith(prefix)
-        }
-
-    @property
-    def project_secrets(self) -> frozenset[str]:
-        """The project's own secret keys, without the project name."""
-        prefix = f"{self.project}:"
-        return frozenset(key.removeprefix(prefix) for key in self.secrets if key.startswith(prefix))
-
-    @staticmethod
-    def read(
-        stack: str, overrides: Mapping[str, Any] | None = None, *, project: Path | None = None
-    ) -> StackConfig:
-        """Reads the configuration of a stack.
-
-        Args:
-            stack: name of the stack.
-            overrides: values that replace those of the stack file, by key with or without the project name. None
-                removes a value; a Secret replaces an encrypted one.
-            project: folder of the Pulumi program. Default: the project of the current directory.
-
-        Raises:
-            InputError: a file is missing, is not valid YAML, or contains an encrypted value.
-        """
-        folder = project.resolve() if project else find_project()
-        name = _read_yaml(folder / PROJECT_FILE)["name"]
-        file = folder / f"Pulumi.{stack}.yaml"
-        values = {
-            key if ":" in key else f"{name}:{key}": value
-            for source in (_read_yaml(file).get("config") or {}, overrides or {})
-            for key, value in source.items()
-        }
-        for key, value in values.items():
-            if isinstance(value, Mapping) and "secure" in value:
-                raise InputError(
-                    str(file),
-                    key,
-                    "the value is encrypted, and only Pulumi can decrypt it",
-                    "Override it with a Secret for the local cloud.",
-                )
-        config = {
-            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for key, value in values.items()
-            if value is not None
-        }
-        secrets = frozenset(key for key, value in values.items() if isinstance(value, Secret))
-        return StackConfig(file, name, stack, config, secrets)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            str(path),
-            "",
-            f"cannot be read ({error.strerror})",
-            "Create the file, or use another project or stack.",
-        ) from error
-    except yaml.YAMLError as error:
-        raise InputError(str(path), "", f"is not valid YAML ({error})", "Correct the syntax.") from error
-    if not isinstance(document, dict):
-        raise InputError(str(path), "", "is not a mapping", "Write a file with keys, as Pulumi does.")
-    return document
 
 
 def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> dict[str, Any]:
@@ -361,7 +239,7 @@ def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> d
 
 
 class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
-    """The outputs that Pulumi waits for at the end of a program, without those of earlier runs.
+    """The outputs that Pulumi waits for at the end of a program, excluding those of earlier runs.
 
     When the coroutines of a failed run are garbage collected, they register their outputs with the current run. Waiting
     for these would fail, because their event loop is closed.

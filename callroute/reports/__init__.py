@@ -1,1 +1,1 @@
-"""Reports on the call records."""
+"""Reads and summarizes the call records."""

@@ -1,4 +1,4 @@
-"""Reads the table of call records."""
+"""Reads call records from their DynamoDB table."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
 
     Args:
         dynamodb: a boto3 client.
-        table_name: the table.
+        table_name: name of the table.
 
     Returns:
-        Items as plain values by attribute name (docs/record.md). Whole numbers are int, sets are sorted lists, and
-        binary values are base64.
+        Items as dictionaries of plain values (docs/record.md). Whole numbers become int, sets become sorted lists,
+        and binary values become base64 strings.
     """
     deserialize = TypeDeserializer().deserialize
     pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
@@ -31,11 +31,11 @@ def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Converts a value to JSON types. Other applications may add attributes of any type to the items."""
+    """Converts a value to JSON types. Other applications can add attributes of any type to the items."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Binary):
-        raw: Any = value  # the type stubs lack the attribute `value`
+        raw: Any = value  # the type stubs do not declare `value`
         return base64.b64encode(raw.value).decode("ascii")
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}

@@ -1,4 +1,4 @@
-"""Counts calls by the last stop that the caller reached."""
+"""Counts calls by the last stop each caller reached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from callroute.flows.route_catalog import RouteCatalog
 
 OUTCOMES = ("abandoned_in_flow", "abandoned_in_queue", "completed", "answered")
-"""Outcomes of a call (docs/record.md), dropped calls first."""
+"""Possible outcomes of a call (docs/record.md), with dropped calls first."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,16 @@ class DropOffRow:
     """The calls that ended at one stop."""
 
     call_flow: str | None
-    """The flow, if the records name one."""
+    """Value of `call_flow`, or None if the records have no such attribute."""
     call_route: str
     """Route of the stop."""
     label: str
-    """English label from the route catalog, or the route if it is not in a catalog."""
+    """English label from the route catalog, or the route itself if no catalog lists it."""
     depth: int
     """Number of stops above this one in the menu tree."""
     calls: int
     outcomes: Mapping[str, int]
-    """Number of calls for every outcome."""
+    """Number of calls with each outcome."""
 
     @property
     def dropped(self) -> int:
@@ -36,11 +36,12 @@ class DropOffRow:
 
 
 def drop_off(items: Iterable[Mapping[str, Any]], catalogs: Sequence[RouteCatalog] = ()) -> list[DropOffRow]:
-    """Counts call records by stop, in menu order.
+    """Counts call records by stop and returns the counts in menu order.
 
     Args:
-        items: call records, from `read_all`.
-        catalogs: route catalogs with the labels and the order of the stops. Other stops come last, sorted by name.
+        items: call records from `read_all`.
+        catalogs: route catalogs that define the labels and the order of the stops. Stops that are not in a catalog
+            come last, sorted by route.
     """
     by_flow = {catalog.call_flow: catalog for catalog in catalogs}
     counts: dict[tuple[str | None, str], Counter[str]] = {}

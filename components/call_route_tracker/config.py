@@ -49,20 +49,20 @@ FLOW_OPTIONS = (
 
 
 def load_config() -> CallRouteTrackerArgs:
-    """Returns the options of the stack that Pulumi is running, with the tags `project` and `stack`.
+    """Returns the options of the stack that Pulumi is running, including the tags `project` and `stack`.
 
     Raises:
         ConfigError: some options are invalid.
     """
     project = pulumi.get_project()
     prefix = f"{project}:"
-    # The language host passes config in memory, and in environment variables to the programs that it starts.
+    # The language host passes configuration in memory, or in environment variables to programs that it starts.
     config = {**pulumi_config.get_config_env(), **pulumi_config.CONFIG.get()}
     values = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
     root = Path(pulumi.get_root_directory())
     return parse_config(
         values,
-        # Without an engine, the SDK returns the text "root_directory".
+        # Without an engine, the SDK returns the string "root_directory".
         flow_folder=(root if root.is_absolute() else Path()) / "flow_definitions",
         secrets={key for key in values if pulumi_config.is_config_secret(prefix + key)},
         region=config.get("aws:region"),
@@ -81,10 +81,10 @@ def parse_config(
     """Returns the options that a stack configuration sets.
 
     Args:
-        config: value by key, without the project's name. Pulumi passes all values as text.
+        config: values by key, without the project name. Pulumi passes all values as strings.
         flow_folder: the folder that contains the flow files.
         secrets: the keys whose values are secrets.
-        region: the stack's AWS region, if it is known.
+        region: the stack's AWS region, if known.
         default_tags: tags that the option `tags` can override.
 
     Raises:
@@ -103,7 +103,7 @@ def parse_config(
             problems.append(Problem(camel_case(name), "in plain text", "a Pulumi secret", ""))
     if default_tags and isinstance(values.get("tags", {}), dict):
         values["tags"] = {**default_tags, **values.get("tags", {})}
-    # Options that could not be read do not get their default, which would lead to further problems.
+    # An option that could not be read does not get its default, because that could cause misleading problems.
     defaults = {
         name: default_of(each)
         for name, each in options.items()
@@ -121,7 +121,7 @@ def parse_config(
 def _read(
     config: Mapping[str, Any], options: Iterable[Field[Any]], prefix: str = ""
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Returns value by option name, and the problems that keep options from being read."""
+    """Returns values by option name, and the problems that prevented options from being read."""
     by_key = {camel_case(each.name): each for each in options}
     values: dict[str, Any] = {}
     problems = [
@@ -193,10 +193,10 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
 
 
 def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], str]) -> str:
-    """Returns a flow as it is deployed.
+    """Returns the flow in the form in which it is deployed.
 
     Raises:
-        ConfigError: the file, or a placeholder, is invalid.
+        ConfigError: the file or a placeholder is invalid.
     """
 
     def invalid(option: str, value: object, allowed: str, fix: str) -> ConfigError:
@@ -234,7 +234,7 @@ def _in_other_regions(values: Mapping[str, Any], region: str | None) -> Iterator
 
 
 def _presentable(problems: Iterable[Problem], secrets: Collection[str]) -> list[Problem]:
-    """Sorts problems in the order of the options, and hides the values of secrets."""
+    """Sorts problems by the order of the options, and hides secret values."""
     options = {camel_case(each.name): each for each in fields(CallRouteTrackerArgs)}
     found: dict[Problem, int] = {}
     for problem in problems:

@@ -41,7 +41,7 @@ class Problem:
     """An invalid value of an option."""
 
     key: str
-    """The option, and the position inside its value."""
+    """The option, and the position within its value."""
     value: str
     """The value as JSON, or a phrase such as `not set`. Secrets are never shown."""
     allowed: str
@@ -73,8 +73,8 @@ def option(default: Any = MISSING, constraint: Constraint | None = None, *, secr
     """Declares a field of an options class. The docstring below the field is its description.
 
     Args:
-        default: the default; the option is required without it.
-        constraint: the allowed values, if they are a subset of the type.
+        default: the default; an option without one is required.
+        constraint: a restriction on the values that the type allows.
         secret: keeps the value out of messages, and requires a Pulumi secret in stack configuration.
     """
     metadata = {"constraint": constraint, "secret": secret}
@@ -89,7 +89,7 @@ def between(least: int, most: int, unit: str, fix: str) -> Constraint:
 
 
 def matching(pattern: str, allowed: str, fix: str, example: str = "") -> Constraint:
-    """Allows text that fully matches a regular expression."""
+    """Allows strings that fully match a regular expression."""
     compiled = re.compile(pattern, re.ASCII)
     return Constraint(allowed, lambda value: bool(compiled.fullmatch(value)), lambda _: fix, example)
 
@@ -101,7 +101,7 @@ def one_of(*values: str) -> Constraint:
 
 
 def characters(least: int, most: int) -> Constraint:
-    """Allows text of a certain length."""
+    """Allows strings whose length is in a range."""
     return Constraint(
         f"{least} to {most} characters",
         lambda value: least <= len(value) <= most,
@@ -110,13 +110,13 @@ def characters(least: int, most: int) -> Constraint:
 
 
 def suggestion(word: str, words: Collection[str]) -> str:
-    """Returns a question that suggests similar words, or empty text if no word is similar."""
+    """Returns a question that suggests similar words, or an empty string if no word is similar."""
     similar = difflib.get_close_matches(word, words, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(similar)}?" if similar else ""
 
 
 def camel_case(name: str) -> str:
-    """Returns the name of an option as stack configuration spells it: `batchSize` for `batch_size`."""
+    """Returns an option's name as spelled in stack configuration: `batchSize` for `batch_size`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -154,7 +154,7 @@ def find_problems(
     Args:
         options: a dataclass whose fields are declared with `option()`. Its method `conflicts()`, if it has one, checks
             options that depend on each other.
-        values: value by option name. Missing options are not checked.
+        values: values by option name. Missing options are not checked.
         spell: returns an option's name as the user writes it.
     """
     valid = dict(values)
@@ -200,7 +200,7 @@ def _problems_of(option: Field[Any], value: Any, key: str) -> Iterator[Problem]:
     invalid = []
     if type_ is Mapping:
         invalid = [
-            Problem(f"{key}.{name}", shown(item), "text", "Put name and value in quotes.")
+            Problem(f"{key}.{name}", shown(item), "text", "Put the name and the value in quotes.")
             for name, item in value.items()
             if not (isinstance(name, str) and isinstance(item, str))
         ]

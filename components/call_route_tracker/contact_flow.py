@@ -9,7 +9,7 @@ from .options import ContactFlowArgs
 
 
 class ContactFlow(pulumi.ComponentResource):
-    """A contact flow, and the phone number whose calls start with it.
+    """A contact flow, and the phone number whose calls start in it.
 
     Args:
         name: name of the resource.
@@ -59,10 +59,11 @@ class ContactFlow(pulumi.ComponentResource):
 def stream_contact_records(
     name: str, *, instance_id: str, stream_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> aws.connect.InstanceStorageConfig:
-    """Makes a Connect instance send its contact records to a Kinesis data stream. An instance has only one such stream.
+    """Makes a Connect instance send its contact records to a Kinesis data stream.
 
-    If a customer managed key encrypts the stream, the key policy must already allow Connect's service-linked role to call
-    `kms:GenerateDataKey`. Connect checks this permission at once (docs/fidelity.md).
+    An instance can have only one such stream. If a customer managed key encrypts the stream, the key policy must already
+    allow Connect's service-linked role to call `kms:GenerateDataKey`. Connect checks this permission immediately
+    (docs/fidelity.md).
     """
     return aws.connect.InstanceStorageConfig(
         name,

@@ -1,7 +1,7 @@
 """Options of the components: name, type, default, limits and description, each defined once.
 
-Stack configuration, the tables in the README, the schema of the Pulumi package and the deployment roles all read them
-from these classes.
+Stack configuration, the README tables, the Pulumi package schema and the deployment roles are all derived from these
+classes.
 """
 
 # option() calls dataclasses.field(), so it does not return a mutable default.
@@ -31,9 +31,9 @@ from .constraints import (
     validate,
 )
 
-# A contact record has 2,000 to 4,000 bytes, and the pipe's input template adds about 150. With this average size, the
-# largest batch still fits into a request. Larger records (attributes may take 32 KB) are balanced by smaller ones in the
-# same batch: at the default of 10 records, each may have 26,000 bytes. The pipe halves a batch that does not fit.
+# A contact record is 2,000 to 4,000 bytes long, and the pipe's input template adds about 150. At this average size, the
+# largest batch still fits in one request. Larger records (attributes can take up to 32 KB) are balanced by smaller ones in
+# the same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
 RECORD_BYTES = 5_000
 
 # Retention periods that CloudWatch Logs accepts, without 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.
@@ -91,7 +91,7 @@ _TIME_ZONE = Constraint(
 _COUNTRY_CODE = matching(
     "[1-9][0-9]{0,2}",
     "1 to 3 digits",
-    "Write the country calling code without + and leading zeros.",
+    "Write the country calling code without + or leading zeros.",
     "81",
 )
 _TRUNK_PREFIX = matching(
@@ -143,7 +143,7 @@ class ContactFlowArgs:
     name: str = option(constraint=characters(1, _NAME_CHARACTERS))
     """Name in Connect, unique in the instance."""
     content: str = option(constraint=characters(1, CONTENT_CHARACTERS))
-    """The flow in the Amazon Connect flow language, with all placeholders filled."""
+    """The flow in the Amazon Connect flow language, with all placeholders filled in."""
     description: str = option("", characters(0, _DESCRIPTION_CHARACTERS))
     """Description in Connect."""
     phone_number_id: str | None = option(None, _PHONE_NUMBER_ID)
@@ -163,7 +163,7 @@ class CallRouteTrackerArgs:
     flows: Sequence[ContactFlowArgs] = option([])
     """Contact flows to deploy. Leave it empty if the flows are managed elsewhere."""
     stream_contact_records: bool = option(True)
-    """Sends the instance's contact records to the stream. An instance has only one such stream."""
+    """Sends the instance's contact records to the stream. An instance can have only one such stream."""
     time_zone: str = option("Asia/Tokyo", _TIME_ZONE)
     """IANA time zone of `start_time`, `end_time` and `call_date`."""
     phone_number: str = option("domestic", one_of("domestic", "e164", "masked", "hashed"))
@@ -188,20 +188,20 @@ class CallRouteTrackerArgs:
     """Capacity mode of the new stream."""
     shard_count: int = option(
         1,
-        between(1, 200, "shards", "One shard takes 1,000 records per second. ON_DEMAND ignores this option."),
+        between(1, 200, "shards", "One shard accepts 1,000 records per second. Not used with ON_DEMAND."),
     )
-    """Shards of the new stream, if it is provisioned. Each takes 1,000 records per second."""
+    """Number of shards of the new stream, if it is provisioned. Each accepts 1,000 records per second."""
     stream_retention_hours: int = option(
         24, between(24, 8_760, "hours", "Kinesis keeps records for one day to one year.")
     )
-    """Hours for which the stream keeps records. For an existing stream, enter its retention period."""
+    """Number of hours that the stream keeps records. For an existing stream, enter its retention period."""
     batch_size: int = option(
         10,
         between(
             1,
             BATCH_BYTES // RECORD_BYTES,
             "records",
-            f"A batch must fit into {BATCH_BYTES:,} bytes, and a contact record takes up to {RECORD_BYTES:,}.",
+            f"A batch must fit in {BATCH_BYTES:,} bytes, and a contact record takes up to {RECORD_BYTES:,}.",
         ),
     )
     """Maximum number of contact records per batch."""
@@ -210,9 +210,9 @@ class CallRouteTrackerArgs:
     )
     """Maximum number of seconds that the pipe waits for a full batch."""
     parallelization_factor: int = option(
-        1, between(1, 10, "batches", "The pipe processes this many batches of a shard at the same time.")
+        1, between(1, 10, "batches", "The pipe processes this many batches from each shard at the same time.")
     )
-    """Batches of one shard that are processed at the same time. Records of one contact stay in order."""
+    """Number of batches from one shard that are processed at the same time. Records for the same contact stay in order."""
     maximum_retry_attempts: int = option(25, between(0, 10_000, "attempts", _ENDLESS_RETRIES))
     """Number of retries before a failing batch is sent to the dead-letter queue."""
     maximum_record_age_seconds: int = option(43_200, between(60, 604_800, "seconds", _ENDLESS_RETRIES))
@@ -222,11 +222,11 @@ class CallRouteTrackerArgs:
     permissions_boundary_arn: pulumi.Input[str] | None = option(None, _POLICY_ARN)
     """ARN of a managed policy that limits the permissions of the two roles."""
     log_retention_days: int = option(30, _LOG_RETENTION)
-    """Days for which the logs of the state machine and the pipe are kept."""
+    """Number of days that the logs of the state machine and the pipe are kept."""
     protect_data: bool = option(True)
-    """Protects the table, stream and queues against deletion."""
+    """Protects the table, stream and queues from deletion."""
     tags: Mapping[str, str] = option({}, _TAGS)
-    """Tags of all resources that can have tags. Stack configuration adds `project` and `stack`."""
+    """Tags for all resources that support tags. Stack configuration adds `project` and `stack`."""
 
     def __post_init__(self) -> None:
         """Checks the options."""
@@ -247,7 +247,7 @@ class CallRouteTrackerArgs:
         """Checks options that depend on each other.
 
         Args:
-            values: value by option name, without options that are invalid by themselves.
+            values: values by option name, excluding options that are invalid on their own.
             spell: returns an option's name as the user writes it.
         """
         if {"maximum_record_age_seconds", "stream_retention_hours"} <= values.keys():

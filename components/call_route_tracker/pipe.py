@@ -9,7 +9,7 @@ from callroute.aws.permissions import pipe_policy
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 
 from .options import CallRouteTrackerArgs
-from .shared import message_queue, service_role
+from .shared import Account, message_queue, service_role
 
 
 class RecordPipe(pulumi.ComponentResource):
@@ -19,8 +19,7 @@ class RecordPipe(pulumi.ComponentResource):
         name: name of the resource.
         args: options of the tracker.
         pipe_name: name of the pipe in AWS.
-        pipe_arn: ARN of the pipe. It must be known before the pipe exists, because the role trusts only this pipe.
-        account_id: the AWS account.
+        account: the AWS account.
         stream_arn: the source.
         stream_kms_key_arn: customer managed key of the source.
         state_machine_arn: the target, an Express state machine.
@@ -35,8 +34,7 @@ class RecordPipe(pulumi.ComponentResource):
         args: CallRouteTrackerArgs,
         *,
         pipe_name: str,
-        pipe_arn: pulumi.Input[str],
-        account_id: pulumi.Input[str],
+        account: Account,
         stream_arn: pulumi.Input[str],
         stream_kms_key_arn: pulumi.Input[str] | None,
         state_machine_arn: pulumi.Input[str],
@@ -44,6 +42,7 @@ class RecordPipe(pulumi.ComponentResource):
     ) -> None:
         super().__init__(self.TOKEN, name, None, opts)
         self.dead_letter_queue = message_queue(f"{name}-dead-letters", args, parent=self)
+        dead_letter_queue_arn = account.queue_arn(self.dead_letter_queue)
         self.logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             name=f"/aws/vendedlogs/pipes/{pipe_name}",
@@ -55,12 +54,12 @@ class RecordPipe(pulumi.ComponentResource):
             name,
             args,
             service="pipes.amazonaws.com",
-            account_id=account_id,
-            source_arn=pipe_arn,
+            account=account,
+            source_arn=account.pipe_arn(pipe_name),
             policy=pulumi.Output.all(
                 stream_arn=stream_arn,
                 state_machine_arn=state_machine_arn,
-                dead_letter_queue_arn=self.dead_letter_queue.arn,
+                dead_letter_queue_arn=dead_letter_queue_arn,
                 kms_key_arn=args.kms_key_arn,
                 stream_kms_key_arn=stream_kms_key_arn,
             ).apply(lambda arns: json.dumps(pipe_policy(**arns))),
@@ -69,7 +68,7 @@ class RecordPipe(pulumi.ComponentResource):
         self.pipe = aws.pipes.Pipe(
             name,
             name=pipe_name,
-            role_arn=self.role.arn,
+            role_arn=account.role_arn(self.role),
             source=stream_arn,
             source_parameters=aws.pipes.PipeSourceParametersArgs(
                 filter_criteria=aws.pipes.PipeSourceParametersFilterCriteriaArgs(
@@ -85,12 +84,12 @@ class RecordPipe(pulumi.ComponentResource):
                     batch_size=args.batch_size,
                     maximum_batching_window_in_seconds=args.batching_window_seconds,
                     parallelization_factor=args.parallelization_factor,
-                    # Both are unlimited by default, and a single failing record would block its shard.
+                    # Both are unlimited by default, so a single failing record would block its shard.
                     maximum_retry_attempts=args.maximum_retry_attempts,
                     maximum_record_age_in_seconds=args.maximum_record_age_seconds,
                     on_partial_batch_item_failure="AUTOMATIC_BISECT",
                     dead_letter_config=aws.pipes.PipeSourceParametersKinesisStreamParametersDeadLetterConfigArgs(
-                        arn=self.dead_letter_queue.arn
+                        arn=dead_letter_queue_arn
                     ),
                 ),
             ),
@@ -98,15 +97,15 @@ class RecordPipe(pulumi.ComponentResource):
             target_parameters=aws.pipes.PipeTargetParametersArgs(
                 input_template=INPUT_TEMPLATE,
                 step_function_state_machine_parameters=aws.pipes.PipeTargetParametersStepFunctionStateMachineParametersArgs(
-                    # Makes the pipe wait for the execution, and retry if it fails.
+                    # Makes the pipe wait for the execution and retry if it fails.
                     invocation_type="REQUEST_RESPONSE"
                 ),
             ),
             log_configuration=aws.pipes.PipeLogConfigurationArgs(
-                # Without include_execution_datas, because execution data contains phone numbers.
+                # include_execution_datas is not set, because execution data contains phone numbers.
                 level="ERROR",
                 cloudwatch_logs_log_destination=aws.pipes.PipeLogConfigurationCloudwatchLogsLogDestinationArgs(
-                    log_group_arn=self.logs.arn
+                    log_group_arn=account.log_group_arn(self.logs)
                 ),
             ),
             tags=args.tags,

@@ -9,7 +9,7 @@ from callroute.aws.permissions import state_machine_policy
 from callroute.aws.state_machine import definition
 
 from .options import CallRouteTrackerArgs
-from .shared import service_role
+from .shared import Account, service_role
 
 
 class RouteRecorder(pulumi.ComponentResource):
@@ -19,9 +19,7 @@ class RouteRecorder(pulumi.ComponentResource):
         name: name of the resource.
         args: options of the tracker.
         state_machine_name: name of the state machine in AWS.
-        state_machine_arn: ARN of the state machine. It must be known before the state machine exists, because the role
-            trusts only this state machine.
-        account_id: the AWS account.
+        account: the AWS account.
         table: the table of call records.
         quarantine_queue: the queue for records that cannot be stored.
         opts: options of this component.
@@ -35,28 +33,31 @@ class RouteRecorder(pulumi.ComponentResource):
         args: CallRouteTrackerArgs,
         *,
         state_machine_name: str,
-        state_machine_arn: pulumi.Input[str],
-        account_id: pulumi.Input[str],
+        account: Account,
         table: aws.dynamodb.Table,
         quarantine_queue: aws.sqs.Queue,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(self.TOKEN, name, None, opts)
-        targets = {"table_name": table.name, "quarantine_queue_url": quarantine_queue.url}
+        targets = {
+            "table_name": table.name,
+            "quarantine_queue_url": account.queue_url(quarantine_queue),
+            "partition": account.partition,
+        }
         # The definition contains the salt and has to be a secret, even if the caller passed the salt as plain text.
         salt = None if args.phone_number_salt is None else pulumi.Output.secret(args.phone_number_salt)
         self.role, self.policy = service_role(
             name,
             args,
             service="states.amazonaws.com",
-            account_id=account_id,
-            source_arn=state_machine_arn,
+            account=account,
+            source_arn=account.state_machine_arn(state_machine_name),
             # Derived from a definition without the salt, so that a preview can show the permissions.
             policy=pulumi.Output.all(
                 targets=targets,
                 arns={
-                    "table_arn": table.arn,
-                    "quarantine_queue_arn": quarantine_queue.arn,
+                    "table_arn": account.table_arn(table),
+                    "quarantine_queue_arn": account.queue_arn(quarantine_queue),
                     "kms_key_arn": args.kms_key_arn,
                 },
             ).apply(
@@ -78,15 +79,15 @@ class RouteRecorder(pulumi.ComponentResource):
             name,
             name=state_machine_name,
             type="EXPRESS",
-            role_arn=self.role.arn,
+            role_arn=account.role_arn(self.role),
             definition=pulumi.Output.all(targets=targets, salt=salt).apply(
                 lambda known: json.dumps(
                     definition(args, salt=known["salt"] or "", **known["targets"]), ensure_ascii=False
                 )
             ),
             logging_configuration=aws.sfn.StateMachineLoggingConfigurationArgs(
-                # Step Functions expects the ARN of all streams of the log group.
-                log_destination=self.logs.arn.apply(lambda arn: f"{arn}:*"),
+                # Step Functions expects an ARN that covers all streams of the log group.
+                log_destination=pulumi.Output.format("{}:*", account.log_group_arn(self.logs)),
                 level="ERROR",
                 # Execution data contains phone numbers.
                 include_execution_data=False,

@@ -14,22 +14,22 @@ from .options import CallRouteTrackerArgs, ContactFlowArgs
 from .tracker import CallRouteTracker
 
 Style = Literal["config", "python"]
-"""Spelling of options: `batchSize` in stack configuration, `batch_size` in Python."""
+"""Spelling of option names: `batchSize` in stack configuration, `batch_size` in Python."""
 
 
 def option_table(style: Style = "config") -> str:
-    """Returns a Markdown table of the options of a tracker."""
+    """Returns a Markdown table of a tracker's options."""
     return _option_table(fields(CallRouteTrackerArgs), descriptions(CallRouteTrackerArgs), style)
 
 
 def flow_option_table(style: Style = "config") -> str:
-    """Returns a Markdown table of the options of a contact flow."""
+    """Returns a Markdown table of a contact flow's options."""
     options = FLOW_OPTIONS if style == "config" else fields(ContactFlowArgs)
     return _option_table(options, {**descriptions(FlowFile), **descriptions(ContactFlowArgs)}, style)
 
 
 def output_table() -> str:
-    """Returns a Markdown table of the outputs of a tracker."""
+    """Returns a Markdown table of a tracker's outputs."""
     outputs = descriptions(CallRouteTracker).items()
     return _table(("output", "description"), ([f"`{camel_case(name)}`", text] for name, text in outputs))
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 
 from callroute.arn import Arn
 
@@ -15,17 +14,17 @@ from .contact_flow import ContactFlow, stream_contact_records
 from .options import CallRouteTrackerArgs
 from .pipe import RecordPipe
 from .recorder import RouteRecorder
-from .shared import message_queue
+from .shared import Account, message_queue
 from .stream import RecordStream
 from .table import INDEX_NAME, RecordTable
 
 TOKEN = "call-route-tracker:index:CallRouteTracker"  # noqa: S105 - a Pulumi type token, not a secret
 """Type of the component in the state of every stack. Changing it would replace all resources of the component."""
 
-# Pipe names have up to 64 characters. State machine names have up to 80 and no dots. Sources: CreatePipe,
+# Pipe names can be up to 64 characters long. State machine names can be up to 80, without dots. Sources: CreatePipe,
 # CreateStateMachine.
 _PHYSICAL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-# Role names have up to 64 characters. `-recorder-role` and the random suffix that Pulumi adds take 22.
+# Role names can be up to 64 characters long. `-recorder-role` and the random suffix that Pulumi adds take up 22.
 _NAME_CHARACTERS = 42
 
 
@@ -53,7 +52,7 @@ class CallRouteTracker(pulumi.ComponentResource):
         ConfigError: the name of the resource, or of the stack, is invalid.
     """
 
-    # Pulumi takes every annotated attribute for an output, so the resources are not annotated here.
+    # Pulumi treats every annotated attribute as an output, so the resources are not annotated here.
     table_name: pulumi.Output[str]
     """Name of the table of call records."""
     table_arn: pulumi.Output[str]
@@ -93,22 +92,14 @@ class CallRouteTracker(pulumi.ComponentResource):
         physical_name = _physical_name(name)
         super().__init__(TOKEN, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        invoke = pulumi.InvokeOutputOptions(parent=self)
-        account_id = aws.get_caller_identity_output(opts=invoke).apply(lambda caller: caller.account_id)
-        region = aws.get_region_output(opts=invoke).apply(lambda found: found.region)
-        partition = aws.get_partition_output(opts=invoke).apply(lambda found: found.partition)
-
-        def arn(service: str, resource: str) -> pulumi.Output[str]:
-            return pulumi.Output.format(
-                "arn:{}:{}:{}:{}:{}", partition, service, region, account_id, resource
-            )
+        account = Account.look_up(self)
 
         self.table = RecordTable(f"{name}-table", args, child)
         self.stream = None
         stream_kms_key_arn = args.stream_kms_key_arn
         if args.stream_arn is None:
             self.stream = RecordStream(f"{name}-stream", args, child)
-            self.stream_arn = self.stream.stream.arn
+            self.stream_arn = account.stream_arn(self.stream.stream)
             stream_kms_key_arn = args.kms_key_arn
         else:
             self.stream_arn = pulumi.Output.from_input(args.stream_arn)
@@ -135,8 +126,7 @@ class CallRouteTracker(pulumi.ComponentResource):
             f"{name}-recorder",
             args,
             state_machine_name=physical_name,
-            state_machine_arn=arn("states", f"stateMachine:{physical_name}"),
-            account_id=account_id,
+            account=account,
             table=self.table.table,
             quarantine_queue=self.quarantine_queue,
             opts=child,
@@ -145,11 +135,10 @@ class CallRouteTracker(pulumi.ComponentResource):
             f"{name}-pipe",
             args,
             pipe_name=physical_name,
-            pipe_arn=arn("pipes", f"pipe/{physical_name}"),
-            account_id=account_id,
+            account=account,
             stream_arn=self.stream_arn,
             stream_kms_key_arn=stream_kms_key_arn,
-            state_machine_arn=self.recorder.state_machine.arn,
+            state_machine_arn=account.state_machine_arn(self.recorder.state_machine.name),
             opts=child,
         )
 
@@ -180,13 +169,13 @@ class CallRouteTracker(pulumi.ComponentResource):
 
     @property
     def outputs(self) -> dict[str, pulumi.Output[object]]:
-        """All outputs, by their name in camel case."""
+        """All outputs, keyed by name in camel case."""
         names = inspect.get_annotations(CallRouteTracker)
         return {camel_case(name): getattr(self, name) for name in names}
 
 
 def _physical_name(name: str) -> str:
-    """Returns the name of the state machine and the pipe in AWS: the names of the component and the stack."""
+    """Returns the AWS name of the state machine and the pipe, which combines the component and stack names."""
     physical_name = f"{name}-{pulumi.get_stack()}"
     if len(name) > _NAME_CHARACTERS:
         allowed = f"up to {_NAME_CHARACTERS} characters"

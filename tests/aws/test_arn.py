@@ -35,6 +35,6 @@ def test_parts_of_an_arn(text: str, region: str, account_id: str, name: str) -> 
 
 
 @pytest.mark.parametrize("text", ["", "records", "arn:aws:kinesis", "https://example.com/a:b:c:d:e"])
-def test_other_text_is_rejected(text: str) -> None:
+def test_a_string_that_is_not_an_arn_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not an ARN"):
         Arn.parse(text)

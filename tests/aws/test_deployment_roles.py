@@ -1,7 +1,7 @@
 """Tests the IAM documents of the roles that GitHub Actions assumes.
 
-The deployment role can create every resource of its stack and nothing outside of it. The preview role cannot change anything.
-Only the right repository, environment and branch can assume them.
+The deployment role can create every resource in its stack and nothing outside of it. The preview role cannot change
+anything. Only the right repository, environment and branch can assume them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/{PROJECT}-boundary-dev"
 
 
 def dev(**options: Any) -> DeploymentTarget:
-    """Returns the target of the stack dev with some options changed."""
+    """Returns the deployment target of the dev stack, with some options changed."""
     return replace(TARGETS["dev"], args=tracker_args(table_name=TABLES["dev"], **options))
 
 
@@ -303,7 +303,7 @@ def test_every_action_that_manages_permissions_has_a_reason(variant: str, more: 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_preview_role_has_only_read_permissions(variant: str) -> None:
-    # IAM classifies decryption as a write action. It is needed for the secrets of the stack.
+    # IAM classifies decryption as a write action. It is needed for the stack's secrets.
     exceptions = {"kms:Decrypt"}
 
     deploying = {(action, resource) for _, action, resource in pairs(deploy_policy(VARIANTS[variant]))}
@@ -474,13 +474,13 @@ def without(policy: Document, action: str) -> Document:
 
 @pytest.fixture(scope="module")
 def registered(emulator: Emulator) -> tuple[Registered, ...]:
-    """Returns the resources of the stack dev."""
+    """Returns the resources of the dev stack."""
     emulator.reset()
     return deploy(emulator, "dev").resources
 
 
 def create(emulator: Emulator, policy: Document, *resources: Registered) -> None:
-    """Creates resources like the AWS provider, with the permissions of a policy."""
+    """Creates resources as the AWS provider would, with the permissions of a policy."""
     emulator.reset()
     restricted = cast("Emulator", RestrictedEmulator(emulator, policy))
     for resource in resources:

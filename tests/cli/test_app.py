@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import callroute as package
 from callroute.cli.app import COMMANDS, app
@@ -16,6 +16,11 @@ from tests.support.paths import REPOSITORY
 
 FLOW = str(FLOWS / "call_route.json")
 CLOUD = ("pulumi", "pulumi_aws", "boto3", "botocore", "ministack")
+
+ROLES = (
+    *("roles", "--stack", "prod", "--account-id", "111111111111", "--repository", "owner/name"),
+    *("--state-bucket", "state", "--state-key-arn", "arn:aws:kms:ap-northeast-1:111111111111:key/1"),
+)
 
 BASE_COMMANDS = {
     "help": ("--help",),
@@ -27,13 +32,14 @@ BASE_COMMANDS = {
     "draw": ("draw", FLOW, "--format", "svg"),
     "help of check": ("check", "--help"),
     "help of roles": ("roles", "--help"),
+    "completion": ("completion", "bash"),
 }
 
 
 def run_without(packages: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line in an interpreter in which these packages cannot be imported.
 
-    Prints the packages that were imported all the same on the last line of standard output.
+    The last line of standard output lists other slow packages that were imported.
     """
     program = f"""
 import sys
@@ -72,6 +78,7 @@ def test_base_commands_need_no_extra_and_import_nothing_slow(arguments: tuple[st
         ("botocore", ("replay", "tests/samples")),
         ("ministack", ("replay", "tests/samples")),
         ("pulumi_aws", ("replay", "tests/samples")),
+        ("pulumi", ROLES),
     ],
 )
 def test_commands_without_their_extra_name_it(missing: str, arguments: tuple[str, ...]) -> None:
@@ -80,15 +87,15 @@ def test_commands_without_their_extra_name_it(missing: str, arguments: tuple[str
     assert ran.returncode == 2
     assert ran.stderr.splitlines() == [
         f"error: callroute {arguments[0]}: the package {missing} is not installed. "
-        "Install call-route-tracker[local]"
+        f"Install call-route-tracker[{COMMANDS[arguments[0]].extra}]"
     ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_summary_in_the_list_is_the_first_line_of_the_docstring(name: str) -> None:
-    function = getattr(importlib.import_module(f"callroute.cli.{name}"), name)
+    command = getattr(importlib.import_module(f"callroute.cli.{name}"), name)
 
-    assert function.__doc__.splitlines()[0] == COMMANDS[name].summary
+    assert command.help.splitlines()[0] == COMMANDS[name].summary
 
 
 def test_help_lists_every_command_with_its_whole_summary() -> None:
@@ -124,20 +131,24 @@ def test_without_arguments_help_is_printed_on_standard_error() -> None:
     ("arguments", "message"),
     [
         (("chek",), "error: callroute: no such command 'chek'. Did you mean 'check'?"),
-        (("--quite",), "error: callroute: no such option: --quite. Did you mean --quiet?"),
-        (("check",), "error: callroute check: missing argument 'FLOW'. See `callroute check --help`."),
+        (("--quite",), "error: callroute: no such option '--quite'. Did you mean '--quiet'?"),
+        (("check",), "error: callroute check: missing argument 'FLOW...'. See `callroute check --help`."),
         (
             ("check", FLOW, "--formt", "json"),
-            "error: callroute check: no such option: --formt. Did you mean --format?",
+            "error: callroute check: no such option '--formt'. Did you mean '--format'?",
         ),
         (
             ("check", FLOW, "--format", "xml"),
-            "error: --format: 'xml' is not supported. Use text, json or sarif",
+            "error: --format: 'xml' is not one of 'text', 'json', 'sarif'. See `callroute check --help`.",
         ),
         (("check", "nowhere.json"), "error: nowhere.json: there is no such file"),
         (("replay", "nowhere.json"), "error: nowhere.json: there is no such file"),
         (("simulate", "nowhere.json", "--keys", "1"), "error: nowhere.json: there is no such file"),
-        (("demo", "--seed", "x"), "error: --seed: 'x' is not a whole number. Give a whole number"),
+        (("demo", "--seed", "x"), "error: --seed: 'x' is not a valid integer. See `callroute demo --help`."),
+        (
+            ("demo", "--calls", "0"),
+            "error: --calls: 0 is not in the range 1<=x<=10000. See `callroute demo --help`.",
+        ),
     ],
 )
 def test_unusable_arguments_exit_with_2_and_one_message(arguments: tuple[str, ...], message: str) -> None:
@@ -171,17 +182,18 @@ def test_quiet_does_not_hide_errors() -> None:
 def test_shell_completion_knows_commands_options_and_choices(words: str, completions: list[str]) -> None:
     ran = callroute(
         env={
-            "_CALLROUTE_COMPLETE": "complete_bash",
+            "_CALLROUTE_COMPLETE": "bash_complete",
             "COMP_WORDS": words,
             "COMP_CWORD": str(len(words.split()) - 1),
         }
     )
 
-    assert ran.stdout.split() == completions
+    assert [line.removeprefix("plain,") for line in ran.stdout.splitlines()] == completions
 
 
-def test_completion_script_can_be_shown() -> None:
-    assert "_CALLROUTE_COMPLETE" in callroute("--show-completion", env={"SHELL": "/bin/bash"}).stdout
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion_script_is_printed(shell: str) -> None:
+    assert f"_CALLROUTE_COMPLETE={shell}_complete" in callroute("completion", shell).stdout
 
 
 def test_settings_of_one_run_do_not_affect_the_next() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from callroute.cli.app import app
 from callroute.cli.check import lint_files
@@ -91,7 +91,7 @@ def test_ignored_rules_are_not_applied() -> None:
     [
         (None, "there is no such file"),
         ("{", "is not JSON"),
-        ('{"modules": [], "version": "1"}', "an export of the Connect console"),
+        ('{"modules": [], "version": "1"}', "exported from the Connect console"),
         ('{"Version": "2018-01-01"}', "'2018-01-01'"),
     ],
 )

@@ -46,7 +46,7 @@ def test_the_number_of_calls_is_limited() -> None:
 
         assert ran.returncode == 2
         assert ran.stderr == (
-            f"error: --calls: {number} is out of range. Give a whole number from 1 to 10,000\n"
+            f"error: --calls: {number} is not in the range 1<=x<=10000. See `callroute demo --help`.\n"
         )
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from callroute.cli.app import app
 from tests.support.paths import FLOW_DEFINITIONS
@@ -111,7 +111,7 @@ def test_a_flow_can_come_from_standard_input() -> None:
     ("arguments", "message"),
     [
         (("nowhere.json",), "nowhere.json"),
-        ((PLAIN, "--format", "png"), "--format: 'png' is not supported. Use mermaid or svg"),
+        ((PLAIN, "--format", "png"), "--format: 'png' is not one of 'mermaid', 'svg'. See"),
         ((PLAIN, "-o", "flow.png"), "'flow.png' does not end in .svg or .mmd"),
         ((PLAIN, "-o", "flow"), "'flow' does not end in .svg or .mmd"),
         ((PLAIN, "-o", "/nowhere/at/all.svg"), "/nowhere/at/all.svg"),

@@ -22,6 +22,17 @@ RECORDS = [
 BAD = contact_record("d", InitiationTimestamp="2026-02-30T00:00:00Z")
 
 
+def test_folders_are_searched_for_files_with_records(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "a.json").write_text(json.dumps(RECORDS[0]), encoding="utf-8")
+    (tmp_path / "more" / "b.jsonl").write_text(json.dumps(RECORDS[1]), encoding="utf-8")
+    (tmp_path / "c.txt").write_text("not JSON", encoding="utf-8")
+
+    ran = callroute("replay", tmp_path, "--json")
+
+    assert [item["contact_id"] for item in json.loads(ran.stdout)["items"]] == ["a", "b"]
+
+
 def test_json_has_the_items_and_the_number_of_records_by_outcome(tmp_path: Path) -> None:
     lines = tmp_path / "records.jsonl"
     lines.write_text("\n".join(json.dumps(record) for record in RECORDS))

@@ -1,4 +1,4 @@
-"""Tests of `callroute roles`: the documents are those of the library, for every option."""
+"""Tests of `callroute roles`: it prints the documents of the library for the configuration of a stack."""
 
 from __future__ import annotations
 
@@ -7,95 +7,145 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+import yaml
+from click.testing import CliRunner, Result
 
-from callroute.aws.deployment_roles import Place, documents
+from call_route_tracker import CallRouteTrackerArgs, ContactFlowArgs
+from callroute.aws.deployment_roles import DeploymentTarget, documents
 from callroute.cli.app import app
+from tests.support.paths import FLOW_DEFINITIONS
 
+INSTANCE = "00000000-0000-0000-0000-000000000000"
 REQUIRED = {
-    "account-id": "111111111111",
-    "region": "ap-northeast-1",
     "stack": "prod",
-    "repository": "your-organisation/call-route-tracker",
-    "connect-instance": "00000000-0000-0000-0000-000000000000",
+    "account-id": "111111111111",
+    "repository": "your-organization/call-route-tracker",
     "state-bucket": "your-pulumi-state",
     "state-key-arn": "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001",
 }
-TARGET: dict[str, Any] = {
-    "account_id": REQUIRED["account-id"],
-    "region": REQUIRED["region"],
-    "stack": REQUIRED["stack"],
-    "repository": REQUIRED["repository"],
-    "connect_instance_id": REQUIRED["connect-instance"],
-    "table_name": "call-records",
-    "state_bucket": REQUIRED["state-bucket"],
-    "state_key_arn": REQUIRED["state-key-arn"],
-}
-INSTANCE_ARN = "arn:aws:connect:ap-northeast-1:111111111111:instance/00000000-0000-0000-0000-000000000000"
 BOUNDARY = "arn:aws:iam::111111111111:policy/call-route-tracker-boundary"
 KEY = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000002"
 STREAM = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/theirs"
+NUMBER = "00000000-0000-0000-0000-000000000008"
+SECRET = {"secure": "AAABAJ+encrypted"}
 
 
-def roles(options: dict[str, str], *more: str) -> Result:
-    given = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return CliRunner().invoke(app, ["roles", *given, *more])
+class Project:
+    """A Pulumi project with a stack."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "flow_definitions").symlink_to(FLOW_DEFINITIONS)
+        self.configure()
+
+    def configure(
+        self, *, name: str = "tracker", region: str | None = "ap-northeast-1", **options: Any
+    ) -> None:
+        """Writes the files of the project."""
+        (self.folder / "Pulumi.yaml").write_text(f"name: {name}\n", encoding="utf-8")
+        values = {f"{name}:{key}": value for key, value in {"connectInstance": INSTANCE, **options}.items()}
+        config = {**({"aws:region": region} if region else {}), **values}
+        (self.folder / "Pulumi.prod.yaml").write_text(yaml.safe_dump({"config": config}), encoding="utf-8")
+
+    def roles(self, *more: str, **changes: str) -> Result:
+        """Runs the command."""
+        options = {**REQUIRED, **{name.replace("_", "-"): value for name, value in changes.items()}}
+        given = [word for name, value in options.items() for word in (f"--{name}", value)]
+        return CliRunner().invoke(app, ["roles", *given, "--project", str(self.folder), *more])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def expected(args: dict[str, Any] | None = None, **target: str) -> dict[str, Any]:
+    """Returns the documents for the options of the component."""
+    given = {name.replace("-", "_"): value for name, value in REQUIRED.items()}
+    options = CallRouteTrackerArgs(**{"connect_instance": INSTANCE, **(args or {})})
+    return documents(
+        DeploymentTarget(
+            args=options, **{"region": "ap-northeast-1", "project": "tracker", **given, **target}
+        )
+    )
 
 
 @pytest.mark.parametrize(
-    ("options", "more", "target"),
+    ("config", "documents_"),
     [
-        ({}, (), {}),
-        ({"connect-instance": INSTANCE_ARN}, (), {}),
-        ({"table-name": "calls"}, (), {"table_name": "calls"}),
-        ({"kms-key-arn": KEY}, (), {"kms_key_arn": KEY}),
+        ({}, expected()),
+        ({"tableName": "calls"}, expected({"table_name": "calls"})),
+        ({"kmsKeyArn": KEY}, expected({"kms_key_arn": KEY})),
         (
-            {"stream-arn": STREAM, "stream-kms-key-arn": KEY},
-            (),
-            {"stream_arn": STREAM, "stream_kms_key_arn": KEY},
+            {"streamArn": STREAM, "streamKmsKeyArn": KEY},
+            expected({"stream_arn": STREAM, "stream_kms_key_arn": KEY}),
         ),
-        ({"permissions-boundary-arn": BOUNDARY}, (), {"permissions_boundary_arn": BOUNDARY}),
-        ({"project": "mine"}, (), {"project": "mine"}),
-        ({}, ("--phone-number-id", "a", "--phone-number-id", "b"), {"phone_number_ids": ("a", "b")}),
-        ({"region": "cn-north-1"}, (), {"region": "cn-north-1", "partition": "aws-cn"}),
-        ({"region": "us-gov-west-1"}, (), {"region": "us-gov-west-1", "partition": "aws-us-gov"}),
+        ({"permissionsBoundaryArn": BOUNDARY}, expected({"permissions_boundary_arn": BOUNDARY})),
+        ({"phoneNumber": "hashed", "phoneNumberSalt": SECRET}, expected()),
+        ({"name": "mine"}, expected(project="mine")),
+        (
+            {"flows": [{"file": "call_route.json", "name": "menu", "phoneNumberId": NUMBER}]},
+            expected({"flows": [ContactFlowArgs(key="x", name="x", content="{}", phone_number_id=NUMBER)]}),
+        ),
+        ({"region": "cn-north-1"}, expected(region="cn-north-1", partition="aws-cn")),
+        ({"region": "us-gov-west-1"}, expected(region="us-gov-west-1", partition="aws-us-gov")),
     ],
 )
-def test_documents_are_those_of_the_library(
-    options: dict[str, str], more: tuple[str, ...], target: dict[str, Any]
+def test_documents_match_the_options_of_the_stack(
+    project: Project, config: dict[str, Any], documents_: dict[str, Any]
 ) -> None:
-    result = roles(REQUIRED | options, *more)
+    project.configure(**config)
+
+    result = project.roles()
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert json.loads(result.stdout) == documents(Place(**{**TARGET, **target}))
+    assert json.loads(result.stdout) == documents_
 
 
-def test_documents_can_be_written_to_a_folder(tmp_path: Path) -> None:
+def test_documents_can_be_written_to_a_folder(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "roles"
 
-    result = roles(REQUIRED, "-o", str(folder))
+    result = project.roles("-o", str(folder))
 
     assert (result.exit_code, result.stdout) == (0, "")
     written = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
-    assert written == documents(Place(**TARGET))
+    assert written == expected()
     assert result.stderr.splitlines() == sorted(str(folder / name) for name in written)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"account-id": "1234"}, "--account-id: '1234' is not an AWS account ID. Give the 12 digits"),
+        ({"account_id": "1234"}, "--account-id: '1234' is not an AWS account ID. Give the 12 digits"),
         ({"repository": "call-route-tracker"}, "--repository: 'call-route-tracker' is not OWNER/NAME"),
+        ({"stack": "nowhere"}, "Pulumi.nowhere.yaml: cannot be read"),
     ],
 )
-def test_unusable_options_exit_with_2(options: dict[str, str], message: str) -> None:
-    result = roles(REQUIRED | options)
+def test_unusable_options_exit_with_2(project: Project, options: dict[str, str], message: str) -> None:
+    result = project.roles(**options)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
 
 
-def test_missing_options_and_unusable_folders_exit_with_2(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"region": None}, "aws:region: not set. Set it: pulumi config set aws:region REGION --stack prod"),
+        ({"tableName": "?"}, "error: 1 option is invalid:\n  tableName"),
+        ({"kmsKeyArn": SECRET}, "This value does not have to be secret."),
+    ],
+)
+def test_unusable_configurations_exit_with_2(project: Project, config: dict[str, Any], message: str) -> None:
+    project.configure(**config)
+
+    result = project.roles()
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_missing_options_and_unusable_folders_exit_with_2(project: Project, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "missing option '--account-id'" in roles({}).stderr
-    assert "the folder cannot be created" in roles(REQUIRED, "-o", str(tmp_path / "file" / "x")).stderr
+    assert "missing option '--stack'" in CliRunner().invoke(app, ["roles"]).stderr
+    assert "the folder cannot be created" in project.roles("-o", str(tmp_path / "file" / "x")).stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from callroute.cli.app import app
 from tests.support.paths import FLOW_DEFINITIONS
@@ -141,7 +141,10 @@ def test_placeholders_of_flows_without_catalog_are_kept(tmp_path: Path) -> None:
         ),
         ((PLAIN, "--at", "noon"), ["--at", "'noon'", "ISO 8601"]),
         ((PLAIN, "--at", "9999-12-31T23:59:59+00:00"), ["--at", "9999"]),
-        ((PLAIN, "--keys", "", "--agent-answers-after", "-1"), ["--agent-answers-after: -1 is out of range"]),
+        (
+            (PLAIN, "--keys", "", "--agent-answers-after", "-1"),
+            ["--agent-answers-after: -1.0 is not in the range"],
+        ),
         ((PLAIN, "--agent-answers-after", "nan"), ["--agent-answers-after: 'nan' is not a number"]),
         ((PLAIN, "--keys", "", "--leaves-queue-after", "1e300"), ["--leaves-queue-after", "1e+300"]),
         (
@@ -150,7 +153,7 @@ def test_placeholders_of_flows_without_catalog_are_kept(tmp_path: Path) -> None:
         ),
         (
             (PLAIN, "--minimum-coverage", "101"),
-            ["--minimum-coverage: 101 is out of range", "from 0 to 100"],
+            ["--minimum-coverage: 101.0 is not in the range 0<=x<=100"],
         ),
         ((), ["missing argument 'FLOW'"]),
     ],
@@ -319,7 +322,7 @@ def test_scenarios_list_failures_and_branches_that_were_not_taken(scenarios: Pat
     lines = result.stdout.splitlines()
     assert lines[0] == "✓ contracts"
     assert lines[1] == "✗ a [bold] claim"
-    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': it was never said")
+    assert lines[2].endswith("few.scenarios.yaml:4: hears 'nobody says this': no prompt contains it")
     assert "1 of 2 scenarios passed" in lines
     assert "    not taken: menu-start: when 2 → route-2" in lines
     assert "    not taken: menu-start: error InputTimeLimitExceeded → notice-start" in lines

@@ -68,7 +68,7 @@ def problems(
         ("streamMode", "ONDEMAND", "PROVISIONED or ON_DEMAND", "Did you mean ON_DEMAND?"),
         ("shardCount", "0", "1 to 200 shards", "ON_DEMAND"),
         ("streamRetentionHours", "12", "24 to 8760 hours", "one day to one year"),
-        ("batchSize", "100", "1 to 52 records", "must fit into 262,144 bytes"),
+        ("batchSize", "100", "1 to 52 records", "must fit in 262,144 bytes"),
         ("batchSize", "ten", "1 to 52 records", "pulumi config set"),
         ("batchingWindowSeconds", "600", "0 to 300 seconds", "wait"),
         ("parallelizationFactor", "0", "1 to 10 batches", "at the same time"),
@@ -237,7 +237,7 @@ def test_a_secret_salt_is_accepted_and_not_shown() -> None:
 @pytest.mark.parametrize(
     "key", [*(camel_case(each.name) for each in fields(CallRouteTrackerArgs)), "unheardOf"]
 )
-def test_the_value_of_a_secret_is_in_no_error_message(key: str) -> None:
+def test_no_error_message_contains_the_value_of_a_secret(key: str) -> None:
     secret = "hush +81500"  # noqa: S105 - an invalid value for every option
     try:
         parse({key: secret}, secrets=[key])

@@ -38,7 +38,7 @@ def schema() -> dict[str, Any]:
 
 @pytest.fixture
 def component(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the component. Its token is that of the Python component."""
+    """The component's schema. It has the same type token as the Python component."""
     found: dict[str, Any] = schema["resources"]["call-route-tracker:index:CallRouteTracker"]
     return found
 
@@ -79,7 +79,7 @@ def test_inputs_have_the_types_of_the_options(schema: dict[str, Any], component:
     assert list(flow["properties"]) == [camel_case(each.name) for each in fields(ContactFlowArgs)]
 
 
-def test_the_component_takes_the_values_that_pulumi_passes(engine: Engine) -> None:
+def test_the_component_accepts_the_values_that_pulumi_passes(engine: Engine) -> None:
     inputs = {
         "connect_instance": INSTANCE,
         "batch_size": 20.0,

@@ -35,7 +35,7 @@ OUTPUTS = {
 
 
 def config(stack: str) -> dict[str, str]:
-    """Returns the config of a stack as Pulumi passes it to the program: as text, structured values as JSON."""
+    """Returns a stack's configuration as Pulumi passes it to the program: strings, with structured values as JSON."""
     values = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 

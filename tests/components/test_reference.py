@@ -14,7 +14,7 @@ from tests.components.test_program import OUTPUTS
 
 
 def rows(table: str) -> dict[str, list[str]]:
-    """Returns the other cells of each row by the name in the first cell."""
+    """Returns the remaining cells of each row, keyed by the name in the first cell."""
     lines = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in table.splitlines()]
     assert len({len(line) for line in lines}) == 1, "all rows have the same number of cells"
     return {first.strip("`"): cells for first, *cells in lines[2:]}
@@ -34,7 +34,7 @@ def test_the_table_of_options_lists_every_option() -> None:
     assert list(rows(option_table("python"))) == names
 
 
-def test_the_table_of_flow_options_replaces_the_content_by_a_file() -> None:
+def test_the_table_of_flow_options_replaces_the_content_with_a_file() -> None:
     names = [each.name for each in fields(ContactFlowArgs)]
 
     assert list(rows(flow_option_table("python"))) == names

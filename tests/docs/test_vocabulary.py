@@ -1,6 +1,6 @@
 """Rejects words and phrases that CONTRIBUTING.md bans from docstrings, comments, messages and documentation.
 
-The list catches the most frequent faults only. It does not replace reading a text aloud.
+The list catches only the most frequent faults. It does not replace reading a text aloud.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ PROSE = {
     r"(?:colour|behaviour|organisation|recognis|normalis|serialis|initialis)\w*": "US spelling",
     r"flaws?": "structural defect",
 }
-"""Banned pattern, then its replacement. Case is ignored, and matches start and end at word boundaries."""
+"""Maps each banned pattern to its replacement. Case is ignored, and matches start and end at word boundaries."""
 
 FREE_CLAUSE = re.compile(
     r"(?:What|Whatever|Who|Whoever|Whom|Whose|Where|Wherever|Whether|Which|How|When|Why)\b"

@@ -1,7 +1,7 @@
 """Guards the purpose of the project: wherever a caller leaves a flow, the table contains exactly that stop.
 
-All calls use one local cloud that runs the program unchanged: registered flow, stream, pipe in its role, state machine and
-table.
+All calls use one local cloud that runs the program unchanged, with the registered flow, stream, pipe, role, state machine
+and table.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Explorer:
         return bool(self._answer((True, False)))
 
     def chooses(self, menu: MenuOffered) -> str:
-        # At most one timeout per call, because a menu may repeat after each of them without end.
+        # At most one timeout per call, because a menu could repeat endlessly after each one.
         silence = () if TIMEOUT in self.given else (TIMEOUT,)
         return str(self._answer((HANGUP, *menu.keys, *silence)))
 
@@ -141,7 +141,7 @@ def test_the_calls_have_all_possible_outcomes(all_calls: Outcome) -> None:
 def test_calls_end_at_every_stop_except_those_after_three_failures(
     call_flow: str | None, routes: set[str], all_calls: Outcome
 ) -> None:
-    # With one timeout per call, no caller uses up the three attempts of a menu.
+    # With one timeout per call, no caller uses up all three attempts in a menu.
     found = {each["call_route"] for each in all_calls.items.values() if each.get("call_flow") == call_flow}
 
     assert found == routes

@@ -56,7 +56,7 @@ class Stack:
         return self.deployment.emulator
 
     def output(self, type_: str, ending: str, name: str) -> str:
-        """Returns an output of the only resource of a type whose name has this ending."""
+        """Returns an output of the only resource of a type whose name ends with this suffix."""
         return str(self.deployment.one(type_, ending).outputs[name])
 
     @property
@@ -87,7 +87,7 @@ class Stack:
         return self.deployment.one("aws:iam/rolePolicy:RolePolicy", f"{role}-policy")
 
     def principal(self, document: Document) -> Credentials:
-        """Returns credentials of a user with only this policy."""
+        """Returns credentials for a user with only this policy."""
         text = json.dumps(document)
         if text not in self._principals:
             iam, name = self.emulator.client("iam"), f"needs-{len(self._principals)}"
@@ -171,7 +171,7 @@ def without(document: Document, sid: str, action: str) -> Document:
     return {**document, "Statement": statements}
 
 
-# Uses of the granted actions.
+# Operations that use the granted actions.
 
 
 def deliver(stack: Stack, document: Document) -> None:
@@ -345,7 +345,7 @@ ITEM = {"contact_id": {"S": "a"}}
 
 
 def on(service: str, operation: str, **arguments: Any) -> Callable[[Stack, Credentials | None], object]:
-    """Returns an API call. Arguments may be functions of the stack; without credentials, the root principal calls."""
+    """Returns an API call. Arguments can be functions of the stack. The default caller is the root principal."""
 
     def call(stack: Stack, credentials: Credentials | None) -> object:
         client = (

@@ -1,4 +1,4 @@
-"""Guards against a permissions boundary that blocks the pipeline, or that a change of the roles' policies can bypass."""
+"""Guards against a permissions boundary that blocks the pipeline, or that a change to the roles' policies can bypass."""
 
 from __future__ import annotations
 

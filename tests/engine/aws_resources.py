@@ -1,12 +1,13 @@
 """Reads, updates and deletes the resources of the program in the emulator; callroute.local creates them.
 
-What AWS replaces instead of updating is in `REPLACED_BY`, from the arguments that the Terraform AWS provider's documentation
-marks "Forces new resource" (Pulumi's AWS provider is built on it).
+`REPLACED_BY` lists the arguments whose change replaces a resource. They have ForceNew in the Terraform AWS provider, on which
+Pulumi's AWS provider is built.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from callroute.local.resource_creators import QUEUE_ATTRIBUTES
 
 ENDPOINT = "CALLROUTE_ENGINE_ENDPOINT"
 STATE = "CALLROUTE_ENGINE_STATE"
+FAILURES = "failures"
+"""File in the provider's folder: the types of which one creation must fail."""
 
 Properties = dict[str, Any]
 
@@ -90,6 +93,7 @@ class Cloud:
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         self.emulator = emulator
         self._folder = folder
+        self._lock = threading.Lock()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Cloud:
@@ -102,13 +106,21 @@ class Cloud:
         """A boto3 client of the emulator."""
         return self.emulator.client(service)
 
+    @property
+    def is_running(self) -> bool:
+        """True if there is an emulator. Previews of new stacks do not need one."""
+        return bool(self.emulator.endpoint)
+
     def take_failure(self, type_: str) -> bool:
-        """Whether creating a resource of this type must fail now. It fails once."""
-        file = self._folder / "fail"
-        if file.exists() and file.read_text(encoding="utf-8") == type_:
-            file.unlink()
-            return True
-        return False
+        """Returns whether this creation of a resource must fail, which is demanded once for each type."""
+        file = self._folder / FAILURES
+        with self._lock:
+            demanded = file.read_text(encoding="utf-8").split() if file.exists() else []
+            if type_ not in demanded:
+                return False
+            demanded.remove(type_)
+            file.write_text("\n".join(demanded), encoding="utf-8")
+        return True
 
     def created(self, type_: str, id_: str, outputs: Properties) -> None:
         """Stores a resource of Amazon Connect."""
@@ -242,7 +254,9 @@ def _update_stream(cloud: Cloud, id_: str, changed: Properties, _new: Properties
     name = id_.rpartition("/")[2]
     if "streamModeDetails" in changed:
         mode = changed.pop("streamModeDetails")["streamMode"]
-        kinesis.update_stream_mode(StreamARN=id_, StreamModeDetails={"StreamMode": mode})
+        # The emulator lacks this call.
+        mode_request = {"StreamARN": id_, "StreamModeDetails": {"StreamMode": mode}}
+        _answer(kinesis.update_stream_mode, "InvalidAction", **mode_request)
     if count := changed.pop("shardCount", None):
         kinesis.update_shard_count(StreamName=name, TargetShardCount=count, ScalingType="UNIFORM_SCALING")
     if "retentionPeriod" in changed:

@@ -35,10 +35,12 @@ def program():
 
 sys.path.insert(0, os.getcwd())
 result = LanguageServer(program).Run(request, None)
-sys.stderr.write(result.error)
-sys.exit(1 if result.error else 0)
+sys.exit(32 if result.error else 0)
 """
 """Pulumi's own host starts `pulumi-language-python-exec` here, which no Python package contains."""
+
+REPORTED = 32
+"""Exit code of a program that has reported its error to the engine."""
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
@@ -78,6 +80,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             capture_output=True,
             check=False,
         )
+        if done.returncode == REPORTED:
+            return language_pb2.RunResponse(bail=True)
         return language_pb2.RunResponse(error=(done.stderr or done.stdout) if done.returncode else "")
 
     def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802 - a remote procedure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from concurrent import futures
 
@@ -25,5 +26,8 @@ def serve(add_servicer: Callable[[grpc.Server], None]) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
+    engine = os.getppid()
     with contextlib.suppress(KeyboardInterrupt):
-        server.wait_for_termination()
+        # An engine that is killed does not end its plugins.
+        while os.getppid() == engine and server.wait_for_termination(timeout=1):
+            pass

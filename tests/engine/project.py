@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from callroute.local.emulator import DEFAULT_REGION, Emulator
+from callroute.local.emulator import Emulator
+from callroute.local.stack_config import DEFAULT_REGION
 from callroute.local.stack_runner import Deployment, Registered
-from tests.engine.aws_resources import ENDPOINT, STATE
+from tests.engine.aws_resources import ENDPOINT, FAILURES, STATE
 from tests.support.paths import REPOSITORY
 
 PLUGINS = Path(__file__).parent / "plugins"
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,13 @@ class Project:
 
     def pulumi(self, *arguments: str, folder: Path | None = None) -> Done:
         """Runs one command of Pulumi's CLI to its end."""
-        return self.run("pulumi", *arguments, "--non-interactive", folder=folder)
+        return self.run("pulumi", *arguments, "--non-interactive", "--color=never", folder=folder)
+
+    def succeed(self, *arguments: str, folder: Path | None = None) -> Done:
+        """Runs one command of Pulumi's CLI, which must succeed."""
+        done = self.pulumi(*arguments, folder=folder)
+        assert done.code == 0, done.text
+        return done
 
     def run(self, *command: str, folder: Path | None = None) -> Done:
         """Runs a command in the project's folder, or in `folder`."""
@@ -110,27 +117,29 @@ class Project:
         """Selects a stack, which is created if needed, with the committed configuration and some changes."""
         file = self.folder / f"Pulumi.{name}.yaml"
         committed = (REPOSITORY / file.name).read_text(encoding="utf-8")
-        done = self.pulumi("stack", "select", "--create", "--stack", name)
-        assert done.code == 0, done.text
+        self.succeed("stack", "select", "--create", "--stack", name)
         salt = [
             line
             for line in file.read_text(encoding="utf-8").splitlines()
             if line.startswith("encryptionsalt")
         ]
         file.write_text("\n".join([*salt, committed]), encoding="utf-8")
-        for key, value in (config or {}).items():
-            done = self.pulumi("config", "set", "--path", key, value)
-            assert done.code == 0, done.text
+        if config:
+            pairs = [word for key, value in config.items() for word in ("--plaintext", f"{key}={value}")]
+            self.succeed("config", "set-all", "--path", *pairs)
 
-    def fail_next(self, type_: str) -> None:
-        """Makes the next creation of a resource of this type fail."""
-        (self.home / "state" / "fail").write_text(type_, encoding="utf-8")
+    def fail_next(self, *types: str) -> None:
+        """Makes the next creation of a resource of each of these types fail."""
+        (self.home / "state" / FAILURES).write_text("\n".join(types), encoding="utf-8")
+
+    def pending_failures(self) -> list[str]:
+        """Types of which no creation has failed yet although it was demanded."""
+        return (self.home / "state" / FAILURES).read_text(encoding="utf-8").split()
 
     def state(self) -> list[dict[str, Any]]:
         """Resources of the selected stack, as `pulumi stack export` prints them."""
-        done = self.pulumi("stack", "export", "--show-secrets")
-        assert done.code == 0, done.text
-        resources: list[dict[str, Any]] = json.loads(done.out)["deployment"].get("resources", [])
+        exported = json.loads(self.succeed("stack", "export", "--show-secrets").out)
+        resources: list[dict[str, Any]] = exported["deployment"].get("resources", [])
         return resources
 
     def deployment(self, stack: str) -> Deployment:

@@ -19,16 +19,25 @@ from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[i
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
+from callroute.local.emulator import ACCOUNT_ID
 from callroute.local.resource_creators import CREATORS, INVOKES, UnknownArgumentError
 from tests.engine import plugin_server
 from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud
 
 VERSION = "7.51.1"
+ANY_TYPE = "CALLROUTE_ENGINE_ANY_TYPE"
+"""Environment variable: previews accept resource types that this provider cannot create."""
+CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
 DEFAULTS = "__defaults"
 """Input in which Pulumi's Terraform bridge lists the inputs that it has filled in."""
 
-FAIL_TYPE = "CALLROUTE_ENGINE_FAIL_TYPE"
-"""Environment variable: type token whose next creation fails, once."""
+IDENTITY = {
+    "id": ACCOUNT_ID,
+    "accountId": ACCOUNT_ID,
+    "arn": f"arn:aws:iam::{ACCOUNT_ID}:root",
+    "userId": ACCOUNT_ID,
+}
+"""Caller of previews that have no emulator."""
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -67,12 +76,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, f"the engine tests do not know the function {request.tok}"
             )
-        return provider_pb2.InvokeResponse(**{"return": _struct(INVOKES[request.tok](self._cloud.emulator))})
+        if request.tok == CALLER_IDENTITY and not self._cloud.is_running:
+            result = IDENTITY
+        else:
+            result = INVOKES[request.tok](self._cloud.emulator)
+        return provider_pb2.InvokeResponse(**{"return": _struct(result)})
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         """Fills in an automatic name and keeps it from then on."""
         type_, name = _type_and_name(request.urn)
-        if type_ not in CREATORS:
+        if type_ not in CREATORS and ANY_TYPE not in os.environ:
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, f"the engine tests do not know the resource type {type_}"
             )
@@ -97,15 +110,20 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes=response.DIFF_SOME if changed else response.DIFF_NONE,
             diffs=changed,
             replaces=replaces,
-            # A resource with a fixed name cannot exist twice, so the old one goes first.
-            deleteBeforeReplace=bool(replaces) and "name" not in new.get(DEFAULTS, ()),
+            # Two resources cannot have the same name. An automatic name differs, so the new resource can be created first.
+            deleteBeforeReplace=bool(replaces)
+            and type_ in AUTOMATICALLY_NAMED
+            and "name" not in new.get(DEFAULTS, ()),
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         type_, _ = _type_and_name(request.urn)
         inputs = _plain(request.properties)
         if request.preview:
-            outputs = {**dict.fromkeys(COMPUTED[type_], UNKNOWN), **_without_defaults(inputs)}
+            outputs = {
+                **dict.fromkeys(COMPUTED.get(type_, ("arn", "id")), UNKNOWN),
+                **_without_defaults(inputs),
+            }
             return provider_pb2.CreateResponse(properties=_struct(outputs))
         if self._cloud.take_failure(type_):
             context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")

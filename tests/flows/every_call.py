@@ -1,9 +1,9 @@
-"""Generates calls that together cover every path through a flow. Callers and environments are derived from the flow.
+"""Generates calls that together cover a flow. The callers and environments are derived from the flow.
 
-A call is a sequence of decisions, one for each block: a key, an intent, the result of a function, an error. The search
-starts without decisions. It extends each call by every decision that is possible in its current block, and simulates the
-call to find the branch taken. The value that a Compare block reads is set in an earlier decision, wherever it comes
-from: the result of a function, a slot, digits, or the initial contact attributes.
+A call is a sequence of decisions, one per block: a key, an intent, the result of a function or an error. The search
+starts without any decisions. It extends each call by every possible decision in the current block and simulates the
+call to find the branch taken. If a Compare block reads a value, the decision from which the value comes is adjusted:
+the result of a function, a slot, digits, or the initial contact attributes.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _DAY_SECONDS = 86_400.0
 _ANY_NAME = "something"
 FULL_INPUT = "1234#"
 _NO_MATCH_VALUE = "none of these"
-# Number of calls to extend among those that take the same branch and agree in one aspect.
+# Number of calls to extend among those that take the same branch and have one aspect in common.
 _CALLS = 2
-# Errors that result from the decisions, so they do not have to be forced.
+# Errors that result from other decisions, so they do not have to be forced.
 _NATURAL_ERRORS = {
     "GetParticipantInput": {"InputTimeLimitExceeded", "NoMatchingCondition", "InvalidPhoneNumber"},
     "ConnectParticipantWithLexBot": {"InputTimeLimitExceeded", "NoMatchingCondition"},
@@ -67,7 +67,7 @@ _RESPONSE_KINDS = {
     "Views": "view",
     "DataTables": "table",
 }
-# Block types that fail if the value they use is empty.
+# Block types that fail if the value that they use is empty.
 _TYPES_NEEDING_A_VALUE = frozenset(
     (
         "InvokeFlowModule",
@@ -81,7 +81,7 @@ _TYPES_NEEDING_A_VALUE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision for one visit to a block.
+    """A decision for one visit to a block.
 
     Attributes:
         kind: `keys`, a kind of response (for example `lex`), `errors`, `value` (read by a Compare block) or `passes`.
@@ -98,9 +98,9 @@ class Journey:
 
     Attributes:
         blocks: blocks visited, in order.
-        decisions: decision for each of them.
-        taken: branch taken from each of them.
-        here: current block.
+        decisions: the decision in each block.
+        taken: the branch taken from each block.
+        here: the current block.
     """
 
     blocks: tuple[str, ...]
@@ -110,7 +110,7 @@ class Journey:
 
     @property
     def failed(self) -> set[str]:
-        """Blocks that failed."""
+        """The blocks that failed."""
         made = zip(self.blocks, self.decisions, strict=True)
         return {block for block, decision in made if decision.kind == "errors"}
 
@@ -120,8 +120,9 @@ class ScriptedCaller:
 
     Args:
         keys: keys to press.
-        hangs_up_at: number of the opportunity, counted from 0; None to stay on the line.
-        patience: seconds until the caller leaves a queue, or None. A caller who hangs up there leaves after 10 seconds.
+        hangs_up_at: index of the opportunity, or None to stay on the line.
+        patience: seconds until the caller leaves a queue, or None to wait. A caller who hangs up in a queue does so
+            after 10 seconds.
     """
 
     def __init__(self, keys: Sequence[str], hangs_up_at: int | None, patience: float | None) -> None:
@@ -146,7 +147,7 @@ class ScriptedCaller:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that can be repeated, through the flow it was generated for or through an equivalent one.
+    """A call that can be repeated in the flow for which it was generated or in an equivalent flow.
 
     Attributes:
         journey: blocks and branches of the call.
@@ -163,7 +164,7 @@ class PlannedCall:
     patience: float | None
 
     def where_fails(self, blocks: Iterable[str]) -> PlannedCall:
-        """Returns the same call in an environment in which the given blocks always fail."""
+        """Returns the same call in an environment where the given blocks always fail."""
         errors = {**self.environment.responses.get("errors", {}), **dict.fromkeys(blocks, "NoMatchingError")}
         return replace(
             self,
@@ -179,13 +180,13 @@ class PlannedCall:
 
 
 class Stage:
-    """The setting in which a flow is simulated: on its own, or entered from an outer flow."""
+    """Simulates a flow, either on its own or entered from an outer flow."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.outer = flow
         kinds = kinds_of(flow)
-        # A whisper flow only runs when an agent answers.
+        # A whisper flow runs only when an agent answers.
         self.whisper = bool(kinds & {"whisper", "outbound whisper"}) and not kinds & {"contact", "transfer"}
         if kinds and not kinds & {"contact", "transfer"}:
             if "module" in kinds:
@@ -198,7 +199,7 @@ class Stage:
                     _block("queue", "TransferContactToQueue", "end"),
                 ]
         elif "$.External." in flow.write():
-            # The flow may read the result of a function that an earlier flow called.
+            # The flow may read the result of a function called by an earlier flow.
             entry = [_block("go", "TransferToFlow", "end", ContactFlowId="it")]
         else:
             return
@@ -240,7 +241,7 @@ class Calls:
     """The calls through a flow.
 
     Attributes:
-        planned: calls that end at each place where a call can end, over several paths.
+        planned: calls that end at each place where a call can end, on several paths.
         reached: blocks that calls reach.
         taken: branches that calls take.
         errors: messages of simulation errors.
@@ -253,10 +254,10 @@ class Calls:
 
 
 def every_call(flow: Flow) -> Calls:
-    """Generates calls that together reach every block that a call can reach.
+    """Generates calls that together reach every reachable block.
 
-    Each branch is taken by several calls. There are more if they differ in a state that later blocks depend on: the passes
-    of a Loop block, and attributes that a Compare block reads.
+    Each branch is taken by several calls. More calls are generated if they differ in state that affects later blocks:
+    the passes of a Loop block, or attributes that a Compare block reads.
     """
     stage, calls = Stage(flow), Calls()
     subjects = {block.parameters.get("ComparisonValue") for block in flow.blocks.values()}
@@ -286,7 +287,7 @@ def every_call(flow: Flow) -> Calls:
                 continue
             taken = tuple(call.taken.get(flow.source, ()))
             if taken[:-1] != journey.taken or len(taken) != len(blocks):
-                continue  # the call ends here, or the decision prevents it from getting this far
+                continue  # the call ended, or the decision prevents it from getting this far
             calls.taken.add(taken[-1])
             aspects = [(taken[-1], aspect) for aspect in _aspects(events, call, compared)]
             seen.update(aspects)
@@ -296,7 +297,7 @@ def every_call(flow: Flow) -> Calls:
 
 
 def _aspects(events: Sequence[Event], call: Call, compared: Sequence[str]) -> list[tuple[object, ...]]:
-    """Returns the states in which calls that take the same branch can differ, one at a time to limit their number."""
+    """Returns the aspects, one at a time, in which calls that take the same branch can differ."""
     passes = {event.block: (event.passes, event.done) for event in events if isinstance(event, LoopPassed)}
     return [(), *passes.items(), *((name, call.attributes.get(name)) for name in compared)]
 
@@ -315,7 +316,7 @@ def _play(
 
 
 def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
-    """Returns the call that ends in the current block of a journey, or None if no call can end there."""
+    """Returns the call that ends in a journey's current block, or None if no call can end there."""
     action = stage.flow.blocks[journey.here]
     row = type_of(action)
     if row is None or (row.stop is None and not row.terminal) or row.stop in ("view", "wait"):
@@ -332,7 +333,7 @@ def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
         environment = replace(environment, flows={**environment.flows, journey.here: END})
     talks = Decision("third_party", "answered") in journey.decisions
     if talks and row.stop == "third party":
-        return None  # all third parties hang up, or none of them
+        return None  # either all third parties hang up or none do
     environment = replace(environment, agent_hangs_up=talks)
     events, _, caller = _play(stage, keys, environment, len(journey.blocks))
     patience: float | None = _DAY_SECONDS
@@ -341,7 +342,7 @@ def _planned(stage: Stage, journey: Journey) -> PlannedCall | None:
         patience = (events[-1].at - queued).total_seconds() + 1
     planned = PlannedCall(journey, environment, keys, caller.opportunities if hangs_up else None, patience)
     if row.stop == "queue" and not _ends_here(planned, stage):
-        return None  # no queue was set before
+        return None  # no queue was set
     return planned
 
 
@@ -349,7 +350,7 @@ def _ends_here(planned: PlannedCall, stage: Stage) -> bool:
     try:
         _, call = planned.play(stage)
     except SimulationError:
-        return False  # the call needs a further decision
+        return False  # the call needs another decision
     return tuple(call.taken[stage.flow.source]) == planned.journey.taken
 
 
@@ -369,7 +370,7 @@ def _decisions_without_error(block: Block) -> Iterator[Decision]:
     match block.type:
         case "GetParticipantInput" if "EnableDTMFBuffer" not in block.parameters:
             if str(block.parameters.get("StoreInput", "False")).lower() == "true":
-                # Two digits are not a valid telephone number.
+                # Two digits are not a valid phone number.
                 yield from (Decision("keys", typed) for typed in (FULL_INPUT, "12#", TIMEOUT))
             else:
                 others = [key for key in KEYS if key not in labels][:1]
@@ -407,13 +408,13 @@ def _decisions_without_error(block: Block) -> Iterator[Decision]:
 
 
 def _values(labels: Sequence[str]) -> list[str]:
-    """Returns values so that each condition matches at least one of them, and at least one matches no condition."""
+    """Returns values such that each condition matches at least one, and at least one matches no condition."""
     values = [_NO_MATCH_VALUE]
     for label in labels:
         operand = label.partition(" ")[2] or label
         values.append(operand)
         if label != operand:
-            values.append(label)  # an Equals operand of several words
+            values.append(label)  # an Equals operand with several words
         if operand.lstrip("-").isdigit():
             values += [str(int(operand) + more) for more in (-1, 1)]
     return list(dict.fromkeys(values))
@@ -438,7 +439,7 @@ def _keys_and_environment(
     for index, (block, decision) in enumerate(zip(blocks, decisions, strict=True)):
         action = flow.blocks[block]
         if decision.kind != "errors" and action.type in _TYPES_NEEDING_A_VALUE:
-            # Provide the value that the block uses: a number, or a name.
+            # Provide the value that the block uses: a number or a name.
             needed = "+12065550100" if action.type == "UpdateContactCallbackNumber" else _ANY_NAME
             for value in action.parameters.values():
                 path = whole(value) if isinstance(value, str) else None
@@ -472,9 +473,9 @@ def _keys_and_environment(
 
 
 class _Past:
-    """The decisions of a call. Values can be added to them for references in later blocks.
+    """The decisions of a call. Values can be added to them for use by references in later blocks.
 
-    The first value added at a place is kept.
+    If several values are added at a place, the first one is kept.
     """
 
     def __init__(self, flow: Flow, blocks: Sequence[str], decisions: Sequence[Decision]) -> None:
@@ -487,13 +488,13 @@ class _Past:
         self.around: dict[str, dict[str, str]] = {}
 
     def put(self, before: int, path: tuple[str, ...], value: str, *, replace_digits: bool = True) -> None:
-        """Changes an earlier decision so that a reference has a value when a block is entered, if any decision affects it.
+        """Gives a reference a value by changing the earlier decision that determines it, if there is one.
 
         Args:
             before: index of the block.
             path: the reference.
             value: the value.
-            replace_digits: whether to replace digits that were already decided.
+            replace_digits: whether to replace digits that have already been decided.
         """
         name, *rest = path
         for index in range(before - 1, -1, -1):
@@ -520,7 +521,7 @@ class _Past:
 
 
 def _within(namespace: str, rest: Sequence[str]) -> list[str]:
-    """Returns the path inside a response that a reference reads."""
+    """Returns the path that a reference reads inside a response."""
     named = {
         ("Lex", "Slots"): "slots",
         ("Lex", "SessionAttributes"): "attributes",

@@ -1,4 +1,4 @@
-"""Generates flows for tests: random ones with Hypothesis, and oversized ones."""
+"""Generates random flows with Hypothesis, and oversized flows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _block(draw: st.DrawFn, name: str, names: list[str]) -> dict[str, Any]:
 
 
 def oversized(blocks: int) -> str:
-    """Returns the JSON of a flow with this many blocks: messages in a row, and an end."""
+    """Returns the JSON of a flow with the given number of blocks: a sequence of messages and an end."""
     actions: list[dict[str, Any]] = [
         {
             "Identifier": str(number),

@@ -1,4 +1,4 @@
-"""Guards the tracking guarantee: the analysis must find every value of `call_route` that can end up on a record."""
+"""Tests that the analysis finds every value of `call_route` that can end up in a contact record."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def routes(of: Flow, identifier: str) -> frozenset[Value]:
     return analyze(of).routes[identifier]
 
 
-def test_a_stop_has_the_values_of_all_paths_and_none_if_a_path_sets_nothing() -> None:
+def test_a_stop_has_the_values_of_all_paths_including_none_if_a_path_sets_no_value() -> None:
     hours = block("hours", "CheckHoursOfOperation", {}, "here", "a")
     of = flow(hours, sets("a", "b", call_route="a"), sets("b", "here", other="x"), says("here", "end"))
     assert routes(of, "here") == {"a", None}
@@ -88,7 +88,7 @@ def test_the_error_branch_of_a_block_that_sets_the_route_is_a_separate_case() ->
     assert sorry.routes_after_failure == {"a", None}
 
 
-def test_the_error_branch_of_a_block_that_sets_another_attribute_is_an_ordinary_path() -> None:
+def test_the_error_branch_of_a_block_that_sets_another_attribute_is_a_normal_path() -> None:
     of = flow(sets("a", "b", call_route="a"), sets("b", "end", "sorry", other="b"), says("sorry", "end"))
     assert routes(of, "sorry") == {"a"}
 
@@ -150,7 +150,7 @@ def test_first_stops_returns_the_next_stops_with_the_values_set_before_them() ->
     assert ReachingValues(of, ROUTE).first_stops("b", ("a",)) == {"two": {"b"}}
 
 
-def test_stops_of_the_own_flows_have_one_route_except_at_the_ends_of_routes() -> None:
+def test_stops_in_the_flow_definitions_have_one_route_except_at_the_ends_of_routes() -> None:
     shared = {
         (name, stop.block.identifier): stop.routes
         for name in ("call_route", "call_route_with_operator")
@@ -171,7 +171,7 @@ def test_stops_of_the_own_flows_have_one_route_except_at_the_ends_of_routes() ->
 
 
 def observed(events: Iterable[Event]) -> Iterator[tuple[str, str, str | None]]:
-    """Yields block, attribute and value at each moment of a call when the caller could hang up."""
+    """Yields the block, attribute and value at each moment when the caller could hang up."""
     attributes: dict[str, str] = {}
     for event in events:
         if isinstance(event, AttributesSet):
@@ -203,7 +203,7 @@ WORLDS = st.builds(
 @pytest.mark.parametrize("name", ["call_route", "call_route_with_operator"])
 @settings(deadline=None)
 @given(keys=ANY_KEYS, world=WORLDS)
-def test_calls_through_the_own_flows_have_only_predicted_values(
+def test_calls_through_the_flow_definitions_have_only_predicted_values(
     name: str, keys: list[str], world: Environment
 ) -> None:
     found = {

@@ -1,4 +1,4 @@
-"""Guards the catalog of block types. A wrong row rejects valid flows or accepts what Connect rejects."""
+"""Tests the catalog of block types. A wrong row would reject valid flows or accept flows that Connect rejects."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def test_a_row_has_a_source_and_no_contradictions(name: str) -> None:
 
 
 def test_the_catalog_covers_the_whole_flow_language() -> None:
-    # The types of AWS's reference, in the order of its four pages. The catalog also has types of published flows.
+    # The types in the AWS reference, in the order of its four pages. The catalog also contains types from published
+    # flows.
     reference = """
         CompleteOutboundCall CreateCase CreateTask CreateWisdomSession DequeueContactAndTransferToQueue
         EndFlowModuleExecution GetCase InvokeFlowModule StartOutboundChatContact TagContact TransferContactToAgent
@@ -78,7 +79,7 @@ def test_the_catalog_covers_the_whole_flow_language() -> None:
         ConnectParticipantWithLexBot DisconnectParticipant GetParticipantInput MessageParticipant
         MessageParticipantIteratively ShowView
     """
-    # Live requests showed that Connect rejects UnTagContact, as the page spells it, and accepts UntagContact.
+    # Live requests showed that Connect rejects UnTagContact, the documented spelling, and accepts UntagContact.
     assert {*reference.split()} - {"UnTagContact"} <= set(BLOCK_TYPES)
     assert OTHER_NAMES["UnTagContact"] == "UntagContact"
     assert not NAMES_ONLY & set(BLOCK_TYPES)
@@ -114,7 +115,9 @@ def test_get_participant_input_has_three_variants(parameters: dict[str, str], st
         (("TransferContactToQueue", "DequeueContactAndTransferToQueue"), set()),
     ],
 )
-def test_the_kinds_of_a_flow_follow_from_its_blocks(types: tuple[str, ...], kinds: set[FlowKind]) -> None:
+def test_the_kinds_of_a_flow_are_inferred_from_its_blocks(
+    types: tuple[str, ...], kinds: set[FlowKind]
+) -> None:
     assert kinds_of(flow(*types)) == kinds
 
 

@@ -1,4 +1,4 @@
-"""Tests that diagrams are valid, complete, free of overlaps and deterministic."""
+"""Tests that diagrams are valid, complete, deterministic and free of overlaps."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_stops_and_routes_are_highlighted() -> None:
     assert ">call_route = sales</text>" in image
 
 
-def test_texts_are_shown_unchanged_and_arns_as_resource_names() -> None:
+def test_text_is_shown_unchanged_and_arns_are_shown_as_resource_names() -> None:
     arn = "arn:aws:connect:ap-northeast-1:111111111111:instance/i/prompt/greeting"
     function = "arn:aws:lambda:ap-northeast-1:111111111111:function:lookup:live"
     diagram = build_diagram(
@@ -247,7 +247,7 @@ def test_blocks_never_overlap(document: dict[str, Any]) -> None:
     assert overlaps(boxes_of(Flow.parse(json.dumps(document), "x.json"))) == []
 
 
-def test_long_lines_cross_no_block() -> None:
+def test_long_lines_do_not_cross_blocks() -> None:
     chain = [block(f"b{n}", "TagContact", f"b{n + 1}", errors={"NoMatchingError": "end"}) for n in range(5)]
     flow = flow_of(*chain, block("b5", "TagContact", "end"), END)
     diagram = build_diagram(flow)
@@ -281,7 +281,7 @@ def test_wrapped_lines_fit_and_contain_the_text_or_its_beginning(
 
 
 @given(TEXTS, st.floats(20, 300))
-def test_a_shortened_text_fits(text: str, max_width: float) -> None:
+def test_truncated_text_fits(text: str, max_width: float) -> None:
     shortened = shorten(text, 13, max_width)
     assert width(shortened, 13) <= max_width
     assert shortened == text or (shortened.endswith("…") and text.startswith(shortened[:-1]))
@@ -344,7 +344,7 @@ def test_mermaid_escapes_any_text(text: str) -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(TEXTS)
-def test_any_text_is_drawn_in_both_formats(text: str) -> None:
+def test_any_text_can_be_drawn_in_both_formats(text: str) -> None:
     flow = flow_with_text(text or "x")
     ET.fromstring(diagrams.svg(flow))  # noqa: S314 - our own output
     lines = diagrams.mermaid(flow).splitlines()
@@ -383,7 +383,7 @@ def test_svg_draws_one_line_per_edge() -> None:
     )
 
 
-def test_a_flow_without_blocks_gives_an_empty_diagram() -> None:
+def test_a_flow_without_blocks_produces_an_empty_diagram() -> None:
     empty = Flow.parse_lenient('{"Version": "2019-10-30", "StartAction": "x", "Actions": []}', "x.json")
     assert ET.fromstring(diagrams.svg(empty)).get("role") == "img"  # noqa: S314 - our own output
     assert diagrams.mermaid(empty).startswith("flowchart LR\n")
@@ -403,7 +403,7 @@ def test_every_corpus_flow_can_be_drawn(path: Path) -> None:
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-# Measures the rendered page: texts outside their block, overlapping blocks, the smallest font and the number of lines.
+# Measures the rendered page: text outside its block, overlapping blocks, the smallest font and the number of lines.
 MEASURE = """
 const box = element => element.getBoundingClientRect();
 const blocks = [...document.querySelectorAll('[data-block]')];
@@ -456,7 +456,7 @@ def measured(path: Path) -> dict[str, Any]:
     CHROMIUM is None, reason="needs Chromium (chromium, chromium-browser or google-chrome on PATH)"
 )
 @pytest.mark.parametrize("path", [*OWN_FLOWS, *CORPUS_FLOWS[:3]], ids=lambda path: path.stem)
-def test_a_browser_shows_every_block_with_its_text_inside_and_without_overlaps(path: Path) -> None:
+def test_in_a_browser_all_text_is_inside_its_block_and_blocks_do_not_overlap(path: Path) -> None:
     found = measured(path)
     assert found["blocks"] == len(Flow.parse_lenient(read_text(path), str(path)).blocks)
     assert found["outside"] == []
@@ -465,5 +465,5 @@ def test_a_browser_shows_every_block_with_its_text_inside_and_without_overlaps(p
     assert found["lines"] > found["blocks"] / 2
 
 
-def test_the_gap_between_blocks_has_room_for_lines() -> None:
+def test_lines_fit_into_the_gap_between_blocks() -> None:
     assert GAP >= 24

@@ -1,4 +1,4 @@
-"""Guards against misread flows: another kind of file that is accepted as a flow, or a branch that is lost."""
+"""Tests that no branch is lost when a flow is parsed and that other kinds of files are rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import corpus
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """Returns a flow of a message and an end, with top-level changes; None removes a key."""
+    """Returns a flow with a message and an end, after changes to top-level keys. None removes a key."""
     flow = {
         "Version": "2019-10-30",
         "StartAction": "hello",
@@ -39,7 +39,7 @@ def parse(value: object) -> Flow:
     return Flow.parse(json.dumps(value), "x.json")
 
 
-def test_branches_with_the_same_target_are_kept_apart_by_kind_and_label() -> None:
+def test_branches_with_the_same_target_are_distinguished_by_kind_and_label() -> None:
     flow = parse(document())
     assert flow.blocks["hello"].branches == (
         Branch("hello", "next", "", "end"),
@@ -48,7 +48,7 @@ def test_branches_with_the_same_target_are_kept_apart_by_kind_and_label() -> Non
     assert flow.blocks["end"].branches == ()
 
 
-def test_equals_conditions_are_labeled_by_operand_and_other_conditions_by_operator_and_operand() -> None:
+def test_a_condition_is_labeled_by_its_operand_and_by_its_operator_unless_that_is_equals() -> None:
     compare = {
         "Identifier": "compare",
         "Type": "Compare",
@@ -75,7 +75,7 @@ def test_a_block_of_an_unknown_type_is_kept() -> None:
     assert flow.blocks["n"].parameters == {"A": ["b"]}
 
 
-def test_a_block_may_have_no_transitions() -> None:
+def test_a_block_can_lack_transitions() -> None:
     assert (
         parse(document(StartAction="e", Actions=[{"Identifier": "e", "Type": "X"}])).blocks["e"].branches
         == ()
@@ -87,10 +87,10 @@ def test_a_block_may_have_no_transitions() -> None:
     [
         ("{]", "line 1 column 2", "not JSON"),
         ("", "line 1 column 1", "not JSON"),
-        ("[" * 100_000, "", "nested too deeply"),
+        ("[" * 100_000, "", "nested more than 100 levels deep"),
         ("[]", "", "must be an object, not a list"),
-        ('"x"', "", "the text 'x'"),
-        (json.dumps({"modules": [], "version": "1"}), "modules", "export of the Connect console"),
+        ('"x"', "", "the string 'x'"),
+        (json.dumps({"modules": [], "version": "1"}), "modules", "exported from the Connect console"),
         (json.dumps({"ContactFlow": {"Content": "{}"}}), "ContactFlow", "output of an `aws connect` command"),
         (json.dumps({"ContactFlowModule": {}}), "ContactFlowModule", "output of an `aws connect` command"),
         (json.dumps(document(Version=None)), "Version", "Version is missing"),
@@ -110,7 +110,7 @@ def test_a_block_may_have_no_transitions() -> None:
         (
             json.dumps(document(Actions=[document()["Actions"][0]])),
             "block 'hello'",
-            "branch 'next' leads to 'end'",
+            "branch 'next' leads to block 'end'",
         ),
         (
             json.dumps(
@@ -131,7 +131,7 @@ def test_a_block_may_have_no_transitions() -> None:
                 document(Actions=[{"Identifier": "hello", "Type": "X", "Transitions": {"Errors": [None]}}])
             ),
             "block 'hello'",
-            "every entry of Errors must be an object, not null",
+            "each entry in Errors must be an object, not null",
         ),
         *(
             (
@@ -190,17 +190,19 @@ def test_a_flow_with_too_many_blocks_is_rejected_before_its_blocks_are_parsed(co
         Flow.parse(oversized(count), "x.json")
     assert rejected.value.place == "Actions"
     assert rejected.value.problem == f"the flow has {count:,} blocks; Connect allows 250"
-    assert "Move a part" in rejected.value.fix
+    assert "Move part" in rejected.value.fix
 
 
 def test_a_flow_with_the_maximum_number_of_blocks_is_accepted() -> None:
     assert len(Flow.parse(oversized(250), "x.json").blocks) == 250
 
 
-def test_a_flow_with_too_much_content_is_rejected_and_white_space_does_not_count() -> None:
+def test_a_flow_with_too_much_content_is_rejected_but_whitespace_does_not_count() -> None:
     blocks = document()["Actions"]
     blocks[0]["Parameters"]["Text"] = "x" * 256_000
-    with pytest.raises(InputError, match=r"x\.json: the flow has 256,\d{3} characters without white space"):
+    with pytest.raises(
+        InputError, match=r"x\.json: the flow has 256,\d{3} characters, not counting whitespace"
+    ):
         Flow.parse(json.dumps(document(Actions=blocks)), "x.json")
     assert Flow.parse(json.dumps(document()) + " " * 256_000, "x.json").blocks
 

@@ -1,7 +1,7 @@
-"""Guards the flows of this project: Connect must accept them, and every stop must have a distinct route.
+"""Tests the flows in flow_definitions: Connect must accept them, and every stop must have a distinct route.
 
-The module repeats Connect's rules independently of the lint rules. They come from the documentation and from published
-live requests, because CreateContactFlow names neither the block nor the property when it rejects a flow.
+This module implements Connect's requirements independently of the lint rules. The sources are the documentation and
+published live requests, because CreateContactFlow names neither the block nor the property when it rejects a flow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STOPS = {"MessageParticipant", "GetParticipantInput", "TransferContactToQueue"}
 
 each_flow = pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
 
-# By type: required parameters, optional parameters, required error branches, optional error branches.
+# Required parameters, optional parameters, required error branches and optional error branches, by block type.
 RULES: dict[str, tuple[set[str], set[str], set[str], set[str]]] = {
     "UpdateFlowLoggingBehavior": ({"FlowLoggingBehavior"}, set(), set(), set()),
     "UpdateContactTextToSpeechVoice": (
@@ -179,7 +179,7 @@ def block(flow: dict[str, Any], kind: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_each_fault_is_found(change: Callable[[dict[str, Any]], object], fault: str) -> None:
+def test_each_violation_is_found(change: Callable[[dict[str, Any]], object], fault: str) -> None:
     flow = copy.deepcopy(
         json.loads((FLOW_DEFINITIONS / "call_route_with_operator.json").read_text(encoding="utf-8"))
     )
@@ -193,7 +193,7 @@ def test_no_blocks_overlap_in_the_flow_designer(path: Path) -> None:
     metadata = flow["Metadata"]
     assert set(metadata["entryPointPosition"]) == {"x", "y"}
     assert set(metadata["ActionMetadata"]) == {action["Identifier"] for action in flow["Actions"]}
-    # A block is about 200 wide, and each branch adds a line to its height.
+    # A block is about 200 units wide, and each branch adds a line to its height.
     boxes = []
     for action in flow["Actions"]:
         position = metadata["ActionMetadata"][action["Identifier"]]["position"]
@@ -250,7 +250,7 @@ def test_the_catalog_declares_exactly_the_placeholders_that_the_flow_uses(path: 
 
 
 def attributes_at(flow: Flow, attribute: str) -> dict[str, set[str | None]]:
-    """Returns the values that an attribute can have in each block if all blocks that set it succeed."""
+    """Returns the values that an attribute can have in each block if every block that sets it succeeds."""
     found: dict[str, set[str | None]] = {identifier: set() for identifier in flow.blocks}
     frontier: list[tuple[str, str | None]] = [(flow.start, None)]
     while frontier:
@@ -272,19 +272,19 @@ def test_route_and_completion_are_set_before_the_first_prompt(path: Path) -> Non
 
 
 @each_flow
-def test_every_route_belongs_to_one_place(path: Path) -> None:
+def test_every_route_identifies_one_place(path: Path) -> None:
     flow = Flow.load(path)
     places: dict[str | None, set[str]] = {}
     for identifier, routes in attributes_at(flow, "call_route").items():
         if flow.blocks[identifier].type in STOPS:
             for route in routes:
-                # A menu and the notice that leads back to it are the same place.
+                # A menu and the notice that leads back to it count as the same place.
                 places.setdefault(route, set()).add(identifier.replace("notice-", "menu-"))
     assert {route: stops for route, stops in places.items() if len(stops) > 1} == {}
 
 
 @each_flow
-def test_calls_are_completed_in_the_queue_and_not_in_menus(path: Path) -> None:
+def test_calls_are_completed_in_the_queue_but_not_in_menus(path: Path) -> None:
     flow = Flow.load(path)
     completed = attributes_at(flow, "call_completed")
     for block in flow.blocks.values():
@@ -295,7 +295,7 @@ def test_calls_are_completed_in_the_queue_and_not_in_menus(path: Path) -> None:
 
 
 @each_flow
-def test_logging_and_the_voice_kazuha_are_set_before_the_first_prompt(path: Path) -> None:
+def test_logging_and_the_voice_are_set_before_the_first_prompt(path: Path) -> None:
     flow = Flow.load(path)
     first = flow.blocks[flow.start]
     second = flow.blocks[first.target("next") or ""]

@@ -1,4 +1,4 @@
-"""Guards the lint rules: each rule finds its own defect and nothing else, and no broken flow crashes a rule."""
+"""Tests that each lint rule finds its own defect and nothing else, and that broken flows never crash a rule."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checked(path: Path) -> list[Finding]:
 
 
 def large(texts: int, blocks: int) -> Flow:
-    """Returns a valid flow with about this many characters of text and this many blocks."""
+    """Returns a valid flow with the given number of blocks and about the given number of characters."""
     document = json.loads(read_text(FIXTURES / "good" / "failed-tracking.json"))
     message = document["Actions"][1]
     for number in range(blocks - 3):
@@ -48,7 +48,7 @@ def large(texts: int, blocks: int) -> Flow:
     return Flow.parse_lenient(json.dumps(document), "large.json")
 
 
-# Fixtures that are too large for files.
+# Fixtures that are too large to store as files.
 BUILT: dict[str, dict[str, Callable[[], Flow]]] = {
     "bad": {
         "content-too-long": lambda: large(255_000, 100),
@@ -66,12 +66,12 @@ def fixtures(kind: str) -> list[Path]:
 
 
 def rule_of(path: Path) -> str:
-    """Returns the rule of a fixture. `untracked-stop.on-one-path.json` belongs to untracked-stop."""
+    """Returns the rule that a fixture tests. For `untracked-stop.on-one-path.json`, this is untracked-stop."""
     return path.name.partition(".")[0]
 
 
 def rules_broken(findings: list[Finding], rule: str) -> set[str]:
-    """Returns the broken rules. Notes count only for the fixtures of that note, because most flows have some."""
+    """Returns the violated rules. A note counts only in its own fixtures, because most flows have some notes."""
     return {finding.rule for finding in findings if finding.severity != "note" or finding.rule == rule}
 
 
@@ -87,7 +87,7 @@ def test_a_flow_that_only_resembles_a_defect_is_accepted(path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", BUILT["bad"])
-def test_a_flow_may_be_as_large_as_connect_allows(rule: str) -> None:
+def test_a_flow_of_the_maximum_size_is_accepted(rule: str) -> None:
     assert rules_broken(check(BUILT["bad"][rule]()), rule) == {rule}
     assert rules_broken(check(BUILT["good"][rule]()), rule) == set()
 
@@ -98,7 +98,7 @@ def test_only_size_rules_run_on_an_oversized_flow() -> None:
     assert {finding.rule for finding in check(flow)} == {"too-many-blocks", "content-too-long"}
 
 
-def test_other_rules_run_on_an_oversized_flow_if_the_size_rules_are_left_out() -> None:
+def test_other_rules_run_on_an_oversized_flow_if_no_size_rule_is_selected() -> None:
     flow = Flow.parse_lenient(oversized(251), "x.json")
     rules = [rule for rule in RULES if rule.id != "too-many-blocks"]
     assert "untracked-stop" in {finding.rule for finding in check(flow, rules=rules)}
@@ -123,7 +123,7 @@ def test_findings_have_a_place_a_message_and_a_hint(path: Path) -> None:
     paths = {path for path, _ in walk(document)}
     identifiers = {block.get("Identifier") for block in document["Actions"] if isinstance(block, dict)}
     for finding in checked(path):
-        # The path of a missing value is the place where it belongs.
+        # The path of a missing value is the path that the value would have.
         assert finding.path in paths or finding.path.rpartition(".")[0] in paths, finding
         assert finding.block is None or finding.block in identifiers
         assert finding.file == path.name
@@ -132,7 +132,7 @@ def test_findings_have_a_place_a_message_and_a_hint(path: Path) -> None:
             assert re.fullmatch(r"\S.*[.?}]", sentence), sentence
 
 
-def test_findings_are_in_the_order_of_the_blocks() -> None:
+def test_findings_are_sorted_by_block() -> None:
     flow = Flow.parse_lenient(read_text(FIXTURES / "bad" / "indistinguishable-branches.json"), "x")
     order = ["", *flow.blocks]
     places = [order.index(finding.block or "") for finding in check(flow)]
@@ -141,7 +141,7 @@ def test_findings_are_in_the_order_of_the_blocks() -> None:
 
 
 @pytest.mark.parametrize("path", OWN_FLOWS, ids=lambda path: path.stem)
-def test_the_flows_of_this_project_have_only_notes(path: Path) -> None:
+def test_the_flow_definitions_have_only_notes(path: Path) -> None:
     assert {finding.rule for finding in checked(path)} <= {"failed-tracking", "endless-retries"}
 
 
@@ -161,7 +161,7 @@ def test_an_attribute_that_another_flow_sets_is_not_reported() -> None:
     assert attributes_set(flow) == {"call_route", "call_completed"}
 
 
-def test_a_stop_with_several_routes_is_reported_if_the_record_does_not_identify_the_place() -> None:
+def test_a_stop_with_several_routes_is_reported_if_a_record_does_not_identify_the_place() -> None:
     (finding,) = [
         finding
         for finding in checked(FIXTURES / "bad" / "ambiguous-stop.json")
@@ -183,7 +183,7 @@ def test_corpus_flows_are_parsed_checked_and_written_back_unchanged() -> None:
     for path in paths:
         text = read_text(path)
         if "modules" in json.loads(text):
-            with pytest.raises(InputError, match="export of the Connect console"):
+            with pytest.raises(InputError, match="exported from the Connect console"):
                 Flow.parse_lenient(text, path.name)
             continue
         flow = Flow.parse_lenient(text, path.name)
@@ -205,7 +205,7 @@ ODDITIES = st.sampled_from(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """Generates a flow with values removed, duplicated or replaced, based on a real or a generated one."""
+    """Generates a broken flow by removing, duplicating or replacing values in a real or generated one."""
     document = copy.deepcopy(draw(st.sampled_from(own_documents()) | flow_documents()))
     for _ in range(draw(st.integers(1, 4))):
         holders: list[Any] = [
@@ -245,7 +245,7 @@ def test_broken_flows_are_checked_without_a_crash_and_written_back_unchanged(doc
 
 @settings(deadline=None)
 @given(document=flow_documents())
-def test_generated_flows_have_no_findings_about_what_connect_rejects(document: Any) -> None:
+def test_generated_flows_have_no_findings_about_requirements_of_connect(document: Any) -> None:
     quality = {"unset-attribute", "unreachable-block", "endless-loop", "unbounded-loop", "endless-retries"}
     tracking = {rule.id for rule in RULES[[rule.id for rule in RULES].index("untracked-stop") :]}
     found = {finding.rule for finding in check(Flow.parse(json.dumps(document), "x.json"))}
@@ -261,7 +261,7 @@ def test_the_documentation_lists_every_rule() -> None:
         f"| `{rule.id}` | {rule.severity} | {_cell(rule.description)} | {rule.source} |" for rule in RULES
     ]
     table = "\n".join(rows)
-    assert table in read_text(REPOSITORY / "docs" / "checks.md"), f"docs/checks.md should have:\n{table}"
+    assert table in read_text(REPOSITORY / "docs" / "checks.md"), f"docs/checks.md must contain:\n{table}"
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Guards against a flow file that is loaded without its catalog, or filled with the wrong values."""
+"""Tests that a flow is loaded with its catalog and filled with the right values."""
 
 from __future__ import annotations
 

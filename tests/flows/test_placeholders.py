@@ -1,4 +1,4 @@
-"""Guards against placeholders that stay unfilled, and against values that change the structure of a flow."""
+"""Tests that every placeholder is filled and that values cannot change the structure of a flow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_placeholder_is_replaced_by_its_value() -> None:
     assert json.loads(filled) == {"QueueId": "arn:q", "Text": "to arn:q in h"}
 
 
-def test_a_text_without_placeholders_is_not_changed() -> None:
+def test_text_without_placeholders_is_not_changed() -> None:
     assert (
         fill('{"price": "$5 {x} $.Attributes.y"}', {}, "x.json", []) == '{"price": "$5 {x} $.Attributes.y"}'
     )
@@ -36,7 +36,7 @@ def test_a_placeholder_in_a_value_is_not_replaced() -> None:
     assert json.loads(fill('["${A}", "${B}"]', {"A": "${B}", "B": "b"}, "x.json")) == ["${B}", "b"]
 
 
-def test_names_returns_each_placeholder_once_in_order() -> None:
+def test_names_returns_each_placeholder_once_in_order_of_appearance() -> None:
     assert names(TEXT) == ("QueueArn", "Hours")
 
 

@@ -1,4 +1,4 @@
-"""Guards against references that end too early or include the text after them, unlike in Connect."""
+"""Tests that references end where they end in Connect, neither too early nor too late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guards against invalid catalogs: repeated routes, missing parents, wrong types."""
+"""Tests that route catalogs are parsed and that invalid ones are rejected."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_digits_need_no_quotes() -> None:
     assert RouteCatalog.parse(GOOD.replace('"1"', "1"), "x.routes.yaml") == RouteCatalog.parse(GOOD, "y")
 
 
-def test_the_catalog_beside_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> None:
+def test_the_catalog_next_to_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> None:
     (tmp_path / "x.routes.yaml").write_text(GOOD, encoding="utf-8")
     beside = RouteCatalog.beside(tmp_path / "x.json")
     assert beside is not None
@@ -73,7 +73,7 @@ def test_the_catalog_beside_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> Non
         ("flow: x.json\nroutes: start", "line 2: routes", "the list of routes is empty"),
         (GOOD.replace('"1"', "start"), "line 7: routes: route", "listed twice"),
         (GOOD.replace("parent: start", "parent: begin"), "line 7: routes: parent", "'begin'"),
-        (GOOD.replace("parent: start", 'parent: "1"'), "line 7: routes: parent", "not listed before"),
+        (GOOD.replace("parent: start", 'parent: "1"'), "line 7: routes: parent", "not listed above"),
         (GOOD.replace(", ja: 一", ""), "line 7: routes", "'ja' is missing"),
         (GOOD.replace("ja: 一", "jp: 一"), "line 7: routes: jp", "'jp' is unknown"),
     ],

@@ -1,4 +1,4 @@
-"""Guards against changed values, key order or formatting when a JSON document is read and written back."""
+"""Tests that reading and writing a JSON document preserves its values, key order and formatting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    # Includes lone surrogates, which JSON can express and UTF-8 cannot.
+    # Includes lone surrogates, which JSON can represent but UTF-8 cannot.
     | st.text(st.characters(exclude_categories=())),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=20,
@@ -36,7 +36,7 @@ def test_a_written_value_is_read_back_with_the_same_key_order(value: object, sty
     text = style.write(value)
     again = JsonDocument.parse(text, "x")
     assert json.dumps(again.value) == json.dumps(value), (
-        "json.dumps keeps the order and distinguishes 1 from 1.0 and true"
+        "json.dumps preserves the order and distinguishes 1 from 1.0 and true"
     )
     assert again.duplicates == ()
     text.encode("utf-8")
@@ -60,12 +60,12 @@ def test_writing_again_changes_nothing(value: object, style: JsonStyle) -> None:
         '{\r\n  "a": {\r\n    "b": 1\r\n  }\r\n}\r\n',
     ],
 )
-def test_a_text_in_a_common_style_is_written_back_unchanged(text: str) -> None:
+def test_text_in_a_common_style_is_written_back_unchanged(text: str) -> None:
     read = JsonDocument.parse(text, "x")
     assert read.style.write(read.value) == text
 
 
-def test_a_repeated_key_is_listed_with_its_path_and_the_last_value_counts() -> None:
+def test_a_repeated_key_is_listed_with_its_path_and_the_last_value_wins() -> None:
     read = JsonDocument.parse('{"a": [{"b": 1, "c": 2, "b": 3}], "d e": {"f": 1, "f": 1}}', "x")
     assert read.value == {"a": [{"b": 3, "c": 2}], "d e": {"f": 1}}
     assert read.duplicates == (("$.a[0]", "b"), ('$["d e"]', "f"))
@@ -81,7 +81,7 @@ def test_numbers_that_cannot_be_written_back_are_rejected(text: str) -> None:
 
 @pytest.mark.parametrize("levels", [MAX_DEPTH, 900, 100_000])
 def test_deeply_nested_documents_are_rejected(levels: int) -> None:
-    with pytest.raises(InputError, match="nested too deeply"):
+    with pytest.raises(InputError, match="nested more than 100 levels deep"):
         JsonDocument.parse("[" * levels + "1" + "]" * levels, "x")
     assert JsonDocument.parse("[" * (MAX_DEPTH - 1) + "1" + "]" * (MAX_DEPTH - 1), "x")
 

@@ -1,1 +1,1 @@
-"""Golden files: the registered resources, the command output and the deployment role documents, as they are today."""
+"""Golden files that pin the registered resources, the command output and the deployment role documents."""

@@ -1,4 +1,4 @@
-"""Everything that is pinned by a golden file, as text. Only this module imports the project."""
+"""Produces everything that the golden files pin, as text. Only this module imports the project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from pulumi.output import Unknown
 
-# The whole of what the golden files take from the project: adapt these lines when a module moves.
+# Everything that the golden files use from the project. Adapt these lines when a module moves.
 from call_route_tracker import CallRouteTrackerArgs, ContactFlowArgs
 from callroute.aws.deployment_roles import DeploymentTarget
 from callroute.aws.deployment_roles import documents as role_documents
@@ -30,7 +30,7 @@ STACKS = ("dev", "local", "prod")
 # --- Stacks ---------------------------------------------------------------------------------------------------------
 
 LONG = 1000
-"""JSON text with more characters is kept once, in a file of its own, however many stacks hold it."""
+"""JSON text longer than this is kept in a separate file, which all stacks that contain the text share."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ REGISTRATIONS = [
 
 
 def registered(run: Registration) -> tuple[str, dict[str, str]]:
-    """Returns every resource that the program registers and the outputs of the stack, then the long texts by file."""
+    """Returns every resource that the program registers and the outputs of the stack, and the long texts by file."""
     engine = Engine()
     changes = {f"{PROJECT}:{key}": value for key, value in VARIANTS[run.variant].items()}
     engine.run(
@@ -115,20 +115,21 @@ FAILING = "tests/golden/flows/failing.scenarios.yaml"
 
 
 def _of_a_call(output: str) -> str:
-    """Replaces what differs from call to call: the time of the call and the contact id.
+    """Replaces values that differ between calls: the time of the call and the contact ID.
 
-    Time zones stay, and equal ids stay equal. Dates alone are replaced by key: a format version looks like one.
+    Time zones are kept, and equal IDs stay equal. Dates without a time are replaced by key, because a format version looks
+    like a date.
     """
     ids: dict[str, str] = {}
 
     def numbered(found: re.Match[str]) -> str:
         return ids.setdefault(found[0], f"<id {len(ids) + 1}>")
 
-    # The ids of the simulated instance and its resources are fixed: they begin with zeros.
+    # The IDs of the simulated instance and its resources are fixed: they start with zeros.
     output = re.sub(r"\b(?!0{8})[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", numbered, output)
     output = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?", "<time>", output)
     output = re.sub(r'("call_date": )"\d{4}-\d\d-\d\d"', r'\1"<date>"', output)
-    # The call begins between two seconds, so its length is rounded one way or the other.
+    # The call starts at a fraction of a second, so its duration can be rounded up or down.
     return re.sub(r'("duration_seconds": )\d+', r"\1<seconds>", output)
 
 
@@ -139,7 +140,7 @@ def _without_versions(output: str) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """One command line of `callroute`."""
+    """A `callroute` command line."""
 
     arguments: tuple[str, ...]
     emulator: bool = False
@@ -189,8 +190,8 @@ COMMANDS = {
 
 
 def printed(command: Command) -> str:
-    """Runs a command; returns its command line, exit code and standard output."""
-    ran = subprocess.run(  # noqa: S603 - our own program
+    """Runs a command and returns its command line, exit code and standard output."""
+    ran = subprocess.run(  # noqa: S603 - this project's program
         [sys.executable, "-m", "callroute", *command.arguments],
         cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
@@ -257,7 +258,7 @@ TARGETS: Mapping[str, DeploymentTarget] = {
 
 
 def documents(name: str) -> str:
-    """Returns all documents for one target, keys in the order of the program."""
+    """Returns all documents for one target, with their keys in the order that the program uses."""
     return dumped(role_documents(TARGETS[name]))
 
 
@@ -265,10 +266,10 @@ def documents(name: str) -> str:
 
 
 def dumped(value: object) -> str:
-    """Returns JSON that a diff can be read of."""
+    """Returns JSON formatted for readable diffs."""
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def slug(name: str) -> str:
-    """Returns a name that can be part of a file's name."""
+    """Returns a name that can be used in a file name."""
     return re.sub(r"\W+", "-", name)

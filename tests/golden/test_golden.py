@@ -102,7 +102,7 @@ def compare(file: str, wanted: str, actual: str) -> None:
 
 
 def references(stack: str) -> set[str]:
-    """Returns the names of the files that hold the long texts of a stack."""
+    """Returns the names of the files that contain a stack's long texts."""
     return {
         value["file"]
         for resource in json.loads(stack)["resources"]
@@ -112,7 +112,7 @@ def references(stack: str) -> set[str]:
 
 
 def expanded(stack: str, texts: dict[str, str]) -> str:
-    """Puts the long texts in, so that a diff shows what has changed in them."""
+    """Inserts the long texts, so that a diff shows what changed in them."""
     parsed = json.loads(stack)
     for resource in parsed["resources"]:
         for value in resource["inputs"].values():

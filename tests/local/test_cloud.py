@@ -9,7 +9,7 @@ import pytest
 from callroute.errors import InputError
 from callroute.local import cloud
 from callroute.local.cloud import DeliveryCounts, LocalCloud
-from callroute.local.stack_runner import StackConfig
+from callroute.local.stack_config import StackConfig
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Guards against contact records that Connect would not publish, or not to this stream."""
+"""Guards against contact records that Connect would not publish, or would publish to a different stream."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def reader(deployment: Deployment) -> _Reader:
 def place(
     deployment: Deployment, flow_name: str, *keys: str, **options: Any
 ) -> tuple[list[Event], PlacedCall]:
-    """Places a call and runs it to its end. Returns its events and the completed call."""
+    """Places a call and runs it to the end. Returns its events and the completed call."""
     events: list[Event] = []
     calling = Dialer(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **options)
     while True:

@@ -1,4 +1,4 @@
-"""Guards against a local filter that accepts or drops other records than AWS would."""
+"""Guards against a local filter that accepts or drops different records than AWS would."""
 
 from __future__ import annotations
 

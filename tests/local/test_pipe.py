@@ -76,7 +76,7 @@ class RecordingClient:
 
 @dataclass
 class Line:
-    """The stream, target and dead-letter queue of one test."""
+    """The stream, target and dead-letter queue for one test."""
 
     emulator: Emulator
     shards: int = 1
@@ -249,7 +249,7 @@ def test_a_failing_record_is_isolated_and_the_rest_of_its_batch_is_delivered(lin
     assert delivered(handled) == ["c0", "c1", "c2", "c3", "c5", "c6"]
     assert [each.outcome for each in handled].count("dead_lettered") == 1
     sizes = [len(batch) for batch in line.states.inputs() if "poison" in json.dumps(batch)]
-    # The batch is halved until the record is alone. The record is then retried twice.
+    # The batch is halved until the record is isolated. The record is then retried twice.
     assert sizes == [7, 4, 2, 1, 1, 1]
 
 

@@ -21,14 +21,12 @@ from callroute.errors import InputError
 from callroute.local import stack_runner
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS
+from callroute.local.stack_config import Secret, StackConfig, find_project
 from callroute.local.stack_runner import (
     Deployment,
     DeploymentError,
-    Secret,
-    StackConfig,
     _TasksOfOneLoop,
     deploy,
-    find_project,
 )
 from tests.support.paths import REPOSITORY
 
@@ -74,7 +72,7 @@ Run = Callable[..., Deployment]
 
 @pytest.fixture
 def run(emulator: Emulator, tmp_path: Path) -> Run:
-    """Deploys a program, given as text, to an empty emulator."""
+    """Deploys a program, given as source code, to an empty emulator."""
     emulator.reset()
 
     def run(
@@ -92,7 +90,7 @@ def run(emulator: Emulator, tmp_path: Path) -> Run:
 
 
 def raw(type_: str, arguments: Mapping[str, Any], name: str = "x") -> str:
-    """Returns a program that registers one resource with the given arguments, unchecked."""
+    """Returns a program that registers one resource with the given arguments, without checking them."""
     return f"pulumi.CustomResource({type_!r}, {name!r}, {dict(arguments)!r})\n"
 
 
@@ -459,7 +457,7 @@ pulumi.export("later", [aws.get_caller_identity_output().account_id, aws.get_reg
     }
 
 
-def test_exceptions_of_the_program_are_raised_unchanged(run: Run) -> None:
+def test_exceptions_raised_by_the_program_are_unchanged(run: Run) -> None:
     with pytest.raises(InputError) as raised:
         run("""
 from callroute.errors import InputError

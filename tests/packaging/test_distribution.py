@@ -1,4 +1,4 @@
-"""Guards against a wheel or sdist that lacks a module, contains something private, or cannot be installed with each extra."""
+"""Guards against a wheel or sdist that lacks a module, contains private files, or cannot be installed with each extra."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sources() -> set[str]:
-    """Returns the files of the three packages that git tracks, by their name in the wheel."""
+    """Returns the files of the three packages that git tracks, keyed by their name in the wheel."""
     listed = run("git", "ls-files", "callroute", "components", "policy").stdout.splitlines()
     return {
         f"{name}/{(REPOSITORY / line).relative_to(folder).as_posix()}"
@@ -66,7 +66,7 @@ def test_the_wheel_contains_the_three_packages_and_nothing_else(built: Path) -> 
     assert "callroute/aws/record.jsonata" in contents
 
 
-def test_the_sdist_contains_the_packages_and_what_builds_them_and_nothing_else(built: Path) -> None:
+def test_the_sdist_contains_the_packages_their_build_files_and_nothing_else(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     root = f"call_route_tracker-{callroute.__version__}/"
     with tarfile.open(sdist) as archive:
@@ -85,10 +85,10 @@ def test_the_sdist_contains_the_packages_and_what_builds_them_and_nothing_else(b
     }
 
 
-def test_the_version_is_the_same_wherever_it_is_written() -> None:
-    for file in ("policy/PulumiPolicy.yaml", "components/PulumiPlugin.yaml"):
-        document = yaml.safe_load((REPOSITORY / file).read_text(encoding="utf-8"))
-        assert document["version"] == callroute.__version__, file
+def test_the_policy_pack_has_the_version_of_the_distribution() -> None:
+    pack = yaml.safe_load((REPOSITORY / "policy" / "PulumiPolicy.yaml").read_text(encoding="utf-8"))
+
+    assert pack["version"] == callroute.__version__
 
 
 @pytest.mark.skipif(

@@ -1,4 +1,4 @@
-"""Tests that each call is counted once, at the right stop."""
+"""Tests that each call is counted exactly once, at the right stop."""
 
 from __future__ import annotations
 

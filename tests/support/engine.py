@@ -23,22 +23,16 @@ _LOOP = asyncio.new_event_loop()
 
 _COMPUTED: dict[str, Callable[[str], dict[str, str]]] = {
     "aws:dynamodb/table:Table": lambda name: {"arn": _arn("dynamodb", f"table/{name}")},
-    "aws:kinesis/stream:Stream": lambda name: {"arn": _arn("kinesis", f"stream/{name}"), "name": name},
+    "aws:kinesis/stream:Stream": lambda name: {"arn": _arn("kinesis", f"stream/{name}")},
     "aws:sqs/queue:Queue": lambda name: {
         "arn": _arn("sqs", name),
         "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}",
     },
-    "aws:iam/role:Role": lambda name: {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}", "name": name},
+    "aws:iam/role:Role": lambda name: {"arn": f"arn:aws:iam::{ACCOUNT}:role/{name}"},
     "aws:cloudwatch/logGroup:LogGroup": lambda name: {"arn": _arn("logs", f"log-group:{name}")},
     "aws:sfn/stateMachine:StateMachine": lambda name: {"arn": _arn("states", f"stateMachine:{name}")},
     "aws:pipes/pipe:Pipe": lambda name: {"arn": _arn("pipes", f"pipe/{name}")},
     "aws:connect/contactFlow:ContactFlow": lambda name: {"contactFlowId": f"id-of-{name}"},
-}
-
-_INVOKES = {
-    "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
-    "aws:index/getRegion:getRegion": {"region": REGION},
-    "aws:index/getPartition:getPartition": {"partition": "aws"},
 }
 
 
@@ -70,7 +64,14 @@ class Registered:
 class Engine(Mocks):
     """Runs programs and records the resources that they register."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, partition: str = "aws", dns_suffix: str = "amazonaws.com", region: str = REGION
+    ) -> None:
+        self._invokes = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:index/getRegion:getRegion": {"region": region},
+            "aws:index/getPartition:getPartition": {"partition": partition, "dnsSuffix": dns_suffix},
+        }
         self.resources: list[Registered] = []
         self.component_outputs: dict[str, set[str]] = {}
         """Names of each component's outputs, by URN. Use an engine for one run only."""
@@ -108,24 +109,27 @@ class Engine(Mocks):
         build()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Returns the ID and state of a resource. In a preview, computed values are missing."""
+        """Returns the ID and state of a resource. A preview knows automatic names, but no other computed value."""
         known = {key: value for key, value in args.inputs.items() if value is not None}
-        if self._preview or not args.custom:
+        if not args.custom:
             return None, known
-        name = known.get("name", f"{args.name}-0000000")
-        computed = _COMPUTED[args.typ](name) if args.typ in _COMPUTED else {}
-        return f"{name}-id", {**known, **computed}
+        if args.typ in _COMPUTED:
+            known.setdefault("name", f"{args.name}-0000000")
+        if self._preview:
+            return None, known
+        computed = _COMPUTED[args.typ](known["name"]) if args.typ in _COMPUTED else {}
+        return f"{known.get('name', args.name)}-id", {**known, **computed}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Returns the result of an invoke."""
-        return _INVOKES[args.token], []
+        return self._invokes[args.token], []
 
     def of(self, type_: str) -> list[Registered]:
         """Returns the resources of a type, for example `aws:sqs/queue:Queue`."""
         return [resource for resource in self.resources if resource.type == type_]
 
     def one(self, type_: str, ending: str = "") -> Registered:
-        """Returns the only resource of a type whose name has this ending."""
+        """Returns the only resource of a type whose name ends with this suffix."""
         found = [resource for resource in self.of(type_) if resource.name.endswith(ending)]
         assert len(found) == 1, f"{type_} …{ending}: {[resource.name for resource in found]}"
         return found[0]

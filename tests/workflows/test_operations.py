@@ -94,7 +94,7 @@ def test_the_roles_command_writes_the_documents_that_the_next_commands_use(tmp_p
     written = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     ends = set(re.findall(rf"file://{folder}/\$role-(\w+\.json)", TEXT))
     assert {f"{role}-{end}" for role in ("deploy", "preview") for end in ends} == set(written)
-    for value in ("--account-id", "--connect-instance", "--repository", "--state-bucket", "--state-key-arn"):
+    for value in ("--account-id", "--repository", "--state-bucket", "--state-key-arn"):
         assert any(words[words.index(value) + 1] in document for document in written.values()), value
     for document in written.values():
         json.loads(document)

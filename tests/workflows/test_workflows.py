@@ -1,7 +1,8 @@
 """Checks the GitHub workflows.
 
-They guard against unpinned actions, tokens with more permissions than their job needs, credentials for code from forks, deployments
-without policy checks or approval, failed previews that look successful, and stacks that no workflow covers.
+The tests guard against unpinned actions, tokens with more permissions than their job needs, credentials for code from
+forks, deployments without policy checks or approval, failed previews that look successful, and stacks that no workflow
+covers.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def scripts() -> dict[str, str]:
 
 
 def bash(script: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a script like GitHub runs a step with `shell: bash`."""
+    """Runs a script as GitHub runs a step with `shell: bash`."""
     file = directory / "script.sh"
     file.write_text(script, encoding="utf-8")
     path = f"{directory / 'bin'}:{os.environ['PATH']}"
@@ -117,7 +118,7 @@ def test_workflows_have_no_default_permissions() -> None:
     assert {name: read(name)["permissions"] for name in WORKFLOWS} == {name: {} for name in WORKFLOWS}
 
 
-def test_a_job_with_write_access_runs_no_code_of_the_pull_request() -> None:
+def test_a_job_with_write_access_runs_no_code_from_the_pull_request() -> None:
     writing = {
         (name, job): {right for right, level in content.get("permissions", {}).items() if level == "write"}
         for name, job, content in jobs()
@@ -165,7 +166,7 @@ def test_every_job_has_a_timeout_and_a_fixed_runner_version() -> None:
         assert re.fullmatch(r"ubuntu-\d\d\.\d\d", content["runs-on"]), where
 
 
-def test_every_workflow_limits_concurrency_and_deployments_are_not_cancelled() -> None:
+def test_every_workflow_limits_concurrency_and_deployments_are_not_canceled() -> None:
     assert all("concurrency" in read(name) for name in WORKFLOWS)
 
     turns = {name: read(name)["concurrency"] for name in ("deploy.yml", "deploy-stack.yml")}
@@ -424,7 +425,7 @@ def test_a_plan_is_truncated_and_cannot_close_its_code_block(tmp_path: Path) -> 
 
     assert len(body) < 65_536
     assert body.count("~~~~~~~~") == 4, "two code blocks, each opened and closed once"
-    assert "The plan is truncated. See the log." in body
+    assert "This is truncated. See the log." in body
 
 
 def test_a_plan_that_consists_of_code_fences_fits_into_the_comment(tmp_path: Path) -> None:
@@ -432,6 +433,23 @@ def test_a_plan_that_consists_of_code_fences_fits_into_the_comment(tmp_path: Pat
 
     assert len(body) < 65_536
     assert body.count("~~~~~~~~") == 4
+
+
+def test_the_summary_of_a_stack_comes_before_its_plan(tmp_path: Path) -> None:
+    plans = {"dev": "+ create a table\n", "dev.summary": "Policy pack: 1 mandatory, 0 advisory findings\n"}
+    body, _ = commented(tmp_path, plans)
+
+    assert (
+        body.index("### dev") < body.index("1 mandatory") < body.index("<details>") < body.index("+ create")
+    )
+
+
+def test_the_largest_comment_is_accepted_by_github(tmp_path: Path) -> None:
+    files = ("dev", "dev.summary", "prod", "prod.summary")
+    body, _ = commented(tmp_path, dict.fromkeys(files, "x" * 100_000))
+
+    assert len(body) < 65_536
+    assert body.count("This is truncated. See the log.") == 4
 
 
 def test_a_missing_plan_is_reported(tmp_path: Path) -> None:

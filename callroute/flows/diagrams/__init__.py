@@ -1,6 +1,6 @@
 """Draws a flow as a Mermaid flowchart or as an SVG image.
 
-The output is deterministic: the same flow always gives the same text.
+The output is deterministic: The same flow always produces the same text.
 """
 
 from __future__ import annotations

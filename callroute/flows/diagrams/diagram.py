@@ -1,4 +1,4 @@
-"""The content of a diagram: blocks with readable titles, and merged branches."""
+"""The content of a diagram: blocks with readable titles, connected by merged branches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TITLES = {
     "MessageParticipantIteratively": "Messages in turn",
     "TransferContactToAgent": "To an agent",
     "TransferContactToQueue": "To the queue",
-    "TransferParticipantToThirdParty": "To a telephone number",
+    "TransferParticipantToThirdParty": "To a phone number",
     "TransferToFlow": "To another flow",
     "UpdateContactAttributes": "Set attributes",
     "UpdateContactCallbackNumber": "Callback number",
@@ -69,7 +69,7 @@ _OPERATORS = {
     "TextStartsWith": "starts with",
     "TextEndsWith": "ends with",
 }
-# Parameters shown in a block; the first one present is used.
+# Parameters to show in a block. The first one that is present is used.
 _DETAILS = (
     *("Text", "SSML", "PromptId", "ComparisonValue", "MetricType", "LambdaFunctionARN", "FlowModuleId"),
     *("ContactFlowId", "QueueId", "AgentId", "HoursOfOperationId", "ThirdPartyPhoneNumber", "CallbackNumber"),
@@ -82,12 +82,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 
 @dataclass(frozen=True, slots=True)
 class DrawnEdge:
-    """All branches of one kind from one block to another, drawn as one line.
+    """All branches of one kind from one block to another, drawn as a single line.
 
     Attributes:
-        label: condition or error in words; empty for the default branch.
+        label: readable conditions or errors; empty for the default branch.
         error: whether these are error branches.
-        target: identifier of the block they lead to.
+        target: identifier of the block that they lead to.
     """
 
     label: str
@@ -101,10 +101,10 @@ class DrawnBlock:
 
     Attributes:
         identifier: its identifier.
-        title: its type in words.
-        name: its identifier, or empty if that is a UUID.
-        detail: its main parameter or the attributes that it sets; may be long and have several lines.
-        route: the value that it gives to `call_route`, if any.
+        title: readable name of its type.
+        name: its identifier, or an empty string if the identifier is a UUID.
+        detail: its main parameter or the attributes that it sets. Can be long and have several lines.
+        route: the value to which it sets `call_route`, if any.
         stop: whether a caller can hang up here.
         edges: its outgoing edges.
     """
@@ -125,8 +125,8 @@ class Diagram:
     Attributes:
         title: file name of the flow.
         description: alternative text for readers who cannot see the diagram.
-        start: identifier of the first block; empty if there is none.
-        blocks: the blocks by identifier, in the order of the flow.
+        start: identifier of the first block, or an empty string if the flow has no such block.
+        blocks: the blocks by identifier, in document order.
     """
 
     title: str
@@ -136,7 +136,7 @@ class Diagram:
 
 
 def build_diagram(flow: Flow) -> Diagram:
-    """Returns the diagram of a flow, without dangling branches."""
+    """Returns the diagram of a flow, omitting dangling branches."""
     blocks = {identifier: _block(flow, block) for identifier, block in flow.blocks.items()}
     stops = sum(block.stop for block in blocks.values())
     routes = len({block.route for block in blocks.values() if block.route is not None})
@@ -150,7 +150,7 @@ def build_diagram(flow: Flow) -> Diagram:
 
 
 def _clean(text: str) -> str:
-    """Replaces the characters that XML and Mermaid do not allow."""
+    """Replaces characters that XML or Mermaid does not allow."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -193,7 +193,7 @@ def _first_detail(parameters: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Returns a parameter value as text, with an ARN shortened to the resource's name."""
+    """Returns a parameter value as text. ARNs are shortened to the name of the resource."""
     if isinstance(value, Mapping):
         value = value.get("Value", "")
     text = str(value)
@@ -201,9 +201,9 @@ def _shown(value: Any) -> str:
 
 
 def _edges(flow: Flow, block: Block) -> list[DrawnEdge]:
-    """Merges branches of the same kind and target.
+    """Merges branches that have the same kind and target.
 
-    Error branches with the same target as the default branch are omitted.
+    Error branches that have the same target as the default branch are omitted.
     """
     labels: dict[tuple[bool, bool, str], list[str]] = {}
     branches = countable_branches(block)

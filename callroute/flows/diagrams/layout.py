@@ -1,4 +1,4 @@
-"""Positions the blocks of a diagram: as in the flow designer, or in layers from left to right."""
+"""Positions the blocks of a diagram, either as in the flow designer or in layers from left to right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Flow
 
 GAP = 28.0
-"""Minimum distance between two blocks."""
+"""Minimum distance between two blocks, in pixels."""
 
 _COLUMN_GAP = 88.0
 _ROW_GAP = 32.0
@@ -34,7 +34,7 @@ class Box:
     height: float
 
     def overlaps(self, other: Box, gap: float = 0.0) -> bool:
-        """Whether two boxes overlap or are closer together than a gap."""
+        """Returns whether two boxes overlap or are closer together than the given gap."""
         return (
             self.x < other.x + other.width + gap
             and other.x < self.x + self.width + gap
@@ -46,17 +46,17 @@ class Box:
 Point = tuple[float, float]
 Polyline = tuple[Point, ...]
 EdgeKey = tuple[str, str]
-"""Identifiers of an edge's source and target."""
+"""Identifiers of the source and target of an edge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The positions of blocks and long lines.
+    """Positions of blocks and long lines.
 
     Attributes:
         boxes: the boxes by block identifier.
-        polylines: for each edge that passes other columns, the start and end points of its horizontal segments, from left
-            to right.
+        polylines: for each edge that crosses other columns, the start and end points of its horizontal segments, from
+            left to right.
     """
 
     boxes: Mapping[str, Box]
@@ -66,11 +66,11 @@ class Layout:
 def layout(flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]]) -> Layout:
     """Positions all blocks without overlaps.
 
-    Positions from the flow designer are used if every block has one, scaled up if blocks would overlap. Otherwise, or if
-    scaling does not help, the blocks are arranged in layers.
+    If every block has a position from the flow designer, these positions are used, scaled up if blocks would overlap.
+    Otherwise, or if scaling does not help, the blocks are arranged in layers.
 
     Args:
-        flow: the flow, with the positions.
+        flow: the flow, which contains the designer's positions.
         diagram: its blocks and edges.
         sizes: width and height of each block.
     """
@@ -119,10 +119,10 @@ def _any_overlap(boxes: list[Box]) -> bool:
 
 
 class _LayeredLayout:
-    """A layered layout (Sugiyama's method): each block is to the right of the blocks that lead to it, except in cycles.
+    """A layered layout (Sugiyama's method).
 
-    An edge that passes a column has a node of its own there, so that it does not cross a block. The available libraries
-    either need Graphviz or are not deterministic.
+    Each block is to the right of the blocks that lead to it, except in cycles. An edge that crosses a column has its own
+    node there, so that it does not cross a block. Existing libraries either need Graphviz or are not deterministic.
 
     Args:
         diagram: the blocks and edges.
@@ -141,13 +141,13 @@ class _LayeredLayout:
         )
         first = [diagram.start] if diagram.start else []
         self._roots = list(dict.fromkeys([*first, *diagram.blocks]))
-        # A node is a block identifier, or (source, target, column) for an edge that passes a column.
+        # A node is a block identifier, or (source, target, column) for an edge that crosses a column.
         self._columns: list[list[Any]] = []
         self._left: dict[Any, list[Any]] = defaultdict(list)
         self._right: dict[Any, list[Any]] = defaultdict(list)
 
     def layout(self) -> Layout:
-        """Assigns columns, sorts each column, then assigns vertical positions."""
+        """Assigns columns, sorts each column and then assigns vertical positions."""
         self._fill_columns()
         for sweep in range(_SWEEPS):
             self._sort(rightwards=sweep % 2 == 0)
@@ -188,12 +188,12 @@ class _LayeredLayout:
                 self._left[right].append(left)
 
     def _without_cycles(self) -> tuple[list[str], list[EdgeKey]]:
-        """Returns the blocks in topological order, and the edges except those that close a cycle."""
+        """Returns the blocks in topological order, and all edges except those that close a cycle."""
         targets: dict[str, list[str]] = defaultdict(list)
         for source, target in self._edges:
             targets[source].append(target)
         for each in targets.values():
-            each.reverse()  # the order of finished blocks is reversed below, which puts the first edge on top
+            each.reverse()  # the order is reversed below, which puts the first edge on top
         active, done = set[str](), set[str]()
         finished: list[str] = []
         back_edges = set[EdgeKey]()
@@ -203,7 +203,7 @@ class _LayeredLayout:
             while pending:
                 block, untried = pending[-1]
                 following = next(untried, None)
-                if following is None:  # not falsy: an identifier may be empty
+                if following is None:  # not a truth test, because an identifier can be empty
                     pending.pop()
                     active.discard(block)
                     done.add(block)
@@ -231,7 +231,7 @@ class _LayeredLayout:
             column.sort(key=key)
 
     def _centers(self) -> dict[Any, float]:
-        """Returns the vertical center of each node, close to its neighbors in adjacent columns."""
+        """Returns vertical centers that place each node close to its neighbors in adjacent columns."""
         centers: dict[Any, float] = {}
         for column in self._columns:
             centers.update(zip(column, self._separate(column, [0.0] * len(column)), strict=True))
@@ -245,9 +245,10 @@ class _LayeredLayout:
         return centers
 
     def _separate(self, column: list[Any], ideal: list[float]) -> list[float]:
-        """Returns the centers closest to the ideal ones that preserve the order and leave a gap between nodes.
+        """Returns the centers closest to the ideal ones that preserve the order and the gaps between nodes.
 
-        Nodes that would be too close move together to the mean of their ideal centers (pool adjacent violators).
+        Nodes that would be too close to each other move as a group to the mean of their ideal centers (pool adjacent
+        violators algorithm).
         """
         halves = [self._half_height(node) for node in column]
         offsets, offset = [], 0.0

@@ -1,4 +1,4 @@
-"""Draws a flow as a Mermaid flowchart, which renders in pull requests and most wikis."""
+"""Draws a flow as a Mermaid flowchart, which pull requests and most wikis can display."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 _MAX_DETAIL_WIDTH = 60.0  # in full-width characters
 _MAX_LABEL_WIDTH = 30.0
-# Mermaid's defaults for maxEdges and maxTextSize. A chart cannot raise them itself.
+# Mermaid's defaults for maxEdges and maxTextSize. A chart cannot override them.
 _MAX_EDGES = 500
 _MAX_CHARACTERS = 50_000
 
-# Mermaid syntax within a label: quotes end it, # begins an entity, < begins a tag, ` and a leading "1. " are Markdown.
+# Characters with a meaning in labels: quotes end the label, # begins an entity, < begins a tag, and ` and a leading
+# "1. " are Markdown.
 _ESCAPED = re.compile(r"[\"#&<>`\\*_~\[\]{}|]")
-# $$ begins a formula and fa:fa- an icon, even if written as entities. A zero-width space breaks them up.
+# $$ begins a formula and fa:fa- an icon, even if they are written as entities. A zero-width space breaks them up.
 _SPLIT = re.compile(r"(?<=\$)(?=\$)|(?<=:)(?=fa-)")
 _LIST_MARKER = re.compile(r"^(\d+)([.)])|^([-+])(?= )")
 
@@ -28,8 +29,8 @@ _LIST_MARKER = re.compile(r"^(\d+)([.)])|^([-+])(?= )")
 def mermaid(flow: Flow) -> str:
     """Returns a flow as a Mermaid flowchart.
 
-    Stops have a thick border. Blocks that set `call_route` are green and show the route. Error branches are dashed. Long
-    texts are shortened.
+    Stops have a thick border. Blocks that set `call_route` are green and show the route. Error branches are dashed.
+    Long texts are truncated.
     """
     diagram = build_diagram(flow)
     names = {identifier: f"b{number}" for number, identifier in enumerate(diagram.blocks, start=1)}
@@ -46,7 +47,7 @@ def mermaid(flow: Flow) -> str:
             f"    {names[block.identifier]} {_arrow(edge)} {names[edge.target]}" for edge in block.edges
         ]
     for style, definition in {
-        # Text and background colors are both set, so that blocks are readable in light and dark mode.
+        # Both text and background colors are set, so that blocks are readable in light and dark mode.
         "stop": "fill:#fff4d6,stroke:#8a5a00,stroke-width:3px,color:#1f2328",
         "route": "fill:#dff3e4,stroke:#1a7f37,color:#1f2328",
         "block": "fill:#f6f8fa,stroke:#6e7781,color:#1f2328",
@@ -58,7 +59,7 @@ def mermaid(flow: Flow) -> str:
 
 
 def exceeded_limit(chart: str) -> str:
-    """Returns a description of the Mermaid limit that a chart exceeds, or an empty string."""
+    """Returns a message about the Mermaid limit that a chart exceeds, or an empty string."""
     edges = len(re.findall(r"^    b\d+ -", chart, re.MULTILINE))
     if edges > _MAX_EDGES:
         return f"{edges} edges, but Mermaid renders at most {_MAX_EDGES}"

@@ -1,4 +1,4 @@
-"""Draws a flow as an SVG image that resembles the flow designer, with branches at the right edge of each block."""
+"""Draws a flow as an SVG image that resembles the flow designer, with branches on the right edge of each block."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _TITLE_SIZE, _TEXT_SIZE, _ROUTE_SIZE = 14.0, 13.0, 12.0
 _DETAIL_LINES = 4
 _NAME_GAP = 4.0
 _LEGEND_HEIGHT = 64.0
-_LANE_OFFSET = 5.0  # separates upward from downward lines between the same two blocks
+_LANE_OFFSET = 5.0  # separates upward and downward lines between the same two blocks
 
-# The image has its own background, so that it looks the same in light and dark mode. All text has a contrast of at least
-# 4.5 to 1.
+# The image has its own background, so that it looks the same in light and dark mode. All text has a contrast ratio of
+# at least 4.5:1.
 _STYLE = """
     text { font-family: system-ui, 'Noto Sans', 'Noto Sans JP', 'Noto Sans CJK JP', sans-serif; fill: #1f2328;
            font-size: 13px }
@@ -52,13 +52,13 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class _BlockText:
-    """The wrapped text of a block.
+    """A block's text, wrapped into lines.
 
     Attributes:
         title: its title.
-        name: its name; may be empty.
-        lines: its detail.
-        rows: its edges, each with its label and the distance of its port from the top of the block.
+        name: its name, which can be empty.
+        lines: the lines of its detail.
+        rows: its edges, each with its label and the distance from the top of the block to its port.
         height: height of the block.
     """
 
@@ -72,8 +72,8 @@ class _BlockText:
 def svg(flow: Flow) -> str:
     """Returns a flow as an SVG document.
 
-    Each block shows its title, its main parameter, the route that it sets and its branches. Stops are highlighted. Blocks
-    are positioned as in the flow designer if possible, or else in layers.
+    Each block shows its title, its main parameter, the route that it sets and its branches. Stops are highlighted. If
+    possible, blocks are positioned as in the flow designer, and otherwise in layers.
     """
     diagram = build_diagram(flow)
     texts = {identifier: _block_text(block) for identifier, block in diagram.blocks.items()}
@@ -218,17 +218,17 @@ def _direct_path(box: Box, port: float, target: Box, distance: float) -> str:
     """Returns a path from the right edge of a block to the left edge of another.
 
     Args:
-        box: the block it leaves.
-        port: distance of its start from the top of that block.
-        target: the block it leads to.
-        distance: distance from both blocks if it has to go around them.
+        box: the block that it leaves.
+        port: distance from the top of that block to the start of the path.
+        target: the block that it leads to.
+        distance: distance to keep from both blocks if the path has to go around them.
     """
     x1, y1 = box.x + box.width, box.y + port
     x2, y2 = target.x - 1, target.y + _HEADER / 2
     if x2 - x1 >= GAP / 2:
         bend = max((x2 - x1) / 2, GAP)
         return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
-    # The target is not to the right: go between the blocks if one is below the other, or else around both.
+    # The target is not to the right, so go between the blocks if one is below the other, and around both otherwise.
     if target.y > box.y + box.height:
         middle = (box.y + box.height + target.y) / 2 - _LANE_OFFSET
     elif box.y > target.y + target.height:

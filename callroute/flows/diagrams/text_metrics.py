@@ -1,4 +1,4 @@
-"""Estimates the width of text without font metrics, erring on the wide side."""
+"""Estimates the width of text without font metrics. Estimates tend to be too wide rather than too narrow."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _ems(character: str) -> float:
 
 
 def width(text: str, size: float) -> float:
-    """Returns the width of a text, in the unit of the font size."""
+    """Returns the width of a text, in the same unit as the font size."""
     return size * sum(_ems(character) for character in text)
 
 
 def shorten(text: str, size: float, max_width: float) -> str:
-    """Returns a text cut to a maximum width, with an ellipsis if anything was cut."""
+    """Truncates a text to a maximum width and adds an ellipsis if anything was cut."""
     available, kept, used = max_width - width("…", size), 0, 0.0
     for position, character in enumerate(text, start=1):
         used += size * _ems(character)
@@ -41,9 +41,9 @@ def shorten(text: str, size: float, max_width: float) -> str:
 
 
 def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
-    """Returns a text in lines of a maximum width; the last line is shortened if there is more text.
+    """Wraps a text into lines of a maximum width. If there are too many lines, the last one is truncated.
 
-    Japanese can break anywhere, other text at spaces. Words that are too long are broken.
+    Japanese text can break anywhere, and other text breaks at spaces. Words that are too long are split.
     """
     wrapped: list[str] = []
     for paragraph in text.splitlines():

@@ -1,4 +1,4 @@
-"""Lint rules for flows: requirements of Connect, problems for callers, and gaps in tracking."""
+"""Lint rules for flows. They cover Connect's requirements, problems for callers and gaps in tracking."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def check(
     set_elsewhere: Collection[str] = (),
     rules: Iterable[Rule] = RULES,
 ) -> list[Finding]:
-    """Runs lint rules on a flow and returns the findings in the order of the blocks, then of the rules.
+    """Runs lint rules on a flow and returns the findings, sorted by block and then by rule.
 
-    If a size rule finds that the flow is too large, the other rules do not run, because they can
-    take very long on large flows.
+    If a flow exceeds a size limit, only the size rules run, because the other rules can take a very long time on
+    large flows.
 
     Args:
-        flow: the flow, parsed with `Flow.parse_lenient`, so that structural defects are also reported.
+        flow: the flow, parsed with `Flow.parse_lenient`, so that structural defects are reported as findings.
         catalog: the flow's route catalog, or None.
         set_elsewhere: contact attributes that other flows set (see `attributes_set`).
         rules: the rules to run.

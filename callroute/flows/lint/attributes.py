@@ -1,4 +1,4 @@
-"""Lint rules about attributes: attributes that are never set, personal data, and known deployment problems."""
+"""Lint rules for attributes that are never set, personal data, and known deployment problems."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from callroute.formats.json_document import member
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
-# Parameter with the values that a block stores on a contact record: of this contact, a related one or a task.
+# Parameters whose values are stored on a contact record, either of this contact, of a related one or of a task.
 _STORED = {"UpdateContactAttributes": "Attributes", "TagContact": "Tags", "CreateTask": "Attributes"}
 
 _NAMESPACES = {"Attributes": "contact", "FlowAttributes": "flow"}
 
-# Phone numbers with country code, and national numbers in groups: with a leading 0, or in the North American format.
+# Phone numbers with a country code, and national numbers written in groups: with a leading 0 or in the North American
+# format.
 _INTERNATIONAL = re.compile(r"(?<![\w+])\+\d(?:[ ().-]{0,2}\d){7,14}(?!\d)")
 _NATIONAL = re.compile(r"(?<![\w+.-])\(?0\d{0,4}(?:[ ().-]{1,2}\d{2,4}){1,4}(?![\w:/])")
 _NORTH_AMERICAN = re.compile(r"(?<![\w+.-])(?:1[ .-])?\(?[2-9]\d{2}[ ).-]{1,2}\d{3}[ .-]\d{4}(?![.-]?\w)")
@@ -46,10 +47,10 @@ def _unset_attribute(context: LintContext) -> Iterator[Match]:
     known: dict[str, set[str]] = {
         "FlowAttributes": {name for block in context.blocks for name in _flow_attributes_of(block)},
     }
-    # In flows that inherit contact attributes, the calling flow can have set any of them.
+    # If a flow inherits contact attributes, the calling flow may have set any of them.
     if not inherits(flow):
         known["Attributes"] = {*attributes_set(flow), *context.set_elsewhere}
-    # A name that is a reference can stand for any name.
+    # If a name is itself a reference, any attribute could be set.
     complete = {space: names for space, names in known.items() if not any(map(paths_in, names))}
     first: dict[Path, tuple[str, str]] = {}
     times: Counter[Path] = Counter()
@@ -66,9 +67,9 @@ def _unset_attribute(context: LintContext) -> Iterator[Match]:
             identifier,
             path,
             f"The {_NAMESPACES[space]} attribute {name!r} is read here{more}, but no block sets it.",
-            "Set it first. If another flow sets it, check that flow together with this one."
+            "Set it before reading it. If another flow sets it, check both flows together."
             if space == "Attributes"
-            else "Set it first, in this flow: flow attributes of other flows are not visible here.",
+            else "Set it in this flow before reading it. Flow attributes set in other flows are not visible here.",
         )
 
 
@@ -79,7 +80,7 @@ def _mixed_reference(context: LintContext) -> Iterator[Match]:
                 yield Match(
                     block.identifier,
                     member(f"{block.path}.Parameters.Attributes", name),
-                    f"The value of {name!r} mixes text and a reference. Live requests showed that Connect does not resolve it.",
+                    f"The value of {name!r} mixes text and a reference, which Connect does not resolve.",
                     "Use a single reference, or build the text in a Lambda function.",
                 )
 
@@ -91,12 +92,12 @@ def _personal_data(context: LintContext) -> Iterator[Match]:
         values = block.parameters.get(parameter)
         for name, value in values.items() if isinstance(values, dict) else ():
             if found := _personal(context, tainted, f"{name} {value}" if isinstance(value, str) else name):
-                # Findings end up in logs, so they must not contain the personal data itself.
+                # Findings end up in logs, so they must not include the personal data itself.
                 shown = "" if _has_number(name) else f" as {name!r}"
                 yield Match(
                     block.identifier,
                     member(f"{block.path}.Parameters.{parameter}", name),
-                    f"{found} is stored on the contact record{shown}, which is kept and streamed.",
+                    f"{found} is stored on the contact record{shown}, which is retained and streamed.",
                     "Use a flow attribute (UpdateFlowAttributes), or store only the result of a lookup.",
                 )
 
@@ -111,7 +112,7 @@ def _personal(context: LintContext, tainted: Mapping[Path, Path], text: str) -> 
 
 
 def _personal_attributes(context: LintContext) -> Mapping[Path, Path]:
-    """Returns the attributes that receive personal data, directly or through other attributes, and its source."""
+    """Returns the attributes that receive personal data, directly or through other attributes, with its source."""
     copies: list[tuple[Path, Path]] = []
     for block in context.blocks:
         for space, values in (
@@ -142,7 +143,7 @@ def _is_personal(context: LintContext, path: Path) -> bool:
         case ("Lex", *names):
             return "Slots" in names
         case ("Views", "ViewResultData", *names):
-            return names != ["actionName"]  # the button that was pressed, which is not personal
+            return names != ["actionName"]  # the button that was pressed is not personal data
     return False
 
 
@@ -166,7 +167,7 @@ def _update_contact_data(context: LintContext) -> Iterator[Match]:
             yield Match(
                 block.identifier,
                 block.path,
-                "Pulumi can create a flow with UpdateContactData but cannot update it (pulumi-aws issue 6222).",
+                "Pulumi can create a flow that contains UpdateContactData but cannot update it (pulumi-aws issue 6222).",
                 "Use other blocks if possible, or replace the flow on every change.",
             )
 
@@ -186,7 +187,7 @@ RULES = (
     Rule(
         "unset-attribute",
         "warning",
-        "Every attribute that a flow reads is set in that flow; contact attributes may be set in another checked flow.",
+        "Every attribute that a flow reads is set in that flow or, for contact attributes, in another checked flow.",
         Source.CALLERS,
         _unset_attribute,
     ),
@@ -200,21 +201,21 @@ RULES = (
     Rule(
         "personal-data",
         "warning",
-        "Contact attributes and tags contain no phone numbers, customer profile data or caller input.",
+        "Contact attributes and tags do not contain phone numbers, customer profile data or caller input.",
         Source.CONTACT_ATTRIBUTES,
         _personal_data,
     ),
     Rule(
         "update-contact-data",
         "warning",
-        "A flow that Pulumi deploys has no UpdateContactData block.",
+        "A flow deployed by Pulumi has no UpdateContactData block.",
         Source.PULUMI_ISSUE,
         _update_contact_data,
     ),
     Rule(
         "lex-update",
         "note",
-        "A flow that Pulumi deploys has no Lex blocks, because updates may fail.",
+        "A flow deployed by Pulumi has no Lex blocks, because updating it may fail.",
         Source.PULUMI_ISSUE,
         _lex_update,
     ),

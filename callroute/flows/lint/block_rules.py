@@ -1,4 +1,4 @@
-"""Lint rules about single blocks: types, parameters, branches, and the kinds of flow that allow a block."""
+"""Lint rules for individual blocks: their types, parameters and branches, and the kinds of flow that allow them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import is_reference
 from callroute.formats.json_document import kind, member
 
-# Names and spoken texts are strings in every block type.
+# In every block type, names and spoken texts are strings.
 _TEXTS = frozenset(
     (
         *("QueueId", "AgentId", "ContactFlowId", "FlowModuleId", "HoursOfOperationId", "LambdaFunctionARN"),
@@ -62,7 +62,7 @@ def _misplaced_block(context: LintContext) -> Iterator[Match]:
             + (
                 f"this is a {declared} flow." if declared else f"the other blocks require {_listed(allowed)}."
             ),
-            "Move it to such a flow, or use another block.",
+            "Move it to a flow of an allowed kind, or use another block.",
         )
 
 
@@ -106,8 +106,8 @@ def _refused_parameter(context: LintContext) -> Iterator[Match]:
 
 
 _INSTEAD = {
-    ("TransferContactToQueue", "QueueId"): "Set the queue with UpdateContactTargetQueue first.",
-    ("TransferContactToQueue", "AgentId"): "Set the agent with UpdateContactTargetQueue first.",
+    ("TransferContactToQueue", "QueueId"): "Set the queue in an earlier UpdateContactTargetQueue block.",
+    ("TransferContactToQueue", "AgentId"): "Set the agent in an earlier UpdateContactTargetQueue block.",
 }
 
 
@@ -118,7 +118,7 @@ def _unknown_parameter(context: LintContext) -> Iterator[Match]:
                 yield Match(
                     block.identifier,
                     member(path, parameter),
-                    f"{name} has no known parameter {parameter}.",
+                    f"{name} has no known parameter named {parameter}.",
                     f"Known: {', '.join(sorted(shape.parameters)) or 'none'}. Check the spelling, or remove it.",
                 )
 
@@ -156,7 +156,7 @@ def _wrong_value(context: LintContext) -> Iterator[Match]:
 
 
 def _allowed(shape: Shape, name: str, value: object) -> str:
-    """Describes the allowed values of a parameter, or returns an empty string if the value is allowed."""
+    """Returns a description of the allowed values, or an empty string if the value is allowed."""
     text = str(value)
     if text == "":
         return ""  # reported by empty-string
@@ -211,7 +211,7 @@ def _refused_error_branch(context: LintContext) -> Iterator[Match]:
 
 def _missing_next_action(context: LintContext) -> Iterator[Match]:
     for block, row in context.known:
-        # A block without any branches is reported by dead-end.
+        # The rule dead-end reports blocks without any branches.
         if row.next == "required" and block.branches and block.target("next") is None:
             yield Match(
                 block.identifier,
@@ -244,14 +244,14 @@ RULES = (
     Rule(
         "unknown-block-type",
         "warning",
-        "Every block has a type of the flow language.",
+        "Every block has a type that is part of the flow language.",
         Source.BLOCK_TYPES,
         _unknown_block_type,
     ),
     Rule(
         "misplaced-block",
         "error",
-        "All blocks of a flow are allowed in its kind of flow.",
+        "Every block is allowed in the kind of flow that contains it.",
         Source.BLOCK_TYPES,
         _misplaced_block,
     ),
@@ -272,7 +272,7 @@ RULES = (
     Rule(
         "unknown-parameter",
         "warning",
-        "Every parameter is known for its block type.",
+        "Every block has only known parameters.",
         Source.BLOCK_TYPES,
         _unknown_parameter,
     ),

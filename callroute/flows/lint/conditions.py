@@ -1,4 +1,4 @@
-"""Lint rules about conditions: required and allowed conditions, operators and operands."""
+"""Lint rules for conditions: which ones a block needs and allows, and their operators and operands."""
 
 from __future__ import annotations
 
@@ -115,14 +115,17 @@ def _operand_problem(operator: str, operands: Sequence[Any]) -> tuple[str, str]:
         return f"The condition has {len(operands)} operands; Connect allows one.", "Use one operand."
     (operand,) = operands
     if isinstance(operand, dict | list):
-        return f"The operand must be text, not {kind(operand)}.", "Write it as text."
+        return f"The operand must be a string, not {kind(operand)}.", "Write it as a string."
     if operator in NUMBER_OPERATORS and _is_constant(operand) and _number(operand) is None:
         return f"The operand of {operator} must be a number, not {operand!r}.", "Use a number."
     return "", ""
 
 
 def _percentages(context: LintContext, block: Block) -> Iterator[Match]:
-    """Checks that each bound is one more than the percentages so far: 3% and 6% are written as 4 and 10."""
+    """Checks the bounds of a percentage split.
+
+    Each bound is one more than the sum of the percentages so far: 3% and 6% are written as 4 and 10.
+    """
     previous = 1.0
     for path, _, operands in context.conditions(block):
         number = _number(operands[0]) if len(operands) == 1 and _is_constant(operands[0]) else None
@@ -139,7 +142,7 @@ def _percentages(context: LintContext, block: Block) -> Iterator[Match]:
             yield Match(
                 block.identifier,
                 f"{path}.Operands",
-                f"NumberLessThan {operands[0]} comes after NumberLessThan {previous:.0f}, so it is never taken.",
+                f"NumberLessThan {operands[0]} comes after NumberLessThan {previous:.0f}, so its branch is never taken.",
                 "Use one more than the sum of the percentages so far.",
             )
         else:
@@ -156,12 +159,12 @@ def _agents(context: LintContext, block: Block) -> Iterator[Match]:
                 block.identifier,
                 path,
                 f"{metric} allows only the condition NumberGreaterThan 0.",
-                "Use this condition, or GetMetricData and Compare for others.",
+                "Use this condition, or use GetMetricData and Compare for other conditions.",
             )
 
 
 def _is_constant(operand: object) -> bool:
-    """Whether an operand is a constant: not empty, and neither a reference nor a placeholder."""
+    """Returns whether an operand is a constant, that is, neither empty nor a reference or placeholder."""
     return str(operand) != "" and not str(operand).startswith("$") and "{" not in str(operand)
 
 
@@ -201,7 +204,7 @@ RULES = (
     Rule(
         "wrong-operator",
         "error",
-        "Every condition has an operator that its block type allows.",
+        "Every condition uses an operator that its block type allows.",
         Source.BLOCK_TYPES,
         _wrong_operator,
     ),

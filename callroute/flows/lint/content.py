@@ -1,4 +1,4 @@
-"""Lint rules about the content of a flow: structural defects, sizes, identifiers and texts."""
+"""Lint rules for the content of a flow: structure, size limits, identifiers and strings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callroute.formats.json_document import LONE_SURROGATE
 IDENTIFIER_CHARACTERS = 50
 SPOKEN_CHARACTERS = 3_000
 SPOKEN_CHARACTERS_WITH_TAGS = 6_000
-"""Maximum length of SSML including its tags, which are not spoken."""
+"""Maximum length of SSML, including tags."""
 
 _FORBIDDEN_CHARACTERS = re.compile(r"[%:()\\/=$,;\[\]{}]")
 _FORBIDDEN_IDENTIFIERS = frozenset(
@@ -33,7 +33,7 @@ _FORBIDDEN_IDENTIFIERS = frozenset(
 )
 _TAG = re.compile(r"<[^>]*>")
 _MUSTACHE = re.compile(r"\{\{\s*[^{}\s][^{}]*\}\}")
-# Connect also accepts numbers as the count of a Loop block and as operands of conditions (docs/fidelity.md).
+# Connect also accepts a number as the count of a Loop block or as an operand of a condition (docs/fidelity.md).
 _NUMBERS = frozenset((("Loop", "LoopCount"),))
 _OPERAND = re.compile(r"\.Condition\.Operands\[\d+\]$")
 
@@ -61,7 +61,7 @@ def _bad_identifier(context: LintContext) -> Iterator[Match]:
         elif found := _FORBIDDEN_CHARACTERS.search(name):
             problem = f"The identifier contains {found[0]!r}, which Connect rejects."
         elif LONE_SURROGATE.search(name):
-            problem = f"The identifier {name!r} contains half of a surrogate pair, which cannot be sent."
+            problem = f"The identifier {name!r} contains half of a surrogate pair, which cannot be encoded."
         elif name in _FORBIDDEN_IDENTIFIERS:
             problem = f"Connect rejects the identifier {name!r}."
         else:
@@ -80,7 +80,7 @@ def _empty_string(context: LintContext) -> Iterator[Match]:
             yield Match(
                 block.identifier,
                 path,
-                "The string is empty, and Connect rejects empty strings.",
+                "The string is empty, but Connect rejects empty strings.",
                 "Set a value, or remove the field.",
             )
 
@@ -131,7 +131,7 @@ def _undeclared_placeholder(context: LintContext) -> Iterator[Match]:
                     block.identifier,
                     path,
                     f"The placeholder {name} is not declared in a route catalog.",
-                    "Declare it under `placeholders` in the route catalog, or check the flow with its values filled in.",
+                    "Declare it under `placeholders` in the route catalog, or check the flow with the values filled in.",
                 )
 
 
@@ -140,8 +140,8 @@ def _flow_module(context: LintContext) -> Iterator[Match]:
         yield Match(
             None,
             "$.Settings",
-            "This is a flow module. It runs inside other flows and inherits their attributes.",
-            "Check the flows that invoke it as well.",
+            "This is a flow module, which runs inside other flows and inherits their attributes.",
+            "Also check the flows that invoke it.",
         )
 
 
@@ -156,7 +156,7 @@ RULES = (
     Rule(
         "malformed",
         "error",
-        "Blocks, branches and conditions have the structure that the flow language requires.",
+        "Blocks, branches and conditions have the structure required by the flow language.",
         Source.FLOW_LANGUAGE,
         _defects("malformed"),
     ),
@@ -170,21 +170,21 @@ RULES = (
     Rule(
         "no-start",
         "error",
-        "StartAction is the identifier of a block.",
+        "StartAction is the identifier of a block in the flow.",
         Source.FLOW_LANGUAGE,
         _defects("no-start"),
     ),
     Rule(
         "dangling-branch",
         "error",
-        "Every branch leads to a block of the flow.",
+        "Every branch leads to a block in the flow.",
         Source.FLOW_LANGUAGE,
         _defects("dangling-branch"),
     ),
     Rule(
         CONTENT_TOO_LONG,
         "error",
-        f"A flow has at most {CONTENT_CHARACTERS:,} characters, not counting white space.",
+        f"A flow has at most {CONTENT_CHARACTERS:,} characters, not counting whitespace.",
         Source.CREATE_CONTACT_FLOW,
         _defects(CONTENT_TOO_LONG),
     ),
@@ -198,7 +198,7 @@ RULES = (
     Rule(
         "bad-identifier",
         "error",
-        f"Identifiers have 1 to {IDENTIFIER_CHARACTERS} characters, except % : ( \\ / ) = $ , ; [ ] {{ }}.",
+        f"Identifiers have 1 to {IDENTIFIER_CHARACTERS} characters and contain none of % : ( \\ / ) = $ , ; [ ] {{ }}.",
         Source.FLOW_LANGUAGE,
         _bad_identifier,
     ),
@@ -207,7 +207,7 @@ RULES = (
     Rule(
         "text-too-long",
         "error",
-        f"A text has at most {SPOKEN_CHARACTERS:,} spoken characters, and at most {SPOKEN_CHARACTERS_WITH_TAGS:,} including tags.",
+        f"Spoken text has at most {SPOKEN_CHARACTERS:,} characters, and at most {SPOKEN_CHARACTERS_WITH_TAGS:,} including tags.",
         Source.PLAY_PROMPT,
         _text_too_long,
     ),
@@ -221,7 +221,7 @@ RULES = (
     Rule(
         "flow-module",
         "note",
-        "Flow modules are checked as modules, which inherit attributes.",
+        "Flow modules are checked with attributes inherited from the calling flow.",
         Source.LIVE_REQUESTS,
         _flow_module,
     ),

@@ -1,4 +1,4 @@
-"""Lint rules about paths through a flow: unreachable blocks, dead ends and loops."""
+"""Lint rules for paths through a flow: unreachable blocks, dead ends and loops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch
 
-# In these stops a call waits for other parties, so a loop around them is not a busy loop.
+# In these stops, the call waits for another party, so a loop around them is not a busy loop.
 _WAITING = frozenset(("hold", "wait", "queue", "agent", "third party", "other flow"))
 _MAX_SHOWN = 5
 
@@ -32,7 +32,7 @@ def _unreachable_block(context: LintContext) -> Iterator[Match]:
 def _dead_end(context: LintContext) -> Iterator[Match]:
     for block in context.blocks:
         row = context.types.get(block.identifier)
-        # A block of an unknown type may end the call.
+        # A block of an unknown type might end the call.
         if not block.branches and row and row.next == "required":
             yield Match(
                 block.identifier,
@@ -68,13 +68,13 @@ def _unbounded_loop(context: LintContext) -> Iterator[Match]:
 
     every = _edges(context, lambda _block, _branch: True)
     for loop in _loops(_edges(context, without_waiting)):
-        # A loop without any way out is reported by endless-loop.
+        # The rule endless-loop reports loops without an exit.
         if any(target not in loop for identifier in loop for target in every[identifier]):
             yield _match(
                 context,
                 loop,
                 "A call can loop forever, without caller input, through these blocks",
-                "Limit it with a Loop block whose DoneLooping branch leads out of the loop.",
+                "Limit it with a Loop block whose DoneLooping branch exits the loop.",
             )
 
 
@@ -90,18 +90,18 @@ def _endless_retries(context: LintContext) -> Iterator[Match]:
             yield _match(
                 context,
                 loop,
-                "A silent caller is asked again forever in these blocks",
-                "Limit the retries with a Loop block, unless this is intended.",
+                "A silent caller is prompted forever by these blocks",
+                "Limit the retries with a Loop block, unless this is intentional.",
             )
 
 
 def _may_repeat_forever(context: LintContext) -> bool:
-    """Whether the flow is a queue, hold or whisper flow, which runs until the call leaves it."""
+    """Returns whether the flow is a queue, hold or whisper flow. These run until the call leaves them."""
     return bool(context.kinds) and not context.kinds & {"contact", "transfer", "module"}
 
 
 def _edges(context: LintContext, include: Callable[[Block, Branch], bool]) -> dict[str, list[str]]:
-    """Returns the targets of each reachable block by the included branches."""
+    """Returns the targets of each reachable block, following only the included branches."""
     blocks = context.flow.blocks
     return {
         identifier: [
@@ -159,8 +159,16 @@ def _match(context: LintContext, loop: set[str], message: str, hint: str) -> Mat
 
 
 RULES = (
-    Rule("unreachable-block", "warning", "Calls can reach every block.", Source.CALLERS, _unreachable_block),
-    Rule("dead-end", "error", "Every block has a next block or ends the call.", Source.CALLERS, _dead_end),
+    Rule(
+        "unreachable-block",
+        "warning",
+        "Every block can be reached by a call.",
+        Source.CALLERS,
+        _unreachable_block,
+    ),
+    Rule(
+        "dead-end", "error", "Every block leads to another block or ends the call.", Source.CALLERS, _dead_end
+    ),
     Rule(
         "endless-loop",
         "error",
@@ -171,14 +179,14 @@ RULES = (
     Rule(
         "unbounded-loop",
         "warning",
-        "Every loop asks the caller, waits, or is limited by a Loop block.",
+        "Every loop waits, asks for caller input or is limited by a Loop block.",
         Source.CALLERS,
         _unbounded_loop,
     ),
     Rule(
         "endless-retries",
         "note",
-        "A silent caller is not asked again forever.",
+        "A silent caller is not prompted forever.",
         Source.CALLERS,
         _endless_retries,
     ),

@@ -1,4 +1,4 @@
-"""Defines lint rules, their context and their findings."""
+"""Data types for lint rules and their findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from callroute.flows.route_catalog import RouteCatalog
 
 Severity = Literal["error", "warning", "note"]
-"""`error`: Connect rejects the flow, or calls or records fail. `warning`: probably a mistake. `note`: for information."""
+"""`error`: Connect rejects the flow, or calls or records fail. `warning`: probably a mistake. `note`: for information
+only."""
 
 
 class Source(StrEnum):
@@ -61,7 +62,7 @@ class Finding:
 
 
 class Match(NamedTuple):
-    """A place that breaks a rule: the part of a finding that the rule itself provides."""
+    """A place that violates a rule, without the details that are the same for all findings of the rule."""
 
     block: str | None
     path: str
@@ -70,7 +71,7 @@ class Match(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A text, number, boolean or null in a block's parameters or condition operands."""
+    """A string, number, boolean or null in a block's parameters or condition operands."""
 
     block: Block
     path: str
@@ -78,13 +79,13 @@ class Scalar(NamedTuple):
 
 
 class ParameterObject(NamedTuple):
-    """The parameters of a block, or an object nested in them, together with its known shape.
+    """A block's parameters, or an object nested in them, together with the expected shape.
 
     Attributes:
         block: the block.
         name: name for messages, for example `Media of MessageParticipant`.
         path: JSON path.
-        value: the value in the file, which may not be an object.
+        value: the value in the file, which is not necessarily an object.
         shape: the expected shape.
     """
 
@@ -95,12 +96,12 @@ class ParameterObject(NamedTuple):
     shape: Shape
 
 
-# View data is interpreted by a web page and not by Connect, so it can contain booleans and empty strings.
+# View data is interpreted by a web page instead of Connect, so it can contain booleans and empty strings.
 _OPAQUE = "ViewData"
 
 
 class LintContext:
-    """A flow with derived data that several rules need. Each property is computed once.
+    """A flow and the derived data that rules share. Each property is computed only once.
 
     Args:
         flow: the flow, parsed with `Flow.parse_lenient`.
@@ -120,7 +121,7 @@ class LintContext:
 
     @cached_property
     def known(self) -> list[tuple[Block, BlockType]]:
-        """Blocks of a known type, each with its type."""
+        """All blocks of a known type, each with its type."""
         return [(block, row) for block in self.blocks if (row := type_of(block))]
 
     @cached_property
@@ -130,7 +131,7 @@ class LintContext:
 
     @cached_property
     def parameter_objects(self) -> list[ParameterObject]:
-        """Parameters of every block of a known type, each followed by the objects nested in them."""
+        """Parameters of every block of a known type, each followed by its nested objects."""
         objects = []
         for block, row in self.known:
             name, path = f"{block.type}{row.variant}", f"{block.path}.Parameters"
@@ -142,17 +143,17 @@ class LintContext:
 
     @cached_property
     def kinds(self) -> frozenset[FlowKind]:
-        """Kinds of flow that this flow can be."""
+        """Kinds of flow that this flow could be."""
         return kinds_of(self.flow)
 
     @cached_property
     def analysis(self) -> Analysis:
-        """Tracking analysis of all paths."""
+        """Result of the tracking analysis."""
         return analyze(self.flow)
 
     @cached_property
     def scalars(self) -> list[Scalar]:
-        """All scalars in the parameters and condition operands of all blocks."""
+        """All scalars in the parameters and condition operands of every block."""
         return [
             Scalar(block, path, value)
             for block in self.blocks
@@ -161,7 +162,7 @@ class LintContext:
         ]
 
     def conditions(self, block: Block) -> list[tuple[str, str, list[Any]]]:
-        """Returns JSON path, operator and operands of each condition of a block. Malformed conditions are skipped."""
+        """Returns the JSON path, operator and operands of each well-formed condition of a block."""
         transitions = self._document_of(block).get("Transitions")
         entries = transitions.get("Conditions") if isinstance(transitions, dict) else None
         conditions = []
@@ -187,7 +188,7 @@ def _values_of(block: Block, conditions: list[tuple[str, str, list[Any]]]) -> It
 
 
 def _nested(outer: ParameterObject) -> Iterator[ParameterObject]:
-    """Yields the nested objects with a known shape. References and placeholders can replace an object."""
+    """Yields the nested objects that have a known shape, skipping references and placeholders."""
     if not outer.shape.nested or not isinstance(outer.value, dict):
         return
     for key, shape in outer.shape.nested.items():
@@ -210,11 +211,11 @@ class Rule:
     """A lint rule.
 
     Attributes:
-        id: identifier, in lower case with hyphens.
+        id: identifier, in kebab case.
         severity: severity of its findings.
         description: the requirement, as a sentence.
         source: evidence for the requirement.
-        find: function that yields the places in a flow that break the rule.
+        find: function that yields the places in a flow that violate the rule.
     """
 
     id: str

@@ -1,7 +1,7 @@
-"""Lint rules about tracking: every caller who hangs up must leave a `call_route` that identifies one place in the flow.
+"""Lint rules for tracking. The `call_route` of every caller who hangs up must identify a single place in the flow.
 
-The rules cover all paths on which the blocks that set attributes succeed. Failures of these blocks are reported by
-failed-tracking, because no flow can prevent them.
+The rules assume that blocks that set attributes succeed. No flow can prevent these blocks from failing, so only
+failed-tracking reports the effects of a failure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_SHOWN = 5
 
 
 def _stops(context: LintContext) -> Iterator[Stop]:
-    """Yields the stops that calls reach if all blocks that set attributes succeed."""
+    """Yields the stops that calls can reach if every block that sets attributes succeeds."""
     return (stop for stop in context.analysis.stops if stop.routes)
 
 
@@ -54,8 +54,8 @@ def _untracked_stop(context: LintContext) -> Iterator[Match]:
 
 
 def _ambiguous_stop(context: LintContext) -> Iterator[Match]:
-    # Stops with the same routes count as one place, for example a menu and its error message. A place with several
-    # routes is fine if no other place has any of them, because the record then still identifies the place.
+    # Stops with the same routes count as one place, for example a menu and its error message. A place can have
+    # several routes if no other place has any of them, because the record still identifies the place.
     places: defaultdict[frozenset[str], list[Stop]] = defaultdict(list)
     for stop in _stops(context):
         places[frozenset(value for value in stop.routes if isinstance(value, str))].append(stop)
@@ -72,20 +72,20 @@ def _ambiguous_stop(context: LintContext) -> Iterator[Match]:
                 here.identifier,
                 here.path,
                 f"Calls reach this stop{more} with {_join(sorted(routes))}; {route!r} is also the route at "
-                f"{_join(elsewhere)}, so the record does not identify the place.",
+                f"{_join(elsewhere)}, so the record does not show where the call ended.",
                 f"Set a separate {ROUTE} before this block, or name the block under `blocks` in the route file of "
                 "`callroute track`.",
             )
 
 
 def _indistinguishable_branches(context: LintContext) -> Iterator[Match]:
-    # Cached because menus often share the target and the routes of a branch.
+    # Cached because branches of different menus often have the same target and routes.
     next_places = cache(ReachingValues(context.flow, ROUTE).first_places)
     for stop in _stops(context):
         if stop.kind not in _CHOICE_STOPS:
             continue
         branches = [branch for branch in stop.block.branches if branch.kind == "condition"]
-        # A branch that leads straight back to this block stays at the same place.
+        # A branch that leads directly back to this block stays at the same place.
         arrivals = {
             target: {
                 identifier: values
@@ -111,10 +111,10 @@ def _indistinguishable_branches(context: LintContext) -> Iterator[Match]:
 
 
 def _shared_route(one: Mapping[str, frozenset[Value]], other: Mapping[str, frozenset[Value]]) -> str:
-    """Returns a route that does not distinguish two choices, or an empty string.
+    """Returns a route that two choices have in common, or an empty string.
 
-    Both choices may lead to a common place with its own route, for example the announcement of closing time, if they
-    differ otherwise.
+    Choices can share a place with its own route, such as an announcement outside opening hours, if they differ
+    elsewhere.
     """
     routes, others = _texts(one.values()), _texts(other.values())
     if routes == others:
@@ -160,7 +160,7 @@ def _unset_route(context: LintContext) -> Iterator[Match]:
         return
     values = {value for _, value in _set_values(context)}
     if any(isinstance(value, str) and paths_in(value) for value in values):
-        return  # a reference can have any of the values
+        return  # a reference can have any value
     for route in context.catalog.routes:
         if route not in values:
             yield Match(
@@ -197,18 +197,18 @@ def _unknown_call_flow(context: LintContext) -> Iterator[Match]:
 def _completion_unset(context: LintContext) -> Iterator[Match]:
     first = ReachingValues(context.flow, COMPLETED).first_stops(context.flow.start, (None,))
     for stop in _stops(context):
-        # A stop without a route is reported by untracked-stop.
+        # The rule untracked-stop reports stops without a route.
         if stop.block.identifier in first and None in stop.completed and None not in stop.routes:
             yield Match(
                 stop.block.identifier,
                 stop.block.path,
-                f"Calls reach this first stop without {COMPLETED}.",
+                f"Calls reach this stop, their first, before {COMPLETED} is set.",
                 f'Set {COMPLETED} to "false" where {ROUTE} is first set.',
             )
 
 
 def _is_true(value: object) -> bool:
-    """Whether the record counts a value as true. Case does not matter (docs/record.md)."""
+    """Returns whether the call record treats a value as true. Case is ignored (docs/record.md)."""
     return isinstance(value, str) and value.lower() == "true"
 
 
@@ -218,7 +218,7 @@ def _completed_too_early(context: LintContext) -> Iterator[Match]:
             yield Match(
                 stop.block.identifier,
                 stop.block.path,
-                f"{COMPLETED} can be true here, while the caller is still in the menus ({stop.kind}).",
+                f"{COMPLETED} can be true here, although the caller is still in the menus ({stop.kind}).",
                 f'Set {COMPLETED} to "true" after the last menu, or back to "false" before this one.',
             )
 
@@ -229,7 +229,7 @@ def _unknown_completion(context: LintContext) -> Iterator[Match]:
             yield Match(
                 block.identifier,
                 _path(block, COMPLETED),
-                f"{COMPLETED} is set to {value!r}, which the record counts as false.",
+                f"{COMPLETED} is set to {value!r}, which the call record treats as false.",
                 'Set it to "true" or "false".',
             )
 
@@ -262,8 +262,8 @@ def _dynamic_route(context: LintContext) -> Iterator[Match]:
         yield Match(
             block,
             context.flow.blocks[block].path,
-            f"{ROUTE} can come from {value.origin} at {_join(stops[value])}, and is then known only during a call.",
-            "Make sure that all its values are in the route catalog.",
+            f"At {_join(stops[value])}, {ROUTE} can come from {value.origin}, which is known only during a call.",
+            "Make sure that all possible values are in the route catalog.",
         )
 
 
@@ -280,7 +280,7 @@ def _failed_tracking(context: LintContext) -> Iterator[Match]:
             setting[0].path,
             f"If a block that sets {ROUTE} fails ({len(setting)} here), the call continues with the old value. "
             f"Affected stops: {len(stale)}{unset}.",
-            "No flow can prevent this. Connect's flow logs show such failures.",
+            "No flow can prevent this. Such failures appear in Connect's flow logs.",
         )
 
 
@@ -302,14 +302,14 @@ RULES = (
     Rule(
         "ambiguous-stop",
         "warning",
-        "A stop with several routes shares none of them with a stop that has other routes.",
+        "A stop with several routes shares none of them with a stop that has different routes.",
         Source.RECORDS,
         _ambiguous_stop,
     ),
     Rule(
         "indistinguishable-branches",
         "warning",
-        "Choices of a menu or bot that lead to different blocks have different routes.",
+        "If two choices in a menu or bot lead to different blocks, they have different routes.",
         Source.RECORDS,
         _indistinguishable_branches,
     ),
@@ -344,7 +344,7 @@ RULES = (
     Rule(
         "completed-too-early",
         "warning",
-        "`call_completed` is not true in a menu, input, bot or view.",
+        "`call_completed` is not true while the caller is in a menu, input, bot or view.",
         Source.RECORDS,
         _completed_too_early,
     ),
@@ -358,21 +358,21 @@ RULES = (
     Rule(
         "dynamic-completion",
         "note",
-        "`call_completed` is set to constants, not to references.",
+        "`call_completed` is set only to constants, not to references.",
         Source.RECORDS,
         _dynamic_completion,
     ),
     Rule(
         "dynamic-route",
         "note",
-        "`call_route` is set to constants, not to references.",
+        "`call_route` is set only to constants, not to references.",
         Source.RECORDS,
         _dynamic_route,
     ),
     Rule(
         "failed-tracking",
         "note",
-        "No stop can have an old route because a block that sets `call_route` failed.",
+        "No stop can be reached with an outdated route because a block that sets `call_route` failed.",
         Source.SET_ATTRIBUTES,
         _failed_tracking,
     ),

@@ -1,8 +1,8 @@
 """Simulates a call through a flow, block by block.
 
 The caller (`Caller`), the clock (`Clock`) and the conditions outside the flow (`Environment`) are arguments. The same
-arguments always produce the same call. A block type that the simulation does not support raises an error, and so does
-a request that the environment has no response for.
+arguments always produce the same call. Unsupported block types and requests for which the environment has no response
+raise an error.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 Outcome = TypeVar("Outcome")
 
 STEP_LIMIT = 1_000
-"""Number of blocks after which a call is stopped, because a flow can loop forever."""
+"""Maximum number of blocks in a call. A limit is needed because a flow can loop forever."""
 
 
 def simulate(
@@ -68,32 +68,33 @@ def simulate(
 ) -> Generator[Event, None, Call]:
     """Simulates a call and yields its events.
 
-    Each event is yielded before the caller has to react to it. The last event is `Ended`. The return value of the
-    generator is the call; `run_with` and `run_simulation` return it directly.
+    Each event is yielded before the caller has to react to it. The last event is `Ended`. The generator's return
+    value is the call. `run_with` and `run_simulation` return it directly.
 
     Args:
         flow: the flow, with or without placeholders.
         caller: the caller.
         clock: the clock of the call.
-        environment: conditions outside the flow. By default it is open and an agent answers after 20 seconds.
+        environment: conditions outside the flow. By default, opening hours checks succeed and an agent answers after
+            20 seconds.
         step_limit: number of blocks after which the call is stopped with DisconnectReason OTHER.
 
     Raises:
-        SimulationError: a block has an unsupported type or setting, lacks a branch that the call needs, or requests a
+        SimulationError: a block has an unsupported type or setting, lacks a branch that the call needs, or needs a
             response that the environment does not have.
     """
     return CallSimulation(flow, _program, caller, clock, environment or Environment()).run(step_limit)
 
 
 def run_with(simulation: Generator[Event, None, Outcome], on_event: Callable[[Event], object]) -> Outcome:
-    """Runs a simulation to its end and returns its result.
+    """Runs a simulation to completion and returns its result.
 
     Args:
-        simulation: generator from `simulate`, or from a function that wraps it.
+        simulation: generator returned by `simulate` or a function that wraps it.
         on_event: called with each event.
 
     Raises:
-        SimulationError: as for `simulate`, after `on_event` was called with all events before the error.
+        SimulationError: as for `simulate`. `on_event` has then been called with all events before the error.
     """
     while True:
         try:
@@ -111,7 +112,7 @@ def run_simulation(
     environment: Environment | None = None,
     step_limit: int = STEP_LIMIT,
 ) -> tuple[list[Event], Call]:
-    """Simulates a call to its end. Returns its events and the call. Takes the arguments of `simulate`."""
+    """Simulates a whole call and returns its events and the call. Takes the same arguments as `simulate`."""
     events: list[Event] = []
     simulation = simulate(flow, caller, clock=clock, environment=environment, step_limit=step_limit)
     call = run_with(simulation, events.append)
@@ -119,7 +120,7 @@ def run_simulation(
 
 
 class _Steps(dict[str, "Step"]):
-    """The steps of a flow by block, created on first use."""
+    """The steps of a flow by block identifier, created on first use."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -140,7 +141,7 @@ _MAX_PROGRAMS = 64
 
 
 def _program(flow: Flow) -> Program:
-    """Returns the steps of a flow from a cache. An entry keeps its flow alive, so its id() is not reused."""
+    """Returns the steps of a flow from a cache. Each entry keeps its flow alive, so that its id() is not reused."""
     steps = _PROGRAMS.get(id(flow))
     if steps is None:
         while len(_PROGRAMS) >= _MAX_PROGRAMS:

@@ -29,7 +29,7 @@ class QueueStay:
 
 @dataclass(frozen=True, slots=True)
 class ThirdParty:
-    """A connection to a telephone number outside Amazon Connect."""
+    """A connection to a phone number outside Amazon Connect."""
 
     number: str
     connected: datetime
@@ -37,23 +37,23 @@ class ThirdParty:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A finished call, with the data that its contact record needs.
+    """A finished call, with the data needed for its contact record.
 
-    A transfer or a callback creates a further contact. These contacts are listed in `legs`.
+    Each transfer or callback creates another contact, listed in `legs`.
 
     Attributes:
         started: time of the first event.
-        ended: time at which the contact was disconnected, or continued as a new contact.
+        ended: time at which the contact was disconnected or continued as a new contact.
         disconnect_reason: DisconnectReason of the contact record, for example CUSTOMER_DISCONNECT; empty if the
             contact continued as a new one.
         attributes: contact attributes at the end of the call.
-        queue: stay in a queue, if any.
-        agent_connected: time at which an agent answered, if one did.
-        third_party: last connection to a number outside Amazon Connect, if any.
+        queue: the time in a queue, if any.
+        agent_connected: time at which an agent answered, if any.
+        third_party: the last connection to a number outside Amazon Connect, if any.
         initiation_method: INBOUND for the call itself; QUEUE_TRANSFER, TRANSFER or CALLBACK for its legs.
         previous_contact: for a leg, the index of the contact that created it. 0 is the call itself.
-        legs: further contacts of the call: transfers in order, then callbacks.
-        taken: branches taken, in order, by the file name of their flow.
+        legs: the other contacts of the call: transfers in order, then callbacks.
+        taken: branches taken, in order, grouped by the file name of their flow.
     """
 
     started: datetime

@@ -1,7 +1,7 @@
 """Builds the contact records that Amazon Connect emits for a simulated call.
 
-Source: the contact record data model of the Connect administrator guide, and published records of real calls. Fields
-without a value are present and null, because consumers often fail on them.
+Source: the contact record data model in the Connect administrator guide, and published records of real calls. Fields
+without a value are present and null, because they often cause consumers to fail.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _AFTER_CONTACT_WORK = timedelta(seconds=30)
 def contact_records(
     call: Call, *, contact_id: str, now: datetime | None = None, **settings: Any
 ) -> list[dict[str, Any]]:
-    """Builds the first version of the record of each contact: the call itself, then its legs.
+    """Builds the first version of each contact's record: for the call itself, then for its legs.
 
-    The contact ID of a leg is derived from the ID of the call, so the same call produces the same records. A leg refers
-    to the first contact (InitialContactId) and to the contact that created it (PreviousContactId), which refers back to
-    the leg (NextContactId).
+    The contact ID of a leg is derived from that of the call, so the same call always produces the same records. A leg
+    refers to the first contact (InitialContactId) and to the contact that created it (PreviousContactId), which in
+    turn refers to the leg (NextContactId).
 
     Args:
         call: the call.
         contact_id: contact ID of the call itself.
-        now: current time. Contacts that have not ended yet are left out.
-        settings: further arguments of `contact_record`.
+        now: current time. Contacts that have not ended by then are left out.
+        settings: other arguments for `contact_record`.
     """
     contacts = [call, *call.legs]
     ids = [contact_id]
@@ -56,7 +56,8 @@ def contact_records(
     for own, record, contact in zip(ids[1:], records[1:], contacts[1:], strict=True):
         record["InitialContactId"] = contact_id
         record["PreviousContactId"] = ids[contact.previous_contact]
-        # A record can name only one next contact. The first one wins, for example a callback requested before a transfer.
+        # A record can name only one next contact. The first one takes precedence, for example a callback requested
+        # before a transfer.
         if records[contact.previous_contact]["NextContactId"] is None:
             records[contact.previous_contact]["NextContactId"] = own
     return [
@@ -76,21 +77,22 @@ def contact_record(
     instance_arn: str = INSTANCE_ARN,
     queue_name: str | None = None,
 ) -> dict[str, Any]:
-    """Builds the first version of a contact record, which Connect emits about a minute after the contact has ended.
+    """Builds the first version of a contact record, which Connect emits about a minute after the contact ends.
 
-    For a call with legs this is the record of the first contact. Use `contact_records` for all of them.
+    If the call has legs, this is the record of the first contact. Use `contact_records` to get the records of all
+    contacts.
 
     Args:
         call: the call.
         contact_id: contact ID.
-        now: current time. The LastUpdateTimestamp is never later.
-        customer_number: the caller's number in E.164 format; None if it is withheld.
+        now: current time, an upper limit for LastUpdateTimestamp.
+        customer_number: the caller's number in E.164 format, or None if it is withheld.
         system_number: the dialed number in E.164 format.
         instance_arn: ARN of the Connect instance, which contains its account ID and instance ID.
-        queue_name: name of the queue; by default the last part of its ARN.
+        queue_name: name of the queue. Defaults to the last part of its ARN.
 
     Returns:
-        A JSON object. Timestamps are in UTC. Timestamps and durations are whole seconds.
+        A JSON object. Timestamps are in UTC. Timestamps and durations have a resolution of one second.
     """
     ended, third_party = _whole_second(call.ended), call.third_party
     return {
@@ -138,12 +140,13 @@ def contact_record(
 def versions(record: dict[str, Any], *, now: datetime | None = None) -> list[dict[str, Any]]:
     """Builds all versions of a contact record, in the order in which Connect emits them.
 
-    Connect emits a record again when it is updated. After a conversation, the second version contains the agent's
-    after-contact work. Otherwise it differs only in its LastUpdateTimestamp.
+    Connect emits a record again when it is updated. If there was a conversation, the second version adds the agent's
+    after-contact work. Otherwise, only its LastUpdateTimestamp is different.
 
     Args:
         record: the first version, from `contact_record`.
-        now: current time. The second version is left out if it would not be newer than the first one by then.
+        now: current time. The second version is left out if its LastUpdateTimestamp would not yet be newer than that
+            of the first.
     """
     first_update = _parse_timestamp(record["LastUpdateTimestamp"])
     ended = _parse_timestamp(record["DisconnectTimestamp"])
@@ -223,5 +226,5 @@ def _parse_timestamp(timestamp: str) -> datetime:
 
 
 def _duration(start: datetime, end: datetime) -> int:
-    """Returns the difference between two timestamps in seconds, as AWS defines its durations."""
+    """Returns the difference between two timestamps in seconds, as in AWS's definition of durations."""
     return int((_whole_second(end) - _whole_second(start)).total_seconds())

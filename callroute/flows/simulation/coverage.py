@@ -1,4 +1,4 @@
-"""Measures which branches of a flow were taken by its scenarios."""
+"""Measures the branch coverage of a flow by its scenarios."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 class Coverage:
     """The branch coverage of a flow.
 
-    Branches are counted instead of blocks, because two branches can lead to the same block. NextAction is not counted
-    for blocks that require it but never take it.
+    Coverage counts branches instead of blocks, because two branches can lead to the same block. NextAction is not
+    counted for blocks that require it but never take it.
 
     Attributes:
         taken: number of branches taken at least once.
         total: number of all branches.
-        not_taken: the other branches, in the order of the flow.
+        not_taken: the remaining branches, in document order.
     """
 
     taken: int
@@ -32,12 +32,12 @@ class Coverage:
 
     @property
     def percent(self) -> float:
-        """Percentage of branches taken; 100 for a flow without branches."""
+        """Percentage of branches taken, or 100 for a flow without branches."""
         return 100 * self.taken / self.total if self.total else 100.0
 
 
 def measure_coverage(flow: Flow, results: list[Result]) -> Coverage:
-    """Returns the coverage of a flow by all its scenarios."""
+    """Returns the coverage of a flow over all its scenarios."""
     taken = {branch for result in results for branch in result.taken.get(flow.source, ())}
     branches = [branch for block in flow.blocks.values() for branch in countable_branches(block)]
     not_taken = tuple(branch for branch in branches if branch not in taken)
@@ -45,7 +45,7 @@ def measure_coverage(flow: Flow, results: list[Result]) -> Coverage:
 
 
 def entered_flows(flow: Flow, results: list[Result]) -> list[Flow]:
-    """Returns the other flows and modules that the scenarios entered, sorted by file name."""
+    """Returns the coverage of other flows and modules that the scenarios entered, sorted by file name."""
     flows = {
         other.source: other
         for result in results

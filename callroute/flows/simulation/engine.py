@@ -1,4 +1,4 @@
-"""The simulation engine. Runs one call block by block and keeps its state."""
+"""Simulation engine that runs a call block by block and keeps its state."""
 
 from __future__ import annotations
 
@@ -41,20 +41,21 @@ if TYPE_CHECKING:
 
     StepEvents = Generator[Event, None, "Branch | None"]
     Step = Callable[["CallSimulation"], "tuple[Event, Branch] | StepEvents"]
-    """Executes a block. Returns one event and the branch taken, or a generator of events if the caller is involved."""
+    """Executes a block. Returns either one event and the branch taken, or, if the caller is involved, a generator of
+    events."""
     Program = Mapping[str, Step]
-    """The steps of a flow by block identifier."""
+    """Steps of a flow by block identifier."""
 
 # Source: Connect administrator guide, touchtone buffering.
 _KEY_BUFFER_SIZE = 30
 
 
 class SimulationError(InputError):
-    """A flow that the simulation cannot follow."""
+    """Raised when a call cannot be simulated any further."""
 
 
 class BlockContext:
-    """A block with the lookups that handlers need: branches by result or error, and errors that name the block.
+    """A block, with methods that handlers use to look up branches and to build error messages.
 
     Args:
         source: file name of the flow.
@@ -67,7 +68,8 @@ class BlockContext:
         self.identifier = block.identifier
         self._branches: dict[tuple[str, str], Branch] = {}
         for branch in block.branches:
-            # Results are only looked up among Equals conditions. Handlers that compare read the others themselves.
+            # Only Equals conditions are indexed by result. Handlers that compare values read the other conditions
+            # themselves.
             if branch.kind != "condition" or branch.operator == "Equals":
                 self._branches.setdefault((branch.kind, branch.label), branch)
 
@@ -89,7 +91,7 @@ class BlockContext:
         return self._branches.get(("condition", result))
 
     def failure(self, error: str) -> Branch:
-        """Returns the branch for an error, or the branch for any error if that is missing."""
+        """Returns the branch for an error, or the NoMatchingError branch if the error has no branch of its own."""
         return (
             self._branches.get(("error", error))
             or self._branches.get(("error", "NoMatchingError"))
@@ -105,7 +107,7 @@ class CallSimulation:
 
     Args:
         flow: the flow in which the call starts.
-        program: returns the steps of a flow.
+        program: function that returns the steps of a flow.
         caller: the caller.
         clock: the clock of the call.
         environment: conditions outside the flow.
@@ -123,7 +125,7 @@ class CallSimulation:
         self.clock = clock
         self.now = clock.now
         self.environment = environment
-        # Values that references can read.
+        # Values to which references can refer.
         self.attributes: dict[str, str] = dict(environment.attributes)
         self.flow_attributes: dict[str, str] = {}
         self.tables: Mapping[str, Any] = {}
@@ -133,8 +135,8 @@ class CallSimulation:
         self.loops: dict[tuple[str, str], int] = {}
         self.target_queue = ""
         self.key_buffer: str | None = None
-        """Keys pressed early; None while touchtone buffering is off."""
-        # Position in the flows.
+        """Buffered keys, or None while touchtone buffering is off."""
+        # Current position.
         self._program = program
         self._flow = flow
         self._steps = program(flow)
@@ -145,7 +147,7 @@ class CallSimulation:
         self._responses = {kind: Responses(places) for kind, places in environment.responses.items()}
         self._forced_errors = self._responses.get("errors")
         self._steps_left = 0
-        # The current contact, and the contacts before it.
+        # The current contact and the earlier contacts.
         self._contacts: list[Call] = []
         self._callbacks: list[Call] = []
         self._method = "INBOUND"
@@ -171,7 +173,7 @@ class CallSimulation:
         return replace(first, legs=(*later, *self._callbacks), taken=self._taken)
 
     def _run_from(self, start: str) -> Generator[Event, None, None]:
-        """Runs from a block until the call or the flow ends, the deadline passes, or no step is left."""
+        """Runs from a block until the call or the flow ends, the deadline passes or the step limit is reached."""
         here: str | None = start
         forced_errors = self._forced_errors
         while here is not None:
@@ -211,7 +213,7 @@ class CallSimulation:
 
         Args:
             flow: the flow.
-            returning: branch that the call takes when the flow returns; None if it does not return.
+            returning: branch to take when the flow returns, or None if it does not return.
         """
         if returning is None:
             self._frames.clear()
@@ -223,7 +225,7 @@ class CallSimulation:
         return FlowEntered(self.now(), self._last_block, flow.source)
 
     def return_from_module(self) -> bool:
-        """Returns from a module to its caller. Returns False if the call is not in a module."""
+        """Leaves a module and returns to the flow that invoked it. Returns False if the call is not in a module."""
         if not self._frames:
             return False
         flow, returning, self.flow_attributes, self.tables = self._frames.pop()
@@ -240,7 +242,7 @@ class CallSimulation:
     def _run_hook_flow(
         self, flow: Flow, block: str, deadline: datetime | None = None
     ) -> Generator[Event, None, None]:
-        """Runs a customer queue flow or whisper flow until it ends or the deadline passes, then restores the state."""
+        """Runs a customer queue flow or whisper flow until it ends or the deadline passes. Restores the state."""
         kept = self._flow, self._frames, self.flow_attributes, self.tables
         outer = self._deadline, self.in_hook_flow
         self._frames, self.flow_attributes, self.tables = [], {}, {}
@@ -254,11 +256,11 @@ class CallSimulation:
 
     @property
     def in_queue_flow(self) -> bool:
-        """True while the call is in a customer queue flow."""
+        """True if the call is in a customer queue flow."""
         return self._deadline is not None
 
     def advance(self, seconds: float) -> None:
-        """Advances the clock, but not beyond the deadline of the customer queue flow."""
+        """Advances the clock, but not past the deadline of the customer queue flow."""
         if self._deadline is not None:
             seconds = max(0.0, min(seconds, (self._deadline - self.now()).total_seconds()))
         self.clock.advance(seconds)
@@ -277,14 +279,14 @@ class CallSimulation:
     # --- Keys pressed during messages ------------------------------------------------------------------------------
 
     def press_during_message(self, block: str, key: str) -> Event:
-        """Adds a key to the buffer if touchtone buffering is on. Otherwise the key is ignored."""
+        """Adds a key to the buffer if touchtone buffering is on. Otherwise, the key is ignored."""
         if self.key_buffer is None:
             return KeyIgnored(self.now(), block, key)
         self.key_buffer = (self.key_buffer + key)[:_KEY_BUFFER_SIZE]
         return KeyBuffered(self.now(), block, key)
 
     def take_buffered_key(self) -> str:
-        """Removes and returns the first key of the buffer, or an empty text if the buffer is empty."""
+        """Removes and returns the first key in the buffer, or returns an empty string if the buffer is empty."""
         if not self.key_buffer:
             return ""
         key, self.key_buffer = self.key_buffer[0], self.key_buffer[1:]
@@ -308,7 +310,7 @@ class CallSimulation:
         )
 
     def _start_next_contact(self, block: str, method: str, queue: str) -> Event:
-        """Ends the contact and starts a new one, which inherits the attributes."""
+        """Ends the contact and starts a new one that inherits its attributes."""
         now = self.now()
         self._end_contact("", now)
         self._started, self._method = now, method
@@ -321,7 +323,7 @@ class CallSimulation:
         self._next_queue = queue
 
     def enter_queue(self, context: BlockContext) -> Generator[Event, None, None]:
-        """Puts the caller into the target queue and runs the rest of the call."""
+        """Puts the caller in the target queue and runs the rest of the call."""
         while not self.over:
             waited = yield from self._wait_for_agent(context)
             if self.over:
@@ -336,7 +338,7 @@ class CallSimulation:
             return
 
     def _wait_for_agent(self, context: BlockContext) -> Generator[Event, None, float | None]:
-        """Waits in the queue. Returns the seconds until an agent answered, or None if the caller left the queue."""
+        """Waits in the queue. Returns the seconds until an agent answers, or None if the caller leaves the queue."""
         queued = Queued(self.now(), context.identifier, self.target_queue)
         yield queued
         patience, answer = self.caller.waits(queued), self.environment.agent_answers_after
@@ -358,8 +360,8 @@ class CallSimulation:
             self.clock.advance(waited)
         if waited is None:
             raise context.error(
-                "no agent answers and the caller does not leave the queue, so this call would never end",
-                "Set a time for one of the two",
+                "no agent answers and the caller does not leave the queue, so the call would never end",
+                "Set agent_answers_after or leaves_queue_after",
             )
         self._stay = QueueStay(self.target_queue, queued.at, self.now())
         if not answered:
@@ -384,11 +386,11 @@ class CallSimulation:
         yield self.end(context.identifier, reason, "conversation")
 
     def connect_third_party(self, number: str) -> None:
-        """Records that a telephone number outside Amazon Connect answered."""
+        """Records that a phone number outside Amazon Connect answered."""
         self._third_party = ThirdParty(number, self.now())
 
     def create_callback(self, queue: str, delay: float) -> None:
-        """Creates the contact of a callback. Without an agent to take it, the contact never ends and is left out."""
+        """Creates the contact for a callback. If no agent is available, the contact never ends and is left out."""
         answer = self.environment.agent_answers_after
         if answer is None:
             return
@@ -413,7 +415,7 @@ class CallSimulation:
         """Returns a response from the environment.
 
         Raises:
-            SimulationError: the environment has no response for the block and these places.
+            SimulationError: the environment has no response for the block or any of these places.
         """
         response = self.find_response(context, kind, *places)
         if response is None:
@@ -435,7 +437,7 @@ class CallSimulation:
         return response
 
     def other_flow(self, context: BlockContext, identifier: str) -> Flow | str:
-        """Returns another flow or module, END or RETURN.
+        """Returns another flow or module, or END or RETURN.
 
         Raises:
             SimulationError: the environment does not contain the flow.
@@ -451,7 +453,7 @@ class CallSimulation:
         )
 
     def _hook_flow(self, event: str) -> Flow | None:
-        """Returns the flow that an event hook starts, or None if there is no hook or no file for the flow."""
+        """Returns the flow that an event hook starts, or None if there is no hook or no file for its flow."""
         for name in resource_names(self.hooks.get(event, "")):
             flow = self.environment.flows.get(name)
             if flow is not None and not isinstance(flow, str):
@@ -461,7 +463,7 @@ class CallSimulation:
     # --- References ------------------------------------------------------------------------------------------------
 
     def resolve(self, context: BlockContext, path: Path) -> str:
-        """Returns the value of a reference. A value that was never set is empty.
+        """Returns the value of a reference, which is empty if it was never set.
 
         Raises:
             SimulationError: the reference is not supported.

@@ -1,4 +1,4 @@
-"""Environment of a simulated call: opening hours, queues, agents, Lambda functions, bots and other flows."""
+"""Defines the environment of a simulated call: opening hours, agents, Lambda functions, bots and other flows."""
 
 from __future__ import annotations
 
@@ -12,60 +12,61 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Flow
 
 INSTANCE_ARN = "arn:aws:connect:ap-northeast-1:111111111111:instance/00000000-0000-0000-0000-000000000000"
-"""Instance of simulated calls. It has a documentation account ID and does not exist."""
+"""Connect instance of simulated calls. It does not exist and uses a documentation account ID."""
 
 CUSTOMER_NUMBER = "+815000000001"
 SYSTEM_NUMBER = "+815000000099"
 CONTACT_ID = "00000000-0000-4000-8000-000000000000"
 
 ANY_PLACE = "*"
-"""Place of the response for all places that have no response of their own."""
+"""Place whose response applies to all places without their own response."""
 
 RESPONSE_KINDS: Mapping[str, str] = {
-    "lambda": "the result of a Lambda function: a mapping, which becomes $.External",
+    "lambda": "the result of a Lambda function: a mapping, available as $.External",
     "lex": "the intent that a bot recognizes: a name, a mapping {intent, slots, attributes}, timeout or hangup",
     "hours": "the result of an opening hours check: true or false",
-    "metrics": "the value of a queue metric, for example NumberOfAgentsOnline or Queue.Size: a number or text",
+    "metrics": "the value of a queue metric, for example NumberOfAgentsOnline or Queue.Size: a number or string",
     "split": "the number that a percentage split draws: from 1 to 100",
-    "third_party": "the result of a transfer to a telephone number: answered, CallFailed or "
+    "third_party": "the result of a transfer to a phone number: answered, CallFailed or "
     "ConnectionTimeLimitExceeded",
-    "profile": "the customer profile: a mapping, which becomes $.Customer",
+    "profile": "the customer profile: a mapping, available as $.Customer",
     "status": "the result of a voice check or of an outbound campaign call: the text of a condition, for example "
     "Authenticated or CallAnswered",
-    "table": "the data read from a data table: a mapping by query, which becomes $.DataTables",
+    "table": "the data read from a data table: a mapping by query, available as $.DataTables",
     "view": "the result of a view: an action, or a mapping {action, data}",
     "errors": "the error with which a block, or every block of a type, fails: an error type, for example NoMatchingError",
 }
 """Kinds of responses. Each description has the form `subject: accepted values`."""
 
 END, RETURN = "ends", "returns"
-"""Placeholders for a flow without a file: END ends the call there, RETURN makes a module return at once."""
+"""Placeholders for flows that have no file. END ends the call there, and RETURN makes a module return immediately."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Conditions outside the flow during one call.
+    """Conditions outside the flow during a call.
 
     Responses are grouped by kind (see `RESPONSE_KINDS`) and place. The place is a block identifier, the name of the
-    resource that the block calls (the last part of its ARN is enough), or `*` for all other places. Forced errors take
-    a block identifier or a block type. A list provides one response for each request, in order. After its end the
-    response is missing; for errors this means that the block succeeds. Any other value applies to every request.
+    resource that the block calls (the last part of its ARN is enough), or `*` for all other places. For forced
+    errors, the place is a block identifier or a block type. A list provides one response per request, in order. When
+    it is exhausted, there is no response. For forced errors, this means that the block succeeds. Any other value
+    applies to every request.
 
     Attributes:
-        is_open: result of opening hours checks that have no response.
+        is_open: result of opening hours checks without a response.
         queue_is_full: whether transfers to a queue fail.
-        agent_answers_after: seconds in the queue until an agent answers; None if no agent answers.
+        agent_answers_after: seconds in the queue until an agent answers, or None if no agent answers.
         talk_seconds: length of a conversation with an agent or a third party.
-        agent_hangs_up: whether the agent or third party ends the conversation instead of the caller.
-        agent_transfers_to: queue to which the agent transfers the caller with a quick connect; None for no transfer.
+        agent_hangs_up: whether the agent or third party, rather than the caller, ends the conversation.
+        agent_transfers_to: queue to which the agent transfers the caller with a quick connect, or None.
         customer_number: the caller's number in E.164 format; None if it is withheld.
         system_number: the dialed number in E.164 format.
         contact_id: value of `$.ContactId`.
         instance_arn: ARN of the Connect instance.
         attributes: contact attributes at the start of the call.
         responses: responses by kind and place.
-        flows: other flows and modules by block identifier, flow identifier or name; END or RETURN for a flow
-            without a file.
+        flows: other flows and modules by block identifier, flow identifier or name. END or RETURN represents a flow
+            that has no file.
     """
 
     is_open: bool = True
@@ -84,7 +85,7 @@ class Environment:
 
 
 def response_problem(kind: str, response: Any) -> str:
-    """Returns the problem with a response of a kind (see `RESPONSE_KINDS`), or an empty text if it is valid."""
+    """Returns the problem with a response of the given kind, or an empty string if the response is valid."""
     match kind, response:
         case ("lambda" | "profile" | "table", Mapping()):
             return ""
@@ -106,7 +107,7 @@ def response_problem(kind: str, response: Any) -> str:
 
 
 class Responses:
-    """The responses of one kind during one call. Each item of a list is returned once.
+    """The responses of one kind during a call. Each item of a list is returned once.
 
     Args:
         by_place: the responses by place.
@@ -121,7 +122,7 @@ class Responses:
         return bool(self._by_place)
 
     def get(self, *places: str) -> Any:
-        """Returns the response for the first place that has one, or None if no place has one or the list is used up."""
+        """Returns the response for the first place that has one, or None if no place has one left."""
         for place in places:
             if place in self._by_place:
                 response = self._by_place[place]
@@ -134,7 +135,7 @@ class Responses:
 
 
 def resource_names(resource: str) -> Sequence[str]:
-    """Returns the names that can refer to a resource: its ARN, the last part of the ARN, and the name of a function."""
+    """Returns the names of a resource: its ARN, the last part of the ARN, and its function name."""
     last = resource.rpartition("/")[2]
     function = last.partition(":function:")[2].partition(":")[0]
     return [name for name in (resource, last, function) if name]

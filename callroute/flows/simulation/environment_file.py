@@ -1,4 +1,4 @@
-"""Reads environments from YAML: the `world` of scenario files, the file for `--world`, and `--answer` options."""
+"""Reads environments from the `world` of scenario files, the file for `--world`, and `--answer` options."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def read_environment(
 
     Args:
         settings: the mapping.
-        read_flow: reads another flow. Relative paths are relative to the file with the mapping.
-        environment: provides the values of missing keys. Its attributes, flows and responses are merged with those of
-            the mapping.
+        read_flow: function that reads another flow. Relative paths are resolved against the file that contains the
+            mapping.
+        environment: default values for missing keys. Its attributes, flows and responses are merged with those in the
+            mapping.
 
     Raises:
         InputError: a key is unknown or a value is invalid.
@@ -89,10 +90,10 @@ def read_environment(
 
 
 def with_response(environment: Environment, text: str, source: str) -> Environment:
-    """Returns an environment with one more response, given as `KIND:PLACE=VALUE`. The value is YAML or JSON.
+    """Returns the environment with another response, given as `KIND:PLACE=VALUE`. The value is YAML or JSON.
 
     Raises:
-        InputError: the text has another form, the kind is unknown, or the value is invalid for the kind.
+        InputError: the text does not have this form, the kind is unknown, or the value is invalid for the kind.
     """
     kind, colon, rest = text.partition(":")
     place, equals, value = rest.partition("=")
@@ -120,7 +121,7 @@ def _with_responses(environment: Environment, kind: str, by_place: dict[str, Any
 
 
 def _response(kind: str, value: YamlNode) -> Any:
-    """Returns a response, or a list with one response for each request. A null in a list of errors means success."""
+    """Returns a response, or a list with one response per request. In a list of errors, null means success."""
     for item in value.items():
         response = item.value()
         success = kind == "errors" and value.is_list and response is None

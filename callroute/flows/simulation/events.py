@@ -57,33 +57,33 @@ class FlowAttributesSet(Event):
 
 @dataclass(frozen=True, slots=True)
 class Said(Event):
-    """A message started to play. The caller can hang up during it."""
+    """A message started to play. The caller can hang up while it plays."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeyIgnored(Event):
-    """The caller pressed a key during a message, and touchtone buffering was off. The key has no effect."""
+    """The caller pressed a key during a message while touchtone buffering was off, so the key has no effect."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeyBuffered(Event):
-    """The caller pressed a key during a message, and touchtone buffering was on. The next prompt uses the key."""
+    """The caller pressed a key during a message while touchtone buffering was on. The next prompt uses the key."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class MenuOffered(Event):
-    """A menu started to play. It waits for one key.
+    """A menu started to play. It waits for a single key.
 
     Attributes:
         text: text of the prompt.
-        keys: keys that have a branch.
-        seconds: time limit for a key after the prompt.
+        keys: keys for which there is a branch.
+        seconds: time limit for pressing a key after the prompt.
     """
 
     text: str
@@ -93,7 +93,7 @@ class MenuOffered(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputAsked(MenuOffered):
-    """A prompt for several digits started to play. Input ends with `#`, after a timeout, or after `digits` digits.
+    """A prompt for multiple digits started to play. Input ends with `#`, after a timeout, or after `digits` digits.
 
     Attributes:
         digits: maximum number of digits.
@@ -126,7 +126,7 @@ class Pressed(Event):
 
 @dataclass(frozen=True, slots=True)
 class InputStored(Event):
-    """The caller's input was stored as `$.StoredCustomerInput`. Without any input the value is `Timeout`."""
+    """The caller's input was stored as `$.StoredCustomerInput`. If there was no input, the value is `Timeout`."""
 
     digits: str
 
@@ -141,8 +141,8 @@ class LoopPassed(Event):
     """A Loop block was executed.
 
     Attributes:
-        passes: number of this pass.
-        count: number of passes that the block allows.
+        passes: number of the current pass.
+        count: maximum number of passes.
         done: whether the block took its DoneLooping branch.
     """
 
@@ -153,7 +153,7 @@ class LoopPassed(Event):
 
 @dataclass(frozen=True, slots=True)
 class HoursChecked(Event):
-    """Opening hours were checked. `hours` is their identifier, or None for the hours of the queue."""
+    """Opening hours were checked. `hours` is their identifier, or None for the queue's own hours."""
 
     hours: str | None
     open: bool
@@ -166,7 +166,7 @@ class Compared(Event):
     Attributes:
         subject: a reference, the name of a queue metric, `percentage` or `view`.
         value: value of the subject.
-        branch: label of the condition that matched; empty if none did.
+        branch: label of the matching condition, or an empty string if no condition matched.
     """
 
     subject: str
@@ -184,7 +184,7 @@ class Fetched(Event):
 
 @dataclass(frozen=True, slots=True)
 class NoEffect(Event):
-    """A block was executed that has no effect on the simulated call.
+    """A block that has no effect on the simulated call was executed.
 
     Attributes:
         type: type of the block.
@@ -195,14 +195,14 @@ class NoEffect(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """A block failed, either because the environment forces an error or because a required value is empty."""
+    """A block failed because the environment forces an error or because a required value is empty."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class FlowEntered(Event):
-    """The call entered another flow, module or customer queue flow. `flow` is the file it was loaded from."""
+    """The call entered another flow, module or customer queue flow. `flow` is the file from which it was loaded."""
 
     flow: str
 
@@ -228,7 +228,7 @@ class QueueChosen(Event):
 
 @dataclass(frozen=True, slots=True)
 class QueueRefused(Event):
-    """A transfer to a queue failed. The queue is full (`QueueAtCapacity`) or not set (`NoMatchingError`)."""
+    """A transfer to a queue failed because the queue is full (`QueueAtCapacity`) or not set (`NoMatchingError`)."""
 
     error: str
 
@@ -270,7 +270,7 @@ class Transferred(Event):
 
 @dataclass(frozen=True, slots=True)
 class ThirdPartyConnected(Event):
-    """A telephone number outside Amazon Connect answered."""
+    """A phone number outside Amazon Connect answered."""
 
     number: str
 
@@ -280,9 +280,9 @@ class Ended(Event):
     """The call ended. This is always the last event.
 
     Attributes:
-        reason: DisconnectReason of the contact record; `OTHER` if the simulation stopped the call.
-        during: activity at the end: `message`, `menu`, `input`, `bot`, `queue`, `conversation`, `third party`,
-            `flow` (the flow disconnected), `another flow` (a flow that is not simulated) or `step limit`.
+        reason: DisconnectReason of the contact record, or `OTHER` if the simulation stopped the call.
+        during: activity when the call ended: `message`, `menu`, `input`, `bot`, `queue`, `conversation`, `third
+            party`, `flow` (the flow disconnected), `another flow` (a flow that is not simulated) or `step limit`.
     """
 
     reason: str

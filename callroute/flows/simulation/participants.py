@@ -1,4 +1,4 @@
-"""Callers and clocks of simulated calls."""
+"""Callers and clocks for simulated calls."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Clock(Protocol):
     """The clock of a call."""
 
     def now(self) -> datetime:
-        """Returns the current time, with a time zone."""
+        """Returns the current time as an aware datetime."""
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock forward. A real-time clock does nothing here."""
+        """Moves the clock forward. A real-time clock ignores this call."""
 
 
 @dataclass(slots=True)
 class SimulatedClock:
-    """A clock that only moves when it is advanced.
+    """A clock that moves only when it is advanced.
 
     Attributes:
         time: current time.
@@ -55,28 +55,28 @@ class SimulatedClock:
 
 
 class Caller(Protocol):
-    """A caller. Each method is called after its event was yielded, so an interactive caller has already seen it."""
+    """A caller. Each method is called after its event, so an interactive caller has already seen it."""
 
     def listens(self, message: Said) -> bool | str:
         """Returns True to hear the whole message, False to hang up during it, or the keys pressed during it."""
 
     def chooses(self, menu: MenuOffered) -> str:
-        """Returns a key of `0123456789*#`, TIMEOUT or HANGUP. Called once for each digit of a longer input."""
+        """Returns one of the keys `0123456789*#`, TIMEOUT or HANGUP. Called once for each digit of a longer input."""
 
     def waits(self, queued: Queued) -> float | None:
-        """Returns the seconds after which the caller leaves the queue, or None to wait for an agent."""
+        """Returns the number of seconds after which the caller leaves the queue, or None to wait for an agent."""
 
 
 class KeyedCaller:
     """A caller who presses the given keys and hangs up at the first prompt after the last key.
 
-    A key is only pressed at a prompt that waits for one (a menu, or a prompt for several digits), never during a
+    A key is pressed only at a prompt that waits for one (a menu, or a prompt for multiple digits), never during a
     message.
 
     Args:
-        keys: keys, TIMEOUT or HANGUP, in order. If HANGUP is next when the caller enters a queue, the caller leaves it
-            after 10 seconds.
-        leaves_queue_after: seconds after which the caller leaves a queue; None to wait for an agent.
+        keys: keys, TIMEOUT or HANGUP, in order. If HANGUP comes next when the caller enters a queue, the caller
+            leaves the queue after 10 seconds.
+        leaves_queue_after: seconds after which the caller leaves a queue, or None to wait for an agent.
     """
 
     def __init__(self, keys: Iterable[str], leaves_queue_after: float | None = None) -> None:
@@ -89,7 +89,7 @@ class KeyedCaller:
         return tuple(key for key in reversed(self._keys) if key != HANGUP)
 
     def listens(self, message: Said) -> bool | str:  # noqa: ARG002 - part of the protocol
-        """Returns True: the caller hears every message to the end."""
+        """Returns True, because the caller hears every message to the end."""
         return True
 
     def chooses(self, menu: MenuOffered) -> str:  # noqa: ARG002 - part of the protocol
@@ -118,7 +118,7 @@ def unused_keys_message(keys: tuple[str, ...], block: str) -> str:
 def read_keys(text: str, source: str = "--keys") -> tuple[str, ...]:
     """Parses a list of keys, for example `1,2,timeout`.
 
-    Spaces around keys are ignored. Adjacent keys need no commas: `1,5550123#` means `1,5,5,5,0,1,2,3,#`.
+    Spaces around keys are ignored. Adjacent digits do not need commas: `1,5550123#` means `1,5,5,5,0,1,2,3,#`.
 
     Raises:
         InputError: an item is not one of 0-9, *, #, timeout and hangup.

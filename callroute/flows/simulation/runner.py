@@ -1,4 +1,4 @@
-"""Runs scenarios and compares each call with the expected one."""
+"""Runs scenarios and compares each call with the expected results."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a scenario.
+    """Result of a scenario.
 
     Attributes:
         scenario: the scenario.
-        failures: messages about failed expectations; empty if the scenario passed.
-        taken: branches taken, by the file name of their flow.
+        failures: messages about failed expectations, empty if the scenario passed.
+        taken: branches taken, grouped by the file name of their flow.
     """
 
     scenario: Scenario
@@ -49,7 +49,7 @@ class _ScenarioCaller(KeyedCaller):
         self._hangs_up_during = scenario.hangs_up_during
 
     def listens(self, message: Said) -> bool:
-        """Returns False for messages that contain the text `hangs_up_during`."""
+        """Returns False for messages that contain the string in `hangs_up_during`."""
         return self._hangs_up_during is None or self._hangs_up_during not in message.text
 
 
@@ -81,11 +81,11 @@ def _failures(flow: Flow, scenario: Scenario, events: Sequence[Event], call: Cal
     spoken = [event.text for event in events if isinstance(event, Said | MenuOffered | BotAsked)]
     for text in scenario.hears:
         if not any(text in each for each in spoken):
-            yield f"hears {text!r}: it was never said"
+            yield f"hears {text!r}: no prompt contains it"
     for text in scenario.never_hears:
         for each in spoken:
             if text in each:
-                yield f"never_hears {text!r}: it was said in {each!r}"
+                yield f"never_hears {text!r}: the prompt {each!r} contains it"
     reached = _reached(flow, events, call)
     for name in scenario.reaches:
         if name not in reached:

@@ -1,4 +1,4 @@
-"""Reads scenario files. A scenario describes a caller and the expected call."""
+"""Reads scenario files. A scenario describes a caller and the expected results of the call."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _SCENARIO_KEYS = ("name", "keys", "hangs_up_during", "leaves_queue_after", "worl
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A caller and the expected call.
+    """A caller and the expected results of the call.
 
     Attributes:
         name: title of the scenario.
-        line: its first line in the file.
+        line: number of its first line in the file.
         keys: keys that the caller presses.
         hangs_up_during: part of the message during which the caller hangs up.
         leaves_queue_after: seconds after which the caller leaves a queue.
         environment: conditions outside the flow.
-        hears: parts of texts that must be spoken.
-        never_hears: parts of texts that must not be spoken.
+        hears: parts of prompts that the caller must hear.
+        never_hears: parts of prompts that the caller must not hear.
         reaches: blocks or routes that the call must reach.
         never_reaches: blocks or routes that the call must not reach.
-        attributes: expected contact attributes, after a transfer those of the last contact.
-        ends: expected DisconnectReason, after a transfer that of the last contact.
+        attributes: expected contact attributes. After a transfer, those of the last contact.
+        ends: expected DisconnectReason. After a transfer, that of the last contact.
     """
 
     name: str
@@ -65,7 +65,7 @@ def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario
     Args:
         path: the file.
         flow: the flow under test.
-        read_flow: reads other flows that the scenarios refer to.
+        read_flow: function that reads other flows to which the scenarios refer.
 
     Raises:
         InputError: the file is unreadable, belongs to another flow, or contains an invalid scenario.
@@ -74,7 +74,7 @@ def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario
     if given["flow"].text() != Path(flow.source).name:
         raise given["flow"].error(
             f"the scenarios are for {given['flow'].text()}, not for {Path(flow.source).name}",
-            "Run them with the flow that they name",
+            "Run them with that flow",
         )
     environment = read_environment(given["world"], read_flow) if "world" in given else Environment()
     entries = given["scenarios"].items() if given["scenarios"].is_list else []
@@ -85,7 +85,7 @@ def load_scenarios(path: Path, flow: Flow, read_flow: ReadFlow) -> list[Scenario
         scenario = _scenario(entry, flow, environment, read_flow)
         if any(earlier.name == scenario.name for earlier in scenarios):
             raise entry.error(
-                f"there are two scenarios {scenario.name!r}", "Give each scenario a unique name"
+                f"there are two scenarios named {scenario.name!r}", "Give each scenario a unique name"
             )
         scenarios.append(scenario)
     return scenarios
@@ -105,7 +105,9 @@ def _scenario(entry: YamlNode, flow: Flow, environment: Environment, read_flow: 
     if "world" in given:
         environment = read_environment(given["world"], read_flow, environment)
     if not any(expectation in given for expectation in _EXPECTATIONS):
-        raise entry.error(f"the scenario {name!r} expects nothing", f"Add one of {', '.join(_EXPECTATIONS)}")
+        raise entry.error(
+            f"the scenario {name!r} has no expectations", f"Add one of {', '.join(_EXPECTATIONS)}"
+        )
     known = _names(flow, environment)
     for key in ("reaches", "never_reaches"):
         for item in given[key].items() if key in given else ():
@@ -146,9 +148,9 @@ def _keys(value: YamlNode) -> tuple[str, ...]:
 
 
 def forced_error_problem(flow: Flow, environment: Environment) -> tuple[str, str] | None:
-    """Returns the problem with the forced errors of an environment and its fix, or None if they are valid.
+    """Returns the problem with an environment's forced errors and how to fix it, or None if they are valid.
 
-    Without this check a misspelled name would have no effect, and the scenario would pass for the wrong reason.
+    Without this check, a misspelled name would have no effect, so the scenario could pass for the wrong reason.
     """
     blocks = list(_blocks(flow, environment))
     for place, response in environment.responses.get("errors", {}).items():
@@ -170,7 +172,7 @@ def forced_error_problem(flow: Flow, environment: Environment) -> tuple[str, str
 
 
 def _possible_errors(block: Block) -> set[str]:
-    """Returns the errors of the block's type and of its error branches."""
+    """Returns the errors defined for the block's type and those for which it has a branch."""
     row = type_of(block)
     known = {*row.errors_needed(block.parameters), *row.errors_optional} if row else set()
     return known | {NO_MATCH} | {branch.label for branch in block.branches if branch.kind == "error"}
@@ -184,12 +186,12 @@ def _names(flow: Flow, environment: Environment) -> set[str]:
 
 
 def _blocks(flow: Flow, environment: Environment) -> Iterator[Block]:
-    """Yields the blocks of a flow and of the other flows in its environment."""
+    """Yields the blocks of a flow and of the other flows in the environment."""
     for each in (flow, *(other for other in environment.flows.values() if not isinstance(other, str))):
         yield from each.blocks.values()
 
 
 def route_of(block: Block) -> str | None:
-    """Returns the value that a block assigns to call_route, or None if it assigns none."""
+    """Returns the value that a block assigns to call_route, or None if it does not set it."""
     route = attributes_of(block).get(ROUTE)
     return route if isinstance(route, str) else None

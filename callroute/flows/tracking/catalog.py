@@ -1,4 +1,4 @@
-"""Builds the route catalog of a tracked flow and writes it as YAML."""
+"""Builds the route catalog for a tracked flow and formats it as YAML."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from callroute.flows.tracking.route_assignment import RouteAssignment, RouteSource
 
-# Characters that JSON allows unescaped in a string and YAML does not.
+# Characters that can appear unescaped in JSON strings but not in YAML.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
@@ -32,9 +32,9 @@ def build_catalog(
     Args:
         assignment: the routes of the flow.
         routes: the routes that calls can have, parents first.
-        previous: the catalog so far; its entries are kept unchanged.
+        previous: the existing catalog, whose entries are kept unchanged.
         file: file name of the flow.
-        call_flow: value of `call_flow` if the previous catalog has none.
+        call_flow: value of `call_flow`, unless the existing catalog contains one.
     """
     graph = assignment.graph
     entries: dict[str, Route] = dict(previous.routes) if previous else {}
@@ -67,7 +67,7 @@ def build_catalog(
 def catalog_text(catalog: RouteCatalog) -> str:
     """Returns a route catalog as YAML, with one line per route."""
     lines = [
-        "# The values of call_route in this flow. The labels are prompts from the flow; edit them as you like.",
+        "# The values of call_route in this flow. The labels are prompts taken from the flow; edit them as you like.",
         f"flow: {_quoted(catalog.flow)}",
     ]
     if catalog.call_flow is not None:
@@ -81,7 +81,7 @@ def catalog_text(catalog: RouteCatalog) -> str:
 
 
 def route_line(route: Route) -> str:
-    """Returns the line of a route in the catalog."""
+    """Returns the catalog line for a route."""
     parent = f"parent: {_quoted(route.parent)}, " if route.parent is not None else ""
     return f"  - {{route: {_quoted(route.route)}, {parent}en: {_quoted(route.en)}, ja: {_quoted(route.ja)}}}"
 

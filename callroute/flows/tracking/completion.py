@@ -1,7 +1,8 @@
-"""Decides where `call_completed` becomes true.
+"""Determines where `call_completed` becomes true.
 
-It becomes true before a transfer to a queue, an agent or a third party, and before a disconnect that is reached without a
-failure. A failure (an error branch, no valid input, closed) counts until the caller makes another choice.
+It becomes true before a transfer to a queue, an agent or a third party, and before a disconnect that is reached
+without a failure. A failure (an error branch, no valid input, or closed hours) counts until the caller makes another
+choice.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class _State(NamedTuple):
 
     Attributes:
         failed: whether a failure has occurred since the caller's last choice.
-        value: value of `call_completed`; `manual` if one of the flow's own blocks has set it.
+        value: value of `call_completed`, or `manual` if one of the flow's own blocks has set it.
     """
 
     failed: bool
@@ -41,9 +42,9 @@ class Completion:
     """The values of `call_completed` that tracking sets.
 
     Attributes:
-        at_edge_end: the value to set just before the target of each edge.
-        ambiguous_ends: disconnects that successful and failed calls reach by the same edges. `call_completed` stays
-            false there.
+        at_edge_end: the value to set just before the target of an edge, by edge.
+        ambiguous_ends: disconnects that successful and failed calls reach over the same edges, where `call_completed`
+            stays false.
     """
 
     def __init__(self, assignment: RouteAssignment) -> None:
@@ -57,13 +58,14 @@ class Completion:
         if not assignment.starts_calls:
             return
         self._after_failure = self._find_after_failure()
-        # The steps run in order, because each depends on the values set by the earlier ones.
+        # The steps run in this order because each depends on the values set by the previous ones.
         for step in (self._at_transfers, self._at_ends, self._after_failures, self._at_menus):
             while values := step(self._states()):
                 self.at_edge_end.update(values)
         self.ambiguous_ends = self._find_ambiguous_ends(self._states())
 
-    # --- Steps: each returns the next values to set, given the current states; empty when it is done -----------------
+    # --- Steps: each returns the next values to set for the current states, or nothing when it is done
+    # ----------------
 
     def _at_transfers(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
         return {
@@ -75,7 +77,7 @@ class Completion:
         }
 
     def _at_ends(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
-        # Successful calls are marked where they merge with failed ones, or at the disconnect.
+        # Mark successful calls where they merge with failed ones, or at the disconnect.
         for block in self._graph.depths:
             if block not in self._closing:
                 continue
@@ -153,7 +155,7 @@ class Completion:
     def _failed_after(self, edge: Edge, failed: bool) -> bool:
         if self._has_answer(edge):
             return False
-        # A loop that can be entered after a failure counts attempts, and its end is a failure.
+        # A loop that can be entered after a failure counts attempts, so running out of them is a failure.
         out_of_attempts = edge.label == "DoneLooping" and edge.source in self._after_failure
         return failed or out_of_attempts or self._graph.is_failure(edge)
 
@@ -161,14 +163,15 @@ class Completion:
         block = self._blocks.get(edge.source)
         own_value = attributes_of(block).get(COMPLETED) if block is not None else None
         if own_value is not None:
-            # A `false` before the first stop is only the start value and does not count as a decision.
+            # Setting `false` before the first stop only initializes the attribute and does not count as manual
+            # completion.
             is_start_value = own_value == "false" and edge.source in self._before_first_stop
             value = "false" if is_start_value else "manual"
         planned = self.at_edge_end.get(edge)
         return value if planned is None else "true" if planned == "true" else "false"
 
     def _has_answer(self, edge: Edge) -> bool:
-        """Whether an edge is taken because the caller made a choice or entered something."""
+        """Returns whether an edge is taken because the caller made a choice or entered input."""
         block_type = type_of(self._blocks[edge.source]) if edge.source in self._blocks else None
         return self._graph.is_choice(edge) or (
             block_type is not None and block_type.stop == "input" and edge.kind == "next"
@@ -179,7 +182,7 @@ class Completion:
         return block_type is not None and block_type.asks
 
     def _find_after_failure(self) -> frozenset[str]:
-        """Returns the blocks that a call can reach after a failure without another choice."""
+        """Returns the blocks that a call can reach after a failure without another choice in between."""
         found: set[str] = set()
         pending = [
             edge.target
@@ -206,7 +209,7 @@ class Completion:
         return frozenset(found)
 
     def _find_closing(self) -> frozenset[str]:
-        """Returns the blocks that are not followed by a question, a transfer or a wait."""
+        """Returns the blocks after which the flow no longer asks, transfers or waits."""
         others = {block for block in self._graph.depths if self._continues_call(block)}
         pending = list(others)
         while pending:

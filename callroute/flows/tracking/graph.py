@@ -1,4 +1,4 @@
-"""The graph of a flow, with its edges classified as choices and failures."""
+"""The graph of a flow. Its edges are classified as choices and failures."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ENTRY = ""
 """Source of the edge that enters the flow."""
 
 NEXT = "NextAction"
-"""Label of the default branch in a route file."""
+"""Label for the default branch in route files."""
 
-# Namespaces of references to input from the caller.
+# Namespaces of references to caller input.
 _CALLER_INPUT = frozenset(("StoredCustomerInput", "Lex", "Views"))
 
 
@@ -30,11 +30,11 @@ class Edge:
     """An edge from one block to another.
 
     Attributes:
-        source: identifier of the block it leaves; ENTRY for the edge that enters the flow.
+        source: identifier of the block that it leaves; ENTRY for the edge that enters the flow.
         kind: `next`, `condition` or `error`.
         label: the key, intent or error of the branch; `NextAction` for the default branch.
-        target: identifier of the block it leads to.
-        slots: the branches it stands for, as paths within Transitions: `NextAction`, `Conditions[0].NextAction` …
+        target: identifier of the block that it leads to.
+        slots: the branches that it represents, as paths within Transitions, for example `Conditions[0].NextAction`.
     """
 
     source: str
@@ -63,7 +63,7 @@ class FlowGraph:
 
     @cached_property
     def depths(self) -> Mapping[str, int]:
-        """The reachable blocks with the number of choices needed to reach each, in ascending order."""
+        """The reachable blocks and the number of choices needed to reach each one, in ascending order."""
         depths: dict[str, int] = {}
         pending: deque[tuple[int, str]] = deque([(0, self.flow.start)])
         while pending:
@@ -71,7 +71,7 @@ class FlowGraph:
             if block in depths:
                 continue
             depths[block] = depth
-            # Visit blocks that need no further choice first, and conditions in their original order.
+            # Visit blocks that need no further choice first, and keep conditions in their original order.
             for edge in reversed(self._outgoing[block]):
                 if not self.is_choice(edge):
                     pending.appendleft((depth, edge.target))
@@ -93,7 +93,7 @@ class FlowGraph:
 
     @cached_property
     def choice_blocks(self) -> frozenset[str]:
-        """The reachable blocks that branch on a choice: menus, bots, views, and Compare blocks on caller input."""
+        """The reachable menus, bots, views and Compare blocks on caller input, where callers make choices."""
         return frozenset(
             block
             for block in self.depths
@@ -102,7 +102,7 @@ class FlowGraph:
         )
 
     def is_choice(self, edge: Edge) -> bool:
-        """Whether an edge is one of the caller's choices."""
+        """Returns whether an edge is one of the caller's choices."""
         return (
             edge.kind == "condition"
             and edge.source in self.flow.blocks
@@ -110,7 +110,7 @@ class FlowGraph:
         )
 
     def is_stop(self, block: str) -> bool:
-        """Whether a caller can hang up in a block."""
+        """Returns whether a caller can hang up in a block."""
         block_type = type_of(self.flow.blocks[block])
         return block_type is not None and block_type.stop is not None
 
@@ -133,11 +133,11 @@ class FlowGraph:
         return next(iter(stops)) if len(stops) == 1 else None
 
     def dominates(self, dominator: str, block: str) -> bool:
-        """Whether every path from the start to a block passes through the dominator. A block dominates itself."""
+        """Returns whether every path from the start to a block passes through the dominator. Reflexive."""
         return dominator == block or block not in self._reachable_around(dominator)
 
     def _reachable_around(self, barrier: str) -> frozenset[str]:
-        """Returns the blocks that a call can reach without passing through the barrier, and the barrier itself."""
+        """Returns the blocks that a call can reach without passing through the barrier, including the barrier."""
         if barrier not in self._reachable_without:
             seen = {self.flow.start}
             pending = [self.flow.start]
@@ -152,13 +152,13 @@ class FlowGraph:
         return self._reachable_without[barrier]
 
     def is_failure(self, edge: Edge) -> bool:
-        """Whether an edge is taken because of an error, missing or invalid input, or closing time."""
+        """Returns whether an edge is taken because of an error, missing or invalid input, or closing time."""
         block = self.flow.blocks.get(edge.source)
         if block is None:
             return False
         block_type = type_of(block)
         if block.type in ("TransferContactToQueue", "TransferToFlow"):
-            return True  # the call continues in this flow only if the transfer failed
+            return True  # the call stays in this flow only if the transfer failed
         if block.type == "CheckHoursOfOperation" and edge.label == "False":
             return True
         if edge.kind == "condition":
@@ -167,7 +167,7 @@ class FlowGraph:
         if has_conditions and (_offers_choice(block) or (block_type is not None and block_type.asks)):
             return True  # timeout, invalid key or unrecognized intent
         if block_type is not None and block_type.stop == "menu" and not has_conditions:
-            return False  # a menu without keys is only a pause
+            return False  # a menu without keys is just a pause
         return edge.kind == "error" and edge.label != NO_CONDITION
 
 
@@ -186,11 +186,12 @@ def _slot(branch: Branch) -> str:
 def _edges(flow: Flow, block: Block) -> Iterator[Edge]:
     """Yields the edges that leave a block.
 
-    Two kinds of branches are joined with another one into a single edge, so that they are always redirected together:
+    Two kinds of branches are combined with another branch into a single edge, so that they are always redirected
+    together:
 
-    - the NextAction of a block with conditions (never taken, and in a Compare block it must have the same target as
-      NoMatchingCondition);
-    - error branches with the same target as the default branch.
+    - the NextAction of a block with conditions, which is never taken. (In a Compare block, it must have the same
+      target as NoMatchingCondition.)
+    - error branches that have the same target as the default branch.
     """
     branches = list(outgoing_branches(flow, block))
     joined: dict[int, list[Branch]] = {}

@@ -1,4 +1,4 @@
-"""Labels for routes, taken from the first prompt that callers hear."""
+"""Derives labels for routes from the first prompt that callers hear."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from callroute.flows.tracking.graph import Edge, FlowGraph
 
 MAX_LABEL = 80
-"""Maximum length of a label in characters."""
+"""Maximum number of characters in a label."""
 
 # English and Japanese labels for stops without a prompt.
 _STOP_LABELS: Mapping[StopKind, tuple[str, str]] = {
@@ -29,7 +29,7 @@ _STOP_LABELS: Mapping[StopKind, tuple[str, str]] = {
     "hold": ("On hold", "保留"),
     "queue": ("Transfer to a queue", "キューへの転送"),
     "agent": ("Transfer to an agent", "担当者への転送"),
-    "third party": ("Transfer to a telephone number", "外線への転送"),
+    "third party": ("Transfer to a phone number", "外線への転送"),
     "other flow": ("Another flow", "別のフロー"),
 }
 _END_LABEL = ("End of the call", "通話の終了")
@@ -38,10 +38,10 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def route_label(graph: FlowGraph, blocks: Iterable[str]) -> tuple[str, str]:
-    """Returns the English and Japanese labels of a route that begins at one of these blocks.
+    """Returns the English and Japanese labels for a route that begins at one of these blocks.
 
-    Prompts reached without a failure are preferred, and stops without a prompt are a fallback. The language of a prompt is
-    unknown, so it is used for both labels until someone translates it.
+    Prompts reached without a failure are preferred. Stops without a prompt are a fallback. The language of a prompt
+    is unknown, so it is used for both labels until a user edits them.
     """
     seen: set[str] = set()
     likely: list[tuple[str, Mapping[str, str]]] = [(block, {}) for block in blocks]
@@ -79,7 +79,7 @@ def route_label(graph: FlowGraph, blocks: Iterable[str]) -> tuple[str, str]:
 
 
 def _possible_edges(graph: FlowGraph, block: Block, attributes: Mapping[str, str]) -> Sequence[Edge]:
-    """Returns the outgoing edges, narrowed down if the block compares an attribute whose value is known."""
+    """Returns the outgoing edges. If the block compares an attribute whose value is known, only the matching ones."""
     edges = graph.outgoing(block.identifier)
     compared = whole(str(block.parameters.get("ComparisonValue"))) if block.type == "Compare" else None
     value = (
@@ -94,7 +94,7 @@ def _possible_edges(graph: FlowGraph, block: Block, attributes: Mapping[str, str
 
 
 def _prompt_text(block: Block) -> str:
-    """Returns the prompt of a block on one line, cut to the length of a label, or an empty string."""
+    """Returns a block's prompt as a single line, truncated to the maximum label length, or an empty string."""
     text = block.parameters.get("Text") or _TAG.sub(" ", str(block.parameters.get("SSML") or ""))
     return _cut(" ".join(str(text).split()))
 

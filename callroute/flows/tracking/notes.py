@@ -1,4 +1,4 @@
-"""Notes about the limits of tracking in a flow."""
+"""Notes about what tracking cannot cover in a flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_LISTED = 5
 
 
 def notes_for(assignment: RouteAssignment, completion: Completion) -> Iterator[str]:
-    """Yields the notes to show to the user."""
+    """Yields notes for the user."""
     flow = assignment.graph.flow
     reachable = [block for identifier, block in flow.blocks.items() if identifier in assignment.graph.depths]
     if not assignment.starts_calls:
@@ -28,7 +28,7 @@ def notes_for(assignment: RouteAssignment, completion: Completion) -> Iterator[s
         )
     manual = [block.identifier for block in reachable if {ROUTE, COMPLETED} & set(attributes_of(block))]
     if manual:
-        yield f"these blocks already set routes or completion and were left unchanged: {_listed(manual)}."
+        yield f"these blocks already set routes or completion, so they were left unchanged: {_listed(manual)}."
     modules = [block.identifier for block in reachable if block.type == "InvokeFlowModule"]
     if modules:
         yield f"choices made inside modules are not visible here: {_listed(modules)}."
@@ -41,7 +41,7 @@ def notes_for(assignment: RouteAssignment, completion: Completion) -> Iterator[s
     if completion.ambiguous_ends:
         yield (
             f"{COMPLETED} stays false at {_listed(completion.ambiguous_ends)}, because successful and failed calls "
-            "arrive there by the same branches. Set it yourself in an earlier block."
+            "arrive there over the same branches. Set it yourself in an earlier block."
         )
     unknown = [block.identifier for block in reachable if type_of(block) is None]
     if unknown:

@@ -1,4 +1,4 @@
-"""Adds tracking blocks to the JSON of a flow and removes them."""
+"""Inserts tracking blocks into the JSON of a flow, and removes them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block
 
 PREFIX = "track-"
-"""Prefix of the identifiers of tracking blocks."""
+"""Prefix of tracking block identifiers."""
 
 _FORBIDDEN = re.compile("[%:()\\\\/=$,;\\[\\]{}\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HASH_LENGTH = 6
 
-# Estimated size of a block in the flow designer. The width is fixed; the height grows with the number of branches.
+# Estimated size of a block in the flow designer. The width is fixed, and the height depends on the number of
+# branches.
 _WIDTH, _HEIGHT, _BRANCH_HEIGHT, _GAP = 220, 110, 30, 20
-# Maximum horizontal distance of a new block from its ideal position, in half widths.
+# Maximum horizontal distance between a new block and its ideal position, in half block widths.
 _MAX_OFFSET = 4
 
 
@@ -37,10 +38,10 @@ _MAX_OFFSET = 4
 
 
 def make_identifier(*parts: str) -> str:
-    """Returns the identifier of a tracking block. The same parts always give the same identifier.
+    """Returns an identifier for a tracking block. The same parts always produce the same identifier.
 
-    Characters that Connect rejects are replaced, and long identifiers are cut. A hash of the original then keeps the
-    identifier unique.
+    Characters that Connect rejects are replaced and long identifiers are truncated. In both cases, a hash of the
+    original keeps the identifier unique.
     """
     original = PREFIX + "-".join(parts)
     valid = _FORBIDDEN.sub("_", original)
@@ -76,7 +77,7 @@ def _front_parts(target: str, attributes: Mapping[str, str], named: set[str]) ->
 
 
 def is_tracking(block: Block) -> bool:
-    """Whether tracking added this block, and it still only sets attributes and continues to a single block."""
+    """Returns whether tracking added this block, and the block still does nothing but set attributes and continue."""
     return (
         block.identifier.startswith(PREFIX)
         and block.type == "UpdateContactAttributes"
@@ -104,7 +105,7 @@ def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
                 raise InputError(
                     flow.source,
                     f"block {target!r}",
-                    "it is part of a cycle of tracking blocks",
+                    "the block is part of a cycle of tracking blocks",
                     "Connect one of them to the block that should follow",
                 )
             seen.add(target)
@@ -160,14 +161,14 @@ def plan_insertions(
     at_edge_end: Mapping[Edge, dict[str, str]],
     named: Iterable[str],
 ) -> Insertions:
-    """Plans the blocks that set attributes on edges.
+    """Plans the tracking blocks that set attributes on edges.
 
     Edges with the same target and the same attributes at their end share a block.
 
     Args:
         identifiers: identifiers already in use.
-        at_edge_start: attributes to set where an edge begins.
-        at_edge_end: attributes to set just before an edge's target; they override those at its start.
+        at_edge_start: attributes to set at the start of an edge.
+        at_edge_end: attributes to set just before an edge's target. They override those set at its start.
         named: blocks named in the route file.
     """
     used, named = set(identifiers), set(named)
@@ -191,7 +192,7 @@ def plan_insertions(
     for (target, _), edges in groups.items():
         attributes = at_edge_end[edges[0]]
         if len(edges) == 1 and edges[0] in at_edge_start and target not in named:
-            merged.add(edges[0])  # one block sets the attributes of both ends
+            merged.add(edges[0])  # a single block sets both
             continue
         parts = _front_parts(target, attributes, named)
         shared.update(dict.fromkeys(edges, add(parts, attributes, target, (edge.source for edge in edges))))
@@ -203,16 +204,16 @@ def plan_insertions(
         if edge in merged:
             own |= at_edge_end[edge]
         insertions.targets[edge] = add(_edge_parts(edge), own, target, [edge.source]) if own else target
-    # Blocks at the start of edges come first, so that the file begins with the start values.
+    # Put blocks at the start of edges first, so that the start values come first in the file.
     shared_identifiers = set(shared.values())
     insertions.blocks.sort(key=lambda block: block.identifier in shared_identifiers)
     return insertions
 
 
 def insert_blocks(flow: Flow, insertions: Insertions, existing: Mapping[str, Block]) -> dict[str, Any]:
-    """Returns the document of the flow with tracking blocks.
+    """Returns the flow's document with tracking blocks.
 
-    Existing tracking blocks that are still needed keep their position in the file and in the designer.
+    Existing tracking blocks that are still needed keep their positions in the file and in the designer.
 
     Args:
         flow: the original flow.
@@ -290,7 +291,7 @@ def _check_size(flow: Flow, document: Mapping[str, Any], added: int) -> None:
     if not added:
         return
     blocks = len(document["Actions"])
-    fix = "Move part of the flow to another flow or module, and track both"
+    fix = "Move part of the flow into another flow or module, and track both"
     if blocks > MAX_BLOCKS:
         raise InputError(
             flow.source,
@@ -315,7 +316,7 @@ def _check_size(flow: Flow, document: Mapping[str, Any], added: int) -> None:
 def _position_blocks(
     document: dict[str, Any], blocks: Iterable[TrackingBlock], removed: Iterable[str]
 ) -> None:
-    """Positions new blocks between their neighbors without an overlap. Other blocks do not move."""
+    """Positions new blocks between their neighbors without overlaps. Other blocks do not move."""
     metadata = document.get("Metadata")
     settings = metadata.get("ActionMetadata") if isinstance(metadata, dict) else None
     if not isinstance(settings, dict):
@@ -332,11 +333,11 @@ def _position_blocks(
         if (position := _position(each))
     }
     if not boxes:
-        return  # the designer lays out a flow only if none of its blocks has a position
+        return  # the designer arranges a flow itself only if no block has a position
     entry = (
         _position({"position": metadata.get("entryPointPosition")}) if isinstance(metadata, dict) else None
     )
-    # Blocks at the start of edges come first, because those at the end are positioned next to them.
+    # Start with blocks at the start of edges, because those at the end are positioned relative to them.
     for block in blocks:
         if block.identifier in boxes:
             continue
@@ -356,7 +357,7 @@ def _nearest_free(x: float, y: float, boxes: Collection[tuple[float, float, int]
     free: list[tuple[float, float, float]] = []
     for offset in range(-_MAX_OFFSET, _MAX_OFFSET + 1):
         left = x + offset * _WIDTH / 2
-        # Ranges of vertical positions that would overlap a box.
+        # Ranges of vertical positions in which the block would overlap a box.
         blocked = [
             (box_top - _GAP - own_height, box_top + _height(branches) + _GAP)
             for box_left, box_top, branches in boxes

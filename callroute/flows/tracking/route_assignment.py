@@ -1,8 +1,8 @@
-"""Assigns a route to each part of a flow and decides where it is set.
+"""Assigns a route to each part of a flow and determines where the route is set.
 
-A route names a place by the choices that lead there first, not by everything that the caller has pressed: Connect cannot
-concatenate attribute values, and every return to a menu would otherwise need a longer route. docs/tracking.md describes
-the rules.
+A route identifies a place by the first choices that lead there, not by all keys that the caller has pressed. Connect
+cannot concatenate attribute values, and routes would otherwise become longer with every return to a menu.
+docs/tracking.md describes the rules.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class RouteSource(NamedTuple):
     """The origin of a route, independent of its value.
 
     Attributes:
-        kind: `start`: the start of the call. `branch`: a branch of a block. `block`: any path to a block. `manual`: one
-            of the flow's own blocks. `unresolved`: the route of a block that is not known yet.
-        block: identifier of the block; for `manual` the route itself.
+        kind: `start` (the start of the call), `branch` (a branch of a block), `block` (any path to a block), `manual`
+            (one of the flow's own blocks) or `unresolved` (the route of a block that is not known yet).
+        block: identifier of the block, or the route itself if the kind is `manual`.
         label: label of the branch.
     """
 
@@ -41,12 +41,12 @@ START = RouteSource("start")
 
 
 class _Derivation(NamedTuple):
-    """The parts of a route's default value.
+    """The components of a route's default value.
 
     Attributes:
         source: the route.
-        parent: the route of the last choice block before it.
-        segment: the part that it appends to its parent's value.
+        parent: the route of the preceding choice block.
+        segment: the part that is appended to the parent's value.
         target: identifier of the block where the route begins.
     """
 
@@ -61,7 +61,7 @@ class RouteAssignment:
 
     Args:
         graph: the graph of the flow.
-        names: the names of its routes.
+        names: names for its routes.
 
     Raises:
         InputError: a name refers to a block or branch that does not exist.
@@ -94,7 +94,7 @@ class RouteAssignment:
     # --- Routes of blocks --------------------------------------------------------------------------------------------
 
     def _set_by(self, edge: Edge) -> RouteSource | None:
-        """Returns the route that an edge sets as a choice, a named branch or an edge of a manual block, if any."""
+        """Returns the route set by an edge that is a choice, a named branch or an edge of a manual block, or None."""
         if edge.source in self._manual:
             return self._manual[edge.source]
         if self.graph.is_choice(edge) or edge.label in self.names.branches.get(edge.source, {}):
@@ -102,7 +102,7 @@ class RouteAssignment:
         return None
 
     def _first_routes(self, target: str) -> set[RouteSource]:
-        """Returns the routes that a call can have when it reaches a block for the first time."""
+        """Returns the routes that a call can have when it first reaches a block."""
         found: dict[str, set[RouteSource]] = {}
         pending: deque[tuple[str, frozenset[RouteSource]]] = deque(
             [(self.graph.flow.start, frozenset((self._initial,)))]
@@ -131,7 +131,7 @@ class RouteAssignment:
 
     @cached_property
     def block_routes(self) -> Mapping[str, RouteSource]:
-        """The route of each choice block and named block, and of each other stop that has only one route."""
+        """The route of each choice block, each named block, and each other stop that has only one route."""
         routes: dict[str, RouteSource] = {}
         other_stops: list[tuple[str, set[RouteSource]]] = []
         for block in self.graph.depths:
@@ -152,7 +152,7 @@ class RouteAssignment:
     ) -> RouteSource:
         if START in first_routes:
             return START
-        # Routes that callers can have only after visiting this block do not identify it.
+        # Routes that callers can have only after a visit to this block do not identify it.
         candidates = {
             source
             for source in _resolved(first_routes, routes)
@@ -160,7 +160,7 @@ class RouteAssignment:
         }
         if len(candidates) == 1:
             return candidates.pop()
-        # Among several choices that lead directly to the block, prefer the one that needs the fewest choices.
+        # If several choices lead directly to the block, prefer the one that requires the fewest choices.
         direct = sorted(
             (self.graph.depths[edge.source], edge.source, edge.label)
             for edge in self._branch_edges
@@ -172,13 +172,13 @@ class RouteAssignment:
         return RouteSource("block", block)
 
     def _comes_before(self, first: str, second: str) -> bool:
-        """Whether the first block needs fewer choices than the second, or every path to the second passes through it."""
+        """Returns whether the first block requires fewer choices than the second or dominates it."""
         depths = self.graph.depths
         return depths[first] < depths[second] or self.graph.dominates(first, second)
 
     @cached_property
     def _branch_edges(self) -> tuple[Edge, ...]:
-        """The edges with a route of their own: choices and named branches."""
+        """The edges that have their own route: choices and named branches."""
         return tuple(
             edge
             for block in self.graph.depths
@@ -190,7 +190,7 @@ class RouteAssignment:
 
     @cached_property
     def default_values(self) -> Mapping[RouteSource, str]:
-        """The value of each route without names, made of the keys that lead there."""
+        """The value of each route before names are applied, built from the keys that lead there."""
         values: dict[RouteSource, str] = {START: START_ROUTE}
         targets: dict[str, str] = {START_ROUTE: ""}
         for source, parent, segment, target in self._derivations:
@@ -199,16 +199,17 @@ class RouteAssignment:
                 continue
             prefix = values.get(parent, START_ROUTE)
             value = segment if parent == START or _is_unknown(prefix) else f"{prefix}-{segment}"
-            # Choices with the same keys and the same target share a route; otherwise they get different numbers.
+            # Choices with the same keys and the same target share a route. Other choices with the same keys are
+            # numbered.
             values[source] = _unique(value, targets, target)
             targets[values[source]] = target
         return values
 
     def values(self, previous: Mapping[RouteSource, str]) -> Mapping[RouteSource, str]:
-        """Returns the value of each route: its given name, its previous value, or one derived from its parent's value.
+        """Returns the value of each route: its name, its previous value, or a value derived from its parent.
 
         Args:
-            previous: values found in existing tracking blocks; users may have edited them.
+            previous: values found in existing tracking blocks, which users may have edited.
 
         Raises:
             InputError: a name refers to a route that does not exist.
@@ -227,7 +228,7 @@ class RouteAssignment:
             values[source] = value
             owners.setdefault(value, self.default_values[source])
 
-        # Values chosen by users take precedence over generated ones.
+        # Values chosen by users take precedence over generated values.
         for source, *_ in derivations:
             given = self.name_of(source)
             if given is not None or source.kind == "manual":
@@ -235,7 +236,7 @@ class RouteAssignment:
         for source, *_ in derivations:
             if source in values or source not in previous:
                 continue
-            # A previous value is dropped if it now belongs to another route.
+            # Drop a previous value if it now belongs to another route.
             default = self.default_values[source]
             if owners.get(previous[source], default) == default:
                 assign(source, previous[source])
@@ -251,7 +252,7 @@ class RouteAssignment:
         return values
 
     def name_of(self, source: RouteSource) -> RouteName | None:
-        """Returns the name given to a route, if any."""
+        """Returns the name given to a route, or None."""
         if source.kind == "block" and source.block in self.names.blocks:
             return self.names.blocks[source.block]
         if source.kind == "branch" and source.label in self.names.branches.get(source.block, {}):
@@ -264,7 +265,7 @@ class RouteAssignment:
         return {START: None} | {derivation.source: derivation.parent for derivation in self._derivations}
 
     def is_set_manually(self, source: RouteSource) -> bool:
-        """Whether a reachable block of the flow itself sets this route."""
+        """Returns whether one of the flow's own reachable blocks sets this route."""
         return any(self._manual.get(block) == source for block in self.graph.depths)
 
     def first_blocks(self, source: RouteSource) -> list[str]:
@@ -279,7 +280,7 @@ class RouteAssignment:
 
     @cached_property
     def _derivations(self) -> tuple[_Derivation, ...]:
-        """The derivation of each route except the start, parents first."""
+        """The derivation of each route except the start route, parents first."""
         seen: set[RouteSource] = {START}
         derivations: dict[RouteSource, _Derivation] = {}
 
@@ -288,8 +289,8 @@ class RouteAssignment:
                 seen.add(source)
                 derivation = self._derive(source)
                 add(derivation.parent)
-                # If one manual route is set before a menu and after it, each would be the other's parent. Start breaks
-                # the cycle.
+                # If a manual route is set both before and after a menu, each route would be the other's parent. Using
+                # the start route breaks the cycle.
                 parent = derivation.parent if derivation.parent in derivations else START
                 derivations[source] = derivation._replace(parent=parent)
 
@@ -328,9 +329,9 @@ class RouteAssignment:
         return _Derivation(source, parent, "+".join(dict.fromkeys(labels)) or source.block, source.block)
 
     def _last_choice_blocks(self, block: str) -> tuple[list[str], RouteSource]:
-        """Returns the last choice block on every path to a block, or else all choice blocks with the start route.
+        """Returns the last choice block that is on every path to a block, or all choice blocks with the start route.
 
-        The second value is their route.
+        The second value is the route of the returned blocks.
         """
         before = [
             each for each in self.graph.choice_blocks if each != block and self.graph.dominates(each, block)
@@ -342,11 +343,11 @@ class RouteAssignment:
         return [each for each in choice_blocks if self.block_routes[each] == START and each != block], START
 
     def _route_before(self, block: str) -> RouteSource:
-        """Returns the route of the last choice block before a block."""
+        """Returns the route of the last choice block before the given block."""
         return self._last_choice_blocks(block)[1]
 
     def _leads_to(self, start: str, target: str, barrier: str) -> bool:
-        """Whether a path leads from one block to another without passing through the barrier."""
+        """Returns whether a path leads from one block to another without passing through the barrier."""
         seen = {start}
         pending = [start]
         while pending:
@@ -363,16 +364,16 @@ class RouteAssignment:
 
     @cached_property
     def at_edge_start(self) -> Mapping[Edge, RouteSource]:
-        """The routes to set as soon as an edge is taken."""
+        """The routes to set at the start of edges."""
         found: dict[Edge, RouteSource] = {}
         if self.starts_calls and self.is_needed(self.graph.flow.start, ROUTE):
             found[self.graph.entry] = START
         for edge in self._branch_edges:
             own = RouteSource("branch", edge.source, edge.label)
             if edge.target in self.names.blocks:
-                continue  # the route of the named block replaces it
+                continue  # the named block's route replaces it
             if not self.starts_calls and self.name_of(own) is None:
-                continue  # the flow that started the call has set a route unknown here
+                continue  # the route set by the flow that started the call is unknown
             if self.is_needed(edge.target, ROUTE):
                 source = self._route_for_branch(edge, own)
                 if source != self.block_routes.get(edge.source):
@@ -380,13 +381,13 @@ class RouteAssignment:
         return found
 
     def _route_for_branch(self, edge: Edge, own: RouteSource) -> RouteSource:
-        """Returns the route of the next stop if the branch leads only there, or else the branch's own route."""
+        """Returns the route of the next stop if the branch leads only there, and the branch's own route otherwise."""
         stop = self.graph.sole_stop(edge.target)
         route = self.block_routes.get(stop) if stop is not None else None
         if stop is None or route is None or route.kind == "manual" or self.name_of(own) is not None:
             return own
         if self.graph.dominates(stop, edge.source):
-            return route  # the caller has been there before
+            return route  # the caller has already been there
         has_known_route = stop in self.names.blocks or (
             stop in self.graph.choice_blocks and route.kind in ("start", "branch")
         )
@@ -394,7 +395,7 @@ class RouteAssignment:
 
     @cached_property
     def at_edge_end(self) -> Mapping[Edge, RouteSource]:
-        """The routes to set just before the target of an edge, if calls could arrive with a different one."""
+        """The routes to set just before an edge's target, if calls can arrive there with a different route."""
         found: dict[Edge, RouteSource] = {}
         arrived: dict[str, set[RouteSource]] = {}
         pending: deque[tuple[Edge, frozenset[RouteSource]]] = deque(
@@ -420,7 +421,7 @@ class RouteAssignment:
         return found
 
     def _may_keep(self, source: RouteSource, block: str) -> bool:
-        """Whether a call that arrives at a block with a route keeps it there."""
+        """Returns whether a call that arrives at a block with a given route keeps that route there."""
         route = self.block_routes.get(block)
         if route is None or source == route or not (self.graph.is_stop(block) or block in self.names.blocks):
             return True
@@ -428,15 +429,15 @@ class RouteAssignment:
             return False
         if source.kind == "manual" or route.kind == "manual":
             return True  # manual routes are never overwritten
-        # A choice that leads directly to the block keeps its route if it has a name, or if no single choice is the
-        # block's route.
+        # A choice that leads directly to the block keeps its route if the route has a name, or if the block's route
+        # does not come from a single choice.
         if source.kind == "branch" and (route.kind == "block" or self.name_of(source) is not None):
             edge = next(edge for edge in self.graph.outgoing(source.block) if edge.label == source.label)
             return self.graph.sole_stop(edge.target) == block
         return False
 
     def is_needed(self, start: str, attribute: str) -> bool:
-        """Whether a call from a block can reach a stop or its end before the flow itself sets an attribute."""
+        """Returns whether a call can get from a block to a stop or its end before the flow itself sets an attribute."""
         seen = {start}
         pending = [start]
         while pending:
@@ -461,12 +462,12 @@ def _resolved(sources: set[RouteSource], routes: Mapping[str, RouteSource]) -> I
 
 
 def _is_unknown(value: str) -> bool:
-    """Whether a route is known only during the call."""
+    """Returns whether a route is known only during the call."""
     return value.startswith(("$", "<"))
 
 
 def _unique(value: str, owners: Mapping[str, str], owner: str) -> str:
-    """Returns the value, with a number appended if another owner already uses it."""
+    """Returns the value, with a number appended if it is already used by another owner."""
     candidate, number = value, 1
     while owners.get(candidate, owner) != owner:
         number += 1
@@ -475,5 +476,5 @@ def _unique(value: str, owners: Mapping[str, str], owner: str) -> str:
 
 
 def _segment(label: str) -> str:
-    """Returns a branch label in the form used within a route."""
+    """Returns a branch label in the form used within routes."""
     return re.sub(r"\s+", "_", label.replace("$.", "").strip()) or NEXT

@@ -1,4 +1,4 @@
-"""The route file: names for routes that replace the generated ones."""
+"""Reads route files, which contain names that replace the generated routes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MAX_SUGGESTIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class RouteName:
-    """The name of a route.
+    """A name for a route.
 
     Attributes:
         route: value of `call_route`.
         en: label in English, if given.
         ja: label in Japanese, if given.
-        node: its position in the route file; None for a name found in a tracking block.
+        node: its position in the route file, or None for a name found in a tracking block.
     """
 
     route: str
@@ -38,7 +38,7 @@ class RouteName:
     node: YamlNode | None = field(default=None, compare=False, repr=False)
 
     def unknown(self, owner: str, kind: str, key: str, known: Collection[str]) -> InputError:
-        """Returns the error for a name whose route, block or branch does not exist."""
+        """Returns the error for a name that refers to a nonexistent route, block or branch."""
         shown = ", ".join(list(known)[:_MAX_SUGGESTIONS]) + (" …" if len(known) > _MAX_SUGGESTIONS else "")
         problem = f"{owner} has no {kind} {key!r}{suggestion(key, known)}"
         fix = f"Use one of {shown}" if known else "Remove this name"
@@ -51,9 +51,9 @@ class RouteNames:
 
     Attributes:
         call_flow: value of `call_flow`, if given.
-        routes: names by generated route: `start`, `1`, `1-2`.
-        branches: names by block and branch label, for branches that get no route of their own by default.
-        blocks: names by block, set in front of the block on every path to it.
+        routes: names by generated route, such as `start` or `1-2`.
+        branches: names by block and branch label, for branches that do not have their own route by default.
+        blocks: names by block, set just before the block on every path to it.
     """
 
     call_flow: str | None = None
@@ -86,8 +86,8 @@ class RouteNames:
         if "routes" in contents and contents["routes"].is_list:
             raise contents["routes"].error(
                 "this is a route catalog, not a route file",
-                'List names under `routes` as `"1-2": balance_history`; labels in the catalog beside the flow '
-                "are kept without a route file",
+                'List names under `routes` as `"1-2": balance_history`. Edit labels in the catalog '
+                "itself, without a route file",
             )
         contents = document.mapping(_KEYS)
         branches = contents["branches"].mapping() if "branches" in contents else {}
@@ -117,6 +117,6 @@ def _route(node: YamlNode) -> str:
     text = node.text()
     if text.startswith("$"):
         raise node.error(
-            f"{text!r} is a reference", "Use a fixed value: reports need to know all routes in advance"
+            f"{text!r} is a reference", "Use a constant, because reports need to know all routes in advance"
         )
     return text

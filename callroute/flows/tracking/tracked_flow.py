@@ -41,11 +41,11 @@ class TrackedFlow:
     """A flow with tracking.
 
     Attributes:
-        document: the JSON of the flow, equal to the original if nothing changed.
+        document: the flow's JSON, equal to the original if nothing changed.
         catalog: the route catalog, or None if the flow has no routes.
         blocks: number of tracking blocks.
         added: number of new tracking blocks.
-        notes: notes about what could not be tracked or was left to the flow's own blocks.
+        notes: notes about what could not be tracked or is left to the flow's own blocks.
     """
 
     document: Mapping[str, Any]
@@ -65,19 +65,19 @@ def add_tracking(
 ) -> TrackedFlow:
     """Adds tracking to a flow, or updates its existing tracking.
 
-    Existing tracking blocks are removed and added again, so a second run changes nothing. Other blocks that set routes
-    are kept unchanged.
+    Existing tracking blocks are removed and regenerated, so a second run changes nothing. Other blocks that set
+    routes are kept unchanged.
 
     Args:
         flow: the flow, from `Flow.parse`.
         names: names for its routes.
-        catalog: the route catalog so far; its entries are kept.
+        catalog: the existing route catalog, whose entries are kept.
         file: file name of the flow, for the catalog.
-        call_flow: value of `call_flow`, unless the route file, the catalog or the flow gives one.
+        call_flow: value of `call_flow`, unless the route file, the catalog or the flow contains one.
 
     Raises:
-        InputError: the route file names something that the flow does not have, the result would be too large for Connect,
-            or edited tracking blocks keep the result from becoming stable.
+        InputError: the route file refers to something that does not exist in the flow, the result would be too large
+            for Connect, or edited tracking blocks prevent the result from becoming stable.
     """
     current, tracked = flow, _add_once(flow, names, catalog, file, call_flow)
     for _ in range(_MAX_PASSES):
@@ -85,8 +85,9 @@ def add_tracking(
             before = {block.identifier for block in flow.blocks.values() if is_tracking(block)}
             after = {block.identifier for block in current.blocks.values() if is_tracking(block)}
             return replace(tracked, added=len(after - before))
-        # A tracking block whose branches were edited to have different targets counts as one of the flow's own blocks.
-        # New blocks can reunite its branches; then it is a tracking block again, and other blocks may become unnecessary.
+        # A tracking block whose branches were edited to lead to different targets counts as one of the flow's own
+        # blocks. If new blocks reunite its branches, it becomes a tracking block again, which can make other blocks
+        # unnecessary.
         current = Flow.parse(json.dumps(tracked.document), flow.source)
         tracked = _add_once(current, names, catalog, file, call_flow)
     raise InputError(
@@ -145,7 +146,7 @@ def _in_file_order(attributes: Mapping[Edge, dict[str, str]], flow: Flow) -> dic
 
 
 def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
-    """Preserves user-added attributes and the order of attributes in a tracking block."""
+    """Preserves the order of attributes in a tracking block and any attributes that users added."""
     old = attributes_of(existing)
     added = {name: str(value) for name, value in old.items() if name not in (ROUTE, COMPLETED, CALL_FLOW)}
     order = {name: index for index, name in enumerate(old)}
@@ -154,7 +155,7 @@ def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
 
 
 def _with_previous_names(names: RouteNames, graph: FlowGraph, existing: Mapping[str, Block]) -> RouteNames:
-    """Adds the names that an earlier run has set on branches and in front of blocks."""
+    """Adds the names of branches and blocks that were set by an earlier run."""
     branches = {block: dict(labels) for block, labels in names.branches.items()}
     blocks = dict(names.blocks)
     for block in graph.depths:
@@ -169,7 +170,7 @@ def _with_previous_names(names: RouteNames, graph: FlowGraph, existing: Mapping[
 
 
 def _previous_values(assignment: RouteAssignment, existing: Mapping[str, Block]) -> dict[RouteSource, str]:
-    """Returns the values of routes in existing tracking blocks."""
+    """Returns the route values found in existing tracking blocks."""
     values: dict[RouteSource, str] = {}
     candidates = [
         *((source, edge_identifier(edge)) for edge, source in assignment.at_edge_start.items()),
@@ -178,7 +179,7 @@ def _previous_values(assignment: RouteAssignment, existing: Mapping[str, Block])
             for edge, source in assignment.at_edge_end.items()
         ),
     ]
-    # The block at the beginning of a route takes precedence over blocks on edges that lead back to it.
+    # The block where a route begins takes precedence over blocks on edges that lead back to it.
     candidates.sort(key=lambda candidate: candidate[1] != _first_identifier(candidate[0]))
     for source, identifier in candidates:
         route = _route_set_in(existing, identifier)
@@ -206,14 +207,14 @@ def _start_values(
     default: str,
     existing: Mapping[str, Block],
 ) -> dict[str, str]:
-    """Returns the attributes to set at the start, without those that the flow itself sets before the first stop."""
+    """Returns the attributes to set at the start, except those that the flow itself sets before the first stop."""
     start = assignment.graph.flow.start
     old = existing.get(edge_identifier(assignment.graph.entry))
     previous = attributes_of(old).get(CALL_FLOW) if old and assignment.names.call_flow is None else None
     all_values = {CALL_FLOW: str(previous or given or default), ROUTE: values[START], COMPLETED: "false"}
     needed = {name: value for name, value in all_values.items() if assignment.is_needed(start, name)}
     if ROUTE not in needed and not given:
-        needed.pop(CALL_FLOW, None)  # a flow that sets its own routes gets no generated call_flow
+        needed.pop(CALL_FLOW, None)  # call_flow is not generated for a flow that sets its own routes
     return needed
 
 

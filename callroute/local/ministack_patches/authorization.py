@@ -1,4 +1,4 @@
-"""Authorization with ministack's IAM evaluator, for requests that ministack does not authorize itself."""
+"""Authorizes requests with ministack's IAM evaluator if ministack does not authorize them itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ministack.core.responses import get_region
 
 
 def role_session(role_arn: str) -> PrincipalInfo:
-    """Returns a session of a state machine in its role, with the role's current policies and permissions boundary."""
+    """Returns a session for a state machine's role, with the role's current policies and permissions boundary."""
     account_id, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
     session = ResolvedCredential(
         access_key_id="",

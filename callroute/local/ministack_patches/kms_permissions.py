@@ -24,8 +24,7 @@ KEY_ACTIONS = {
 }
 """KMS actions that a call needs on the customer managed key. docs/fidelity.md lists the evidence.
 
-Written out here and not derived from callroute.aws.permissions, so that the granted permissions are verified
-independently.
+Listed here instead of derived from callroute.aws.permissions, so that the granted permissions are verified independently.
 """
 
 ERROR_CODES = {
@@ -51,7 +50,7 @@ def enforce_key_permissions(enforce: Callable[..., Any]) -> Callable[..., Any]:
         if denied is None and _customer_key(iam_action, resource_arn):
             caller = resolve_principal(access_key_id, get_account_id())
             if message := key_denial(caller, iam_action, resource_arn):
-                # Unlike other results, an AuthError may have any error code.
+                # Unlike other results, an AuthError can have any error code.
                 return AuthError(ERROR_CODES[service], message)
         return denied
 
@@ -90,5 +89,5 @@ def _customer_key(action: str, resource_arn: str) -> str:
         key = (_resolve_stream_by_arn(resource_arn) or {}).get("KeyId")
     else:
         key = (_queue_by_arn(resource_arn) or {}).get("attributes", {}).get("KmsMasterKeyId")
-    # Any caller of a service may use its AWS managed key, `alias/aws/…`.
+    # Any caller of a service can use its AWS managed key, `alias/aws/…`.
     return "" if key is None or "alias/aws/" in key else key

@@ -1,4 +1,4 @@
-"""Removes two delays of ministack that AWS does not have.
+"""Removes two ministack delays that do not exist on AWS.
 
 ministack waits before each execution, and parses JSONata expressions each time they are evaluated. Each batch of contact
 records is one execution, and all records use the same expressions.
@@ -15,7 +15,7 @@ from jsonata.parser import Parser
 from ministack.services import stepfunctions
 
 EXECUTION_DELAY = 0.15
-"""Seconds that ministack waits before each execution. All its other waits are part of a definition."""
+"""Seconds that ministack waits before each execution. All other waits come from a definition."""
 
 _CACHED_EXPRESSIONS = 1_000
 

@@ -1,4 +1,4 @@
-"""Rejects a state machine that logs if its role is not allowed to deliver logs. AWS does the same; ministack does not."""
+"""Rejects a state machine with logging if its role cannot deliver logs. AWS does the same; ministack does not."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ REQUIRED_ACTIONS = (
 )
 """All actions that the AWS guide lists. AWS does not publish which of them it checks.
 
-Written out here and not derived from callroute.aws.permissions, so that the granted permissions are verified
-independently. Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
+Listed here instead of derived from callroute.aws.permissions, so that the granted permissions are verified independently.
+Source: Logging using CloudWatch Logs, AWS Step Functions Developer Guide.
 """
 
 

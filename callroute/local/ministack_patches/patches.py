@@ -1,4 +1,4 @@
-"""The table of patches. Each one names a function of ministack, its expected signature and its replacement."""
+"""Table of patches. Each names a ministack function, its expected signature and its replacement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UnsupportedReleaseError(Exception):
 
 @dataclass(frozen=True)
 class Patch:
-    """A replacement for a function of ministack."""
+    """A replacement for a ministack function."""
 
     owner: ModuleType | type
     """Module or class of the function."""
@@ -72,10 +72,10 @@ PATCHES = (
 
 
 def apply(patches: tuple[Patch, ...] = PATCHES) -> None:
-    """Verifies all patches, and then applies them.
+    """Verifies all patches, then applies them.
 
     Raises:
-        UnsupportedReleaseError: a patch does not fit the installed ministack. None has been applied.
+        UnsupportedReleaseError: a patch does not fit the installed ministack. No patch has been applied.
     """
     originals = [patch.original() for patch in patches]
     for patch, original in zip(patches, originals, strict=True):

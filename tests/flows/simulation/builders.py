@@ -1,4 +1,4 @@
-"""Builders for small flows, and a function that simulates a call through one."""
+"""Builds small flows and simulates calls through them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def block(
         name: block identifier.
         kind: block type.
         then: NextAction.
-        conditions: targets by operand of an Equals condition, or tuples (operator, operand, target).
+        conditions: targets by operand of Equals conditions, or tuples (operator, operand, target).
         errors: targets by error type.
         parameters: parameters of the block.
     """
@@ -64,7 +64,7 @@ def say(name: str, text: str | None = None, then: str = "end", **parameters: Any
 
 
 def menu(name: str = "menu", **changes: Any) -> dict[str, Any]:
-    """Builds a menu that offers key 1 and repeats itself after an error."""
+    """Builds a menu that offers key 1 and is repeated after an error."""
     settings = {
         "conditions": {"1": "end"},
         "errors": {"NoMatchingCondition": name, "InputTimeLimitExceeded": name, "NoMatchingError": name},
@@ -97,7 +97,7 @@ DISCONNECT = block("end", "DisconnectParticipant", None)
 
 
 def flow(*blocks: dict[str, Any], source: str = "x.json") -> Flow:
-    """Builds a flow that starts with the first block. A block `end` that disconnects is added."""
+    """Builds a flow that starts with the first block. Adds a block `end` that disconnects."""
     document = {
         "Version": "2019-10-30",
         "StartAction": blocks[0]["Identifier"],
@@ -113,7 +113,7 @@ def run(
     step_limit: int = STEP_LIMIT,
     **environment: Any,
 ) -> tuple[list[Event], Call]:
-    """Simulates a call by a caller who presses the keys. Further arguments are those of `Environment`."""
+    """Simulates a call by a caller who presses the keys. Other arguments are passed to `Environment`."""
     return run_simulation(
         tested,
         KeyedCaller(keys, leaves_queue_after),
@@ -124,7 +124,7 @@ def run(
 
 
 def simulation_error(tested: Flow, *keys: str, **environment: Any) -> SimulationError:
-    """Returns the error that stops the call."""
+    """Returns the error that stops the simulation."""
     with pytest.raises(SimulationError) as raised:
         run(tested, *keys, **environment)
     assert raised.value.source == tested.source
@@ -132,5 +132,5 @@ def simulation_error(tested: Flow, *keys: str, **environment: Any) -> Simulation
 
 
 def messages(events: list[Event]) -> list[str]:
-    """Returns the texts of the messages that were played."""
+    """Returns the text of each message that was played."""
     return [event.text for event in events if isinstance(event, Said)]

@@ -1,4 +1,4 @@
-"""Fixture with a small flow for the scenario tests."""
+"""Provides a small flow for the scenario tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from tests.flows.simulation.shop import BLOCKS
 
 @pytest.fixture
 def flow(tmp_path: Path) -> Flow:
-    """A small flow with a menu, as shop.json in a temporary folder."""
+    """A small flow with a menu, stored as shop.json in a temporary folder."""
     text = json.dumps({"Version": "2019-10-30", "StartAction": "menu", "Actions": BLOCKS})
     return Flow.parse(text, str(tmp_path / "shop.json"))

@@ -1,4 +1,4 @@
-"""Blocks of a small flow with a menu, and functions that load and run scenarios for it."""
+"""Defines a small flow with a menu, and loads and runs scenarios for it."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ BLOCKS = [
 
 
 def load(flow: Flow, text: str) -> list[Scenario]:
-    """Writes a scenario file beside the flow and loads it."""
+    """Writes a scenario file next to the flow and loads it."""
     path = Path(flow.source).with_suffix(".scenarios.yaml")
     path.write_text(f"flow: shop.json\n{text}", encoding="utf-8")
     return load_scenarios(path, flow, Flow.load)
 
 
 def result_of(flow: Flow, scenario: str) -> Result:
-    """Runs a scenario, given as the content of a YAML mapping."""
+    """Runs a scenario, given as the content of a YAML flow mapping."""
     (loaded,) = load(flow, f"scenarios:\n  - {{name: it, {scenario}}}\n")
     return run_scenario(flow, loaded, START)

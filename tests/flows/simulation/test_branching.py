@@ -1,4 +1,4 @@
-"""Tests of the handlers that select a branch."""
+"""Tests the handlers that select a branch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_loop_restarts_after_its_last_pass(count: int) -> None:
 
 
 @pytest.mark.parametrize(("is_open", "end"), [(True, "yes"), (False, "no")])
-def test_the_environment_decides_whether_it_is_open(is_open: bool, end: str) -> None:
+def test_the_environment_determines_whether_the_hours_are_open(is_open: bool, end: str) -> None:
     check = block(
         "check", "CheckHoursOfOperation", "end", {"True": "yes", "False": "no"}, HoursOfOperationId="h"
     )

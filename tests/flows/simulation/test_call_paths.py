@@ -1,4 +1,4 @@
-"""Tests of the contact record that each path through the example flows produces."""
+"""Tests the contact record produced by each path through the example flows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def play(
 
 
 def outcome(record: dict[str, Any]) -> str:
-    """Returns the outcome that the call record derives from a contact record."""
+    """Returns the outcome that the pipeline derives from a contact record."""
     if record["Agent"] is not None:
         return "answered"
     if record["Queue"] is not None:
@@ -179,14 +179,14 @@ def test_each_menu_of_the_bank_flow_plays_at_most_three_times(menu: str) -> None
 
 
 class CallerHangingUpAt(KeyedCaller):
-    """A caller who presses keys and hangs up as soon as a given block plays its prompt."""
+    """A caller who presses keys and hangs up as soon as the given block plays its prompt."""
 
     def __init__(self, keys: str, block: str) -> None:
         super().__init__(read_keys(keys), leaves_queue_after=5)
         self._block = block
 
     def listens(self, message: Said) -> bool:
-        """Returns False for the given block."""
+        """Returns False in the given block."""
         return message.block != self._block
 
     def chooses(self, menu: MenuOffered) -> str:
@@ -258,7 +258,7 @@ def test_the_stop_tables_are_complete(name: str, stops: list[tuple[str, str, str
     answer=st.none() | st.integers(0, 100),
     patience=st.integers(0, 100),
 )
-def test_any_key_sequence_ends_on_a_route_in_the_catalog(
+def test_any_key_sequence_ends_with_a_route_in_the_catalog(
     name: str, keys: list[str], is_open: bool, full: bool, answer: int | None, patience: int
 ) -> None:
     environment = Environment(is_open=is_open, queue_is_full=full, agent_answers_after=answer)

@@ -1,4 +1,4 @@
-"""Tests of simulated contact records. A consumer that accepts them must also accept those of Amazon Connect."""
+"""Tests simulated contact records. A consumer that accepts them must also accept those from Amazon Connect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import corpus
 
 QUEUE_ARN = "arn:aws:connect:ap-northeast-1:222222222222:instance/i-1/queue/q-1"
 
-# Keys of a published record of a real call that ended in a menu.
+# Keys in a published record of a real call that ended in a menu.
 NULL = {
     *(
         "Agent",
@@ -86,7 +86,7 @@ def test_the_record_has_the_shape_of_a_published_record() -> None:
     assert shape(contact_record(call(), contact_id="c-1")) == shape(published)
 
 
-def test_timestamps_are_in_utc_and_whole_seconds() -> None:
+def test_timestamps_are_in_utc_with_one_second_resolution() -> None:
     record = contact_record(call(), contact_id="c-1")
     assert record["InitiationTimestamp"] == "2024-04-17T23:47:52Z"
     assert record["ConnectedToSystemTimestamp"] == record["InitiationTimestamp"]

@@ -1,4 +1,4 @@
-"""Tests of branch measure_coverage."""
+"""Tests the branch coverage of scenarios."""
 
 from __future__ import annotations
 

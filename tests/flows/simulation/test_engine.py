@@ -1,4 +1,4 @@
-"""Tests of the simulation engine: caller, time, events, forced errors and the step limit."""
+"""Tests the simulation engine: caller, time, events, forced errors and the step limit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def test_only_prompts_keys_and_timeouts_take_time() -> None:
     tested = flow(hello, attributes("set", "menu", x="1"), menu(Text="あ" * 16))
     events, call = run(tested, TIMEOUT, "1")
     seconds = [(event.at - START).total_seconds() for event in events]
-    # The message takes 1 s + 1 s, the attributes 0 s, the menu 2 s plus 10 s until the timeout or 1 s until the key.
+    # The message takes 1 s + 1 s, the attributes take 0 s, and the menu takes 2 s plus 10 s until a timeout or 1 s
+    # until a key.
     assert seconds == [0, 2, 2, 14, 14, 17, 17]
     assert call.ended - call.started == timedelta(seconds=17)
 
@@ -208,7 +209,7 @@ def test_errors_can_be_forced_by_block_or_type() -> None:
     ]
     by_type = run(flow(*blocks), responses={"errors": {"UpdateContactAttributes": "NoMatchingError"}})
     assert [type(event) for event in by_type[0]] == [Failed, Failed, Ended]
-    assert by_type[1].attributes == {}, "a failed block does not change attributes"
+    assert by_type[1].attributes == {}, "a failed block does not set attributes"
     by_block = run(flow(*blocks), responses={"errors": {"a": "NoMatchingError"}})
     assert by_block[1].attributes == {"call_route": "b"}
     loop = [block("a", "TagContact", "a", errors={"NoMatchingError": "end"}, Tags={})]

@@ -1,4 +1,4 @@
-"""Tests of environments in YAML and of the --answer option."""
+"""Tests environments in YAML and the --answer option."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the handlers that look up data, and of responses from the environment."""
+"""Tests the handlers that look up data, and responses from the environment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_lambda_response_can_be_given_by_block_name_or_arn(place: str) -> None
     assert Fetched(START, "ask", "lambda lookup", CUSTOMER) in events
 
 
-def test_a_missing_response_error_names_the_block_and_both_options() -> None:
+def test_the_error_for_a_missing_response_names_the_block_and_both_options() -> None:
     error = simulation_error(flow(LAMBDA, HELLO, say("sorry")))
     assert error.place == "block 'ask' (InvokeLambdaFunction)"
     assert "lookup" in error.problem

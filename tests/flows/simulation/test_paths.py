@@ -1,4 +1,4 @@
-"""Tests that calls through any flow follow its branches, and that calls can reach every stop."""
+"""Tests that calls through any flow follow its branches and can reach every stop."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ def test_the_same_arguments_produce_the_same_call(document: dict[str, Any], keys
 
 
 def can_be_taken(block: Block, branch: Branch) -> bool:
-    """Returns whether a telephone call can take a branch, based on the block alone."""
+    """Returns whether a phone call can take a branch, considering only its block."""
     row = type_of(block)
     if branch.kind == "condition" and row is not None and row.stop == "menu" and branch.label not in PRESSED:
-        return False  # Connect rejects a menu condition that is not a key
+        return False  # Connect rejects menu conditions that are not keys
     if block.parameters.get("ComparisonValue") == "$.Channel":
         return branch.kind != "condition" or branch.label == "VOICE"
     return branch in countable_branches(block)
 
 
 def stops_of_a_call(flow: Flow) -> set[str]:
-    """Returns the stops that `check` considers reachable, except those that only other channels can reach."""
+    """Returns the stops that `check` considers reachable, except those that are reachable only in other channels."""
     reached, pending = {flow.start}, [flow.start]
     while pending:
         block = flow.blocks[pending.pop()]

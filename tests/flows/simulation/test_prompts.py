@@ -1,4 +1,4 @@
-"""Tests of the handlers that play prompts and wait for input."""
+"""Tests the handlers that play prompts and wait for input."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_menu_event_lists_the_keys_and_the_time_limit() -> None:
     assert events[0] == MenuOffered(START, "menu", "press 1", ("2", "*"), 10)
 
 
-def test_an_unknown_key_and_a_timeout_take_their_error_branches() -> None:
+def test_an_invalid_key_and_a_timeout_take_their_error_branches() -> None:
     notice = block("notice", "MessageParticipant", "menu", Text="again")
     late = block("late", "MessageParticipant", "menu", Text="late")
     errors = {"NoMatchingCondition": "notice", "InputTimeLimitExceeded": "late", "NoMatchingError": "end"}
@@ -164,7 +164,7 @@ def test_a_caller_can_hang_up_during_input() -> None:
 
 
 @pytest.mark.parametrize(("keys", "end"), [("0500000001#", "0500000001"), ("12#", "wrong")])
-def test_a_telephone_number_is_validated(keys: str, end: str) -> None:
+def test_a_phone_number_is_validated(keys: str, end: str) -> None:
     tested = flow(ask(PhoneNumberValidation={"NumberFormat": "Local", "CountryCode": "JP"}), *INPUT_ENDS)
     assert messages(run(tested, *keys)[0]) == [end]
 
@@ -184,7 +184,7 @@ def test_a_wait_block_takes_time() -> None:
 
 
 class TypesAhead(KeyedCaller):
-    """A caller who presses keys during the first message, and then others at prompts.
+    """A caller who presses keys during the first message and then at prompts.
 
     Args:
         early: keys pressed during the first message.
@@ -196,7 +196,7 @@ class TypesAhead(KeyedCaller):
         self._early = early
 
     def listens(self, message: Said) -> bool | str:
-        """Returns the early keys once."""
+        """Returns the early keys on the first call."""
         early, self._early = self._early, ""
         return early or True
 
@@ -217,7 +217,7 @@ def test_a_key_during_a_message_is_ignored_without_buffering() -> None:
     assert events[-1] == Ended(call.ended, "menu", "CUSTOMER_DISCONNECT", "menu")
 
 
-def test_with_buffering_the_next_menu_uses_the_key_without_playing() -> None:
+def test_with_buffering_the_next_menu_uses_the_key_without_playing_its_prompt() -> None:
     events, _ = call_by(TypesAhead("1"), buffering(True, "hello"), say("hello", then="menu"), menu())
     assert [type(event) for event in events] == [NoEffect, Said, KeyBuffered, Pressed, Ended]
     assert events[-1].block == "end"
@@ -255,13 +255,13 @@ def test_the_buffer_holds_30_keys() -> None:
     assert [event.key for event in events if isinstance(event, Pressed)] == ["1"] * 30
 
 
-def test_a_caller_can_also_return_hangup_during_a_message() -> None:
+def test_a_caller_can_return_hangup_during_a_message() -> None:
     events, _ = call_by(TypesAhead(HANGUP), say("hello"))
     assert isinstance(events[-1], Ended)
     assert events[-1].during == "message"
 
 
-def test_keys_that_no_prompt_waited_for_are_unused() -> None:
+def test_keys_that_no_prompt_waits_for_are_reported_as_unused() -> None:
     caller = KeyedCaller(["1", "2", TIMEOUT, HANGUP])
     call_by(caller, menu())
     assert caller.unused_keys == ("2", TIMEOUT), "a hangup after the end of the call is not a mistake"

@@ -1,4 +1,4 @@
-"""Tests of references and attributes."""
+"""Tests references and attributes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_references_are_resolved_in_prompts_and_as_whole_values() -> None:
         block("say", "MessageParticipant", "end", Text="「 $.Attributes.y 」 $.Attributes.missing."),
     )
     events, call = run(tested)
-    # Connect puts no texts together in an attribute's value, but it does in speech.
+    # Connect does not concatenate text in an attribute's value, but it does in prompts.
     assert call.attributes == {"x": "紛失", "y": "紛失", "z": "to $.Attributes.x", "none": ""}
     assert [event.text for event in events if isinstance(event, Said)] == ["「 紛失 」 ."]
 

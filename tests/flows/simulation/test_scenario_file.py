@@ -1,4 +1,4 @@
-"""Tests of reading scenario files."""
+"""Tests how scenario files are read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ scenarios:
     assert scenarios[2].leaves_queue_after == 7
 
 
-def test_leaving_the_queue_turns_off_the_default_agent(flow: Flow) -> None:
+def test_leaves_queue_after_disables_the_default_agent(flow: Flow) -> None:
     scenarios = load(
         flow,
         "scenarios:\n"
@@ -76,8 +76,8 @@ def test_yaml_anchors_and_merges_work(flow: Flow) -> None:
         ("wrold: {}", 2, ["'wrold' is unknown", "did you mean 'world'"]),
         ("world: {}", 1, ["'scenarios' is missing"]),
         ("scenarios:\n  - {keys: 1}", 3, ["no name"]),
-        ("scenarios:\n  - {name: a}", 3, ["'a' expects nothing", "hears"]),
-        ("scenarios:\n  - {name: a, ends: X}\n  - {name: a, ends: X}", 4, ["two scenarios 'a'"]),
+        ("scenarios:\n  - {name: a}", 3, ["'a' has no expectations", "hears"]),
+        ("scenarios:\n  - {name: a, ends: X}\n  - {name: a, ends: X}", 4, ["two scenarios named 'a'"]),
         ("scenarios:\n  - name: a\n    haers: x", 4, ["'haers' is unknown", "did you mean 'hears'"]),
         ("scenarios:\n  - name: a\n    ends: X\n    ends: Y", 5, ["'ends' is repeated"]),
         ("scenarios:\n  - name: a\n    keys: 1, x\n    ends: X", 4, ["scenario 'a': keys", "'x'", "0-9"]),
@@ -114,7 +114,7 @@ def test_yaml_anchors_and_merges_work(flow: Flow) -> None:
         ("scenarios: [", 2, ["not YAML"]),
     ],
 )
-def test_an_invalid_file_reports_line_value_and_fix(
+def test_the_error_for_an_invalid_file_contains_line_value_and_fix(
     flow: Flow, text: str, line: int | None, messages: list[str]
 ) -> None:
     with pytest.raises(InputError) as raised:

@@ -1,4 +1,4 @@
-"""Tests of the handlers that transfer or end a call."""
+"""Tests the handlers that transfer or end a call."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_failed_transfer_takes_its_error_branch_and_records_no_queue(
     assert call.queue is None
 
 
-def test_a_queue_that_is_never_left_is_an_error() -> None:
+def test_waiting_in_a_queue_forever_is_an_error() -> None:
     assert (
         "never end" in simulation_error(flow(SET_QUEUE, TRANSFER, *SORRY), agent_answers_after=None).problem
     )
@@ -122,7 +122,7 @@ def test_a_module_without_a_file_can_return_or_end_the_call(stand_in: str, spoke
     assert messages(events) == spoken
 
 
-def test_a_missing_module_error_explains_how_to_provide_it() -> None:
+def test_the_error_for_a_missing_module_explains_how_to_provide_it() -> None:
     error = simulation_error(CALLING)
     assert "arn:m/greeting" in error.problem
     assert "--flow-file" in error.fix
@@ -321,7 +321,7 @@ def dial(**settings: Any) -> Flow:
         ("ConnectionTimeLimitExceeded", False, {}, ["late"], "CONTACT_FLOW_DISCONNECT"),
     ],
 )
-def test_each_outcome_of_a_transfer_to_a_telephone_number(
+def test_each_outcome_of_a_transfer_to_a_phone_number(
     outcome: str, hangs_up: bool, settings: dict[str, str], spoken: list[str], reason: str
 ) -> None:
     answers = {"third_party": {"*": outcome}}
@@ -337,5 +337,5 @@ def test_each_outcome_of_a_transfer_to_a_telephone_number(
         assert (record["TransferredToEndpoint"], record["TransferCompletedTimestamp"]) == (None, None)
 
 
-def test_a_transfer_to_a_telephone_number_needs_a_response() -> None:
+def test_a_transfer_to_a_phone_number_needs_a_response() -> None:
     assert "third_party:+12065550100" in simulation_error(dial()).fix

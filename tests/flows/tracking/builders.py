@@ -1,4 +1,4 @@
-"""Builders for small flows, and helpers that track and simulate them."""
+"""Builds small flows, and tracks and simulates them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def block(
 
 
 def menu(name: str, otherwise: str | None = None, **keys: str) -> dict[str, Any]:
-    """Returns a menu with keys such as `k1="target"`. Timeouts and invalid keys repeat it unless `otherwise` is given."""
+    """Returns a menu with keys such as `k1="target"`. Timeouts and invalid keys lead to `otherwise` or repeat it."""
     otherwise = otherwise or name
     settings = {"Text": f"{name} menu", "StoreInput": "False", "InputTimeLimitSeconds": "5"}
     targets = {key.removeprefix("k"): target for key, target in keys.items()}
@@ -97,7 +97,7 @@ END = block("end", "DisconnectParticipant")
 
 
 def flow_of(*blocks: dict[str, Any], **more: Any) -> Flow:
-    """Returns a flow that starts with the first block. A block named `end` is added if there is none."""
+    """Returns a flow that starts with the first block. If there is no block named `end`, one is added."""
     actions = [*blocks] if any(each["Identifier"] == "end" for each in blocks) else [*blocks, END]
     document = {
         "Version": "2019-10-30",
@@ -109,7 +109,7 @@ def flow_of(*blocks: dict[str, Any], **more: Any) -> Flow:
 
 
 def flow_from(document: TrackedFlow | dict[str, Any]) -> Flow:
-    """Parses a document, or the result of tracking."""
+    """Parses a document or the result of tracking."""
     content = document.document if isinstance(document, TrackedFlow) else document
     return Flow.parse(json.dumps(content), "x.json")
 
@@ -150,7 +150,7 @@ def tracking_attributes(flow: Flow, names: str | None = None) -> dict[str, dict[
 def simulated(
     flow: Flow, *keys: str, environment: Environment | None = None
 ) -> tuple[list[Event], Call | None]:
-    """Returns the events of a call, and the call itself unless it reaches a block that cannot be simulated."""
+    """Returns the events of a call and the call itself, or None if it reaches a block that cannot be simulated."""
     events: list[Event] = []
     simulation = simulate(
         flow, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), environment=environment

@@ -1,4 +1,4 @@
-"""Properties that every tracked flow must have, and flows to check them with."""
+"""Properties of every tracked flow, and flows with which to check them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.paths import FLOW_DEFINITIONS
 MANUALLY_TRACKED = ("call_route.json", "call_route_with_operator.json")
 ERRORS = {rule.id for rule in RULES if rule.severity == "error"}
 IDENTIFIER = r"[^%:()\\/=$,;\[\]{}]{1,50}"
-# Smaller than the size estimate used by tracking.
+# Smaller than the block size that tracking assumes.
 WIDTH, HEIGHT = 200, 140
 
 # --- Flows -----------------------------------------------------------------------------------------------------------
@@ -33,19 +33,19 @@ WIDTH, HEIGHT = 200, 140
 
 @cache
 def manually_tracked(name: str) -> Flow:
-    """Returns a flow of this repository, which has manual tracking."""
+    """Returns a flow from this repository, which has manual tracking."""
     return Flow.load(FLOW_DEFINITIONS / name)
 
 
 @cache
 def untracked(name: str) -> Flow:
-    """Returns a flow of this repository without its tracking."""
+    """Returns a flow from this repository without its tracking."""
     return without_manual_tracking(manually_tracked(name))
 
 
 @cache
 def retracked(name: str) -> Flow:
-    """Returns a flow of this repository with generated instead of manual tracking."""
+    """Returns a flow from this repository with generated tracking instead of manual tracking."""
     return flow_from(tracked(untracked(name)))
 
 
@@ -71,7 +71,7 @@ def without_manual_tracking(flow: Flow) -> Flow:
 
 
 def json_branches(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns all JSON objects with a NextAction in a document."""
+    """Returns all JSON objects in a document that have a NextAction."""
     found = []
     for each in document["Actions"]:
         transitions = each["Transitions"]
@@ -81,7 +81,7 @@ def json_branches(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 @st.composite
 def any_flow(draw: st.DrawFn) -> Flow:
-    """Generates a flow with blocks of all kinds that tracking handles."""
+    """Generates a flow with all kinds of blocks that tracking handles."""
     document = draw(flow_documents())
     for each in document["Actions"]:
         if each["Type"] != "MessageParticipant":
@@ -160,7 +160,7 @@ def any_flow(draw: st.DrawFn) -> Flow:
 
 
 def assert_sound(flow: Flow, result: TrackedFlow, names: str | None = None) -> Flow:
-    """Asserts that lint finds no new defects, the result is stable, and removing tracking restores the flow."""
+    """Asserts that tracking adds no lint findings, is stable and can be removed to restore the original flow."""
     after = flow_from(result)
     rules_before = {finding.rule for finding in check(flow)}
     rules_after = {finding.rule for finding in check(after, result.catalog)}
@@ -213,10 +213,10 @@ def visible_events(events: Sequence[Event]) -> list[tuple[Any, ...]]:
 
 
 def assert_unchanged_for_callers(before: Flow, after: Flow) -> None:
-    """Asserts that every call is the same as before, except for tracking attributes that match the analysis."""
+    """Asserts that calls differ only in tracking attributes, whose values must match the analysis."""
     stage_before, stage_after = Stage(before), Stage(after)
     tracking_blocks = after.blocks.keys() - before.blocks.keys()
-    # Attributes that tracking sets, and copies of them made by the flow.
+    # Attributes that tracking sets, and copies that the flow makes of them.
     tracking = {ROUTE, COMPLETED, "call_flow"}
     tracking |= {
         name
@@ -238,7 +238,7 @@ def assert_unchanged_for_callers(before: Flow, after: Flow) -> None:
             leg.disconnect_reason for leg in (call_after, *call_after.legs)
         ]
         if inherits(before):
-            continue  # the route comes from the calling flow
+            continue  # the calling flow sets the route
         if any(_may_set(before.blocks[name], tracking) for name in planned.journey.failed):
             continue  # a manual block that sets the route failed
         assert_every_stop_has_a_route(events_after)
@@ -261,7 +261,7 @@ def assert_every_stop_has_a_route(events: Sequence[Event]) -> None:
 
 
 def assert_analysis_matches(stop: Stop, call: Call) -> None:
-    """Asserts that a call ended with values that the analysis lists for its last stop."""
+    """Asserts that the analysis lists the final values of a call for its last stop."""
     for name, values in ((ROUTE, stop.routes), (COMPLETED, stop.completed)):
         assert call.attributes.get(name) in values or any(isinstance(value, Dynamic) for value in values)
 
@@ -275,7 +275,7 @@ def positions(flow: Flow) -> dict[str, tuple[float, float]]:
 
 
 def assert_positions(before: Flow, after: Flow) -> None:
-    """Asserts that no block has moved, and that new blocks have positions without overlaps."""
+    """Asserts that no block has moved and that new blocks have positions without overlaps."""
     old, new = positions(before), positions(after)
     assert old == {name: position for name, position in new.items() if name in old}
     if not old:

@@ -1,4 +1,4 @@
-"""Tests that any flow can be tracked without a change for callers: generated flows, this repository's and a corpus."""
+"""Tests that tracking any flow (generated, in this repository or in a corpus) changes nothing for callers."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ CORPUS_FLOWS = corpus.readable_flows()
 
 @settings(deadline=None)
 @given(flow=any_flow())
-def test_any_flow_can_be_tracked_without_a_change_for_callers(flow: Flow) -> None:
-    # A Compare block on call_route may take another branch after tracking, as intended by its author.
+def test_tracking_any_flow_changes_nothing_for_callers(flow: Flow) -> None:
+    # After tracking, a Compare block on call_route may take another branch, as its author intended.
     compares_route = "$.Attributes.call_route" in [
         block.parameters.get("ComparisonValue") for block in flow.blocks.values()
     ]
@@ -79,7 +79,7 @@ def test_a_manually_tracked_flow_does_not_change(name: str) -> None:
 def test_tracking_can_replace_manual_tracking(name: str) -> None:
     bare = untracked(name)
     assert_sound(bare, tracked(bare))
-    # One flow plays a message with the route, so callers hear the new value.
+    # One flow plays a message that contains the route, so callers hear the new value.
     if "$.Attributes" not in json.dumps(bare.document):
         assert_unchanged_for_callers(bare, retracked(name))
 
@@ -92,7 +92,7 @@ def test_generated_routes_equal_manual_routes() -> None:
         _, generated = planned.play(generated_stage)
         assert generated.attributes[ROUTE] == manual.attributes[ROUTE]
         if planned.journey.here != "closing":
-            # Manual tracking sets it before the closing message, generated tracking after it.
+            # Manual tracking sets it before the closing message, and generated tracking sets it afterwards.
             assert generated.attributes[COMPLETED] == manual.attributes[COMPLETED]
 
 

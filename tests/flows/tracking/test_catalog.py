@@ -34,14 +34,14 @@ def test_the_catalog_lists_every_route_with_its_parent_and_label() -> None:
     ]
 
 
-def test_a_stop_without_a_text_is_labeled_by_its_type() -> None:
+def test_a_stop_without_a_prompt_is_labeled_by_its_type() -> None:
     flow = flow_of(menu("main", k1="queue", k2="end"), queue("queue", "end"))
     catalog = catalog_of(flow)
     assert catalog.routes["1"] == Route("1", "start", "Transfer to a queue", "キューへの転送")
     assert catalog.routes["2"] == Route("2", "start", "End of the call", "通話の終了")
 
 
-def test_a_label_is_the_text_heard_without_a_failure() -> None:
+def test_a_label_is_the_prompt_heard_without_a_failure() -> None:
     flow = flow_of(
         menu("main", k1="hours", k2="lookup", k3="queue"),
         hours("hours", "welcome", "closed"),
@@ -82,7 +82,7 @@ def test_a_label_follows_a_comparison_of_an_attribute_set_before(reference: str)
     assert catalog.routes["2"].en == "hola message"
 
 
-def test_labels_are_short_and_without_markup() -> None:
+def test_labels_are_short_and_contain_no_markup() -> None:
     hello = block(
         "hello", "MessageParticipant", "end", SSML="<speak>Hello,\n<break/> " + "you " * 40 + "</speak>"
     )

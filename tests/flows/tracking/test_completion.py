@@ -1,4 +1,4 @@
-"""Tests where `call_completed` becomes true."""
+"""Tests at which places `call_completed` becomes true."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_completion_stays_false_with_a_note_if_success_and_failure_are_indisting
     assert final_values(flow, environment=WORKS)[1] == "false"
 
 
-def test_manual_completion_is_kept() -> None:
+def test_manual_completion_is_preserved() -> None:
     flow = flow_of(
         menu("main", k1="decline", k2="accept"),
         set_attributes("decline", "no", call_completed="false"),

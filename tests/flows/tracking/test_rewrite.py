@@ -1,4 +1,4 @@
-"""Tests identifiers and positions of tracking blocks, and the size limits of a flow."""
+"""Tests the identifiers and positions of tracking blocks, and the size limits."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_result_with_too_many_characters_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("name", MANUALLY_TRACKED)
-def test_new_blocks_overlap_nothing_and_move_no_other_block(name: str) -> None:
+def test_new_blocks_do_not_overlap_or_move_other_blocks(name: str) -> None:
     assert_positions(untracked(name), retracked(name))
 
 

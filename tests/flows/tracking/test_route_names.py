@@ -1,4 +1,4 @@
-"""Tests the route file."""
+"""Tests route files."""
 
 from __future__ import annotations
 

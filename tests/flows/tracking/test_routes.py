@@ -1,4 +1,4 @@
-"""Tests which routes are set, and where."""
+"""Tests the routes that tracking sets and the places where it sets them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_start_values_are_set_only_once_if_the_flow_begins_with_a_menu() -> None
         ("1 1 1 9 2", "2"),
     ],
 )
-def test_a_route_is_the_keys_of_a_place_and_is_restored_on_return(keys: str, route: str) -> None:
+def test_a_route_consists_of_the_keys_to_a_place_and_is_restored_on_return(keys: str, route: str) -> None:
     assert final_values(TWO_LEVELS, *keys.split())[0] == route
 
 

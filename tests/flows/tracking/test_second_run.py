@@ -1,4 +1,4 @@
-"""Tests that tracking can be repeated after a flow was edited."""
+"""Tests that tracking can be repeated after a flow has been edited."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def test_a_tracking_block_with_different_targets_is_treated_as_manual() -> None:
     assert second.document == document
 
 
-def test_one_run_is_stable_after_one_branch_of_a_tracking_block_was_redirected(
+def test_one_run_is_stable_after_a_branch_of_a_tracking_block_is_redirected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     document = copy.deepcopy(dict(tracked(flow_of(menu("main", k1="end", k2="end"))).document))
-    # Both targets lead to the end. Without the second block, the first has only one target again.
+    # Both targets lead to the end. Once the second block is removed, the first has a single target again.
     block_in(document, "track-main-1")["Transitions"]["Errors"][0]["NextAction"] = "track-main-2"
     block_in(document, "main")["Identifier"] = "renamed"
     redirect(document, "main", "renamed")
@@ -96,7 +96,7 @@ def test_a_cycle_of_tracking_blocks_is_rejected() -> None:
 
 
 def edit(data: st.DataObject, document: dict[str, Any]) -> None:
-    """Makes one random edit that a user could make in the flow designer."""
+    """Makes a random edit that a user could make in the flow designer."""
     blocks = document["Actions"]
     names = [each["Identifier"] for each in blocks]
     unused = next(f"new {number}" for number in range(len(names) + 1) if f"new {number}" not in names)

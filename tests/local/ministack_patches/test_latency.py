@@ -1,4 +1,4 @@
-"""Guards against a faster emulator with different results: only delays and repeated parsing may be skipped."""
+"""Checks that the faster emulator returns the same results: only delays and repeated parsing are skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guards against a ministack release that the patches do not fit, and that would run without their checks."""
+"""Guards against running a ministack release that the patches do not fit, which would bypass their checks."""
 
 from __future__ import annotations
 

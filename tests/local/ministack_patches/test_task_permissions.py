@@ -40,7 +40,7 @@ class Machine:
         )["stateMachineArn"]
 
     def allow(self, action: str, resource: str | None = None) -> Machine:
-        """Allows the role an action. Default resource: the queue."""
+        """Allows the role to perform an action, by default on the queue."""
         self._emulator.client("iam").put_role_policy(
             RoleName=self.name,
             PolicyName=uuid.uuid4().hex,

@@ -22,12 +22,12 @@ def add_module(*blocks: dict[str, Any], settings: bool = True, **elements: Any) 
     return add("connect.ContactFlowModule", content=json.dumps({**content, **elements}), tags=TAGS)
 
 
-NOT_JSON = "line 1 column 1: is not JSON (expecting value). Give a flow in JSON"
+NOT_JSON = "line 1 column 1: is not JSON (expecting value). Provide a flow in JSON"
 EXPORT = (
-    "modules: this is an export of the Connect console, which is not in the flow language. Get the content with"
+    "modules: this was exported from the Connect console and is not in the flow language. Get the flow with"
     " `aws connect describe-contact-flow`, which returns flow language 2019-10-30"
 )
-VERSION = "Version: Version must be '2019-10-30', not the text '2020-01-01'. Give a flow in flow language 2019-10-30"
+VERSION = "Version: Version must be '2019-10-30', not the string '2020-01-01'. Provide a flow in flow language 2019-10-30"
 NOWHERE = (
     "The branch 'next' leads to 'nowhere', which does not exist. Use the identifier of a block in this flow"
 )

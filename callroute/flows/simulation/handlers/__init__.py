@@ -1,7 +1,7 @@
 """Handlers of the block types.
 
-A handler takes a block and returns its step. It reads the parameters once, so running the step is cheap. The source for
-each type is its page in the "Connect flow language" chapter of the Connect administrator guide.
+A handler takes a block and returns its step. It reads the parameters only once, so running the step is cheap. The
+source for each type is its page in the chapter "Connect flow language" of the Connect administrator guide.
 """
 
 from __future__ import annotations
@@ -42,4 +42,4 @@ TYPES_WITHOUT_NEXT = frozenset(
         "TransferToFlow",
     }
 )
-"""Block types that never take their NextAction: a call leaves them through a condition, an error, or not at all."""
+"""Block types that never take their NextAction. A call leaves them by a condition or an error, or not at all."""

@@ -1,4 +1,4 @@
-"""Handlers of blocks that select a branch: loops, opening hours, comparisons, splits and views."""
+"""Handlers for blocks that select a branch: loops, opening hours, comparisons, splits and views."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _hours(context: BlockContext) -> Step:
 
 
 def _conditions(context: BlockContext) -> Callable[[CallSimulation, str], Branch | None]:
-    """Returns a function that finds the first matching condition for a value."""
+    """Returns a function that finds the first condition that matches a value."""
     tests = []
     for branch in context.block.branches:
         if branch.kind == "condition":
@@ -74,7 +74,7 @@ def _number_test(matches: Callable[[float, float], bool]) -> Callable[[str, str]
         try:
             return matches(float(value), float(operand))
         except ValueError:
-            return False  # text that is not a number never matches
+            return False  # a value that is not a number never matches
 
     return test
 

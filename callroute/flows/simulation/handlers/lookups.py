@@ -1,4 +1,4 @@
-"""Handlers of blocks that look up data: Lambda functions, customer profiles, data tables and status checks."""
+"""Handlers for blocks that look up data: Lambda functions, customer profiles, data tables and status checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _status(context: BlockContext) -> Step:
-    """Selects a branch by the result of a voice check, or of an outbound campaign call."""
+    """Selects a branch by the result of a voice check or an outbound campaign call."""
     subject = str(context.block.parameters.get("CheckVoiceIdOption", "call progress"))
 
     def step(call: CallSimulation) -> tuple[Compared, Branch]:
@@ -41,7 +41,7 @@ def _profile_details(context: BlockContext) -> Step:
 
 
 def _table(context: BlockContext) -> Step:
-    """Reads from a data table and replaces the data read by an earlier block."""
+    """Reads from a data table, replacing any data read by an earlier block."""
     next_branch = context.next()
 
     def step(call: CallSimulation) -> tuple[Fetched, Branch]:

@@ -1,4 +1,4 @@
-"""Readers for block parameters: texts with references, numbers, attributes and prompts."""
+"""Reads block parameters: strings with references, numbers, attributes and prompts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.engine import BlockContext, CallSimulation
 
     Resolver = Callable[[CallSimulation], str]
-    """Returns a text with the references resolved for a call."""
+    """Resolves the references in a string during a call."""
 
-# In Connect these times depend on the voice and the caller. Fixed values make the records reproducible.
+# In Connect, these times depend on the voice and the caller. Fixed values make the records reproducible.
 _JAPANESE_CHARACTERS_PER_SECOND = 8
 _LATIN_CHARACTERS_PER_SECOND = 15
 _RECORDED_PROMPT_SECONDS = 5.0
@@ -25,7 +25,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def resolver(context: BlockContext, text: str) -> Resolver:
-    """Returns a function that fills in the references of a text. Values that were never set are empty."""
+    """Returns a resolver that fills in the references in a string. Values that were never set are empty."""
     pieces = template(text)
     if isinstance(pieces, str):
         return lambda _: pieces
@@ -35,7 +35,7 @@ def resolver(context: BlockContext, text: str) -> Resolver:
 
 
 def setting(context: BlockContext, parameter: str) -> str:
-    """Returns a required text parameter."""
+    """Returns a required string parameter."""
     value = context.block.parameters.get(parameter)
     if not isinstance(value, str) or not value:
         raise context.error(f"{parameter} is {value!r}", f"Set {parameter} to a string")
@@ -43,12 +43,12 @@ def setting(context: BlockContext, parameter: str) -> str:
 
 
 def text(context: BlockContext, parameter: str) -> Resolver:
-    """Returns a resolver for a required text parameter."""
+    """Returns a resolver for a required string parameter."""
     return resolver(context, setting(context, parameter))
 
 
 def optional(context: BlockContext, parameter: str) -> Resolver:
-    """Returns a resolver for an optional text parameter, which is empty if missing."""
+    """Returns a resolver for an optional string parameter, which is empty if missing."""
     return text(context, parameter) if parameter in context.block.parameters else lambda _: ""
 
 
@@ -82,11 +82,11 @@ def mapping(context: BlockContext, parameter: str) -> Mapping[str, Any]:
 def speech(
     context: BlockContext, parameters: Mapping[str, Any] | None = None
 ) -> Callable[[CallSimulation], tuple[str, float]]:
-    """Returns a resolver for the text of a prompt and its length in seconds.
+    """Returns a resolver for the text of a prompt and its duration in seconds.
 
     Args:
         context: the block.
-        parameters: parameters with the prompt; by default those of the block.
+        parameters: parameters that contain the prompt. Defaults to those of the block.
     """
     settings = context.block.parameters if parameters is None else parameters
     for parameter in ("PromptId", "Media"):
@@ -114,7 +114,7 @@ def speech(
 
 @lru_cache(maxsize=4096)
 def speaking_seconds(text: str) -> float:
-    """Returns the seconds that it takes to speak a text."""
+    """Returns the number of seconds it takes to speak a text."""
     latin = sum(character.isascii() for character in text)
     return latin / _LATIN_CHARACTERS_PER_SECOND + (len(text) - latin) / _JAPANESE_CHARACTERS_PER_SECOND
 
@@ -124,7 +124,8 @@ def attributes(
 ) -> Callable[[CallSimulation], Mapping[str, str]]:
     """Returns a resolver for attributes.
 
-    A value is either a literal text or a single reference. Connect does not fill in references inside longer texts here.
+    A value is either a literal string or a single reference. Here, Connect does not fill in references inside longer
+    strings.
     """
     plain: dict[str, str] = {}
     dynamic: list[tuple[Resolver, Resolver]] = []
@@ -141,12 +142,12 @@ def attributes(
 
     def resolve(call: CallSimulation) -> Mapping[str, str]:
         found = {name(call): value(call) for name, value in dynamic}
-        found.pop("", None)  # the name is a reference that was never set
+        found.pop("", None)  # the name is a reference to a value that was never set
         return plain | found
 
     return resolve
 
 
 def fixed(text: str) -> Resolver:
-    """Returns a resolver for a literal text."""
+    """Returns a resolver for a literal string."""
     return lambda _: text

@@ -1,4 +1,4 @@
-"""Handlers of blocks that play a prompt, wait for input or wait for time to pass."""
+"""Handlers for blocks that play a prompt, wait for input or wait for a period of time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Branch
     from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, StepEvents
 
-# In Connect these times depend on the caller. Fixed values make the records reproducible.
+# In Connect, these times depend on the caller. Fixed values make the records reproducible.
 _REACTION_SECONDS = 1.0
 _SPOKEN_ANSWER_SECONDS = 3.0
 
@@ -43,7 +43,7 @@ def _require_key(key: str) -> None:
 
 
 def _message(context: BlockContext) -> Step:
-    """Plays a message. Keys pressed during it are buffered if touchtone buffering is on, and ignored otherwise."""
+    """Plays a message. Keys pressed during the message are ignored unless touchtone buffering is on."""
     speech, next_branch, identifier = parameters.speech(context), context.next(), context.identifier
     can_be_skipped = _is_true(context.block.parameters.get("SkipWhenDTMFBufferEnabled"))
 
@@ -79,7 +79,7 @@ def _message_loop(context: BlockContext) -> Step:
     def step(call: CallSimulation) -> StepEvents:
         if not call.in_queue_flow:
             raise context.error(
-                "the messages repeat forever outside a queue",
+                "the messages would repeat forever outside a queue",
                 "Simulate this flow as the customer queue flow of another flow",
             )
         for speech in speeches:
@@ -144,7 +144,7 @@ def _menu(context: BlockContext) -> Step:
 
 
 def _stored_input(context: BlockContext) -> Step:
-    """Collects digits until `#`, a timeout or the maximum length. Without any digit the input is `Timeout`."""
+    """Collects digits until `#`, a timeout or the maximum length. If there are no digits, the input is `Timeout`."""
     limit, speech = parameters.number(context, "InputTimeLimitSeconds", "5"), parameters.speech(context)
     next_branch = context.next()
     validation = context.block.parameters.get("InputValidation")

@@ -1,4 +1,4 @@
-"""Handlers of blocks that transfer or end the call: flows, modules, queues, agents and telephone numbers."""
+"""Handlers for blocks that transfer or end a call: flows, modules, queues, agents and phone numbers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _end_module(context: BlockContext) -> Step:
     def step(call: CallSimulation) -> StepEvents:
         if call.return_from_module():
             yield FlowLeft(call.now(), context.identifier)
-        else:  # the module is simulated on its own
+        else:  # the module is simulated as a flow of its own
             yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
@@ -74,7 +74,7 @@ def _end_module(context: BlockContext) -> Step:
 
 
 def _end_flow(context: BlockContext) -> Step:
-    """Ends a customer queue flow or whisper flow and keeps the call. Any other flow disconnects the call."""
+    """Ends the flow. The call continues only after a customer queue flow or whisper flow."""
 
     def step(call: CallSimulation) -> StepEvents:
         if call.in_hook_flow:
@@ -95,7 +95,7 @@ def _disconnect(context: BlockContext) -> Step:
 
 
 def _queue(context: BlockContext) -> parameters.Resolver:
-    """Returns a resolver for the queue of a block, or for the agent whose queue it uses."""
+    """Returns a resolver for a block's queue, or for the agent whose queue it uses."""
     return parameters.text(context, "AgentId" if "AgentId" in context.block.parameters else "QueueId")
 
 
@@ -144,7 +144,7 @@ def _to_other_queue(context: BlockContext) -> Step:
 
 def _to_agent(context: BlockContext) -> Step:
     def step(call: CallSimulation) -> StepEvents:
-        call.target_queue = call.target_queue or "agent"  # the quick connect determines the agent
+        call.target_queue = call.target_queue or "agent"  # the agent is determined by the quick connect
         yield from call.enter_queue(context)
         return None
 

@@ -1,4 +1,4 @@
-"""Handlers of blocks that set attributes or settings, without a prompt or a transfer."""
+"""Handlers for blocks that only set attributes or settings."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _flow_attributes(context: BlockContext) -> Step:
 
 
 def skip(context: BlockContext) -> Step:
-    """Continues at the next block without any effect."""
+    """Continues at the next block without doing anything."""
     block_type, next_branch = context.block.type, context.next()
     return lambda call: (NoEffect(call.now(), context.identifier, block_type), next_branch)
 

@@ -1,4 +1,4 @@
-"""Reads contact records from the kinds of files in which AWS services and users store them."""
+"""Reads contact records from files in several formats."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from callroute.cli.parameters import files_in
 from callroute.errors import InputError
 from callroute.flows.load import STANDARD_INPUT, read_standard_input
 from callroute.formats.files import read_text
 
 RECORD_BYTES = 1_048_576
 """Maximum size of a record on a Kinesis data stream."""
-
-SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 CONTACT_RECORD_KEYS = {
     "AWSContactTraceRecordFormatVersion",
@@ -33,11 +30,11 @@ CONTACT_RECORD_KEYS = {
 _SHAPES = "Give contact records as a JSON object, a JSON array, JSON Lines, or an event of Kinesis or Pipes"
 
 
-def read_all_files(paths: Sequence[Path]) -> list[bytes]:
-    """Reads the records of all files, in order, as they are on a stream.
+def read_all_files(paths: Iterable[Path]) -> list[bytes]:
+    """Reads the records of all files, in order, as data for the stream.
 
     Args:
-        paths: files, folders, or - for standard input.
+        paths: files, or - for standard input.
 
     Raises:
         InputError: a file cannot be used, or there is no record in any file. The message lists the problems of all files,
@@ -45,7 +42,7 @@ def read_all_files(paths: Sequence[Path]) -> list[bytes]:
     """
     records: list[bytes] = []
     problems: list[InputError] = []
-    for path, _ in files_in(paths, SUFFIXES):
+    for path in paths:
         source = "standard input" if path == STANDARD_INPUT else str(path)
         try:
             text = read_standard_input() if path == STANDARD_INPUT else read_text(path)
@@ -66,7 +63,7 @@ def read_all_files(paths: Sequence[Path]) -> list[bytes]:
 
 
 def may_be_contact_record(record: bytes) -> bool:
-    """Returns whether a record has a key of contact records, or is not a JSON object and came from an event."""
+    """Returns whether a record could be a contact record. Event data that is not a JSON object is not rejected."""
     try:
         value = json.loads(record)
     except (ValueError, RecursionError):
@@ -121,7 +118,7 @@ def _json(text: str, source: str, place: str) -> Any:
         raise InputError(source, place, "the JSON is nested too deeply", _SHAPES) from error
     except json.JSONDecodeError:
         raise
-    except ValueError as error:  # Python's limit on the digits of a whole number
+    except ValueError as error:  # Python limits the number of digits of an integer
         raise InputError(
             source, place, f"a number has too many digits ({error})", "Correct the number"
         ) from error

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from callroute.cli.contact_record_files import RECORD_BYTES, read_all_files
 from callroute.errors import InputError
+from callroute.local.contact_record_files import RECORD_BYTES, read_all_files
 from tests.support import corpus
 from tests.support.contact_records import contact_record
 
@@ -141,19 +141,8 @@ def test_files_that_are_not_utf_8_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "sjis.json"
     path.write_bytes('{"a": "紛失"}'.encode("shift_jis"))
 
-    with pytest.raises(InputError, match="this is not UTF-8"):
+    with pytest.raises(InputError, match="is not UTF-8 text"):
         read_all_files([path])
-
-
-def test_folders_are_searched_for_files_with_records(tmp_path: Path) -> None:
-    (tmp_path / "more").mkdir()
-    (tmp_path / "a.json").write_text(json.dumps(A), encoding="utf-8")
-    (tmp_path / "more" / "b.jsonl").write_text(json.dumps(B), encoding="utf-8")
-    (tmp_path / "c.txt").write_text("not JSON", encoding="utf-8")
-
-    records = read_all_files([tmp_path])
-
-    assert [json.loads(record)["ContactId"] for record in records] == ["a", "b"]
 
 
 @pytest.mark.skipif(corpus.CONTACT_RECORDS is None, reason=corpus.NO_RECORDS)

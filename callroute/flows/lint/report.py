@@ -1,4 +1,4 @@
-"""Renders lint findings as text, JSON and SARIF."""
+"""Renders lint findings as JSON and SARIF."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from callroute.cli import output
 from callroute.flows.lint import Finding, Rule
-from callroute.formats.json_document import JsonStyle, Position, printable
+from callroute.formats.json_document import JsonStyle, Position
 
-_STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 # Code scanning shows how likely a result is correct. Errors are facts; warnings and notes estimate the effect on callers.
 _PRECISION = {"error": "high", "warning": "medium", "note": "medium"}
 _BLOCK = re.compile(r"^\$\.Actions\[\d+\]")
@@ -45,25 +43,6 @@ class Report:
         while path not in known:
             path = path[: max(path.rfind("."), path.rfind("["))]
         return known[path]
-
-
-def write_text(report: Report) -> None:
-    """Writes the findings for reading, then the number of findings by severity."""
-    for finding in report.findings:
-        position = report.position_of(finding)
-        output.write(
-            f"{finding.file}:{position.line}:{position.column}: ",
-            (finding.severity, _STYLES[finding.severity]),
-            (f" {finding.rule}", "bold"),
-            printable(f" [{finding.block}]" if finding.block else ""),
-            (printable(f" {finding.path}"), "dim"),
-            indent=4,
-        )
-        output.write("    ", printable(finding.message), indent=4)
-        output.write("    ", (printable(finding.hint), "dim"), indent=4)
-    counts: Counter[str] = Counter(finding.severity for finding in report.findings)
-    found = ", ".join(output.counted(counts[severity], severity) for severity in _STYLES if counts[severity])
-    output.write(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}.")
 
 
 def as_json(report: Report) -> str:

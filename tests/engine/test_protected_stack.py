@@ -1,0 +1,77 @@
+"""Guards against the loss of call records on a stack with `protectData`.
+
+The tests run in this order, on one stack.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from tests.engine.aws_resources import TABLE
+from tests.engine.project import Project
+from tests.support.paths import REPOSITORY
+
+pytestmark = pytest.mark.emulator
+
+PROTECTED = ("table", "stream", "quarantine", "pipe-dead-letters")
+
+
+@pytest.fixture(scope="module")
+def prod(project: Project) -> Project:
+    """The project with the stack `prod` deployed."""
+    project.stack("prod")
+    project.succeed("up", "--yes", "--skip-preview")
+    return project
+
+
+def tables(project: Project) -> list[str]:
+    assert project.emulator is not None
+    names: list[str] = project.emulator.client("dynamodb").list_tables()["TableNames"]
+    return sorted(names)
+
+
+def test_destroying_the_stack_is_refused(prod: Project) -> None:
+    done = prod.pulumi("destroy", "--yes", "--skip-preview")
+
+    assert done.code != 0
+    assert "call-route-tracker-table" in done.text
+    assert "protect" in done.text
+    assert len({each["type"] for each in prod.state()}) > len(PROTECTED), "nothing was deleted"
+    assert tables(prod) == ["call-records"]
+
+
+def test_another_name_of_the_table_is_refused(prod: Project) -> None:
+    prod.succeed("config", "set", "tableName", "calls")
+
+    done = prod.pulumi("preview")
+
+    assert done.code != 0
+    assert re.search(
+        r'unable to replace resource "urn:pulumi:prod::.*::call-route-tracker-table"\s+as it is currently marked'
+        r" for protection",
+        done.text,
+    ), done.text
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_the_documented_migration_keeps_the_old_table_and_protects_the_new_one(prod: Project) -> None:
+    text = (REPOSITORY / "docs" / "updates.md").read_text(encoding="utf-8")
+    unprotect = re.findall(r"^   ```sh\n(.*?)^   ```", text, re.MULTILINE | re.DOTALL)[0]
+
+    done = prod.run("bash", "-eo", "pipefail", "-c", unprotect)
+    assert done.code == 0, done.text
+    prod.succeed("up", "--yes", "--skip-preview")
+
+    assert tables(prod) == ["call-records", "calls"]
+    (table,) = (each for each in prod.state() if each["type"] == TABLE)
+    assert (table["id"], table["protect"], table["retainOnDelete"]) == ("calls", True, True)
+    prod.succeed("up", "--yes", "--skip-preview", "--refresh", "--expect-no-changes")
+
+
+def test_all_data_is_protected(prod: Project) -> None:
+    protected = [each["urn"].rpartition("::")[2] for each in prod.state() if each.get("protect")]
+
+    assert sorted(protected) == sorted(f"call-route-tracker-{role}" for role in PROTECTED)

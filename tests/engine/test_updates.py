@@ -1,0 +1,221 @@
+"""Compares the table in docs/updates.md with what Pulumi's real engine would do.
+
+A program with one tracker per row is deployed once. The preview after the change of all trackers shows what each change does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from call_route_tracker import CallRouteTrackerArgs
+from call_route_tracker.constraints import camel_case
+from tests.engine.project import Project
+from tests.support.paths import REPOSITORY
+
+pytestmark = pytest.mark.emulator
+
+PROGRAM = """
+import json
+from pathlib import Path
+
+from components.call_route_tracker import CallRouteTracker
+from components.call_route_tracker.config import parse_config
+
+for name, config in json.loads(Path("trackers.json").read_text(encoding="utf-8")).items():
+    flows = Path("flow_definitions")
+    CallRouteTracker(name, parse_config(config, flow_folder=flows, secrets={"phoneNumberSalt"}))
+"""
+
+ARN = "arn:aws:{}:ap-northeast-1:111111111111:{}"
+STREAM_ARN = ARN.format("kinesis", "stream/existing")
+BOUNDARY = "boundary"
+KEY_ARN = ARN.format("kms", "key/00000000-0000-0000-0000-000000000001")
+OTHER_KEY_ARN = ARN.format("kms", "key/00000000-0000-0000-0000-000000000002")
+OPERATOR = {
+    "OperatorQueueArn": ARN.format("connect", "instance/i/queue/1"),
+    "OperatorHoursArn": ARN.format("connect", "instance/i/operating-hours/1"),
+}
+MENU = {"file": "call_route.json", "name": "menu"}
+BANK = {"file": "call_route_with_operator.json", "name": "bank", "placeholders": OPERATOR}
+NUMBER = {"phoneNumberId": "00000000-0000-0000-0000-000000000009"}
+HASHED = {"phoneNumber": "hashed", "phoneNumberSalt": "0123456789abcdef"}
+
+ALLOW_ALL = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
+Config = dict[str, Any]
+
+CHANGES: dict[str, tuple[Config, Config]] = {
+    "`connectInstance`": ({}, {"connectInstance": "00000000-0000-0000-0000-000000000001"}),
+    "`flows`: add a flow": ({}, {"flows": [MENU, BANK]}),
+    "`flows`: remove a flow": ({"flows": [MENU, BANK]}, {"flows": [MENU]}),
+    "`flows`: `file`": ({}, {"flows": [{**BANK, "name": "menu"}]}),
+    "`flows`: `name`": ({}, {"flows": [{**MENU, "name": "main menu"}]}),
+    "`flows`: `description`": ({}, {"flows": [{**MENU, "description": "Main menu"}]}),
+    "`flows`: `placeholders`": (
+        {"flows": [BANK]},
+        {"flows": [{**BANK, "placeholders": {**OPERATOR, "OperatorQueueArn": OPERATOR["OperatorHoursArn"]}}]},
+    ),
+    "`flows`: add `phoneNumberId`": ({}, {"flows": [{**MENU, **NUMBER}]}),
+    "`flows`: change `phoneNumberId`": (
+        {"flows": [{**MENU, **NUMBER}]},
+        {"flows": [{**MENU, "phoneNumberId": "00000000-0000-0000-0000-000000000008"}]},
+    ),
+    "`streamContactRecords`": ({}, {"streamContactRecords": "false"}),
+    "`timeZone`": ({}, {"timeZone": "Europe/Berlin"}),
+    "`phoneNumber`": ({}, {"phoneNumber": "masked"}),
+    "`countryCode`": ({}, {"countryCode": "49"}),
+    "`trunkPrefix`": ({}, {"trunkPrefix": "00"}),
+    "`phoneNumberSalt`": (HASHED, {**HASHED, "phoneNumberSalt": "fedcba9876543210"}),
+    "`retentionDays`": ({}, {"retentionDays": "30"}),
+    "`tableName`": ({}, {"tableName": "other-records"}),
+    "`streamArn`": ({}, {"streamArn": STREAM_ARN}),
+    "`streamKmsKeyArn`": (
+        {"streamArn": STREAM_ARN, "streamKmsKeyArn": KEY_ARN},
+        {"streamArn": STREAM_ARN, "streamKmsKeyArn": OTHER_KEY_ARN},
+    ),
+    "`streamMode`": ({}, {"streamMode": "ON_DEMAND"}),
+    "`shardCount`": ({}, {"shardCount": "2"}),
+    "`streamRetentionHours`": ({}, {"streamRetentionHours": "48"}),
+    "`batchSize`": ({}, {"batchSize": "20"}),
+    "`batchingWindowSeconds`": ({}, {"batchingWindowSeconds": "30"}),
+    "`parallelizationFactor`": ({}, {"parallelizationFactor": "2"}),
+    "`maximumRetryAttempts`": ({}, {"maximumRetryAttempts": "100"}),
+    "`maximumRecordAgeSeconds`": ({}, {"maximumRecordAgeSeconds": "3600"}),
+    "`kmsKeyArn`": ({}, {"kmsKeyArn": KEY_ARN}),
+    "`permissionsBoundaryArn`": (
+        {},
+        {"permissionsBoundaryArn": f"arn:aws:iam::111111111111:policy/{BOUNDARY}"},
+    ),
+    "`logRetentionDays`": ({}, {"logRetentionDays": "90"}),
+    "`protectData`": ({}, {"protectData": "true"}),
+    "`tags`": ({}, {"tags": {"team": "telephony"}}),
+}
+"""Configuration before and after each change that the table lists."""
+
+COLUMNS = ("updates", "replaces", "creates", "deletes")
+OPERATIONS = {"update": "updates", "replace": "replaces", "create": "creates", "delete": "deletes"}
+KINDS = {
+    "table": "table",
+    "stream": "stream",
+    "contact-records": "association",
+    "quarantine": "quarantine queue",
+    "pipe-dead-letters": "dead-letter queue",
+    "recorder": "state machine",
+    "recorder-role": "recorder role",
+    "recorder-policy": "recorder permissions",
+    "recorder-logs": "recorder logs",
+    "pipe": "pipe",
+    "pipe-role": "pipe role",
+    "pipe-policy": "pipe permissions",
+    "pipe-logs": "pipe logs",
+    "call-route": "flow",
+    "call-route-with-operator": "flow",
+    "call-route-number": "phone number",
+}
+"""Words of the table, by the logical names of resources without the name of the tracker."""
+
+Effects = dict[str, list[str]]
+
+
+def trackers(number: int) -> dict[str, Config]:
+    """Returns the configuration of all trackers by name, before (0) or after (1) the changes."""
+    return {
+        f"t{index}": {
+            "connectInstance": "00000000-0000-0000-0000-000000000000",
+            "tableName": f"records-{index}",
+            "flows": [MENU],
+            "protectData": "false",
+            **change[number],
+        }
+        for index, change in enumerate(CHANGES.values())
+    }
+
+
+def deploy_trackers(project: Project, number: int) -> None:
+    (project.folder / "__main__.py").write_text(PROGRAM, encoding="utf-8")
+    text = json.dumps(trackers(number))
+    (project.folder / "trackers.json").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def changed(project: Project) -> Project:
+    """The project with all trackers deployed and then changed, but not yet updated."""
+    assert project.emulator is not None
+    project.emulator.client("iam").create_policy(PolicyName=BOUNDARY, PolicyDocument=json.dumps(ALLOW_ALL))
+    project.emulator.client("kinesis").create_stream(StreamName="existing", ShardCount=1)
+    project.stack("dev")
+    # By default, the engine writes the whole state before and after each of the 1,000 steps.
+    project.variables = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+    deploy_trackers(project, 0)
+    project.succeed("up", "--yes", "--skip-preview")
+    deploy_trackers(project, 1)
+    return project
+
+
+@pytest.fixture(scope="module")
+def effects(changed: Project) -> dict[str, Effects]:
+    """Effects of each change in the preview, in the words of the table."""
+    steps = json.loads(changed.succeed("preview", "--json").out)["steps"]
+    found: dict[str, Effects] = {title: defaultdict(list) for title in CHANGES}
+    for step in steps:
+        *_, types, name = step["urn"].split("::")
+        if step["op"] in OPERATIONS and types.rpartition("$")[2].startswith("aws:"):
+            tracker, _, role = name.partition("-")
+            found[list(CHANGES)[int(tracker[1:])]][OPERATIONS[step["op"]]].append(KINDS[role])
+    return {title: {column: sorted(kinds) for column, kinds in each.items()} for title, each in found.items()}
+
+
+def documented() -> dict[str, Effects]:
+    text = (REPOSITORY / "docs" / "updates.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in row.strip("|").split("|")]
+        for row in re.findall(r"^\| `.*$", text, re.MULTILINE)
+    ]
+    return {
+        title: {
+            column: sorted(cell.split(", "))
+            for column, cell in zip(COLUMNS, cells, strict=True)
+            if cell not in ("", "–")
+        }
+        for title, *cells in rows
+    }
+
+
+def test_each_option_has_the_documented_effects(effects: dict[str, Effects]) -> None:
+    table = documented()
+    rows = {
+        title: f"| {title} | " + " | ".join(", ".join(each.get(column, ["–"])) for column in COLUMNS) + " |"
+        for title, each in effects.items()
+        if table.get(title) != each
+    }
+
+    assert not rows, "docs/updates.md should contain:\n" + "\n".join(rows.values())
+    assert list(table) == list(CHANGES)
+
+
+def test_every_option_is_in_the_table() -> None:
+    titles = " ".join(documented())
+
+    assert [
+        each.name for each in fields(CallRouteTrackerArgs) if f"`{camel_case(each.name)}`" not in titles
+    ] == []
+
+
+def test_data_is_replaced_only_with_the_name_of_the_table() -> None:
+    data = {"table", "stream", "quarantine queue", "dead-letter queue"}
+    replaced = {title: data & {*effects.get("replaces", ())} for title, effects in documented().items()}
+
+    assert {title: kinds for title, kinds in replaced.items() if kinds} == {"`tableName`": {"table"}}
+
+
+def test_all_changes_can_be_deployed(changed: Project) -> None:
+    changed.succeed("up", "--yes", "--skip-preview")
+    changed.succeed("up", "--yes", "--skip-preview", "--expect-no-changes")
