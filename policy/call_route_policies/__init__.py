@@ -5,7 +5,9 @@ Each module with rules ends in a table `RULES` and imports no other module with 
 - `inspectable`: resources that the rules cannot inspect;
 - `iam`: permissions, principals and trust;
 - `least_privilege`: roles of state machines and pipes, compared with what these do;
-- `no_lambda`, `pipeline`, `data_protection`, `connect_flows`, `tags`.
+- `exposure`: data in other accounts, and settings that expose or lose data;
+- `no_lambda`, `pipeline`, `data_protection`, `connect_flows`, `tags`;
+- `exempt_resources`: exemptions from the other rules.
 
 They share `rule` (rules and findings), `resource`, `preview` (values that a preview does not know), `policy_documents` (IAM policy documents), `principals` (the policies of each principal),
 `iam_patterns`, `json_values`, `secrets` and `resource_types`.

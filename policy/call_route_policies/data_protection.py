@@ -45,7 +45,7 @@ def _check_encryption(resource: Resource, config: RuleConfig) -> Iterator[Findin
     elif resource.type == QUEUE and not isinstance(key, Unknown) and not _is_text(key):
         yield from require(
             resource.get("sqsManagedSseEnabled"),
-            lambda value: value is True,
+            lambda value: value is None or value is True,  # SQS enables it by default.
             "must have sqsManagedSseEnabled or a kmsMasterKeyId",
         )
     if _NAMES[resource.type] in config["customerManagedKeys"]:
@@ -112,13 +112,17 @@ def _check_expiry(table: Resource, config: RuleConfig) -> Iterator[Finding]:
 
 
 _CREDENTIALS = {
-    "an AWS access key": r"\b(AKIA|ASIA)[A-Z0-9]{16}\b",
+    "an AWS access key": r"\b(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----",
     "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,})",
     "a Pulumi access token": r"\bpul-[0-9a-f]{40}\b",
     "a Google API key": r"\bAIza[A-Za-z0-9_-]{35}",
     "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
-    "a Slack token": r"\bxox[abeprs]-[A-Za-z0-9-]{10,}",
+    "a Slack token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-\d-[A-Z0-9]+-|hooks\.slack\.com/services/T\w+/B",
+    # Prefixes that the providers document for secret scanning.
+    "a token of a service": r"\b(sk_live_|sk_test_|rk_live_|whsec_|npm_|dckr_pat_|hf_|glsa_|dop_v1_|shpat_|shpss_|lin_api_"
+    r"|sntrys_|dapi|ATATT3|pypi-AgE|SG\.[\w-]{16,}\.|sk-ant-|sk-proj-|sk-(?=\w{32})|sq0csp-|EAAA(?=\w{40})|NRAK-|key-(?=[0-9a-f]{32})"
+    r"|PMAK-|figd_|rubygems_|hvs\.|s\.(?=\w{24}\b)|AccountKey=|SharedAccessKey=|tfp_|pscale_(pw|tkn)_)[\w=.+/-]{8,}",
     "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
     "an authorization header": r"(?i)\b(basic|bearer) (?=[a-z+/._~-]*\d)[a-z0-9+/._~-]{16,}",
     "a password assignment": r"(?i)(password|passwd|pwd|secret_?access_?key) ?= ?[^\s&;,'\"<${%]{4,}",
@@ -150,7 +154,7 @@ def _is_secret_name(name: str) -> bool:
 def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     """Searches all properties, including JSON text. Iterative, because JSON text may be deeply nested."""
     # Tuples of path, name and value. The items of a list have the name of the list.
-    pending: list[tuple[str, str, Any]] = [(name, name, value) for name, value in resource.props.items()]
+    pending = [(name, _name_of(name, resource.props), value) for name, value in resource.props.items()]
     while pending:
         path, name, value = pending.pop()
         if isinstance(value, SecretText):
@@ -168,19 +172,30 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             if _is_secret_name(name) and not _COUNT_NAME.search(name):
                 yield f"must not contain {_NAMED} in plain text in {path}"
-        elif isinstance(value, Mapping):
-            pending += ((f"{path}.{key}", _name_of(str(key), value), part) for key, part in value.items())
+        elif isinstance(value, Mapping) and value.get("type") not in _REFERENCE_TYPES:
+            # An attribute value of DynamoDB, such as {"S": "text"}, has the name of the attribute.
+            is_attribute = len(value) == 1 and set(value) <= {"S", "N", "B", "L", "M", "SS"}
+            pending += (
+                (f"{path}.{key}", name if is_attribute else _name_of(str(key), value), part)
+                for key, part in value.items()
+            )
         elif isinstance(value, list):
             pending += ((f"{path}[{index}]", name, part) for index, part in enumerate(value))
 
 
+_REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
+"""Types of CodeBuild variables whose value is the name of a secret."""
 _NAMED = "a secret (because of its name)"
 
 
 def _name_of(key: str, entry: Mapping[str, Any]) -> str:
     """Returns the name of a value: its key or, in an entry such as {"name": "PASSWORD", "value": …}, the entry's name."""
-    names = [name for each, name in entry.items() if str(each).lower() in ("key", "name")]
-    return names[0] if key.lower() == "value" and names and isinstance(names[0], str) else key
+    names = [name for each, name in entry.items() if str(each).lower() in ("key", "name", "parametername")]
+    return (
+        names[0]
+        if key.lower() in ("value", "insecurevalue", "parametervalue") and names and isinstance(names[0], str)
+        else key
+    )
 
 
 _PROTECTED = string_list(

@@ -6,21 +6,23 @@ iam-no-wildcard-actions, and the other rules skip that action.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
-from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from pulumi_policy import Severity
 
+from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
     account_of,
     has_resource_level,
     is_wildcard,
-    matches_every_resource,
+    names_one_resource,
     parse_arn,
 )
-from .policy_documents import TYPES, Document, Kind, Statement, policy_documents, walk
-from .principals import principals
+from .iam_reference import mistakes
+from .policy_documents import TYPES, Kind, Statement, policy_documents, walk
+from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
 from .rule import Finding, ResourceCheck, Rule, RuleConfig, string_list
@@ -58,6 +60,11 @@ def _check_validity(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield from statement.unknown.values()
 
 
+def _check_reference(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+    for document in policy_documents(resource):
+        yield from mistakes(document)
+
+
 def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
     """Yields the Allow statements of some kinds of documents, and an `Unknown` if there may be more of them."""
     for document in policy_documents(resource):
@@ -83,8 +90,27 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
     return decorate
 
 
+_ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
+
+
+def _check_wildcard_actions(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+    for finding in _check_individual_actions(resource, config):
+        if not (
+            resource.type.startswith("aws:kms/") and isinstance(finding, str) and "kms:*" in finding
+        ) or not all(_is_default_key_statement(each) for each in _allowing_statements(resource, "resource")):
+            yield finding
+
+
+def _is_default_key_statement(statement: Statement | Unknown) -> bool:
+    """Returns whether a statement has no wildcard action, or is the one that lets an account manage its key."""
+    return isinstance(statement, Unknown) or (
+        not any(map(is_wildcard, statement.actions))
+        or all(_ACCOUNT_ROOT.fullmatch(name) for _, name in statement.principals)
+    )
+
+
 @_for_each_statement("identity", "resource", "trust")
-def _check_wildcard_actions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
+def _check_individual_actions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     for action in filter(is_wildcard, statement.actions):
         yield f"must list individual actions in {statement.label}, not {action}"
     yield from statement.unknown_in("Action")
@@ -98,8 +124,8 @@ def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
 
 
 def _check_wildcard_resources(resource: Resource, config: RuleConfig) -> Iterable[Finding]:
-    if resource.type.startswith(("aws:kms/", "aws:secretsmanager/")):
-        return ()  # In the policy of a key or a secret, `*` means that key or secret.
+    if resource.type.startswith(("aws:backup/", "aws:kms/", "aws:secretsmanager/")):
+        return ()  # In the policy of a backup vault, a key or a secret, `*` means that vault, key or secret.
     return _check_named_resources(resource, config)
 
 
@@ -110,35 +136,17 @@ def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Find
             actions = [action for action in statement.actions if not is_wildcard(action)]
             if limitable := [action for action in actions if has_resource_level(action)]:
                 yield f"must name the resources of {', '.join(limitable)} in {statement.label} instead of *"
-        elif matches_every_resource(arn):
+        elif not names_one_resource(arn):
             yield f"must name the resources of {statement.label} instead of {arn}"
     yield from statement.unknown_in("Resource")
     if "*" in statement.resources:
         yield from statement.unknown_in("Action")
 
 
-def _escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
-    """Returns the known escalation methods that some actions permit, by name, without supersets of another method."""
-    lower = {action.lower() for action in actions}
-    permitted = {
-        name: set(needed) for name, needed in PRIVILEGE_ESCALATION_METHODS.items() if lower.issuperset(needed)
-    }
-    minimal = {
-        name: needed
-        for name, needed in permitted.items()
-        if not any(other < needed for other in permitted.values())
-    }
-    return {name: PRIVILEGE_ESCALATION_METHODS[name] for name in sorted(minimal)}
-
-
-def _allowed_actions(document: Document) -> set[str]:
-    return {action for statement in document.statements if statement.allows for action in statement.actions}
-
-
 def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     for document in policy_documents(resource):
         if document.kind == "identity":
-            for name, needed in _escalations(_allowed_actions(document)).items():
+            for name, needed in escalations(usable_actions(document)).items():
                 yield f"must not allow {' with '.join(needed)}, which permits privilege escalation ({name})"
             if document.unknown:
                 yield document.unknown
@@ -153,15 +161,15 @@ def _check_combined_escalation(
     for principal in principals(resources).values():
         if principal.unknown:
             yield principal.resource, principal.unknown
-        separate = [_allowed_actions(document) for document in principal.documents]
+        separate = [usable_actions(document) for document in principal.documents]
         # What the policies of one group permit is reported for the group.
         separate += [
-            set().union(*(_allowed_actions(document) for document in group.documents))
+            set().union(*(usable_actions(document) for document in group.documents))
             for group in principal.groups
         ]
-        reported = {name for actions in separate for name in _escalations(actions)}
+        reported = {name for actions in separate for name in escalations(actions)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
-        for name, needed in _escalations(set().union(*separate)).items():
+        for name, needed in escalations(set().union(*separate)).items():
             if name not in reported:
                 yield (
                     principal.resource,
@@ -170,16 +178,46 @@ def _check_combined_escalation(
                 )
 
 
+_ASSUMING = {
+    *("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"),
+    *("sts:setsourceidentity", "sts:tagsession"),
+}
+
+
+def _has_value(statement: Statement, *keys: str) -> bool:
+    """Returns whether a condition requires a specific value of a key that ends with one of some lowercase texts."""
+    return any(
+        operator.lower() in _POSITIVE
+        and key.lower().endswith(keys)
+        and values
+        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in values)
+        for operator, key, values in statement.conditions
+    )
+
+
+def _is_bound_identity(statement: Statement) -> bool:
+    """Returns whether a condition limits an identity provider to one repository, service account or audience."""
+    has_shared_audience = any("githubusercontent" in name for _, name in statement.principals)
+    return _has_value(statement, ":sub", *(() if has_shared_audience else ("amazonaws.com:aud", "saml:aud")))
+
+
 @_for_each_statement("trust")
 def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
     for type_, name in statement.principals:
+        if (type_ == "Federated" and _is_bound_identity(statement)) or (
+            type_ == "AWS" and not is_wildcard(name) and _has_value(statement, "sts:externalid")
+        ):
+            continue
         if type_ != "Service":
             principal = "every principal" if type_ == "*" else f"{type_} {name}"
-            yield f"must trust only named services in {statement.label}, not {principal}"
-        elif not matches_any(name, config["services"]) or is_wildcard(name):
+            unknown: list[Finding] = list(statement.unknown_in("Condition"))
+            yield from unknown or [f"must trust only named services in {statement.label}, not {principal}"]
+        elif is_wildcard(name):
+            yield f"must name the services that it trusts in {statement.label}, not {name}"
+        elif not matches_any(name, config["services"]):
             yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
     for action in statement.actions:
-        if action.lower() != "sts:assumerole" and not is_wildcard(action):
+        if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
     yield from statement.unknown_in("Principal", "Action")
 
@@ -189,7 +227,9 @@ _POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals"
 _SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
 _CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
 """Condition keys that identify the caller, or the resource on whose behalf a service calls."""
-_ACCOUNTS = {"aws:principalaccount", "aws:principalarn", *_SOURCES}
+_CALLERS |= {"aws:sourcevpc", "aws:sourcevpce", "kms:calleraccount"}
+_ORGANIZATIONS = {"aws:principalorgid", "aws:sourceorgid"}
+_ACCOUNTS = {"aws:principalaccount", "aws:principalarn", "kms:calleraccount", *_SOURCES}
 """Condition keys whose value contains an account."""
 
 
@@ -218,13 +258,14 @@ def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
     )
 
 
-@_for_each_statement("trust")
+@_for_each_statement("trust", "resource")
 def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
-    if _is_restricted(statement, _SOURCES):
+    in_key = any("kms:encryptioncontext:" in key.lower() for _, key, _ in statement.conditions)
+    if in_key or _is_restricted(statement, _SOURCES | _ORGANIZATIONS | {"kms:calleraccount"}):
         return
     unknown: list[Finding] = list(statement.unknown_in("Condition"))
     for type_, name in statement.principals:
-        if type_ == "Service" and name not in config["exempt"]:
+        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"]):
             yield from unknown or [
                 f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
             ]
@@ -263,23 +304,35 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
 def _check_granted_accounts(
     resources: Sequence[Resource], config: RuleConfig
 ) -> Iterator[tuple[Resource, Finding]]:
-    """Compares with the account of the stack's roles."""
-    arns = [role.get("arn") for role in of_type(resources, ROLE)]
-    own = {account_of(arn) for arn in arns if isinstance(arn, str)}
+    """Compares with the accounts in the ARNs of the stack's resources, or of the statement's if these are unknown."""
+    found = own_accounts(resources)
+    nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
         for statement in _allowing_statements(resource, "resource"):
             if isinstance(statement, Unknown):
                 yield resource, statement
                 continue
+            own = found or {account_of(arn) for arn in statement.resources} - {""}
             named = {account_of(name) or name for type_, name in statement.principals if type_ == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
             for account in sorted(named - own - {*config["accounts"], "*"}):
-                if not own and arns:
-                    yield next(of_type(resources, ROLE)), Unknown("arn")
+                if not own and nameless:
+                    yield nameless[0], Unknown("arn")
                 else:
                     yield resource, f"must not grant access to account {account} in {statement.label}"
+            for name in _other_grantees(statement, config["organizations"]):
+                yield resource, f"must not grant access to {name} in {statement.label}"
             for unknown in statement.unknown_in("Principal", "Condition"):
                 yield resource, unknown
+
+
+def _other_grantees(statement: Statement, organizations: Sequence[str]) -> Iterator[str]:
+    for type_, name in statement.principals:
+        if type_ in ("CanonicalUser", "Federated") and not is_wildcard(name):
+            yield f"the {'canonical user' if type_ == 'CanonicalUser' else 'identity provider'} {name}"
+    for operator, key, values in statement.conditions:
+        if operator.lower() in _POSITIVE and key.lower() in _ORGANIZATIONS:
+            yield from (f"organization {value}" for value in values if value not in organizations)
 
 
 @_for_each_statement("resource")
@@ -303,6 +356,16 @@ RULES = (
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html",
         types=TYPES,
         check=_check_validity,
+    ),
+    Rule(
+        name="iam-documents-match-reference",
+        description="Actions, resources, operators and condition keys in policy documents must exist and fit together.",
+        severity=Severity.MEDIUM,
+        reason="AWS rejects a statement with such a mistake, or the statement has no effect.",
+        remediation="Correct the element in the message.",
+        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
+        types=TYPES,
+        check=_check_reference,
     ),
     Rule(
         name="iam-no-broad-managed-policies",
@@ -381,39 +444,52 @@ RULES = (
     ),
     Rule(
         name="iam-resources-stay-in-account",
-        description="Resource policies must not allow access to another account.",
+        description="Resource policies must not allow access to another account or organization.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
         remediation="Remove the principal, or add its account to the setting accounts.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html",
         check_stack=_check_granted_accounts,
-        settings={"accounts": string_list("IDs of other accounts that may have access.", ())},
+        settings={
+            "accounts": string_list("IDs of other accounts that may have access.", ()),
+            "organizations": string_list("IDs of organizations that may have access.", ()),
+        },
     ),
     Rule(
-        name="iam-trust-only-named-services",
-        description="Only named AWS services may assume a role.",
+        name="iam-trust-only-allowed-principals",
+        description="Only AWS services, bound identity providers and vendors with an external ID may assume a role.",
         severity=Severity.CRITICAL,
         reason=_MANDATORY,
-        remediation="Name the service as principal, as callroute.aws.permissions.trust_policy does.",
+        remediation="Name the service, or add a condition on the provider's sub or on sts:ExternalId.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
         types=(ROLE,),
         check=_check_trusted_principals,
         settings={
             "services": string_list(
-                "Services that may be trusted; may contain wildcards.", ("*.amazonaws.com",)
+                "Services that may be trusted; may contain wildcards.",
+                ("*.amazonaws.com", "*.amazonaws.com.cn"),
             ),
         },
     ),
     Rule(
-        name="iam-trust-has-source-condition",
-        description="A trusted service must be limited to one account or resource (confused deputy).",
+        name="iam-services-have-source-condition",
+        description="A service as principal must be limited to one account or resource (confused deputy).",
         severity=Severity.HIGH,
         reason=_MANDATORY,
         remediation="Add StringEquals conditions on aws:SourceAccount and aws:SourceArn.",
         url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        types=(ROLE,),
+        types=TYPES,
         check=_check_source_condition,
-        settings={"exempt": string_list("Services that send neither of the two keys.", ())},
+        settings={
+            "exempt": string_list(
+                "Services that send neither of the two keys; may contain wildcards.",
+                (
+                    "ec2.amazonaws.com",
+                    "logdelivery.elasticloadbalancing.amazonaws.com",
+                    "pods.eks.amazonaws.com",
+                ),
+            )
+        },
     ),
     Rule(
         name="iam-trust-stays-in-account",

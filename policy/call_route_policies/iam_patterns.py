@@ -55,6 +55,40 @@ def has_resource_level(action: str) -> bool:
 
 
 @cache
+def names_one_resource(arn: str) -> bool:
+    """Returns whether an ARN pattern names its resource, in one region and account.
+
+    A wildcard is allowed at the end of a name that is not global, for example `table/call-*`, after a name, for example
+    `table/calls/index/*`, and for the random end of a secret's name. A policy variable counts as a wildcard, except the name of the user in an ARN of IAM.
+    """
+    pattern = re.sub(r"\$\{.*?\}", "*", arn.replace(":user/${aws:username}", ":user/own"))
+    parsed = parse_arn(pattern.removesuffix("-??????") if ":secret:" in pattern else pattern)
+    if not parsed or any(map(is_wildcard, parsed[:4])):
+        return not is_wildcard(pattern)
+    if matches_every_resource(str(parsed)):
+        return False
+    name = min(
+        (parsed.resource.removeprefix(each) for each in _prefixes(parsed.service)),
+        key=len,
+        default=parsed.resource,
+    )
+    before, wildcard, after = (
+        re.split(r"([*?])", f"{name}\n", maxsplit=1) if is_wildcard(name) else (name, "", "")
+    )
+    is_named = bool(re.search(r"[^/:][/:]", before))
+    if not wildcard or is_named:
+        return True
+    return parsed.service != "s3" and bool(before) and wildcard == "*" and after[:1] in "\n/:"
+
+
+@cache
+def _prefixes(service: str) -> tuple[str, ...]:
+    """Returns the texts before the name in the ARNs of a service, for example `table/`."""
+    types = get_service_prefix_data(service).get("resources", {}).values()
+    return tuple({each["arn"].split(":", 5)[5].partition("${")[0] for each in types})
+
+
+@cache
 def matches_every_resource(arn: str) -> bool:
     """Returns whether an ARN pattern matches all resources of a service or of one type, for example `table/*` or `tab*`.
 

@@ -7,7 +7,7 @@ also uses to build its policies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from pulumi_policy import Severity
 from callroute.arn import Arn
 from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 
+from .conditions import hold, request_context
+from .contact_records import processes_records
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
     account_of,
@@ -23,7 +25,7 @@ from .iam_patterns import (
     is_lambda,
     is_wildcard,
     matches,
-    matches_every_resource,
+    names_one_resource,
     parse_arn,
     service_of,
 )
@@ -31,7 +33,7 @@ from .json_values import parse
 from .policy_documents import Statement, policy_documents, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
 from .resource import Resource, Unknown, of_type, shown
-from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, QUEUE, ROLE, STREAM, TABLE
+from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
 from .rule import Finding, Rule, RuleConfig
 
 _SERVICES = {
@@ -218,12 +220,15 @@ def _check_roles(
             except _CoveredByAnotherRuleError:
                 continue
             except _UnknownNeedsError as error:
-                yield resource, f"must {error}"
+                if processes_records(
+                    resource, resources
+                ):  # The needs of other pipes and state machines are not known to this pack.
+                    yield resource, f"must {error}"
             else:
                 principal = principal_of(by_principal, roles[arn])
                 granted = resource_policy_statements(resources, arn or "")
                 for finding in (
-                    *_compare(principal, granted, resource, needs),
+                    *_compare(principal, granted, resource, needs, resources),
                     *_compare_trust(roles[arn], resource),
                 ):
                     yield principal.resource, finding
@@ -235,7 +240,11 @@ _PERMISSION_ELEMENTS = ("Action", "NotAction", "Resource", "NotResource", "Condi
 
 
 def _compare(
-    principal: Principal, granted: Sequence[Statement], user: Resource, needs: Sequence[Need]
+    principal: Principal,
+    granted: Sequence[Statement],
+    user: Resource,
+    needs: Sequence[Need],
+    resources: Sequence[Resource],
 ) -> Iterator[Finding]:
     if any(document.problems for document in principal.documents):
         return  # Reported by iam-documents-are-valid.
@@ -247,12 +256,21 @@ def _compare(
     unknown = [principal.unknown] if principal.unknown else []
     unknown += [each for statement in statements for each in statement.unknown_in(*_PERMISSION_ELEMENTS)]
     yield from unknown[:1]
+    role = principal.resource
+    context = request_context(str(role.get("arn")), str(user.get("arn")))
+    names = {str(each.get(name)) for each in resources for name in ("arn", "id", "name")}
+    boundary = [
+        statement
+        for policy in of_type(resources, POLICY)
+        if isinstance(policy.get("arn"), str) and policy.get("arn") == role.get("permissionsBoundary")
+        for document in policy_documents(policy)
+        for statement in document.statements
+    ]
     for need in dict.fromkeys(() if unknown else needs):
-        applicable = [each for each in statements if _applies(each, need)]
-        allowed = any(each.allows for each in applicable)
-        # Only a request shows whether the conditions of a Deny statement hold.
-        denied = any(not each.allows and not each.conditions for each in applicable)
-        if need.certain and (denied or not allowed):
+        allowed = _is_allowed(need, statements, context, names) and (
+            not boundary or _is_allowed(need, boundary, context, names)
+        )
+        if need.certain and not allowed:
             yield f"must allow {need.action} on {need.resource} for {user.name}: {need.purpose}"
     needed = {(need.action.lower(), need.resource) for need in needs}
     pairs = {
@@ -268,6 +286,14 @@ def _compare(
             (action.lower(), "*"),
         }:
             yield f"must not allow {action} on {resource}: not used by {user.name}"
+
+
+def _is_allowed(
+    need: Need, statements: Sequence[Statement], context: Mapping[str, str], names: Set[str]
+) -> bool:
+    """Returns whether statements allow what is needed. A condition counts as true to allow and as false to deny, unless known."""
+    applicable = [(each.allows, hold(each, context, names)) for each in statements if _applies(each, need)]
+    return (False, True) not in applicable and bool({(True, True), (True, None)} & set(applicable))
 
 
 def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
@@ -325,7 +351,7 @@ def _is_reported_as_wildcard(action: str, resource: str) -> bool:
     """Returns whether one of the rules about wildcards reports the permission."""
     if resource == "*":
         return is_wildcard(action) or has_resource_level(action)
-    return is_wildcard(action) or matches_every_resource(resource)
+    return is_wildcard(action) or not names_one_resource(resource)
 
 
 _REASON = "An unused permission is an unnecessary risk, and a missing one stops the pipeline."

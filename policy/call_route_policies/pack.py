@@ -6,10 +6,24 @@ from collections.abc import Collection
 
 from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
-from . import connect_flows, data_protection, iam, inspectable, least_privilege, no_lambda, pipeline, tags
+from . import (
+    connect_flows,
+    data_protection,
+    exempt_resources,
+    exposure,
+    iam,
+    inspectable,
+    least_privilege,
+    no_lambda,
+    pipeline,
+    tags,
+)
 from .secrets import keep_secret_marks
 
-_MODULES = (inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, connect_flows, tags)
+_MODULES = (
+    *(inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, exposure, connect_flows, tags),
+    exempt_resources,  # Last, because it lists what the other rules have ignored.
+)
 
 RULES = tuple(rule for module in _MODULES for rule in module.RULES)
 """Every rule, in the order of the documentation."""

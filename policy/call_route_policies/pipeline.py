@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pulumi_policy import Severity
 
 from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
 
+from .contact_records import of_record_pipes, processes_records, record_pipes
 from .iam_patterns import service_of
 from .json_values import decoded, parse
 from .resource import Resource, Unknown, of_type, shown
@@ -51,7 +52,7 @@ def _unqualified(arn: str) -> str:
 
 def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
     machines = list(of_type(resources, MACHINE))
-    for pipe in of_type(resources, PIPE):
+    for pipe in record_pipes(resources):
         target = pipe.get("target")
         # A preview may not know the target, but it knows which resources the target depends on.
         dependencies = [machine for machine in machines if machine.urn in pipe.dependencies.get("target", ())]
@@ -84,16 +85,12 @@ def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> Iterator
                 yield machine, finding
 
 
-def _check_dead_letter_queue(
-    resources: Sequence[Resource], _: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
-    for pipe in of_type(resources, PIPE):
-        for finding in require(
-            _stream_parameter(pipe, "deadLetterConfig", "arn"),
-            lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
-            "must have a standard SQS queue for dead letters, or it loses records that keep failing",
-        ):
-            yield pipe, finding
+def _check_dead_letter_queue(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
+    yield from require(
+        _stream_parameter(pipe, "deadLetterConfig", "arn"),
+        lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
+        "must have a standard SQS queue for dead letters, or it loses records that keep failing",
+    )
 
 
 def _check_retry_limits(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -110,7 +107,7 @@ def _check_record_age(
     resources: Sequence[Resource], config: RuleConfig
 ) -> Iterator[tuple[Resource, Finding]]:
     streams = list(of_type(resources, STREAM))
-    for pipe in of_type(resources, PIPE):
+    for pipe in record_pipes(resources):
         source, age = pipe.get("source"), _stream_parameter(pipe, "maximumRecordAgeInSeconds")
         found = [stream for stream in streams if isinstance(source, str) and stream.get("arn") == source]
         # A preview may not know the ARN of a stream, but it knows which resources the source depends on.
@@ -204,7 +201,59 @@ def _check_contact_records(
             )
 
 
-def _check_kept_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
+def _check_kept_records(
+    resources: Sequence[Resource], config: RuleConfig
+) -> Iterator[tuple[Resource, Finding]]:
+    for machine in of_type(resources, MACHINE):
+        if processes_records(machine, resources):
+            for finding in _lost_records(machine, config):
+                yield machine, finding
+
+
+_WHOLE_INPUT = re.compile(r"\{%\s*\$states\.(input|context\.Execution\.Input)(\.\w+)*\s*%\}")
+_WHOLE_ITEM = re.compile(r"Map\.Item\.Value(?![.\[\w])")
+_LOSSY_ELEMENTS: Sequence[tuple[str, str, Callable[[Any], bool], str]] = (
+    # Type, element, test of a lossy value, requirement
+    ("Map", "ToleratedFailurePercentage", bool, "tolerate no failures"),
+    ("Map", "ToleratedFailurePercentagePath", bool, "tolerate no failures"),
+    ("Map", "ToleratedFailureCount", bool, "tolerate no failures"),
+    ("Map", "ToleratedFailureCountPath", bool, "tolerate no failures"),
+    ("Map", "Items", lambda value: not _WHOLE_INPUT.fullmatch(str(value)), "process its whole input"),
+    (
+        "Map",
+        "ItemsPath",
+        lambda value: not re.fullmatch(r"\$(\.\w+)*", str(value)),
+        "process its whole input",
+    ),
+    ("Map", "ItemSelector", lambda value: not _WHOLE_ITEM.search(str(value)), "pass the whole item"),
+    ("Task", "Arguments.Key", lambda value: _is_constant(value), "use a key of the record"),
+    ("Task", "Arguments.Item", lambda value: _is_constant(value), "store values of the record"),
+    (
+        "Task",
+        "Arguments.ExpressionAttributeValues",
+        lambda value: _is_constant(value),
+        "store values of the record",
+    ),
+    ("Task", "Arguments.MessageBody", lambda value: _is_constant(value), "send the record"),
+)
+
+
+def _is_constant(value: Any) -> bool:
+    """Returns whether a value contains no expression."""
+    text = str(value)
+    return "{%" not in text and "$." not in text
+
+
+def _lossy_elements(name: str, state: Any) -> Iterator[str]:
+    for type_, path, is_lossy, requirement in _LOSSY_ELEMENTS:
+        value = state
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None and state.get("Type") == type_ and is_lossy(value):
+            yield f"must {requirement} in {name!r}: {path} is {shown(value)}"
+
+
+def _lost_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
     definition = machine.get("definition")
     if isinstance(definition, Unknown):
         yield definition
@@ -213,6 +262,7 @@ def _check_kept_records(machine: Resource, config: RuleConfig) -> Iterator[Findi
         if end := _end_without_task(states, scope.get("StartAt")):
             yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
         for name, state in states.items():
+            yield from _lossy_elements(name, state)
             for catch in _mappings(state.get("Catch") if isinstance(state, Mapping) else None):
                 errors = catch.get("ErrorEquals")
                 is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
@@ -302,11 +352,12 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Set invocation_type to REQUEST_RESPONSE.",
         url=_PIPES.format("eb-pipes-event-target"),
-        types=(PIPE,),
-        check=_requires(
-            *("targetParameters", "stepFunctionStateMachineParameters", "invocationType"),
-            one_of=(None, "REQUEST_RESPONSE"),
-            violation="must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures",
+        check_stack=of_record_pipes(
+            _requires(
+                *("targetParameters", "stepFunctionStateMachineParameters", "invocationType"),
+                one_of=(None, "REQUEST_RESPONSE"),
+                violation="must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures",
+            )
         ),
     ),
     Rule(
@@ -325,7 +376,7 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Set dead_letter_config to the ARN of a standard SQS queue.",
         url=_PIPES.format("eb-pipes-batching-concurrency"),
-        check_stack=_check_dead_letter_queue,
+        check_stack=of_record_pipes(_check_dead_letter_queue),
     ),
     Rule(
         name="pipe-retries-are-limited",
@@ -334,8 +385,7 @@ RULES = (
         reason="Both are unlimited by default, and one failing record then blocks its shard.",
         remediation="Set maximum_retry_attempts and maximum_record_age_in_seconds.",
         url=_PIPES.format("eb-pipes-batching-concurrency"),
-        types=(PIPE,),
-        check=_check_retry_limits,
+        check_stack=of_record_pipes(_check_retry_limits),
     ),
     Rule(
         name="pipe-age-below-stream-retention",
@@ -358,11 +408,12 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Set on_partial_batch_item_failure to AUTOMATIC_BISECT.",
         url=_PIPES.format("eb-pipes-batching-concurrency"),
-        types=(PIPE,),
-        check=_requires(
-            *(*_STREAM_PARAMETERS, "onPartialBatchItemFailure"),
-            one_of=("AUTOMATIC_BISECT",),
-            violation="must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch",
+        check_stack=of_record_pipes(
+            _requires(
+                *(*_STREAM_PARAMETERS, "onPartialBatchItemFailure"),
+                one_of=("AUTOMATIC_BISECT",),
+                violation="must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch",
+            )
         ),
     ),
     Rule(
@@ -372,11 +423,12 @@ RULES = (
         reason="LATEST can miss records for minutes after the pipe is created or updated.",
         remediation="Set starting_position to TRIM_HORIZON.",
         url=_PIPES.format("eb-pipes-kinesis"),
-        types=(PIPE,),
-        check=_requires(
-            *(*_STREAM_PARAMETERS, "startingPosition"),
-            one_of=("TRIM_HORIZON",),
-            violation="must have the startingPosition TRIM_HORIZON, not {}, which misses records",
+        check_stack=of_record_pipes(
+            _requires(
+                *(*_STREAM_PARAMETERS, "startingPosition"),
+                one_of=("TRIM_HORIZON",),
+                violation="must have the startingPosition TRIM_HORIZON, not {}, which misses records",
+            )
         ),
     ),
     Rule(
@@ -386,11 +438,12 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Set desired_state to RUNNING or remove it.",
         url="https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_StopPipe.html",
-        types=(PIPE,),
-        check=_requires(
-            "desiredState",
-            one_of=(None, "RUNNING"),
-            violation="must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes",
+        check_stack=of_record_pipes(
+            _requires(
+                "desiredState",
+                one_of=(None, "RUNNING"),
+                violation="must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes",
+            )
         ),
     ),
     Rule(
@@ -400,8 +453,7 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Use callroute.aws.pipe.FILTER_PATTERN or a less restrictive pattern.",
         url=_PIPES.format("eb-pipes-event-filtering"),
-        types=(PIPE,),
-        check=_check_filter,
+        check_stack=of_record_pipes(_check_filter),
     ),
     Rule(
         name="pipe-passes-whole-record",
@@ -410,8 +462,7 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Use callroute.aws.pipe.INPUT_TEMPLATE, or a template with additional fields.",
         url=_PIPES.format("eb-pipes-input-transformation"),
-        types=(PIPE,),
-        check=_check_input_template,
+        check_stack=of_record_pipes(_check_input_template),
     ),
     Rule(
         name="contact-records-reach-a-pipe",
@@ -429,8 +480,7 @@ RULES = (
         reason=_DATA_LOSS,
         remediation="Route the start state or the Catch to a state that quarantines the record, or let the execution fail.",
         url="https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html",
-        types=(MACHINE,),
-        check=_check_kept_records,
+        check_stack=_check_kept_records,
         settings={
             "expected": string_list(
                 "Errors that a Catch may ignore.", ("DynamoDB.ConditionalCheckFailedException",)

@@ -95,6 +95,7 @@ class Statement:
     """Tuples of operator, key and values."""
     elements: Set[str] = frozenset()
     """Names of the elements, including those with unknown values."""
+    sid: str = ""
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
     """The first unknown value in each element. The tuples contain only known values."""
 
@@ -115,6 +116,7 @@ class Document:
     """Problems, each as the rest of a sentence that starts with "RESOURCE must"."""
     unknown: Unknown | None = None
     """The document, or the first statement or effect in it, if it is unknown."""
+    version: str = ""
 
 
 def policy_documents(resource: Resource) -> Iterator[Document]:
@@ -201,7 +203,7 @@ def parse_document(value: Any, kind: Kind, path: str) -> Document:
     problems: list[str] = []
     unknown = None
     try:
-        listed = _statements(value)
+        version, listed = _version_and_statements(value)
     except _InvalidError as error:
         return Document(kind, path, problems=(f"have a valid policy document in {path}: {error}",))
     for number, each in enumerate(listed, 1):
@@ -213,10 +215,10 @@ def parse_document(value: Any, kind: Kind, path: str) -> Document:
             statements.append(_statement(each, kind, number))
         except _InvalidError as error:
             problems.append(f"have a valid {_label(each, number)} in {path}: {error}")
-    return Document(kind, path, tuple(statements), tuple(problems), unknown)
+    return Document(kind, path, tuple(statements), tuple(problems), unknown, version)
 
 
-def _statements(value: Any) -> list[Any]:
+def _version_and_statements(value: Any) -> tuple[str, list[Any]]:
     if isinstance(value, str):
         try:
             value = parse(value)
@@ -230,11 +232,12 @@ def _statements(value: Any) -> list[Any]:
     if not isinstance(version, Unknown) and version not in _VERSIONS:
         raise _InvalidError(f"Version must be 2012-10-17, not {shown(version)}")
     listed = value.get("Statement")
+    version = version if isinstance(version, str) else ""
     if isinstance(listed, (Mapping, Unknown)):
-        return [listed]
+        return version, [listed]
     if not isinstance(listed, list) or not listed:
         raise _InvalidError(f"Statement must be an object or a list of objects, not {shown(listed)}")
-    return listed
+    return version, listed
 
 
 def _label(statement: Any, number: int) -> str:
@@ -271,6 +274,7 @@ def _statement(value: Any, kind: Kind, number: int) -> Statement:
         _principals(value, "NotPrincipal"),
         _conditions(value.get("Condition")),
         frozenset(value),
+        value.get("Sid", "") if isinstance(value.get("Sid", ""), str) else "",
         unknown,
     )
 

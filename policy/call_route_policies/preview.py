@@ -34,6 +34,7 @@ _REFERENCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "arn": ("arn", (QUEUE, TOPIC)),
     "group": ("name", ("aws:iam/group:Group",)),
     "managedPolicyArns": ("arn", (POLICY,)),
+    "permissionsBoundary": ("arn", (POLICY,)),
     "policyArn": ("arn", (POLICY,)),
     "policyArns": ("arn", (POLICY,)),
     "role": ("name", (ROLE,)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .iam_patterns import account_of
 from .policy_documents import Document, Statement, policy_documents
 from .resource import Resource, Unknown, of_type
 from .resource_types import POLICY, ROLE
@@ -104,6 +105,11 @@ def principals(resources: Sequence[Resource]) -> Principals:
                 for group in _as_list(membership.get(groups)):
                     principal("user", user, membership).groups.append(principal("group", group, membership))
     return found
+
+
+def own_accounts(resources: Sequence[Resource]) -> set[str]:
+    """Returns the accounts in the ARNs of the stack's resources."""
+    return {account for resource in resources if (account := account_of(resource.get("arn"))).isdigit()}
 
 
 def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[Statement]:

@@ -25,7 +25,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
-from . import preview
+from . import exemptions, preview
 from .resource import Resource, Unknown, matches_any, plain, shown
 
 Finding = str | Unknown
@@ -63,7 +63,10 @@ class Rule:
         values = {name: schema["default"] for name, schema in self.settings.items()}
         problems = []
         for name, value in plain(given).items():
-            if name not in values:
+            if name == exemptions.SETTING:
+                problems += exemptions.problems(value)
+                values[name] = value
+            elif name not in values:
                 problems.append(f"has no setting {name!r}. Its settings: {', '.join(values) or 'none'}")
             elif not _matches_schema(value, self.settings[name]):
                 problems.append(
@@ -83,17 +86,22 @@ class Rule:
             "remediation_steps": self.remediation,
             "url": self.url,
             "config_schema": PolicyConfigSchema(
-                {name: dict(schema) for name, schema in self.settings.items()}
-            )
-            if self.settings
-            else None,
+                {
+                    **{name: dict(schema) for name, schema in self.settings.items()},
+                    exemptions.SETTING: exemptions.SCHEMA,
+                }
+            ),
         }
         if self.check_stack:
             return StackValidationPolicy(**metadata, validate=self._validate_stack)
         return ResourceValidationPolicy(**metadata, validate=self._validate)
 
     def _validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if self.types and not matches_any(args.resource_type, self.types):
+        if (
+            self.types
+            and args.resource_type not in self.types
+            and not matches_any(args.resource_type, self.types)
+        ):
             return
         if self.check is None:
             raise TypeError(f"rule {self.name} has neither check nor check_stack")
@@ -104,7 +112,7 @@ class Rule:
         findings = [f"cannot be checked: the rule {problem}" for problem in problems] or self.check(
             resource, config
         )
-        self._report(((resource, finding) for finding in findings), report)
+        self._report(((resource, finding) for finding in findings), report, {} if problems else config)
 
     def _validate_stack(self, args: StackValidationArgs, report: ReportViolation) -> None:
         if self.check_stack is None:
@@ -114,19 +122,21 @@ class Rule:
             report(f"The stack cannot be checked: the rule {problem}.", None)
         if not problems:
             resources = preview.resolve([_stack_resource(resource) for resource in args.resources])
-            self._report(self.check_stack(resources, config), report)
+            self._report(self.check_stack(resources, config), report, config)
 
-    @staticmethod
-    def _report(findings: Iterable[tuple[Resource, Finding]], report: ReportViolation) -> None:
+    def _report(
+        self, findings: Iterable[tuple[Resource, Finding]], report: ReportViolation, config: RuleConfig
+    ) -> None:
+        exempt = exemptions.register(self.name, config.get(exemptions.SETTING, ()))
         unknown: UnknownValueError | None = None
         for resource, finding in findings:
             if isinstance(finding, Unknown):
                 unknown = unknown or UnknownValueError(
                     UNKNOWN_STRING_VALUE, [resource.name, *finding.path.split(".")]
                 )
-            else:
+            elif violation := exemptions.applied(exempt, resource.urn, finding):
                 # JSON can contain a lone surrogate, a gRPC message cannot.
-                text = f"{resource.name} {finding}.".encode("utf-8", "replace").decode("utf-8")
+                text = f"{resource.name} {violation}.".encode("utf-8", "replace").decode("utf-8")
                 report(text, resource.urn)
         if unknown:
             # The SDK turns this into an advisory note. Violations found so far have been reported above.

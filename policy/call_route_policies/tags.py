@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any
 
 from pulumi_policy import EnforcementLevel, Severity
 
 from .resource import Resource, Unknown
-from .resource_types import (
-    FLOW,
-    KEY,
-    LOG_GROUP,
-    MACHINE,
-    MODULE,
-    PIPE,
-    POLICY,
-    QUEUE,
-    ROLE,
-    STREAM,
-    TABLE,
-)
 from .rule import Finding, Rule, RuleConfig, string_list
 
-_TAGGABLE = (FLOW, KEY, LOG_GROUP, MACHINE, MODULE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE)
+TAGGABLE_TYPES = tuple((files(__package__ or "") / "taggable_types.txt").read_text("utf-8").split())
+"""Every type with a `tags` argument. Source: schema of pulumi-aws 7.51.1."""
 
 
 def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     tags = resource.get("tags")
-    for key in config["required"]:
-        value = tags.get(key) if isinstance(tags, Mapping) else tags if isinstance(tags, Unknown) else None
-        if isinstance(value, Unknown):
-            yield value
-        elif not isinstance(value, str) or not value:
-            yield f"must have the tag {key}"
+    if isinstance(tags, list):  # Auto Scaling groups have a list of objects.
+        tags = {tag.get("key"): tag.get("value") for tag in tags if isinstance(tag, Mapping)}
+    values: Mapping[str, Any] = tags if isinstance(tags, Mapping) else {}
+    missing = [
+        key
+        for key in config["required"]
+        if not isinstance(value := values.get(key), Unknown) and (not isinstance(value, str) or not value)
+    ]
+    if isinstance(tags, Unknown):
+        yield tags
+    elif missing:
+        yield f"must have the tag{'s' if missing[1:] else ''} {' and '.join(missing)}"
+    yield from (values[key] for key in config["required"] if isinstance(values.get(key), Unknown))
 
 
 RULES = (
@@ -44,7 +41,7 @@ RULES = (
         reason="Advisory: a missing tag puts no data at risk and can be added without replacing the resource.",
         remediation="Set tags; the program sets project and stack itself.",
         url="https://docs.aws.amazon.com/whitepapers/latest/tagging-best-practices/tagging-best-practices.html",
-        types=_TAGGABLE,
+        types=TAGGABLE_TYPES,
         check=_check_tags,
         settings={"required": string_list("Keys of the required tags.", ("project", "stack"))},
     ),

@@ -13,6 +13,7 @@ from typing import Any
 from pulumi.output import Unknown
 from pulumi.runtime.mocks import MockResourceArgs
 
+from call_route_policies.tags import TAGGABLE_TYPES
 from tests.components.test_program import config
 from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
@@ -61,8 +62,10 @@ class Stack(list[Recorded]):
         return found[0]
 
     def add(self, type_: str, name: str, inputs: dict[str, Any], **outputs: Any) -> Recorded:
-        """Adds a resource whose parent is the stack."""
+        """Adds a resource whose parent is the stack. It has the required tags if its type supports tags."""
         stack = self[0].urn.split("::")[0]
+        if type_ in TAGGABLE_TYPES:
+            inputs.setdefault("tags", {"project": PROJECT, "stack": stack.rpartition(":")[2]})
         added = Recorded(type_, name, f"{stack}::{PROJECT}::{type_}::{name}", self[0].urn, inputs, outputs)
         self.append(added)
         return added

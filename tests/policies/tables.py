@@ -22,7 +22,7 @@ def rule_list() -> str:
         examples = [title for name, title, _ in CASES if name == rule.name][:EXAMPLES]
         lines = [
             f"**`{rule.name}`** ({rule.severity.value}, {rule.level.value}): {rule.description} {rule.reason}",
-            f"- Violations: {'; '.join(examples)}",
+            *([f"- Violations: {'; '.join(examples)}"] if examples else []),
             f"- Fix: {rule.remediation} [Documentation]({rule.url})",
             *_settings(rule.settings),
         ]

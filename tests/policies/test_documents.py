@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from call_route_policies import RULES
-from call_route_policies.iam_patterns import matches_every_resource
+from call_route_policies.iam_patterns import matches_every_resource, names_one_resource
 from call_route_policies.policy_documents import DOCUMENT_PROPERTIES, parse_document, policy_documents
 from call_route_policies.resource import Resource, Unknown, matches_any
 from tests.policies.pack import Pack
@@ -81,6 +81,7 @@ def test_the_policy_of_a_key_may_name_all_resources(pack: Pack) -> None:
         "Principal": {"Service": "connect.amazonaws.com"},
         "Action": "kms:GenerateDataKey",
         "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "111111111111"}},
     }
     stack.add("aws:kms/key:Key", "key", {"policy": {"Statement": statement}, "tags": TAGS}, arn=KEY_ARN)
 
@@ -422,3 +423,31 @@ def test_deep_nesting_crashes_nothing(pack: Pack, depth: int) -> None:
 )
 def test_an_arn_pattern_that_matches_an_arbitrary_name_matches_everything(arn: str, everything: bool) -> None:
     assert matches_every_resource(arn) is everything
+
+
+@pytest.mark.parametrize(
+    ("arn", "one"),
+    [
+        (arn("dynamodb", "table/calls"), True),
+        (arn("dynamodb", "table/call-*"), True),
+        (arn("dynamodb", "table/calls/index/*"), True),
+        (arn("logs", "log-group:/aws/vendedlogs/pipes/tracker:*"), True),
+        (arn("secretsmanager", "secret:calls-??????"), True),
+        ("arn:aws:s3:::recordings/*.wav", True),
+        ("arn:aws:s3:::home/${aws:username}/*", True),
+        ("arn:aws:iam::111111111111:user/${aws:username}", True),
+        (arn("dynamodb", "table/*-prod"), False),
+        (arn("dynamodb", "table/call-*-prod"), False),
+        (arn("dynamodb", "table/call?"), False),
+        (arn("dynamodb", "table/${aws:PrincipalTag/team}"), False),
+        (arn("logs", "*"), False),
+        ("arn:aws:dynamodb:*:111111111111:table/calls", False),
+        ("arn:aws:dynamodb:${aws:RequestedRegion}:111111111111:table/calls", False),
+        ("arn:aws:dynamodb:ap-northeast-1:*:table/calls", False),
+        ("arn:*:sqs:ap-northeast-1:111111111111:calls", False),
+        ("arn:aws:s3:::recordings*", False),
+        ("arn:aws:s3:::rec*/calls", False),
+    ],
+)
+def test_an_arn_pattern_names_one_resource_up_to_the_end_of_its_name(arn: str, one: bool) -> None:
+    assert names_one_resource(arn) is one

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from call_route_policies import RULES
-from tests.policies.edits import ASSUME_ROLE, remove, trust
+from tests.policies.edits import ASSUME_ROLE, put, remove, trust
 from tests.policies.pack import Pack, Violation
 from tests.policies.stacks import Stack, recorded
 from tests.policies.values import (
@@ -120,9 +120,25 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
     ),
     ("data-is-encrypted-at-rest", {"customerManagedKeys": ["logs"]}, {"customerManagedKeys": []}, unchanged),
     ("tables-are-recoverable", {"stacks": ["prod"]}, {"stacks": ["dev"]}, deletable),
+    (
+        "data-settings-are-safe",
+        {"stacks": ["prod"]},
+        {"stacks": []},
+        put(STREAM, "forceDestroy", True),
+    ),
+    (
+        "data-stays-in-account",
+        {"accounts": []},
+        {"accounts": ["222222222222"]},
+        put(
+            QUARANTINE,
+            "redrivePolicy",
+            '{"deadLetterTargetArn": "arn:aws:sqs:ap-northeast-1:222222222222:x"}',
+        ),
+    ),
     ("data-has-protect-option", {"stacks": ["*"]}, {"stacks": []}, unprotected),
     (
-        "iam-trust-has-source-condition",
+        "iam-services-have-source-condition",
         {"exempt": ["ec2.amazonaws.com"]},
         {"exempt": ["pipes.amazonaws.com"]},
         remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition"),
@@ -132,6 +148,21 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         {"accounts": []},
         {"accounts": ["222222222222"]},
         trust(PIPE_ROLE, Condition={"StringEquals": {"aws:SourceAccount": "222222222222"}}),
+    ),
+    (
+        "iam-resources-stay-in-account",
+        {"organizations": []},
+        {"organizations": ["o-a1b2c3d4e5"]},
+        put(
+            QUARANTINE,
+            "policy",
+            open_to(
+                "*",
+                "sqs:SendMessage",
+                QUARANTINE.arn,
+                Condition={"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+            ),
+        ),
     ),
     (
         "iam-resources-stay-in-account",
@@ -153,7 +184,7 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         lambda stack: stack.add("aws-native:sqs:Queue", "added", {}),
     ),
     (
-        "iam-trust-only-named-services",
+        "iam-trust-only-allowed-principals",
         {"services": ["pipes.amazonaws.com"]},
         {"services": ["pipes.amazonaws.com", "states.*"]},
         unchanged,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+from policy_sentry.querying.actions import get_action_data
 
 STACK = "prod"
 TRACKER = "call-route-tracker"
@@ -62,9 +65,18 @@ def document(statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statement})
 
 
-def policy(*actions: str, resource: str = USER_ARN) -> str:
-    """Identity policy with one statement."""
-    return document({"Sid": "Added", "Effect": "Allow", "Action": list(actions), "Resource": resource})
+def policy(*actions: str, resource: str | None = None) -> str:
+    """Identity policy with one statement, by default for resources to which its actions apply."""
+    resources = resource or sorted({_example_arn(action) for action in actions})
+    return document({"Sid": "Added", "Effect": "Allow", "Action": list(actions), "Resource": resources})
+
+
+def _example_arn(action: str) -> str:
+    service, _, name = action.lower().partition(":")
+    format_ = get_action_data(service, name)[service][0]["resource_arn_format"]
+    for variable, value in (("Partition", "aws"), ("Region", "ap-northeast-1"), ("Account", "111111111111")):
+        format_ = format_.replace(f"${{{variable}}}", value)
+    return re.sub(r"\$\{.*?\}", "added", format_)
 
 
 def open_to(principal: Any, action: str, resource: str, **elements: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.policies.mutations import (
     connect_flows,
     data_protection,
+    exposure,
     iam,
     inspectable,
     least_privilege,
@@ -16,7 +17,17 @@ from tests.policies.mutations import (
     tags,
 )
 
-MODULES = (inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, connect_flows, tags)
+MODULES = (
+    inspectable,
+    iam,
+    least_privilege,
+    no_lambda,
+    pipeline,
+    data_protection,
+    exposure,
+    connect_flows,
+    tags,
+)
 
 CASES = [
     (rule, title, case)

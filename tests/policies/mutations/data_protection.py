@@ -94,6 +94,7 @@ URL = "https://user:" + "hunter2@example.com/"
 CONNECTION = "Server=db;Password=" + "hunter2;"
 VARIABLE = "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtnFEMI/K7"
 HEADER = "Authorization: Bearer " + "c2VjcmV0LXNlY3JldA"
+STRIPE = "sk_live_" + "51Habcdefghijklmnop"
 PRIVATE_KEY = "-----BEGIN PGP PRIVATE KEY " + "BLOCK-----"
 
 CASES["no-secrets-in-plain-text"] = {
@@ -130,5 +131,12 @@ CASES["no-secrets-in-plain-text"] = {
     "a token in a header": _content(HEADER, kind="an authorization header"),
     "a password in a connection string": _content(CONNECTION, kind="a password assignment"),
     "a key among variables": _content(VARIABLE, kind="a password assignment"),
+    "a parameter that is not a SecureString": Case(
+        PLAIN.format(NAMED, "value"), add("ssm.Parameter", name="/db/password", type="String", value="abc")
+    ),
+    "a password in an item of a table": Case(
+        PLAIN.format(NAMED, "item.password.S"), add("dynamodb.TableItem", item='{"password": {"S": "abc"}}')
+    ),
+    "a token of a payment service": _content({"note": STRIPE}, "content.note", "a token of a service"),
     "a private key": _content(PRIVATE_KEY, kind="a private key"),
 }

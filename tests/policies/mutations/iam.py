@@ -44,11 +44,11 @@ from tests.policies.values import (
 CASES: Cases = {}
 
 
-def _user_policy(name: str, *actions: str, resource: str = USER_ARN) -> Edit:
+def _user_policy(name: str, *actions: str, resource: str | None = None) -> Edit:
     return add("iam.UserPolicy", name, user="operator", policy=policy(*actions, resource=resource))
 
 
-def _group_policy(name: str, *actions: str, group: str = "operators", resource: str = USER_ARN) -> Edit:
+def _group_policy(name: str, *actions: str, group: str = "operators", resource: str | None = None) -> Edit:
     return add("iam.GroupPolicy", name, group=group, policy=policy(*actions, resource=resource))
 
 
@@ -85,6 +85,59 @@ CASES["iam-documents-are-valid"] = {
     "a document with a duplicate Statement, on a type that is not listed": Case(
         TWICE.format("containerPolicy", "Statement"),
         add("mediastore.ContainerPolicy", containerPolicy=TWO_STATEMENTS),
+    ),
+}
+
+EXISTING = "must use existing {} in statement 'Added', not {}"
+BUCKET = "arn:aws:s3:::recordings"
+HOME_FOLDER = {
+    "Statement": {
+        "Sid": "Added",
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"{BUCKET}/${{aws:username}}/*",
+    }
+}
+
+
+def _deny(operator: str, key: str) -> Edit:
+    condition = {operator: {key: "111111111111"}}
+    return add_statement(
+        PIPE_POLICY, Effect="Deny", Action="sqs:ReceiveMessage", Resource="*", Condition=condition
+    )
+
+
+LIST_OBJECTS = policy("s3:ListBucket", "s3:GetObject", resource=BUCKET)
+CASES["iam-documents-match-reference"] = {
+    "a misspelled action": Case(
+        EXISTING.format("actions", "sqs:SendMesage"),
+        add_statement(PIPE_POLICY, Effect="Deny", Action="sqs:SendMesage", Resource="*"),
+    ),
+    "a misspelled operator": Case(
+        EXISTING.format("condition operators", "StringEqual"), _deny("StringEqual", "aws:ResourceAccount")
+    ),
+    "a misspelled condition key": Case(
+        EXISTING.format("condition keys", "aws:SourceVcp"), _deny("StringEquals", "aws:SourceVcp")
+    ),
+    "a Sid that is used twice": Case(
+        "must not repeat the Sid 'Quarantine' in policy",
+        put(RECORDER_POLICY, "policy.Statement[Store].Sid", "Quarantine"),
+    ),
+    "a Sid with a space": Case(
+        "must use only letters and digits in the Sid 'Store the record'",
+        put(RECORDER_POLICY, "policy.Statement[Store].Sid", "Store the record"),
+    ),
+    "a name instead of an ARN": Case(
+        "must use ARNs as resources in statement 'Added', not call-records",
+        _user_policy("added", "dynamodb:GetItem", resource="call-records"),
+    ),
+    "an action on objects that is allowed on the bucket": Case(
+        f"must not use s3:GetObject in statement 'Added': it does not apply to {BUCKET}",
+        add("iam.UserPolicy", user="operator", policy=LIST_OBJECTS),
+    ),
+    "a variable without Version": Case(
+        "must have the Version 2012-10-17 in policy, which the variables in statement 'Added' require",
+        add("iam.UserPolicy", user="operator", policy=HOME_FOLDER),
     ),
 }
 
@@ -187,6 +240,7 @@ CASES["iam-no-allow-by-exclusion"] = {
 
 NOT_ALL = "must name the resources of {} in statement {!r} instead of *"
 NAMED = "must name the resources of statement {!r} instead of {}"
+ANY_REGION, ANY_CALLS = "arn:aws:dynamodb:*:111111111111:table/call-records", arn("dynamodb", "table/call*s")
 ANY_STREAM, ANY_TABLE = arn("kinesis", "stream/*"), arn("dynamodb", "tab*")
 CASES["iam-no-wildcard-resources"] = {
     "UpdateItem on every table": Case(
@@ -202,6 +256,16 @@ CASES["iam-no-wildcard-resources"] = {
     "an ARN that matches every table by the first letters of its type": Case(
         NAMED.format("Store", ANY_TABLE), statement(RECORDER_POLICY, "Store", Resource=ANY_TABLE)
     ),
+    "a table in every region": Case(
+        NAMED.format("Store", ANY_REGION), statement(RECORDER_POLICY, "Store", Resource=ANY_REGION)
+    ),
+    "a wildcard inside a name": Case(
+        NAMED.format("Store", ANY_CALLS), statement(RECORDER_POLICY, "Store", Resource=ANY_CALLS)
+    ),
+    "a part of a bucket's name": Case(
+        NAMED.format("Added", f"{BUCKET}-*/*"),
+        _user_policy("added", "s3:GetObject", resource=f"{BUCKET}-*/*"),
+    ),
     "an ARN that matches every resource, in the policy of a group": Case(
         NAMED.format("Added", "arn:aws:*"), _group_policy("added", "sqs:ReceiveMessage", resource="arn:aws:*")
     ),
@@ -210,6 +274,15 @@ CASES["iam-no-wildcard-resources"] = {
 # Escalation
 
 OPENS = "must not allow {}, which permits privilege escalation ({})"
+
+
+def _opens(*actions: str) -> Case:
+    """Case of a policy whose actions together are an escalation method that this project adds to cloudsplaining's."""
+    lower = [action.lower() for action in actions]
+    name = "With".join(action.partition(":")[2] for action in lower)
+    return Case(OPENS.format(" with ".join(lower), name), _user_policy("added", *actions))
+
+
 CASES["iam-no-privilege-escalation"] = {
     "access keys for other users, in the policy of a user": Case(
         OPENS.format("iam:createaccesskey", "CreateAccessKey"), _user_policy("added", "iam:CreateAccessKey")
@@ -218,6 +291,12 @@ CASES["iam-no-privilege-escalation"] = {
         OPENS.format("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
         _group_policy("added", "iam:PassRole", "ec2:RunInstances"),
     ),
+    "PassRole with CreatePipe": _opens("iam:PassRole", "pipes:CreatePipe"),
+    "PassRole with PutTargets of EventBridge": _opens("iam:PassRole", "events:PutTargets"),
+    "an updated state machine, which runs with its role": _opens("states:UpdateStateMachine"),
+    "removal of a permissions boundary": _opens("iam:DeleteRolePermissionsBoundary"),
+    "a new key policy": _opens("kms:PutKeyPolicy"),
+    "a service-specific credential for another user": _opens("iam:CreateServiceSpecificCredential"),
     "PutRolePolicy, in a customer managed policy": Case(
         OPENS.format("iam:putrolepolicy", "PutRolePolicy"),
         add(
@@ -348,6 +427,14 @@ CASES["iam-resources-stay-in-account"] = {
     "every principal in another account": Case(
         GIVEN, _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalAccount": TWO_ACCOUNTS}})
     ),
+    "everyone in an organization": Case(
+        GIVEN.replace("account 222222222222", "organization o-a1b2c3d4e5"),
+        _queue_policy("*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
+    ),
+    "a canonical user": Case(
+        GIVEN.replace("account 222222222222", "the canonical user 79a59df900b949e5"),
+        _queue_policy({"CanonicalUser": "79a59df900b949e5"}),
+    ),
     "the topics of another account": Case(
         GIVEN, _queue_policy({"Service": "sns.amazonaws.com"}, Condition=OTHER_TOPICS)
     ),
@@ -355,20 +442,30 @@ CASES["iam-resources-stay-in-account"] = {
 
 # Trust
 
+GITHUB = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+SOURCE = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
 NOT_A_SERVICE = "must trust only named services in statement 'AssumeRole', not {}"
 OTHER_ROOT = "arn:aws:iam::222222222222:root"
-CASES["iam-trust-only-named-services"] = {
+CASES["iam-trust-only-allowed-principals"] = {
     "another account as principal": Case(
         NOT_A_SERVICE.format(f"AWS {OTHER_ROOT}"), trust(RECORDER_ROLE, Principal={"AWS": OTHER_ROOT})
     ),
     "every principal": Case(NOT_A_SERVICE.format("every principal"), trust(PIPE_ROLE, Principal="*")),
     "any service as principal": Case(
-        "must trust only *.amazonaws.com in statement 'AssumeRole', not *.amazonaws.com",
+        "must name the services that it trusts in statement 'AssumeRole', not *.amazonaws.com",
         trust(PIPE_ROLE, Principal={"Service": ["*.amazonaws.com"]}),
     ),
-    "session tags that the caller chooses": Case(
-        "must allow only sts:AssumeRole in statement 'AssumeRole', not sts:TagSession",
-        trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:TagSession"]),
+    "an action that assumes no role": Case(
+        "must allow only sts:AssumeRole in statement 'AssumeRole', not sts:GetFederationToken",
+        trust(PIPE_ROLE, Action=["sts:AssumeRole", "sts:GetFederationToken"]),
+    ),
+    "GitHub workflows of every repository": Case(
+        NOT_A_SERVICE.format(f"Federated {GITHUB}"),
+        trust(
+            PIPE_ROLE,
+            Principal={"Service": "pipes.amazonaws.com", "Federated": GITHUB},
+            Condition={**SOURCE, "StringLike": {"token.actions.githubusercontent.com:sub": "*"}},
+        ),
     ),
 }
 
@@ -381,7 +478,7 @@ def _unbound(operator: str, key: str, value: str) -> Case:
     return Case(UNBOUND.format("pipes"), trust(PIPE_ROLE, Condition={operator: {key: value}}))
 
 
-CASES["iam-trust-has-source-condition"] = {
+CASES["iam-services-have-source-condition"] = {
     "no condition": Case(UNBOUND.format("pipes"), remove(PIPE_ROLE, f"{ASSUME_ROLE}.Condition")),
     "a condition that also holds if the key is missing": Case(
         UNBOUND.format("states"), trust(RECORDER_ROLE, Condition=IF_EXISTS)
@@ -389,6 +486,10 @@ CASES["iam-trust-has-source-condition"] = {
     "a condition that matches any account": _unbound("StringLike", "aws:SourceAccount", "*"),
     "a condition that matches the pipes of all accounts": _unbound("ArnLike", "aws:SourceArn", ALL_PIPES),
     "a condition on the region only": _unbound("StringEquals", "aws:RequestedRegion", "ap-northeast-1"),
+    "a queue that takes messages of a service from any account": Case(
+        "must restrict s3.amazonaws.com with aws:SourceAccount or aws:SourceArn in statement 1",
+        _queue_policy({"Service": "s3.amazonaws.com"}),
+    ),
     "a policy variable that is compared with itself": _unbound(
         "StringEquals", "aws:SourceAccount", "${aws:SourceAccount}"
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tests.policies.edits import add, add_statement, append, put, remove, statement, trust
+from tests.policies.edits import Edit, add, add_statement, append, put, remove, statement, trust
 from tests.policies.mutations.case import Case, Cases
 from tests.policies.mutations.pipeline import EACH_CONTACT, STREAM_SOURCE
 from tests.policies.values import (
@@ -23,6 +23,7 @@ from tests.policies.values import (
     STREAM,
     TABLE,
     arn,
+    document,
     open_to,
 )
 
@@ -59,7 +60,7 @@ OTHER_QUEUE_ARN = QUARANTINE.arn.replace("ap-northeast-1:111111111111", "us-west
 OTHER_QUEUE_URL = f"https://sqs.us-west-2.amazonaws.com/222222222222/{QUARANTINE}-0000000"
 
 BUCKET = {"Bucket": "calls"}
-WRITER_ROLE = {"RoleArn": "arn:aws:iam::222222222222:role/writer"}
+WRITER_ROLE = {"RoleArn": "arn:aws:iam::111111111111:role/writer"}
 PUBLISH = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Arguments": {}, "End": True}
 
 _recorder_role = partial(Case, at=RECORDER_ROLE)
@@ -72,6 +73,22 @@ def _unknown(state: str, cause: str, path: str, value: Any) -> Case:
     )
     return Case(message, put(RECORDER, f"definition.States.{path}", value))
 
+
+def _store_if(operator: str, key: str, value: str) -> Edit:
+    """Adds a condition to the permission to store records."""
+    return statement(RECORDER_POLICY, "Store", Condition={operator: {key: value}})
+
+
+BOUNDARY = {"arn": "arn:aws:iam::111111111111:policy/boundary"}
+LOG_ACTIONS = ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups"]
+LOG_ACTIONS += ["logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries"]
+LOG_ACTIONS += ["logs:PutResourcePolicy", "logs:UpdateLogDelivery"]
+BOUNDARY_POLICY = document(
+    [
+        {"Effect": "Allow", "Action": LOG_ACTIONS, "Resource": "*"},
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUARANTINE.arn},
+    ]
+)
 
 CASES["state-machine-role-matches-definition"] = {
     "no permission to quarantine": _recorder_role(
@@ -127,6 +144,33 @@ CASES["state-machine-role-matches-definition"] = {
     ),
     "a Deny on what the definition does": _recorder_role(
         NO_STORE, add_statement(RECORDER_POLICY, Effect="Deny", Action="dynamodb:*", Resource=TABLE.arn)
+    ),
+    "a permission under a condition on another region": _recorder_role(
+        NO_STORE, _store_if("StringEquals", "aws:RequestedRegion", "us-east-1")
+    ),
+    "a permission under a condition on another account": _recorder_role(
+        NO_STORE, _store_if("StringEquals", "aws:ResourceAccount", "222222222222")
+    ),
+    "a permission for a network": _recorder_role(
+        NO_STORE, _store_if("StringEquals", "aws:SourceVpce", "vpce-1a2b3c4d")
+    ),
+    "a permission that has ended": _recorder_role(
+        NO_STORE, _store_if("DateLessThan", "aws:CurrentTime", "2020-01-01T00:00:00Z")
+    ),
+    "a Deny under a condition that always holds": _recorder_role(
+        NO_STORE,
+        add_statement(
+            RECORDER_POLICY,
+            Effect="Deny",
+            Action="dynamodb:*",
+            Resource="*",
+            Condition={"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}},
+        ),
+    ),
+    "a boundary of the stack that does not allow it": _recorder_role(
+        NO_STORE,
+        put(RECORDER_ROLE, "permissionsBoundary", BOUNDARY["arn"]),
+        add("iam.Policy", policy=BOUNDARY_POLICY, outputs=BOUNDARY),
     ),
     "a Deny on all actions but some": _recorder_role(
         NO_QUARANTINE,

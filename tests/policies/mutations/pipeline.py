@@ -223,6 +223,13 @@ CASES["contact-records-reach-a-pipe"] = {
 
 # The state machine
 
+
+def _lossy(requirement: str, state: str, element: str, value: Any, states: str = EACH_CONTACT) -> Case:
+    """Case of a state with an element that loses records."""
+    message = f"must {requirement} in {state!r}: {element} is {json.dumps(value)}"
+    return Case(message, put(RECORDER, f"{states}.{state}.{element}", value))
+
+
 OLDER = "must store or fail records after an error in 'Store', not end in 'OlderVersion': {}"
 IDLE = "must store or fail every record that enters {!r}, not end in {!r}"
 CATCH_ALL = {"ErrorEquals": ["States.ALL"], "Next": "OlderVersion"}
@@ -245,6 +252,26 @@ CASES["state-machine-keeps-every-record"] = {
         put(RECORDER, f"{EACH_CONTACT}.Quarantine.Catch", [CATCH_FAILED]),
         put(RECORDER, f"{EACH_CONTACT}.Gone", SUCCEED),
     ),
+    "failures that are tolerated": _lossy(
+        "tolerate no failures", "EachContact", "ToleratedFailurePercentage", 100, "definition.States"
+    ),
+    "the first record of a batch only": _lossy(
+        "process its whole input", "EachContact", "Items", "{% [$states.input[0]] %}", "definition.States"
+    ),
+    "an empty list of records": _lossy(
+        "process its whole input", "EachContact", "Items", [], "definition.States"
+    ),
+    "a part of each record": _lossy(
+        "pass the whole item",
+        "EachContact",
+        "ItemSelector",
+        {"id": "{% $states.context.Map.Item.Value.contact.ContactId %}"},
+        "definition.States",
+    ),
+    "one key for all records": _lossy(
+        "use a key of the record", "Store", "Arguments.Key", {"contact_id": {"S": "latest"}}
+    ),
+    "a constant message": _lossy("send the record", "Quarantine", "Arguments.MessageBody", "failed"),
     "a start state after the work": Case(
         IDLE.format("Done", "Done"),
         put(RECORDER, "definition.States.Done", SUCCEED),

@@ -1,0 +1,55 @@
+"""Finds the pipes and state machines that process contact records. Rules about call records apply only to these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .resource import Resource, of_type
+from .resource_types import MACHINE, PIPE, STORAGE
+from .rule import Finding, ResourceCheck, RuleConfig, StackCheck
+
+_COMPONENT = "::call-route-tracker:index:"
+
+
+def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
+    """Returns the pipes of the component, and those that read the stream to which Connect sends contact records."""
+    storages = [
+        each for each in of_type(resources, STORAGE) if each.get("resourceType") == "CONTACT_TRACE_RECORDS"
+    ]
+    streams = [each.get("storageConfig", "kinesisStreamConfig", "streamArn") for each in storages]
+    sources = {urn for each in storages for urn in each.dependencies.get("storageConfig", ())}
+    return [
+        pipe
+        for pipe in of_type(resources, PIPE)
+        if _COMPONENT in pipe.urn
+        or (isinstance(pipe.get("source"), str) and pipe.get("source") in streams)
+        or sources & set(pipe.dependencies.get("source", ()))
+    ]
+
+
+def processes_records(resource: Resource, resources: Sequence[Resource]) -> bool:
+    """Returns whether a resource is such a pipe, or a state machine that such a pipe invokes."""
+    pipes = record_pipes(resources)
+    return (
+        _COMPONENT in resource.urn
+        or resource in pipes
+        or any(
+            resource.type == MACHINE
+            and (
+                pipe.get("target") == resource.get("arn")
+                or resource.urn in pipe.dependencies.get("target", ())
+            )
+            for pipe in pipes
+        )
+    )
+
+
+def of_record_pipes(check: ResourceCheck) -> StackCheck:
+    """Returns a check of the pipes that read contact records."""
+
+    def check_stack(resources: Sequence[Resource], config: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+        for pipe in record_pipes(resources):
+            for finding in check(pipe, config):
+                yield pipe, finding
+
+    return check_stack

@@ -1,0 +1,68 @@
+"""Exemptions of resources from rules, which every rule accepts in its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from .resource import matches_any, shown
+
+SETTING = "exemptions"
+_KEYS = ("resource", "reason", "until")
+SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "object", "properties": {key: {"type": "string"} for key in _KEYS}},
+    "description": "Resources that the rule ignores: URN pattern, reason and last day (YYYY-MM-DD).",
+    "default": [],
+}
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """One exemption from a rule."""
+
+    resource: str
+    reason: str
+    until: str
+
+    @property
+    def is_expired(self) -> bool:
+        """Returns whether the last day has passed."""
+        return date.fromisoformat(self.until) < datetime.now(UTC).date()
+
+
+USED: dict[str, dict[Exemption, set[str]]] = {}
+"""URNs of the exempt resources with violations, by rule and exemption, since the exemptions of the rule changed."""
+
+
+def problems(value: Any) -> list[str]:
+    """Returns what is invalid in the setting."""
+    for each in value if isinstance(value, list) else [value]:
+        try:
+            date.fromisoformat(each["until"])
+            if set(each) != set(_KEYS) or not all(isinstance(each[key], str) and each[key] for key in _KEYS):
+                raise ValueError
+        except (KeyError, TypeError, ValueError):
+            return [f"has an invalid exemption: {shown(each)} must have {', '.join(_KEYS)}"]
+    return []
+
+
+def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, set[str]]:
+    """Stores the exemptions of a rule, and returns them with the URNs for which they have been used."""
+    configured = [Exemption(**each) for each in values]
+    if list(USED.get(rule, ())) != configured or rule not in USED:
+        USED[rule] = {each: set() for each in configured}
+    return USED[rule]
+
+
+def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) -> str | None:
+    """Returns the violation, or None if the resource is exempt. An expired exemption is added to the violation."""
+    for exemption, urns in exemptions.items():
+        if matches_any(urn, [exemption.resource]):
+            if exemption.is_expired:
+                return f"{violation} (the exemption expired on {exemption.until}: {exemption.reason})"
+            urns.add(urn)
+            return None
+    return violation

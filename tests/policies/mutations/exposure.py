@@ -1,0 +1,96 @@
+"""Data that another account or everyone can reach, and settings that lose it."""
+
+from __future__ import annotations
+
+from tests.policies.edits import add, put, statement
+from tests.policies.mutations.case import Case, Cases
+from tests.policies.mutations.pipeline import STREAM_SOURCE
+from tests.policies.values import (
+    DEAD_LETTERS,
+    KEY_ARN,
+    PIPE,
+    PIPE_POLICY,
+    QUARANTINE,
+    STREAM,
+    TABLE,
+)
+
+CASES: Cases = {}
+
+OTHER_QUEUE = DEAD_LETTERS.arn.replace("111111111111", "222222222222")
+OTHER_REGION = KEY_ARN.replace("ap-northeast-1", "us-west-2")
+FOREIGN = "must not use another {} in {}: {}"
+DESTINATION = "arn:aws:logs:ap-northeast-1:222222222222:destination:calls"
+CASES["data-stays-in-account"] = {
+    "dead letters of another account": Case(
+        FOREIGN.format("account", f"{STREAM_SOURCE}.deadLetterConfig.arn", OTHER_QUEUE),
+        put(PIPE, f"{STREAM_SOURCE}.deadLetterConfig.arn", OTHER_QUEUE),
+        statement(PIPE_POLICY, "KeepDeadLetters", Resource=OTHER_QUEUE),
+    ),
+    "a key of another region": Case(
+        FOREIGN.format("region", "kmsKeyId", OTHER_REGION),
+        add("cloudwatch.LogGroup", kmsKeyId=OTHER_REGION, retentionInDays=30),
+    ),
+    "logs for another account": Case(
+        FOREIGN.format("account", "destinationArn", DESTINATION),
+        add("cloudwatch.LogSubscriptionFilter", destinationArn=DESTINATION),
+    ),
+    "events for another account": Case(
+        FOREIGN.format("account", "principal", "222222222222"),
+        add("cloudwatch.EventPermission", principal="222222222222", statementId="other"),
+    ),
+}
+
+CREDENTIAL = "must not be part of the stack: {} is a long-lived credential"
+CASES["no-long-lived-credentials"] = {
+    "an access key": Case(CREDENTIAL.format("AccessKey"), add("iam.AccessKey", user="operator")),
+    "a password for the console": Case(
+        CREDENTIAL.format("UserLoginProfile"), add("iam.UserLoginProfile", user="operator")
+    ),
+    "credentials for one service": Case(
+        CREDENTIAL.format("ServiceSpecificCredential"),
+        add("iam.ServiceSpecificCredential", userName="operator"),
+    ),
+}
+
+UNSAFE = "must set a safe {}: it must {}, not {}"
+ACL = "accessControlPolicy.grants[0].grantee.uri"
+ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+CASES["data-settings-are-safe"] = {
+    "a public bucket": Case(
+        UNSAFE.format("acl", "not be public", '"public-read"'), add("s3.BucketAcl", acl="public-read")
+    ),
+    "a bucket that everyone may read": Case(
+        UNSAFE.format(ACL, "not be public", f'"{ALL_USERS}"'),
+        add("s3.BucketAcl", accessControlPolicy={"grants": [{"grantee": {"uri": ALL_USERS}}]}),
+    ),
+    "public access that is not blocked": Case(
+        UNSAFE.format("blockPublicPolicy", "be true", "false"),
+        add(
+            "s3.BucketPublicAccessBlock",
+            blockPublicAcls=True,
+            blockPublicPolicy=False,
+            ignorePublicAcls=True,
+            restrictPublicBuckets=True,
+        ),
+    ),
+    "a bucket that is deleted with its objects": Case(
+        UNSAFE.format("forceDestroy", "not be set on a protected stack", "true"),
+        add("s3.Bucket", forceDestroy=True),
+    ),
+    "a pipe without a log": Case(
+        UNSAFE.format("logConfiguration.level", "be ERROR, INFO or TRACE", '"OFF"'),
+        put(PIPE, "logConfiguration.level", "OFF"),
+    ),
+    "a stream without shards": Case(
+        UNSAFE.format("shardCount", "be at least 1", "0"), put(STREAM, "shardCount", 0)
+    ),
+    "a queue for small messages only": Case(
+        UNSAFE.format("maxMessageSize", "be at least 262144, for one record", "1024"),
+        put(QUARANTINE, "maxMessageSize", 1024),
+    ),
+    "point-in-time recovery of one day": Case(
+        UNSAFE.format("pointInTimeRecovery.recoveryPeriodInDays", "be at least 7", "1"),
+        put(TABLE, "pointInTimeRecovery.recoveryPeriodInDays", 1),
+    ),
+}
