@@ -46,6 +46,7 @@ def replay(
                 "items": items,
                 "stored": counts.stored,
                 "not_ours": counts.filtered,
+                "expired": counts.expired,
                 "quarantined": counts.quarantined,
                 "dead_lettered": counts.dead_lettered,
             }

@@ -320,8 +320,8 @@ class Pipe:
             apply_template(self.settings.input_template, record.event(self.settings.stream_arn))
             for record in batch
         ]
-        # JSON may contain half of a surrogate pair, which UTF-8 cannot encode.
-        payload = f"[{','.join(shaped)}]".encode("utf-8", "replace").decode("utf-8")
+        # JSON may contain half of a surrogate pair, which UTF-8 can only encode as an escape sequence.
+        payload = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", f"[{','.join(shaped)}]")
         if len(payload.encode()) > BATCH_BYTES:
             return None
         try:
@@ -392,6 +392,7 @@ def dead_letter(
 # A path inside a quoted string is replaced by text, any other path by a JSON value.
 _QUOTED_OR_PATH = re.compile(r'"(?:[^"\\]|\\.)*"|<(\$[^<>]*)>')
 _PATH = re.compile(r"<(\$[^<>]*)>")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 
 
