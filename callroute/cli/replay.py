@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from callroute.cli import local_cloud, output
 from callroute.cli.contact_record_files import read_all_files
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.parameters import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from callroute.local.pipe import HandledRecord
 
 
 def replay(
@@ -37,7 +41,13 @@ def replay(
     with local_cloud.started(project) as cloud:
         with output.progress(f"Processing {output.counted(len(records), 'record')} …"):
             cloud.put(records)
-            counts = cloud.settle()
+            filtered: Counter[str] = Counter()
+
+            def count_filtered(handled: HandledRecord) -> None:
+                if handled.outcome == "filtered":
+                    filtered[cloud.pipe.filter_reason(handled.record)] += 1
+
+            counts = cloud.settle(count_filtered)
         items = local_cloud.items_of(cloud)
         quarantined = cloud.quarantined()
     if as_json:
@@ -54,5 +64,7 @@ def replay(
     else:
         local_cloud.write_items(items)
     local_cloud.write_deliveries(counts, quarantined)
+    for reason, number in filtered.most_common():
+        output.note(f"{output.counted(number, 'record')} filtered out: {reason}")
     if not counts.clean:
         raise typer.Exit(FINDINGS)

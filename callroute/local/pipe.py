@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 
 from callroute.aws.pipe import BATCH_BYTES
 from callroute.errors import LocalCloudError
-from callroute.local.event_pattern import matches
+from callroute.local.event_pattern import matches, mismatch
 
 logger = logging.getLogger(__name__)
 
@@ -278,6 +278,20 @@ class Pipe:
             return False
         event = record.event(self.settings.stream_arn)
         return any(matches(pattern, event) for pattern in self.settings.patterns)
+
+    def filter_reason(self, record: Record) -> str:
+        """Returns why the filter drops a record, without personal data."""
+        is_json, contact = record.json()
+        if not is_json:
+            return "the data is not JSON"
+        path = mismatch(self.settings.patterns[0], record.event(self.settings.stream_arn))[1:]
+        value = contact.get(path[0]) if len(path) == 1 and isinstance(contact, dict) else None
+        shown = (
+            value
+            if isinstance(value, str) and re.fullmatch("[A-Z_]{1,30}", value)
+            else "missing or different"
+        )
+        return f"{'.'.join(path) or 'data'} is {shown}"
 
     def _run_lane(self, records: Sequence[Record]) -> list[HandledRecord]:
         size = self.settings.batch_size

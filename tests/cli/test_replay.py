@@ -46,6 +46,7 @@ def test_json_has_the_items_and_the_number_of_records_by_outcome(tmp_path: Path)
     ]
     assert answer["items"][0]["duration_seconds"] == 42
     assert "InitiationTimestamp is missing or not a UTC time" in ran.stderr
+    assert "1 record filtered out: Channel is CHAT" in ran.stderr
     # The reason is printed, but not the phone number.
     assert "815000000001" not in ran.stderr
 

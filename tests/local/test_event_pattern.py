@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callroute.aws.pipe import filter_pattern
 from callroute.local.emulator import Emulator
-from callroute.local.event_pattern import PatternError, matches
+from callroute.local.event_pattern import PatternError, matches, mismatch
 from tests.support.contact_records import contact_record
 
 NAMES = st.sampled_from(["data", "Channel", "Attributes"])
@@ -68,6 +68,18 @@ def test_patterns_match_the_same_events_as_in_the_emulator(
 )
 def test_the_filter_accepts_real_calls_with_a_route(changes: dict[str, Any], accepted: bool) -> None:
     assert matches(filter_pattern(), {"data": contact_record(**changes)}) is accepted
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({}, ()),
+        ({"Channel": "CHAT"}, ("data", "Channel")),
+        ({"Attributes": None}, ("data", "Attributes", "call_route")),
+    ],
+)
+def test_the_first_field_that_does_not_match_is_named(changes: dict[str, Any], path: tuple[str, ...]) -> None:
+    assert mismatch(filter_pattern(), {"data": contact_record(**changes)}) == path
 
 
 @pytest.mark.parametrize("data", ["text", 7, None, []])
