@@ -38,7 +38,7 @@ def documented(subject: Any, source: type) -> Any:
 
 
 FlowInputs = inputs(ContactFlowArgs)
-Inputs = inputs(CallRouteTrackerArgs, flows=list[FlowInputs])  # type: ignore[valid-type]  # a dynamic type
+Inputs = inputs(CallRouteTrackerArgs, flows=list[FlowInputs], tracked_initiation_methods=list[str])  # type: ignore[valid-type]  # a dynamic type
 
 
 class CallRouteTracker(tracker.CallRouteTracker):

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 BATCH_BYTES = 262_144
 """Maximum size of a batch as the target receives it, in UTF-8 bytes (docs/fidelity.md)."""
 
-FILTER_PATTERN: dict[str, Any] = {
-    "data": {
-        "Channel": ["VOICE"],
-        "InitiationMethod": ["INBOUND"],
-        "Attributes": {"call_route": [{"exists": True}]},
+INITIATION_METHODS = (
+    "INBOUND",
+    "WEBRTC_API",
+    "OUTBOUND",
+    "EXTERNAL_OUTBOUND",
+    "CALLBACK",
+    "API",
+    "FLOW",
+    "AGENT_REPLY",
+)
+"""Initiation methods of contacts that can be tracked. Source: DescribeContact, Amazon Connect API Reference."""
+
+CONTINUED_CALLS = ("TRANSFER", "QUEUE_TRANSFER", "DISCONNECT")
+"""Initiation methods of contacts that continue another contact. They inherit its attributes and would count a call twice."""
+
+TRACKED_METHODS = ("INBOUND", "WEBRTC_API")
+"""Initiation methods that are tracked by default: telephone calls, and calls from apps and websites."""
+
+
+def filter_pattern(initiation_methods: Sequence[str] = TRACKED_METHODS) -> dict[str, Any]:
+    """Returns a pattern that selects voice contacts with a route.
+
+    It excludes other channels, other flows, agent events, contacts that continue another contact, and simulated contacts
+    of Connect's flow tests.
+
+    Args:
+        initiation_methods: the tracked initiation methods.
+    """
+    return {
+        "data": {
+            "Channel": ["VOICE"],
+            "InitiationMethod": list(initiation_methods),
+            "Attributes": {"call_route": [{"exists": True}]},
+            # `exists` inspects scalars only (docs/fidelity.md).
+            "SegmentAttributes": {"connect:ValidationTestType": {"ValueString": [{"exists": False}]}},
+        }
     }
-}
-"""Selects inbound calls that have a route. Excludes other channels, other flows, agent events, and transfer legs, which
-inherit the attributes and would be counted as a second call."""
 
 
 INPUT_TEMPLATE = '{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumber>", "contact": <$.data>}'

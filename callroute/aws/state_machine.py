@@ -1,8 +1,9 @@
 """Definition of the state machine that converts contact records to items.
 
     Settings ─> EachContact (Map) ┬─ Read ─> CanBeStored ┬─> Store ┬─> (stored)
-                                  │                      │         ├─> OlderVersion        the table contains a newer version
+                                  │                      │         ├─> OlderVersion        the table has this version or a newer one
                                   │                      │         └─> WhyRefused ─> Quarantine, or the execution fails
+                                  │                      ├─> Expired                       the retention has passed
                                   │                      └─> Quarantine                    the record cannot be stored
 
 Temporary errors make the execution fail, so the pipe retries the batch.
@@ -10,6 +11,7 @@ Temporary errors make the execution fail, so the pipe retries the batch.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,13 @@ _QUEUE_FAULTS = [
 ]
 
 
+# Items that were written before release 0.2.0 have no version. They compare by time.
+_NEWER = (
+    "version < :version"
+    " OR (attribute_not_exists(version) AND (attribute_not_exists(last_update) OR last_update <= :last_update))"
+)
+
+
 def definition(
     options: RecordOptions,
     *,
@@ -52,7 +61,7 @@ def definition(
     """Returns the definition of the state machine.
 
     The input is a list of {"event_id", "sequence_number", "contact"}, one for each record of a batch. The output is a
-    list of results: `stored`, `older` (the table contains a newer version) or `quarantined`.
+    list of results: `stored`, `older` (the table contains this version or a newer one), `expired` or `quarantined`.
 
     Args:
         options: the options of the tracker.
@@ -77,7 +86,7 @@ def definition(
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
-                # Sequential, so that if several versions have the same timestamp, the last one delivered is kept.
+                # Parallel writes would only cause bursts on the table. The order of the writes does not matter.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -113,12 +122,10 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
             "Choices": [
                 {
                     "Condition": "{% $exists($states.input.reading.problem) %}",
-                    "Output": {
-                        "reason": "{% $states.input.reading.problem %}",
-                        "record": "{% $states.input.record %}",
-                    },
+                    "Output": _quarantine_message("$states.input.reading.problem"),
                     "Next": "Quarantine",
-                }
+                },
+                {"Condition": "{% $exists($states.input.reading.expired) %}", "Next": "Expired"},
             ],
             "Default": "Store",
         },
@@ -131,7 +138,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
                 # An update keeps the attributes that other programs added. Attributes that this version does not have
                 # are removed, so that an item never combines two versions.
                 "UpdateExpression": _jsonata(_update_expression()),
-                "ConditionExpression": "attribute_not_exists(last_update) OR last_update <= :last_update",
+                "ConditionExpression": _NEWER,
                 "ExpressionAttributeValues": _jsonata(
                     "$merge($each($states.input.reading.item, function($value, $name) {"
                     " {':' & $name: $type($value) = 'number' ? {'N': $string($value)} : {'S': $value}} }))"
@@ -150,6 +157,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
             "End": True,
         },
         "OlderVersion": {"Type": "Pass", "Output": "older", "End": True},
+        "Expired": {"Type": "Pass", "Output": "expired", "End": True},
         # The integration reports invalid requests and missing permissions with the same general exception. They differ
         # only in the cause.
         "WhyRefused": {
@@ -158,12 +166,11 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
                 {
                     "Condition": _jsonata(
                         "$states.input.error.Error = 'DynamoDB.ValidationException'"
-                        " or $contains($string($states.input.error.Cause), 'ValidationException')"
+                        " or $contains('' & $states.input.error.Cause, 'ValidationException')"
                     ),
-                    "Output": {
-                        "reason": "{% 'DynamoDB refused the item: ' & $string($states.input.error.Cause) %}",
-                        "record": "{% $states.input.record %}",
-                    },
+                    "Output": _quarantine_message(
+                        "'DynamoDB refused the item: ' & $states.input.error.Cause"
+                    ),
                     "Next": "Quarantine",
                 }
             ],
@@ -172,20 +179,27 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
         "WriteFailed": {
             "Type": "Fail",
             "Error": "{% $states.input.error.Error %}",
-            "Cause": "{% $string($states.input.error.Cause) %}",
+            # An error may come without a cause.
+            "Cause": "{% '' & $states.input.error.Cause %}",
         },
         "Quarantine": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::sqs:sendMessage",
             "Arguments": {
                 "QueueUrl": quarantine_queue_url,
-                "MessageBody": "{% $string($merge([{'reason': $states.input.reason}, $states.input.record])) %}",
+                # Not as text, because $string would round numbers to 15 digits.
+                "MessageBody": "{% $states.input %}",
             },
             "Output": "quarantined",
             "Retry": [_retry(_QUEUE_FAULTS)],
             "End": True,
         },
     }
+
+
+def _quarantine_message(reason: str) -> str:
+    """Returns an expression for the record with the reason. The reason replaces a field of the same name."""
+    return f"{{% $merge([$states.input.record, {{'reason': {reason}}}]) %}}"
 
 
 def _retry(errors: list[str]) -> dict[str, Any]:
@@ -211,8 +225,10 @@ ITEM_ATTRIBUTES = (
     "queue_name",
     "queue_seconds",
     "call_flow",
+    "initiation_method",
     "call_date",
     "last_update",
+    "version",
     "expires_at",
 )
 """Attributes of an item, excluding its key `contact_id`. None of the names is a DynamoDB reserved word."""
@@ -230,7 +246,10 @@ def _update_expression() -> str:
 
 @cache
 def _read_expression() -> str:
-    return Path(__file__).with_name("record.jsonata").read_text(encoding="utf-8")
+    """Returns the expression without comments. AWS does not document comments in expressions."""
+    text = Path(__file__).with_name("record.jsonata").read_text(encoding="utf-8")
+    lines = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).splitlines()
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def _jsonata(expression: str) -> str:

@@ -78,7 +78,7 @@ def write_deliveries(counts: DeliveryCounts, quarantined: Sequence[Mapping[str, 
     Does not write the quarantined records, which contain personal data.
     """
     text = (
-        f"{counts.stored} stored, {counts.filtered} filtered out, "
+        f"{counts.stored} stored, {counts.filtered} filtered out, {counts.expired} expired, "
         f"{counts.quarantined} quarantined, {counts.dead_lettered} dead-lettered"
     )
     if counts.clean:

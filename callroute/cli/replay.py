@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
@@ -14,6 +16,9 @@ from callroute.cli.parameters import FILE, general_options, json_option, project
 from callroute.local.contact_record_files import read_all_files
 
 SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+if TYPE_CHECKING:
+    from callroute.local.pipe import HandledRecord
 
 
 @click.command
@@ -42,7 +47,13 @@ def replay(files: tuple[Path, ...], project: Path | None, as_json: bool) -> None
     with local_cloud.started(project) as cloud:
         with output.progress(f"Processing {output.counted(len(records), 'record')} …"):
             cloud.put(records)
-            counts = cloud.settle()
+            filtered: Counter[str] = Counter()
+
+            def count_filtered(handled: HandledRecord) -> None:
+                if handled.outcome == "filtered":
+                    filtered[cloud.pipe.filter_reason(handled.record)] += 1
+
+            counts = cloud.settle(count_filtered)
         items = local_cloud.items_of(cloud)
         quarantined = cloud.quarantined()
     if as_json:
@@ -51,6 +62,7 @@ def replay(files: tuple[Path, ...], project: Path | None, as_json: bool) -> None
                 "items": items,
                 "stored": counts.stored,
                 "not_ours": counts.filtered,
+                "expired": counts.expired,
                 "quarantined": counts.quarantined,
                 "dead_lettered": counts.dead_lettered,
             }
@@ -58,5 +70,7 @@ def replay(files: tuple[Path, ...], project: Path | None, as_json: bool) -> None
     else:
         local_cloud.write_items(items)
     local_cloud.write_deliveries(counts, quarantined)
+    for reason, number in filtered.most_common():
+        output.note(f"{output.counted(number, 'record')} filtered out: {reason}")
     if not counts.clean:
         raise Exit(FINDINGS)

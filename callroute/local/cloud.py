@@ -27,9 +27,11 @@ class DeliveryCounts:
     """Number of stream records by outcome. A record that is delivered twice counts twice."""
 
     stored: int = 0
-    """The table contains the newest version of the record."""
+    """The table contains this version of the record or a newer one."""
     filtered: int = 0
     """The pipe's filter dropped the record."""
+    expired: int = 0
+    """The retention of the record has passed, so it was not written."""
     quarantined: int = 0
     """The record can never be stored. It was sent to the quarantine queue."""
     dead_lettered: int = 0
@@ -143,5 +145,5 @@ def pipe_of(deployment: Deployment) -> Pipe:
 def _outcome(handled: HandledRecord) -> str:
     if handled.outcome != "delivered":
         return handled.outcome
-    # The state machine also returns `older` if the table already contains a newer version, which counts as stored.
-    return "quarantined" if handled.output == "quarantined" else "stored"
+    # The state machine returns `older` if the table already contains this version or a newer one, which counts as stored.
+    return handled.output if handled.output in ("expired", "quarantined") else "stored"

@@ -31,6 +31,19 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
     return all(_field(name, wanted, event) for name, wanted in pattern.items())
 
 
+def mismatch(pattern: Mapping[str, Any], event: Any) -> tuple[str, ...]:
+    """Returns the path of the first field that does not match, or an empty path if the event matches.
+
+    Raises:
+        PatternError: the pattern is invalid or not supported.
+    """
+    for name, wanted in pattern.items():
+        if not _field(name, wanted, event):
+            inner = event.get(name) if isinstance(event, Mapping) else None
+            return (name, *(mismatch(wanted, inner) if isinstance(wanted, Mapping) else ()))
+    return ()
+
+
 def _field(name: str, wanted: Any, event: Any) -> bool:
     value = event.get(name, _ABSENT) if isinstance(event, Mapping) else _ABSENT
     if isinstance(wanted, Mapping):

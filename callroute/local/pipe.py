@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from callroute.aws.pipe import BATCH_BYTES
 from callroute.errors import LocalCloudError
-from callroute.local.event_pattern import matches
+from callroute.local.event_pattern import matches, mismatch
 
 logger = logging.getLogger(__name__)
 
@@ -280,6 +280,20 @@ class Pipe:
         event = record.event(self.settings.stream_arn)
         return any(matches(pattern, event) for pattern in self.settings.patterns)
 
+    def filter_reason(self, record: Record) -> str:
+        """Returns why the filter drops a record, without personal data."""
+        is_json, contact = record.json()
+        if not is_json:
+            return "the data is not JSON"
+        path = mismatch(self.settings.patterns[0], record.event(self.settings.stream_arn))[1:]
+        value = contact.get(path[0]) if len(path) == 1 and isinstance(contact, dict) else None
+        shown = (
+            value
+            if isinstance(value, str) and re.fullmatch("[A-Z_]{1,30}", value)
+            else "missing or different"
+        )
+        return f"{'.'.join(path) or 'data'} is {shown}"
+
     def _run_lane(self, records: Sequence[Record]) -> list[HandledRecord]:
         size = self.settings.batch_size
         handled: list[HandledRecord] = []
@@ -321,8 +335,8 @@ class Pipe:
             apply_template(self.settings.input_template, record.event(self.settings.stream_arn))
             for record in batch
         ]
-        # JSON may contain half of a surrogate pair, which UTF-8 cannot encode.
-        payload = f"[{','.join(shaped)}]".encode("utf-8", "replace").decode("utf-8")
+        # JSON may contain half of a surrogate pair, which UTF-8 can only encode as an escape sequence.
+        payload = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", f"[{','.join(shaped)}]")
         if len(payload.encode()) > BATCH_BYTES:
             return None
         try:
@@ -393,6 +407,7 @@ def dead_letter(
 # A path inside a quoted string is replaced by text, any other path by a JSON value.
 _QUOTED_OR_PATH = re.compile(r'"(?:[^"\\]|\\.)*"|<(\$[^<>]*)>')
 _PATH = re.compile(r"<(\$[^<>]*)>")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 
 

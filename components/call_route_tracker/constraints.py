@@ -206,7 +206,11 @@ def _problems_of(option: Field[Any], value: Any, key: str) -> Iterator[Problem]:
         ]
     if type_ is Sequence:
         invalid = [
-            Problem(f"{key}[{position}]", shown(item), types[0].__name__, f"Create a {types[0].__name__}.")
+            Problem(f"{key}[{position}]", shown(item), "text", "Put it in quotes.")
+            if types[0] is str
+            else Problem(
+                f"{key}[{position}]", shown(item), types[0].__name__, f"Create a {types[0].__name__}."
+            )
             for position, item in enumerate(value)
             if not isinstance(item, types)
         ]

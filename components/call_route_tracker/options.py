@@ -14,7 +14,7 @@ from typing import Any
 
 import pulumi
 
-from callroute.aws.pipe import BATCH_BYTES
+from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
 from callroute.flows.flow import CONTENT_CHARACTERS
 
@@ -126,6 +126,24 @@ _LOG_RETENTION = Constraint(
     lambda value: value in LOG_RETENTION_DAYS,
     lambda value: f"The nearest value is {min(LOG_RETENTION_DAYS, key=lambda days: abs(days - value))}.",
 )
+
+
+def _fix_methods(methods: Sequence[str]) -> str:
+    if not methods:
+        return "Without one, no call would be stored."
+    if continued := [each for each in methods if each in CONTINUED_CALLS]:
+        return f"Remove {', '.join(continued)}: such a contact continues another one, so its call would count twice."
+    if repeated := sorted({each for each in methods if methods.count(each) > 1}):
+        return f"Remove the repetition of {', '.join(repeated)}."
+    unknown = next(each for each in methods if each not in INITIATION_METHODS)
+    return suggestion(unknown, INITIATION_METHODS) or f"Remove {unknown}."
+
+
+_METHODS = Constraint(
+    f"one or more of {', '.join(INITIATION_METHODS)}",
+    lambda methods: 0 < len(methods) == len(set(methods)) and set(methods) <= set(INITIATION_METHODS),
+    _fix_methods,
+)
 _TAGS = Constraint(
     f"up to {TAGS} tags; keys of 1 to 128 and values of up to 256 letters, digits, spaces and `_.:/=+-@`; no key may"
     " start with `aws:`",
@@ -164,6 +182,8 @@ class CallRouteTrackerArgs:
     """Contact flows to deploy. Leave it empty if the flows are managed elsewhere."""
     stream_contact_records: bool = option(True)
     """Sends the instance's contact records to the stream. An instance can have only one such stream."""
+    tracked_initiation_methods: Sequence[str] = option([*TRACKED_METHODS], _METHODS)
+    """Initiation methods of the contacts to store: by default, telephone calls and calls from apps and websites."""
     time_zone: str = option("Asia/Tokyo", _TIME_ZONE)
     """IANA time zone of `start_time`, `end_time` and `call_date`."""
     phone_number: str = option("domestic", one_of("domestic", "e164", "masked", "hashed"))

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from callroute.aws.permissions import pipe_policy
-from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
 from .options import CallRouteTrackerArgs
 from .shared import Account, message_queue, service_role
@@ -74,7 +74,7 @@ class RecordPipe(pulumi.ComponentResource):
                 filter_criteria=aws.pipes.PipeSourceParametersFilterCriteriaArgs(
                     filters=[
                         aws.pipes.PipeSourceParametersFilterCriteriaFilterArgs(
-                            pattern=json.dumps(FILTER_PATTERN)
+                            pattern=json.dumps(filter_pattern(args.tracked_initiation_methods))
                         )
                     ]
                 ),

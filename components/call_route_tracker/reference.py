@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
@@ -73,7 +74,7 @@ def _default(option: Field[Any]) -> str:
     default = default_of(option)
     if default in (None, "", [], {}):
         return "none"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return f"`{json.dumps(default) if isinstance(default, (bool, list)) else default}`"
 
 
 def _table(header: tuple[str, ...], rows: Iterable[list[str]]) -> str:

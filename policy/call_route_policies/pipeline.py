@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi_policy import Severity
 
-from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
 from .contact_records import of_record_pipes, processes_records, record_pipes
 from .iam_patterns import service_of
@@ -132,12 +132,13 @@ def _check_record_age(
             )
 
 
-def _check_filter(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
+def _check_filter(pipe: Resource, config: RuleConfig) -> Iterator[Finding]:
     """A pipe passes records that match at least one of its filters, or all records without a filter."""
     filters = pipe.get("sourceParameters", "filterCriteria", "filters")
     listed = filters if isinstance(filters, list) else [filters]
     patterns = [each.get("pattern") if isinstance(each, Mapping) else each for each in listed]
-    if filters in (None, []) or any(_is_superset(_parsed(pattern), FILTER_PATTERN) for pattern in patterns):
+    tracked = filter_pattern(config["initiationMethods"])
+    if filters in (None, []) or any(_is_superset(_parsed(pattern), tracked) for pattern in patterns):
         return
     unknown = [each for each in patterns if isinstance(each, Unknown)]
     yield unknown[0] if unknown else f"must let all tracked calls pass its filter, not only {shown(patterns)}"
@@ -259,7 +260,7 @@ def _lost_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
         yield definition
     for scope in _scopes(definition):
         states = scope["States"]
-        if end := _end_without_task(states, scope.get("StartAt")):
+        if end := _end_without_task(states, scope.get("StartAt"), config["expired"]):
             yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
         for name, state in states.items():
             yield from _lossy_elements(name, state)
@@ -290,8 +291,10 @@ def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
 _STORING = ("Task", "Map", "Parallel", "Fail")
 
 
-def _end_without_task(states: Mapping[str, Any], start: Any) -> str | None:
+def _end_without_task(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
     """Returns a state in which an execution can succeed without reaching a Task from a given state, or None.
+
+    Ignores states in `chosen` if the condition of a Choice leads to them.
 
     The states inside a Map or Parallel form scopes of their own, which are checked separately.
     """
@@ -306,7 +309,7 @@ def _end_without_task(states: Mapping[str, Any], start: Any) -> str | None:
             return str(name)
         choices = state.get("Choices")
         pending += [state.get("Next"), state.get("Default")]
-        pending += [each.get("Next") for each in _mappings(choices)]
+        pending += [each.get("Next") for each in _mappings(choices) if each.get("Next") not in chosen]
     return None
 
 
@@ -451,9 +454,12 @@ RULES = (
         description="The filter of a pipe must let every inbound call with a route pass.",
         severity=Severity.HIGH,
         reason=_DATA_LOSS,
-        remediation="Use callroute.aws.pipe.FILTER_PATTERN or a less restrictive pattern.",
+        remediation="Use callroute.aws.pipe.filter_pattern or a less restrictive pattern.",
         url=_PIPES.format("eb-pipes-event-filtering"),
         check_stack=of_record_pipes(_check_filter),
+        settings={
+            "initiationMethods": string_list("Initiation methods of tracked calls.", ("INBOUND",)),
+        },
     ),
     Rule(
         name="pipe-passes-whole-record",
@@ -484,7 +490,8 @@ RULES = (
         settings={
             "expected": string_list(
                 "Errors that a Catch may ignore.", ("DynamoDB.ConditionalCheckFailedException",)
-            )
+            ),
+            "expired": string_list("States to which a Choice may send records to expire.", ("Expired",)),
         },
     ),
     Rule(

@@ -42,9 +42,12 @@ def test_json_has_the_items_and_the_number_of_records_by_outcome(tmp_path: Path)
 
     assert ran.returncode == 1, ran.stderr
     answer = json.loads(ran.stdout)
-    assert {name: answer[name] for name in ("stored", "not_ours", "quarantined", "dead_lettered")} == {
+    assert {
+        name: answer[name] for name in ("stored", "not_ours", "expired", "quarantined", "dead_lettered")
+    } == {
         "stored": 3,
         "not_ours": 1,
+        "expired": 0,
         "quarantined": 1,
         "dead_lettered": 0,
     }
@@ -54,6 +57,7 @@ def test_json_has_the_items_and_the_number_of_records_by_outcome(tmp_path: Path)
     ]
     assert answer["items"][0]["duration_seconds"] == 42
     assert "InitiationTimestamp is missing or not a UTC time" in ran.stderr
+    assert "1 record filtered out: Channel is CHAT" in ran.stderr
     # The reason is printed, but not the phone number.
     assert "815000000001" not in ran.stderr
 
@@ -67,7 +71,7 @@ def test_text_has_a_table_of_items(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "1-2" in ran.stdout
     assert "紛失" in ran.stdout
-    assert "2 stored, 0 filtered out, 0 quarantined, 0 dead-lettered" in ran.stderr
+    assert "2 stored, 0 filtered out, 0 expired, 0 quarantined, 0 dead-lettered" in ran.stderr
 
 
 def test_unusable_files_exit_with_2(tmp_path: Path) -> None:
@@ -118,4 +122,4 @@ def test_quiet_hides_the_number_of_records_but_not_problems(tmp_path: Path) -> N
     path.write_text(json.dumps(BAD))
     ran = callroute("--quiet", "replay", path)
     assert ran.returncode == 1
-    assert "error: 0 stored, 0 filtered out, 1 quarantined, 0 dead-lettered" in ran.stderr
+    assert "error: 0 stored, 0 filtered out, 0 expired, 1 quarantined, 0 dead-lettered" in ran.stderr

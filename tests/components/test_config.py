@@ -82,6 +82,12 @@ def problems(
         ("tags", "[]", "up to 50 tags", "a mapping"),
         ("flows", "call_route.json", "a list", "--path 'flows[0].NAME'"),
         ("flows", "{}", "a list", "Use a list."),
+        ("trackedInitiationMethods", "INBOUND", "one or more of INBOUND, WEBRTC_API", "pulumi config set"),
+        ("trackedInitiationMethods", "[]", "one or more of", "no call would be stored"),
+        ("trackedInitiationMethods", '["INBOUND", "TRANSFER"]', "one or more of", "would count twice"),
+        ("trackedInitiationMethods", '["QUEUE_TRANSFER"]', "one or more of", "Remove QUEUE_TRANSFER"),
+        ("trackedInitiationMethods", '["API", "API"]', "one or more of", "Remove the repetition of API."),
+        ("trackedInitiationMethods", '["INBOND"]', "one or more of", "Did you mean INBOUND"),
     ],
 )
 def test_an_invalid_value_is_reported_with_allowed_values_and_a_fix(
@@ -267,6 +273,7 @@ def test_an_instance_can_be_given_by_its_arn() -> None:
 def test_values_are_converted_to_the_types_of_the_options() -> None:
     args = parse(
         {
+            "trackedInitiationMethods": '["INBOUND", "CALLBACK"]',
             "timeZone": "Europe/London",
             "phoneNumber": "masked",
             "countryCode": "44",
@@ -287,6 +294,7 @@ def test_values_are_converted_to_the_types_of_the_options() -> None:
     (flow,) = args.flows
     assert (flow.key, flow.name, flow.description) == ("call-route", "menu", "Menu")
     assert args == tracker_args(
+        tracked_initiation_methods=["INBOUND", "CALLBACK"],
         time_zone="Europe/London",
         phone_number="masked",
         country_code="44",

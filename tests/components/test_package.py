@@ -71,6 +71,7 @@ def test_inputs_have_the_types_of_the_options(schema: dict[str, Any], component:
 
     assert inputs["batchSize"]["type"] == "integer"
     assert inputs["protectData"]["type"] == "boolean"
+    assert inputs["trackedInitiationMethods"]["items"]["type"] == "string"
     assert inputs["tags"]["additionalProperties"]["type"] == "string"
     assert "plain" not in inputs["streamArn"], "the stream can be an output of another resource"
     assert inputs["flows"]["items"]["$ref"] == "#/types/call-route-tracker:index:ContactFlowArgs"

@@ -56,6 +56,11 @@ def test_the_table_of_flow_options_replaces_the_content_with_a_file() -> None:
         ("kmsKeyArn", "the ARN of a KMS key", "none"),
         ("phoneNumberSalt", "16 or more characters, as a secret", "none"),
         ("flows", "a list", "none"),
+        (
+            "trackedInitiationMethods",
+            "one or more of INBOUND, WEBRTC_API, OUTBOUND, EXTERNAL_OUTBOUND, CALLBACK, API, FLOW, AGENT_REPLY, MONITOR",
+            '`["INBOUND", "WEBRTC_API"]`',
+        ),
     ],
 )
 def test_a_row_has_the_allowed_values_and_the_default(option: str, allowed: str, default: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from call_route_tracker import CallRouteTracker, ContactFlowArgs, tracker
 from call_route_tracker.constraints import ConfigError
-from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from tests.support.engine import Engine, Registered
 from tests.support.options import INSTANCE, tracker_args
 
@@ -277,7 +277,16 @@ def test_the_pipe_limits_retries_and_sends_dead_letters(engine: Engine) -> None:
             "arn": "arn:aws:sqs:ap-northeast-1:111111111111:calls-pipe-dead-letters-0000000"
         },
     }
-    assert [json.loads(entry["pattern"]) for entry in source["filterCriteria"]["filters"]] == [FILTER_PATTERN]
+    assert [json.loads(entry["pattern"]) for entry in source["filterCriteria"]["filters"]] == [
+        filter_pattern()
+    ]
+
+
+def test_the_filter_selects_the_tracked_initiation_methods(engine: Engine) -> None:
+    build(engine, tracked_initiation_methods=["CALLBACK"])
+
+    (entry,) = engine.one(PIPE).inputs["sourceParameters"]["filterCriteria"]["filters"]
+    assert json.loads(entry["pattern"])["data"]["InitiationMethod"] == ["CALLBACK"]
 
 
 def test_the_pipe_waits_for_the_state_machine_and_does_not_log_phone_numbers(engine: Engine) -> None:

@@ -128,6 +128,8 @@ def _of_a_call(output: str) -> str:
     # The IDs of the simulated instance and its resources are fixed: they start with zeros.
     output = re.sub(r"\b(?!0{8})[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", numbered, output)
     output = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?", "<time>", output)
+    # The digest covers the start time.
+    output = re.sub(r"(<time>Z-[01]{2}-)[0-9a-f]{16}", r"\1<digest>", output)
     output = re.sub(r'("call_date": )"\d{4}-\d\d-\d\d"', r'\1"<date>"', output)
     # The call starts at a fraction of a second, so its duration can be rounded up or down.
     return re.sub(r'("duration_seconds": )\d+', r"\1<seconds>", output)

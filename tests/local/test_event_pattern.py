@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from callroute.aws.pipe import FILTER_PATTERN
+from callroute.aws.pipe import filter_pattern
 from callroute.local.emulator import Emulator
-from callroute.local.event_pattern import PatternError, matches
+from callroute.local.event_pattern import PatternError, matches, mismatch
 from tests.support.contact_records import contact_record
 
 NAMES = st.sampled_from(["data", "Channel", "Attributes"])
@@ -59,15 +59,32 @@ def test_patterns_match_the_same_events_as_in_the_emulator(
         ({"Channel": "CHAT"}, False),
         ({"Channel": "voice"}, False),
         ({"InitiationMethod": "TRANSFER"}, False),
+        ({"InitiationMethod": "WEBRTC_API"}, True),
+        ({"InitiationMethod": "OUTBOUND"}, False),
+        ({"InitiationMethod": None}, False),
+        ({"SegmentAttributes": None}, True),
+        ({"SegmentAttributes": {"connect:ValidationTestType": {"ValueString": "INBOUND"}}}, False),
     ],
 )
-def test_the_filter_accepts_inbound_calls_with_a_route(changes: dict[str, Any], accepted: bool) -> None:
-    assert matches(FILTER_PATTERN, {"data": contact_record(**changes)}) is accepted
+def test_the_filter_accepts_real_calls_with_a_route(changes: dict[str, Any], accepted: bool) -> None:
+    assert matches(filter_pattern(), {"data": contact_record(**changes)}) is accepted
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({}, ()),
+        ({"Channel": "CHAT"}, ("data", "Channel")),
+        ({"Attributes": None}, ("data", "Attributes", "call_route")),
+    ],
+)
+def test_the_first_field_that_does_not_match_is_named(changes: dict[str, Any], path: tuple[str, ...]) -> None:
+    assert mismatch(filter_pattern(), {"data": contact_record(**changes)}) == path
 
 
 @pytest.mark.parametrize("data", ["text", 7, None, []])
 def test_the_filter_rejects_other_json_values(data: Any) -> None:
-    assert not matches(FILTER_PATTERN, {"data": data})
+    assert not matches(filter_pattern(), {"data": data})
 
 
 @pytest.mark.parametrize(

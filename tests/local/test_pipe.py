@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from callroute.local.emulator import Credentials, Emulator
 from callroute.local.pipe import HandledRecord, Pipe, PipeError, PipeSettings, apply_template
 from tests.support.contact_records import contact_record
@@ -123,7 +123,7 @@ class Line:
                 "target": self.state_machine_arn,
                 "sourceParameters": {
                     "kinesisStreamParameters": parameters,
-                    "filterCriteria": {"filters": [{"pattern": json.dumps(FILTER_PATTERN)}]},
+                    "filterCriteria": {"filters": [{"pattern": json.dumps(filter_pattern())}]},
                 },
                 "targetParameters": {
                     "inputTemplate": INPUT_TEMPLATE,

@@ -176,6 +176,13 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], Break]] = [
         {"expected": ["DynamoDB.ConditionalCheckFailedException"]},
         unchanged,
     ),
+    ("state-machine-keeps-every-record", {"expired": []}, {"expired": ["Expired"]}, unchanged),
+    (
+        "pipe-filter-passes-tracked-calls",
+        {"initiationMethods": ["INBOUND", "CALLBACK"]},
+        {"initiationMethods": ["INBOUND", "WEBRTC_API"]},
+        unchanged,
+    ),
     ("queues-retain-messages", {"minimumDays": 15}, {"minimumDays": 14}, unchanged),
     (
         "resources-are-inspectable",

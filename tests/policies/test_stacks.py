@@ -16,7 +16,7 @@ from policy_sentry.querying.actions import remove_actions_that_are_not_wildcard_
 
 from call_route_policies import RULES
 from call_route_policies.resource import matches_any
-from callroute.aws.pipe import FILTER_PATTERN, INPUT_TEMPLATE
+from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from tests.policies.edits import add_statement, remove
 from tests.policies.mutations.pipeline import set_filters, set_target
 from tests.policies.pack import Pack, Violation
@@ -336,8 +336,8 @@ def test_a_deny_that_may_not_apply_to_a_needed_permission_is_allowed(
     "filters",
     [
         [],
-        [json.dumps(FILTER_PATTERN, indent=1)],
-        [json.dumps(FILTER_PATTERN), '{"data": {"Channel": ["CHAT"]}}'],
+        [json.dumps(filter_pattern(), indent=1)],
+        [json.dumps(filter_pattern()), '{"data": {"Channel": ["CHAT"]}}'],
         ['{"data": {"Channel": ["CHAT", "VOICE"]}}'],
     ],
     ids=str,

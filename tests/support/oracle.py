@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 
 
 def item(record: dict[str, Any], zone: str = "Asia/Tokyo") -> dict[str, Any]:
-    """Returns the item for a contact record with all documented fields, under the default configuration."""
+    """Returns the item for a contact record with all documented fields, under the default configuration.
+
+    Leaves out `version`, whose digest is no part of the contract.
+    """
     start, end = (_local(record[f"{name}Timestamp"], zone) for name in ("Initiation", "Disconnect"))
     attributes = record["Attributes"]
     queue, address = record["Queue"], record["CustomerEndpoint"]["Address"]
@@ -36,6 +39,7 @@ def item(record: dict[str, Any], zone: str = "Asia/Tokyo") -> dict[str, Any]:
         "queue_name": queue and queue["Name"],
         "queue_seconds": queue and queue["Duration"],
         "call_flow": attributes.get("call_flow"),
+        "initiation_method": record["InitiationMethod"],
         "call_date": start.date().isoformat(),
         "last_update": record["LastUpdateTimestamp"],
     }

@@ -63,6 +63,17 @@ class Recorder:
         """Uses another definition for the following executions."""
         self.arn = self._create(f"test-{uuid.uuid4().hex}", machine)
 
+    def use(self, args: CallRouteTrackerArgs) -> None:
+        """Uses the state machine of other options, with the same table and queue, for the following executions."""
+        self.changed(
+            definition(
+                args,
+                table_name=self.table,
+                quarantine_queue_url=self.queue_url,
+                salt=str(args.phone_number_salt or ""),
+            )
+        )
+
     def execute(self, contacts: Sequence[Any]) -> dict[str, Any]:
         """Runs one synchronous execution on a batch, like the pipe. Returns the response of StartSyncExecution."""
         batch = [

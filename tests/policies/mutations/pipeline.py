@@ -277,6 +277,10 @@ CASES["state-machine-keeps-every-record"] = {
         put(RECORDER, "definition.States.Done", SUCCEED),
         put(RECORDER, "definition.StartAt", "Done"),
     ),
+    "a Choice state that lets records expire by default": Case(
+        IDLE.format("Read", "Expired"),
+        put(RECORDER, f"{EACH_CONTACT}.CanBeStored.Default", "Expired"),
+    ),
     "a Choice state that drops what cannot be stored": Case(
         IDLE.format("Read", "OlderVersion"),
         put(RECORDER, f"{EACH_CONTACT}.CanBeStored.Choices[0].Next", "OlderVersion"),
