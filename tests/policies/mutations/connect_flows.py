@@ -28,9 +28,7 @@ EXPORT = (
     " `aws connect describe-contact-flow`, which returns flow language 2019-10-30"
 )
 VERSION = "Version: Version must be '2019-10-30', not the string '2020-01-01'. Provide a flow in flow language 2019-10-30"
-NOWHERE = (
-    "The branch 'next' leads to block 'nowhere', which does not exist. Use the identifier of a block in this flow"
-)
+NOWHERE = "The branch 'next' leads to block 'nowhere', which does not exist. Use the identifier of a block in this flow"
 EMPTY = "The string is empty, but Connect rejects empty strings. Set a value, or remove the field"
 MODULE_BLOCK = (
     "EndFlowModuleExecution is allowed in module flows; this is a contact flow."
