@@ -316,8 +316,8 @@ def _check_granted_accounts(
             named = {account_of(name) or name for type_, name in statement.principals if type_ == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
             for account in sorted(named - own - {*config["accounts"], "*"}):
-                if not own and nameless:
-                    yield nameless[0], Unknown("arn")
+                if not own:
+                    yield nameless[0] if nameless else resource, Unknown("arn")
                 else:
                     yield resource, f"must not grant access to account {account} in {statement.label}"
             for name in _other_grantees(statement, config["organizations"]):
