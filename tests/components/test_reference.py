@@ -58,7 +58,7 @@ def test_the_table_of_flow_options_replaces_the_content_with_a_file() -> None:
         ("flows", "a list", "none"),
         (
             "trackedInitiationMethods",
-            "one or more of INBOUND, WEBRTC_API, OUTBOUND, EXTERNAL_OUTBOUND, CALLBACK, API, FLOW, AGENT_REPLY, MONITOR",
+            "one or more of INBOUND, WEBRTC_API, OUTBOUND, EXTERNAL_OUTBOUND, CALLBACK, API, FLOW, AGENT_REPLY",
             '`["INBOUND", "WEBRTC_API"]`',
         ),
     ],
