@@ -399,7 +399,7 @@ def _decisions_without_error(block: Block) -> Iterator[Decision]:
         case "EvaluateDataTableValues" | "ListDataTableValues":
             yield Decision("table", {})
         case "ShowView":
-            yield from (Decision("view", {"block": label}) for label in (*labels, _NO_MATCH_VALUE))
+            yield from (Decision("view", {"action": label}) for label in (*labels, _NO_MATCH_VALUE))
         case "TransferParticipantToThirdParty":
             answers = ("answered", "CallFailed", "ConnectionTimeLimitExceeded")
             yield from (Decision("third_party", answer) for answer in answers)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from callroute.errors import InputError
-from callroute.local.contact_record_files import RECORD_BYTES, read_all_files
+from callroute.local.contact_record_files import RECORD_BYTES, UnusableFilesError, read_all_files
 from tests.support import corpus
 from tests.support.contact_records import contact_record
 
@@ -151,4 +151,10 @@ def test_all_contact_records_of_the_corpus_can_be_read() -> None:
 
     assert paths
     for path in paths:
-        assert read_all_files([path]), path
+        text = path.read_text(encoding="utf-8")
+        # The input of a Lambda function in a flow names a contact, but is not its record.
+        if "Contact" in text and "ContactData" not in text:
+            assert read_all_files([path]), path
+        else:
+            with pytest.raises(UnusableFilesError, match="contains no contact record"):
+                read_all_files([path])
