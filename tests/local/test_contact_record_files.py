@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,8 +153,10 @@ def test_all_contact_records_of_the_corpus_can_be_read() -> None:
     assert paths
     for path in paths:
         text = path.read_text(encoding="utf-8")
+        decoded = [base64.b64decode(data + "==") for data in re.findall(r'"([A-Za-z0-9+/=]{40,})"', text)]
+        names_contact = "Contact" in text or any(b"Contact" in data for data in decoded)
         # The input of a Lambda function in a flow names a contact, but is not its record.
-        if "Contact" in text and "ContactData" not in text:
+        if names_contact and "ContactData" not in text:
             assert read_all_files([path]), path
         else:
             with pytest.raises(UnusableFilesError, match="contains no contact record"):
