@@ -66,7 +66,7 @@ def _memory() -> list[Measurement]:
 
 
 def contacts(number: int, *, records_per_call: int = 1, first: int = 0) -> Iterator[bytes]:
-    """Yields one call's contact record with different IDs. All but one in `records_per_call` are chats."""
+    """Yields one call's contact record with different IDs. All but one in every `records_per_call` records are chats."""
     flow = Flow.load(find_project() / "flow_definitions" / "call_route.json")
     start = simulation.SimulatedClock(datetime.fromisoformat("2026-04-01T10:00:00+09:00"))
     _, call = simulation.run_simulation(flow, simulation.KeyedCaller(("1", "2")), clock=start)

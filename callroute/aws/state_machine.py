@@ -198,7 +198,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
 
 
 def _quarantine_message(reason: str) -> str:
-    """Returns an expression for the record with the reason. The reason replaces a field of the same name."""
+    """Returns an expression for the record with the reason added, replacing any existing field of the same name."""
     return f"{{% $merge([$states.input.record, {{'reason': {reason}}}]) %}}"
 
 

@@ -1,4 +1,4 @@
-"""Callers controlled by the user: by prompts on the terminal, and by Ctrl-C."""
+"""Callers controlled by the user through terminal prompts and Ctrl-C."""
 
 from __future__ import annotations
 

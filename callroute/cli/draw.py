@@ -50,7 +50,7 @@ def draw(flow: Path, out: Path | None, drawing_format: str | None) -> None:
 
 
 def format_of(path: Path) -> str:
-    """Returns the format for the suffix of a file.
+    """Returns the format for a file suffix.
 
     Raises:
         InputError: the suffix is unknown.

@@ -174,7 +174,7 @@ class ContactFlowArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class CallRouteTrackerArgs:
-    """Options of a CallRouteTracker. Stack configuration spells them in camel case."""
+    """Options of a CallRouteTracker. In stack configuration, their names are in camel case."""
 
     connect_instance: str = option(constraint=_CONNECT_INSTANCE)
     """ID or ARN of the Amazon Connect instance."""

@@ -85,7 +85,7 @@ def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
 
 
 def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Finding]]:
-    """Returns a check that some lint rules find nothing in a flow in which calls start."""
+    """Returns a check that the given lint rules report nothing for an entry flow."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         content, type_ = resource.get("content"), _type(resource)

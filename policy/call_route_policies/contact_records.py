@@ -12,7 +12,7 @@ _COMPONENT = "::call-route-tracker:index:"
 
 
 def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the pipes of the component, and those that read the stream to which Connect sends contact records."""
+    """Returns the component's pipes and any others that read the stream to which Connect sends contact records."""
     storages = [
         each for each in of_type(resources, STORAGE) if each.get("resourceType") == "CONTACT_TRACE_RECORDS"
     ]

@@ -214,7 +214,7 @@ class FlowLeft(Event):
 
 @dataclass(frozen=True, slots=True)
 class Waited(Event):
-    """A Wait block started to wait."""
+    """A Wait block started waiting."""
 
     seconds: float
 

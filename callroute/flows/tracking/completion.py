@@ -39,7 +39,7 @@ class _State(NamedTuple):
 
 
 class Completion:
-    """The values of `call_completed` that tracking sets.
+    """The values of `call_completed` set by tracking.
 
     Attributes:
         at_edge_end: the value to set just before the target of an edge, by edge.

@@ -89,7 +89,7 @@ def is_tracking(block: Block) -> bool:
 
 
 def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
-    """Returns the flow without its tracking blocks, and the removed blocks by identifier.
+    """Returns the flow without its tracking blocks, and a mapping of identifiers to the removed blocks.
 
     Raises:
         InputError: tracking blocks form a cycle.
