@@ -48,7 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def dev(project: Project) -> Project:
-    """The project with the stack `dev` deployed. Its pipe does not wait for full batches."""
-    project.stack("dev", {"batchingWindowSeconds": "0"})
+    """The project with the stack `dev` deployed. Its pipe does not wait for full batches, and it keeps old records."""
+    project.stack("dev", {"batchingWindowSeconds": "0", "retentionDays": "0"})
     project.succeed("up", "--yes", "--skip-preview")
     return project

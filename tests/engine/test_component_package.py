@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,11 @@ def test_a_program_in_yaml_is_deployed_and_stores_records(yaml: Project) -> None
     yaml.succeed("up", "--yes", "--skip-preview")
     deployment = yaml.deployment("dev")
     pipe = pipe_of(deployment)
-    record = contact_record()
+    now = datetime.now(UTC)
+    ended = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    started = (now - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # The example keeps records for a year.
+    record = contact_record(InitiationTimestamp=started, DisconnectTimestamp=ended, LastUpdateTimestamp=ended)
 
     put_records(yaml.emulator, pipe.settings.stream_arn, [json.dumps(record).encode()])
     handled = list(pipe.drain())

@@ -69,6 +69,7 @@ CHANGES: dict[str, tuple[Config, Config]] = {
         {"flows": [{**MENU, "phoneNumberId": "00000000-0000-0000-0000-000000000008"}]},
     ),
     "`streamContactRecords`": ({}, {"streamContactRecords": "false"}),
+    "`trackedInitiationMethods`": ({}, {"trackedInitiationMethods": ["INBOUND"]}),
     "`timeZone`": ({}, {"timeZone": "Europe/Berlin"}),
     "`phoneNumber`": ({}, {"phoneNumber": "masked"}),
     "`countryCode`": ({}, {"countryCode": "49"}),
