@@ -44,7 +44,7 @@ class Principal:
     """A role, user or group, with its policies."""
 
     resource: Resource
-    """The principal. If it is not part of the stack, the first resource that attaches a policy to it."""
+    """The principal. If it is not part of the stack, the first resource by URN that attaches a policy to it."""
     documents: list[Document] = field(default_factory=list)
     external: list[str] = field(default_factory=list)
     """ARNs of attached policies that are not part of the stack."""
@@ -70,6 +70,8 @@ def _key(kind: str, name: Any, resource: Resource) -> tuple[str, str]:
 
 def principals(resources: Sequence[Resource]) -> Principals:
     """Returns every principal that has a policy in the stack, with all of its policies."""
+    # The engine reports resources in the order in which it happened to register them.
+    resources = sorted(resources, key=lambda resource: resource.urn)
     found: dict[tuple[str, str], Principal] = {}
     managed = {
         policy.get("arn"): policy

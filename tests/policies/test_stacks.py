@@ -448,7 +448,7 @@ def test_escalation_through_the_policies_of_one_group_is_reported_only_for_the_g
         "aws:iam/groupMembership:GroupMembership", "added", {"group": "operators", "users": ["operator"]}
     )
 
-    assert [each.resource for each in pack.analyze(stack)] == ["iam:PassRole"]
+    assert [each.resource for each in pack.analyze(stack)] == ["ec2:RunInstances"]
 
 
 def test_an_unknown_membership_is_reported(pack: Pack) -> None:
