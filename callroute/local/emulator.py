@@ -123,13 +123,8 @@ class Emulator:
         with self._clients_lock:
             key = (service, credentials)
             if key not in self._clients:
-                self._clients[key] = self._session.create_client(
-                    service,
-                    region_name=self.region,
-                    endpoint_url=self.endpoint,
-                    aws_access_key_id=credentials.access_key_id,
-                    aws_secret_access_key=credentials.secret_access_key,
-                    config=_CLIENT_CONFIG,
+                self._clients[key] = create_client(
+                    service, self.endpoint, self.region, credentials, self._session
                 )
             return self._clients[key]
 
@@ -231,6 +226,28 @@ class Emulator:
         self._clients.clear()
         if not keep_log:
             shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def create_client(
+    service: str, endpoint: str, region: str, credentials: Credentials = ROOT, session: Any = None
+) -> Any:
+    """Returns a boto3 client of an emulator, which may run in another process.
+
+    Args:
+        service: boto3's name of the service, for example `dynamodb`.
+        endpoint: URL of the emulator.
+        region: AWS region of the client.
+        credentials: credentials of the caller. Default: the root principal.
+        session: botocore session that creates the client. Default: a new one.
+    """
+    return (session or _session()).create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        config=_CLIENT_CONFIG,
+    )
 
 
 def _free_port() -> int:

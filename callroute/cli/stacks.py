@@ -1,0 +1,114 @@
+"""Finds the stack that a command works on: a deployed one, or the one of a running `callroute serve`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from callroute.arn import Arn
+from callroute.errors import InputError
+
+
+class ClientFactory(Protocol):
+    """Creates boto3 clients."""
+
+    def __call__(self, service: str) -> Any:
+        """Returns a client, for example for `dynamodb`."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack whose resources exist."""
+
+    name: str
+    region: str
+    outputs: Mapping[str, Any]
+    """Outputs of the stack (see CallRouteTracker)."""
+    client: ClientFactory
+    """Creates boto3 clients for the stack's account and region."""
+    pipe: Mapping[str, Any] | None = None
+    """Arguments of the pipe in the local cloud, which cannot describe its pipe; None for a deployed stack."""
+
+    def output(self, name: str) -> Any:
+        """Returns an output.
+
+        Raises:
+            InputError: the stack has no such output.
+        """
+        if name not in self.outputs:
+            raise InputError(
+                f"stack {self.name}",
+                "",
+                f"has no output {name}",
+                "Choose a stack of this project, and deploy it with the current version",
+            )
+        return self.outputs[name]
+
+
+def deployed_stack(name: str, project: Path | None = None) -> Stack:
+    """Returns a stack that Pulumi has deployed. Uses the AWS credentials of the environment.
+
+    Args:
+        name: name of the stack.
+        project: folder of the Pulumi project. Default: the current directory.
+
+    Raises:
+        InputError: Pulumi is not installed or cannot read the outputs of the stack.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    source = f"stack {name}"
+    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", name]
+    if project is not None:
+        command += ["--cwd", str(project)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError as error:
+        raise InputError(
+            source, "", "the Pulumi CLI is not on PATH", "Install Pulumi (pulumi.com/docs/install)"
+        ) from error
+    if done.returncode:
+        lines = [line.removeprefix("error: ") for line in done.stderr.splitlines() if line.strip()]
+        problem = lines[-1].rstrip(".") if lines else f"pulumi exited with code {done.returncode}"
+        fix = "List the stacks with `pulumi stack ls`, and choose the project with --project"
+        raise InputError(source, "", f"its outputs cannot be read ({problem})", fix)
+    outputs = json.loads(done.stdout)
+    if "tableArn" not in outputs:
+        fix = "Deploy it with `pulumi up`, or choose a stack of this project"
+        raise InputError(source, "", "has no output tableArn", fix)
+    region = Arn.parse(outputs["tableArn"]).region
+    try:
+        session = boto3.session.Session(region_name=region)
+    except BotoCoreError as error:
+        raise InputError("AWS configuration", "", str(error).rstrip("."), "Set AWS_PROFILE") from error
+    return Stack(name, region, outputs, lambda service: session.client(service))  # type: ignore[call-overload]
+
+
+def local_stack() -> Stack:
+    """Returns the stack in the local cloud of a running `callroute serve`.
+
+    Raises:
+        InputError: no local cloud is running.
+    """
+    from callroute.local.shared_cloud import shared_cloud
+
+    found = shared_cloud()
+    if found is None:
+        raise InputError("--local", "", "no local cloud is running", "Start one with `callroute serve`")
+    return Stack(found.stack, found.region, found.outputs, found.client, found.pipe)
+
+
+def choose_stack(name: str | None, local: bool, project: Path | None = None) -> Stack:
+    """Returns the stack that the options --stack and --local name.
+
+    Raises:
+        InputError: not exactly one of them is given, or the stack is not available.
+    """
+    if (name is None) is (not local):
+        raise InputError("--stack", "", "give either --stack NAME or --local", "Name the stack to work on")
+    return deployed_stack(name, project) if name is not None else local_stack()
