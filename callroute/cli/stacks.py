@@ -86,7 +86,7 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
         session = boto3.session.Session(region_name=region)
     except BotoCoreError as error:
         raise InputError("AWS configuration", "", str(error).rstrip("."), "Set AWS_PROFILE") from error
-    return Stack(name, region, outputs, lambda service: session.client(service))  # type: ignore[call-overload]
+    return Stack(name, region, outputs, lambda service: session.client(service))
 
 
 def local_stack() -> Stack:

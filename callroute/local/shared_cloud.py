@@ -62,7 +62,7 @@ def share(cloud: LocalCloud) -> Iterator[SharedCloud]:
 
 
 def shared_cloud() -> SharedCloud | None:
-    """Returns the local cloud that another process shares, or None if there is none or its process has ended."""
+    """Returns the shared local cloud, or None if no process shares one or the process has ended."""
     try:
         content = json.loads(_file().read_text(encoding="utf-8"))
         found = SharedCloud(**content)

@@ -38,7 +38,7 @@ def test_commands_find_the_shared_local_cloud_until_it_ends(state: Path) -> None
 
 
 def test_without_a_local_cloud_the_error_says_how_to_start_one() -> None:
-    with pytest.raises(InputError, match="no local cloud is running[.] Start one with `callroute serve`"):
+    with pytest.raises(InputError, match=r"no local cloud is running[.] Start one with `callroute serve`"):
         choose_stack(None, local=True)
 
 
