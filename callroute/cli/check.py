@@ -18,9 +18,9 @@ from callroute.cli.input_files import files_in
 from callroute.cli.parameters import FILE, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import lint
-from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
-from callroute.flows.lint.config import Ignore, CheckConfig, ignores_in, read_baseline
+from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline
 from callroute.flows.lint.config import write_baseline as write_baseline_file
+from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
 from callroute.flows.load import LoadedFlow, load_flow
 from callroute.formats.files import read_text
 from callroute.formats.json_document import printable
