@@ -19,9 +19,10 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValid
 from call_route_policies import POLICIES, RULES, create_pack
 from call_route_policies.rule import Rule
 from call_route_policies.tags import TAGGABLE_TYPES
+from call_route_policies.testing import interpreter
 from tests.policies.mutations import CASES
 from tests.policies.mutations.case import Case
-from tests.policies.pack import FOLDER, Pack, Violation, interpreter
+from tests.policies.pack import FOLDER, Pack, Violation
 from tests.policies.stacks import first_preview, recorded
 from tests.policies.tables import DOCUMENT, need_table, rule_list
 from tests.policies.values import STACK
@@ -152,7 +153,7 @@ def test_the_lock_file_contains_the_dependencies_of_the_pack_with_hashes(package
 def test_the_interpreter_of_the_pack_has_at_least_the_locked_versions() -> None:
     program = "from importlib.metadata import distributions as d; print(*{f'{each.name}=={each.version}' for each in d()})"
     printed = subprocess.run(  # noqa: S603 - the interpreter of the pack
-        [interpreter(), "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [interpreter(FOLDER), "-c", program], capture_output=True, text=True, check=True, timeout=60
     ).stdout
     installed = {
         re.sub(r"[._-]+", "-", name).lower(): installed_version
@@ -167,7 +168,7 @@ def test_a_missing_environment_is_reported_with_the_command_that_creates_it(tmp_
     project = "runtime: {name: python, options: {virtualenv: elsewhere}}"
     (tmp_path / "PulumiPolicy.yaml").write_text(project, encoding="utf-8")
 
-    with pytest.raises(RuntimeError, match=r"elsewhere/bin/python is missing\. Run `make test`"):
+    with pytest.raises(RuntimeError, match=r"elsewhere/bin/python is missing\. Run `pulumi install` in "):
         interpreter(tmp_path)
 
     python = tmp_path / "elsewhere/bin/python"
