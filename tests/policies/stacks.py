@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pulumi.output import Unknown
@@ -19,6 +21,10 @@ from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
 
 STACKS = ("dev", "local", "prod")
+
+UNKNOWN_VALUES = Path(__file__).parent / "unknown_values.json"
+"""Properties that the engine sends as unknown in the first preview of a stack, by type. tests/engine checks and writes it."""
+UNKNOWN_OUTPUTS: dict[str, list[str]] = json.loads(UNKNOWN_VALUES.read_text(encoding="utf-8"))
 
 Recorded = testing.Resource
 SECRET, SIGNATURE, UNKNOWN = testing.SECRET, testing.SIGNATURE, testing.UNKNOWN
@@ -93,21 +99,28 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
 def first_preview(stack: Stack) -> Stack:
     """Changes a recorded stack to what the engine sends in its first preview, and returns it.
 
-    The provider has chosen automatic names. Computed outputs, and inputs that are computed outputs of other resources,
-    are unknown. Documents are known, because the program builds the ARNs in them from names.
+    The provider has chosen automatic names. Unknown are the outputs in UNKNOWN_OUTPUTS, for other types all outputs. Inputs
+    are known, because the program builds ARNs from names.
     """
+    for resource in stack:
+        if isinstance(name := resource.outputs.get("name"), str):
+            resource.inputs.setdefault("name", name)
+        elif isinstance(arn := resource.outputs.get("arn"), str):
+            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
+        unknown = UNKNOWN_OUTPUTS.get(resource.type, [name for name in resource.outputs if name != "name"])
+        resource.outputs = dict.fromkeys(unknown, UNKNOWN)
+    return stack
+
+
+def first_preview_of_outputs(stack: Stack) -> Stack:
+    """Changes a recorded stack to the first preview of a program that passes outputs instead of building ARNs."""
     computed = {
         value: resource.urn
         for resource in stack
         for name, value in resource.outputs.items()
         if name != "name" and isinstance(value, str)
     }
-    for resource in stack:
-        if isinstance(name := resource.outputs.get("name"), str):
-            resource.inputs.setdefault("name", name)
-        elif isinstance(arn := resource.outputs.get("arn"), str):
-            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
-        resource.outputs = {name: UNKNOWN for name in resource.outputs if name != "name"}
+    for resource in first_preview(stack):
         for name, value in resource.inputs.items():
             used: list[str] = []
             resource.inputs[name] = _hidden(value, computed, used)

@@ -23,7 +23,7 @@ from call_route_policies.testing import interpreter
 from tests.policies.mutations import CASES
 from tests.policies.mutations.case import Case
 from tests.policies.pack import FOLDER, Pack, Violation
-from tests.policies.stacks import first_preview, recorded
+from tests.policies.stacks import first_preview, first_preview_of_outputs, recorded
 from tests.policies.tables import DOCUMENT, need_table, rule_list
 from tests.policies.values import STACK
 from tests.support.paths import REPOSITORY
@@ -50,12 +50,13 @@ def test_each_mutation_is_reported_by_exactly_one_rule(pack: Pack, name: str, ca
 
 @for_each_case
 def test_each_mutation_is_reported_in_a_first_preview(pack: Pack, name: str, case: Case) -> None:
-    stack = recorded(STACK)
-    case.edit(stack)
+    for preview in (first_preview, first_preview_of_outputs):
+        stack = recorded(STACK)
+        case.edit(stack)
 
-    assert {(each.rule, each.resource) for each in pack.analyze(first_preview(stack))} == {
-        (name, case.resource)
-    }
+        assert {(each.rule, each.resource) for each in pack.analyze(preview(stack))} == {
+            (name, case.resource)
+        }
 
 
 def test_every_rule_has_at_least_three_mutations() -> None:
