@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from call_route_policies import RULES
+from tests.engine.event_log import AUTOMATIC_SUFFIX, Finding, run_with_pack
 from tests.engine.mutated_program import MUTATIONS, case_of
-from tests.engine.project import Done, Project
+from tests.engine.project import Project
 from tests.engine.provider import ANY_TYPE
 from tests.policies.values import STACK
-
-Finding = tuple[str, str, str, str]
-"""Level, rule, resource and message."""
-
-AUTOMATIC_SUFFIX = re.compile(r"(?<=[a-z])-[0-9a-f]{7}\b")
-"""End of an automatic name. It differs from that in the mutations."""
 
 GROUPS: tuple[dict[str, str], ...] = (
     {
@@ -93,63 +85,36 @@ def expected(group: dict[str, str], level: str = "") -> list[Finding]:
     )
 
 
-def findings(log: Path) -> list[Finding]:
-    """Returns the findings in an event log."""
-    descriptions = {rule.name: rule.description for rule in RULES}
-    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    return sorted(
-        (
-            found["enforcementLevel"],
-            found["policyName"],
-            found.get("resourceUrn", "").rpartition("::")[2],
-            AUTOMATIC_SUFFIX.sub(
-                "", found["message"].removeprefix(descriptions[found["policyName"]]).strip()
-            ),
-        )
-        for event in events
-        if (found := event.get("policyEvent"))
-    )
-
-
-Run = Callable[..., tuple[Done, list[Finding]]]
-
-
 @pytest.fixture
-def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
-    """Runs commands on a copy of the project whose program contains the mutations of a group."""
+def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
+    """A copy of the project whose program contains the mutations of a group."""
     project = Project.copy(tmp_path)
     (project.folder / "__main__.py").rename(project.folder / "program.py")
     program = "from tests.engine.mutated_program import run\n\nrun()\n"
     (project.folder / "__main__.py").write_text(program, encoding="utf-8")
     project.stack(STACK)
-    mutations = json.dumps(list(request.param.items()))
-    run = replace(project, variables={MUTATIONS: mutations, ANY_TYPE: "1", "PULUMI_DEBUG_COMMANDS": "true"})
-
-    def pulumi(*arguments: str) -> tuple[Done, list[Finding]]:
-        log = tmp_path / "events.jsonl"
-        log.unlink(missing_ok=True)
-        done = run.pulumi(*arguments, "--stack", STACK, "--policy-pack", "policy", "--event-log", str(log))
-        return done, findings(log)
-
-    return pulumi
+    project.variables.update({MUTATIONS: json.dumps(list(request.param.items())), ANY_TYPE: "1"})
+    return project
 
 
 @pytest.mark.parametrize(("broken", "group"), [(each, each) for each in GROUPS], indirect=["broken"], ids=len)
 def test_violations_are_found_in_a_first_preview_an_update_and_a_later_preview(
-    broken: Run, group: dict[str, str], tmp_path: Path
+    broken: Project, group: dict[str, str], tmp_path: Path
 ) -> None:
-    done, found = broken("preview")
+    done, found = run_with_pack(broken, "preview")
     assert found == expected(group), done.text
     assert done.code != 0
 
     # A violation of a mandatory rule would end the update before the next resource is registered.
     advisory = tmp_path / "advisory.json"
     advisory.write_text('{"all": "advisory"}', encoding="utf-8")
-    done, found = broken("up", "--yes", "--skip-preview", "--policy-pack-config", str(advisory))
+    done, found = run_with_pack(
+        broken, "up", "--yes", "--skip-preview", "--policy-pack-config", str(advisory)
+    )
     assert found == expected(group, "advisory"), done.text
     assert done.code == 0, done.text
 
     # The preview that is part of the command refuses the update.
-    done, found = broken("up", "--yes")
+    done, found = run_with_pack(broken, "up", "--yes")
     assert found == expected(group), done.text
     assert done.code != 0
