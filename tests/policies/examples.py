@@ -77,7 +77,8 @@ def _shown(given: Mapping[str, Any], value: Any, place: str = "") -> str:
     if "at" in given and value is None:
         return f"`{place}` not set" if place else "not set"
     if "at" in given:
-        return f"`{place}: {json.dumps(value)}`" if place else f"`{json.dumps(value)}`"
+        text = value if isinstance(value, str) and '"' in value else json.dumps(value)
+        return f"`{place}: {text}`" if place else f"`{text}`"
     if isinstance(value, list):
         return " with ".join(f"`{each}`" for each in value)
     ((type_, inputs),) = value.items()
