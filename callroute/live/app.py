@@ -115,10 +115,10 @@ def create_app(view: LiveView, port: int) -> Starlette:
         return _accepted(view.start_crowd(_flow(view, body.get("flow"))))
 
     async def action(request: Request) -> Response:
-        body = await _body(request)
+        action = _action(await _body(request))
         caller = _session(view, request).caller
         if caller is not None:
-            caller.act(_action(body))
+            caller.act(action)
         return _accepted(caller is not None)
 
     policy = CONTENT_SECURITY_POLICY.format(drawings=_style_hashes(flow.svg for flow in view.flows))

@@ -77,7 +77,9 @@ function opened(message) {
   const chosen = $("flow").value;
   $("flow").replaceChildren(...message.flows.map((flow, number) => element("option", { text: flow.name, value: number })));
   if (chosen && message.flows[chosen]) $("flow").value = chosen;
-  chooseFlow();
+  $("call").disabled = $("crowd").disabled = !message.flows.length;
+  if (message.flows.length) chooseFlow();
+  else $("flow-description").textContent = "The stack has no flows. Add one to its configuration.";
 }
 
 // --- Call ------------------------------------------------------------------------------------------------------------
@@ -122,13 +124,13 @@ function show(step) {
   switch (step.kind) {
     case "Pressed": case "KeyIgnored": case "KeyBuffered":
       stopPrompt();
-      return say("pressed", step.kind === "Pressed" && step.text.length > 1 ? step.text : step.text.replace(/^(.) is kept.*/, "$1"));
+      return say("pressed", step.text);
     case "InputStored": return stopPrompt(), say("pressed", step.text);
     case "TimedOut": return stopPrompt(), say("note", "… silence …");
     case "AttributesSet": return say("route", step.text);
     case "Queued": return call.kind = "queue", update("Waiting for an agent"), say("note", "In the queue. An agent answers in a few seconds, or hang up.");
-    case "AgentConnected": return call.kind = "pause", update("Talking to an agent"), say("note", "An agent answers. Hang up to end the conversation.");
-    case "ThirdPartyConnected": return call.kind = "pause", update("Connected to another number"), say("note", step.text);
+    case "AgentConnected": return call.kind = "talk", update("Talking to an agent"), say("note", "An agent answers. Hang up to end the conversation.");
+    case "ThirdPartyConnected": return call.kind = "talk", update("Connected to another number"), say("note", step.text);
     case "Waited": return call.kind = "pause", update("On hold"), say("note", `The flow waits for ${step.text}`);
     case "Failure": say("problem", step.text); return endCall("The call failed");
     case "Ended": return ended(step);
@@ -165,7 +167,7 @@ function updateSkip() {
 }
 
 function say(kind, text) {
-  const line = element("li", { text, className: kind });
+  const line = element("p", { text, className: kind });
   if (/[\u3040-\u30ff\u4e00-\u9fff]/.test(text)) line.lang = "ja";
   $("transcript").append(line);
   $("transcript").scrollTop = $("transcript").scrollHeight;
@@ -187,8 +189,9 @@ function playPrompt(step) {
   const line = say("prompt", step.text);
   if (step.keys.length) line.append(element("span", { className: "keys", lang: "en", text: `Keys: ${step.keys.join(" ")}` }));
   Object.assign(call, { prompt: step.prompt, kind: "playing" });
-  update(step.limit === null ? "Listening" : "The menu waits for a key");
+  update(step.limit === null ? "Listening" : "Press a key");
   const finish = () => call?.prompt === step.prompt && call.kind === "playing" && heard(step);
+  call.finish = finish;
   const voice = $("speak").checked && voiceFor(line.lang || "en");
   if (voice) {
     const utterance = new SpeechSynthesisUtterance(step.text);
@@ -201,6 +204,7 @@ function playPrompt(step) {
 }
 
 function heard(step) {
+  stopPrompt();
   post("action", { kind: "heard", prompt: step.prompt });
   if (step.limit === null) return;
   call.kind = "silent";
@@ -265,7 +269,7 @@ function press(key) {
   button.classList.add("down");
   setTimeout(() => button.classList.remove("down"), 150);
   beep(Number(button.dataset.position));
-  if (call.kind === "queue" || call.kind === "pause" || !call.prompt) return;
+  if (["queue", "talk", "pause"].includes(call.kind) || !call.prompt) return;
   post("action", { kind: "key", prompt: call.prompt, key });
 }
 
@@ -276,7 +280,7 @@ addEventListener("keydown", event => {
 });
 
 $("call").onclick = () => call ? post("action", { kind: "hangup" }) : dial();
-$("skip").onclick = () => call && post("action", { kind: "skip", prompt: call.prompt });
+$("skip").onclick = () => call?.kind === "playing" ? call.finish() : call && post("action", { kind: "skip", prompt: call.prompt });
 $("speak").onchange = () => $("speak").checked ? unlockAudio() : globalThis.speechSynthesis?.cancel();
 
 // --- Drawing of the flow ---------------------------------------------------------------------------------------------
@@ -433,7 +437,7 @@ const drawing = {
 function chooseFlow() {
   const number = Number($("flow").value);
   $("flow-description").textContent = session?.flows[number]?.description ?? "";
-  if (session?.flows.length) drawing.load(number);
+  drawing.load(number);
 }
 
 $("flow").onchange = chooseFlow;
