@@ -123,7 +123,7 @@ class LiveView:
 
     def drop_off_message(self) -> Message:
         """Returns the message with the drop-off of all calls."""
-        rows = drop_off(list(self._items.values()), list(self._catalogs.values()))
+        rows = drop_off(list(self._items.values()), list(self._catalogs.values()), all_stops=True)
         names = {catalog.call_flow: name for name, catalog in self._catalogs.items()}
         return {
             "type": "drop-off",

@@ -116,7 +116,7 @@ def test_silence_is_skipped_and_a_crowd_fills_the_drop_off_on_a_phone(browser: B
 
     expect(calls).to_have_text(str(before + CROWD + 1), timeout=MILLISECONDS)
     expect(page.locator("#stops")).to_contain_text("First menu")
-    expect(page.locator("[data-block=route-start] .count")).to_have_text(re.compile(r"\d+"))
+    expect(page.locator(".count[data-route=start]")).to_have_text(re.compile(r"\d+"))
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], "nothing is cut off"
     assert serious_violations(page) == []
     page.context.close()

@@ -170,8 +170,12 @@ function say(kind, text) {
   const line = element("p", { text, className: kind });
   if (/[\u3040-\u30ff\u4e00-\u9fff]/.test(text)) line.lang = "ja";
   $("transcript").append(line);
-  $("transcript").scrollTop = $("transcript").scrollHeight;
+  scrollDown();
   return line;
+}
+
+function scrollDown() {
+  $("transcript").scrollTop = $("transcript").scrollHeight;
 }
 
 setInterval(() => {
@@ -188,6 +192,7 @@ function playPrompt(step) {
   stopPrompt();
   const line = say("prompt", step.text);
   if (step.keys.length) line.append(element("span", { className: "keys", lang: "en", text: `Keys: ${step.keys.join(" ")}` }));
+  scrollDown();
   Object.assign(call, { prompt: step.prompt, kind: "playing" });
   update(step.limit === null ? "Listening" : "Press a key");
   const finish = () => call?.prompt === step.prompt && call.kind === "playing" && heard(step);
@@ -297,6 +302,9 @@ const HIGHLIGHT = `
   @keyframes light { to { fill: #e9f1ff } }
   @media (prefers-reduced-motion: reduce) { .current > .block { animation: none } }`;
 
+const MARGIN = 100; // space for the counts on blocks at the edge
+const position = block => block.getAttribute("transform").match(/-?[\d.]+/g).map(Number);
+
 const drawing = {
   root: $("drawing").attachShadow({ mode: "open" }),
   svg: null, full: null, view: null, target: null, following: true, scale: 0.85, block: null,
@@ -313,7 +321,7 @@ const drawing = {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(HIGHLIGHT);
     const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-    this.full = { x: 0, y: 0, width, height };
+    this.full = { x: -MARGIN, y: -MARGIN, width: width + 2 * MARGIN, height: height + 2 * MARGIN };
     svg.removeAttribute("width");
     svg.removeAttribute("height");
     this.root.adoptedStyleSheets = [sheet];
@@ -333,10 +341,11 @@ const drawing = {
     for (const stop of stops.filter(each => each.flow === flow?.name && lost(each))) {
       for (const block of this.blocks().filter(each => flow.routes[stop.route]?.includes(each.dataset.block))) {
         const text = String(lost(stop)), width = 16 + 10 * text.length;
-        const count = vector("g", { class: "count" },
+        const count = vector("g", { class: "count", "data-route": stop.route },
           vector("rect", { x: -width / 2, y: -14, width, height: 28, rx: 14 }),
           vector("text", { y: 5, "text-anchor": "middle" }, text));
-        block.append(vector("g", { transform: `translate(${Number(block.querySelector(".block").getAttribute("width"))} 0)` }, count));
+        const [x, y] = position(block), right = x + Number(block.querySelector(".block").getAttribute("width"));
+        this.svg.append(vector("g", { transform: `translate(${right} ${y})` }, count));
       }
     }
   },
@@ -374,7 +383,7 @@ const drawing = {
   },
 
   center(block, share = 0.42) {
-    const [x, y] = block.getAttribute("transform").match(/-?[\d.]+/g).map(Number);
+    const [x, y] = position(block);
     const box = block.querySelector(".block");
     const { width, height } = this.size();
     const middle = y + Number(box.getAttribute("height")) / 2;
@@ -527,11 +536,11 @@ function stopRow(stop, longest) {
     part.style.width = `${100 * stop.outcomes[name] / longest}%`;
     bar.append(part);
   }
-  return element("li", { className: "stop" },
+  return element("li", { className: stop.calls ? "stop" : "stop empty-stop" },
     element("span", { text: stop.label, className: `label depth-${Math.min(stop.depth, 3)}`, title: stop.route }),
     bar,
-    element("span", { className: "count", text: stop.calls === 1 ? "1 call" : `${stop.calls} calls` },
-      ...(lost(stop) ? [element("small", { text: `${lost(stop)} left` })] : [])));
+    element("span", { className: "count left", text: lost(stop) ? `${lost(stop)} left` : "" }),
+    element("span", { className: "count", text: stop.calls === 1 ? "1 call" : `${stop.calls} calls` }));
 }
 
 $("crowd").onclick = async () => {
