@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.live.pages import CROWD, Live
+from tests.support.contact_records import contact_record
 
 pytest.importorskip("playwright", reason="needs Playwright (requirements/dev.txt)")
 
@@ -19,6 +22,16 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 MILLISECONDS = 30_000
+MARKUP = "<img src=x onerror=alert(1)>"
+
+# Chromium has no voices without a speech service.
+JAPANESE_VOICE = """
+globalThis.spoken = [];
+globalThis.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+Object.defineProperty(globalThis, "speechSynthesis", {
+  value: { getVoices: () => [{ lang: "ja-JP" }], speak: utterance => spoken.push(utterance.text), cancel: () => {} },
+});
+"""
 
 pytestmark = [
     pytest.mark.emulator,
@@ -38,9 +51,10 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, live: Live, size: ViewportSize = DESKTOP) -> Page:
+def opened(browser: Browser, live: Live, size: ViewportSize = DESKTOP, script: str = "") -> Page:
     """Opens the page in a new profile. A script error or a violation of the security policy fails the test."""
     page = browser.new_context(viewport=size, reduced_motion="reduce").new_page()
+    page.add_init_script(script)
     page.set_default_timeout(MILLISECONDS)
     page.on("pageerror", fail_on_error)
     page.on("console", fail_on_console_error)
@@ -103,19 +117,25 @@ def test_two_browsers_call_different_flows_and_each_sees_its_own_record(browser:
         page.context.close()
 
 
-def test_silence_is_skipped_and_a_crowd_fills_the_drop_off_on_a_phone(browser: Browser, live: Live) -> None:
-    page = opened(browser, live, PHONE)
+def test_prompts_are_spoken_silence_is_skipped_and_a_crowd_fills_the_drop_off_on_a_phone(
+    browser: Browser, live: Live
+) -> None:
+    page = opened(browser, live, PHONE, JAPANESE_VOICE)
     calls = page.locator("#figures .calls dd")
     before = int(calls.inner_text())
+    record = contact_record(str(uuid.uuid4()), Attributes={"call_route": MARKUP})
+    live.cloud.put([json.dumps(record).encode()])
     start_call(page, "call-route-with-operator")
     page.get_by_role("button", name="Skip prompt").click()
     page.get_by_role("button", name="Stay silent").click()
     expect(page.locator("#transcript")).to_contain_text("silence")
+    assert "さくらサンプル銀行" in page.evaluate("spoken[0]")
     page.get_by_role("button", name="Hang up").click()
     page.get_by_role("button", name=f"{CROWD} callers").click()
 
-    expect(calls).to_have_text(str(before + CROWD + 1), timeout=MILLISECONDS)
+    expect(calls).to_have_text(str(before + CROWD + 2), timeout=MILLISECONDS)
     expect(page.locator("#stops")).to_contain_text("First menu")
+    expect(page.get_by_text(MARKUP)).to_be_visible()
     expect(page.locator(".count[data-route=start]")).to_have_text(re.compile(r"\d+"))
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], "nothing is cut off"
     assert serious_violations(page) == []
