@@ -60,7 +60,7 @@ class LiveCaller:
         return self.prompt
 
     def listens(self, message: events.Said) -> bool | str:
-        """Returns the keys pressed during a message, True if there are none, or False if the caller hangs up."""
+        """Returns the keys pressed during a message, False if the caller hangs up, or True otherwise."""
         keys = ""
         deadline = _longest(message.text)
         while action := self._next(deadline):

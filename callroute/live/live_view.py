@@ -68,7 +68,7 @@ class LiveView:
         self._cloud = cloud
         self._catalogs = catalogs
         self._on_failure = on_failure
-        self._time_zone = ZoneInfo(cloud.deployment.outputs["timeZone"])
+        self._time_zone = ZoneInfo(cloud.deployment.outputs.get("timeZone", "UTC"))
         self._items: dict[str, dict[str, Any]] = {}
         self._crowd = threading.Lock()
         self._records_expected = threading.Event()
@@ -93,12 +93,11 @@ class LiveView:
 
     def greeting(self, session: Session) -> Message:
         """Returns the first message to a page."""
-        outputs = self._cloud.deployment.outputs
         return {
             "type": "session",
             "token": session.token,
             "stack": self._cloud.deployment.stack,
-            "table": outputs["tableName"],
+            "table": self._cloud.table_name,
             "flows": [
                 {"name": flow.name, "description": flow.description, "routes": flow.routes}
                 for flow in self.flows

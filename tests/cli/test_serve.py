@@ -25,47 +25,72 @@ def children(process: int) -> list[int]:
     return [int(child) for each in listed for child in each.read_text(encoding="ascii").split()]
 
 
+class Serving:
+    """A running `callroute serve`.
+
+    Args:
+        folder: folder for its log and for the file by which other commands find its local cloud.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log"
+        self.shared = folder / "call-route-tracker" / "local-cloud.json"
+        with self.log.open("wb") as written:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "callroute", "serve"],
+                cwd=REPOSITORY,
+                env={**os.environ, "XDG_STATE_HOME": str(folder)},
+                stdout=subprocess.PIPE,
+                stderr=written,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"Live view: http://127\.0\.0\.1:(\d+)/\n", line)
+        assert found, line + self.log.read_text(encoding="utf-8")
+        self.port = int(found[1])
+        (self.emulator,) = children(self.process.pid)
+
+    def end(self, process: int, ending: signal.Signals) -> int:
+        """Sends a signal to the command or its emulator. Returns the exit code of the command."""
+        os.kill(process, ending)
+        rest, _ = self.process.communicate(timeout=SECONDS)
+        assert rest == ""
+        assert not Path(f"/proc/{self.emulator}").exists(), "the emulator still runs"
+        assert not self.shared.exists()
+        with pytest.raises(ConnectionRefusedError):
+            request(self.port, "GET", "/")
+        return self.process.returncode
+
+
 @pytest.mark.emulator
 @pytest.mark.skipif(not PROC.exists(), reason="needs /proc")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 def test_everything_ends_with_the_command_even_during_a_call(ending: signal.Signals, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "callroute", "serve"],
-            cwd=REPOSITORY,
-            env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
-            stdout=subprocess.PIPE,
-            stderr=written,
-            text=True,
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    found = re.fullmatch(r"Live view: http://127\.0\.0\.1:(\d+)/\n", line)
-    assert found, line + log.read_text(encoding="utf-8")
-    port = int(found[1])
-    (emulator,) = children(process.pid)
-    with Page(port) as page:
+    serving = Serving(tmp_path)
+    with Page(serving.port) as page:
         page.call("call-route")
         page.act("key", prompt=page.step("MenuOffered")["prompt"], key="1")
         page.step("MenuOffered")
         page.act("hangup")
-        item = page.next("record")["item"]
-        assert item["call_route"] == "1"
-        assert (tmp_path / "call-route-tracker" / "local-cloud.json").exists()
+        assert page.next("record")["item"]["call_route"] == "1"
+        assert serving.shared.exists()
         page.call("call-route")
         page.step("MenuOffered")
-        process.send_signal(ending)
-        rest, _ = process.communicate(timeout=SECONDS)
+        assert serving.end(serving.process.pid, ending) == 0
 
-    assert process.returncode == 0
-    assert not Path(f"/proc/{emulator}").exists(), "the emulator still runs"
-    assert not (tmp_path / "call-route-tracker" / "local-cloud.json").exists()
-    assert (rest, log.read_text(encoding="utf-8")) == ("", "Press Ctrl-C to stop.\n"), (
+    assert serving.log.read_text(encoding="utf-8") == "Press Ctrl-C to stop.\n", (
         "no phone number or attribute is logged"
     )
-    with pytest.raises(ConnectionRefusedError):
-        request(port, "GET", "/")
+
+
+@pytest.mark.emulator
+@pytest.mark.skipif(not PROC.exists(), reason="needs /proc")
+def test_the_end_of_the_emulator_exits_with_3(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+
+    assert serving.end(serving.emulator, signal.SIGKILL) == 3
+    assert "The emulator (ministack) ended unexpectedly" in serving.log.read_text(encoding="utf-8")
 
 
 def test_a_port_that_is_in_use_exits_with_2() -> None:
