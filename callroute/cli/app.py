@@ -31,6 +31,9 @@ class Entry(NamedTuple):
 COMMANDS = {
     "demo": Entry("Simulate callers in the local cloud and show where they dropped off.", extra="local"),
     "call": Entry("Call a flow in the local cloud and show the stored call record.", extra="local"),
+    "serve": Entry(
+        "Call the flows of the local cloud from a browser and see where callers drop off.", extra="local"
+    ),
     "replay": Entry(
         "Send contact records through the local cloud and print the stored items.", extra="local"
     ),
