@@ -110,6 +110,7 @@ def build(
             },
         ),
         confidence=CONFIDENCE,
+        available=None if total.calls else calls.available(),
     )
 
 

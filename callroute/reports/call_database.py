@@ -7,10 +7,11 @@ import json
 import re
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +40,8 @@ ATTRIBUTES = {
     "last_update": "S",
 }
 """Attributes of an item that a report reads, with their DynamoDB types (docs/record.md)."""
+TABLE_ATTRIBUTES = [name for name in ATTRIBUTES if name not in ("contact_id", "version", "last_update")]
+"""Attributes to read from a table, where no contact_id occurs twice."""
 MASKED = "****"
 """Beginning of masked numbers."""
 GZIP = b"\x1f\x8b"
@@ -67,7 +70,7 @@ FROM (
     FROM (
         SELECT {", ".join(f"coalesce(plain.{name}, Item.{name}->>'{kind}') AS {name}" for name, kind in ATTRIBUTES.items())}
         FROM read_json(
-            $files, format = 'newline_delimited', compression = 'auto_detect', maximum_object_size = 4194304,
+            $files, format = 'newline_delimited', compression = $compression, maximum_object_size = 4194304,
             columns = {{
                 'Item': 'STRUCT({", ".join(f"{name} JSON" for name in ATTRIBUTES)})',
                 {", ".join(f"'{name}': 'VARCHAR'" for name in ATTRIBUTES)}
@@ -77,6 +80,15 @@ FROM (
 )
 WHERE (day BETWEEN $first AND $last) IS NOT FALSE
 """  # noqa: S608 - built from constants
+_DAYS = """
+SELECT min(day), max(day) FROM (
+    SELECT try_cast(coalesce(plain.call_date, Item.call_date->>'S') AS DATE) AS day
+    FROM read_json(
+        $file, format = 'newline_delimited', compression = $compression, maximum_object_size = 4194304,
+        columns = {'Item': 'STRUCT(call_date JSON)', 'call_date': 'VARCHAR'}
+    ) AS plain
+)
+"""
 _KEEP_NEWEST = """
 DELETE FROM calls WHERE rowid IN (
     SELECT rowid FROM (
@@ -128,6 +140,7 @@ class CallDatabase:
         self._folder = tempfile.TemporaryDirectory(prefix="callroute-")
         self.folder = Path(self._folder.name)
         """Folder for temporary files, which only this user can read."""
+        self._files: Mapping[Path, bool] = {}
         self._salt = secrets.token_hex(16)
         self._connection = duckdb.connect(
             self.folder / "calls.duckdb",
@@ -148,49 +161,71 @@ class CallDatabase:
 
     # --- Loading -----------------------------------------------------------------------------------------------------
 
-    def load(self, files: Sequence[Path], names: Mapping[Path, str] | None = None) -> None:
+    @property
+    def needed(self) -> Span:
+        """Days to load: the previous span for comparison, the span, and the next day for repeat callers."""
+        return Span(self.span.previous.first, self.span.last + timedelta(1))
+
+    def load(self, files: Mapping[Path, str]) -> None:
         """Loads files of items, one per line: plain values or DynamoDB's export format, plain or compressed by gzip.
 
         If several lines have the same contact_id, only the newest version counts.
 
         Args:
-            files: the files.
-            names: names of files for error messages, by default their paths.
+            files: names of the files for error messages, by path.
 
         Raises:
             InputError: a file cannot be read, or a line is not an item.
         """
-        first, last = self.span.previous.first, self.span.last + timedelta(1)
-        parameters = {
-            "files": [_literal(each) for each in files],
-            "salt": self._salt,
-            "first": first,
-            "last": last,
-        }
+        compressed = {path: _is_compressed(path, name) for path, name in files.items()}
         try:
-            self._connection.execute(_LOAD, parameters)
-            broken = self._one("SELECT count(*) FROM calls WHERE broken")[0]
+            for compression in ("gzip", "uncompressed"):
+                paths = [_literal(each) for each in files if compressed[each] == (compression == "gzip")]
+                if paths:
+                    self._load(paths, compression)
+            broken = self._connection.execute("SELECT count(*) FROM calls WHERE broken").fetchall()[0][0]
         except duckdb.Error as error:
-            _report_first_defect(files, names or {})
-            raise InputError(
-                ", ".join(map(str, files)), "", _first_line(error), "Provide files of items"
-            ) from error
+            _report_first_defect(files, compressed)
+            problem = f"cannot be loaded ({str(error).splitlines()[0].rstrip('. ')})"
+            raise InputError(", ".join(files.values()), "", problem, "Provide files of items") from error
         if broken:
-            _report_first_defect(files, names or {})
+            _report_first_defect(files, compressed)
         self._connection.execute(_KEEP_NEWEST)
+        self._files = compressed
 
     def load_items(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """Loads items of plain values."""
+        """Loads items of plain values. Holds one item at a time."""
         file = self.folder / "items.jsonl"
         with file.open("w", encoding="utf-8") as lines:
             for item in items:
-                lines.write(json.dumps({name: item[name] for name in ATTRIBUTES if name in item}) + "\n")
-        try:
-            self.load([file])
-        finally:
-            file.unlink()
+                values = {name: item[name] for name in ATTRIBUTES if name in item}
+                if "phone_number" in values:
+                    values["phone_number"] = self._anonymous(str(values["phone_number"]))
+                lines.write(json.dumps(values) + "\n")
+        self._load([_literal(file)], "uncompressed")
+        file.unlink()
+
+    def _load(self, patterns: Sequence[str], compression: str) -> None:
+        parameters = {"files": patterns, "compression": compression, "salt": self._salt}
+        self._connection.execute(_LOAD, {**parameters, "first": self.needed.first, "last": self.needed.last})
+
+    def _anonymous(self, number: str) -> str:
+        """Returns a salted hash of a number, so that no file contains the number."""
+        if number.startswith(MASKED):
+            return MASKED
+        return blake2b(number.encode(), key=self._salt.encode(), digest_size=16).hexdigest()
 
     # --- Counts ------------------------------------------------------------------------------------------------------
+
+    def available(self) -> Span | None:
+        """Returns the first and last day of the items in the loaded files, in the report's span or not."""
+        days: list[date] = []
+        for path, compressed in self._files.items():
+            rows = self._connection.execute(
+                _DAYS, {"file": _literal(path), "compression": "gzip" if compressed else "uncompressed"}
+            ).fetchall()
+            days += [day for day in rows[0] if day]
+        return Span(min(days), max(days)) if days else None
 
     def stops(self, span: Span) -> list[StopCount]:
         """Returns the number of calls in a span, by stop and outcome."""
@@ -238,15 +273,15 @@ class CallDatabase:
         return dict(rows)
 
     def repeat_callers(self) -> RepeatCallers | str:
-        """Returns the completed calls by whether the number called again, or the reason why that is unknown."""
+        """Returns the completed calls by whether the number called again, or a key of REPEAT_REASONS."""
         numbers, masked = self._all(
             "SELECT count(caller), count(*) FILTER (WHERE masked) FROM calls WHERE day BETWEEN $first AND $last",
             self.span,
         )[0]
         if masked:
-            return "the numbers are masked, and different callers can have the same last four digits"
+            return "masked"
         if not numbers:
-            return "no call has a number"
+            return "no_numbers"
         seconds = REPEAT_HOURS * 3600
         return RepeatCallers(REPEAT_HOURS, *self._all(_REPEATS, self.span, seconds=seconds)[0])
 
@@ -255,62 +290,46 @@ class CallDatabase:
             query, {"first": span.first, "last": span.last, **parameters}
         ).fetchall()
 
-    def _one(self, query: str) -> tuple[Any, ...]:
-        return self._connection.execute(query).fetchall()[0]
-
-
-def days_in(files: Sequence[Path]) -> Span | None:
-    """Returns the first and last day of the items in files that `CallDatabase.load` accepts."""
-    with duckdb.connect() as connection:
-        first, last = connection.execute(
-            "SELECT min(day), max(day) FROM (SELECT try_cast(coalesce(plain.call_date, Item.call_date->>'S') AS DATE) AS day"
-            " FROM read_json($files, format = 'newline_delimited', maximum_object_size = 4194304,"
-            " columns = {'Item': 'STRUCT(call_date JSON)', 'call_date': 'VARCHAR'}) AS plain)",
-            {"files": [_literal(each) for each in files]},
-        ).fetchall()[0]
-    return Span(first, last) if first else None
-
 
 def _literal(path: Path) -> str:
     """Returns a path that DuckDB does not expand as a pattern."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(". ")
-
-
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 
-def _report_first_defect(files: Sequence[Path], names: Mapping[Path, str]) -> None:
+def _report_first_defect(files: Mapping[Path, str], compressed: Mapping[Path, bool]) -> None:
     """Finds the first line that is not an item. DuckDB's own line numbers are not exact.
 
     Raises:
         InputError: names the file, the line and the defect.
     """
-    for path in files:
-        source = names.get(path, str(path))
+    for path, name in files.items():
         try:
-            with _opened(path) as lines:
+            with gzip.open(path) if compressed[path] else path.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
                     if line.strip() and (defect := _defect(line)):
-                        raise InputError(f"{source}:{number}", "", defect, "Fix or remove the line")
-        except (OSError, EOFError) as error:
-            problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
-            raise InputError(source, "", problem, "Provide the path of a readable file") from error
+                        raise InputError(f"{name}:{number}", "", defect, "Fix or remove the line")
+        except (OSError, EOFError, zlib.error) as error:
+            problem = f"cannot be decompressed ({error})"
+            raise InputError(name, "", problem, "Provide the complete file") from error
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Iterable[bytes]]:
-    with path.open("rb") as file:
-        compressed = file.read(2) == GZIP
-        file.seek(0)
-        if compressed:
-            with gzip.open(file) as lines:
-                yield lines
-        else:
-            yield file
+def _is_compressed(path: Path, name: str) -> bool:
+    """Returns whether a file is compressed by gzip.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == GZIP
+    except FileNotFoundError as error:
+        raise InputError(name, "", "there is no such file", "Provide the path of an existing file") from error
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise InputError(name, "", problem, "Provide the path of a readable file") from error
 
 
 def _defect(line: bytes) -> str | None:

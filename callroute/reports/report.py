@@ -256,12 +256,12 @@ class Report:
     """Durations of the calls that were abandoned in the flow. Calls without a duration are not counted."""
     repeat_callers: RepeatCallers | None
     repeat_callers_reason: str
-    """Reason why repeat callers are unknown; empty if they are known."""
+    """Reason why repeat callers are unknown (a key of `labels.REPEAT_REASONS`); empty if they are known."""
     previous: PreviousSpan
     confidence: float
     """Probability that all confidence intervals of the report together contain the true differences."""
     available: Span | None = None
-    """First and last day in the source, if it is a file."""
+    """First and last day of the call records in the files, if none of them is in the span."""
 
     @property
     def calls(self) -> int:
