@@ -43,9 +43,19 @@ STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 )
 @type_option
 @click.option("--ignore", metavar="RULE", multiple=True, help="Skip this rule. Can be repeated.")
+@click.option(
+    "--allow-block",
+    metavar="TYPE",
+    multiple=True,
+    help="Accept a block type that is new in Connect. Can be repeated.",
+)
 @general_options
 def check(
-    flows: tuple[Path, ...], output_format: str, flow_type: str | None, ignore: tuple[str, ...]
+    flows: tuple[Path, ...],
+    output_format: str,
+    flow_type: str | None,
+    ignore: tuple[str, ...],
+    allow_block: tuple[str, ...],
 ) -> None:
     """Find problems in flows before they are deployed.
 
@@ -55,7 +65,7 @@ def check(
 
     Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
     """
-    report = lint_files(flows, ignore, flow_type)
+    report = lint_files(flows, ignore, flow_type, allow_block)
     if output_format == "text":
         write_findings(report)
     else:
@@ -65,13 +75,19 @@ def check(
         raise Exit(FINDINGS)
 
 
-def lint_files(paths: Sequence[Path], ignore: Sequence[str] = (), flow_type: str | None = None) -> Report:
+def lint_files(
+    paths: Sequence[Path],
+    ignore: Sequence[str] = (),
+    flow_type: str | None = None,
+    allowed_types: Sequence[str] = (),
+) -> Report:
     """Checks flows together.
 
     Args:
         paths: files, folders, or - for standard input.
         ignore: identifiers of rules to skip.
         flow_type: type of all these flows (see KINDS).
+        allowed_types: unknown block types to accept.
 
     Raises:
         InputError: a file is not a flow, its route catalog is unusable, or an ignored rule does not exist.
@@ -85,7 +101,10 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = (), flow_type: str
         for finding in lint.check(
             each.flow,
             each.catalog,
-            set_elsewhere=frozenset().union(*attributes[:number], *attributes[number + 1 :]),
+            set_elsewhere=None
+            if len(loaded) == 1
+            else frozenset().union(*attributes[:number], *attributes[number + 1 :]),
+            allowed_types=allowed_types,
             rules=rules,
         )
     ]
