@@ -829,29 +829,35 @@ KINDS: Mapping[str, FlowKind] = {
 }
 """Kind of flow by type. The types are those of CreateContactFlow, and MODULE for flow modules."""
 
-# Kinds by the value that the console writes to Metadata.type.
-_CONSOLE_KINDS: Mapping[str, FlowKind] = {
-    "contactFlow": "contact",
-    "agentTransfer": "transfer",
-    "queueTransfer": "transfer",
-    "customerQueue": "queue",
-    "customerHold": "hold",
-    "agentHold": "hold",
-    "customerWhisper": "whisper",
-    "agentWhisper": "whisper",
-    "outboundWhisper": "outbound whisper",
+# Types by the value that the console writes to Metadata.type.
+_CONSOLE_TYPES = {
+    "contactFlow": "CONTACT_FLOW",
+    "agentTransfer": "AGENT_TRANSFER",
+    "queueTransfer": "QUEUE_TRANSFER",
+    "customerQueue": "CUSTOMER_QUEUE",
+    "customerHold": "CUSTOMER_HOLD",
+    "agentHold": "AGENT_HOLD",
+    "customerWhisper": "CUSTOMER_WHISPER",
+    "agentWhisper": "AGENT_WHISPER",
+    "outboundWhisper": "OUTBOUND_WHISPER",
 }
 
 
-def declared_kind(flow: Flow) -> FlowKind | None:
-    """Returns the kind of a flow whose type is known, or that has Settings (modules) or the console's metadata, or None."""
+def declared_type(flow: Flow) -> str | None:
+    """Returns the type of a flow if it is known, or if the flow has Settings (modules) or the console's metadata."""
     if flow.type is not None:
-        return KINDS[flow.type]
+        return flow.type
     if flow.is_module:
-        return "module"
+        return "MODULE"
     metadata = flow.document.get("Metadata")
     declared = metadata.get("type") if isinstance(metadata, Mapping) else None
-    return _CONSOLE_KINDS.get(declared) if isinstance(declared, str) else None
+    return _CONSOLE_TYPES.get(declared) if isinstance(declared, str) else None
+
+
+def declared_kind(flow: Flow) -> FlowKind | None:
+    """Returns the kind of a flow if its type is known (see `declared_type`), or None."""
+    declared = declared_type(flow)
+    return None if declared is None else KINDS[declared]
 
 
 def kinds_of(flow: Flow) -> frozenset[FlowKind]:
