@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from callroute.flows.diagrams.diagram import build_diagram
-from callroute.flows.diagrams.layout import GAP, Box, EdgeKey, Polyline, layout
+from callroute.flows.diagrams.layout import layout
+from callroute.flows.diagrams.routing import ENTRY_HEIGHT, Box, Line, Path
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from callroute.flows.diagrams.diagram import Diagram, DrawnBlock, DrawnEdge
     from callroute.flows.flow import Flow
@@ -26,7 +28,7 @@ _TITLE_SIZE, _TEXT_SIZE, _ROUTE_SIZE = 14.0, 13.0, 12.0
 _DETAIL_LINES = 4
 _NAME_GAP = 4.0
 _LEGEND_HEIGHT = 64.0
-_LANE_OFFSET = 5.0  # separates upward and downward lines between the same two blocks
+_CORNER = 6.0
 
 # The image has its own background, so that it looks the same in light and dark mode. All text has a contrast ratio of
 # at least 4.5:1.
@@ -42,7 +44,8 @@ _STYLE = """
     .route rect { fill: #dff3e4; stroke: #1a7f37 }
     .route text { fill: #0f5323; font-size: 12px }
     .line { stroke: #d0d7de }
-    .way { fill: none; stroke: #57606a; stroke-width: 1.5 }
+    .way, .entry { fill: none; stroke: #57606a; stroke-width: 1.5 }
+    .halo { fill: none; stroke: #ffffff; stroke-width: 6 }
     .way.error { stroke: #a40e26; stroke-dasharray: 5 4 }
     .port { fill: #57606a }
     .port.error { fill: #a40e26 }
@@ -78,20 +81,32 @@ def svg(flow: Flow) -> str:
     diagram = build_diagram(flow)
     texts = {identifier: _block_text(block) for identifier, block in diagram.blocks.items()}
     sizes = {identifier: (_WIDTH, text.height) for identifier, text in texts.items()}
-    placed = layout(flow, diagram, sizes)
-    left = min((box.x for box in placed.boxes.values()), default=0) - _MARGIN
-    top = min((box.y for box in placed.boxes.values()), default=0) - _MARGIN
+    lines = [
+        Line(identifier, port, edge.target, edge.error)
+        for identifier, text in texts.items()
+        for edge, _, port in text.rows
+    ]
+    placed = layout(flow, diagram, sizes, lines)
+    corners = [corner for path in placed.paths.values() for corner in path.points]
+    corners += [
+        (box.x + dx, box.y + dy)
+        for box in placed.boxes.values()
+        for dx, dy in ((0, 0), (box.width, box.height))
+    ]
+    if diagram.start:
+        corners.append((placed.boxes[diagram.start].x, placed.boxes[diagram.start].y - ENTRY_HEIGHT))
+    left, top = (min((corner[axis] for corner in corners), default=0) - _MARGIN for axis in (0, 1))
     boxes = {
         identifier: Box(box.x - left, box.y - top, box.width, box.height)
         for identifier, box in placed.boxes.items()
     }
-    polylines = {
-        edge: tuple((x - left, y - top) for x, y in points) for edge, points in placed.polylines.items()
+    paths = {
+        line: Path(tuple((x - left, y - top) for x, y in path.points), path.joins)
+        for line, path in placed.paths.items()
     }
-    total_width = max((box.x + box.width for box in boxes.values()), default=_WIDTH) + _MARGIN
-    total_width = max(total_width, 560)
-    total_height = max((box.y + box.height for box in boxes.values()), default=0) + _MARGIN + _LEGEND_HEIGHT
-    return "\n".join(_document(diagram, texts, boxes, polylines, total_width, total_height)) + "\n"
+    total_width = max(max((x for x, _ in corners), default=0) - left + _MARGIN, 560)
+    total_height = max((y for _, y in corners), default=0) - top + _MARGIN + _LEGEND_HEIGHT
+    return "\n".join(_document(diagram, texts, boxes, paths, total_width, total_height)) + "\n"
 
 
 def _block_text(block: DrawnBlock) -> _BlockText:
@@ -116,7 +131,7 @@ def _document(
     diagram: Diagram,
     texts: Mapping[str, _BlockText],
     boxes: Mapping[str, Box],
-    polylines: Mapping[EdgeKey, Polyline],
+    paths: Mapping[Line, Path],
     total_width: float,
     total_height: float,
 ) -> Iterator[str]:
@@ -139,8 +154,7 @@ def _document(
     yield f'<rect class="ground" width="{total_width:g}" height="{total_height:g}" rx="8"/>'
     if diagram.start:
         yield from _entry(boxes[diagram.start])
-    for identifier, block in diagram.blocks.items():
-        yield from _edges(block, texts[identifier], boxes, polylines)
+    yield from _edges(diagram, texts, paths)
     for identifier, block in diagram.blocks.items():
         yield from _block(block, texts[identifier], boxes[identifier])
     yield from _legend(total_height)
@@ -149,15 +163,17 @@ def _document(
 
 def _entry(start: Box) -> Iterator[str]:
     """Draws the point where calls enter the flow."""
-    x, y = start.x - 34, start.y + _HEADER / 2
+    x, y = start.x + 20, start.y - ENTRY_HEIGHT + 8
     yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>the call comes in</title></circle>'
-    yield f'<path class="way" marker-end="url(#arrow)" d="M{x + 7:g} {y:g}H{start.x - 1:g}"/>'
+    yield f'<path class="entry" marker-end="url(#arrow)" d="M{x:g} {y + 7:g}V{start.y - 1:g}"/>'
 
 
 def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     kind = "stop" if block.stop else "step"
     yield f'<g class="{kind}" data-block={quoteattr(block.identifier)} transform="translate({box.x:g} {box.y:g})">'
-    tooltip = "\n".join(filter(None, (block.title, block.identifier, block.detail)))
+    route = f"call_route = {block.route}" if block.route is not None else ""
+    branches = [edge.label for edge, label, _ in text.rows if label != edge.label]
+    tooltip = "\n".join(filter(None, (block.title, block.identifier, route, block.detail, *branches)))
     yield f"<title>{escape(tooltip)}</title>"
     yield f'<rect class="block" width="{box.width:g}" height="{box.height:g}" rx="6"/>'
     yield _text(_PADDING, 20, text.title, "title")
@@ -196,66 +212,34 @@ def _text(x: float, y: float, text: str, kind: str = "", *, end: bool = False) -
     return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{escape(text)}</text>'
 
 
-def _edges(
-    block: DrawnBlock, text: _BlockText, boxes: Mapping[str, Box], polylines: Mapping[EdgeKey, Polyline]
-) -> Iterator[str]:
-    box = boxes[block.identifier]
-    for number, (edge, _, port) in enumerate(text.rows):
-        target = boxes[edge.target]
-        error = " error" if edge.error else ""
-        polyline = polylines.get((block.identifier, edge.target))
-        if polyline is None:
-            path = _direct_path(box, port, target, 14 + 5 * number)
-        else:
-            path = _polyline_path(box, port, target, polyline)
-        yield (
-            f'<path class="way{error}" marker-end="url(#arrow{"-error" if error else ""})" d="{path}">'
-            f"<title>{escape(block.name or block.title)}: {escape(edge.label or 'next')}</title></path>"
-        )
+def _edges(diagram: Diagram, texts: Mapping[str, _BlockText], paths: Mapping[Line, Path]) -> Iterator[str]:
+    """Draws the lines. Where two lines cross, the lower one has a gap, so that it does not seem to join the other one."""
+    bundles: dict[tuple[str, bool], list[tuple[str, str]]] = {}
+    for identifier, text in texts.items():
+        block = diagram.blocks[identifier]
+        for edge, _, port in text.rows:
+            path = paths[Line(identifier, port, edge.target, edge.error)]
+            points = list(path.points)
+            if not path.joins:
+                points[-1] = (points[-1][0] - 1, points[-1][1])
+            shape = _rounded(points)
+            error = " error" if edge.error else ""
+            marker = "" if path.joins else f' marker-end="url(#arrow{"-error" if edge.error else ""})"'
+            drawn = (
+                f'<path class="way{error}"{marker} d="{shape}">'
+                f"<title>{escape(block.name or block.title)}: {escape(edge.label or 'next')}</title></path>"
+            )
+            bundles.setdefault((edge.target, edge.error), []).append((shape, drawn))
+    for bundle in bundles.values():
+        yield f'<path class="halo" d="{"".join(shape for shape, _ in bundle)}"/>'
+        yield from (drawn for _, drawn in bundle)
 
 
-def _direct_path(box: Box, port: float, target: Box, distance: float) -> str:
-    """Returns a path from the right edge of a block to the left edge of another.
-
-    Args:
-        box: the block that it leaves.
-        port: distance from the top of that block to the start of the path.
-        target: the block that it leads to.
-        distance: distance to keep from both blocks if the path has to go around them.
-    """
-    x1, y1 = box.x + box.width, box.y + port
-    x2, y2 = target.x - 1, target.y + _HEADER / 2
-    if x2 - x1 >= GAP / 2:
-        bend = max((x2 - x1) / 2, GAP)
-        return f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
-    # The target is not to the right, so go between the blocks if one is below the other, and around both otherwise.
-    if target.y > box.y + box.height:
-        middle = (box.y + box.height + target.y) / 2 - _LANE_OFFSET
-    elif box.y > target.y + target.height:
-        middle = (target.y + target.height + box.y) / 2 + _LANE_OFFSET
-    else:
-        middle = max(box.y + box.height, target.y + target.height) + distance
-    right, left = x1 + distance, x2 - distance
-    corners = [(x1, y1), (right, y1), (right, middle), (left, middle), (left, y2), (x2, y2)]
-    return _rounded(corners, 8)
-
-
-def _polyline_path(box: Box, port: float, target: Box, polyline: Polyline) -> str:
-    """Returns a path from one block to another along the horizontal segments of a polyline."""
-    points = [(box.x + box.width, box.y + port), *polyline, (target.x - 1, target.y + _HEADER / 2)]
-    path = f"M{points[0][0]:g} {points[0][1]:g}"
-    for (x1, y1), (x2, y2) in zip(points[::2], points[1::2], strict=True):
-        bend = (x1 + x2) / 2
-        path += f"C{bend:g} {y1:g} {bend:g} {y2:g} {x2:g} {y2:g}"
-        if (x2, y2) != points[-1]:
-            path += f"H{x2 + box.width:g}"
-    return path
-
-
-def _rounded(corners: list[tuple[float, float]], radius: float) -> str:
+def _rounded(corners: Sequence[tuple[float, float]]) -> str:
     """Returns a path of straight segments with rounded corners."""
     path = f"M{corners[0][0]:g} {corners[0][1]:g}"
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
+        radius = min(_CORNER, *(math.dist(corner, other) / 2 for other in (before, after)))
         start, end = _towards(corner, before, radius), _towards(corner, after, radius)
         path += f"L{start[0]:g} {start[1]:g}Q{corner[0]:g} {corner[1]:g} {end[0]:g} {end[1]:g}"
     return path + f"L{corners[-1][0]:g} {corners[-1][1]:g}"
@@ -264,7 +248,7 @@ def _rounded(corners: list[tuple[float, float]], radius: float) -> str:
 def _towards(corner: tuple[float, float], other: tuple[float, float], radius: float) -> tuple[float, float]:
     dx, dy = other[0] - corner[0], other[1] - corner[1]
     length = abs(dx) + abs(dy)  # segments are horizontal or vertical
-    share = min(radius, length / 2) / length if length else 0
+    share = radius / length if length else 0
     return corner[0] + dx * share, corner[1] + dy * share
 
 
