@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import sync_playwright
 
 from callroute.flows import diagrams
 from callroute.flows.diagrams.diagram import build_diagram
@@ -567,3 +568,43 @@ def test_in_a_browser_all_text_is_inside_its_block_and_blocks_do_not_overlap(pat
     assert found["overlapping"] == []
     assert found["smallest"] >= 12
     assert found["lines"] > found["blocks"] / 2
+
+
+MERMAID_VERSION = "12.3.0"
+"""The release that `.ci/run` installs."""
+
+
+def mermaid_script() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "call-route-tracker", f"mermaid-{MERMAID_VERSION}", "mermaid.min.js")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.skipif(
+    not mermaid_script().is_file(), reason=f"needs Mermaid {MERMAID_VERSION}, which .ci/run installs"
+)
+def test_mermaid_itself_parses_every_chart() -> None:
+    flows = [Flow.parse_lenient(read_text(path), path.name) for path in (*OWN_FLOWS, *CORPUS_FLOWS)]
+    flows += [flow_with_text(text) for text in SPECIAL_TEXTS]
+    charts = [diagrams.mermaid(flow) for flow in flows]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_page()
+        page.add_script_tag(path=mermaid_script())
+        problems = page.evaluate(
+            """async charts => {
+              mermaid.initialize({startOnLoad: false});
+              const problems = [];
+              for (const [number, chart] of charts.entries())
+                await mermaid.parse(chart).catch(error => problems.push(`${number}: ${error}`));
+              return problems;
+            }""",
+            charts,
+        )
+        broken = page.evaluate("mermaid.parse('flowchart LR\\n a[', {suppressErrors: true})")
+        browser.close()
+    assert problems == []
+    assert broken is False, "the parser reports errors"
