@@ -14,7 +14,7 @@ from click.exceptions import Exit
 from callroute.cli import output
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.input_files import files_in
-from callroute.cli.parameters import FILE, general_options
+from callroute.cli.parameters import FILE, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.lint.report import Report, as_json, as_sarif
@@ -41,9 +41,12 @@ STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
     default="text",
     help="text for reading, json for programs, sarif for code scanning.",
 )
+@type_option
 @click.option("--ignore", metavar="RULE", multiple=True, help="Skip this rule. Can be repeated.")
 @general_options
-def check(flows: tuple[Path, ...], output_format: str, ignore: tuple[str, ...]) -> None:
+def check(
+    flows: tuple[Path, ...], output_format: str, flow_type: str | None, ignore: tuple[str, ...]
+) -> None:
     """Find problems in flows before they are deployed.
 
     Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
@@ -52,7 +55,7 @@ def check(flows: tuple[Path, ...], output_format: str, ignore: tuple[str, ...]) 
 
     Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
     """
-    report = lint_files(flows, ignore)
+    report = lint_files(flows, ignore, flow_type)
     if output_format == "text":
         write_findings(report)
     else:
@@ -62,18 +65,19 @@ def check(flows: tuple[Path, ...], output_format: str, ignore: tuple[str, ...]) 
         raise Exit(FINDINGS)
 
 
-def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
+def lint_files(paths: Sequence[Path], ignore: Sequence[str] = (), flow_type: str | None = None) -> Report:
     """Checks flows together.
 
     Args:
         paths: files, folders, or - for standard input.
         ignore: identifiers of rules to skip.
+        flow_type: type of all these flows (see KINDS).
 
     Raises:
         InputError: a file is not a flow, its route catalog is unusable, or an ignored rule does not exist.
     """
     rules = rules_except(ignore)
-    loaded = load_all(paths)
+    loaded = load_all(paths, flow_type)
     attributes = [lint.attributes_set(each.flow) for each in loaded]
     found = [
         finding
@@ -89,9 +93,7 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     return Report(
         findings=found,
         files=[each.flow.source for each in loaded],
-        places={
-            each.flow.source: each.flow.positions for each in loaded if each.flow.source in with_findings
-        },
+        places={each.flow.source: each.positions for each in loaded if each.flow.source in with_findings},
         rules=rules,
     )
 
@@ -129,7 +131,7 @@ def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
     return tuple(rule for rule in lint.RULES if rule.id not in ignore)
 
 
-def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
+def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[LoadedFlow]:
     """Loads each flow once. Skips JSON files in folders that are not flows.
 
     Raises:
@@ -144,7 +146,9 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
         if text is not None and not may_be_flow(text):
             skipped += 1
             continue
-        loaded[path] = load_flow(path, text=text, lenient=True)
+        loaded[path] = load_flow(path, text=text, lenient=True, type_=flow_type)
+        for note in loaded[path].notes:
+            output.note(note)
     if not loaded:
         source = ", ".join(map(str, paths))
         raise InputError(source, "", "none of the JSON files is a flow", "Give a folder that contains flows")
@@ -161,5 +165,5 @@ def may_be_flow(text: str) -> bool:
     except (ValueError, RecursionError):
         return True
     return isinstance(document, dict) and not document.keys().isdisjoint(
-        {"Actions", "StartAction", "modules"}
+        {"Actions", "StartAction", "modules", "ContactFlow", "ContactFlowModule"}
     )

@@ -806,6 +806,21 @@ def type_of(block: Block) -> BlockType | None:
     return _STORED_INPUT if str(block.parameters.get("StoreInput")).lower() == "true" else _MENU
 
 
+KINDS: Mapping[str, FlowKind] = {
+    "CONTACT_FLOW": "contact",
+    "CUSTOMER_QUEUE": "queue",
+    "CUSTOMER_HOLD": "hold",
+    "CUSTOMER_WHISPER": "whisper",
+    "AGENT_HOLD": "hold",
+    "AGENT_WHISPER": "whisper",
+    "OUTBOUND_WHISPER": "outbound whisper",
+    "AGENT_TRANSFER": "transfer",
+    "QUEUE_TRANSFER": "transfer",
+    "CAMPAIGN": "contact",
+    "MODULE": "module",
+}
+"""Kind of flow by type. The types are those of CreateContactFlow, and MODULE for flow modules."""
+
 # Kinds by the value that the console writes to Metadata.type.
 _CONSOLE_KINDS: Mapping[str, FlowKind] = {
     "contactFlow": "contact",
@@ -821,7 +836,9 @@ _CONSOLE_KINDS: Mapping[str, FlowKind] = {
 
 
 def declared_kind(flow: Flow) -> FlowKind | None:
-    """Returns the kind that a flow declares in Settings (modules) or in the console's metadata, or None."""
+    """Returns the kind of a flow whose type is known, or that has Settings (modules) or the console's metadata, or None."""
+    if flow.type is not None:
+        return KINDS[flow.type]
     if flow.is_module:
         return "module"
     metadata = flow.document.get("Metadata")
@@ -832,7 +849,7 @@ def declared_kind(flow: Flow) -> FlowKind | None:
 def kinds_of(flow: Flow) -> frozenset[FlowKind]:
     """Returns the declared kind of a flow, or every kind that allows all of its blocks.
 
-    A flow's content does not include its type, which is a separate parameter of CreateContactFlow.
+    A flow's content does not include its type, which is a separate parameter of CreateContactFlow (see `load_flow`).
     """
     declared = declared_kind(flow)
     if declared:

@@ -139,7 +139,7 @@ def _flow_module(context: LintContext) -> Iterator[Match]:
     if context.flow.is_module:
         yield Match(
             None,
-            "$.Settings",
+            "$.Settings" if "Settings" in context.flow.document else "$",
             "This is a flow module, which runs inside other flows and inherits their attributes.",
             "Also check the flows that invoke it.",
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from callroute.arn import Arn
 from callroute.errors import InputError
 from callroute.flows.references import navigate, shown, written
 from callroute.flows.simulation.call import Call, QueueStay, ThirdParty
@@ -499,7 +500,7 @@ class CallSimulation:
         environment = self.environment
         arn = environment.instance_arn
         return {
-            "AwsRegion": arn.split(":")[3],
+            "AwsRegion": Arn.parse(arn).region,
             "Channel": "VOICE",
             "ContactId": environment.contact_id,
             "InitialContactId": environment.contact_id,
