@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": Entry(
         "Send contact records through the local cloud and print the stored items.", extra="local"
     ),
+    "report": Entry("Show where callers gave up, and how that changed.", extra="report"),
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
     "track": Entry("Add drop-off tracking to a flow, or update it."),

@@ -1,0 +1,366 @@
+"""Loads call records from files into DuckDB, and counts them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import secrets
+import tempfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from callroute.errors import InputError
+from callroute.reports.report import OUTCOMES, RepeatCallers, Span
+
+MEMORY_LIMIT = "256MB"
+"""Memory of DuckDB. Larger intermediate results go to a temporary file."""
+DURATIONS = (0, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+"""Lower ends of the duration ranges, in seconds."""
+REPEAT_HOURS = 24
+
+ATTRIBUTES = {
+    "contact_id": "S",
+    "call_date": "S",
+    "start_time": "S",
+    "call_flow": "S",
+    "call_route": "S",
+    "outcome": "S",
+    "duration_seconds": "N",
+    "phone_number": "S",
+    "version": "S",
+    "last_update": "S",
+}
+"""Attributes of an item that a report reads, with their DynamoDB types (docs/record.md)."""
+TABLE_ATTRIBUTES = [name for name in ATTRIBUTES if name not in ("contact_id", "version", "last_update")]
+"""Attributes to read from a table, where no contact_id occurs twice."""
+MASKED = "****"
+"""Beginning of masked numbers."""
+GZIP = b"\x1f\x8b"
+
+_TABLE = """
+CREATE TABLE calls (
+    id UBIGINT, version VARCHAR, day DATE, started BIGINT, hour UTINYINT, call_flow VARCHAR, call_route VARCHAR,
+    outcome VARCHAR, duration DOUBLE, caller UBIGINT, masked BOOLEAN, broken BOOLEAN
+)
+"""
+_LOAD = f"""
+INSERT INTO calls
+SELECT
+    CASE WHEN contact_id IS NOT NULL THEN hash(contact_id) END, coalesce(version, last_update, ''), day, started, hour(local), call_flow, call_route, outcome, duration,
+    CASE WHEN NOT starts_with(phone_number, '{MASKED}') THEN hash($salt || phone_number) END,
+    coalesce(starts_with(phone_number, '{MASKED}'), false),
+    day IS NULL OR started IS NULL OR call_route IS NULL OR outcome IS NULL OR outcome NOT IN {OUTCOMES}
+        OR (duration IS NULL AND duration_seconds IS NOT NULL)
+FROM (
+    SELECT
+        *,
+        try_cast(call_date AS DATE) AS day,
+        epoch(try_cast(start_time AS TIMESTAMPTZ))::BIGINT AS started,
+        try_cast(left(start_time, 19) AS TIMESTAMP) AS local,
+        try_cast(duration_seconds AS DOUBLE) AS duration
+    FROM (
+        SELECT {", ".join(f"coalesce(plain.{name}, Item.{name}->>'{kind}') AS {name}" for name, kind in ATTRIBUTES.items())}
+        FROM read_json(
+            $files, format = 'newline_delimited', compression = $compression, maximum_object_size = 4194304,
+            columns = {{
+                'Item': 'STRUCT({", ".join(f"{name} JSON" for name in ATTRIBUTES)})',
+                {", ".join(f"'{name}': 'VARCHAR'" for name in ATTRIBUTES)}
+            }}
+        ) AS plain
+    )
+)
+WHERE (day BETWEEN $first AND $last) IS NOT FALSE
+"""  # noqa: S608 - built from constants
+_DAYS = """
+SELECT min(day), max(day) FROM (
+    SELECT try_cast(coalesce(plain.call_date, Item.call_date->>'S') AS DATE) AS day
+    FROM read_json(
+        $file, format = 'newline_delimited', compression = $compression, maximum_object_size = 4194304,
+        columns = {'Item': 'STRUCT(call_date JSON)', 'call_date': 'VARCHAR'}
+    ) AS plain
+)
+"""
+_KEEP_NEWEST = """
+DELETE FROM calls WHERE rowid IN (
+    SELECT rowid FROM (
+        SELECT rowid, row_number() OVER (PARTITION BY id ORDER BY version DESC, rowid) AS place
+        FROM calls
+        WHERE id IN (SELECT id FROM calls GROUP BY id HAVING count(*) > 1)
+    )
+    WHERE place > 1
+)
+"""
+_REPEATS = """
+SELECT
+    count(*) FILTER (WHERE again IS NULL AND caller IS NOT NULL AND started + $seconds <= ending),
+    count(*) FILTER (WHERE again IS NOT NULL),
+    count(*) FILTER (WHERE again IS NULL AND caller IS NOT NULL AND started + $seconds > ending),
+    count(*) FILTER (WHERE caller IS NULL)
+FROM (
+    SELECT
+        *,
+        CASE WHEN caller IS NOT NULL THEN min(started) OVER (
+            PARTITION BY caller ORDER BY started RANGE BETWEEN 1 FOLLOWING AND $seconds FOLLOWING
+        ) END AS again,
+        (SELECT max(started) FROM calls) AS ending
+    FROM calls
+    WHERE day >= $first
+)
+WHERE day <= $last AND outcome = 'completed'
+"""
+
+
+@dataclass(frozen=True)
+class StopCount:
+    """Calls that ended at one stop with one outcome."""
+
+    call_flow: str | None
+    route: str
+    outcome: str
+    calls: int
+
+
+class CallDatabase:
+    """Calls of a span, of the previous span and of the following day. Use it in a `with` block.
+
+    Keeps numbers only as salted hashes, in a temporary folder that is removed at the end.
+    """
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self._folder = tempfile.TemporaryDirectory(prefix="callroute-")
+        self.folder = Path(self._folder.name)
+        """Folder for temporary files, which only this user can read."""
+        self._files: Mapping[Path, bool] = {}
+        self._salt = secrets.token_hex(16)
+        self._connection = duckdb.connect(
+            self.folder / "calls.duckdb",
+            config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(self.folder / "spilled")},
+        )
+        self._connection.execute("SET preserve_insertion_order = false")
+        self._connection.execute("SET enable_progress_bar = false")
+        self._connection.execute(_TABLE)
+
+    def __enter__(self) -> CallDatabase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        self._folder.cleanup()
+
+    # --- Loading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def needed(self) -> Span:
+        """Days to load: the previous span for comparison, the span, and the next day for repeat callers."""
+        return Span(self.span.previous.first, self.span.last + timedelta(1))
+
+    def load(self, files: Mapping[Path, str]) -> None:
+        """Loads files of items, one per line: plain values or DynamoDB's export format, plain or compressed by gzip.
+
+        If several lines have the same contact_id, only the newest version counts.
+
+        Args:
+            files: names of the files for error messages, by path.
+
+        Raises:
+            InputError: a file cannot be read, or a line is not an item.
+        """
+        compressed = {path: _is_compressed(path, name) for path, name in files.items()}
+        try:
+            for compression in ("gzip", "uncompressed"):
+                paths = [_literal(each) for each in files if compressed[each] == (compression == "gzip")]
+                if paths:
+                    self._load(paths, compression)
+            broken = self._connection.execute("SELECT count(*) FROM calls WHERE broken").fetchall()[0][0]
+        except duckdb.Error as error:
+            _report_first_defect(files, compressed)
+            problem = f"cannot be loaded ({str(error).splitlines()[0].rstrip('. ')})"
+            raise InputError(", ".join(files.values()), "", problem, "Provide files of items") from error
+        if broken:
+            _report_first_defect(files, compressed)
+        self._connection.execute(_KEEP_NEWEST)
+        self._files = compressed
+
+    def load_items(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Loads items of plain values. Holds one item at a time."""
+        file = self.folder / "items.jsonl"
+        with file.open("w", encoding="utf-8") as lines:
+            for item in items:
+                values = {name: item[name] for name in ATTRIBUTES if name in item}
+                if "phone_number" in values:
+                    values["phone_number"] = self._anonymous(str(values["phone_number"]))
+                lines.write(json.dumps(values) + "\n")
+        self._load([_literal(file)], "uncompressed")
+        file.unlink()
+
+    def _load(self, patterns: Sequence[str], compression: str) -> None:
+        parameters = {"files": patterns, "compression": compression, "salt": self._salt}
+        self._connection.execute(_LOAD, {**parameters, "first": self.needed.first, "last": self.needed.last})
+
+    def _anonymous(self, number: str) -> str:
+        """Returns a salted hash of a number, so that no file contains the number."""
+        if number.startswith(MASKED):
+            return MASKED
+        return blake2b(number.encode(), key=self._salt.encode(), digest_size=16).hexdigest()
+
+    # --- Counts ------------------------------------------------------------------------------------------------------
+
+    def available(self) -> Span | None:
+        """Returns the first and last day of the items in the loaded files, in the report's span or not."""
+        days: list[date] = []
+        for path, compressed in self._files.items():
+            rows = self._connection.execute(
+                _DAYS, {"file": _literal(path), "compression": "gzip" if compressed else "uncompressed"}
+            ).fetchall()
+            days += [day for day in rows[0] if day]
+        return Span(min(days), max(days)) if days else None
+
+    def stops(self, span: Span) -> list[StopCount]:
+        """Returns the number of calls in a span, by stop and outcome."""
+        rows = self._all(
+            "SELECT call_flow, call_route, outcome, count(*) FROM calls WHERE day BETWEEN $first AND $last GROUP BY ALL",
+            span,
+        )
+        return [StopCount(*row) for row in rows]
+
+    def days(self, span: Span) -> dict[tuple[date, str], int]:
+        """Returns the number of calls by day and outcome."""
+        rows = self._all(
+            "SELECT day, outcome, count(*) FROM calls WHERE day BETWEEN $first AND $last GROUP BY ALL", span
+        )
+        return {(day, outcome): calls for day, outcome, calls in rows}
+
+    def hours(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Returns the number of calls and of abandoned calls in the span, by weekday (0: Monday) and hour."""
+        rows = self._all(
+            "SELECT isodow(day) - 1, hour, count(*), count(*) FILTER (WHERE outcome = 'abandoned_in_flow')"
+            " FROM calls WHERE day BETWEEN $first AND $last GROUP BY ALL",
+            self.span,
+        )
+        return {(weekday, hour): (calls, left) for weekday, hour, calls, left in rows}
+
+    def quantiles(self) -> dict[tuple[str | None, str], tuple[float | None, float | None]]:
+        """Returns median and 90th percentile of the duration of abandoned calls, by flow and route.
+
+        Both interpolate linearly between the closest durations.
+        """
+        rows = self._all(
+            "SELECT call_flow, call_route, quantile_cont(duration, 0.5), quantile_cont(duration, 0.9) FROM calls"
+            " WHERE day BETWEEN $first AND $last AND outcome = 'abandoned_in_flow' GROUP BY ALL",
+            self.span,
+        )
+        return {(call_flow, route): (median, p90) for call_flow, route, median, p90 in rows}
+
+    def durations(self) -> dict[int, int]:
+        """Returns the number of abandoned calls by lower end of their duration's range."""
+        rows = self._all(
+            f"SELECT list_max(list_filter({list(DURATIONS)}, lambda low: low <= duration)), count(*) FROM calls"  # noqa: S608 - built from constants
+            " WHERE day BETWEEN $first AND $last AND outcome = 'abandoned_in_flow' AND duration IS NOT NULL GROUP BY ALL",
+            self.span,
+        )
+        return dict(rows)
+
+    def repeat_callers(self) -> RepeatCallers | str:
+        """Returns the completed calls by whether the number called again, or a key of REPEAT_REASONS."""
+        numbers, masked = self._all(
+            "SELECT count(caller), count(*) FILTER (WHERE masked) FROM calls WHERE day BETWEEN $first AND $last",
+            self.span,
+        )[0]
+        if masked:
+            return "masked"
+        if not numbers:
+            return "no_numbers"
+        seconds = REPEAT_HOURS * 3600
+        return RepeatCallers(REPEAT_HOURS, *self._all(_REPEATS, self.span, seconds=seconds)[0])
+
+    def _all(self, query: str, span: Span, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(
+            query, {"first": span.first, "last": span.last, **parameters}
+        ).fetchall()
+
+
+def _literal(path: Path) -> str:
+    """Returns a path that DuckDB does not expand as a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+# --- Errors ----------------------------------------------------------------------------------------------------------
+
+
+def _report_first_defect(files: Mapping[Path, str], compressed: Mapping[Path, bool]) -> None:
+    """Finds the first line that is not an item. DuckDB's own line numbers are not exact.
+
+    Raises:
+        InputError: names the file, the line and the defect.
+    """
+    for path, name in files.items():
+        try:
+            with gzip.open(path) if compressed[path] else path.open("rb") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if line.strip() and (defect := _defect(line)):
+                        raise InputError(f"{name}:{number}", "", defect, "Fix or remove the line")
+        except (OSError, EOFError, zlib.error) as error:
+            problem = f"cannot be decompressed ({error})"
+            raise InputError(name, "", problem, "Provide the complete file") from error
+
+
+def _is_compressed(path: Path, name: str) -> bool:
+    """Returns whether a file is compressed by gzip.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == GZIP
+    except FileNotFoundError as error:
+        raise InputError(name, "", "there is no such file", "Provide the path of an existing file") from error
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise InputError(name, "", problem, "Provide the path of a readable file") from error
+
+
+def _defect(line: bytes) -> str | None:
+    """Returns the first defect of a line, or None if it is an item. Does not quote values, which can be personal data."""
+    try:
+        item = json.loads(line)
+    except ValueError as error:
+        return (
+            f"is not JSON ({error.msg[:1].lower()}{error.msg[1:]})"
+            if isinstance(error, json.JSONDecodeError)
+            else "is not UTF-8 text"
+        )
+    if isinstance(item, dict) and isinstance(item.get("Item"), dict):
+        item = {
+            name: value.get(ATTRIBUTES.get(name)) if isinstance(value, dict) else None
+            for name, value in item["Item"].items()
+        }
+    if not isinstance(item, dict):
+        return "is not a JSON object"
+    for name in ("call_date", "start_time", "call_route", "outcome"):
+        if not isinstance(item.get(name), str):
+            return f"has no {name}"
+    if item["outcome"] not in OUTCOMES:
+        return f"has an unknown outcome ({item['outcome'][:40]!r})"
+    for name, parse in (("call_date", date.fromisoformat), ("start_time", datetime.fromisoformat)):
+        try:
+            parse(item[name])
+        except ValueError:
+            return f"has an invalid {name} ({item[name][:40]!r})"
+    try:
+        float(item.get("duration_seconds") or 0)
+    except (TypeError, ValueError):
+        return "has a duration_seconds that is not a number"
+    return None
