@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from callroute.flows.diagrams.diagram import Diagram, DrawnBlock, DrawnEdge
+    from callroute.flows.diagrams.words import Language
     from callroute.flows.flow import Flow
 
 _WIDTH = 248.0
@@ -29,28 +31,50 @@ _DETAIL_LINES = 4
 _NAME_GAP = 4.0
 _LEGEND_HEIGHT = 64.0
 _CORNER = 6.0
+_FIGURES_HEIGHT = 26.0
+
+HEAT_COLORS = ("#ffffff", "#fdebd9", "#fbcfa4", "#f3a45f", "#b9510d", "#7a2f06")
+"""Colors from few to many. Their lightness decreases, so they are distinct without color vision and in print."""
 
 # The image has its own background, so that it looks the same in light and dark mode. All text has a contrast ratio of
 # at least 4.5:1.
-_STYLE = """
-    text { font-family: system-ui, 'Noto Sans', 'Noto Sans JP', 'Noto Sans CJK JP', sans-serif; fill: #1f2328;
+STYLE = """
+    .flow text { font-family: system-ui, 'Noto Sans', 'Noto Sans JP', 'Noto Sans CJK JP', sans-serif; fill: #1f2328;
            font-size: 13px }
-    .ground { fill: #ffffff }
-    .block { fill: #f6f8fa; stroke: #6e7781 }
-    .stop .block { fill: #fff8e6; stroke: #8a5a00; stroke-width: 3 }
-    .title { font-size: 14px; font-weight: 600 }
-    .name, .branch { fill: #57606a }
-    .mark { font-weight: 600; fill: #6b4600 }
-    .route rect { fill: #dff3e4; stroke: #1a7f37 }
-    .route text { fill: #0f5323; font-size: 12px }
-    .line { stroke: #d0d7de }
-    .way, .entry { fill: none; stroke: #57606a; stroke-width: 1.5 }
-    .halo { fill: none; stroke: #ffffff; stroke-width: 6 }
-    .way.error { stroke: #a40e26; stroke-dasharray: 5 4 }
-    .port { fill: #57606a }
-    .port.error { fill: #a40e26 }
-    .branch.error { fill: #a40e26 }
-"""
+    .flow .ground { fill: #ffffff }
+    .flow .block { fill: #f6f8fa; stroke: #6e7781 }
+    .flow .stop .block { fill: #fff8e6; stroke: #8a5a00; stroke-width: 3 }
+    .flow .title { font-size: 14px; font-weight: 600 }
+    .flow .name, .flow .branch { fill: #57606a }
+    .flow .mark { font-weight: 600; fill: #6b4600 }
+    .flow .route rect { fill: #dff3e4; stroke: #1a7f37 }
+    .flow .route text { fill: #0f5323; font-size: 12px }
+    .flow .line { stroke: #d0d7de }
+    .flow .way, .flow .entry { fill: none; stroke: #57606a; stroke-width: 1.5 }
+    .flow .halo { fill: none; stroke: #ffffff; stroke-width: 6 }
+    .flow .way.error { stroke: #a40e26; stroke-dasharray: 5 4 }
+    .flow .port { fill: #57606a }
+    .flow .port.error { fill: #a40e26 }
+    .flow .branch.error { fill: #a40e26 }
+    .flow .figures text { font-weight: 600 }
+    .flow .heat-4 text, .flow .heat-5 text { fill: #ffffff }
+""" + "".join(
+    f"    .flow .heat-{level} rect {{ fill: {color} }}\n" for level, color in enumerate(HEAT_COLORS)
+)
+"""Style sheet of the image, for documents that contain several images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures to show in a block.
+
+    Attributes:
+        text: the figures as text.
+        heat: index of a color in HEAT_COLORS.
+    """
+
+    text: str
+    heat: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +87,7 @@ class _BlockText:
         lines: the lines of its detail.
         rows: its edges, each with its label and the distance from the top of the block to its port.
         height: height of the block.
+        figures: figures at the bottom of the block, if any.
     """
 
     title: str
@@ -70,16 +95,33 @@ class _BlockText:
     lines: tuple[str, ...]
     rows: tuple[tuple[DrawnEdge, str, float], ...]
     height: float
+    figures: Figures | None
 
 
-def svg(flow: Flow) -> str:
+def svg(
+    flow: Flow,
+    *,
+    language: Language = "en",
+    figures: Mapping[str, Figures] = MappingProxyType({}),
+    embedded_as: str = "",
+) -> str:
     """Returns a flow as an SVG document.
 
     Each block shows its title, its main parameter, the route that it sets and its branches. Stops are highlighted. If
-    possible, blocks are positioned as in the flow designer, and otherwise in layers.
+    possible, blocks are arranged as in the flow designer, and otherwise in layers.
+
+    Args:
+        flow: the flow.
+        language: language of titles and labels.
+        figures: figures by block identifier.
+        embedded_as: prefix of the IDs, which must be unique in the document that contains the image. The image then has
+            no legend, and the document must contain STYLE.
     """
-    diagram = build_diagram(flow)
-    texts = {identifier: _block_text(block) for identifier, block in diagram.blocks.items()}
+    diagram = build_diagram(flow, language)
+    texts = {
+        identifier: _block_text(block, figures.get(identifier))
+        for identifier, block in diagram.blocks.items()
+    }
     sizes = {identifier: (_WIDTH, text.height) for identifier, text in texts.items()}
     lines = [
         Line(identifier, port, edge.target, edge.error)
@@ -105,13 +147,15 @@ def svg(flow: Flow) -> str:
         for line, path in placed.paths.items()
     }
     total_width = max(max((x for x, _ in corners), default=0) - left + _MARGIN, 560)
-    total_height = max((y for _, y in corners), default=0) - top + _MARGIN + _LEGEND_HEIGHT
-    return "\n".join(_document(diagram, texts, boxes, paths, total_width, total_height)) + "\n"
+    total_height = max((y for _, y in corners), default=0) - top + _MARGIN
+    total_height += 0 if embedded_as else _LEGEND_HEIGHT
+    content = _document(diagram, texts, boxes, paths, (total_width, total_height), embedded_as)
+    return "\n".join(content) + "\n"
 
 
-def _block_text(block: DrawnBlock) -> _BlockText:
+def _block_text(block: DrawnBlock, figures: Figures | None) -> _BlockText:
     inner = _WIDTH - 2 * _PADDING
-    title_width = inner - (width("stop", _TEXT_SIZE) + 12 if block.stop else 0)
+    title_width = inner - (width(block.stop, _TEXT_SIZE) + 12 if block.stop else 0)
     lines = wrap(block.detail, _TEXT_SIZE, inner, _DETAIL_LINES)
     name = shorten(block.name, _TEXT_SIZE, inner) if block.name else ""
     route_height = _ROW_HEIGHT + 4 + (_NAME_GAP if name else 0) if block.route is not None else 0
@@ -124,7 +168,8 @@ def _block_text(block: DrawnBlock) -> _BlockText:
         else:
             rows.append((edge, "", _HEADER / 2))
     title = shorten(block.title, _TITLE_SIZE * 1.05, title_width)
-    return _BlockText(title, name, tuple(lines), tuple(rows), height + _PADDING / 2)
+    height += _FIGURES_HEIGHT if figures else _PADDING / 2
+    return _BlockText(title, name, tuple(lines), tuple(rows), height, figures)
 
 
 def _document(
@@ -132,20 +177,22 @@ def _document(
     texts: Mapping[str, _BlockText],
     boxes: Mapping[str, Box],
     paths: Mapping[Line, Path],
-    total_width: float,
-    total_height: float,
+    size: tuple[float, float],
+    prefix: str,
 ) -> Iterator[str]:
+    total_width, total_height = size
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total_width:g}" height="{total_height:g}" '
-        f'viewBox="0 0 {total_width:g} {total_height:g}" role="img" aria-labelledby="title description">'
+        f'viewBox="0 0 {total_width:g} {total_height:g}" class="flow" role="img" aria-labelledby="{prefix}title {prefix}description">'
     )
-    yield f'<title id="title">{escape(diagram.title)}</title>'
-    yield f'<desc id="description">{escape(diagram.description)}</desc>'
-    yield f"<style>{_STYLE}</style>"
+    yield f'<title id="{prefix}title">{escape(diagram.title)}</title>'
+    yield f'<desc id="{prefix}description">{escape(diagram.description)}</desc>'
+    if not prefix:
+        yield f"<style>{STYLE}</style>"
     yield (
         "<defs>"
         + "".join(
-            f'<marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
+            f'<marker id="{prefix}{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
             f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="{color}"/></marker>'
             for name, color in {"arrow": "#57606a", "arrow-error": "#a40e26"}.items()
         )
@@ -153,19 +200,20 @@ def _document(
     )
     yield f'<rect class="ground" width="{total_width:g}" height="{total_height:g}" rx="8"/>'
     if diagram.start:
-        yield from _entry(boxes[diagram.start])
-    yield from _edges(diagram, texts, paths)
+        yield from _entry(boxes[diagram.start], diagram, prefix)
+    yield from _edges(diagram, texts, paths, prefix)
     for identifier, block in diagram.blocks.items():
         yield from _block(block, texts[identifier], boxes[identifier])
-    yield from _legend(total_height)
+    if not prefix:
+        yield from _legend(total_height)
     yield "</svg>"
 
 
-def _entry(start: Box) -> Iterator[str]:
+def _entry(start: Box, diagram: Diagram, prefix: str) -> Iterator[str]:
     """Draws the point where calls enter the flow."""
     x, y = start.x + 20, start.y - ENTRY_HEIGHT + 8
-    yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>the call comes in</title></circle>'
-    yield f'<path class="entry" marker-end="url(#arrow)" d="M{x:g} {y + 7:g}V{start.y - 1:g}"/>'
+    yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>{escape(diagram.entry)}</title></circle>'
+    yield f'<path class="entry" marker-end="url(#{prefix}arrow)" d="M{x:g} {y + 7:g}V{start.y - 1:g}"/>'
 
 
 def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
@@ -178,7 +226,7 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     yield f'<rect class="block" width="{box.width:g}" height="{box.height:g}" rx="6"/>'
     yield _text(_PADDING, 20, text.title, "title")
     if block.stop:
-        yield _text(box.width - _PADDING, 20, "stop", "mark", end=True)
+        yield _text(box.width - _PADDING, 20, block.stop, "mark", end=True)
     y = _HEADER + 13
     if text.name:
         yield _text(_PADDING, y, text.name, "name")
@@ -203,6 +251,12 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
             yield f'<path class="line" d="M0 {port - _ROW_HEIGHT / 2:g}H{box.width:g}"/>'
             yield _text(box.width - _PADDING, port + 5, label, f"branch{error}", end=True)
         yield f'<circle class="port{error}" cx="{box.width:g}" cy="{port:g}" r="3.5"/>'
+    if text.figures:
+        top = box.height - _FIGURES_HEIGHT + 2
+        yield (
+            f'<g class="figures heat-{text.figures.heat}"><rect x="2" y="{top:g}" width="{box.width - 4:g}" '
+            f'height="{_FIGURES_HEIGHT - 4:g}" rx="4"/>{_text(_PADDING, top + 16, text.figures.text)}</g>'
+        )
     yield "</g>"
 
 
@@ -212,7 +266,9 @@ def _text(x: float, y: float, text: str, kind: str = "", *, end: bool = False) -
     return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{escape(text)}</text>'
 
 
-def _edges(diagram: Diagram, texts: Mapping[str, _BlockText], paths: Mapping[Line, Path]) -> Iterator[str]:
+def _edges(
+    diagram: Diagram, texts: Mapping[str, _BlockText], paths: Mapping[Line, Path], prefix: str
+) -> Iterator[str]:
     """Draws the lines. Where two lines cross, the lower one has a gap, so that it does not seem to join the other one."""
     bundles: dict[tuple[str, bool], list[tuple[str, str]]] = {}
     for identifier, text in texts.items():
@@ -224,10 +280,12 @@ def _edges(diagram: Diagram, texts: Mapping[str, _BlockText], paths: Mapping[Lin
                 points[-1] = (points[-1][0] - 1, points[-1][1])
             shape = _rounded(points)
             error = " error" if edge.error else ""
-            marker = "" if path.joins else f' marker-end="url(#arrow{"-error" if edge.error else ""})"'
+            marker = (
+                "" if path.joins else f' marker-end="url(#{prefix}arrow{"-error" if edge.error else ""})"'
+            )
             drawn = (
                 f'<path class="way{error}"{marker} d="{shape}">'
-                f"<title>{escape(block.name or block.title)}: {escape(edge.label or 'next')}</title></path>"
+                f"<title>{escape(block.name or block.title)}: {escape(edge.label or diagram.default)}</title></path>"
             )
             bundles.setdefault((edge.target, edge.error), []).append((shape, drawn))
     for bundle in bundles.values():
