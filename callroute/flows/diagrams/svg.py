@@ -56,10 +56,11 @@ STYLE = """
     .flow .port { fill: #57606a }
     .flow .port.error { fill: #a40e26 }
     .flow .branch.error { fill: #a40e26 }
-    .flow .figures text { font-weight: 600 }
-    .flow .heat-4 text, .flow .heat-5 text { fill: #ffffff }
+    .flow .figures { font-weight: 600 }
 """ + "".join(
-    f"    .flow .heat-{level} rect {{ fill: {color} }}\n" for level, color in enumerate(HEAT_COLORS)
+    f"    .flow .heat-{level} .block {{ fill: {color}; stroke: {HEAT_COLORS[-1]} }}\n"
+    f"    .flow .heat-{level} text, .flow .heat-{level} .branch.error {{ fill: {'#1f2328' if level < 4 else '#ffffff'} }}\n"
+    for level, color in enumerate(HEAT_COLORS)
 )
 """Style sheet of the image, for documents that contain several images."""
 
@@ -70,11 +71,11 @@ class Figures:
 
     Attributes:
         text: the figures as text.
-        heat: index of a color in HEAT_COLORS.
+        heat: index of the block's color in HEAT_COLORS; None for its usual color.
     """
 
     text: str
-    heat: int
+    heat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,8 @@ def _entry(start: Box, diagram: Diagram, prefix: str) -> Iterator[str]:
 
 def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     kind = "stop" if block.stop else "step"
+    if text.figures and text.figures.heat is not None:
+        kind += f" heat-{text.figures.heat}"
     yield f'<g class="{kind}" data-block={quoteattr(block.identifier)} transform="translate({box.x:g} {box.y:g})">'
     route = f"call_route = {block.route}" if block.route is not None else ""
     branches = [edge.label for edge, label, _ in text.rows if label != edge.label]
@@ -252,11 +255,9 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
             yield _text(box.width - _PADDING, port + 5, label, f"branch{error}", end=True)
         yield f'<circle class="port{error}" cx="{box.width:g}" cy="{port:g}" r="3.5"/>'
     if text.figures:
-        top = box.height - _FIGURES_HEIGHT + 2
-        yield (
-            f'<g class="figures heat-{text.figures.heat}"><rect x="2" y="{top:g}" width="{box.width - 4:g}" '
-            f'height="{_FIGURES_HEIGHT - 4:g}" rx="4"/>{_text(_PADDING, top + 16, text.figures.text)}</g>'
-        )
+        y = box.height - _FIGURES_HEIGHT
+        yield f'<path class="line" d="M0 {y:g}H{box.width:g}"/>'
+        yield _text(_PADDING, y + 18, text.figures.text, "figures")
     yield "</g>"
 
 

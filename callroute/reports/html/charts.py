@@ -7,44 +7,38 @@ text remains readable when they are scaled.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import altair as alt
 import vl_convert
 
-from callroute.reports.html.colors import HEAT, INK, MUTED, OUTCOME_COLORS, RULE
-from callroute.reports.labels import OUTCOME_LABELS, WEEKDAYS
+from callroute.reports.html.colors import HEAT, INK, MUTED, OUTCOME_COLORS, PALE_COLORS, RULE
+from callroute.reports.labels import WEEKDAYS
 from callroute.reports.report import OUTCOMES, Language, Report
 
 _WIDTH = 380
-_FONT = "system-ui, sans-serif"
+_FONT = "Liberation Sans, sans-serif"  # contained in vl-convert, so that it measures text the same everywhere
 
 
-def days_chart(report: Report, language: Language, label: str) -> str:
+def days_chart(report: Report, label: str) -> str:
     """Returns the calls per day by outcome, with paler bars for the previous span."""
     rows: list[dict[str, Any]] = [
         {
-            "day": f"{day.date.isoformat()}T12:00:00",
+            "day": day.date.isoformat(),
             "calls": day.outcomes.of(outcome),
-            "outcome": OUTCOME_LABELS[outcome][language],
+            "color": OUTCOME_COLORS[outcome] if day.date >= report.span.first else PALE_COLORS[outcome],
             "order": order,
-            "now": day.date >= report.span.first,
         }
         for day in report.days
         for order, outcome in enumerate(reversed(OUTCOMES))
     ]
-    colors = alt.Scale(
-        domain=[OUTCOME_LABELS[outcome][language] for outcome in OUTCOMES],
-        range=[OUTCOME_COLORS[outcome] for outcome in OUTCOMES],
-    )
     width = max(1, min(20, 300 / len(report.days) - 2))
     chart = (
-        alt.Chart(alt.Data(values=rows))
+        _chart(rows)
         .mark_bar(size=width)
         .encode(
-            x=alt.X("day:T").axis(
+            x=alt.X("day:T", scale=alt.Scale(type="utc", padding=width / 2 + 4)).axis(
                 title=None,
                 format="%-m/%-d",
                 grid=False,
@@ -52,9 +46,8 @@ def days_chart(report: Report, language: Language, label: str) -> str:
                 labelOverlap=True,
             ),
             y=alt.Y("calls:Q").axis(title=None, tickCount=4, tickMinStep=1),
-            color=alt.Color("outcome:N", scale=colors, legend=None),
+            color=alt.Color("color:N", scale=None),
             order=alt.Order("order:Q"),
-            opacity=alt.condition("datum.now", alt.value(1), alt.value(0.45)),
         )
         .properties(width=_WIDTH - 50, height=190)
     )
@@ -62,15 +55,16 @@ def days_chart(report: Report, language: Language, label: str) -> str:
 
 
 def durations_chart(report: Report, label: str) -> str:
-    """Returns the distribution of the time until callers left."""
-    rows = [
+    """Returns the distribution of the time until callers left, up to the longest time."""
+    last = max((number for number, each in enumerate(report.durations) if each.calls), default=0)
+    rows: list[dict[str, Any]] = [
         {
             "seconds": f"{each.start}–{each.end}" if each.end else f"{each.start}+",
             "calls": each.calls,
         }
-        for each in report.durations
+        for each in report.durations[: last + 1]
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = _chart(rows).encode(
         y=alt.Y("seconds:N", sort=None).axis(title=None, ticks=False, domain=False),
         x=alt.X("calls:Q").axis(None),
     )
@@ -82,14 +76,14 @@ def durations_chart(report: Report, label: str) -> str:
 
 def hours_chart(report: Report, language: Language, label: str) -> str:
     """Returns a heat map of the calls that were abandoned in the flow, by weekday and hour."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"weekday": WEEKDAYS[language][weekday], "hour": hour, "left": count.left}
         for weekday, hours in enumerate(report.hours)
         for hour, count in enumerate(hours)
     ]
-    most = max((row["left"] for row in rows), default=0) or 1
+    most = max(count.left for hours in report.hours for count in hours)
     chart = (
-        alt.Chart(alt.Data(values=rows))
+        _chart(rows)
         .mark_rect(stroke="#ffffff", strokeWidth=1.5)
         .encode(
             x=alt.X("hour:O").axis(
@@ -103,6 +97,10 @@ def hours_chart(report: Report, language: Language, label: str) -> str:
         .properties(width=_WIDTH - 50, height=7 * 22)
     )
     return _rendered(chart, label)
+
+
+def _chart(rows: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=rows))
 
 
 def _rendered(chart: alt.Chart | alt.LayerChart, label: str) -> str:
@@ -120,15 +118,8 @@ def _rendered(chart: alt.Chart | alt.LayerChart, label: str) -> str:
         ),
         view=alt.ViewConfig(stroke=None),
     ).configure_view(stroke=None)
-    specification: Mapping[str, Any] = configured.to_dict()
-    image = vl_convert.vegalite_to_svg(specification)
+    image = vl_convert.vegalite_to_svg(configured.to_dict())
     # The chart is an image to assistive technology, so the descriptions of its parts are of no use.
     image = re.sub(r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"', "", image)
-    size = re.search(r'width="([\d.]+)" height="([\d.]+)"', image)
-    assert size
-    return image.replace(
-        image[: image.index(">") + 1],
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escape(label)}" '
-        f'viewBox="0 0 {size[1]} {size[2]}">',
-        1,
-    )
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escape(label)}"'
+    return re.sub(r"<svg [^>]*(?= viewBox=)", lambda _: opening, image, count=1)

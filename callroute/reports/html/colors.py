@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 from callroute.flows.diagrams import HEAT_COLORS
 from callroute.reports.report import Outcome
@@ -19,16 +20,21 @@ OUTCOME_COLORS: Mapping[Outcome, str] = {
     "abandoned_in_flow": ACCENT,
 }
 """Colors that differ in lightness, so they are distinct without color vision and in print."""
+PALE_COLORS: Mapping[Outcome, str] = {
+    "answered": "#b1bdcc",
+    "abandoned_in_queue": "#fbdfc4",
+    "completed": "#dde4ec",
+    "abandoned_in_flow": "#e3b99e",
+}
+"""Colors of the previous span."""
 HEAT = ["#f4f6f8", *HEAT_COLORS[1:]]
 
 
-def heat(share: float, most: float) -> int:
-    """Returns the index of a color in HEAT_COLORS for a share.
+def heat(calls: int, most: int) -> int:
+    """Returns the index of a color in HEAT_COLORS for a number of calls.
 
     Args:
-        share: the share, from 0 to 1.
-        most: the largest share in the report.
+        calls: the number.
+        most: the largest number in the drawing.
     """
-    if not share or not most:
-        return 0
-    return min(len(HEAT_COLORS) - 1, 1 + int((len(HEAT_COLORS) - 1) * share / most * 0.999))
+    return ceil((len(HEAT_COLORS) - 1) * calls / max(most, 1))

@@ -45,13 +45,13 @@ def flow_drawing(flow: Flow, stops: Sequence[Stop], language: Language, prefix: 
         prefix: prefix of the IDs in the drawing.
     """
     by_route = {stop.route: stop for stop in stops}
-    most = max((gave_up(stop).share for stop in stops), default=0.0)
+    most = max((gave_up(stop).calls for stop in stops), default=0)
     figures: dict[str, Figures] = {}
     for identifier, block in flow.blocks.items():
         stop = by_route.get(route_of(block) or "")
         if stop:
             text = f"{stop.reached:,} calls reached" if language == "en" else f"{stop.reached:,}件が到達"
-            figures[identifier] = Figures(text, 0)
+            figures[identifier] = Figures(text)
     for each in analyze(flow).stops:
         routes = list(each.routes)
         stop = by_route.get(routes[0]) if len(routes) == 1 and isinstance(routes[0], str) else None
@@ -63,5 +63,5 @@ def flow_drawing(flow: Flow, stops: Sequence[Stop], language: Language, prefix: 
                 if language == "en"
                 else f"{counts.reached:,}件中{counts.calls:,}件が離脱 · {percent}"
             )
-            figures[each.block.identifier] = Figures(text, heat(counts.share, most))
+            figures[each.block.identifier] = Figures(text, heat(counts.calls, most))
     return diagrams.svg(flow, language=language, figures=figures, embedded_as=prefix)

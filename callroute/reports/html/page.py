@@ -232,9 +232,8 @@ class _Page:
         """Returns a stop for narrow screens, which have no space for the Sankey diagram."""
         counts = gave_up(stop)
         widths = [
-            (stop.reached - counts.calls, _RULE_COLOR),
-            (stop.outcomes.abandoned_in_queue, OUTCOME_COLORS["abandoned_in_queue"]),
-            (stop.outcomes.abandoned_in_flow, OUTCOME_COLORS["abandoned_in_flow"]),
+            (stop.continued, _RULE_COLOR),
+            *((stop.outcomes.of(outcome), OUTCOME_COLORS[outcome]) for outcome in OUTCOMES),
         ]
         bars, x = [], 0.0
         for count, color in widths:
@@ -258,7 +257,7 @@ class _Page:
     def _days(self) -> Markup:
         most = max(day.outcomes.calls for day in self._report.days)
         label = self.text("trend_label", calls=f"{self._report.calls:,}", most=f"{most:,}")
-        return Markup(days_chart(self._report, self._language, label))  # noqa: S704 - escapes its texts
+        return Markup(days_chart(self._report, label))  # noqa: S704 - escapes its texts
 
     def _durations(self) -> Markup | None:
         most = max(self._report.durations, key=lambda each: each.calls)

@@ -6,7 +6,7 @@ other ones to the outcomes of the calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,6 +23,12 @@ _TEXT_SIZE = 13.0
 _LINE_HEIGHT = 16.0
 _SLOT_GAP = 6.0
 _BAND_COLOR = "#d5dce4"
+_OPACITY: Mapping[Outcome, float] = {
+    "answered": 0.3,
+    "abandoned_in_queue": 0.55,
+    "completed": 0.45,
+    "abandoned_in_flow": 0.55,
+}
 
 
 @dataclass(slots=True)
@@ -133,7 +139,7 @@ def _bands(node: _Node, scale: float) -> Iterator[str]:
         right = child.column * _COLUMN
         middle = (left + right) / 2
         color = _BAND_COLOR if child.outcome is None else child.color
-        opacity = 0.55 if child.outcome else 0.8
+        opacity = 0.8 if child.outcome is None else _OPACITY[child.outcome]
         yield (
             f'<path fill="{color}" fill-opacity="{opacity}" d="M{left:g} {start:.1f}C{middle:g} {start:.1f} {middle:g} '
             f"{child.top:.1f} {right:g} {child.top:.1f}V{child.top + height:.1f}C{middle:g} "

@@ -62,9 +62,9 @@ TEXTS: Mapping[str, Labels] = {
     "drawing": {"en": "The flow", "ja": "フロー図"},
     "drawing_note": {
         "en": "Each block in which callers can hang up shows how many gave up at its stop. Blocks of the same stop show the "
-        "same figures; blocks that several stops share show none. The darker the mark, the larger the share.",
+        "same figures; blocks that several stops share show none. The darker a block, the more callers gave up.",
         "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。複数の停止箇所で"
-        "共用するブロックには数値がありません。色が濃いほど離脱の割合が大きいことを示します。",
+        "共用するブロックには数値がありません。色が濃いほど離脱数が多いことを示します。",
     },
     "fit": {"en": "Whole flow", "ja": "全体"},
     "readable": {"en": "Readable size", "ja": "読めるサイズ"},
@@ -99,8 +99,8 @@ TEXTS: Mapping[str, Labels] = {
     },
     "hours": {"en": "When callers left the menu", "ja": "メニューで離脱した曜日と時間帯"},
     "hours_note": {
-        "en": "Calls that were left in the menu, by weekday and hour of the start. White is 0; the darkest hour has {most}.",
-        "ja": "メニューで離脱した通話の件数を、開始の曜日と時刻で示します。白は0件、最も濃い時間帯は{most}件です。",
+        "en": "Calls that were left in the menu, by weekday and hour of the start. The palest color is 0; the darkest is {most}.",
+        "ja": "メニューで離脱した通話の件数を、開始の曜日と時刻で示します。最も薄い色は0件、最も濃い色は{most}件です。",
     },
     "hours_label": {
         "en": "Heat map of the calls that were left in the menu, by weekday and hour; the most, {most}, are on {weekday} "
