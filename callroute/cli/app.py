@@ -39,7 +39,7 @@ COMMANDS = {
     "check": Entry("Find problems in flows before they are deployed."),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
-    "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),
+    "roles": Entry("Print the IAM documents of the deployment roles and the reader role.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 

@@ -287,7 +287,9 @@ def table_source(name: str, table: str, dynamodb: Callable[[], Any], time_zone: 
         except BotoCoreError as error:
             raise unreadable(f"table {table}", error) from error
         with output.progress_bar(f"Reading {table}", len(days)) as day_read:
-            calls.load_items(read_days(client, table, days, TABLE_ATTRIBUTES, day_read))
+            skipped = calls.load_items(read_days(client, table, days, TABLE_ATTRIBUTES, day_read))
+        if skipped:
+            output.note(f"note: {output.counted(skipped, 'item')} of the table left out: not a call record")
 
     return Source(name, time_zone, load)
 

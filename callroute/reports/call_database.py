@@ -44,6 +44,13 @@ TABLE_ATTRIBUTES = [name for name in ATTRIBUTES if name not in ("contact_id", "v
 """Attributes to read from a table, where no contact_id occurs twice."""
 MASKED = "****"
 """Beginning of masked numbers."""
+_FORMS = {
+    "call_date": r"\d{4}-\d\d-\d\d",
+    "start_time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
+    "call_route": r"(?s).*",
+    "outcome": "|".join(OUTCOMES),
+}
+"""Required attributes, and the form of their values."""
 GZIP = b"\x1f\x8b"
 
 _TABLE = """
@@ -63,8 +70,9 @@ SELECT
 FROM (
     SELECT
         *,
-        try_cast(call_date AS DATE) AS day,
-        epoch(try_cast(start_time AS TIMESTAMPTZ))::BIGINT AS started,
+        CASE WHEN regexp_full_match(call_date, '{_FORMS["call_date"]}') THEN try_cast(call_date AS DATE) END AS day,
+        CASE WHEN regexp_full_match(start_time, '{_FORMS["start_time"]}')
+            THEN epoch(try_cast(start_time AS TIMESTAMPTZ))::BIGINT END AS started,
         try_cast(left(start_time, 19) AS TIMESTAMP) AS local,
         try_cast(duration_seconds AS DOUBLE) AS duration
     FROM (
@@ -169,7 +177,7 @@ class CallDatabase:
     def load(self, files: Mapping[Path, str]) -> None:
         """Loads files of items, one per line: plain values or DynamoDB's export format, plain or compressed by gzip.
 
-        If several lines have the same contact_id, only the newest version counts.
+        Of several lines with the same contact_id, only the newest version counts.
 
         Args:
             files: names of the files for error messages, by path.
@@ -185,16 +193,18 @@ class CallDatabase:
                     self._load(paths, compression)
             broken = self._connection.execute("SELECT count(*) FROM calls WHERE broken").fetchall()[0][0]
         except duckdb.Error as error:
-            _report_first_defect(files, compressed)
-            problem = f"cannot be loaded ({str(error).splitlines()[0].rstrip('. ')})"
-            raise InputError(", ".join(files.values()), "", problem, "Provide files of items") from error
+            raise _first_defect(files, compressed) from error
         if broken:
-            _report_first_defect(files, compressed)
+            raise _first_defect(files, compressed)
         self._connection.execute(_KEEP_NEWEST)
         self._files = compressed
 
-    def load_items(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """Loads items of plain values. Holds one item at a time."""
+    def load_items(self, items: Iterable[Mapping[str, Any]]) -> int:
+        """Loads items of plain values, one at a time.
+
+        Returns:
+            Number of items that are skipped because they are not call records.
+        """
         file = self.folder / "items.jsonl"
         with file.open("w", encoding="utf-8") as lines:
             for item in items:
@@ -204,6 +214,9 @@ class CallDatabase:
                 lines.write(json.dumps(values) + "\n")
         self._load([_literal(file)], "uncompressed")
         file.unlink()
+        skipped = self._connection.execute("DELETE FROM calls WHERE broken").fetchall()[0][0]
+        self._connection.execute(_KEEP_NEWEST)
+        return int(skipped)
 
     def _load(self, patterns: Sequence[str], compression: str) -> None:
         parameters = {"files": patterns, "compression": compression, "salt": self._salt}
@@ -299,21 +312,17 @@ def _literal(path: Path) -> str:
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 
-def _report_first_defect(files: Mapping[Path, str], compressed: Mapping[Path, bool]) -> None:
-    """Finds the first line that is not an item. DuckDB's own line numbers are not exact.
-
-    Raises:
-        InputError: names the file, the line and the defect.
-    """
+def _first_defect(files: Mapping[Path, str], compressed: Mapping[Path, bool]) -> InputError:
+    """Returns the error for the first line that is not an item. DuckDB's own line numbers are not exact."""
     for path, name in files.items():
         try:
             with gzip.open(path) if compressed[path] else path.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
                     if line.strip() and (defect := _defect(line)):
-                        raise InputError(f"{name}:{number}", "", defect, "Fix or remove the line")
+                        return InputError(f"{name}:{number}", "", defect, "Fix or remove the line")
         except (OSError, EOFError, zlib.error) as error:
-            problem = f"cannot be decompressed ({error})"
-            raise InputError(name, "", problem, "Provide the complete file") from error
+            return InputError(name, "", f"cannot be decompressed ({error})", "Provide the complete file")
+    return InputError(", ".join(files.values()), "", "contains lines that are not items", "Check the files")
 
 
 def _is_compressed(path: Path, name: str) -> bool:
@@ -333,15 +342,13 @@ def _is_compressed(path: Path, name: str) -> bool:
 
 
 def _defect(line: bytes) -> str | None:
-    """Returns the first defect of a line, or None if it is an item. Does not quote values, which can be personal data."""
+    """Returns the first defect of a line, or None. Quotes no values that can be personal data."""
     try:
         item = json.loads(line)
-    except ValueError as error:
-        return (
-            f"is not JSON ({error.msg[:1].lower()}{error.msg[1:]})"
-            if isinstance(error, json.JSONDecodeError)
-            else "is not UTF-8 text"
-        )
+    except json.JSONDecodeError as error:
+        return f"is not JSON ({error.msg[:1].lower()}{error.msg[1:]})"
+    except (ValueError, RecursionError):
+        return "is not JSON in UTF-8"
     if isinstance(item, dict) and isinstance(item.get("Item"), dict):
         item = {
             name: value.get(ATTRIBUTES.get(name)) if isinstance(value, dict) else None
@@ -349,18 +356,16 @@ def _defect(line: bytes) -> str | None:
         }
     if not isinstance(item, dict):
         return "is not a JSON object"
-    for name in ("call_date", "start_time", "call_route", "outcome"):
-        if not isinstance(item.get(name), str):
+    for name, form in _FORMS.items():
+        value = item.get(name)
+        if value is None:
             return f"has no {name}"
-    if item["outcome"] not in OUTCOMES:
-        return f"has an unknown outcome ({item['outcome'][:40]!r})"
-    for name, parse in (("call_date", date.fromisoformat), ("start_time", datetime.fromisoformat)):
-        try:
-            parse(item[name])
-        except ValueError:
-            return f"has an invalid {name} ({item[name][:40]!r})"
+        if not re.fullmatch(form, str(value)):
+            return f"has an invalid {name} ({str(value)[:40]!r})"
     try:
+        date.fromisoformat(item["call_date"])
+        datetime.fromisoformat(item["start_time"])
         float(item.get("duration_seconds") or 0)
     except (TypeError, ValueError):
-        return "has a duration_seconds that is not a number"
+        return "has a date, time or duration that does not exist"
     return None

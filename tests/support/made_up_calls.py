@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -99,6 +99,8 @@ def _item(
 ) -> dict[str, Any]:
     hour = chance.choices(range(24), HOURS)[0]
     start = datetime.combine(day, time(hour, chance.randrange(60), chance.randrange(60)), ZoneInfo(zone))
+    end = start + timedelta(seconds=seconds)
+    updated = end.astimezone(UTC) + timedelta(minutes=1)
     item = {
         "contact_id": f"00000000-0000-4000-8000-{number:012}",
         "call_route": route,
@@ -106,11 +108,11 @@ def _item(
         "call_flow": "bank",
         "call_date": day.isoformat(),
         "start_time": start.isoformat(),
-        "end_time": (start + timedelta(seconds=seconds)).isoformat(),
+        "end_time": end.isoformat(),
         "duration_seconds": seconds,
         "outcome": outcome,
         "initiation_method": "INBOUND",
-        "last_update": "2026-11-28T00:00:00Z",
-        "version": f"2026-11-28T00:00:00.000000000Z-10-{number:016x}",
+        "last_update": f"{updated:%Y-%m-%dT%H:%M:%S}Z",
+        "version": f"{updated:%Y-%m-%dT%H:%M:%S}.000000000Z-10-{number:016x}",
     }
     return item if chance.random() < 0.05 else {**item, "phone_number": chance.choice(callers)}
