@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from typing import Any
@@ -22,6 +23,9 @@ from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, f
 from callroute.reports.report import OUTCOMES, Change, Language, Outcome, Report, ReportedFlow, Span, Stop
 
 _DEEPEST_INDENT = 4
+_MOST_STOPS = 300
+_LARGEST_DRAWINGS = 1_000_000
+"""Most characters of all drawings together. Without drawings, the page has less than 500 KB."""
 _RULE_COLOR = "#c3ccd6"
 
 
@@ -69,7 +73,8 @@ class _Page:
     """
 
     def __init__(self, report: Report, language: Language) -> None:
-        self._report = report
+        self._report, self._left_out = _shortened(report)
+        self._characters_left = _LARGEST_DRAWINGS
         self._language: Language = language
 
     def text(self, key: str, **values: object) -> str:
@@ -135,6 +140,7 @@ class _Page:
                     *("queue", "median", "p90"),
                 )
             ],
+            "left_out": self.text("left_out", count=f"{self._left_out:,}") if self._left_out else "",
             "stops": [self._stop(stop) for stop in report.stops],
         }
 
@@ -219,12 +225,16 @@ class _Page:
         calls = sum(stop.outcomes.calls for stop in stops)
         label = self.text("paths_label", calls=f"{calls:,}", flow=name)
         prefix = f"flow-{number}"
-        drawing = flow_drawing(flow.flow, stops, self._language, f"{prefix}-") if flow.flow else ""
+        drawing = None
+        if flow.flow:
+            drawing = flow_drawing(flow.flow, stops, self._language, f"{prefix}-")
+            drawing = drawing if len(drawing) <= self._characters_left else ""
+            self._characters_left -= len(drawing)
         return {
             "id": prefix,
             "name": name,
             "sankey": Markup(sankey(stops, self._language, label)),  # noqa: S704 - escapes its texts
-            "drawing": Markup(drawing),  # noqa: S704 - escapes its texts
+            "drawing": None if drawing is None else Markup(drawing),  # noqa: S704 - escapes its texts
             "tree": [self._tree_item(stop, calls) for stop in stops if stop.reached],
         }
 
@@ -332,6 +342,26 @@ class _Page:
                 ),
             ],
         }
+
+
+def _shortened(report: Report) -> tuple[Report, int]:
+    """Leaves out rare routes that no catalog lists if there are too many stops, and returns their number.
+
+    A flow that sets call_route from a variable can have any number of routes.
+    """
+    listed = {
+        (flow.call_flow, route) for flow in report.flows if flow.catalog for route in flow.catalog.routes
+    }
+    others = [stop for stop in report.stops if (stop.call_flow, stop.route) not in listed]
+    left_out = sorted(others, key=lambda stop: -stop.reached)[max(_MOST_STOPS - len(listed), 0) :]
+    names = {(stop.call_flow, stop.route) for stop in left_out}
+    return replace(
+        report,
+        stops=tuple(stop for stop in report.stops if (stop.call_flow, stop.route) not in names),
+        unknown_routes=tuple(
+            each for each in report.unknown_routes if (each.call_flow, each.route) not in names
+        ),
+    ), len(left_out)
 
 
 def _cell(value: float | None, text: str, *, marked: bool = False) -> dict[str, Any]:

@@ -66,6 +66,10 @@ TEXTS: Mapping[str, Labels] = {
         "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。複数の停止箇所で"
         "共用するブロックには数値がありません。色が濃いほど離脱数が多いことを示します。",
     },
+    "drawing_too_large": {
+        "en": "This flow is too large to be drawn here. Draw it with callroute draw.",
+        "ja": "このフローは大きすぎるため、ここには表示できません。callroute drawで描画してください。",
+    },
     "fit": {"en": "Whole flow", "ja": "全体"},
     "readable": {"en": "Readable size", "ja": "読めるサイズ"},
     "drawing_region": {"en": "Drawing of {flow}, scrollable", "ja": "{flow}のフロー図 (スクロール可)"},
@@ -134,6 +138,10 @@ TEXTS: Mapping[str, Labels] = {
     },
     "search": {"en": "Search stops", "ja": "停止箇所を検索"},
     "shown": {"en": "{shown} of {total} stops", "ja": "{total}件中{shown}件を表示"},
+    "left_out": {
+        "en": "{count} rare routes that no catalog lists are left out. --format csv contains all of them.",
+        "ja": "カタログにない経路のうち、まれな{count}件は省略しました。--format csvにはすべて含まれます。",
+    },
     "stop": {"en": "Stop", "ja": "停止箇所"},
     "reached": {"en": "Reached", "ja": "到達"},
     "continued": {"en": "Went on", "ja": "次へ進行"},
@@ -142,8 +150,8 @@ TEXTS: Mapping[str, Labels] = {
     "completed": {"en": "Completed", "ja": "完了"},
     "answered": {"en": "Answered", "ja": "応答"},
     "queue": {"en": "Left queue", "ja": "待ち切断"},
-    "median": {"en": "Median s", "ja": "中央値(秒)"},
-    "p90": {"en": "90% s", "ja": "90%値(秒)"},
+    "median": {"en": "Median (s)", "ja": "中央値(秒)"},
+    "p90": {"en": "90% (s)", "ja": "90%値(秒)"},
     "help": {"en": "What the figures mean", "ja": "数値の説明"},
     "footer": {
         "en": "This page contains no phone numbers and no contact IDs, and loads nothing from the network.",
@@ -216,7 +224,7 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Median s, 90% s", "ja": "中央値(秒)、90%値(秒)"},
+        {"en": "Median, 90%", "ja": "中央値(秒)、90%値(秒)"},
         {
             "en": "Duration of the calls that were left at the stop: half of them, and 90% of them, were at most this long.",
             "ja": "その停止箇所で離脱した通話の長さです。半数、および90%の通話がこの秒数以内でした。",
