@@ -31,7 +31,7 @@ DEFAULT_DAYS = 7
 DEFAULT_TIME_ZONE = "Asia/Tokyo"
 YEARS = (2000, 2099)
 """Years of call records (docs/record.md)."""
-SUFFIX_OF = {"csv": ".csv", "json": ".json"}
+SUFFIX_OF = {"csv": ".csv", "html": ".html", "json": ".json"}
 """Suffix of the files in each format that --output can write."""
 INPUT_SUFFIXES = (".jsonl", ".gz")
 """Suffixes of the files to take from folders. DynamoDB's exports contain .json.gz files; their manifests are .json files."""
@@ -145,6 +145,10 @@ def rendered(report: Report, output_format: str, language: Language) -> str:
 
     if output_format == "csv":
         return as_csv(report, language)
+    if output_format == "html":
+        from callroute.reports.html import write_html
+
+        return write_html(report, language)
     return output.json_text(as_json(report, language)) + "\n"
 
 
@@ -157,7 +161,8 @@ def format_of(path: Path) -> str:
     for name, suffix in SUFFIX_OF.items():
         if path.suffix.lower() == suffix:
             return name
-    problem = f"{str(path)!r} does not end in {' or '.join(SUFFIX_OF.values())}"
+    *others, last = SUFFIX_OF.values()
+    problem = f"{str(path)!r} does not end in {', '.join(others)} or {last}"
     raise InputError("--output", "", problem, "Use one of these suffixes or choose a --format")
 
 
