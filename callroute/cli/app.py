@@ -43,6 +43,7 @@ COMMANDS = {
         "Describe a rule of `callroute check`: its requirement, its severity, its source and how to ignore it."
     ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
+    "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
     "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
