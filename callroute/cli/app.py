@@ -37,6 +37,7 @@ COMMANDS = {
     "replay": Entry(
         "Send contact records through the local cloud and print the stored items.", extra="local"
     ),
+    "report": Entry("Show where callers gave up, and how that changed.", extra="report"),
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
     "explain": Entry(
@@ -45,7 +46,7 @@ COMMANDS = {
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
-    "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),
+    "roles": Entry("Print the IAM documents of the deployment roles and the reader role.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 
