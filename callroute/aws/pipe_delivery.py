@@ -73,7 +73,7 @@ class PipeDelivery:
 
     stream_arn: str
     patterns: tuple[Mapping[str, Any], ...]
-    """Event patterns. A record is delivered if one of them matches, or if there are none."""
+    """Event patterns. A record is delivered if one of them matches, or if the pipe has no filter."""
     input_template: str
 
     @classmethod
