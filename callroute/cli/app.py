@@ -38,7 +38,9 @@ COMMANDS = {
     "check": Entry("Find problems in flows before they are deployed."),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
-    "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),
+    "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),
+    "doctor": Entry("Check a deployed stack and print how to fix each problem.", extra="local"),
+    "roles": Entry("Print the IAM documents for deployments and operators.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 

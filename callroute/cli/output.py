@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -195,6 +195,27 @@ def progress(text: str) -> Iterator[None]:
         return
     with _console(sys.stderr).status(text, spinner="line"):
         yield
+
+
+@contextmanager
+def progress_bar(text: str, total: int) -> Iterator[Callable[[int], object]]:
+    """Shows a progress bar on the terminal while the `with` block runs.
+
+    Args:
+        text: text beside the bar.
+        total: expected number of steps.
+
+    Yields:
+        A function that advances the bar by a number of steps.
+    """
+    if options.quiet or not sys.stderr.isatty():
+        yield lambda _number: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda number: bar.advance(task, number)
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------
