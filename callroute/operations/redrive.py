@@ -185,7 +185,7 @@ class Redrive:
         return deleted
 
     def _run(self, records: Sequence[StreamRecord]) -> None:
-        """Determines the result of each record that has none yet."""
+        """Determines the results of new records."""
         accepted: dict[str, StreamRecord] = {}
         for record in records:
             if record.event_id in self._results or record.event_id in accepted:
