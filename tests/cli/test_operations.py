@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner, Result
 
+from callroute.cli import output
 from callroute.cli.app import app
 from callroute.cli.stacks import Stack, aws_errors
 from callroute.errors import InputError
@@ -150,3 +153,15 @@ def test_errors_of_aws_name_the_stack_and_the_request() -> None:
     message = r"^stack prod: Unable to locate credentials[.] Check your AWS"
     with pytest.raises(InputError, match=message), aws_errors(stack):
         raise NoCredentialsError
+
+
+def test_a_progress_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with output.progress_bar("Processing 2 messages", 2) as advance:
+            advance(1)
+        assert ("Processing 2 messages" in stream.getvalue()) is shown
