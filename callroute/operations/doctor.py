@@ -1,4 +1,4 @@
-"""Checks of a deployed stack. They only read."""
+"""Read-only checks of a deployed stack."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ class _Permission(NamedTuple):
 
 
 def _permissions(documents: Sequence[Mapping[str, Any]]) -> Iterator[_Permission]:
-    """Yields each combination of action and resource. Other elements than Action and Resource appear under their name."""
+    """Yields each combination of action and resource. NotAction and NotResource appear under their own names."""
     for document in documents:
         for statement in _listed(document["Statement"]):
             condition = json.dumps(statement.get("Condition", {}), sort_keys=True)
