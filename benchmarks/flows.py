@@ -52,10 +52,8 @@ def _simulating(flow: Flow, menus: int) -> Measurement:
     for _ in range(CALLS):
         events, _ = run_simulation(flow, KeyedCaller(keys), clock=SimulatedClock(START))
     elapsed = time.perf_counter() - start
-    method = f"{menus} menus and {len(events)} events per call"
-    return seconds(
-        f"simulate {CALLS:,} calls of a flow of {BLOCKS} blocks", elapsed, at_most=5, method=method
-    )
+    name = f"simulate {CALLS:,} calls of this flow, {menus} menus each"
+    return seconds(name, elapsed, at_most=5, method=f"{len(events)} events per call")
 
 
 def _menus(blocks: int) -> dict[str, Any]:
