@@ -37,6 +37,7 @@ COMMANDS = {
     "replay": Entry(
         "Send contact records through the local cloud and print the stored items.", extra="local"
     ),
+    "report": Entry("Show where callers gave up, and how that changed.", extra="report"),
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
     "explain": Entry(
@@ -47,7 +48,7 @@ COMMANDS = {
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
     "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),
     "doctor": Entry("Check a deployed stack and print how to fix each problem.", extra="local"),
-    "roles": Entry("Print the IAM documents for deployments and operators.", extra="pulumi"),
+    "roles": Entry("Print the IAM documents for deployments, readers and operators.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 

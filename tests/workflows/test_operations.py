@@ -97,7 +97,9 @@ def test_the_roles_command_writes_the_documents_that_the_next_commands_use(tmp_p
     written = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     ends = set(re.findall(rf"file://{folder}/\$role-(\w+\.json)", TEXT))
     operators = {"doctor-policy.json", "redrive-policy.json"}
-    assert {f"{role}-{end}" for role in ("deploy", "preview") for end in ends} | operators == set(written)
+    assert {f"{role}-{end}" for role in ("deploy", "preview", "reader") for end in ends} | operators == set(
+        written
+    )
     assert all(f"`{name}`" in TEXT for name in operators)
     for value in ("--account-id", "--repository", "--state-bucket", "--state-key-arn"):
         assert any(words[words.index(value) + 1] in document for document in written.values()), value

@@ -86,7 +86,8 @@ def _customer_key(action: str, resource_arn: str) -> str:
     service = action.partition(":")[0]
     key: str | None
     if service == "dynamodb":
-        table = _tables.get(resource_arn.split("/")[1]) or {}  # also the table of an index
+        name = resource_arn.partition("/")[2].partition("/index/")[0]
+        table = _tables.get(name) or {}
         key = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
     elif service == "kinesis":
         key = (_resolve_stream_by_arn(resource_arn) or {}).get("KeyId")

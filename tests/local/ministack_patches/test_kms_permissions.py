@@ -45,10 +45,28 @@ def receive(emulator: Emulator, key: str | None) -> Call:
     return lambda credentials: emulator.client("sqs", credentials).receive_message(QueueUrl=url)
 
 
-def table(emulator: Emulator, key: str | None) -> str:
-    """Creates a table with this key and an index, and returns its name."""
-    name = uuid.uuid4().hex
-    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
+def update(emulator: Emulator, key: str | None) -> Call:
+    """Creates a table with this key. Returns a call that writes an item."""
+    name = create_table(emulator, key)
+    return lambda credentials: emulator.client("dynamodb", credentials).update_item(
+        TableName=name, Key={"id": {"S": "a"}}
+    )
+
+
+def query(emulator: Emulator, key: str | None) -> Call:
+    """Creates a table with this key. Returns a call that queries its index."""
+    name = create_table(emulator, key)
+    return lambda credentials: emulator.client("dynamodb", credentials).query(
+        TableName=name,
+        IndexName="index",
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": "a"}},
+    )
+
+
+def create_table(emulator: Emulator, key: str | None) -> str:
+    """Creates a table with this key and an index. Returns its name."""
+    name, schema = uuid.uuid4().hex, [{"AttributeName": "id", "KeyType": "HASH"}]
     emulator.client("dynamodb").create_table(
         TableName=name,
         KeySchema=schema,
@@ -60,25 +78,6 @@ def table(emulator: Emulator, key: str | None) -> str:
         SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
     )
     return name
-
-
-def query(emulator: Emulator, key: str | None) -> Call:
-    """Returns a call that queries the index of a table with this key."""
-    name = table(emulator, key)
-    return lambda credentials: emulator.client("dynamodb", credentials).query(
-        TableName=name,
-        IndexName="index",
-        KeyConditionExpression="id = :id",
-        ExpressionAttributeValues={":id": {"S": "a"}},
-    )
-
-
-def update(emulator: Emulator, key: str | None) -> Call:
-    """Returns a call that writes an item to a table with this key."""
-    name = table(emulator, key)
-    return lambda credentials: emulator.client("dynamodb", credentials).update_item(
-        TableName=name, Key={"id": {"S": "a"}}
-    )
 
 
 def read(emulator: Emulator, key: str | None) -> Call:
@@ -101,9 +100,9 @@ def read(emulator: Emulator, key: str | None) -> Call:
 
 NEEDS = [
     (update, "dynamodb:UpdateItem", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
+    (query, "dynamodb:Query", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
     (read, "kinesis:GetRecords", ("kms:Decrypt",), "KMSAccessDeniedException"),
     (receive, "sqs:ReceiveMessage", ("kms:Decrypt",), "KmsAccessDenied"),
-    (query, "dynamodb:Query", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
     (send, "sqs:SendMessage", ("kms:GenerateDataKey", "kms:Decrypt"), "KmsAccessDenied"),
 ]
 
