@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "callroute/aws": set(),
     "callroute/flows": {"callroute.formats"},
     "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats", *OPTIONS},
-    "callroute/operations": {"callroute.aws"},
+    "callroute/operations": {"callroute.aws", "callroute.flows", "callroute.formats"},
     "callroute/reports": {"callroute.flows"},
     "callroute/live": {"callroute.flows", "callroute.local", "callroute.reports"},
     "callroute/cli": {

@@ -1,6 +1,6 @@
-"""IAM policies for the person on call: one for `callroute redrive`, one for `callroute doctor`.
+"""IAM policies for operators: one each for `callroute redrive`, `callroute doctor` and `callroute pull`.
 
-Both commands also read the outputs of the stack from Pulumi's state.
+The first two commands also read the outputs of the stack from Pulumi's state.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ INDEX_ATTRIBUTES = ["call_date", "contact_id", "start_time"]
 
 def operator_documents(target: DeploymentTarget) -> dict[str, Document]:
     """Returns the policies for operators, keyed by file name."""
-    return {"doctor-policy.json": doctor_policy(target), "redrive-policy.json": redrive_policy(target)}
+    return {
+        "doctor-policy.json": doctor_policy(target),
+        "pull-policy.json": pull_policy(target),
+        "redrive-policy.json": redrive_policy(target),
+    }
 
 
 def redrive_policy(target: DeploymentTarget) -> Document:
@@ -80,6 +84,28 @@ def doctor_policy(target: DeploymentTarget) -> Document:
             ("iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
         ),
         *state_grants(target),
+    )
+
+
+def pull_policy(target: DeploymentTarget) -> Document:
+    """Returns the policy for `callroute pull`. It allows no changes."""
+    instance = instance_arn(target)
+    return _document(
+        Grant(
+            "Flows",
+            (f"{instance}/contact-flow/*",),
+            ("connect:DescribeContactFlow", "connect:ListContactFlows"),
+        ),
+        Grant("Modules", (f"{instance}/flow-module/*",), ("connect:DescribeContactFlowModule",)),
+        Grant("Queues", (f"{instance}/queue/*",), ("connect:ListQueues",)),
+        Grant(
+            "Names",
+            (instance,),
+            ("connect:ListContactFlowModules", "connect:ListHoursOfOperations", "connect:ListPrompts"),
+        ),
+        Grant("Bots", (target.arn("lex", "bot/*"),), ("lex:DescribeBot",)),
+        # Finds an instance by its alias. These actions have no resource types.
+        Grant("Instances", ("*",), ("connect:ListInstances", "ds:DescribeDirectories")),
     )
 
 

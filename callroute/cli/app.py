@@ -45,6 +45,7 @@ COMMANDS = {
     ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
+    "pull": Entry("Read flows and modules from a Connect instance into files.", extra="local"),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
     "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),
     "doctor": Entry("Check a deployed stack and print how to fix each problem.", extra="local"),

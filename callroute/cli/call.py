@@ -58,7 +58,7 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
         raise InputError("--keys", "", problem, "Give the keys that the caller presses")
     pressed = None if keys is None else simulation.read_keys(keys)
     caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
-    loaded = load_flow(flow, lambda catalog: stand_ins(catalog) or {})
+    loaded = load_flow(flow, lambda catalog, text: stand_ins(catalog, text) or {})
     duration = timedelta(0) if pressed is None else simulated_duration(loaded.flow, pressed)
     interruptible = InterruptibleCaller(caller)
     events: list[simulation.Event] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from callroute.errors import InputError
 from callroute.flows.load import STANDARD_INPUT
+from callroute.flows.placeholders import inside_arns
 
 if TYPE_CHECKING:
     from callroute.flows.route_catalog import RouteCatalog
@@ -47,13 +48,16 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
         yield from ((file, True) for file in found)
 
 
-def stand_ins(catalog: RouteCatalog | None) -> dict[str, str] | None:
-    """Returns an ARN for each placeholder that a route catalog declares; None if there is no catalog.
+def stand_ins(catalog: RouteCatalog | None, text: str) -> dict[str, str] | None:
+    """Returns a value for each placeholder that a route catalog declares; None if there is no catalog.
 
-    The ARNs belong to the instance of simulated calls, which does not exist.
+    The values are ARNs in the instance of simulated calls, which does not exist. A placeholder inside an ARN gets its name.
     """
     from callroute.flows.simulation.environment import INSTANCE_ARN  # imports the whole simulation
 
     if catalog is None:
         return None
-    return {name: f"{INSTANCE_ARN}/simulated/{name}" for name in catalog.placeholders}
+    parts = inside_arns(text)
+    return {
+        name: name if name in parts else f"{INSTANCE_ARN}/simulated/{name}" for name in catalog.placeholders
+    }

@@ -197,7 +197,7 @@ def load_flows(paths: Sequence[Path], project: Path | None) -> list[ReportedFlow
     """Loads flows with their route catalogs.
 
     Args:
-        paths: flow files. If empty, all flows of the project with a catalog, or none outside of a project.
+        paths: flow files. If empty, all flows of the project whose catalog has routes, or none outside of a project.
         project: folder of the project.
 
     Raises:
@@ -206,6 +206,8 @@ def load_flows(paths: Sequence[Path], project: Path | None) -> list[ReportedFlow
     flows: dict[str | None, ReportedFlow] = {}
     for path in paths or flows_of_project(project):
         loaded = load_flow(path, lenient=True)
+        if not paths and loaded.catalog and not loaded.catalog.routes:
+            continue
         call_flow = loaded.catalog.call_flow if loaded.catalog else None
         if call_flow in flows:
             has = f"call_flow {call_flow!r}" if call_flow else "no call_flow"

@@ -58,7 +58,7 @@ def roles(
 
     GitHub Actions assumes one role to deploy the stack, one to preview changes, and one to run `callroute report`. The
     documents are the trust policies and the permissions of these roles, and the permissions boundary if the stack uses one.
-    Two more policies allow an operator to run `callroute redrive` and `callroute doctor`. All documents depend on the
+    Three more policies allow an operator to run `callroute redrive`, `callroute doctor` and `callroute pull`. All documents depend on the
     options in Pulumi.NAME.yaml. Without --output, they are printed as one JSON object with the file names as keys. See
     docs/operations.md.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from callroute.formats.json_document import Position
 
-    Placeholders = Mapping[str, str] | Callable[[RouteCatalog | None], Mapping[str, str] | None]
+    Placeholders = Mapping[str, str] | Callable[[RouteCatalog | None, str], Mapping[str, str] | None]
 
 STANDARD_INPUT = Path("-")
 _RESPONSES = ("ContactFlow", "ContactFlowModule")
@@ -75,8 +75,8 @@ def load_flow(
         path: the flow's JSON file, or `-` for standard input: the flow itself, or the output of
             `aws connect describe-contact-flow` or `describe-contact-flow-module`, which contains the type. The catalog of `x.json` is `x.routes.yaml` in the same
             folder.
-        placeholders: values by placeholder name, or a function that returns them for a catalog. If None, the
-            placeholders remain in the flow.
+        placeholders: values by placeholder name, or a function that returns them for a catalog and the flow's
+            text. If None, the placeholders remain in the flow.
         text: the text of the file, if it has already been read.
         lenient: whether to collect structural defects in `flow.defects` instead of raising an error.
         type_: type of the flow (see KINDS). Takes precedence over the type in the file or in its catalog.
@@ -91,7 +91,7 @@ def load_flow(
         text = read_standard_input() if standard_input else read_text(path)
     text, described, position = _unwrapped(text, source)
     catalog = None if standard_input else RouteCatalog.beside(path)
-    values = placeholders(catalog) if callable(placeholders) else placeholders
+    values = placeholders(catalog, text) if callable(placeholders) else placeholders
     filled = text
     if values is not None:
         filled = fill(text, values, source, catalog.placeholders if catalog else None)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_PARTIAL_ARN = re.compile(r"arn:(?:\$\{[^}]*\}|[\w:/.*+@=$-])*", re.ASCII)
 
 
 def fill(text: str, values: Mapping[str, str], source: str, declared: Collection[str] | None = None) -> str:
@@ -30,14 +31,15 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
         declared: placeholder names declared in the route catalog. By default, those used in the flow.
 
     Raises:
-        InputError: a placeholder is undeclared or has no value, or a value is empty or does not match a placeholder.
+        InputError: a placeholder is undeclared or has no value, or a value is empty, does not match a placeholder, or is an
+            ARN for a placeholder inside an ARN. The message names the block.
     """
     used = names(text)
     known = used if declared is None else declared
     problems = [
         *(
             (
-                f"${{{name}}}",
+                _place(name, text),
                 "the route catalog does not declare this placeholder",
                 f"Declare it under `placeholders`{_declared(known)}",
             )
@@ -45,7 +47,7 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
             if name not in known
         ),
         *(
-            (f"${{{name}}}", "this placeholder has no value", f"Provide a value for {name}")
+            (_place(name, text), "this placeholder has no value", f"Provide a value for {name}")
             for name in used
             if name in known and name not in values
         ),
@@ -63,6 +65,15 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
             for name, value in values.items()
             if name in known and not value
         ),
+        *(
+            (
+                _place(name, text),
+                f"the placeholder is part of an ARN, but its value {values[name]!r} is a whole ARN",
+                "Provide only the part, or replace the whole ARN in the flow with the placeholder",
+            )
+            for name in inside_arns(text)
+            if values.get(name, "").startswith("arn:")
+        ),
     ]
     if problems:
         place, problem, first_fix = problems[0]
@@ -74,6 +85,24 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
 def names(text: str) -> tuple[str, ...]:
     """Returns the distinct placeholder names in a text, in order of appearance."""
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
+
+
+def inside_arns(text: str) -> tuple[str, ...]:
+    """Returns the names of the placeholders that are only a part of an ARN, for example of `arn:aws:connect:${Region}:…`."""
+    return tuple(dict.fromkeys(name for arn in _PARTIAL_ARN.findall(text) for name in names(arn)))
+
+
+def _place(name: str, text: str) -> str:
+    """Returns the placeholder and the first block that contains it."""
+    placeholder = f"${{{name}}}"
+    try:
+        blocks = json.loads(text)["Actions"]
+        block = next(
+            each["Identifier"] for each in blocks if placeholder in json.dumps(each, ensure_ascii=False)
+        )
+    except (ValueError, LookupError, TypeError, RecursionError, StopIteration):
+        return placeholder
+    return f"block {block!r}: {placeholder}"
 
 
 def _declared(known: Collection[str]) -> str:

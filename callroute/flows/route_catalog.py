@@ -44,7 +44,7 @@ class RouteCatalog:
         flow: file name of the flow.
         call_flow: value of the contact attribute `call_flow`; None if the flow does not set it.
         placeholders: description of each placeholder, by name.
-        routes: routes by value, parents before children.
+        routes: routes by value, parents before children; empty if the flow sets no routes.
         type: type of the flow in CreateContactFlow, or `MODULE`; None if the catalog does not contain it.
     """
 
@@ -84,13 +84,13 @@ class RouteCatalog:
         Raises:
             InputError: the text is not YAML or not a valid catalog.
         """
-        top = YamlNode.parse(text, source).mapping(_KEYS, required=("flow", "routes"))
+        top = YamlNode.parse(text, source).mapping(_KEYS, required=("flow",))
         placeholders = top["placeholders"].mapping() if "placeholders" in top else {}
         return cls(
             flow=top["flow"].text(),
             call_flow=top["call_flow"].text() if "call_flow" in top else None,
             placeholders={name: meaning.text() for name, meaning in placeholders.items()},
-            routes=_routes(top["routes"]),
+            routes=_routes(top["routes"]) if "routes" in top else {},
             type=top["type"].choice(tuple(KINDS)) if "type" in top else None,
         )
 

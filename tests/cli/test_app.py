@@ -115,7 +115,9 @@ def test_help_fits_the_terminal_and_cuts_no_text(name: str, columns: str) -> Non
     assert ran.returncode == 0
     assert max(map(len, ran.stdout.splitlines())) <= int(columns)
     assert "…" not in ran.stdout
-    assert "..." not in ran.stdout.replace("FLOW...", "").replace("FILE...", "").replace("[ARGS]...", "")
+    assert "..." not in ran.stdout.replace("FLOW...", "").replace("NAME...", "").replace(
+        "FILE...", ""
+    ).replace("[ARGS]...", "")
 
 
 def test_version_is_printed() -> None:

@@ -423,3 +423,12 @@ def test_all_problems_of_placeholders_are_reported() -> None:
 
     for name in ("Operator:", "OperatorQueueArn", "OperatorHoursArn"):
         assert name in found["flows[0].placeholders"].fix
+
+
+def test_a_placeholder_without_a_value_is_an_error_with_flow_block_and_name() -> None:
+    flow = {**FLOW, "file": "call_route_with_operator.json", "placeholders": {"OperatorHoursArn": "h"}}
+
+    fix = problems({"flows": json.dumps([flow])})["flows[0].placeholders"].fix
+
+    assert "call_route_with_operator.json: block " in fix
+    assert ": ${OperatorQueueArn}: this placeholder has no value" in fix

@@ -147,12 +147,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         type_, _ = _type_and_name(request.urn)
         outputs, inputs = _plain(request.properties), _plain(request.inputs)
+        is_import = not outputs
         found = RESOURCES[type_].read(self._cloud, request.id, outputs)
         if found is None:
             return provider_pb2.ReadResponse()
         for key, value in found.items():
             outputs[key] = value
-            if key in inputs:
+            if key in inputs or (is_import and key not in COMPUTED[type_]):
                 inputs[key] = value
         return provider_pb2.ReadResponse(id=request.id, properties=_struct(outputs), inputs=_struct(inputs))
 

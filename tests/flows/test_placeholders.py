@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callroute.errors import InputError
-from callroute.flows.placeholders import fill, names
+from callroute.flows.placeholders import fill, inside_arns, names
 
 TEXT = json.dumps({"QueueId": "${QueueArn}", "Text": "to ${QueueArn} in ${Hours}"})
 
@@ -58,3 +58,36 @@ def test_an_error_names_the_placeholder(
         fill(TEXT, values, "x.json", declared)
     assert (rejected.value.source, rejected.value.place) == ("x.json", place)
     assert problem in rejected.value.problem
+
+
+FLOW = json.dumps(
+    {
+        "Actions": [
+            {"Identifier": "start", "Parameters": {"Text": "Hello"}},
+            {
+                "Identifier": "queue",
+                "Parameters": {"QueueId": "arn:aws:connect:${Region}:1:instance/i/queue/${Queue}"},
+            },
+            {"Identifier": "hold", "Parameters": {"PromptId": "${Prompt}"}},
+        ]
+    }
+)
+
+
+def test_an_error_names_the_block() -> None:
+    with pytest.raises(InputError) as rejected:
+        fill(FLOW, {"Region": "us-east-1", "Queue": "q"}, "x.json")
+    assert str(rejected.value).startswith("x.json: block 'hold': ${Prompt}: this placeholder has no value")
+
+
+def test_a_placeholder_inside_an_arn_is_not_given_a_whole_arn() -> None:
+    arn = "arn:aws:connect:us-east-1:1:instance/i/queue/q"
+    with pytest.raises(
+        InputError, match=r"is part of an ARN, but its value 'arn:aws:connect.*' is a whole ARN"
+    ) as rejected:
+        fill(FLOW, {"Region": "us-east-1", "Queue": arn, "Prompt": arn}, "x.json")
+    assert rejected.value.place == "block 'queue': ${Queue}"
+
+    filled = json.loads(fill(FLOW, {"Region": "us-east-1", "Queue": "q", "Prompt": arn}, "x.json"))
+    assert filled["Actions"][1]["Parameters"]["QueueId"] == arn
+    assert inside_arns(FLOW) == ("Region", "Queue")

@@ -68,7 +68,6 @@ def test_the_catalog_next_to_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> No
             "must be a mapping, not a list",
         ),
         (GOOD.replace("where callers wait", ""), "line 4: placeholders: QueueArn", "empty"),
-        ("flow: x.json", "line 1", "'routes' is missing"),
         ("flow: x.json\nroutes: []", "line 2: routes", "the list of routes is empty"),
         ("flow: x.json\nroutes: start", "line 2: routes", "the list of routes is empty"),
         (GOOD.replace('"1"', "start"), "line 7: routes: route", "listed twice"),
@@ -83,3 +82,7 @@ def test_an_invalid_catalog_is_rejected_with_place_and_problem(text: str, place:
         RouteCatalog.parse(text, "x.routes.yaml")
     assert (rejected.value.source, rejected.value.place) == ("x.routes.yaml", place)
     assert problem in rejected.value.problem
+
+
+def test_the_catalog_of_a_flow_without_routes_has_no_routes() -> None:
+    assert RouteCatalog.parse("flow: x.json\ntype: MODULE", "x.routes.yaml").routes == {}

@@ -96,7 +96,7 @@ def test_the_roles_command_writes_the_documents_that_the_next_commands_use(tmp_p
     assert done.returncode == 0, done.stderr
     written = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     ends = set(re.findall(rf"file://{folder}/\$role-(\w+\.json)", TEXT))
-    operators = {"doctor-policy.json", "redrive-policy.json"}
+    operators = {"doctor-policy.json", "pull-policy.json", "redrive-policy.json"}
     assert {f"{role}-{end}" for role in ("deploy", "preview", "reader") for end in ends} | operators == set(
         written
     )

@@ -78,8 +78,9 @@ def catalog_text(catalog: RouteCatalog) -> str:
     if catalog.placeholders:
         lines.append("placeholders:")
         lines += [f"  {_quoted(name)}: {_quoted(text)}" for name, text in catalog.placeholders.items()]
-    lines.append("routes:")
-    lines += [route_line(route) for route in catalog.routes.values()]
+    if catalog.routes:
+        lines.append("routes:")
+        lines += [route_line(route) for route in catalog.routes.values()]
     return "\n".join(lines) + "\n"
 
 
