@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi_policy import Severity
-
 from .json_values import decoded
 from .resource import Resource, Unknown, matches_any, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
-from .rule import Finding, Rule, RuleConfig, require, string_list
+from .rule import Finding, RuleConfig, require, rule
 from .secrets import SecretText
 
 _NAMES = {
@@ -198,74 +196,10 @@ def _name_of(key: str, entry: Mapping[str, Any]) -> str:
     )
 
 
-_PROTECTED = string_list(
-    "Names of protected stacks; may contain wildcards.", ("prod", "prod-*", "production")
-)
-_ONLY_COPY = "The table is the only place where call records are stored."
-
 RULES = (
-    Rule(
-        name="data-is-encrypted-at-rest",
-        description="Tables, streams, queues and logs must be encrypted at rest, with customer managed keys if configured.",
-        severity=Severity.HIGH,
-        reason="Contact records contain callers' numbers, and enabling encryption later does not encrypt existing data.",
-        remediation="Use the components unchanged, or set kmsKeyArn for a customer managed key.",
-        url="https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html",
-        types=tuple(CUSTOMER_MANAGED_KEY),
-        check=_check_encryption,
-        settings={
-            "customerManagedKeys": string_list(
-                "Kinds of resources that must have a customer managed key: logs, queues, streams, tables.",
-                (),
-                choices=sorted(set(_NAMES.values())),
-            ),
-        },
-    ),
-    Rule(
-        name="tables-are-recoverable",
-        description="Tables on protected stacks must have point-in-time recovery and deletion protection.",
-        severity=Severity.HIGH,
-        reason=_ONLY_COPY,
-        remediation="Set protectData to true.",
-        url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html",
-        types=(TABLE, REPLICA),
-        check=_check_recovery,
-        settings={"stacks": _PROTECTED},
-    ),
-    Rule(
-        name="data-has-protect-option",
-        description="Tables, streams and queues on protected stacks must have Pulumi's protect option.",
-        severity=Severity.HIGH,
-        reason=_ONLY_COPY,
-        remediation="Set protectData to true.",
-        url="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
-        types=(TABLE, REPLICA, STREAM, QUEUE),
-        check=_check_protect_option,
-        settings={"stacks": _PROTECTED},
-    ),
-    Rule(
-        name="tables-have-explicit-expiry",
-        description="Tables must enable or disable the expiry of their items explicitly.",
-        severity=Severity.MEDIUM,
-        reason="Keeping personal data forever must be a deliberate choice.",
-        remediation="Set retentionDays. With 0 the records never expire.",
-        url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html",
-        types=(TABLE,),
-        check=_check_expiry,
-        settings={
-            "attributes": string_list(
-                "Names of the attributes that may hold the expiry time.", ("expires_at",)
-            ),
-            "mustExpire": string_list("Names of stacks whose items must expire; may contain wildcards.", ()),
-        },
-    ),
-    Rule(
-        name="no-secrets-in-plain-text",
-        description="Properties must not contain secrets in plain text, which Pulumi stores in its state and shows in previews.",
-        severity=Severity.CRITICAL,
-        reason="A secret that has been in a state or log must be replaced.",
-        remediation="Set it with `pulumi config set --secret`, and pass it as a secret output.",
-        url="https://www.pulumi.com/docs/iac/concepts/secrets/",
-        check=_check_secrets,
-    ),
+    rule("data-is-encrypted-at-rest", _check_encryption),
+    rule("tables-are-recoverable", _check_recovery),
+    rule("data-has-protect-option", _check_protect_option),
+    rule("tables-have-explicit-expiry", _check_expiry),
+    rule("no-secrets-in-plain-text", _check_secrets),
 )

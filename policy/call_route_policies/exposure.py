@@ -6,14 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pulumi_policy import Severity
-
 from .iam_patterns import parse_arn
 from .policy_documents import walk
 from .principals import own_accounts
 from .resource import Resource, Unknown, matches_any, shown
 from .resource_types import MACHINE, PIPE, QUEUE, STREAM, TABLE
-from .rule import Finding, Rule, RuleConfig, string_list
+from .rule import Finding, RuleConfig, rule, stack_rule
 
 _ACCOUNT_PROPERTY = re.compile(r"(account|accountids?|accounts|owner|principals?)(\[\d+\])?$", re.IGNORECASE)
 _REGIONAL_PROPERTY = re.compile(
@@ -105,39 +103,7 @@ def _is_true(is_valid: Callable[[Any], bool], value: Any) -> bool:
 
 
 RULES = (
-    Rule(
-        name="data-stays-in-account",
-        description="Resources must not send data to another account, or use keys, queues and logs of another region.",
-        severity=Severity.HIGH,
-        reason="Data in another account is outside of the access control and retention of this one.",
-        remediation="Use a resource of the stack's account, or add the account to the setting accounts.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies-cross-account-resource-access.html",
-        check_stack=_check_locations,
-        settings={"accounts": string_list("IDs of other accounts whose resources may be used.", ())},
-    ),
-    Rule(
-        name="no-long-lived-credentials",
-        description="The stack must not create access keys, passwords or other long-lived credentials.",
-        severity=Severity.HIGH,
-        reason="Pulumi stores the credential in its state, and it stays valid until it is deleted.",
-        remediation="Use a role. For people, use IAM Identity Center.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#bp-workloads-use-roles",
-        types=_CREDENTIAL_TYPES,
-        check=_check_credentials,
-    ),
-    Rule(
-        name="data-settings-are-safe",
-        description="Settings must not make data public, turn off logging or make the loss of data likely.",
-        severity=Severity.HIGH,
-        reason="These settings expose or delete data without an error.",
-        remediation="Change the property in the message as described there.",
-        url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
-        types=("aws:*",),
-        check=_check_settings,
-        settings={
-            "stacks": string_list(
-                "Names of protected stacks; may contain wildcards.", ("prod", "prod-*", "production")
-            )
-        },
-    ),
+    stack_rule("data-stays-in-account", _check_locations),
+    rule("no-long-lived-credentials", _check_credentials),
+    rule("data-settings-are-safe", _check_settings),
 )

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
-from pulumi_policy import Severity
-
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
@@ -21,13 +19,11 @@ from .iam_patterns import (
     parse_arn,
 )
 from .iam_reference import mistakes
-from .policy_documents import TYPES, Kind, Statement, policy_documents, walk
+from .policy_documents import Kind, Statement, policy_documents, walk
 from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
-from .rule import Finding, ResourceCheck, Rule, RuleConfig, string_list
-
-_MANDATORY = "A permission that is too broad can be abused as soon as it is deployed."
+from .rule import Finding, ResourceCheck, RuleConfig, rule, stack_rule
 
 StatementCheck = Callable[[Statement, RuleConfig], Iterable[Finding]]
 
@@ -347,160 +343,17 @@ def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Findin
 
 
 RULES = (
-    Rule(
-        name="iam-documents-are-valid",
-        description="Policy documents must be valid, so that the other rules can check what they allow.",
-        severity=Severity.HIGH,
-        reason="No other rule checks an invalid document.",
-        remediation="Fix the element in the message, or build the document with callroute.aws.permissions.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html",
-        types=TYPES,
-        check=_check_validity,
-    ),
-    Rule(
-        name="iam-documents-match-reference",
-        description="Actions, resources, operators and condition keys in policy documents must exist and fit together.",
-        severity=Severity.MEDIUM,
-        reason="AWS rejects a statement with such a mistake, or the statement has no effect.",
-        remediation="Correct the element in the message.",
-        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
-        types=TYPES,
-        check=_check_reference,
-    ),
-    Rule(
-        name="iam-no-broad-managed-policies",
-        description="Principals must not have AWS managed policies, except narrow ones that the team allows.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Attach a policy that allows only the actions in use.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
-        types=TYPES,
-        check=_check_managed_policies,
-        settings={
-            "allowed": string_list(
-                "ARNs of the AWS managed policies that are allowed. Full-access policies cannot be allowed.",
-                (),
-            )
-        },
-    ),
-    Rule(
-        name="iam-no-wildcard-actions",
-        description="Allow statements must list individual actions, without wildcards.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="List the actions in use, or build the policy with callroute.aws.permissions.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html",
-        types=TYPES,
-        check=_check_wildcard_actions,
-    ),
-    Rule(
-        name="iam-no-allow-by-exclusion",
-        description="Allow statements must not use NotAction, NotResource or NotPrincipal.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="List what is allowed. An exclusion also allows everything that AWS adds later.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html",
-        types=TYPES,
-        check=_check_exclusions,
-    ),
-    Rule(
-        name="iam-no-wildcard-resources",
-        description="Allow statements must name their resources, except for actions without resource-level permissions.",
-        severity=Severity.HIGH,
-        reason=_MANDATORY,
-        remediation="Use the ARN of the resource. Put actions without resource-level permissions into their own statement.",
-        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
-        types=TYPES,
-        check=_check_wildcard_resources,
-    ),
-    Rule(
-        name="iam-no-privilege-escalation",
-        description="A policy must not allow actions with which its principal can gain more permissions.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Remove one of the actions in the message.",
-        url="https://pathfinding.cloud",
-        types=TYPES,
-        check=_check_escalation,
-    ),
-    Rule(
-        name="iam-no-combined-privilege-escalation",
-        description="The policies of a principal must not together allow actions with which it can gain more permissions.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Remove one of the actions in the message, or grant the actions to different principals.",
-        url="https://pathfinding.cloud",
-        check_stack=_check_combined_escalation,
-    ),
-    Rule(
-        name="iam-no-public-resources",
-        description="Resource policies must not allow access to every principal.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Name the principal, or add a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-        types=TYPES,
-        check=_check_public_access,
-    ),
-    Rule(
-        name="iam-resources-stay-in-account",
-        description="Resource policies must not allow access to another account or organization.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Remove the principal, or add its account to the setting accounts.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html",
-        check_stack=_check_granted_accounts,
-        settings={
-            "accounts": string_list("IDs of other accounts that may have access.", ()),
-            "organizations": string_list("IDs of organizations that may have access.", ()),
-        },
-    ),
-    Rule(
-        name="iam-trust-only-allowed-principals",
-        description="Only AWS services, bound identity providers and vendors with an external ID may assume a role.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Name the service, or add a condition on the provider's sub or on sts:ExternalId.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-        types=(ROLE,),
-        check=_check_trusted_principals,
-        settings={
-            "services": string_list(
-                "Services that may be trusted; may contain wildcards.",
-                ("*.amazonaws.com", "*.amazonaws.com.cn"),
-            ),
-        },
-    ),
-    Rule(
-        name="iam-services-have-source-condition",
-        description="A service as principal must be limited to one account or resource (confused deputy).",
-        severity=Severity.HIGH,
-        reason=_MANDATORY,
-        remediation="Add StringEquals conditions on aws:SourceAccount and aws:SourceArn.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        types=TYPES,
-        check=_check_source_condition,
-        settings={
-            "exempt": string_list(
-                "Services that send neither of the two keys; may contain wildcards.",
-                (
-                    "ec2.amazonaws.com",
-                    "logdelivery.elasticloadbalancing.amazonaws.com",
-                    "pods.eks.amazonaws.com",
-                ),
-            )
-        },
-    ),
-    Rule(
-        name="iam-trust-stays-in-account",
-        description="A role must not trust a service that acts on behalf of another account.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Use the role's own account in aws:SourceAccount and aws:SourceArn.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        check_stack=_check_trusted_accounts,
-        settings={
-            "accounts": string_list("IDs of other accounts on whose behalf services may assume a role.", ())
-        },
-    ),
+    rule("iam-documents-are-valid", _check_validity),
+    rule("iam-documents-match-reference", _check_reference),
+    rule("iam-no-broad-managed-policies", _check_managed_policies),
+    rule("iam-no-wildcard-actions", _check_wildcard_actions),
+    rule("iam-no-allow-by-exclusion", _check_exclusions),
+    rule("iam-no-wildcard-resources", _check_wildcard_resources),
+    rule("iam-no-privilege-escalation", _check_escalation),
+    stack_rule("iam-no-combined-privilege-escalation", _check_combined_escalation),
+    rule("iam-no-public-resources", _check_public_access),
+    stack_rule("iam-resources-stay-in-account", _check_granted_accounts),
+    rule("iam-trust-only-allowed-principals", _check_trusted_principals),
+    rule("iam-services-have-source-condition", _check_source_condition),
+    stack_rule("iam-trust-stays-in-account", _check_trusted_accounts),
 )

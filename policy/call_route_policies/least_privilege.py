@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi_policy import Severity
-
 from callroute.arn import Arn
 from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 
@@ -34,7 +32,7 @@ from .policy_documents import Statement, policy_documents, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
 from .resource import Resource, Unknown, of_type, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
-from .rule import Finding, Rule, RuleConfig
+from .rule import Finding, RuleConfig, stack_rule
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
@@ -354,26 +352,7 @@ def _is_reported_as_wildcard(action: str, resource: str) -> bool:
     return is_wildcard(action) or not names_one_resource(resource)
 
 
-_REASON = "An unused permission is an unnecessary risk, and a missing one stops the pipeline."
-_URL = "https://docs.aws.amazon.com/{}"
-
 RULES = (
-    Rule(
-        name="state-machine-role-matches-definition",
-        description="The role of a state machine must allow exactly what the definition does, and only to Step Functions.",
-        severity=Severity.HIGH,
-        reason=_REASON,
-        remediation="Build the policy with callroute.aws.permissions.state_machine_policy.",
-        url=_URL.format("step-functions/latest/dg/service-integration-iam-templates.html"),
-        check_stack=_check_roles(MACHINE, _state_machine_needs),
-    ),
-    Rule(
-        name="pipe-role-matches-pipe",
-        description="The role of a pipe must allow exactly what source, target and dead-letter queue need, and only to Pipes.",
-        severity=Severity.HIGH,
-        reason=_REASON,
-        remediation="Build the policy with callroute.aws.permissions.pipe_policy.",
-        url=_URL.format("eventbridge/latest/userguide/eb-pipes-permissions.html"),
-        check_stack=_check_roles(PIPE, _pipe_needs),
-    ),
+    stack_rule("state-machine-role-matches-definition", _check_roles(MACHINE, _state_machine_needs)),
+    stack_rule("pipe-role-matches-pipe", _check_roles(PIPE, _pipe_needs)),
 )

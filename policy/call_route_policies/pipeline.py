@@ -6,16 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pulumi_policy import Severity
-
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
 from .contact_records import of_record_pipes, processes_records, record_pipes
 from .iam_patterns import service_of
 from .json_values import decoded, parse
 from .resource import Resource, Unknown, of_type, shown
-from .resource_types import LOG_GROUP, MACHINE, PIPE, QUEUE, STORAGE, STREAM
-from .rule import Finding, ResourceCheck, Rule, RuleConfig, integer, require, string_list
+from .resource_types import MACHINE, PIPE, STORAGE, STREAM
+from .rule import Finding, RuleConfig, StackCheck, require, rule, stack_rule
 
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
@@ -35,14 +33,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _requires(*path: str, one_of: Sequence[Any], violation: str) -> ResourceCheck:
-    """Returns a check that a property has one of some values, where None means that it is not set."""
+def _pipe_property(path: Sequence[str], one_of: Sequence[Any], violation: str) -> StackCheck:
+    """Returns a check that a property of record pipes has one of some values, where None means that it is not set."""
 
-    def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-        value = resource.get(*path)
+    def check(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
+        value = pipe.get(*path)
         yield from require(value, lambda value: value in one_of, violation.format(shown(value)))
 
-    return check
+    return of_record_pipes(check)
 
 
 def _unqualified(arn: str) -> str:
@@ -344,186 +342,48 @@ def _check_log_retention(group: Resource, config: RuleConfig) -> Iterator[Findin
     )
 
 
-_DATA_LOSS = "A lost contact record cannot be recovered, and its loss goes unnoticed."
-_PIPES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/{}.html"
-
 RULES = (
-    Rule(
-        name="pipe-invokes-synchronously",
-        description="A pipe must wait for its state machine, because it retries only failures that it sees.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Set invocation_type to REQUEST_RESPONSE.",
-        url=_PIPES.format("eb-pipes-event-target"),
-        check_stack=of_record_pipes(
-            _requires(
-                *("targetParameters", "stepFunctionStateMachineParameters", "invocationType"),
-                one_of=(None, "REQUEST_RESPONSE"),
-                violation="must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures",
-            )
+    stack_rule(
+        "pipe-invokes-synchronously",
+        _pipe_property(
+            ("targetParameters", "stepFunctionStateMachineParameters", "invocationType"),
+            one_of=(None, "REQUEST_RESPONSE"),
+            violation="must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures",
         ),
     ),
-    Rule(
-        name="pipe-target-is-express",
-        description="The target state machine of a pipe must be an Express state machine.",
-        severity=Severity.HIGH,
-        reason="A pipe cannot invoke a Standard state machine synchronously and stops.",
-        remediation='Set type="EXPRESS". This replaces an existing state machine.',
-        url=_PIPES.format("eb-pipes-event-target"),
-        check_stack=_check_target_type,
-    ),
-    Rule(
-        name="pipe-has-dead-letter-queue",
-        description="A pipe must send the positions of records that keep failing to a dead-letter queue.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Set dead_letter_config to the ARN of a standard SQS queue.",
-        url=_PIPES.format("eb-pipes-batching-concurrency"),
-        check_stack=of_record_pipes(_check_dead_letter_queue),
-    ),
-    Rule(
-        name="pipe-retries-are-limited",
-        description="A pipe must limit retries and record age.",
-        severity=Severity.HIGH,
-        reason="Both are unlimited by default, and one failing record then blocks its shard.",
-        remediation="Set maximum_retry_attempts and maximum_record_age_in_seconds.",
-        url=_PIPES.format("eb-pipes-batching-concurrency"),
-        check_stack=of_record_pipes(_check_retry_limits),
-    ),
-    Rule(
-        name="pipe-age-below-stream-retention",
-        description="A pipe must give up on a record before the stream deletes it, so that the record can be replayed.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Decrease maximumRecordAgeSeconds or increase streamRetentionHours.",
-        url="https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html",
-        check_stack=_check_record_age,
-        settings={
-            "existingStreamRetentionHours": integer(
-                "Retention in hours of a stream that is not part of the stack.", _DEFAULT_STREAM_HOURS, 24
-            )
-        },
-    ),
-    Rule(
-        name="pipe-bisects-failing-batches",
-        description="A pipe must split a failing batch until the failing record is alone.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Set on_partial_batch_item_failure to AUTOMATIC_BISECT.",
-        url=_PIPES.format("eb-pipes-batching-concurrency"),
-        check_stack=of_record_pipes(
-            _requires(
-                *(*_STREAM_PARAMETERS, "onPartialBatchItemFailure"),
-                one_of=("AUTOMATIC_BISECT",),
-                violation="must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch",
-            )
+    stack_rule("pipe-target-is-express", _check_target_type),
+    stack_rule("pipe-has-dead-letter-queue", of_record_pipes(_check_dead_letter_queue)),
+    stack_rule("pipe-retries-are-limited", of_record_pipes(_check_retry_limits)),
+    stack_rule("pipe-age-below-stream-retention", _check_record_age),
+    stack_rule(
+        "pipe-bisects-failing-batches",
+        _pipe_property(
+            (*_STREAM_PARAMETERS, "onPartialBatchItemFailure"),
+            one_of=("AUTOMATIC_BISECT",),
+            violation="must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch",
         ),
     ),
-    Rule(
-        name="pipe-starts-at-trim-horizon",
-        description="A pipe must start with the oldest record in the stream.",
-        severity=Severity.HIGH,
-        reason="LATEST can miss records for minutes after the pipe is created or updated.",
-        remediation="Set starting_position to TRIM_HORIZON.",
-        url=_PIPES.format("eb-pipes-kinesis"),
-        check_stack=of_record_pipes(
-            _requires(
-                *(*_STREAM_PARAMETERS, "startingPosition"),
-                one_of=("TRIM_HORIZON",),
-                violation="must have the startingPosition TRIM_HORIZON, not {}, which misses records",
-            )
+    stack_rule(
+        "pipe-starts-at-trim-horizon",
+        _pipe_property(
+            (*_STREAM_PARAMETERS, "startingPosition"),
+            one_of=("TRIM_HORIZON",),
+            violation="must have the startingPosition TRIM_HORIZON, not {}, which misses records",
         ),
     ),
-    Rule(
-        name="pipe-is-running",
-        description="A pipe must be running, because its stream deletes records after a time.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Set desired_state to RUNNING or remove it.",
-        url="https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_StopPipe.html",
-        check_stack=of_record_pipes(
-            _requires(
-                "desiredState",
-                one_of=(None, "RUNNING"),
-                violation="must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes",
-            )
+    stack_rule(
+        "pipe-is-running",
+        _pipe_property(
+            ("desiredState",),
+            one_of=(None, "RUNNING"),
+            violation="must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes",
         ),
     ),
-    Rule(
-        name="pipe-filter-passes-tracked-calls",
-        description="The filter of a pipe must let every inbound call with a route pass.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Use callroute.aws.pipe.filter_pattern or a less restrictive pattern.",
-        url=_PIPES.format("eb-pipes-event-filtering"),
-        check_stack=of_record_pipes(_check_filter),
-        settings={
-            "initiationMethods": string_list("Initiation methods of tracked calls.", ("INBOUND",)),
-        },
-    ),
-    Rule(
-        name="pipe-passes-whole-record",
-        description="A pipe must pass the whole record to its target, with its position in the stream.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Use callroute.aws.pipe.INPUT_TEMPLATE, or a template with additional fields.",
-        url=_PIPES.format("eb-pipes-input-transformation"),
-        check_stack=of_record_pipes(_check_input_template),
-    ),
-    Rule(
-        name="contact-records-reach-a-pipe",
-        description="Amazon Connect must send contact records to a stream that a pipe of the stack reads.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Set storage_config to the ARN of the pipe's source stream.",
-        url="https://docs.aws.amazon.com/connect/latest/adminguide/data-streaming.html",
-        check_stack=_check_contact_records,
-    ),
-    Rule(
-        name="state-machine-keeps-every-record",
-        description="A state machine must store each record in a Task or fail, and may ignore only expected errors.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Route the start state or the Catch to a state that quarantines the record, or let the execution fail.",
-        url="https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html",
-        check_stack=_check_kept_records,
-        settings={
-            "expected": string_list(
-                "Errors that a Catch may ignore.", ("DynamoDB.ConditionalCheckFailedException",)
-            ),
-            "expired": string_list("States to which a Choice may send records to expire.", ("Expired",)),
-        },
-    ),
-    Rule(
-        name="queues-retain-messages",
-        description="Queues must retain failed records long enough for an operator to process them.",
-        severity=Severity.HIGH,
-        reason=_DATA_LOSS,
-        remediation="Set message_retention_seconds. The maximum of SQS is 14 days.",
-        url="https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
-        types=(QUEUE,),
-        check=_check_queue_retention,
-        settings={"minimumDays": integer("Minimum retention in days.", 4, 1)},
-    ),
-    Rule(
-        name="no-execution-data-in-logs",
-        description="Logs must not contain execution data, which includes callers' numbers.",
-        severity=Severity.HIGH,
-        reason="The encryption, retention and access control of the table do not apply to a log.",
-        remediation="Set include_execution_data to False and remove the pipe's include_execution_datas.",
-        url=_PIPES.format("eb-pipes-logs"),
-        types=(PIPE, MACHINE),
-        check=_check_execution_data,
-    ),
-    Rule(
-        name="log-groups-have-retention",
-        description="Log groups must have an explicit retention period.",
-        severity=Severity.MEDIUM,
-        reason="By default, logs are kept and billed forever.",
-        remediation="Set retention_in_days.",
-        url="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/Working-with-log-groups-and-streams.html",
-        types=(LOG_GROUP,),
-        check=_check_log_retention,
-        settings={"minimumDays": integer("Minimum retention in days.", 1, 1)},
-    ),
+    stack_rule("pipe-filter-passes-tracked-calls", of_record_pipes(_check_filter)),
+    stack_rule("pipe-passes-whole-record", of_record_pipes(_check_input_template)),
+    stack_rule("contact-records-reach-a-pipe", _check_contact_records),
+    stack_rule("state-machine-keeps-every-record", _check_kept_records),
+    rule("queues-retain-messages", _check_queue_retention),
+    rule("no-execution-data-in-logs", _check_execution_data),
+    rule("log-groups-have-retention", _check_log_retention),
 )

@@ -26,6 +26,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from . import exemptions, preview
+from .data import data
 from .resource import Resource, Unknown, matches_any, plain, shown
 
 Finding = str | Unknown
@@ -190,16 +191,36 @@ def _kind(schema: Mapping[str, Any]) -> str:
     )
 
 
-def string_list(description: str, default: Sequence[str], *, choices: Sequence[str] = ()) -> dict[str, Any]:
-    """Returns the schema of a list of strings, which may be limited to some choices."""
+def rule(name: str, check: ResourceCheck, types: Sequence[str] = ()) -> Rule:
+    """Returns a rule for single resources, with the text and settings that rules.yaml contains."""
+    return Rule(**{**_TEXTS[name], "name": name, "check": check, **({"types": types} if types else {})})
+
+
+def stack_rule(name: str, check: StackCheck) -> Rule:
+    """Returns a rule for all resources of a stack, with the text and settings that rules.yaml contains."""
+    return Rule(**_TEXTS[name], name=name, check_stack=check)
+
+
+def _schema(setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Converts a setting of rules.yaml to a JSON schema."""
+    if setting["type"] != "strings":
+        return dict(setting)
+    choices = {"enum": setting["choices"]} if "choices" in setting else {}
     return {
         "type": "array",
-        "items": {"type": "string", **({"enum": list(choices)} if choices else {})},
-        "description": description,
-        "default": list(default),
+        "items": {"type": "string", **choices},
+        "description": setting["description"],
+        "default": setting["default"],
     }
 
 
-def integer(description: str, default: int, minimum: int) -> dict[str, Any]:
-    """Returns the schema of an integer."""
-    return {"type": "integer", "minimum": minimum, "description": description, "default": default}
+def _text(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **entry,
+        "severity": Severity(entry["severity"]),
+        "level": EnforcementLevel(entry.get("level", "mandatory")),
+        "settings": {name: _schema(setting) for name, setting in entry.get("settings", {}).items()},
+    }
+
+
+_TEXTS = {name: _text(entry) for name, entry in data("rules.yaml").items()}
