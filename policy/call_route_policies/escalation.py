@@ -119,7 +119,7 @@ def _is_narrowed(statement: Statement, action: str) -> bool:
         return True
     keys = _NARROWING_KEYS.get(action, ())
     return not any(map(is_wildcard, statement.resources)) and any(
-        key.lower() in keys and values and not any(map(is_wildcard, values))
-        for operator, key, values in statement.conditions
-        if "not" not in operator.lower() and not operator.lower().endswith("ifexists")
+        each.key in keys and each.values and not any(map(is_wildcard, each.values))
+        for each in statement.conditions
+        if "not" not in each.operator and not each.operator.endswith("ifexists")
     )

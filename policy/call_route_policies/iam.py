@@ -14,12 +14,13 @@ from .iam_patterns import (
     AWS_MANAGED_POLICY,
     account_of,
     has_resource_level,
+    ip_network,
     is_wildcard,
     names_one_resource,
     parse_arn,
 )
 from .iam_reference import mistakes
-from .policy_documents import Kind, Statement, policy_documents, walk
+from .policy_documents import POSITIVE_OPERATORS, Kind, Statement, policy_documents, walk
 from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
@@ -178,61 +179,77 @@ _ASSUMING = {
     *("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"),
     *("sts:setsourceidentity", "sts:tagsession"),
 }
+_EXTERNAL_ID = "sts:externalid"
 
 
 def _has_value(statement: Statement, *keys: str) -> bool:
-    """Returns whether a condition requires a specific value of a key that ends with one of some lowercase texts."""
+    """Returns whether a condition requires a specific value of a key that ends with one of some lowercase strings."""
     return any(
-        operator.lower() in _POSITIVE
-        and key.lower().endswith(keys)
-        and values
-        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in values)
-        for operator, key, values in statement.conditions
+        condition.operator in POSITIVE_OPERATORS
+        and condition.key.endswith(keys)
+        and condition.values
+        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in condition.values)
+        for condition in statement.conditions
     )
 
 
-def _is_bound_identity(statement: Statement) -> bool:
-    """Returns whether a condition limits an identity provider to one repository, service account or audience."""
-    has_shared_audience = any("githubusercontent" in name for _, name in statement.principals)
-    return _has_value(statement, ":sub", *(() if has_shared_audience else ("amazonaws.com:aud", "saml:aud")))
+def _identity_keys(provider: str) -> tuple[str, ...]:
+    """Returns the ends of the condition keys that can limit an identity provider to one of its clients or users."""
+    # GitHub's audience is the same for all repositories.
+    return (":sub",) if "githubusercontent" in provider else (":sub", "amazonaws.com:aud", "saml:aud")
 
 
 @_for_each_statement("trust")
 def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
     for type_, name in statement.principals:
-        if (type_ == "Federated" and _is_bound_identity(statement)) or (
-            type_ == "AWS" and not is_wildcard(name) and _has_value(statement, "sts:externalid")
-        ):
+        if type_ == "Service":
+            if is_wildcard(name):
+                yield f"must name the services that it trusts in {statement.label}, not {name}"
+            elif not matches_any(name, config["services"]):
+                yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
             continue
-        if type_ != "Service":
+        keys = _identity_keys(name) if type_ == "Federated" else (_EXTERNAL_ID,)
+        can_be_restricted = type_ == "Federated" or (type_ == "AWS" and not is_wildcard(name))
+        if not can_be_restricted or not _has_value(statement, *keys):
             principal = "every principal" if type_ == "*" else f"{type_} {name}"
-            unknown: list[Finding] = list(statement.unknown_in("Condition"))
-            yield from unknown or [f"must trust only named services in {statement.label}, not {principal}"]
-        elif is_wildcard(name):
-            yield f"must name the services that it trusts in {statement.label}, not {name}"
-        elif not matches_any(name, config["services"]):
-            yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
+            unknown: list[Finding] = list(statement.unknown_restrictions(keys)) if can_be_restricted else []
+            violation = f"must trust only named services in {statement.label}, not {principal}"
+            yield from unknown or [violation]
     for action in statement.actions:
         if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
     yield from statement.unknown_in("Principal", "Action")
 
 
-_POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
-"""Operators that fail if the key is missing. With IfExists they do not."""
 _SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
-_CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
-"""Condition keys that identify the caller, or the resource on whose behalf a service calls."""
-_CALLERS |= {"aws:sourcevpc", "aws:sourcevpce", "kms:calleraccount"}
-_ORGANIZATIONS = {"aws:principalorgid", "aws:sourceorgid"}
-_ACCOUNTS = {"aws:principalaccount", "aws:principalarn", "kms:calleraccount", *_SOURCES}
+"""Condition keys for the resource on whose behalf a service calls."""
+_ORGANIZATIONS = {
+    *("aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"),
+    "aws:vpceorgid",
+}
+_ACCOUNTS = {
+    *("aws:principalaccount", "aws:principalarn", "aws:sourceowner", "aws:sourcevpcarn", "aws:vpceaccount"),
+    *("kms:calleraccount", "s3:dataaccesspointaccount", "s3:dataaccesspointarn"),
+    *_SOURCES,
+}
 """Condition keys whose value contains an account."""
+_CALLERS = {*_ACCOUNTS, *_ORGANIZATIONS, "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:userid"}
+"""Condition keys that identify the caller, its network or the resource on whose behalf a service calls."""
+_WIDEST_NETWORKS = {4: 8, 6: 32}
+"""Length of the shortest network prefix that S3 does not consider public, by IP version."""
 
 
 def _is_specific(key: str, value: str) -> bool:
-    """Returns whether a value of a condition key matches at most one account or organization."""
+    """Returns whether a value of a condition key matches at most one account, organization or network."""
     if "${" in value:  # The request decides the value of a policy variable.
         return False
+    if key == "aws:sourceip":
+        network = ip_network(value)
+        return network is not None and network.prefixlen >= _WIDEST_NETWORKS[network.version]
+    if key.endswith("orgpaths"):
+        value = value.partition("/")[0]
+    if key == "aws:userid":
+        value = value.partition(":")[0]
     if not key.endswith("arn"):
         return value.strip() != "" and not is_wildcard(value)
     arn = parse_arn(value)
@@ -244,22 +261,23 @@ def _is_specific(key: str, value: str) -> bool:
 
 
 def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
-    """Returns whether a condition on one of some lowercase keys limits a statement to specific accounts or organizations."""
+    """Returns whether a condition on one of some lowercase keys limits a statement to specific callers."""
     return any(
-        operator.lower() in _POSITIVE
-        and key.lower() in keys
-        and values
-        and all(_is_specific(key.lower(), value) for value in values)
-        for operator, key, values in statement.conditions
+        (condition.requires_value or condition.operator == "ipaddress")
+        and condition.key in keys
+        and condition.values
+        and all(_is_specific(condition.key, value) for value in condition.values)
+        for condition in statement.conditions
     )
 
 
 @_for_each_statement("trust", "resource")
 def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
-    in_key = any("kms:encryptioncontext:" in key.lower() for _, key, _ in statement.conditions)
-    if in_key or _is_restricted(statement, _SOURCES | _ORGANIZATIONS | {"kms:calleraccount"}):
+    keys = _SOURCES | _ORGANIZATIONS | {"aws:sourceowner", "kms:calleraccount"}
+    in_key = any("kms:encryptioncontext:" in condition.key for condition in statement.conditions)
+    if in_key or _is_restricted(statement, keys):
         return
-    unknown: list[Finding] = list(statement.unknown_in("Condition"))
+    unknown: list[Finding] = list(statement.unknown_restrictions(keys))
     for type_, name in statement.principals:
         if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"]):
             yield from unknown or [
@@ -278,7 +296,13 @@ def _check_trusted_accounts(
             if isinstance(statement, Unknown):
                 yield role, statement
                 continue
-            for key, account in _accounts_in_conditions(statement, _SOURCES):
+            named = list(_accounts_in_conditions(statement, _SOURCES))
+            named += [
+                ("its identity provider", account_of(name))
+                for type_, name in statement.principals
+                if type_ == "Federated" and account_of(name)
+            ]
+            for key, account in named:
                 if not own:
                     yield role, Unknown("arn")
                 elif account not in (own, *config["accounts"]):
@@ -289,18 +313,18 @@ def _check_trusted_accounts(
 
 def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tuple[str, str]]:
     """Yields (condition key, account) for conditions on some lowercase keys that name an account."""
-    for operator, key, values in statement.conditions:
-        if operator.lower() in _POSITIVE and key.lower() in keys:
-            for value in values:
+    for condition in statement.conditions:
+        if condition.requires_value and condition.key in keys:
+            for value in condition.values:
                 account = account_of(value) if ":" in value else value
                 if account and not is_wildcard(account) and "${" not in account:
-                    yield key, account
+                    yield condition.written_key, account
 
 
 def _check_granted_accounts(
     resources: Sequence[Resource], config: RuleConfig
 ) -> Iterator[tuple[Resource, Finding]]:
-    """Compares with the accounts in the ARNs of the stack's resources, or of the statement's if these are unknown."""
+    """Compares with the accounts in the ARNs of the stack's resources, or in those of the statement if they are unknown."""
     found = own_accounts(resources)
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
@@ -326,16 +350,17 @@ def _other_grantees(statement: Statement, organizations: Sequence[str]) -> Itera
     for type_, name in statement.principals:
         if type_ in ("CanonicalUser", "Federated") and not is_wildcard(name):
             yield f"the {'canonical user' if type_ == 'CanonicalUser' else 'identity provider'} {name}"
-    for operator, key, values in statement.conditions:
-        if operator.lower() in _POSITIVE and key.lower() in _ORGANIZATIONS:
-            yield from (f"organization {value}" for value in values if value not in organizations)
+    for condition in statement.conditions:
+        if condition.requires_value and condition.key in _ORGANIZATIONS:
+            named = {value.partition("/")[0] for value in condition.values}
+            yield from (f"organization {name}" for name in sorted(named.difference(organizations)))
 
 
 @_for_each_statement("resource")
 def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     is_open = any(is_wildcard(name) for _, name in statement.principals)
     if is_open and not _is_restricted(statement, _CALLERS):
-        unknown: list[Finding] = list(statement.unknown_in("Condition"))
+        unknown: list[Finding] = list(statement.unknown_restrictions(_CALLERS))
         yield from unknown or [
             f"must name the principals that {statement.label} allows instead of allowing every principal"
         ]

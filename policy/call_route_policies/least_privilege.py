@@ -7,14 +7,14 @@ also uses to build its policies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from callroute.arn import Arn
 from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 
-from .conditions import hold, request_context
+from .conditions import Context, hold, request_context
 from .contact_records import processes_records
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
@@ -58,6 +58,8 @@ class Need:
     """An ARN, or `*`."""
     purpose: str
     """Reason for messages, for example `used by its state 'Store'`."""
+    encrypting: str = ""
+    """Service that uses the key, if the permission is for a key."""
     certain: bool = True
     """False if the stack does not show whether the permission is needed. It is then optional."""
 
@@ -78,7 +80,8 @@ class _NotKnownYetError(Exception):
         super().__init__(unknown.path)
 
 
-Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need]]
+Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
+"""Function that returns the permissions that a resource requires, and any unknown value that may require more."""
 
 
 def _string(resource: Resource, *path: str) -> str | None:
@@ -100,7 +103,7 @@ def _reject(resource: Resource, *paths: str) -> None:
             raise _UnknownNeedsError(f"not set {path}: its required permissions are not known")
 
 
-def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
+def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     arn = _string(machine, "arn")
     text = _string(machine, "definition")
     if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
@@ -139,7 +142,7 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     return str(Arn(partition, service, region, account, name))
 
 
-def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
+def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     source, target = _string(pipe, "source") or "", _string(pipe, "target") or ""
     if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
         raise _CoveredByAnotherRuleError("no-lambda")
@@ -167,7 +170,7 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
         yield from _key_needs("sqs", dead_letters, resources)
 
 
-def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need]:
+def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     """Yields the permissions to use the customer managed key of a table, stream or queue.
 
     The state of a table also names a key that AWS manages, which needs no permission. A key is known to be customer
@@ -176,18 +179,18 @@ def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterato
     actions = USE_KEY.get(service, ())
     found = [each for each in resources if each.type in (QUEUE, STREAM, TABLE) and each.get("arn") == arn]
     if not found:  # The encryption of a resource outside of the stack is not known.
-        yield from (Need(action, "*", "may be used for its key", certain=False) for action in actions)
+        yield from (Need(action, "*", "may be used for its key", service, False) for action in actions)
     for each in found:
         key = _key(each)
         if isinstance(key, Unknown):
-            raise _NotKnownYetError(key)
-        if isinstance(key, str) and key.startswith("arn:"):
+            yield key
+        elif isinstance(key, str) and key.startswith("arn:"):
             customer_managed = [
                 *(_key(other) for other in resources if other.type in (QUEUE, STREAM)),
                 *(other.get("arn") for other in of_type(resources, KEY)),
             ]
-            certain = key in customer_managed
-            yield from (Need(action, key, f"encrypts {each.name}", certain) for action in actions)
+            is_certain = key in customer_managed
+            yield from (Need(action, key, f"encrypts {each.name}", service, is_certain) for action in actions)
 
 
 def _key(resource: Resource) -> Any:
@@ -212,7 +215,7 @@ def _check_roles(
                     raise _UnknownNeedsError(
                         f"have a role of this stack: the permissions of {shown(arn)} are not known"
                     )
-                needs = list(needs_of(resource, resources))
+                found = list(needs_of(resource, resources))
             except _NotKnownYetError as error:
                 yield resource, error.unknown
             except _CoveredByAnotherRuleError:
@@ -225,8 +228,11 @@ def _check_roles(
             else:
                 principal = principal_of(by_principal, roles[arn])
                 granted = resource_policy_statements(resources, arn or "")
+                needs = [each for each in found if isinstance(each, Need)]
+                unknown = [each for each in found if isinstance(each, Unknown)]
+                yield from ((resource, each) for each in unknown)
                 for finding in (
-                    *_compare(principal, granted, resource, needs, resources),
+                    *_compare(principal, granted, resource, needs, bool(unknown), resources),
                     *_compare_trust(roles[arn], resource),
                 ):
                     yield principal.resource, finding
@@ -242,8 +248,10 @@ def _compare(
     granted: Sequence[Statement],
     user: Resource,
     needs: Sequence[Need],
+    is_incomplete: bool,
     resources: Sequence[Resource],
 ) -> Iterator[Finding]:
+    """Yields missing permissions and, if the list of required permissions is complete, those that are not used."""
     if any(document.problems for document in principal.documents):
         return  # Reported by iam-documents-are-valid.
     for arn in principal.external:
@@ -255,8 +263,6 @@ def _compare(
     unknown += [each for statement in statements for each in statement.unknown_in(*_PERMISSION_ELEMENTS)]
     yield from unknown[:1]
     role = principal.resource
-    context = request_context(str(role.get("arn")), str(user.get("arn")))
-    names = {str(each.get(name)) for each in resources for name in ("arn", "id", "name")}
     boundary = [
         statement
         for policy in of_type(resources, POLICY)
@@ -264,12 +270,15 @@ def _compare(
         for document in policy_documents(policy)
         for statement in document.statements
     ]
-    for need in dict.fromkeys(() if unknown else needs):
-        allowed = _is_allowed(need, statements, context, names) and (
-            not boundary or _is_allowed(need, boundary, context, names)
+    for need in dict.fromkeys(() if principal.unknown else needs):
+        context = request_context(role, user, need.resource, need.encrypting, resources)
+        allowed = _is_allowed(need, statements, context) and (
+            not boundary or _is_allowed(need, boundary, context)
         )
         if need.certain and not allowed:
             yield f"must allow {need.action} on {need.resource} for {user.name}: {need.purpose}"
+    if is_incomplete:
+        return
     needed = {(need.action.lower(), need.resource) for need in needs}
     pairs = {
         (action, resource)
@@ -286,12 +295,13 @@ def _compare(
             yield f"must not allow {action} on {resource}: not used by {user.name}"
 
 
-def _is_allowed(
-    need: Need, statements: Sequence[Statement], context: Mapping[str, str], names: Set[str]
-) -> bool:
-    """Returns whether statements allow what is needed. A condition counts as true to allow and as false to deny, unless known."""
-    applicable = [(each.allows, hold(each, context, names)) for each in statements if _applies(each, need)]
-    return (False, True) not in applicable and bool({(True, True), (True, None)} & set(applicable))
+def _is_allowed(need: Need, statements: Sequence[Statement], context: Context) -> bool:
+    """Returns whether statements allow what is needed. An unknown value counts in favor of the permission."""
+    effects = [(each.allows, _applies(each, need), hold(each, context)) for each in statements]
+    is_denied = (False, True, True) in effects
+    return not is_denied and any(
+        allows and False not in (applies, holds) for allows, applies, holds in effects
+    )
 
 
 def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
@@ -324,8 +334,10 @@ def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
 def _accepts_source(arn: str, statement: Statement) -> bool:
     """Returns whether the conditions of a trust statement let the service act on behalf of a resource."""
     return not any(
-        key.lower() == "aws:sourcearn" and all(_is_other_source(value, arn) for value in values)
-        for _, key, values in statement.conditions
+        condition.key == "aws:sourcearn"
+        and not condition.unknown
+        and all(_is_other_source(value, arn) for value in condition.values)
+        for condition in statement.conditions
     )
 
 
@@ -335,14 +347,22 @@ def _is_other_source(source: str, arn: str) -> bool:
     return not is_reported and not matches(source, arn)
 
 
-def _applies(statement: Statement, need: Need) -> bool:
-    """Returns whether the actions and resources of a statement, listed or excluded, cover a required permission."""
-    action, excluded = need.action.lower(), statement.not_actions
-    is_action = any(matches(pattern.lower(), action) for pattern in statement.actions or excluded)
-    is_resource = any(
-        matches(pattern, need.resource) for pattern in statement.resources or statement.not_resources
-    )
-    return is_action != bool(excluded) and is_resource != bool(statement.not_resources)
+def _applies(statement: Statement, need: Need) -> bool | None:
+    """Returns whether the actions and resources of a statement cover a permission, or None if unknown values decide."""
+    actions = [pattern.lower() for pattern in (*statement.actions, *statement.not_actions)]
+    resources = (*statement.resources, *statement.not_resources)
+    results = [
+        _is_covered(need.action.lower(), actions, "Action", statement),
+        _is_covered(need.resource, resources, "Resource", statement),
+    ]
+    return None if None in results and False not in results else all(results)
+
+
+def _is_covered(value: str, patterns: Sequence[str], element: str, statement: Statement) -> bool | None:
+    is_listed = any(matches(pattern, value) for pattern in patterns)
+    if not is_listed and any(statement.unknown_in(element, f"Not{element}")):
+        return None
+    return is_listed != (f"Not{element}" in statement.elements)
 
 
 def _is_reported_as_wildcard(action: str, resource: str) -> bool:

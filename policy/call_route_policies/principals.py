@@ -109,13 +109,20 @@ def principals(resources: Sequence[Resource]) -> Principals:
     return found
 
 
+_REFERRING = ("aws:cloudwatch/eventTarget:EventTarget", "aws:sns/topicPolicy:TopicPolicy")
+"""Types whose argument `arn` is the ARN of another resource."""
+
+
 def own_accounts(resources: Sequence[Resource]) -> set[str]:
     """Returns the accounts in the ARNs of the stack's resources."""
-    return {account for resource in resources if (account := account_of(resource.get("arn"))).isdigit()}
+    accounts = (account_of(each.get("arn")) for each in resources if each.type not in _REFERRING)
+    return {account for account in accounts if account.isdigit()}
 
 
 def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[Statement]:
-    """Returns the statements of resource policies that name a principal, or that deny something to every principal."""
+    """Returns the statements of resource policies that grant something to a principal, or deny something to it."""
+    account = account_of(arn)
+    denied = {("*", "*"), ("AWS", "*"), ("AWS", account), ("AWS", f"arn:aws:iam::{account}:root")}
     return [
         statement
         for resource in resources
@@ -123,7 +130,10 @@ def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[
         if document.kind == "resource"
         for statement in document.statements
         if ("AWS", arn) in statement.principals
-        or (not statement.allows and {("*", "*"), ("AWS", "*")} & set(statement.principals))
+        or (not statement.allows and denied & set(statement.principals))
+        or (
+            not statement.allows and statement.not_principals and ("AWS", arn) not in statement.not_principals
+        )
     ]
 
 
