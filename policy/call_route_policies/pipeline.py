@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
-from .contact_records import of_record_pipes, processes_records, record_pipes
+from .contact_records import of_record_pipes, record_pipes
 from .iam_patterns import service_of
-from .json_values import decoded, parse
+from .json_values import parse
+from .lost_records import check_kept_records
 from .resource import Resource, Unknown, of_type, shown
 from .resource_types import MACHINE, PIPE, STORAGE, STREAM
 from .rule import Finding, RuleConfig, StackCheck, require, rule, stack_rule
@@ -200,117 +201,6 @@ def _check_contact_records(
             )
 
 
-def _check_kept_records(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
-    for machine in of_type(resources, MACHINE):
-        if processes_records(machine, resources):
-            for finding in _lost_records(machine, config):
-                yield machine, finding
-
-
-_WHOLE_INPUT = re.compile(r"\{%\s*\$states\.(input|context\.Execution\.Input)(\.\w+)*\s*%\}")
-_WHOLE_ITEM = re.compile(r"Map\.Item\.Value(?![.\[\w])")
-_LOSSY_ELEMENTS: Sequence[tuple[str, str, Callable[[Any], bool], str]] = (
-    # Type, element, test of a lossy value, requirement
-    ("Map", "ToleratedFailurePercentage", bool, "tolerate no failures"),
-    ("Map", "ToleratedFailurePercentagePath", bool, "tolerate no failures"),
-    ("Map", "ToleratedFailureCount", bool, "tolerate no failures"),
-    ("Map", "ToleratedFailureCountPath", bool, "tolerate no failures"),
-    ("Map", "Items", lambda value: not _WHOLE_INPUT.fullmatch(str(value)), "process its whole input"),
-    (
-        "Map",
-        "ItemsPath",
-        lambda value: not re.fullmatch(r"\$(\.\w+)*", str(value)),
-        "process its whole input",
-    ),
-    ("Map", "ItemSelector", lambda value: not _WHOLE_ITEM.search(str(value)), "pass the whole item"),
-    ("Task", "Arguments.Key", lambda value: _is_constant(value), "use a key of the record"),
-    ("Task", "Arguments.Item", lambda value: _is_constant(value), "store values of the record"),
-    (
-        "Task",
-        "Arguments.ExpressionAttributeValues",
-        lambda value: _is_constant(value),
-        "store values of the record",
-    ),
-    ("Task", "Arguments.MessageBody", lambda value: _is_constant(value), "send the record"),
-)
-
-
-def _is_constant(value: Any) -> bool:
-    """Returns whether a value contains no expression."""
-    text = str(value)
-    return "{%" not in text and "$." not in text
-
-
-def _lossy_elements(name: str, state: Any) -> Iterator[str]:
-    for type_, path, is_lossy, requirement in _LOSSY_ELEMENTS:
-        value = state
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if value is not None and state.get("Type") == type_ and is_lossy(value):
-            yield f"must {requirement} in {name!r}: {path} is {shown(value)}"
-
-
-def _lost_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
-    definition = machine.get("definition")
-    if isinstance(definition, Unknown):
-        yield definition
-    for scope in _scopes(definition):
-        states = scope["States"]
-        if end := _end_without_task(states, scope.get("StartAt"), config["expired"]):
-            yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
-        for name, state in states.items():
-            yield from _lossy_elements(name, state)
-            for catch in _mappings(state.get("Catch") if isinstance(state, Mapping) else None):
-                errors = catch.get("ErrorEquals")
-                is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
-                if not is_expected and (end := _end_without_task(states, catch.get("Next"))):
-                    yield f"must store or fail records after an error in {name!r}, not end in {end!r}: {shown(errors)}"
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (each for each in (value if isinstance(value, list) else ()) if isinstance(each, Mapping))
-
-
-def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the definition and every nested part with States of its own."""
-    pending = [decoded(definition)]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, Mapping):
-            if isinstance(value.get("States"), Mapping):
-                yield value
-            pending += value.values()
-        elif isinstance(value, list):
-            pending += value
-
-
-_STORING = ("Task", "Map", "Parallel", "Fail")
-
-
-def _end_without_task(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
-    """Returns a state in which an execution can succeed without reaching a Task from a given state, or None.
-
-    Ignores states in `chosen` if the condition of a Choice leads to them.
-
-    The states inside a Map or Parallel form scopes of their own, which are checked separately.
-    """
-    pending, seen = [start], []
-    while pending:
-        name = pending.pop()
-        state = states.get(name) if isinstance(name, str) and name not in seen else None
-        if not isinstance(state, Mapping) or state.get("Type") in _STORING:
-            continue
-        seen.append(name)
-        if state.get("Type") != "Choice" and state.get("Next") is None:
-            return str(name)
-        choices = state.get("Choices")
-        pending += [state.get("Next"), state.get("Default")]
-        pending += [each.get("Next") for each in _mappings(choices) if each.get("Next") not in chosen]
-    return None
-
-
 def _check_queue_retention(queue: Resource, config: RuleConfig) -> Iterator[Finding]:
     seconds, days = queue.get("messageRetentionSeconds"), config["minimumDays"]
     yield from require(
@@ -382,7 +272,7 @@ RULES = (
     stack_rule("pipe-filter-passes-tracked-calls", of_record_pipes(_check_filter)),
     stack_rule("pipe-passes-whole-record", of_record_pipes(_check_input_template)),
     stack_rule("contact-records-reach-a-pipe", _check_contact_records),
-    stack_rule("state-machine-keeps-every-record", _check_kept_records),
+    stack_rule("state-machine-keeps-every-record", check_kept_records),
     rule("queues-retain-messages", _check_queue_retention),
     rule("no-execution-data-in-logs", _check_execution_data),
     rule("log-groups-have-retention", _check_log_retention),

@@ -68,6 +68,9 @@ class Pack:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = {"PATH": os.environ["PATH"], **(environment or {})}
+        self._settings: Mapping[str, Mapping[str, Any]] = {}
+        self._answers: dict[bytes, analyzer_pb2.AnalyzeResponse] = {}
+        """Answers for resources that have been analyzed with the current settings: most tests change only one resource."""
 
     def __enter__(self) -> Pack:
         self._process = subprocess.Popen(  # noqa: S603 (interpreter and program of this project)
@@ -126,6 +129,9 @@ class Pack:
 
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
         """Configures rules as `--policy-pack-config` does. An empty mapping restores the defaults."""
+        if settings != self._settings:
+            self._answers.clear()
+        self._settings = settings
         request = analyzer_pb2.ConfigureAnalyzerRequest()
         for rule, values in settings.items():
             level = str(values.get("enforcementLevel", "mandatory")).upper()
@@ -141,12 +147,16 @@ class Pack:
 
     def analyze_resources(self, stack: Iterable[Recorded]) -> list[Violation]:
         """Runs the resource rules on the inputs of resources."""
+        requests = [(resource.name, _request(resource)) for resource in stack]
+        keys = [(name, request.SerializeToString(deterministic=True)) for name, request in requests]
         # In parallel, as the engine does.
-        calls = [
-            (resource.name, self._stub.Analyze.future(_request(resource), timeout=CALL_SECONDS))
-            for resource in stack
-        ]
-        return [_violation(each, name) for name, call in calls for each in call.result().diagnostics]
+        calls = {
+            key: self._stub.Analyze.future(request, timeout=CALL_SECONDS)
+            for (_, key), (_, request) in zip(keys, requests, strict=True)
+            if key not in self._answers
+        }
+        self._answers |= {key: call.result() for key, call in calls.items()}
+        return [_violation(each, name) for name, key in keys for each in self._answers[key].diagnostics]
 
     def remediate(self, stack: Iterable[Recorded]) -> list[str]:
         """Returns the names of the resources whose inputs the pack would change."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.policies.edits import add, put, statement
 from tests.policies.mutations.case import Case, Cases
 from tests.policies.mutations.pipeline import STREAM_SOURCE
@@ -53,44 +55,58 @@ CASES["no-long-lived-credentials"] = {
     ),
 }
 
-UNSAFE = "must set a safe {}: it must {}, not {}"
+UNSAFE = "must {}: {} is {}"
 ACL = "accessControlPolicy.grants[0].grantee.uri"
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+BLOCKED: dict[str, Any] = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
 CASES["data-settings-are-safe"] = {
     "a public bucket": Case(
-        UNSAFE.format("acl", "not be public", '"public-read"'), add("s3.BucketAcl", acl="public-read")
+        UNSAFE.format("not be public", "acl", '"public-read"'), add("s3.BucketAcl", acl="public-read")
     ),
     "a bucket that everyone may read": Case(
-        UNSAFE.format(ACL, "not be public", f'"{ALL_USERS}"'),
+        UNSAFE.format("not be public", ACL, f'"{ALL_USERS}"'),
         add("s3.BucketAcl", accessControlPolicy={"grants": [{"grantee": {"uri": ALL_USERS}}]}),
     ),
     "public access that is not blocked": Case(
-        UNSAFE.format("blockPublicPolicy", "be true", "false"),
-        add(
-            "s3.BucketPublicAccessBlock",
-            blockPublicAcls=True,
-            blockPublicPolicy=False,
-            ignorePublicAcls=True,
-            restrictPublicBuckets=True,
-        ),
+        UNSAFE.format("block public access", "blockPublicPolicy", "false"),
+        add("s3.BucketPublicAccessBlock", **{**BLOCKED, "blockPublicPolicy": False}),
     ),
     "a bucket that is deleted with its objects": Case(
-        UNSAFE.format("forceDestroy", "not be set on a protected stack", "true"),
-        add("s3.Bucket", forceDestroy=True),
+        UNSAFE.format("not be deleted with its content", "forceDestroy", "true"),
+        add("s3.Bucket", bucket="reports", forceDestroy=True),
+        add("s3.BucketPublicAccessBlock", "block", bucket="reports", **BLOCKED),
     ),
     "a pipe without a log": Case(
-        UNSAFE.format("logConfiguration.level", "be ERROR, INFO or TRACE", '"OFF"'),
+        UNSAFE.format("log errors", "logConfiguration.level", '"OFF"'),
         put(PIPE, "logConfiguration.level", "OFF"),
     ),
     "a stream without shards": Case(
-        UNSAFE.format("shardCount", "be at least 1", "0"), put(STREAM, "shardCount", 0)
+        UNSAFE.format("have at least one shard", "shardCount", "0"), put(STREAM, "shardCount", 0)
     ),
     "a queue for small messages only": Case(
-        UNSAFE.format("maxMessageSize", "be at least 262144, for one record", "1024"),
+        UNSAFE.format(
+            "accept messages of 262144 bytes, the size of the largest record", "maxMessageSize", "1024"
+        ),
         put(QUARANTINE, "maxMessageSize", 1024),
     ),
     "point-in-time recovery of one day": Case(
-        UNSAFE.format("pointInTimeRecovery.recoveryPeriodInDays", "be at least 7", "1"),
+        UNSAFE.format("be recoverable for at least 7 days", "pointInTimeRecovery.recoveryPeriodInDays", "1"),
         put(TABLE, "pointInTimeRecovery.recoveryPeriodInDays", 1),
+    ),
+}
+
+CASES["buckets-block-public-access"] = {
+    "a bucket without a public access block": Case(
+        "must have a BucketPublicAccessBlock", add("s3.Bucket", bucket="reports")
+    ),
+    "a public access block of another bucket": Case(
+        "must have a BucketPublicAccessBlock",
+        add("s3.Bucket", bucket="reports"),
+        add("s3.BucketPublicAccessBlock", "other", bucket="other", **BLOCKED),
+    ),
+    "a bucket of the old type without a public access block": Case(
+        "must have a BucketPublicAccessBlock", add("s3.BucketV2", bucket="reports")
     ),
 }
