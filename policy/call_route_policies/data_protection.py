@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .data import data
 from .json_values import decoded
 from .resource import Resource, Unknown, matches_any, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
@@ -109,28 +111,17 @@ def _check_expiry(table: Resource, config: RuleConfig) -> Iterator[Finding]:
         yield f"must enable ttl on the stack {table.stack}"
 
 
+_SECRETS = data("secret_patterns.yaml")
 _CREDENTIALS = {
-    "an AWS access key": r"\b(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
-    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----",
-    "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,})",
-    "a Pulumi access token": r"\bpul-[0-9a-f]{40}\b",
-    "a Google API key": r"\bAIza[A-Za-z0-9_-]{35}",
-    "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
-    "a Slack token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-\d-[A-Z0-9]+-|hooks\.slack\.com/services/T\w+/B",
-    # Prefixes that the providers document for secret scanning.
-    "a token of a service": r"\b(sk_live_|sk_test_|rk_live_|whsec_|npm_|dckr_pat_|hf_|glsa_|dop_v1_|shpat_|shpss_|lin_api_"
-    r"|sntrys_|dapi|ATATT3|pypi-AgE|SG\.[\w-]{16,}\.|sk-ant-|sk-proj-|sk-(?=\w{32})|sq0csp-|EAAA(?=\w{40})|NRAK-|key-(?=[0-9a-f]{32})"
-    r"|PMAK-|figd_|rubygems_|hvs\.|s\.(?=\w{24}\b)|AccountKey=|SharedAccessKey=|tfp_|pscale_(pw|tkn)_)[\w=.+/-]{8,}",
-    "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
-    "an authorization header": r"(?i)\b(basic|bearer) (?=[a-z+/._~-]*\d)[a-z0-9+/._~-]{16,}",
-    "a password assignment": r"(?i)(password|passwd|pwd|secret_?access_?key) ?= ?[^\s&;,'\"<${%]{4,}",
-    "a password in a URL": r"\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@]*:[^/\s:@]+@",
+    **{kind: re.compile(pattern) for kind, pattern in _SECRETS["patterns"].items()},
+    "a token for a service": re.compile(rf"\b(?:{'|'.join(_SECRETS['prefixes'])})[A-Za-z0-9=.+/-]{{16,}}"),
 }
 """Patterns of credentials, in any string."""
 
 _SECRET_NAME = re.compile(
     r"(pass(code|phrase|wd|word)|pwd|secret|salt|token|credential"
-    r"|(access|api|auth|private|secret|shared|signing)[_-]?key)s?(binary|string|text|value)?$",
+    r"|(access|api|auth|master|private|secret|service|shared|signing|webhook)[_-]?key([_-]base)?)s?"
+    r"(binary|string|text|value)?$",
     re.IGNORECASE,
 )
 _NO_SECRET_NAME = re.compile(
@@ -141,6 +132,11 @@ _COUNT_NAME = re.compile(r"tokens$", re.IGNORECASE)
 """Names of numbers that count tokens, for example maxTokens."""
 _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
 """Prefixes of a reference to a value that is stored elsewhere."""
+_REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
+"""Types of CodeBuild variables whose value is the name of a secret."""
+_NAMED = "a secret (because of its name)"
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
+_PARAMETER = "aws:ssm/parameter:Parameter"
 
 
 def _is_secret_name(name: str) -> bool:
@@ -151,19 +147,19 @@ def _is_secret_name(name: str) -> bool:
 
 def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     """Searches all properties, including JSON text. Iterative, because JSON text may be deeply nested."""
+    # Systems Manager stores a String in plain text, even if Pulumi knows that it is a secret.
+    is_plain = resource.type == _PARAMETER and resource.get("type") in ("String", "StringList")
     # Tuples of path, name and value. The items of a list have the name of the list.
     pending = [(name, _name_of(name, resource.props), value) for name, value in resource.props.items()]
     while pending:
         path, name, value = pending.pop()
-        if isinstance(value, SecretText):
+        if isinstance(value, SecretText) and not is_plain:
             continue
         if isinstance(value, Unknown):
             if _is_secret_name(name):
                 yield value
         elif isinstance(value, str):
-            found = [kind for kind, pattern in _CREDENTIALS.items() if re.search(pattern, value)]
-            if not found and value and _is_secret_name(name) and not _REFERENCE.match(value):
-                found = [_NAMED]
+            found = _secrets_in(name, value)
             yield from (f"must not contain {kind} in plain text in {path}" for kind in found)
             if not found and (content := decoded(value)) is not value:
                 pending.append((path, name, content))
@@ -181,9 +177,21 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             pending += ((f"{path}[{index}]", name, part) for index, part in enumerate(value))
 
 
-_REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
-"""Types of CodeBuild variables whose value is the name of a secret."""
-_NAMED = "a secret (because of its name)"
+def _secrets_in(name: str, value: str) -> list[str]:
+    """Returns the kinds of secrets that a string contains, also in Base64, or that its name suggests."""
+    text = f"{value} {_from_base64(value)}"
+    found = [kind for kind, pattern in _CREDENTIALS.items() if pattern.search(text)]
+    is_named = value and _is_secret_name(name) and not _REFERENCE.match(value)
+    return found or ([_NAMED] if is_named else [])
+
+
+def _from_base64(value: str) -> str:
+    if not _BASE64.fullmatch(value):
+        return ""
+    try:
+        return base64.b64decode(value).decode()
+    except ValueError:
+        return ""
 
 
 def _name_of(key: str, entry: Mapping[str, Any]) -> str:
