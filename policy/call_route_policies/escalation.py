@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
@@ -18,17 +18,12 @@ _TAGS = ("aws:principaltag/", "aws:resourcetag/", "ssm:resourcetag/")
 
 
 @cache
-def methods() -> Mapping[str, Sequence[str]]:
-    """Returns the lowercase actions of each method, by name."""
-    found: dict[str, Sequence[str]] = dict(PRIVILEGE_ESCALATION_METHODS)
-    known = {frozenset(actions) for actions in found.values()}
+def methods() -> frozenset[tuple[str, ...]]:
+    """Returns the actions of each method, in lower case and in the order in which messages list them."""
     passing = {action.lower() for action in _ACTIONS["passing"]} | set(_dependent_actions())
-    added: list[tuple[str, ...]] = [(action.lower(),) for action in _ACTIONS["single"]]
-    added += [("iam:passrole", action) for action in sorted(passing)]
-    for actions in added:
-        if frozenset(actions) not in known:
-            found["With".join(action.partition(":")[2] for action in actions)] = actions
-    return found
+    known = [tuple(actions) for actions in PRIVILEGE_ESCALATION_METHODS.values()]
+    single = [(action.lower(),) for action in _ACTIONS["single"]]
+    return frozenset([*known, *single, *(("iam:passrole", action) for action in passing)])
 
 
 def _dependent_actions() -> Iterator[str]:
@@ -39,18 +34,24 @@ def _dependent_actions() -> Iterator[str]:
                 yield f"{service}:{name}".lower()
 
 
-def escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
-    """Returns the methods that some lowercase actions permit, without supersets of another method."""
-    given = set(actions)
-    permitted = {name: set(needed) for name, needed in methods().items() if given.issuperset(needed)}
-    minimal = [name for name in permitted if not any(other < permitted[name] for other in permitted.values())]
-    return {name: methods()[name] for name in sorted(minimal)}
+def escalations(actions: Mapping[str, str]) -> list[str]:
+    """Returns the methods that some actions permit, without supersets of another method, as strings for messages.
+
+    Args:
+        actions: the actions as they are written in policies, by lowercase action.
+    """
+    permitted = {frozenset(needed): needed for needed in methods() if actions.keys() >= set(needed)}
+    minimal = [permitted[needed] for needed in permitted if not any(other < needed for other in permitted)]
+    return sorted(" with ".join(actions[action] for action in needed) for needed in minimal)
 
 
-def usable_actions(document: Document) -> set[str]:
-    """Returns the lowercase actions that a document allows without a condition or resource that makes them safe."""
+def usable_actions(document: Document) -> dict[str, str]:
+    """Returns the actions that a document allows without a condition or resource that makes them safe.
+
+    They are by lowercase action, because IAM ignores case.
+    """
     return {
-        action.lower()
+        action.lower(): action
         for statement in document.statements
         if statement.allows
         for action in statement.actions

@@ -7,7 +7,7 @@ iam-no-wildcard-actions, and the other rules skip that action.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
@@ -143,8 +143,8 @@ def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Find
 def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     for document in policy_documents(resource):
         if document.kind == "identity":
-            for name, needed in escalations(usable_actions(document)).items():
-                yield f"must not allow {' with '.join(needed)}, which permits privilege escalation ({name})"
+            for actions in escalations(usable_actions(document)):
+                yield f"must not allow {actions}, which permits privilege escalation"
             if document.unknown:
                 yield document.unknown
             for statement in document.statements:
@@ -159,20 +159,20 @@ def _check_combined_escalation(
         if principal.unknown:
             yield principal.resource, principal.unknown
         separate = [usable_actions(document) for document in principal.documents]
-        # What the policies of one group permit is reported for the group.
-        separate += [
-            set().union(*(usable_actions(document) for document in group.documents))
-            for group in principal.groups
-        ]
-        reported = {name for actions in separate for name in escalations(actions)}
+        # Actions that the policies of one group permit are reported for the group.
+        separate += [_merged(map(usable_actions, group.documents)) for group in principal.groups]
+        reported = {actions for each in separate for actions in escalations(each)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
-        for name, needed in escalations(set().union(*separate)).items():
-            if name not in reported:
+        for actions in escalations(_merged(separate)):
+            if actions not in reported:
                 yield (
                     principal.resource,
-                    f"must not be allowed {' with '.join(needed)} by {source} together,"
-                    f" which permits privilege escalation ({name})",
+                    f"must not be allowed {actions} by {source} together, which permits privilege escalation",
                 )
+
+
+def _merged(actions: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {lower: action for each in actions for lower, action in each.items()}
 
 
 _ASSUMING = {
