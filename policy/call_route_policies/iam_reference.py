@@ -34,6 +34,7 @@ _VALUE_TESTS: Mapping[str, Callable[[str], Any]] = {
 """Tests of the values for the operators that start with a word."""
 
 _SID = re.compile(r"[A-Za-z0-9]*")
+_PARTITION = re.compile(r"aws(-[a-z]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-\d|aws-global|")
 _ACCOUNT = re.compile(r"\d{12}|\D.*|")
 # Source: AWS JSON policy elements: Principal, IAM User Guide. Unique IDs replace the ARNs of deleted principals.
@@ -182,11 +183,8 @@ def _is_arn(text: str) -> bool:
     arn = parse_arn(text)
     if not arn or not arn.service or not arn.resource:
         return text.startswith("arn:") and is_wildcard(text)
-    region, account = _with_wildcards(arn.region), _with_wildcards(arn.account_id)
-    return all(
-        is_wildcard(part) or expected.fullmatch(part)
-        for part, expected in ((region, _REGION), (account, _ACCOUNT))
-    )
+    parts = {arn.partition: _PARTITION, arn.region: _REGION, arn.account_id: _ACCOUNT}
+    return all(is_wildcard(_with_wildcards(part)) or parts[part].fullmatch(part) for part in parts)
 
 
 def _mismatches(statement: Statement) -> Iterator[str]:
@@ -222,8 +220,8 @@ def _fits(format_: str, text: str) -> bool:
     arn, expected = parse_arn(_with_wildcards(text)), parse_arn(format_)
     if not arn or not expected:
         return not arn and format_ != "*"
-    # A bucket name contains no slash, the ARN of an object does.
-    if arn.service == "s3" and format_.endswith(":s3:::*") and "/" in arn.resource:
+    # The names of buckets, queues and topics contain no slash. The ARN of an object does.
+    if arn.service in ("s3", "sns", "sqs") and expected.resource == "*" and "/" in arn.resource:
         return False
     if _is_part(arn.service, arn.resource, expected.resource):
         return False
