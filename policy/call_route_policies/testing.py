@@ -150,6 +150,7 @@ class Pack:
             ],
         )
         self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
+        self.configure({})
         return self
 
     def __exit__(
@@ -173,17 +174,34 @@ class Pack:
         return answer
 
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Configures rules as `--policy-pack-config` does. An empty mapping restores the defaults."""
+        """Configures rules as `--policy-pack-config` does. An empty mapping restores the defaults.
+
+        Args:
+            settings: values of settings, and optionally the `enforcementLevel`, by the name of the rule.
+
+        Raises:
+            ValueError: the pack has no rule with this name. The engine would ignore it.
+        """
         request = analyzer_pb2.ConfigureAnalyzerRequest()
-        levels = {policy.name: policy.enforcementLevel for policy in self.info().policies} if settings else {}
-        for rule, values in settings.items():
-            level = values.get("enforcementLevel")
-            request.policyConfig[rule].enforcementLevel = (
-                analyzer_pb2.EnforcementLevel.Value(level.upper()) if level else levels[rule]
+        info = self.info()
+        if unknown := sorted({*settings} - {policy.name for policy in info.policies}):
+            raise ValueError(f"the pack has no rule {unknown[0]!r}. Use the name of one of its rules.")
+        for policy in info.policies:
+            values = dict(settings.get(policy.name, {}))
+            level = values.pop("enforcementLevel", None)
+            initial = info.initialConfig.get(policy.name)
+            config = request.policyConfig[policy.name]
+            config.enforcementLevel = (
+                analyzer_pb2.EnforcementLevel.Value(level.upper())
+                if level
+                else (initial or policy).enforcementLevel
             )
-            request.policyConfig[rule].properties.update(
-                {key: value for key, value in values.items() if key != "enforcementLevel"}
-            )
+            for name, schema in policy.configSchema.properties.items():
+                if "default" in schema:
+                    config.properties.update({name: schema["default"]})
+            if initial:
+                config.properties.update(initial.properties)
+            config.properties.update(values)
         self._stub.Configure(request, timeout=_CALL_SECONDS)
 
     def analyze(self, stack: Sequence[Resource]) -> list[Violation]:

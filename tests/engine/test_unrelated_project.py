@@ -82,7 +82,7 @@ def install_distribution(environment: Path) -> None:
     """Creates a virtual environment with the wheel of this project, and with the dependencies of this environment."""
     venv.create(environment, symlinks=True)
     (packages,) = environment.glob("lib/python3.*/site-packages")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", environment]
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(environment)]
     subprocess.run(build, cwd=REPOSITORY, check=True, capture_output=True)  # noqa: S603 - the build of this project
     (wheel,) = environment.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(packages)

@@ -180,19 +180,6 @@ def test_the_interpreter_of_the_pack_has_at_least_the_locked_versions() -> None:
         assert Version(installed[package]) >= Version(LOCKED[package]), "run `make test`, which installs them"
 
 
-def test_a_missing_environment_is_reported_with_the_command_that_creates_it(tmp_path: Path) -> None:
-    project = "runtime: {name: python, options: {virtualenv: elsewhere}}"
-    (tmp_path / "PulumiPolicy.yaml").write_text(project, encoding="utf-8")
-
-    with pytest.raises(RuntimeError, match=r"elsewhere/bin/python is missing\. Run `pulumi install` in "):
-        interpreter(tmp_path)
-
-    python = tmp_path / "elsewhere/bin/python"
-    python.parent.mkdir(parents=True)
-    python.touch()
-    assert interpreter(tmp_path) == python
-
-
 def test_the_documentation_lists_the_rules_and_the_needs() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
 
