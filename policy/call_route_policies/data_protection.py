@@ -118,18 +118,9 @@ _CREDENTIALS = {
 }
 """Patterns of credentials, in any string."""
 
-_SECRET_NAME = re.compile(
-    r"(pass(code|phrase|wd|word)|pwd|secret|salt|token|credential"
-    r"|(access|api|auth|master|private|secret|service|shared|signing|webhook)[_-]?key([_-]base)?)s?"
-    r"(binary|string|text|value)?$",
-    re.IGNORECASE,
+_SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
+    re.compile(_SECRETS["names"][kind], re.IGNORECASE) for kind in ("secret", "identifier", "count")
 )
-_NO_SECRET_NAME = re.compile(
-    r"(client|continuation|idempotency|next|pagination|request|task)[_-]?tokens?$", re.IGNORECASE
-)
-"""Tokens that identify requests, pages and tasks and grant no access."""
-_COUNT_NAME = re.compile(r"tokens$", re.IGNORECASE)
-"""Names of numbers that count tokens, for example maxTokens."""
 _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
 """Prefixes of a reference to a value that is stored elsewhere."""
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")

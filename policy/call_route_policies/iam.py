@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
+from .data import data
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
@@ -221,20 +222,10 @@ def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Itera
     yield from statement.unknown_in("Principal", "Action")
 
 
-_SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
-"""Condition keys for the resource on whose behalf a service calls."""
-_ORGANIZATIONS = {
-    *("aws:principalorgid", "aws:principalorgpaths", "aws:sourceorgid", "aws:sourceorgpaths"),
-    "aws:vpceorgid",
-}
-_ACCOUNTS = {
-    *("aws:principalaccount", "aws:principalarn", "aws:sourceowner", "aws:sourcevpcarn", "aws:vpceaccount"),
-    *("kms:calleraccount", "s3:dataaccesspointaccount", "s3:dataaccesspointarn"),
-    *_SOURCES,
-}
-"""Condition keys whose value contains an account."""
-_CALLERS = {*_ACCOUNTS, *_ORGANIZATIONS, "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:userid"}
-"""Condition keys that identify the caller, its network or the resource on whose behalf a service calls."""
+_KEYS = {name: set(keys) for name, keys in data("iam_reference.yaml")["callers"].items()}
+_SOURCES, _ORGANIZATIONS = _KEYS["sources"], _KEYS["organizations"]
+_ACCOUNTS = _SOURCES | _KEYS["accounts"]
+_CALLERS = _ACCOUNTS | _ORGANIZATIONS | _KEYS["others"]
 _WIDEST_NETWORKS = {4: 8, 6: 32}
 """Length of the shortest network prefix that S3 does not consider public, by IP version."""
 

@@ -9,12 +9,13 @@ from typing import Any
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
 from .contact_records import of_record_pipes, record_pipes
+from .data import data
 from .iam_patterns import service_of
 from .json_values import parse
 from .lost_records import check_kept_records
 from .resource import Resource, Unknown, of_type, shown
 from .resource_types import MACHINE, PIPE, STORAGE, STREAM
-from .rule import Finding, RuleConfig, StackCheck, require, rule, stack_rule
+from .rule import Finding, Rule, RuleConfig, require, rule, stack_rule
 
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
@@ -34,14 +35,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _pipe_property(path: Sequence[str], one_of: Sequence[Any], violation: str) -> StackCheck:
-    """Returns a check that a property of record pipes has one of some values, where None means that it is not set."""
+def _pipe_property(name: str) -> Rule:
+    """Returns a rule that a property of record pipes has one of the values in pipe_properties.yaml."""
+    expected = data("pipe_properties.yaml")[name]
 
     def check(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
-        value = pipe.get(*path)
-        yield from require(value, lambda value: value in one_of, violation.format(shown(value)))
+        value = pipe.get(*expected["property"].split("."))
+        violation = expected["violation"].format(shown(value))
+        yield from require(value, lambda value: value in expected["allowed"], violation)
 
-    return of_record_pipes(check)
+    return stack_rule(name, of_record_pipes(check))
 
 
 def _unqualified(arn: str) -> str:
@@ -233,42 +236,14 @@ def _check_log_retention(group: Resource, config: RuleConfig) -> Iterator[Findin
 
 
 RULES = (
-    stack_rule(
-        "pipe-invokes-synchronously",
-        _pipe_property(
-            ("targetParameters", "stepFunctionStateMachineParameters", "invocationType"),
-            one_of=(None, "REQUEST_RESPONSE"),
-            violation="must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures",
-        ),
-    ),
+    _pipe_property("pipe-invokes-synchronously"),
     stack_rule("pipe-target-is-express", _check_target_type),
     stack_rule("pipe-has-dead-letter-queue", of_record_pipes(_check_dead_letter_queue)),
     stack_rule("pipe-retries-are-limited", of_record_pipes(_check_retry_limits)),
     stack_rule("pipe-age-below-stream-retention", _check_record_age),
-    stack_rule(
-        "pipe-bisects-failing-batches",
-        _pipe_property(
-            (*_STREAM_PARAMETERS, "onPartialBatchItemFailure"),
-            one_of=("AUTOMATIC_BISECT",),
-            violation="must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch",
-        ),
-    ),
-    stack_rule(
-        "pipe-starts-at-trim-horizon",
-        _pipe_property(
-            (*_STREAM_PARAMETERS, "startingPosition"),
-            one_of=("TRIM_HORIZON",),
-            violation="must have the startingPosition TRIM_HORIZON, not {}, which misses records",
-        ),
-    ),
-    stack_rule(
-        "pipe-is-running",
-        _pipe_property(
-            ("desiredState",),
-            one_of=(None, "RUNNING"),
-            violation="must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes",
-        ),
-    ),
+    _pipe_property("pipe-bisects-failing-batches"),
+    _pipe_property("pipe-starts-at-trim-horizon"),
+    _pipe_property("pipe-is-running"),
     stack_rule("pipe-filter-passes-tracked-calls", of_record_pipes(_check_filter)),
     stack_rule("pipe-passes-whole-record", of_record_pipes(_check_input_template)),
     stack_rule("contact-records-reach-a-pipe", _check_contact_records),
