@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .exemptions import USED
 from .resource import Resource, of_type
-from .rule import Finding, RuleConfig, stack_rule
+from .rule import RuleConfig, StackFindings, stack_rule
 
 
-def _check_exemptions(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+def _check_exemptions(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     by_urn = {resource.urn: resource for resource in resources}
     root = next(of_type(resources, "pulumi:pulumi:Stack"), None)
     for rule, exemptions in list(USED.items()):

@@ -12,7 +12,7 @@ from .iam_patterns import parse_arn
 from .policy_documents import walk
 from .principals import own_accounts
 from .resource import Resource, matches_any, shown
-from .rule import Finding, RuleConfig, require, rule, stack_rule
+from .rule import Finding, RuleConfig, StackFindings, require, rule, stack_rule
 
 _ACCOUNT_PROPERTY = re.compile(r"(account|accountids?|accounts|owner|principals?)(\[\d+\])?$", re.IGNORECASE)
 _REGIONAL_PROPERTY = re.compile(
@@ -23,7 +23,7 @@ _SUBJECTS = ("function", "keyId", "resourceArn", "tableArn", "topic")
 """Properties that contain the ARN of the resource that another one shares. It is in the account of the stack."""
 
 
-def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     found = own_accounts(resources)
     arns = [parse_arn(resource.get("arn")) for resource in resources]
     regions = {arn.region for arn in arns if arn and arn.region}
@@ -88,7 +88,7 @@ def _is_safe(setting: Mapping[str, Any], resource: Resource, value: Any) -> bool
 _BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 
 
-def _check_buckets(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+def _check_buckets(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     blocks = [each for each in resources if matches_any(each.type, ["aws:s3*/*PublicAccessBlock:*"])]
     if any("accountPublicAccessBlock" in block.type for block in blocks):
         return

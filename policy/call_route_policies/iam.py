@@ -25,7 +25,7 @@ from .policy_documents import POSITIVE_OPERATORS, Kind, Statement, policy_docume
 from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
-from .rule import Finding, ResourceCheck, RuleConfig, rule, stack_rule
+from .rule import Finding, ResourceCheck, RuleConfig, StackFindings, rule, stack_rule
 
 StatementCheck = Callable[[Statement, RuleConfig], Iterable[Finding]]
 
@@ -34,9 +34,9 @@ _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUse
 
 
 def _check_managed_policies(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    """Any property that names an AWS managed policy attaches it, except a permissions boundary.
+    """Checks every property that names an AWS managed policy, except permissions boundaries.
 
-    An unknown ARN is that of a resource which does not exist yet, and therefore not of an AWS managed policy.
+    An unknown ARN belongs to a resource that does not exist yet, so it is not the ARN of an AWS managed policy.
     """
     for path, value, _ in walk(resource.props, ":iam::aws:policy"):
         if path.startswith("permissionsBoundary"):
@@ -153,9 +153,7 @@ def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
                     yield from statement.unknown_in("Action")
 
 
-def _check_combined_escalation(
-    resources: Sequence[Resource], _: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     for principal in principals(resources).values():
         if principal.unknown:
             yield principal.resource, principal.unknown
@@ -277,9 +275,7 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
     yield from statement.unknown_in("Principal")
 
 
-def _check_trusted_accounts(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the account in the role's own ARN, which is known after the role is created."""
     for role in of_type(resources, ROLE):
         own = account_of(role.get("arn"))
@@ -312,9 +308,7 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
                     yield condition.written_key, account
 
 
-def _check_granted_accounts(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the accounts in the ARNs of the stack's resources, or in those of the statement if they are unknown."""
     found = own_accounts(resources)
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]

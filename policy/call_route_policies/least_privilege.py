@@ -32,7 +32,7 @@ from .policy_documents import Statement, policy_documents, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
 from .resource import Resource, Unknown, of_type, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
-from .rule import Finding, RuleConfig, stack_rule
+from .rule import Finding, RuleConfig, StackFindings, stack_rule
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
@@ -64,20 +64,15 @@ class Need:
     """False if the stack does not show whether the permission is needed. It is then optional."""
 
 
-class _UnknownNeedsError(Exception):
-    """The required permissions cannot be derived. The message completes a sentence that starts with "RESOURCE must"."""
+class _NotDerivedError(Exception):
+    """The required permissions cannot be derived. Contains the finding to report, or None if another rule reports it.
 
+    A violation matters only for resources that process contact records.
+    """
 
-class _CoveredByAnotherRuleError(Exception):
-    """The required permissions cannot be derived, for a reason that another rule reports."""
-
-
-class _NotKnownYetError(Exception):
-    """The required permissions depend on an unknown value."""
-
-    def __init__(self, unknown: Unknown) -> None:
-        self.unknown = unknown
-        super().__init__(unknown.path)
+    def __init__(self, finding: Finding | None) -> None:
+        self.finding = finding
+        super().__init__(str(finding))
 
 
 Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
@@ -87,9 +82,9 @@ Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
 def _string(resource: Resource, *path: str) -> str | None:
     value = resource.get(*path)
     if isinstance(value, Unknown):
-        raise _NotKnownYetError(value)
+        raise _NotDerivedError(value)
     if value is not None and not isinstance(value, str):
-        raise _UnknownNeedsError(f"have a string as {'.'.join(path)}, not {shown(value)}")
+        raise _NotDerivedError(f"must have a string as {'.'.join(path)}, not {shown(value)}")
     return value or None
 
 
@@ -98,21 +93,21 @@ def _reject(resource: Resource, *paths: str) -> None:
     for path in paths:
         value = resource.get(*path.split("."))
         if isinstance(value, Unknown):
-            raise _NotKnownYetError(value)
+            raise _NotDerivedError(value)
         if value:
-            raise _UnknownNeedsError(f"not set {path}: its required permissions are not known")
+            raise _NotDerivedError(f"must not set {path}: its required permissions are not known")
 
 
 def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     arn = _string(machine, "arn")
     text = _string(machine, "definition")
     if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
-        raise _CoveredByAnotherRuleError("no-lambda")
+        raise _NotDerivedError(None)  # Reported by no-lambda.
     try:
         needs = task_needs(parse(text or ""))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
-        raise _UnknownNeedsError(f"have a definition with known permissions: {reason}") from None
+        raise _NotDerivedError(f"must have a definition with known permissions: {reason}") from None
     _reject(machine, "encryptionConfiguration.kmsKeyId")
     for need in needs:
         service = need.action.partition(":")[0]
@@ -145,11 +140,11 @@ def _target(target: str, service: str, machine_arn: str) -> str:
 def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     source, target = _string(pipe, "source") or "", _string(pipe, "target") or ""
     if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
-        raise _CoveredByAnotherRuleError("no-lambda")
+        raise _NotDerivedError(None)  # Reported by no-lambda.
     for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
         if service_of(arn) != service:
-            raise _UnknownNeedsError(
-                f"have a {service} {name}: the required permissions of {shown(arn)} are not known"
+            raise _NotDerivedError(
+                f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
             )
     _reject(
         pipe,
@@ -198,12 +193,10 @@ def _key(resource: Resource) -> Any:
     return value if isinstance(value, (str, Unknown)) else None
 
 
-def _check_roles(
-    type_: str, needs_of: Needs
-) -> Callable[[Sequence[Resource], RuleConfig], Iterator[tuple[Resource, Finding]]]:
+def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], RuleConfig], StackFindings]:
     """Returns a check that compares the roles of all resources of a type with what these resources do."""
 
-    def check(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+    def check(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
         by_principal = principals(resources)
         roles = {
             role.get("arn"): role for role in of_type(resources, ROLE) if isinstance(role.get("arn"), str)
@@ -212,19 +205,15 @@ def _check_roles(
             try:
                 arn = _string(resource, "roleArn")
                 if arn not in roles:
-                    raise _UnknownNeedsError(
-                        f"have a role of this stack: the permissions of {shown(arn)} are not known"
+                    raise _NotDerivedError(
+                        f"must use a role from this stack: the permissions of {shown(arn)} are not known"
                     )
                 found = list(needs_of(resource, resources))
-            except _NotKnownYetError as error:
-                yield resource, error.unknown
-            except _CoveredByAnotherRuleError:
-                continue
-            except _UnknownNeedsError as error:
-                if processes_records(
-                    resource, resources
-                ):  # The needs of other pipes and state machines are not known to this pack.
-                    yield resource, f"must {error}"
+            except _NotDerivedError as error:
+                if isinstance(error.finding, Unknown) or (
+                    error.finding and processes_records(resource, resources)
+                ):
+                    yield resource, error.finding
             else:
                 principal = principal_of(by_principal, roles[arn])
                 granted = resource_policy_statements(resources, arn or "")
@@ -256,7 +245,7 @@ def _compare(
         return  # Reported by iam-documents-are-valid.
     for arn in principal.external:
         if not AWS_MANAGED_POLICY.fullmatch(arn):  # Reported by iam-no-broad-managed-policies.
-            yield f"must have only policies of this stack: the permissions of {arn} are not known"
+            yield f"must use only policies from this stack: the permissions of {arn} are not known"
     statements = [statement for document in principal.documents for statement in document.statements]
     statements += granted
     unknown = [principal.unknown] if principal.unknown else []
@@ -328,7 +317,7 @@ def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
     elif isinstance(arn, str) and applicable:
         allowed = any(each.allows and _accepts_source(arn, each) for each in applicable)
         if not allowed or any(not each.allows and not each.conditions for each in applicable):
-            yield f"must trust its service on behalf of {arn}"
+            yield f"must let its service assume it on behalf of {arn}"
 
 
 def _accepts_source(arn: str, statement: Statement) -> bool:

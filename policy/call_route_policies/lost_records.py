@@ -10,7 +10,7 @@ from .contact_records import processes_records, record_pipes
 from .json_values import decoded
 from .resource import Resource, Unknown, of_type, shown
 from .resource_types import MACHINE
-from .rule import Finding, RuleConfig
+from .rule import Finding, RuleConfig, StackFindings
 
 State = Mapping[str, Any]
 
@@ -44,9 +44,7 @@ _LOSSY_ELEMENTS: Sequence[tuple[str, Callable[[Any], bool], str]] = (
 )
 
 
-def check_kept_records(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Checks the state machines that process contact records."""
     for machine in of_type(resources, MACHINE):
         if processes_records(machine, resources):

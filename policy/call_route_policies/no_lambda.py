@@ -29,7 +29,7 @@ def _check_lambda(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield f"must not invoke Lambda in block {block!r}"
     else:
         for path, value, _content in walk(resource.props, ":lambda:"):
-            # Another unknown value can only name a function of this stack, which is a violation itself.
+            # Any other unknown value can only refer to a function in this stack, which is itself a violation.
             if isinstance(value, Unknown) and (resource.type, path) == (MACHINE, "definition"):
                 yield value
             elif is_lambda(value):

@@ -8,14 +8,14 @@ from typing import Any
 
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
-from .contact_records import of_record_pipes, record_pipes
+from .contact_records import invoked_machines, of_record_pipes, record_pipes
 from .data import data
 from .iam_patterns import service_of
 from .json_values import parse
 from .lost_records import check_kept_records
-from .resource import Resource, Unknown, of_type, shown
+from .resource import Resource, Unknown, of_type, referred, shown
 from .resource_types import MACHINE, PIPE, STORAGE, STREAM
-from .rule import Finding, Rule, RuleConfig, require, rule, stack_rule
+from .rule import Finding, Rule, RuleConfig, StackFindings, require, rule, stack_rule
 
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
@@ -47,37 +47,20 @@ def _pipe_property(name: str) -> Rule:
     return stack_rule(name, of_record_pipes(check))
 
 
-def _unqualified(arn: str) -> str:
-    """Returns the ARN of a state machine without its alias or version."""
-    return ":".join(arn.split(":")[:7])
-
-
-def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
-    machines = list(of_type(resources, MACHINE))
+def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     for pipe in record_pipes(resources):
         target = pipe.get("target")
-        # A preview may not know the target, but it knows which resources the target depends on.
-        dependencies = [machine for machine in machines if machine.urn in pipe.dependencies.get("target", ())]
-        if isinstance(target, Unknown):
-            targets = dependencies
-            if not targets:
-                yield pipe, target
-        elif service_of(target) != "states":
+        if not isinstance(target, Unknown) and service_of(target) != "states":
             continue  # Reported by no-lambda or pipe-role-matches-pipe.
-        else:
-            arn = _unqualified(target)
-            targets = [
-                machine
-                for machine in machines
-                if machine.get("arn") == arn
-                or (machine in dependencies and not isinstance(machine.get("arn"), str))
-            ]
-            if not targets:
-                yield (
-                    pipe,
-                    f"must invoke a state machine of this stack: the type of {shown(target)} is not known",
-                )
-        for machine in targets:
+        machines = invoked_machines(pipe, resources)
+        if isinstance(target, Unknown) and not machines:
+            yield pipe, target
+        elif not machines:
+            yield (
+                pipe,
+                f"must invoke a state machine in this stack: the type of {shown(target)} is not known",
+            )
+        for machine in machines:
             type_ = machine.get("type")
             for finding in require(
                 type_,
@@ -105,15 +88,10 @@ def _check_retry_limits(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
         )
 
 
-def _check_record_age(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
-    streams = list(of_type(resources, STREAM))
+def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     for pipe in record_pipes(resources):
         source, age = pipe.get("source"), _stream_parameter(pipe, "maximumRecordAgeInSeconds")
-        found = [stream for stream in streams if isinstance(source, str) and stream.get("arn") == source]
-        # A preview may not know the ARN of a stream, but it knows which resources the source depends on.
-        found = found or [stream for stream in streams if stream.urn in pipe.dependencies.get("source", ())]
+        found = referred(resources, STREAM, source, pipe.dependencies.get("source", ()))
         if not found and isinstance(source, Unknown):
             yield pipe, source
             continue
@@ -183,9 +161,7 @@ _UNQUOTED_PATH = re.compile(r'(?<!")(<[^<>"]+>)(?!")')
 """A path in an input template that inserts JSON. A quoted path inserts a string."""
 
 
-def _check_contact_records(
-    resources: Sequence[Resource], _: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def _check_contact_records(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     pipes = list(of_type(resources, PIPE))
     for storage in of_type(resources, STORAGE):
         if storage.get("resourceType") != "CONTACT_TRACE_RECORDS":

@@ -20,20 +20,9 @@ from .resource import Resource, Unknown, matches_any, shown
 Kind = Literal["identity", "resource", "trust"]
 """Kind of policy: of a principal, of a resource, or the trust policy of a role."""
 
-DOCUMENT_PROPERTIES: Sequence[tuple[Kind, Mapping[str, str]]] = tuple(data("policy_properties.yaml").items())
+_TABLES = data("policy_properties.yaml")
+DOCUMENT_PROPERTIES: Sequence[tuple[Kind, Mapping[str, str]]] = tuple(_TABLES["properties"].items())
 """Kinds of policies, each with the properties that contain one, by type."""
-
-_USUAL_NAMES = ("accessPolicies", "accessPolicy", "policy", "policyDocument", "resourcePolicy")
-"""Names of the document property of most other types. An unknown value of such a property may be a document."""
-
-_RESTRICTING = (
-    "aws:ec2/vpcEndpoint*",
-    "aws:eks/podIdentityAssociation:*",
-    "aws:organizations/*",
-    "aws:rolesanywhere/profile:*",
-    "aws:transfer/*",
-)
-"""Types whose documents grant nothing; they only restrict what other documents allow."""
 
 _TYPES = ("aws:*",)
 """Types that may contain a document: all types of the AWS provider."""
@@ -136,7 +125,7 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
         for path, value in _values_at(resource.props, keys, "") if keys else ():
             listed.add(path)
             yield parse_document(value, kind, path)
-    if not matches_any(resource.type, _TYPES) or matches_any(resource.type, _RESTRICTING):
+    if not matches_any(resource.type, _TYPES) or matches_any(resource.type, _TABLES["restricting"]):
         return
     for path, value, content in walk(resource.props, "statement"):
         if path in listed:
@@ -144,7 +133,7 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
         if is_document(content):
             has_principal = _elements(content) & {"principal", "notprincipal"}
             yield parse_document(value, "resource" if has_principal else "identity", path)
-        elif isinstance(value, Unknown) and path in _USUAL_NAMES:
+        elif isinstance(value, Unknown) and path in _TABLES["usual_names"]:
             yield parse_document(value, "resource", path)
 
 

@@ -1,4 +1,4 @@
-"""Derives values that a preview does not know from the names of resources and the dependencies of properties.
+"""Derives values that are unknown in a preview from resource names and property dependencies.
 
 A preview knows the name of a new resource, but not its ARN. The ARN follows from the name and from the location of the stack:
 the partition, region and account in other ARNs that name the stack's resources, for example in policy documents.

@@ -109,7 +109,7 @@ CASES: Cases = {
             ("a version", '"STANDARD"', STANDARD, set_target(f"{v.RECORDER.arn}:1")),
         ),
         **table(
-            'must invoke a state machine of this stack: the type of "{}" is not known',
+            'must invoke a state machine in this stack: the type of "{}" is not known',
             ("a state machine of another stack", OTHER_MACHINE, set_target(OTHER_MACHINE)),
         ),
     },
