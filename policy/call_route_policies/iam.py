@@ -225,7 +225,7 @@ _SOURCES, _ORGANIZATIONS = _KEYS["sources"], _KEYS["organizations"]
 _ACCOUNTS = _SOURCES | _KEYS["accounts"]
 _CALLERS = _ACCOUNTS | _ORGANIZATIONS | _KEYS["others"]
 _WIDEST_NETWORKS = {4: 8, 6: 32}
-"""Length of the shortest network prefix that S3 does not consider public, by IP version."""
+"""Length of the shortest network prefix that counts as a restriction, by IP version."""
 
 
 def _is_specific(key: str, value: str) -> bool:
