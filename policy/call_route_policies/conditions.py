@@ -1,4 +1,4 @@
-"""Evaluates the conditions of policy statements, for requests that a state machine or pipe sends with its role."""
+"""Evaluates conditions in policy statements for the requests that a state machine or pipe sends with its role."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TIME_OPERATOR = re.compile(r"(?:date|numeric)(less|greater)than(?:equals)?")
 _ROLE_TAG = "aws:principaltag/"
 """Prefix of the keys for the role's tags. The context contains it if all tags are known."""
 _NAMES = "names"
-"""Key for the names and ARNs in the stack, which encryption contexts contain."""
+"""Key for the names and ARNs of the stack's resources, which an encryption context may contain."""
 
 Context = Mapping[str, Sequence[str]]
-"""Possible values of condition keys by lowercase key, all in lower case. Empty if the key is missing in the request."""
+"""Values of condition keys in a request, by lowercase key and in lower case. Empty if the request does not contain the key."""
 
 
 def request_context(
@@ -68,7 +68,7 @@ def request_context(
 
 
 def hold(statement: Statement, context: Context) -> bool | None:
-    """Returns whether the conditions of a statement hold, or None if that depends on unknown values."""
+    """Returns whether all conditions of a statement hold, or None if unknown values decide."""
     results = [_holds(condition, context) for condition in statement.conditions]
     if False in results or _exclude_each_other(statement.conditions):
         return False
@@ -125,7 +125,7 @@ def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool |
 
 
 def _time(value: str) -> datetime | None:
-    """Returns a time in ISO 8601 or in seconds since 1970, or None if the value is neither."""
+    """Parses a time in ISO 8601 format or in seconds since 1970. Returns None for any other value."""
     try:
         time = (
             datetime.fromtimestamp(float(value), UTC) if value.isdecimal() else datetime.fromisoformat(value)
@@ -136,7 +136,7 @@ def _time(value: str) -> datetime | None:
 
 
 def _exclude_each_other(conditions: Sequence[Condition]) -> bool:
-    """Returns whether conditions on the same key exclude each other: they require different values, or exclude a required one."""
+    """Returns whether two conditions on the same key can never hold together."""
     exact = [
         each
         for each in conditions
