@@ -223,8 +223,9 @@ def test_the_page_fits_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     cut = page.evaluate(
         """[...document.querySelectorAll('main *, header *')].filter(element =>
-             !element.closest('svg, .scroll, .quiet') && element.scrollWidth > element.clientWidth + 1
-             && element.clientWidth > 0).map(element => element.outerHTML.slice(0, 200))"""
+             !element.closest('svg, .scroll, .quiet') && element.clientWidth > 0
+             && (element.scrollWidth > element.clientWidth + 1
+               || element.getBoundingClientRect().right > innerWidth - 14)).map(element => element.outerHTML.slice(0, 200))"""
     )
     assert cut == []
     outside = page.evaluate(
