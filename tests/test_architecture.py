@@ -22,10 +22,12 @@ MAY_IMPORT = {
     "callroute/flows": {"callroute.formats"},
     "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats", *OPTIONS},
     "callroute/reports": {"callroute.flows"},
+    "callroute/live": {"callroute.flows", "callroute.local", "callroute.reports"},
     "callroute/cli": {
         "callroute.aws",
         "callroute.flows",
         "callroute.formats",
+        "callroute.live",
         "callroute.local",
         "callroute.reports",
         *OPTIONS,

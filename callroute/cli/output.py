@@ -26,7 +26,7 @@ Segment = str | tuple[str, str]
 
 PIPE_COLUMNS = 10_000
 """Width of tables that are not printed on a terminal, so that their cells are not wrapped."""
-FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█": "#", "“": '"', "”": '"', "’": "'"}
+FALLBACKS = dict(zip("·–✓✗█“”’▲▼▁▂▃▄▅▆▇", '--+x#""\'^v1234567', strict=True)) | {"→": "->", "…": "..."}
 """Replacements for terminals whose encoding lacks these characters."""
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -167,6 +167,11 @@ def _console(stream: Any) -> Console:
         markup=False,
         emoji=False,
     )
+
+
+def width() -> int:
+    """Returns the number of columns of standard output."""
+    return _console(sys.stdout).width
 
 
 def _rendered(console: Console, content: RenderableType) -> str:

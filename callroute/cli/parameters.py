@@ -40,9 +40,8 @@ type_option = click.option(
     "flow_type",
     metavar="TYPE",
     type=click.Choice(tuple(KINDS)),
-    help="Type of the flow, which the flow itself does not contain: CONTACT_FLOW, CUSTOMER_QUEUE, QUEUE_TRANSFER, MODULE "
-    "… By default, the type in the output of `aws connect describe-contact-flow`, in the route catalog (`type`), or what "
-    "the blocks allow.",
+    help="Type of the flow, for example CONTACT_FLOW, CUSTOMER_QUEUE or MODULE. The flow does not contain it. By default, "
+    "the type in the output of `aws connect describe-contact-flow`, in the route catalog (`type`), or what the blocks allow.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil
 
 from callroute.cli import output
@@ -15,6 +14,9 @@ LEVELS = "·▁▂▃▄▅▆▇█"
 """Heights of the hourly bars. The first one represents an hour without calls."""
 MAX_DAYS = 31
 """Longest trend that text shows."""
+
+NARROW = 120
+"""Terminals with fewer columns show only some columns of the stops."""
 
 TEXT = {
     "title": {"en": "Where callers gave up", "ja": "発信者の離脱箇所"},
@@ -30,12 +32,12 @@ TEXT = {
     "change": {"en": "change", "ja": "増減"},
     "stop": {"en": "stop", "ja": "停止箇所"},
     "reached": {"en": "reached", "ja": "到達"},
-    "continued": {"en": "continued", "ja": "次へ進行"},
+    "continued": {"en": "continued", "ja": "通過"},
     "left": {"en": "left", "ja": "離脱"},
     "left_share": {"en": "left %", "ja": "離脱率"},
     "completed": {"en": "completed", "ja": "完了"},
     "answered": {"en": "answered", "ja": "応答"},
-    "queue": {"en": "left queue", "ja": "待ち切断"},
+    "queue": {"en": "left queue", "ja": "待ち放棄"},
     "median": {"en": "median s", "ja": "中央値(秒)"},
     "p90": {"en": "90% s", "ja": "90%値(秒)"},
     "unknown": {
@@ -141,26 +143,43 @@ class _Writer:
 
     def stops(self, flow: ReportedFlow) -> None:
         output.write((f"\n{flow_name(flow, self._language)}", "bold"))
-        tree = flow.catalog is not None
-        columns = [Column(self.text("stop"))]
-        keys = ("reached", "continued") if tree else ()
-        for key in (*keys, "left", "left_share", "change", "completed", "answered", "queue", "median", "p90"):
-            columns.append(Column(self.text(key), right=True, narrow=6))
-        output.write_table(columns, [self._stop(stop, tree) for stop in self._report.stops_of(flow)])
+        keys = [
+            "reached",
+            "continued",
+            "left",
+            "left_share",
+            "change",
+            "completed",
+            "answered",
+            "queue",
+            "median",
+            "p90",
+        ]
+        if output.width() < NARROW:
+            keys = ["reached", "left", "left_share", "change", "median"]
+        if flow.catalog is None:
+            keys = [key for key in keys if key not in ("reached", "continued")]
+        columns = [Column(self.text(key), right=True, narrow=7) for key in keys]
+        rows = []
+        for stop in self._report.stops_of(flow):
+            cells = self._cells(stop)
+            label = "  " * stop.depth + stop.label(self._language) + ("" if stop.known else " (?)")
+            rows.append((label, *(cells[key] for key in keys)))
+        output.write_table([Column(self.text("stop")), *columns], rows)
 
-    def _stop(self, stop: Stop, tree: bool) -> Sequence[str]:
-        outcomes = stop.outcomes
-        counts = (outcomes.completed, outcomes.answered, outcomes.abandoned_in_queue)
-        return (
-            "  " * stop.depth + stop.label(self._language) + ("" if stop.known else " (?)"),
-            *((_count(stop.reached), _count(stop.continued)) if tree else ()),
-            _count(stop.left),
-            _percent(stop.left_share),
-            _points(stop.change),
-            *map(_count, counts),
-            _seconds(stop.median_seconds),
-            _seconds(stop.p90_seconds),
-        )
+    def _cells(self, stop: Stop) -> dict[str, str]:
+        return {
+            "reached": _count(stop.reached),
+            "continued": _count(stop.continued),
+            "left": _count(stop.left),
+            "left_share": _percent(stop.left_share),
+            "change": _points(stop.change),
+            "completed": _count(stop.outcomes.completed),
+            "answered": _count(stop.outcomes.answered),
+            "queue": _count(stop.outcomes.abandoned_in_queue),
+            "median": _seconds(stop.median_seconds),
+            "p90": _seconds(stop.p90_seconds),
+        }
 
     def unknown_routes(self) -> None:
         if self._report.unknown_routes:

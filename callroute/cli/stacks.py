@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from callroute.arn import Arn
 from callroute.errors import InputError
 
-ATTEMPTS = 10
+ATTEMPTS = 6
 """Attempts of an AWS call before it fails."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callroute.errors import InputError
-from callroute.flows.block_types import KINDS, declared_kind
+from callroute.flows.block_types import KINDS, declared_type
 from callroute.flows.flow import Flow
 from callroute.flows.placeholders import fill
 from callroute.flows.route_catalog import RouteCatalog
@@ -99,14 +99,14 @@ def load_flow(
     flow = parse(filled, source)
     types = {"its output of `aws connect`": described, "its route catalog": catalog.type if catalog else None}
     known = {name: each for name, each in types.items() if each is not None}
-    declared = declared_kind(flow)
+    declared = declared_type(flow)
     notes = []
     for name, each in known.items():
         others = [other for other in known.values() if other != each]
         if type_ is not None and each != type_:
             notes.append(f"note: {source}: checked as {type_}, although {name} contains the type {each}")
-        elif type_ is None and (others or declared not in (None, KINDS[each])):
-            other = others[0] if others else f"a {declared} flow"
+        elif type_ is None and (others or declared not in (None, each)):
+            other = others[0] if others else declared
             raise InputError(
                 source,
                 "",

@@ -23,6 +23,8 @@ from callroute.reports.report import OUTCOMES, RepeatCallers, Span
 
 MEMORY_LIMIT = "256MB"
 """Memory of DuckDB. Larger intermediate results go to a temporary file."""
+THREADS = 4
+"""Threads of DuckDB. Each one needs buffers for the files, so more threads would need more memory."""
 DURATIONS = (0, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 """Lower ends of the duration ranges, in seconds."""
 REPEAT_HOURS = 24
@@ -51,6 +53,8 @@ _FORMS = {
     "outcome": "|".join(OUTCOMES),
 }
 """Required attributes, and the form of their values."""
+MAX_LINE = 4_194_304
+"""Longest line in bytes. DynamoDB's items have at most 400 KB."""
 GZIP = b"\x1f\x8b"
 
 _TABLE = """
@@ -59,10 +63,19 @@ CREATE TABLE calls (
     outcome VARCHAR, duration DOUBLE, caller UBIGINT, masked BOOLEAN, broken BOOLEAN
 )
 """
+_COLUMNS = {
+    "Item": f"STRUCT({', '.join(f'{name} JSON' for name in ATTRIBUTES)})",
+    **dict.fromkeys(ATTRIBUTES, "VARCHAR"),
+}
+_VALUES = ", ".join(
+    f"coalesce(plain.{name}, Item.{name}->>'{kind}') AS {name}" for name, kind in ATTRIBUTES.items()
+)
+"""Each attribute, from a line of plain values or from the `Item` of an export."""
 _LOAD = f"""
 INSERT INTO calls
 SELECT
-    CASE WHEN contact_id IS NOT NULL THEN hash(contact_id) END, coalesce(version, last_update, ''), day, started, hour(local), call_flow, call_route, outcome, duration,
+    CASE WHEN contact_id IS NOT NULL THEN hash(contact_id) END, coalesce(version, last_update, ''), day, started,
+    hour(try_cast(left(start_time, 19) AS TIMESTAMP)), call_flow, call_route, outcome, duration,
     CASE WHEN NOT starts_with(phone_number, '{MASKED}') THEN hash($salt || phone_number) END,
     coalesce(starts_with(phone_number, '{MASKED}'), false),
     day IS NULL OR started IS NULL OR call_route IS NULL OR outcome IS NULL OR outcome NOT IN {OUTCOMES}
@@ -73,30 +86,26 @@ FROM (
         CASE WHEN regexp_full_match(call_date, '{_FORMS["call_date"]}') THEN try_cast(call_date AS DATE) END AS day,
         CASE WHEN regexp_full_match(start_time, '{_FORMS["start_time"]}')
             THEN epoch(try_cast(start_time AS TIMESTAMPTZ))::BIGINT END AS started,
-        try_cast(left(start_time, 19) AS TIMESTAMP) AS local,
         try_cast(duration_seconds AS DOUBLE) AS duration
     FROM (
-        SELECT {", ".join(f"coalesce(plain.{name}, Item.{name}->>'{kind}') AS {name}" for name, kind in ATTRIBUTES.items())}
+        SELECT {_VALUES}
         FROM read_json(
-            $files, format = 'newline_delimited', compression = $compression, maximum_object_size = 4194304,
-            columns = {{
-                'Item': 'STRUCT({", ".join(f"{name} JSON" for name in ATTRIBUTES)})',
-                {", ".join(f"'{name}': 'VARCHAR'" for name in ATTRIBUTES)}
-            }}
+            $files, format = 'newline_delimited', compression = $compression, maximum_object_size = {MAX_LINE},
+            columns = {_COLUMNS}
         ) AS plain
     )
 )
 WHERE (day BETWEEN $first AND $last) IS NOT FALSE
 """  # noqa: S608 - built from constants
-_DAYS = """
+_DAYS = f"""
 SELECT min(day), max(day) FROM (
     SELECT try_cast(coalesce(plain.call_date, Item.call_date->>'S') AS DATE) AS day
     FROM read_json(
-        $file, format = 'newline_delimited', compression = $compression, maximum_object_size = 4194304,
-        columns = {'Item': 'STRUCT(call_date JSON)', 'call_date': 'VARCHAR'}
+        $file, format = 'newline_delimited', compression = $compression, maximum_object_size = {MAX_LINE},
+        columns = {_COLUMNS}
     ) AS plain
 )
-"""
+"""  # noqa: S608 - built from constants
 _KEEP_NEWEST = """
 DELETE FROM calls WHERE rowid IN (
     SELECT rowid FROM (
@@ -152,7 +161,11 @@ class CallDatabase:
         self._salt = secrets.token_hex(16)
         self._connection = duckdb.connect(
             self.folder / "calls.duckdb",
-            config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(self.folder / "spilled")},
+            config={
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(self.folder / "spilled"),
+                "threads": THREADS,
+            },
         )
         self._connection.execute("SET preserve_insertion_order = false")
         self._connection.execute("SET enable_progress_bar = false")

@@ -26,6 +26,9 @@ _FIXES = {
     "ThrottlingException": "Try again later, or with a shorter span",
 }
 
+BATCH_GET_KEYS = 100
+"""Limit of BatchGetItem."""
+
 
 def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
     """Reads all items of the table, sorted by contact_id.
@@ -38,14 +41,28 @@ def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
         Items as dictionaries of plain values (docs/record.md). Whole numbers become int, sets become sorted lists,
         and binary values become base64 strings.
     """
-    deserialize = TypeDeserializer().deserialize
     pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
-    items = [
-        {name: _plain(deserialize(value)) for name, value in item.items()}
-        for page in pages
-        for item in page["Items"]
-    ]
+    items = [_item(item) for page in pages for item in page["Items"]]
     return sorted(items, key=lambda item: str(item["contact_id"]))
+
+
+def read_items(dynamodb: Any, table_name: str, contact_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Reads the items of some contacts, in any order. Contacts without an item are left out."""
+    ids = list(contact_ids)
+    found = []
+    for start in range(0, len(ids), BATCH_GET_KEYS):
+        keys = [{"contact_id": {"S": each}} for each in ids[start : start + BATCH_GET_KEYS]]
+        requested = {table_name: {"Keys": keys, "ConsistentRead": True}}
+        while requested:
+            answer = dynamodb.batch_get_item(RequestItems=requested)
+            found += [_item(item) for item in answer["Responses"].get(table_name, [])]
+            requested = answer.get("UnprocessedKeys")
+    return found
+
+
+def _item(item: dict[str, Any]) -> dict[str, Any]:
+    deserialize = TypeDeserializer().deserialize
+    return {name: _plain(deserialize(value)) for name, value in item.items()}
 
 
 def read_days(

@@ -25,6 +25,7 @@ from click.testing import CliRunner, Result
 
 from call_route_tracker.table import INDEX_NAME
 from callroute.aws.deployment_roles import INDEX, DeploymentTarget, reader_policy
+from callroute.cli import output
 from callroute.cli.app import app
 from callroute.cli.stacks import aws_clients
 from callroute.local.cloud import LocalCloud
@@ -260,6 +261,29 @@ def test_unusable_arguments_exit_with_2(
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("pulumi", "message"),
+    [
+        (
+            "echo \"error: no stack named 'prod' found\" >&2; exit 255",
+            "(no stack named 'prod' found). List the stacks",
+        ),
+        ("echo {}", "error: stack prod: has no output tableArn. Deploy it with `pulumi up`"),
+        (None, "error: stack prod: the Pulumi CLI is not on PATH. Install Pulumi"),
+    ],
+)
+def test_an_unknown_stack_exits_with_2(tmp_path: Path, pulumi: str | None, message: str) -> None:
+    if pulumi:
+        (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{pulumi}\n")
+        (tmp_path / "pulumi").chmod(stat.S_IRWXU)
+
+    result = report("--stack", "prod", env={"PATH": str(tmp_path)})
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "items.json.gz"
     path.write_bytes(gzip.compress(lines(ITEMS).encode())[:2000])
@@ -472,3 +496,16 @@ def test_unreadable_tables_exit_with_2(
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_progress_bar_counts_the_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", terminal)
+
+    with output.progress_bar("Reading calls", 2) as day_read:
+        day_read()
+        day_read()
+
+    assert "Reading calls" in terminal.getvalue()
+    assert "2/2" in terminal.getvalue()

@@ -114,7 +114,7 @@ def test_a_given_type_that_agrees_needs_no_note(tmp_path: Path) -> None:
             None,
             "CONTACT_FLOW",
             {"Metadata": {"type": "customerQueue"}},
-            "is a queue flow, but its route catalog",
+            "is CUSTOMER_QUEUE, but its route catalog",
         ),
         (None, "CONTACT_FLOWS", {}, "'CONTACT_FLOWS' is unknown .did you mean 'CONTACT_FLOW'"),
         ("CALL", "", {}, "'CALL' is not a type of flow"),
@@ -123,7 +123,7 @@ def test_a_given_type_that_agrees_needs_no_note(tmp_path: Path) -> None:
 def test_disagreeing_and_unknown_types_are_errors(
     tmp_path: Path, type_: str | None, catalog: str, more: dict[str, object], message: str | None
 ) -> None:
-    with pytest.raises(InputError, match=message or "is a module flow, but its output"):
+    with pytest.raises(InputError, match=message or "is MODULE, but its output"):
         load_flow(described(tmp_path, type_, catalog, **more))
 
 
