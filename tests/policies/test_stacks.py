@@ -630,7 +630,7 @@ def test_policy_sentry_has_no_findings(stack: str, variant: str) -> None:
 
 def test_unrelated_resources_have_no_violations(pack: Pack) -> None:
     stack = recorded("dev")
-    stack.add("aws:s3/bucket:Bucket", "added", {"bucket": "added"})
+    stack.add("aws:ec2/vpc:Vpc", "added", {"cidrBlock": "10.0.0.0/16"})
     stack.add("random:index/randomId:RandomId", "number", {"byteLength": 4})
 
     assert pack.analyze(stack) == list[Violation]()
