@@ -119,6 +119,7 @@ def test_the_pack_has_a_name_and_accepts_configuration(pack: Pack) -> None:
     info = pack.info()
 
     assert info.name == "call-route-tracker"
+    assert info.version == version("call-route-tracker")
     assert info.supportsConfig
     assert len(info.policies) == len(RULES)
 

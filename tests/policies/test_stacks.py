@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -101,6 +102,7 @@ def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pa
 
     assert found.rule == "pipe-starts-at-trim-horizon"
     assert found.level == "advisory"
+    assert f"policy pack 'call-route-tracker@v{version('call-route-tracker')}'" in found.message
     assert (
         "value at .call-route-tracker-pipe.sourceParameters.kinesisStreamParameters.startingPosition can't be known"
         in found.message
