@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "callroute/aws": set(),
     "callroute/flows": {"callroute.formats"},
     "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats", *OPTIONS},
+    "callroute/operations": {"callroute.aws"},
     "callroute/reports": {"callroute.flows"},
     "callroute/live": {"callroute.flows", "callroute.local", "callroute.reports"},
     "callroute/cli": {
@@ -29,6 +30,7 @@ MAY_IMPORT = {
         "callroute.formats",
         "callroute.live",
         "callroute.local",
+        "callroute.operations",
         "callroute.reports",
         *OPTIONS,
     },
