@@ -181,7 +181,7 @@ class Pipe:
         self._queue = clients("sqs")
         self._now = now
         self._pause = pause
-        self._iterators: dict[str, str] = {}
+        self._iterators: dict[str, str | None] = {}
         self._started = False
 
     def poll(self) -> list[HandledRecord]:
@@ -213,14 +213,14 @@ class Pipe:
         answer = self._request(self._kinesis.list_shards, StreamARN=self.settings.stream_arn)
         return [shard["ShardId"] for shard in answer["Shards"]]
 
-    def _read(self, shard_id: str) -> tuple[list[Record], str]:
+    def _read(self, shard_id: str) -> tuple[list[Record], str | None]:
         """Reads up to one full batch per lane, waiting for the batching window after the first record.
 
         Returns:
-            The records and the iterator for the next read.
+            The records and the iterator for the next read, which is None at the end of a closed shard.
         """
         wanted = self.settings.batch_size * self.settings.lanes
-        iterator = self._iterators.get(shard_id) or self._iterator(shard_id)
+        iterator: str | None = self._iterators.get(shard_id) or self._iterator(shard_id)
         records: list[Record] = []
         deadline: float | None = None
         while len(records) < wanted:
@@ -230,9 +230,11 @@ class Pipe:
                 Limit=min(wanted - len(records), MAX_RECORDS_PER_READ),
                 StreamARN=self.settings.stream_arn,
             )
-            iterator = answer["NextShardIterator"]
+            iterator = answer.get("NextShardIterator")
             new = [_record(shard_id, each) for each in answer["Records"]]
             records += new
+            if iterator is None:
+                break
             if records and deadline is None:
                 deadline = self._now() + self.settings.window
             if not new:
