@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,6 +23,8 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from callroute.local import emulator
 from callroute.local.cloud import PIPE, LocalCloud
+from callroute.operations.deployed_pipe import DeployedPipe
+from callroute.operations.redrive import Redrive
 from tests.faults import contacts as generated
 from tests.faults import emulator_process, oracle, pipe_process
 from tests.faults.contacts import Contact
@@ -100,6 +103,7 @@ class Chain:
             self._supervisor = threading.Thread(target=self._supervise, daemon=True)
             self._supervisor.start()
             starting.callback(self._stop)
+            self.wait(lambda: self.starts > 0)
             self._resources = starting.pop_all()
         return self
 
@@ -129,8 +133,14 @@ class Chain:
     def _supervise(self) -> None:
         """Runs the pipe, and starts it again when it ends."""
         while not self._ending:
-            with subprocess.Popen(
-                [sys.executable, "-m", pipe_process.__name__, str(self._folder), str(self.seed + self.starts)],
+            with subprocess.Popen(  # noqa: S603 - fixed arguments
+                [
+                    sys.executable,
+                    "-m",
+                    pipe_process.__name__,
+                    str(self._folder),
+                    str(self.seed + self.starts),
+                ],
                 cwd=REPOSITORY,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -196,6 +206,14 @@ class Chain:
             for item in answer["Responses"][table]:
                 found[item["contact_id"]["S"]] = {name: read(value) for name, value in item.items()}
         return found
+
+    def redrive(self) -> None:
+        """Puts all dead-lettered records through the state machine again, like `callroute redrive`."""
+        client, outputs = self.cloud.emulator.client, self.cloud.deployment.outputs
+        registered = self.cloud.deployment.one(PIPE).inputs
+        pipe = DeployedPipe.describe(client("pipes"), outputs["pipeName"], registered)
+        report = Redrive(client, pipe).dead_letters(outputs["deadLetterQueueUrl"])
+        assert not report.stopped, report.stopped
 
     def resident_megabytes(self) -> tuple[float, float]:
         """Returns the memory of this process and of the pipe."""
@@ -332,6 +350,44 @@ FAULTS = (
 )
 
 
+@dataclass
+class Result:
+    """The result of a campaign."""
+
+    seed: int
+    rows: list[Row] = field(default_factory=list)
+    megabytes: list[tuple[float, float]] = field(default_factory=list)
+    """Memory of this process and of the pipe's process after each fault."""
+    seconds: float = 0.0
+
+    def total(self, name: str) -> int:
+        """Returns the sum of a number over all faults."""
+        return sum(row.counts[name] for row in self.rows)
+
+
+def run(contacts: int, seed: int, on_row: Callable[[Row], object] = lambda _row: None) -> Result:
+    """Plays all faults, redrives the dead letters, and verifies every contact.
+
+    Args:
+        contacts: approximate number of contacts.
+        seed: seed of the contacts, their order and the faults.
+        on_row: called after each fault, and again for all faults after the redrive.
+    """
+    start = time.monotonic()
+    result = Result(seed)
+    shares = sum(fault.share for fault in FAULTS)
+    with Chain(seed) as chain:
+        campaign = Campaign(chain, Random(seed))
+        for fault in FAULTS:
+            result.rows.append(campaign.play(fault, round(contacts * fault.share / shares)))
+            result.megabytes.append(chain.resident_megabytes())
+            on_row(result.rows[-1])
+        chain.redrive()
+        campaign.verify_after_redrive(result.rows)
+    result.seconds = time.monotonic() - start
+    return result
+
+
 class Campaign:
     """Plays faults one after another.
 
@@ -381,9 +437,7 @@ class Campaign:
                     chain.fates.get(position) == "dead_lettered" for position in positions
                 )
                 return (
-                    handled()
-                    or 0 < phase.dead_letters <= dead
-                    or 0 < phase.restarts <= chain.starts - starts
+                    handled() or 0 < phase.dead_letters <= dead or 0 < phase.restarts <= chain.starts - starts
                 )
 
             chain.wait(ended)
@@ -407,7 +461,9 @@ class Campaign:
             if problems:
                 _count_problem(row, each, problems[0])
             elif any(result == "dead_lettered" for *_, result in results):
-                each.positions = [(position, data) for position, data, result in results if result == "dead_lettered"]
+                each.positions = [
+                    (position, data) for position, data, result in results if result == "dead_lettered"
+                ]
                 row.pending.append(each)
             else:
                 finished.append(each)
@@ -494,7 +550,11 @@ def _problem_of_record(data: bytes, result: str, message: dict[str, Any] | None)
 
 
 def _count_problem(row: Row, sent: Sent, problem: str, *, lost: bool = False) -> None:
-    lost = lost or problem.endswith("has no message") or problem.startswith(("the pipe did not", "the dead letter was"))
+    lost = (
+        lost
+        or problem.endswith("has no message")
+        or problem.startswith(("the pipe did not", "the dead letter was"))
+    )
     row.counts["lost" if lost else "wrong"] += 1
     if len(row.problems) < 10:
         row.problems.append(f"{sent.contact.id}: {problem}")
