@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.campaign import Result, Row, run
+from tests.support.jsonata_engines import missing_reference, reference_command
 
 CONTACTS = 100_000
 COLUMNS = ("contacts", "stored", "filtered", "expired", "quarantined", "dead_lettered", "lost", "wrong")
@@ -22,14 +23,16 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=CONTACTS)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     arguments = parser.parse_args()
+    missing = missing_reference()
     console = Console(width=170)
-    console.print(f"{arguments.contacts:,} contacts, seed {arguments.seed}")
+    engine = f"the emulator's JSONata ({missing})" if missing else "the reference implementation of JSONata"
+    console.print(f"{arguments.contacts:,} contacts, seed {arguments.seed}, with {engine}")
 
     def show(row: Row) -> None:
         numbers = ", ".join(f"{number:,} {name}" for name, number in row.counts.items())
         console.print(f"{row.fault}: {numbers}, {len(row.pending):,} await the redrive", style="dim")
 
-    result = run(arguments.contacts, arguments.seed, show)
+    result = run(arguments.contacts, arguments.seed, () if missing else reference_command(), show)
     console.print(_table(result))
     for row in result.rows:
         for problem in row.problems:

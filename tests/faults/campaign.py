@@ -78,10 +78,12 @@ class Chain:
 
     Args:
         seed: seed of the pipe's faults.
+        jsonata: command of another implementation of JSONata than the emulator's (see emulator_process.py).
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, jsonata: Sequence[str] = ()) -> None:
         self.seed = seed
+        self._jsonata = jsonata
         self.fates: dict[Position, str] = {}
         """Last reported result of each record."""
         self.starts = 0
@@ -94,7 +96,7 @@ class Chain:
 
     def __enter__(self) -> Chain:
         with ExitStack() as starting:
-            child = ("-m", emulator_process.__name__)
+            child = ("-m", emulator_process.__name__, *self._jsonata)
             starting.enter_context(mock.patch.object(emulator, "CHILD", child))
             self.cloud = starting.enter_context(LocalCloud(STACK, project=REPOSITORY))
             self._folder = Path(starting.enter_context(tempfile.TemporaryDirectory()))
@@ -365,18 +367,24 @@ class Result:
         return sum(row.counts[name] for row in self.rows)
 
 
-def run(contacts: int, seed: int, on_row: Callable[[Row], object] = lambda _row: None) -> Result:
+def run(
+    contacts: int,
+    seed: int,
+    jsonata: Sequence[str] = (),
+    on_row: Callable[[Row], object] = lambda _row: None,
+) -> Result:
     """Plays all faults, redrives the dead letters, and verifies every contact.
 
     Args:
         contacts: approximate number of contacts.
         seed: seed of the contacts, their order and the faults.
-        on_row: called after each fault, and again for all faults after the redrive.
+        jsonata: command of another implementation of JSONata than the emulator's.
+        on_row: called after each fault.
     """
     start = time.monotonic()
     result = Result(seed)
     shares = sum(fault.share for fault in FAULTS)
-    with Chain(seed) as chain:
+    with Chain(seed, jsonata) as chain:
         campaign = Campaign(chain, Random(seed))
         for fault in FAULTS:
             result.rows.append(campaign.play(fault, round(contacts * fault.share / shares)))
