@@ -147,7 +147,9 @@ class Pipe:
         self._queue = clients("sqs")
         self._now = now
         self._pause = pause
-        self._iterators: dict[str, str | None] = {}
+        self._iterators: dict[str, str] = {}
+        self._ended: set[str] = set()
+        """Closed shards that have been read to their end."""
         self._started = False
 
     def poll(self) -> list[HandledRecord]:
@@ -156,12 +158,17 @@ class Pipe:
         if not self._started:
             self._start()
         for shard_id in self._shards():
+            if shard_id in self._ended:
+                continue
             records, next_iterator = self._read(shard_id)
             if records:
                 handled += self._handle(records)
                 # Set only after the records are handled, so that an interrupted pipe loses none of them.
                 self.positions[shard_id] = records[-1].sequence_number
-            self._iterators[shard_id] = next_iterator
+            if next_iterator is None:
+                self._ended.add(shard_id)
+            else:
+                self._iterators[shard_id] = next_iterator
         return handled
 
     def drain(self) -> Iterator[HandledRecord]:

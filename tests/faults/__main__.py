@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.campaign import Result, Row, run
+from tests.faults.campaign import Result, run
 from tests.support.jsonata_engines import missing_reference, reference_command
 
 CONTACTS = 100_000
@@ -28,20 +28,17 @@ def main() -> None:
     engine = f"the emulator's JSONata ({missing})" if missing else "the reference implementation of JSONata"
     console.print(f"{arguments.contacts:,} contacts, seed {arguments.seed}, with {engine}")
 
-    def show(row: Row) -> None:
-        numbers = ", ".join(f"{number:,} {name}" for name, number in row.counts.items())
-        console.print(f"{row.fault}: {numbers}, {len(row.pending):,} await the redrive", style="dim")
+    def show(result: Result) -> None:
+        numbers = ", ".join(f"{result.total(name):,} {name.replace('_', '-')}" for name in COLUMNS)
+        own, pipe = result.megabytes[-1]
+        memory = f"memory of this process {own:.0f} MB and of the pipe {pipe:.0f} MB"
+        console.print(f"{numbers} in {result.seconds:,.0f} s; {memory}")
 
     result = run(arguments.contacts, arguments.seed, () if missing else reference_command(), show)
     console.print(_table(result))
     for row in result.rows:
         for problem in row.problems:
             console.print(f"{row.fault}: {problem}", style="red", markup=False)
-    for name, memory in zip(("this process", "the pipe"), zip(*result.megabytes, strict=True), strict=True):
-        console.print(
-            f"memory of {name}: {memory[0]:.0f} MB after the first fault, {memory[-1]:.0f} MB at the end"
-        )
-    console.print(f"{result.total('contacts'):,} contacts in {result.seconds:,.0f} s")
     sys.exit(1 if result.total("lost") + result.total("wrong") else 0)
 
 

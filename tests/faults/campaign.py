@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,8 @@ STACK = {
     "maximumRetryAttempts": 3,
     "batchingWindowSeconds": 0,
 }
+ROUND = 10_000
+"""Number of contacts in a round, which plays all faults."""
 CHUNK = 500
 """Number of contacts that are put on the stream and verified together."""
 WAIT_SECONDS = 120
@@ -359,7 +362,7 @@ class Result:
     seed: int
     rows: list[Row] = field(default_factory=list)
     megabytes: list[tuple[float, float]] = field(default_factory=list)
-    """Memory of this process and of the pipe's process after each fault."""
+    """Memory of this process and of the pipe's process after each round."""
     seconds: float = 0.0
 
     def total(self, name: str) -> int:
@@ -371,28 +374,29 @@ def run(
     contacts: int,
     seed: int,
     jsonata: Sequence[str] = (),
-    on_row: Callable[[Row], object] = lambda _row: None,
+    on_round: Callable[[Result], object] = lambda _result: None,
 ) -> Result:
-    """Plays all faults, redrives the dead letters, and verifies every contact.
+    """Plays all faults in rounds. Each round ends with a redrive of the dead letters.
 
     Args:
         contacts: approximate number of contacts.
         seed: seed of the contacts, their order and the faults.
         jsonata: command of another implementation of JSONata than the emulator's.
-        on_row: called after each fault.
+        on_round: called after each round.
     """
     start = time.monotonic()
-    result = Result(seed)
+    result = Result(seed, [Row(fault.name) for fault in FAULTS])
     shares = sum(fault.share for fault in FAULTS)
     with Chain(seed, jsonata) as chain:
         campaign = Campaign(chain, Random(seed))
-        for fault in FAULTS:
-            result.rows.append(campaign.play(fault, round(contacts * fault.share / shares)))
+        while (left := contacts - result.total("contacts")) > 0:
+            for fault, row in zip(FAULTS, result.rows, strict=True):
+                campaign.play(fault, row, math.ceil(min(left, ROUND) * fault.share / shares))
+            chain.redrive()
+            campaign.verify_after_redrive(result.rows)
             result.megabytes.append(chain.resident_megabytes())
-            on_row(result.rows[-1])
-        chain.redrive()
-        campaign.verify_after_redrive(result.rows)
-    result.seconds = time.monotonic() - start
+            result.seconds = time.monotonic() - start
+            on_round(result)
     return result
 
 
@@ -408,17 +412,15 @@ class Campaign:
         self._chain = chain
         self._random = random
 
-    def play(self, fault: Fault, number: int) -> Row:
+    def play(self, fault: Fault, row: Row, number: int) -> None:
         """Puts contacts on the stream during a fault, and verifies those that need no redrive."""
-        row = Row(fault.name)
         starts = self._chain.starts
         for first in range(0, number, CHUNK):
             contacts = fault.contacts(self._random, min(CHUNK, number - first))
             sent = [Sent(contact) for contact in contacts]
             self.deliver(fault, sent)
             self.verify(row, sent)
-        row.counts["restarts"] = self._chain.starts - starts
-        return row
+        row.counts["restarts"] += self._chain.starts - starts
 
     def deliver(self, fault: Fault, sent: list[Sent]) -> None:
         """Puts all records on the stream, and waits until the pipe has handled them."""

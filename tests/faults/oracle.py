@@ -46,7 +46,7 @@ def problem_of_item(versions: Sequence[bytes], item: Mapping[str, Any] | None) -
     if item is None:
         return "the table has no item"
     latest = max(map(_order, records))
-    accepted = [_item(record) for record in records if _order(record) == latest]
+    accepted = [expected_item(record) for record in records if _order(record) == latest]
     stored = dict(item)
     version = str(stored.pop("version", ""))
     if not re.fullmatch(re.escape(latest) + "-[0-9a-f]{16}", version):
@@ -130,7 +130,8 @@ def _order(record: Record) -> str:
     return f"{seconds}.{fraction:0<9.9}Z-{int(ended)}{int(answered)}"
 
 
-def _item(record: Record) -> dict[str, Any]:
+def expected_item(record: Record) -> dict[str, Any]:
+    """Returns the item of a version, without `version`."""
     return {
         **oracle.item(dict(record)),
         "last_update": record["LastUpdateTimestamp"][:19] + "Z",
