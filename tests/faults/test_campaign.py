@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from callroute.local.emulator import Emulator
 from tests.faults.campaign import FAULTS, Campaign, Chain, Row, Sent, run
 from tests.faults.contacts import FILTERED, UNSTORABLE, Contact, calls
 from tests.faults.oracle import expected_item, problem_of_item
@@ -83,3 +84,16 @@ def test_a_missing_or_different_attribute_is_found(attribute: str) -> None:
 
     assert problem_of_item(data, {**item, attribute: "other"})
     assert problem_of_item(data, {name: value for name, value in item.items() if name != attribute})
+
+
+def test_ministack_deletes_the_records_of_a_split_shard(emulator: Emulator) -> None:
+    """The campaign's emulator keeps them, which is no longer needed if this fails."""
+    kinesis, name = emulator.client("kinesis"), f"split-{SEED}"
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 0.02})
+    kinesis.put_record(StreamName=name, Data=b"record", PartitionKey="k")
+    kinesis.split_shard(StreamName=name, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
+
+    shards = [shard["ShardId"] for shard in kinesis.list_shards(StreamName=name)["Shards"]]
+    kinesis.delete_stream(StreamName=name)
+    assert "shardId-000000000000" not in shards
