@@ -20,8 +20,10 @@ EXTRA_COLUMNS = ("records", "redriven", "restarts")
 def main() -> None:
     """Runs the campaign. Exits with 1 if a contact is lost or wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--contacts", type=int, default=CONTACTS)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument("--contacts", type=int, default=CONTACTS, help=f"default: {CONTACTS:,}")
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbelow(1_000_000), help="to repeat a campaign; default: random"
+    )
     arguments = parser.parse_args()
     missing = missing_reference()
     console = Console(width=170)

@@ -305,9 +305,9 @@ LOST_RESPONSES = {
     "sqs:sendMessage": CallFault("SQS.SdkClientException", 0.3, after=True),
 }
 FAILING_REQUESTS = {
-    "GetRecords": CallFault("ProvisionedThroughputExceededException", 0.02),
-    "GetShardIterator": CallFault("InternalFailure", 0.1),
-    "ListShards": CallFault("LimitExceededException", 0.01),
+    "GetRecords": CallFault("ProvisionedThroughputExceededException", 0.005),
+    "GetShardIterator": CallFault("InternalFailure", 0.005),
+    "ListShards": CallFault("LimitExceededException", 0.005),
     "StartSyncExecution": CallFault("ServiceUnavailable", 0.3),
 }
 
