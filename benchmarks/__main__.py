@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import costs, flows, pipeline, policy, start_up
+from benchmarks import costs, flows, pipeline, policy, reports, start_up
 from benchmarks.measurement import Measurement
 
 SUITES: tuple[tuple[str, Callable[[], list[Measurement]]], ...] = (
@@ -16,6 +16,7 @@ SUITES: tuple[tuple[str, Callable[[], list[Measurement]]], ...] = (
     ("flows", flows.measure),
     ("pipeline", pipeline.measure),
     ("policy pack", policy.measure),
+    ("reports", reports.measure),
     ("costs", costs.measure),
 )
 

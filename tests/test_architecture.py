@@ -23,10 +23,12 @@ MAY_IMPORT = {
     "callroute/local": {"callroute.aws", "callroute.flows", "callroute.formats", *OPTIONS},
     "callroute/operations": {"callroute.aws"},
     "callroute/reports": {"callroute.flows"},
+    "callroute/live": {"callroute.flows", "callroute.local", "callroute.reports"},
     "callroute/cli": {
         "callroute.aws",
         "callroute.flows",
         "callroute.formats",
+        "callroute.live",
         "callroute.local",
         "callroute.operations",
         "callroute.reports",

@@ -1,4 +1,4 @@
-"""IAM documents for the two roles that GitHub Actions assumes: one deploys a stack, the other previews changes.
+"""IAM documents for the roles that GitHub Actions assumes: one deploys a stack, one previews changes, one reads the table.
 
 Permissions are listed by resource type. They come from the AWS provider's source code (terraform-provider-aws,
 `internal/service/*`): the calls that create, read, update, delete and tag a resource. If a service requires further
@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 
 from callroute.arn import Arn
 from callroute.aws.options import TrackerOptions
-from callroute.aws.permissions import Document, Statement, pipe_policy, state_machine_policy
+from callroute.aws.permissions import Document, Statement, pipe_policy, state_machine_policy, use_key
 from callroute.aws.state_machine import definition
+
+INDEX = "by-day"
+"""Index of the table that `callroute report` queries."""
 
 _ISSUER = "token.actions.githubusercontent.com"
 
@@ -100,6 +103,16 @@ def preview_policy(target: DeploymentTarget) -> Document:
     return _document(grant.statement(grant.reads) for grant in _all(target) if grant.reads)
 
 
+def reader_policy(target: DeploymentTarget) -> Document:
+    """Returns the policy for the role that runs `callroute report`: it queries the table's index by day and nothing else."""
+    table = target.arn("dynamodb", f"table/{target.args.table_name}")
+    query = Grant("QueryCallRecords", (f"{table}/index/{INDEX}",), reads=("dynamodb:Query",))
+    key = target.args.kms_key_arn
+    return _document(
+        [query.statement(query.reads), *([use_key("UseKeyOfTable", key, table, "dynamodb")] if key else [])]
+    )
+
+
 def boundary_policy(target: DeploymentTarget) -> Document:
     """Returns the permissions boundary for the stack's two roles.
 
@@ -165,6 +178,8 @@ def documents(target: DeploymentTarget) -> dict[str, Document]:
         "deploy-trust.json": github_trust_policy(target, target.stack, ref="refs/heads/main"),
         "preview-policy.json": preview_policy(target),
         "preview-trust.json": github_trust_policy(target, f"{target.stack}-preview"),
+        "reader-policy.json": reader_policy(target),
+        "reader-trust.json": github_trust_policy(target, f"{target.stack}-report", ref="refs/heads/main"),
     }
 
 

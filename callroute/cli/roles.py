@@ -1,4 +1,4 @@
-"""Implements `callroute roles`, which prints the IAM documents of the deployment roles."""
+"""Implements `callroute roles`, which prints the IAM documents of the roles that deploy and read a stack."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def roles(
     project: Path | None,
     out: Path | None,
 ) -> None:
-    """Print the IAM documents of the deployment roles.
+    """Print the IAM documents of the deployment roles and the reader role.
 
-    GitHub Actions assumes one role to deploy the stack and another one to preview changes. The documents are the trust
-    policies and the permissions of both roles, and the permissions boundary if the stack uses one. They depend on the
-    options in Pulumi.NAME.yaml. Without --output, they are printed as one JSON object with the file names as keys. See
+    GitHub Actions assumes one role to deploy the stack, one to preview changes, and one to run `callroute report`. The
+    documents are the trust policies and the permissions of these roles, and the permissions boundary if the stack uses one.
+    They depend on the options in Pulumi.NAME.yaml. Without --output, they are printed as one JSON object with the file names as keys. See
     docs/operations.md.
     """
     if not (account_id.isascii() and account_id.isdigit() and len(account_id) == 12):

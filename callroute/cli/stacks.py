@@ -12,6 +12,9 @@ from typing import Any, Protocol
 from callroute.arn import Arn
 from callroute.errors import InputError
 
+ATTEMPTS = 6
+"""Attempts of an AWS call before it fails."""
+
 
 class ClientFactory(Protocol):
     """Creates boto3 clients."""
@@ -59,9 +62,6 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
     Raises:
         InputError: Pulumi is not installed or cannot read the outputs of the stack.
     """
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
     source = f"stack {name}"
     command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", name]
     if project is not None:
@@ -82,11 +82,30 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
         fix = "Deploy it with `pulumi up`, or choose a stack of this project"
         raise InputError(source, "", "has no output tableArn", fix)
     region = Arn.parse(outputs["tableArn"]).region
+    return Stack(name, region, outputs, aws_clients(region))
+
+
+def aws_clients(region: str | None) -> ClientFactory:
+    """Returns a function that creates clients with the AWS credentials of the environment.
+
+    The clients retry throttled and failed calls with exponential backoff.
+
+    Args:
+        region: AWS region, by default the region of the environment.
+
+    Raises:
+        InputError: the AWS configuration is invalid.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
     try:
         session = boto3.session.Session(region_name=region)
     except BotoCoreError as error:
         raise InputError("AWS configuration", "", str(error).rstrip("."), "Set AWS_PROFILE") from error
-    return Stack(name, region, outputs, lambda service: session.client(service))
+    retries = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
+    return lambda service: session.client(service, config=retries)
 
 
 def local_stack() -> Stack:

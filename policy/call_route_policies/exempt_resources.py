@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 from pulumi_policy import EnforcementLevel, Severity
 
 from .exemptions import USED
-from .resource import Resource
+from .resource import Resource, of_type
 from .rule import Finding, Rule, RuleConfig
 
 
 def _check_exemptions(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
     by_urn = {resource.urn: resource for resource in resources}
+    root = next(of_type(resources, "pulumi:pulumi:Stack"), None)
     for rule, exemptions in list(USED.items()):
         for exemption, urns in exemptions.items():
             for urn in sorted(urns & set(by_urn)):
                 yield by_urn[urn], f"is exempt from {rule} until {exemption.until}: {exemption.reason}"
-            if resources and not urns and not exemption.is_expired:
-                yield resources[0], f"has an unused exemption from {rule} for {exemption.resource}"
+            if root and not urns and not exemption.is_expired:
+                yield root, f"has an unused exemption from {rule} for {exemption.resource}"
 
 
 RULES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
@@ -48,17 +48,18 @@ POLICIES = policies()
 """All rules as policies of the Pulumi SDK."""
 
 
-def create_pack(name: str, exclude: Collection[str] = ()) -> PolicyPack:
+def create_pack(name: str, exclude: Collection[str] = (), extra: Sequence[Policy] = ()) -> PolicyPack:
     """Serves the rules as a policy pack. Never returns: the SDK waits for Pulumi's engine to end the process.
 
     Args:
         name: name of the pack.
         exclude: names of the rules to leave out.
+        extra: policies to serve besides the rules.
 
     Raises:
         ValueError: an excluded rule does not exist.
         RuntimeError: the installed pulumi-policy is not supported.
     """
-    chosen = policies(exclude)
+    chosen = [*policies(exclude), *extra]
     keep_secret_marks()
     return PolicyPack(name, chosen, enforcement_level=EnforcementLevel.MANDATORY)

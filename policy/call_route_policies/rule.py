@@ -67,7 +67,9 @@ class Rule:
                 problems += exemptions.problems(value)
                 values[name] = value
             elif name not in values:
-                problems.append(f"has no setting {name!r}. Its settings: {', '.join(values) or 'none'}")
+                problems.append(
+                    f"has no setting {name!r}. Its settings: {', '.join(self.settings) or 'none'}"
+                )
             elif not _matches_schema(value, self.settings[name]):
                 problems.append(
                     f"has an invalid setting {name}: {shown(value)} is not {_kind(self.settings[name])}"

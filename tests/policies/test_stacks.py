@@ -20,7 +20,16 @@ from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from tests.policies.edits import add_statement, remove
 from tests.policies.mutations.pipeline import set_filters, set_target
 from tests.policies.pack import Pack, Violation
-from tests.policies.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, first_preview, recorded
+from tests.policies.stacks import (
+    SECRET,
+    SIGNATURE,
+    STACKS,
+    UNKNOWN,
+    Stack,
+    first_preview,
+    first_preview_of_outputs,
+    recorded,
+)
 from tests.policies.values import (
     KEY_ARN,
     OTHER_ACCOUNT,
@@ -75,10 +84,13 @@ def test_the_program_registers_resources_for_every_rule() -> None:
     assert with_types - checked == set(), "a rule without resources reports nothing"
 
 
+@pytest.mark.parametrize("preview", [first_preview, first_preview_of_outputs])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_first_preview_has_neither_violations_nor_notes(pack: Pack, stack: str, variant: str) -> None:
-    assert pack.analyze(first_preview(recorded(stack, VARIANTS[variant]))) == []
+def test_a_first_preview_has_neither_violations_nor_notes(
+    pack: Pack, stack: str, variant: str, preview: Callable[[Stack], Stack]
+) -> None:
+    assert pack.analyze(preview(recorded(stack, VARIANTS[variant]))) == []
 
 
 def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pack) -> None:
@@ -413,7 +425,7 @@ OTHER_PIPE = {
 }
 
 
-@pytest.mark.parametrize("change", [lambda stack: stack, first_preview], ids=["update", "first preview"])
+@pytest.mark.parametrize("change", [lambda stack: stack, first_preview, first_preview_of_outputs])
 def test_rules_about_call_records_do_not_apply_to_other_pipes(
     pack: Pack, change: Callable[[Stack], Stack]
 ) -> None:

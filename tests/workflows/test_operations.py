@@ -93,7 +93,7 @@ def test_the_roles_command_writes_the_documents_that_the_next_commands_use(tmp_p
     assert done.returncode == 0, done.stderr
     written = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     ends = set(re.findall(rf"file://{folder}/\$role-(\w+\.json)", TEXT))
-    assert {f"{role}-{end}" for role in ("deploy", "preview") for end in ends} == set(written)
+    assert {f"{role}-{end}" for role in ("deploy", "preview", "reader") for end in ends} == set(written)
     for value in ("--account-id", "--repository", "--state-bucket", "--state-key-arn"):
         assert any(words[words.index(value) + 1] in document for document in written.values()), value
     for document in written.values():

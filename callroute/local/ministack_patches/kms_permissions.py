@@ -15,9 +15,11 @@ from ministack.services.dynamodb import _tables
 from ministack.services.kinesis import _resolve_stream_by_arn
 from ministack.services.sqs import _queue_by_arn
 
+from callroute.arn import Arn
 from callroute.local.ministack_patches.authorization import denial
 
 KEY_ACTIONS = {
+    "dynamodb:Query": ("kms:Decrypt", "kms:DescribeKey"),
     "dynamodb:UpdateItem": ("kms:Decrypt", "kms:DescribeKey"),
     "kinesis:GetRecords": ("kms:Decrypt",),
     "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
@@ -70,8 +72,8 @@ def key_denial(caller: PrincipalInfo, action: str, resource_arn: str) -> str:
     key = _customer_key(action, resource_arn)
     if not key:
         return ""
-    service, region = resource_arn.split(":")[2:4]
-    through = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    arn = Arn.parse(resource_arn)
+    through = {"kms:ViaService": f"{arn.service}.{arn.region}.amazonaws.com"}
     denials = (denial(caller, key_action, key, keys=through) for key_action in KEY_ACTIONS[action])
     return next(filter(None, denials), "")
 
@@ -83,7 +85,8 @@ def _customer_key(action: str, resource_arn: str) -> str:
     service = action.partition(":")[0]
     key: str | None
     if service == "dynamodb":
-        table = _tables.get(resource_arn.rpartition("/")[2]) or {}
+        name = resource_arn.partition("/")[2].partition("/index/")[0]
+        table = _tables.get(name) or {}
         key = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
     elif service == "kinesis":
         key = (_resolve_stream_by_arn(resource_arn) or {}).get("KeyId")

@@ -40,17 +40,37 @@ def send(emulator: Emulator, key: str | None) -> Call:
 
 def update(emulator: Emulator, key: str | None) -> Call:
     """Creates a table with this key. Returns a call that writes an item."""
-    name = uuid.uuid4().hex
-    emulator.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
-    )
+    name = create_table(emulator, key)
     return lambda credentials: emulator.client("dynamodb", credentials).update_item(
         TableName=name, Key={"id": {"S": "a"}}
     )
+
+
+def query(emulator: Emulator, key: str | None) -> Call:
+    """Creates a table with this key. Returns a call that queries its index."""
+    name = create_table(emulator, key)
+    return lambda credentials: emulator.client("dynamodb", credentials).query(
+        TableName=name,
+        IndexName="index",
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": "a"}},
+    )
+
+
+def create_table(emulator: Emulator, key: str | None) -> str:
+    """Creates a table with this key and an index. Returns its name."""
+    name, schema = uuid.uuid4().hex, [{"AttributeName": "id", "KeyType": "HASH"}]
+    emulator.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=schema,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "index", "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
+    )
+    return name
 
 
 def read(emulator: Emulator, key: str | None) -> Call:
@@ -73,6 +93,7 @@ def read(emulator: Emulator, key: str | None) -> Call:
 
 NEEDS = [
     (update, "dynamodb:UpdateItem", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
+    (query, "dynamodb:Query", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
     (read, "kinesis:GetRecords", ("kms:Decrypt",), "KMSAccessDeniedException"),
     (send, "sqs:SendMessage", ("kms:GenerateDataKey", "kms:Decrypt"), "KmsAccessDenied"),
 ]
