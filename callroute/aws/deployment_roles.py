@@ -66,7 +66,7 @@ class Grant:
     """Read-only actions, which previews also need."""
     writes: tuple[str, ...] = ()
     """Actions that create, change, tag or delete resources."""
-    condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    condition: Mapping[str, Mapping[str, str | list[str]]] = field(default_factory=dict)
     """Condition on the statement."""
 
     def statement(self, actions: Iterable[str]) -> Statement:
@@ -127,7 +127,7 @@ def boundary_policy(target: DeploymentTarget) -> Document:
         kms_key_arn=target.args.kms_key_arn,
     )
     pipe = pipe_policy(
-        stream_arn=_stream_arn(target),
+        stream_arn=stream_arn(target),
         state_machine_arn=target.arn("states", f"stateMachine:{target.project}-{target.stack}"),
         dead_letter_queue_arn=target.arn("sqs", f"{target.project}-pipe-dead-letters-*"),
         kms_key_arn=target.args.kms_key_arn,
@@ -184,7 +184,7 @@ def documents(target: DeploymentTarget) -> dict[str, Document]:
 
 
 def _all(target: DeploymentTarget) -> list[Grant]:
-    return [grant for each in grants(target).values() for grant in each] + _state(target)
+    return [grant for each in grants(target).values() for grant in each] + state_grants(target)
 
 
 def _table(target: DeploymentTarget) -> list[Grant]:
@@ -303,7 +303,7 @@ def _role(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "Roles",
-            _role_arns(target),
+            role_arns(target),
             reads=("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
             writes=(
                 "iam:DeleteRole",
@@ -316,7 +316,7 @@ def _role(target: DeploymentTarget) -> list[Grant]:
         ),
         Grant(
             "MakeRoles",
-            _role_arns(target),
+            role_arns(target),
             # The role can neither remove a boundary (iam:DeleteRolePermissionsBoundary) nor edit its policy.
             writes=(
                 "iam:CreateRole",
@@ -331,13 +331,13 @@ def _role_policy(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "PoliciesOfRoles",
-            _role_arns(target),
+            role_arns(target),
             reads=("iam:GetRolePolicy",),
             writes=("iam:DeleteRolePolicy",),
         ),
         Grant(
             "WritePoliciesOfRoles",
-            _role_arns(target),
+            role_arns(target),
             writes=("iam:PutRolePolicy",),
             condition=_within_boundary(target),
         ),
@@ -452,7 +452,7 @@ def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "ContactRecordStreaming",
-            (_instance_arn(target),),
+            (instance_arn(target),),
             reads=("connect:DescribeInstanceStorageConfig",),
             writes=(
                 "connect:AssociateInstanceStorageConfig",
@@ -464,7 +464,7 @@ def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
         # Connect describes the stream, and allows its own role to write to it, on behalf of the caller.
         Grant(
             "StreamOfContactRecords",
-            (_stream_arn(target),),
+            (stream_arn(target),),
             writes=("kinesis:DescribeStream",),
         ),
         Grant(
@@ -497,11 +497,11 @@ def _number(target: DeploymentTarget) -> list[Grant]:
             (*numbers, _flow_arns(target)),
             writes=("connect:AssociatePhoneNumberContactFlow",),
         ),
-        Grant("FindFlowsOfNumbers", (_instance_arn(target),), reads=("connect:ListFlowAssociations",)),
+        Grant("FindFlowsOfNumbers", (instance_arn(target),), reads=("connect:ListFlowAssociations",)),
     ]
 
 
-def _state(target: DeploymentTarget) -> list[Grant]:
+def state_grants(target: DeploymentTarget) -> list[Grant]:
     """Returns the grants that Pulumi itself needs for its state and for its secrets provider's key."""
     bucket = str(Arn(target.partition, "s3", "", "", target.state_bucket))
     return [
@@ -522,20 +522,23 @@ def _pass(target: DeploymentTarget, role: str, service: str) -> Grant:
     )
 
 
-def _role_arns(target: DeploymentTarget) -> tuple[str, ...]:
+def role_arns(target: DeploymentTarget) -> tuple[str, ...]:
+    """Returns the ARNs of the roles of the state machine and the pipe, as patterns."""
     return tuple(target.iam_arn(f"role/{target.project}-{role}-role-*") for role in ("pipe", "recorder"))
 
 
-def _stream_arn(target: DeploymentTarget) -> str:
+def stream_arn(target: DeploymentTarget) -> str:
+    """Returns the ARN of the stream, as a pattern if the stack creates it."""
     return target.args.stream_arn or target.arn("kinesis", f"stream/{target.project}-stream-*")
 
 
-def _instance_arn(target: DeploymentTarget) -> str:
+def instance_arn(target: DeploymentTarget) -> str:
+    """Returns the ARN of the Connect instance."""
     return target.arn("connect", f"instance/{target.args.connect_instance_id}")
 
 
 def _flow_arns(target: DeploymentTarget) -> str:
-    return f"{_instance_arn(target)}/contact-flow/*"
+    return f"{instance_arn(target)}/contact-flow/*"
 
 
 def _document(statements: Iterable[Statement]) -> Document:

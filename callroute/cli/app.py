@@ -46,7 +46,9 @@ COMMANDS = {
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
-    "roles": Entry("Print the IAM documents of the deployment roles and the reader role.", extra="pulumi"),
+    "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),
+    "doctor": Entry("Check a deployed stack and print how to fix each problem.", extra="local"),
+    "roles": Entry("Print the IAM documents for deployments, readers and operators.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 

@@ -11,7 +11,6 @@ import click
 from click.exceptions import Exit
 
 from callroute.cli import output
-from callroute.cli.check import may_be_flow
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.input_files import files_in
 from callroute.cli.parameters import FILE, general_options
@@ -19,7 +18,7 @@ from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.difference import BlockChange, Difference, compare, shown
 from callroute.flows.flow import Flow
-from callroute.flows.load import load_flow
+from callroute.flows.load import load_flow, may_be_flow
 from callroute.formats.files import read_text
 from callroute.formats.json_document import printable
 

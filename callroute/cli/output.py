@@ -203,25 +203,25 @@ def progress(text: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
+def progress_bar(text: str, total: int) -> Iterator[Callable[..., None]]:
     """Shows a progress bar on the terminal while the `with` block runs.
 
     Args:
         text: text beside the bar.
-        total: number of steps.
+        total: expected number of steps.
 
     Yields:
-        A function to call after each step.
+        A function that advances the bar by a number of steps, by default 1.
     """
     if options.quiet or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _number=1: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
         task = bar.add_task(text, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda number=1: bar.advance(task, number)
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------

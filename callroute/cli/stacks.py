@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from callroute.errors import InputError
 
 ATTEMPTS = 6
 """Attempts of an AWS call before it fails."""
+EXECUTION_SECONDS = 310
+"""Time to wait for a response of AWS. A synchronous execution can take 5 minutes."""
 
 
 class ClientFactory(Protocol):
@@ -104,8 +107,10 @@ def aws_clients(region: str | None) -> ClientFactory:
         session = boto3.session.Session(region_name=region)
     except BotoCoreError as error:
         raise InputError("AWS configuration", "", str(error).rstrip("."), "Set AWS_PROFILE") from error
-    retries = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS})
-    return lambda service: session.client(service, config=retries)
+    config = Config(
+        read_timeout=EXECUTION_SECONDS, retries={"mode": "standard", "total_max_attempts": ATTEMPTS}
+    )
+    return lambda service: session.client(service, config=config)
 
 
 def local_stack() -> Stack:
@@ -131,3 +136,25 @@ def choose_stack(name: str | None, local: bool, project: Path | None = None) -> 
     if (name is None) is (not local):
         raise InputError("--stack", "", "give either --stack NAME or --local", "Name the stack to work on")
     return deployed_stack(name, project) if name is not None else local_stack()
+
+
+@contextmanager
+def aws_errors(stack: Stack) -> Iterator[None]:
+    """Reports errors of AWS as errors of the stack, for example missing credentials or permissions.
+
+    Raises:
+        InputError: AWS cannot be called or has rejected a request.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        details = error.response["Error"]
+        denied = "AccessDenied" in details["Code"]
+        fix = "`callroute roles` prints the permissions" if denied else "Check it with `callroute doctor`"
+        problem = f"{details['Code']}: {details.get('Message', '').rstrip('.')}"
+        raise InputError(f"stack {stack.name}", error.operation_name, problem, fix) from error
+    except BotoCoreError as error:
+        fix = "Check your AWS credentials and the network connection"
+        raise InputError(f"stack {stack.name}", "", str(error).rstrip("."), fix) from error

@@ -160,6 +160,8 @@ class LiveView:
         session.send({"type": "call", "contact": contact_id, "flow": flow})
 
         def on_event(event: events.Event) -> None:
+            if isinstance(event, events.Ended):
+                session.caller = None  # the page can call again while the record is sent
             session.send(_step(event, caller))
             if isinstance(event, events.Waited):
                 caller.pause(event.seconds)
@@ -180,7 +182,8 @@ class LiveView:
         else:
             session.send({"type": "stage", "contact": contact_id, "stage": "stream"})
         finally:
-            session.caller = None
+            if session.caller is caller:
+                session.caller = None
             self._records_expected.set()
 
     def _place_crowd(self, flow: str) -> None:

@@ -1,7 +1,7 @@
 """Redrive: puts dead-lettered and quarantined records through the state machine again.
 
 A message is deleted only when each of its records is stored, filtered, expired or quarantined. The table rejects versions
-that it already contains, so a redrive can be repeated, interrupted, and run by several people at once.
+that it already contains, so a redrive can be repeated, interrupted, and run twice at once.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Redrive:
         return deleted
 
     def _run(self, records: Sequence[StreamRecord]) -> None:
-        """Determines the result of each record that has none yet."""
+        """Determines the results of new records."""
         accepted: dict[str, StreamRecord] = {}
         for record in records:
             if record.event_id in self._results or record.event_id in accepted:
@@ -311,7 +311,7 @@ def _read_quarantined(received: Mapping[str, Any]) -> _Message:
     try:
         body = json.loads(received["Body"])
         event_id, contact, reason = str(body["event_id"]), body["contact"], str(body["reason"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _Message(handle, id_, "", problem="the message contains no quarantined record")
     shard_id, _, sequence_number = event_id.rpartition(":")
     # The message has neither the partition key nor the arrival time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
@@ -18,6 +19,7 @@ from . import (
     pipeline,
     tags,
 )
+from .pack_version import report_pack_version
 from .secrets import keep_secret_marks
 
 _MODULES = (
@@ -62,4 +64,5 @@ def create_pack(name: str, exclude: Collection[str] = (), extra: Sequence[Policy
     """
     chosen = [*policies(exclude), *extra]
     keep_secret_marks()
+    report_pack_version(Path())
     return PolicyPack(name, chosen, enforcement_level=EnforcementLevel.MANDATORY)

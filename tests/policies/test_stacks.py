@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -101,6 +102,7 @@ def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pa
 
     assert found.rule == "pipe-starts-at-trim-horizon"
     assert found.level == "advisory"
+    assert f"policy pack 'call-route-tracker@v{version('call-route-tracker')}'" in found.message
     assert (
         "value at .call-route-tracker-pipe.sourceParameters.kinesisStreamParameters.startingPosition can't be known"
         in found.message
@@ -628,7 +630,7 @@ def test_policy_sentry_has_no_findings(stack: str, variant: str) -> None:
 
 def test_unrelated_resources_have_no_violations(pack: Pack) -> None:
     stack = recorded("dev")
-    stack.add("aws:s3/bucket:Bucket", "added", {"bucket": "added"})
+    stack.add("aws:ec2/vpc:Vpc", "added", {"cidrBlock": "10.0.0.0/16"})
     stack.add("random:index/randomId:RandomId", "number", {"byteLength": 4})
 
     assert pack.analyze(stack) == list[Violation]()

@@ -117,9 +117,10 @@ async function playSteps() {
 }
 
 function show(step) {
+  if (step.kind === "Failure") return say("problem", step.text), endCall("The call failed");
   if (!call) return;
   drawing.light(step.block);
-  $("now").textContent = step.block ? `${step.block}: ${step.label} – ${step.text}` : step.text;
+  $("now").textContent = `${step.block}: ${step.label} – ${step.text}`;
   if (step.prompt) return playPrompt(step);
   switch (step.kind) {
     case "Pressed": case "KeyIgnored": case "KeyBuffered":
@@ -132,7 +133,6 @@ function show(step) {
     case "AgentConnected": return call.kind = "talk", update("Talking to an agent"), say("note", "An agent answers. Hang up to end the conversation.");
     case "ThirdPartyConnected": return call.kind = "talk", update("Connected to another number"), say("note", step.text);
     case "Waited": return call.kind = "pause", update("On hold"), say("note", `The flow waits for ${step.text}`);
-    case "Failure": say("problem", step.text); return endCall("The call failed");
     case "Ended": return ended(step);
   }
 }

@@ -22,6 +22,7 @@ KEY_ACTIONS = {
     "dynamodb:Query": ("kms:Decrypt", "kms:DescribeKey"),
     "dynamodb:UpdateItem": ("kms:Decrypt", "kms:DescribeKey"),
     "kinesis:GetRecords": ("kms:Decrypt",),
+    "sqs:ReceiveMessage": ("kms:Decrypt",),
     "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
 }
 """KMS actions that a call needs on the customer managed key. docs/fidelity.md lists the evidence.

@@ -16,7 +16,7 @@ from callroute.reports.labels import OUTCOME_LABELS
 from callroute.reports.report import OUTCOMES, Language, Outcome, Stop
 
 _HEIGHT = 340.0  # of the band of all calls
-_COLUMN = 208.0
+_COLUMN = 222.0
 _BAR = 10.0
 _LABEL_GAP = 6.0
 _TEXT_SIZE = 13.0

@@ -38,6 +38,13 @@ def send(emulator: Emulator, key: str | None) -> Call:
     return lambda credentials: emulator.client("sqs", credentials).send_message(QueueUrl=url, MessageBody="m")
 
 
+def receive(emulator: Emulator, key: str | None) -> Call:
+    """Creates a queue with this key. Returns a call that receives messages."""
+    attributes = {"KmsMasterKeyId": key} if key else {"SqsManagedSseEnabled": "true"}
+    url = emulator.client("sqs").create_queue(QueueName=uuid.uuid4().hex, Attributes=attributes)["QueueUrl"]
+    return lambda credentials: emulator.client("sqs", credentials).receive_message(QueueUrl=url)
+
+
 def update(emulator: Emulator, key: str | None) -> Call:
     """Creates a table with this key. Returns a call that writes an item."""
     name = create_table(emulator, key)
@@ -95,6 +102,7 @@ NEEDS = [
     (update, "dynamodb:UpdateItem", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
     (query, "dynamodb:Query", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
     (read, "kinesis:GetRecords", ("kms:Decrypt",), "KMSAccessDeniedException"),
+    (receive, "sqs:ReceiveMessage", ("kms:Decrypt",), "KmsAccessDenied"),
     (send, "sqs:SendMessage", ("kms:GenerateDataKey", "kms:Decrypt"), "KmsAccessDenied"),
 ]
 
