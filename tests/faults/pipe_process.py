@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from callroute.local.emulator import Credentials, create_client
 from callroute.local.pipe import Pipe, PipeSettings
@@ -89,7 +90,7 @@ def _inject(client: Any, injector: Injector) -> None:
         if fault is None or not injector.strikes(fault.rate):
             return None
         error = {"Error": {"Code": fault.error, "Message": "injected"}, "ResponseMetadata": {}}
-        return AWSResponse("", 503, {}, None), error
+        return AWSResponse("", 503, HTTPHeaders(), None), error
 
     def after_call(parsed: dict[str, Any], **_: Any) -> None:
         if injector.strikes(injector.active().timeout_rate):

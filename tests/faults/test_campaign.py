@@ -14,7 +14,7 @@ from tests.faults.oracle import expected_item, problem_of_item
 from tests.support.contact_records import contact_record
 from tests.support.jsonata_engines import missing_reference, reference_command
 
-pytestmark = [pytest.mark.emulator, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
 
 CONTACTS = 2_000
 SEED = 1
