@@ -62,7 +62,7 @@ class Condition:
 
     @property
     def requires_value(self) -> bool:
-        """Whether the condition fails if the key is missing or has another value."""
+        """True if the condition fails if the key is missing or has another value."""
         return self.operator.removeprefix("foranyvalue:") in POSITIVE_OPERATORS
 
 
