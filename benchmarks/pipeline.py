@@ -46,13 +46,14 @@ def _throughput(lanes: int) -> Measurement:
             stored = cloud.settle().stored
             pipeline.append(stored / (time.perf_counter() - start))
             floor.append(_updates_per_second(cloud))
-    ratio = median(pipeline) / median(floor)
+    quotient = median(pipeline) / median(floor)
     return Measurement(
-        f"pipeline to UpdateItem through boto3, {lanes} lane{'s' if lanes > 1 else ''}",
-        f"{ratio:.2f} ({median(pipeline):.0f} contacts/s)",
-        f"{GOAL_RATIO} or more",
-        ratio >= GOAL_RATIO,
-        f"median of {RUNS}, {CONTACTS} contacts in batches of 10; the emulator handles {median(floor):.0f} UpdateItem/s",
+        f"pipeline in the emulator, {lanes} lane{'s' if lanes > 1 else ''}",
+        f"{median(pipeline):.0f} contacts/s",
+        f"{GOAL_RATIO} × or more",
+        quotient >= GOAL_RATIO,
+        f"median of {RUNS}, {CONTACTS} contacts in batches of 10; {median(floor):.0f} UpdateItem/s",
+        f"{quotient:.2f} × UpdateItem through boto3",
     )
 
 
