@@ -31,13 +31,14 @@ def main() -> None:
     console.print(f"{arguments.contacts:,} contacts, seed {arguments.seed}, with {engine}")
 
     def show(result: Result) -> None:
-        numbers = ", ".join(f"{result.total(name):,} {name.replace('_', '-')}" for name in COLUMNS)
         own, pipe = result.megabytes[-1]
-        memory = f"memory of this process {own:.0f} MB and of the pipe {pipe:.0f} MB"
-        console.print(f"{numbers} in {result.seconds:,.0f} s; {memory}")
+        console.print(_table(result))
+        console.print(
+            f"{result.total('contacts'):,} contacts in {result.seconds:,.0f} s; "
+            f"memory of this process {own:.0f} MB and of the pipe {pipe:.0f} MB"
+        )
 
     result = run(arguments.contacts, arguments.seed, () if missing else reference_command(), show)
-    console.print(_table(result))
     for row in result.rows:
         for problem in row.problems:
             console.print(f"{row.fault}: {problem}", style="red", markup=False)
