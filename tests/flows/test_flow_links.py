@@ -10,6 +10,7 @@ import pytest
 from callroute.cli.check import lint_files
 from callroute.flows.load import load_flow
 
+FIXTURES = Path(__file__).parent / "fixtures"
 ARN = "arn:aws:connect:us-east-1:111111111111:instance/i/flow-module/"
 
 
@@ -93,3 +94,19 @@ def test_a_name_of_two_modules_or_of_a_contact_flow_is_not_a_link(tmp_path: Path
     (tmp_path / "other" / "twice.json").write_text(invoking("once"), encoding="utf-8")
     flows = {"twice": invoking("twice"), "flow": invoking("flow", module=False)}
     assert nesting(tmp_path, flows) == []
+
+
+@pytest.mark.parametrize(("sets", "rules"), [(True, {"disconnect-route"}), (False, set())])
+def test_a_disconnect_flow_that_sets_the_route_is_reported(
+    tmp_path: Path, sets: bool, rules: set[str]
+) -> None:
+    flow = (FIXTURES / "bad" / "disconnect-route.json").read_text(encoding="utf-8")
+    (tmp_path / "main.json").write_text(flow.replace('"disconnect-route"', '"survey-flow"'), encoding="utf-8")
+    survey = tmp_path / "survey-flow.json"
+    survey.write_text(flow if sets else flow.replace('"call_route"', '"survey"'), encoding="utf-8")
+
+    found = [finding for finding in lint_files([tmp_path]).findings if finding.severity != "note"]
+    assert {finding.rule for finding in found} == rules
+    assert {finding.file for finding in found} <= {str(survey)}
+    alone = {finding.rule for finding in lint_files([survey]).findings}
+    assert ("not-tracked" in alone) is not sets

@@ -56,6 +56,13 @@ class FlowLinks:
             ]
             for flow, _ in flows
         }
+        self._disconnect_flows = {
+            self._source(hooks.get("CustomerRemaining"))
+            for flow, _ in flows
+            for block in flow.blocks.values()
+            if block.type == "UpdateContactEventHooks"
+            and isinstance(hooks := block.parameters.get("EventHooks"), dict)
+        }
         self._invoked = {each.module for found in self._invocations.values() for each in found}
 
     def invocations(self, source: str) -> list[Invocation]:
@@ -65,6 +72,10 @@ class FlowLinks:
     def is_invoked(self, source: str) -> bool:
         """Returns whether a flow that is checked too invokes this one."""
         return source in self._invoked
+
+    def is_disconnect_flow(self, source: str) -> bool:
+        """Returns whether a flow that is checked too sets this one as the disconnect flow of its calls."""
+        return source in self._disconnect_flows
 
     def chain(self, source: str, target: str = "") -> tuple[str, ...]:
         """Returns the shortest chain of invocations to a module, or the longest chain if there is no target.

@@ -32,6 +32,7 @@ class Source(StrEnum):
     CONTACT_ATTRIBUTES = "AWS: contact attributes"
     LOOP = "AWS: Loop block"
     MODULES = "AWS: flow modules"
+    DISCONNECT_FLOW = "AWS: Set disconnect flow block"
     LIVE_REQUESTS = "live requests published in 2026"
     BLOCK_TYPES = "`callroute.flows.block_types`"
     JSON = "JSON: parsers keep only one value of a repeated key"
