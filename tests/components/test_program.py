@@ -31,6 +31,8 @@ OUTPUTS = {
     "timeZone",
     "stateMachineLogGroup",
     "pipeLogGroup",
+    "alarmTopicArn",
+    "dashboardName",
 }
 
 

@@ -35,6 +35,11 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 LOGS = "aws:cloudwatch/logGroup:LogGroup"
 FLOW_TYPE = "aws:connect/contactFlow:ContactFlow"
 NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+TOPIC = "aws:sns/topic:Topic"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+ALARMS = ("quarantine", "dead-letters", "iterator-age", "executions-failed", "stream-not-read")
 STREAMING = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 
 
@@ -85,6 +90,11 @@ def test_exactly_these_resources_are_registered(engine: Engine) -> None:
             (POLICY, "calls-pipe-policy"),
             (LOGS, "calls-pipe-logs"),
             (PIPE, "calls-pipe"),
+            ("call-route-tracker:index:PipelineAlarms", "calls-alarms"),
+            (TOPIC, "calls-alarms"),
+            (TOPIC_POLICY, "calls-alarms-policy"),
+            *((ALARM, f"calls-alarms-{name}") for name in ALARMS),
+            (DASHBOARD, "calls-dashboard"),
         ]
     )
 
@@ -120,7 +130,7 @@ def test_every_resource_that_supports_tags_has_them(engine: Engine) -> None:
             taggable = hasattr(getattr(getattr(aws, module.partition("/")[0]), kind), "tags")
             assert resource.inputs.get("tags") == ({"project": "test"} if taggable else None), resource.urn
             tagged |= {resource.type} if taggable else set()
-    assert tagged == {TABLE, STREAM, FLOW_TYPE, QUEUE, ROLE, LOGS, STATE_MACHINE, PIPE}
+    assert tagged == {TABLE, STREAM, FLOW_TYPE, QUEUE, ROLE, LOGS, STATE_MACHINE, PIPE, ALARM, TOPIC}
 
 
 def test_the_table_has_the_documented_key_and_index(engine: Engine) -> None:
