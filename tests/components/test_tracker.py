@@ -19,6 +19,7 @@ from tests.support.options import INSTANCE, tracker_args
 STREAM_ARN = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/contact-records"
 KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000003"
 OTHER_KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000004"
+TOPIC_ARN = "arn:aws:sns:ap-northeast-1:111111111111:on-call"
 NUMBER_ID = "00000000-0000-0000-0000-000000000005"
 SALT = "a-salt-for-tests-only"
 
@@ -509,6 +510,8 @@ def test_the_outputs_are_complete(engine: Engine) -> None:
         "timeZone": "Asia/Tokyo",
         "stateMachineLogGroup": "/aws/vendedlogs/states/calls-test",
         "pipeLogGroup": "/aws/vendedlogs/pipes/calls-test",
+        "alarmTopicArn": arn("sns", "calls-alarms-0000000"),
+        "dashboardName": "calls-test-ap-northeast-1",
     }
 
 
@@ -548,6 +551,11 @@ def test_every_resource_is_available_as_an_attribute(engine: Engine) -> None:
         ({"log_retention_days": 31}, "log_retention_days", "31"),
         ({"kms_key_arn": "alias/calls"}, "kms_key_arn", '"alias/calls"'),
         ({"permissions_boundary_arn": "boundary"}, "permissions_boundary_arn", '"boundary"'),
+        ({"alarm_topic_arn": "alarms.fifo"}, "alarm_topic_arn", '"alarms.fifo"'),
+        ({"alarm_email": "on-call"}, "alarm_email", '"on-call"'),
+        ({"alarm_email": "a@b.example", "alarm_topic_arn": TOPIC_ARN}, "alarm_email", '"a@b.example"'),
+        ({"alarm_after_hours_without_calls": 169}, "alarm_after_hours_without_calls", "169"),
+        ({"metrics_namespace": "AWS/Connect"}, "metrics_namespace", '"AWS/Connect"'),
         ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", KEY_ARN),
         ({"time_zone": "Asia/Tokio"}, "time_zone", '"Asia/Tokio"'),
         ({"time_zone": None}, "time_zone", "null"),

@@ -51,6 +51,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     },
     "within a permissions boundary": {"permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/boundary"},
     "without flows": {"flows": "[]"},
+    "with metrics": {"metrics": "true", "alarmEmail": "on-call@example.com"},
 }
 
 
