@@ -36,6 +36,9 @@ COMMANDS = {
     ),
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
+    "explain": Entry(
+        "Describe a rule of `callroute check`: its requirement, its severity, its source and how to ignore it."
+    ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
     "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),

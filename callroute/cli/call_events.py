@@ -107,6 +107,7 @@ _ENDINGS = {
     "message": "the caller hangs up during a message",
     "menu": "the caller hangs up at a menu",
     "queue": "the caller gives up waiting and hangs up",
+    "hold": "the caller hangs up while on hold",
     "input": "the caller hangs up while entering digits",
     "bot": "the caller hangs up while talking to a bot",
     "third party": "the conversation with the third party ends",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from click.exceptions import Exit
 from callroute.cli import output
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.input_files import files_in
-from callroute.cli.parameters import FILE, general_options
+from callroute.cli.parameters import FILE, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import lint
-from callroute.flows.lint.report import Report, as_json, as_sarif
+from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline
+from callroute.flows.lint.config import write_baseline as write_baseline_file
+from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
 from callroute.flows.load import LoadedFlow, load_flow
 from callroute.formats.files import read_text
 from callroute.formats.json_document import printable
@@ -41,39 +44,122 @@ STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
     default="text",
     help="text for reading, json for programs, sarif for code scanning.",
 )
+@type_option
 @click.option("--ignore", metavar="RULE", multiple=True, help="Skip this rule. Can be repeated.")
+@click.option(
+    "--allow-block",
+    metavar="TYPE",
+    multiple=True,
+    help="Accept a block type that is new in Connect. Can be repeated.",
+)
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    type=FILE,
+    help="Report only findings that are not in this file. By default, the baseline in the settings.",
+)
+@click.option(
+    "--write-baseline",
+    metavar="FILE",
+    type=FILE,
+    help="Write the findings to this file, so that later runs report only new ones.",
+)
 @general_options
-def check(flows: tuple[Path, ...], output_format: str, ignore: tuple[str, ...]) -> None:
+def check(
+    flows: tuple[Path, ...],
+    output_format: str,
+    flow_type: str | None,
+    ignore: tuple[str, ...],
+    allow_block: tuple[str, ...],
+    baseline: Path | None,
+    write_baseline: Path | None,
+) -> None:
     """Find problems in flows before they are deployed.
 
     Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
     and their subfolders, all JSON files that are flows are checked. If a flow has a route catalog beside it (menu.routes.yaml for
     menu.json), the two are compared. Flows that are checked together may read attributes that others of them set.
 
-    Exit code: 0 if there are no findings or only notes, 1 if there are errors or warnings, 2 if a file cannot be used.
+    Settings in callroute.toml or pyproject.toml allow block types and ignore findings with a reason (docs/checks.md).
+
+    Exit code: 0 if there are no findings or only notes, 1 if there are errors, warnings or unused ignores, 2 if a file
+    cannot be used.
     """
-    report = lint_files(flows, ignore)
+    settings = CheckConfig.find(Path.cwd(), [rule.id for rule in lint.RULES])
+    report = lint_files(flows, ignore, flow_type, (*settings.allowed_types, *allow_block))
+    report, unused = without_ignored(report, settings)
+    identified = [
+        (finding, settings.relative(Path(finding.file)), fingerprint)
+        for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
+    ]
+    if write_baseline is not None:
+        write_baseline_file(write_baseline, identified)
+        output.note(f"{output.counted(len(identified), 'finding')} in {write_baseline}")
+        return
+    if path := baseline or settings.baseline:
+        known = read_baseline(path)
+        new = [finding for finding, file, fingerprint in identified if (file, fingerprint) not in known]
+        report = replace(report, findings=new)
+    for each in unused:
+        output.error(f"{each.place}: no finding of {each.rule} is ignored. Remove the ignore.")
     if output_format == "text":
         write_findings(report)
     else:
         render = as_json if output_format == "json" else as_sarif
         output.write_document(render(report) + "\n")
-    if any(finding.severity != "note" for finding in report.findings):
+    if unused or any(finding.severity != "note" for finding in report.findings):
         raise Exit(FINDINGS)
 
 
-def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
+def without_ignored(report: Report, settings: CheckConfig) -> tuple[Report, list[Ignore]]:
+    """Removes the findings that the settings or the flows themselves ignore.
+
+    Returns:
+        The report without these findings, and the ignores that match no finding although their files were checked.
+    """
+    rules = [rule.id for rule in lint.RULES]
+    applied = {rule.id for rule in report.rules}
+    names = {file: settings.relative(Path(file)) for file in report.files}
+    ignores = [
+        (each, file)
+        for file, name in names.items()
+        for each in (*settings.ignores, *ignores_in(report.flows[file], rules))
+        if each.applies_to(name) and each.rule in applied
+    ]
+    used: set[Ignore] = set()
+    kept = []
+    for finding in report.findings:
+        matching = [
+            each
+            for each, file in ignores
+            if file == finding.file and each.matches(finding, names[finding.file])
+        ]
+        used.update(matching)
+        if not matching:
+            kept.append(finding)
+    unused = dict.fromkeys(each for each, _ in ignores if each not in used)
+    return replace(report, findings=kept), list(unused)
+
+
+def lint_files(
+    paths: Sequence[Path],
+    ignore: Sequence[str] = (),
+    flow_type: str | None = None,
+    allowed_types: Sequence[str] = (),
+) -> Report:
     """Checks flows together.
 
     Args:
         paths: files, folders, or - for standard input.
         ignore: identifiers of rules to skip.
+        flow_type: type of all these flows (see KINDS).
+        allowed_types: unknown block types to accept.
 
     Raises:
         InputError: a file is not a flow, its route catalog is unusable, or an ignored rule does not exist.
     """
     rules = rules_except(ignore)
-    loaded = load_all(paths)
+    loaded = load_all(paths, flow_type)
     attributes = [lint.attributes_set(each.flow) for each in loaded]
     found = [
         finding
@@ -81,7 +167,10 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
         for finding in lint.check(
             each.flow,
             each.catalog,
-            set_elsewhere=frozenset().union(*attributes[:number], *attributes[number + 1 :]),
+            set_elsewhere=None
+            if len(loaded) == 1
+            else frozenset().union(*attributes[:number], *attributes[number + 1 :]),
+            allowed_types=allowed_types,
             rules=rules,
         )
     ]
@@ -89,10 +178,9 @@ def lint_files(paths: Sequence[Path], ignore: Sequence[str] = ()) -> Report:
     return Report(
         findings=found,
         files=[each.flow.source for each in loaded],
-        places={
-            each.flow.source: each.flow.positions for each in loaded if each.flow.source in with_findings
-        },
+        places={each.flow.source: each.positions for each in loaded if each.flow.source in with_findings},
         rules=rules,
+        flows={each.flow.source: each.flow for each in loaded},
     )
 
 
@@ -129,7 +217,7 @@ def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
     return tuple(rule for rule in lint.RULES if rule.id not in ignore)
 
 
-def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
+def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[LoadedFlow]:
     """Loads each flow once. Skips JSON files in folders that are not flows.
 
     Raises:
@@ -144,7 +232,9 @@ def load_all(paths: Sequence[Path]) -> list[LoadedFlow]:
         if text is not None and not may_be_flow(text):
             skipped += 1
             continue
-        loaded[path] = load_flow(path, text=text, lenient=True)
+        loaded[path] = load_flow(path, text=text, lenient=True, type_=flow_type)
+        for note in loaded[path].notes:
+            output.note(note)
     if not loaded:
         source = ", ".join(map(str, paths))
         raise InputError(source, "", "none of the JSON files is a flow", "Give a folder that contains flows")
@@ -161,5 +251,5 @@ def may_be_flow(text: str) -> bool:
     except (ValueError, RecursionError):
         return True
     return isinstance(document, dict) and not document.keys().isdisjoint(
-        {"Actions", "StartAction", "modules"}
+        {"Actions", "StartAction", "modules", "ContactFlow", "ContactFlowModule"}
     )

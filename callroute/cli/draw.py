@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from callroute.cli import output
-from callroute.cli.parameters import FILE, flow_argument, general_options
+from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.load import load_flow
@@ -27,8 +27,9 @@ SUFFIXES = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
     type=click.Choice(["mermaid", "svg"]),
     help="Overrides the suffix of --output. Without either, mermaid.",
 )
+@type_option
 @general_options
-def draw(flow: Path, out: Path | None, drawing_format: str | None) -> None:
+def draw(flow: Path, out: Path | None, drawing_format: str | None, flow_type: str | None) -> None:
     """Draw a flow as an SVG image or a Mermaid chart.
 
     Shows blocks and branches, where callers can hang up, and which route each block sets. SVG looks like the flow
@@ -36,7 +37,7 @@ def draw(flow: Path, out: Path | None, drawing_format: str | None) -> None:
     """
     if drawing_format is None:
         drawing_format = format_of(out) if out else "mermaid"
-    loaded = load_flow(flow, lenient=True)
+    loaded = load_flow(flow, lenient=True, type_=flow_type)
     if drawing_format == "svg":
         drawing = diagrams.svg(loaded.flow)
     else:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from callroute.cli import output
+from callroute.flows.block_types import KINDS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -33,6 +34,14 @@ flow_argument = click.argument(
     metavar="FLOW",
     type=FILE,
     help="Flow file (JSON in the Amazon Connect flow language), or - for standard input.",
+)
+type_option = click.option(
+    "--type",
+    "flow_type",
+    metavar="TYPE",
+    type=click.Choice(tuple(KINDS)),
+    help="Type of the flow, for example CONTACT_FLOW, CUSTOMER_QUEUE or MODULE. The flow does not contain it. By default, "
+    "the type in the output of `aws connect describe-contact-flow`, in the route catalog (`type`), or what the blocks allow.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."

@@ -19,7 +19,14 @@ from callroute.cli.call_events import write_event
 from callroute.cli.callers import TerminalCaller
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.input_files import stand_ins
-from callroute.cli.parameters import FILE, NumberRange, flow_argument, general_options, json_option
+from callroute.cli.parameters import (
+    FILE,
+    NumberRange,
+    flow_argument,
+    general_options,
+    json_option,
+    type_option,
+)
 from callroute.errors import InputError
 from callroute.flows import simulation
 from callroute.flows.load import STANDARD_INPUT, load_flow
@@ -108,6 +115,7 @@ SCENARIO_OPTIONS = {"flow", "at", "scenario_file", "minimum_coverage", "as_json"
     help="Fail if the scenarios cover a smaller part of the flow's branches.",
 )
 @click.option("--record", is_flag=True, help="Also print the contact record.")
+@type_option
 @json_option
 @general_options
 def simulate(
@@ -123,6 +131,7 @@ def simulate(
     scenario_file: Path | None,
     minimum_coverage: float | None,
     record: bool,
+    flow_type: str | None,
     as_json: bool,
 ) -> None:
     """Simulate one call through a flow, or run a file of scenarios.
@@ -136,11 +145,11 @@ def simulate(
     start = parse_time(at)
     if scenario_file is not None:
         require_no_call_options()
-        run_scenarios(load(flow), scenario_file, start, minimum_coverage, as_json)
+        run_scenarios(load(flow, flow_type), scenario_file, start, minimum_coverage, as_json)
         return
     if minimum_coverage is not None:
         raise InputError("--minimum-coverage", "", "it applies only to scenarios", "Add --scenarios FILE")
-    loaded = load(flow)
+    loaded = load(flow, flow_type)
     if keys is None:
         require_terminal(flow)
     pressed = simulation.read_keys(keys or "")
@@ -217,9 +226,12 @@ def derive_contact_id(
     return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
 
 
-def load(path: Path) -> Flow:
+def load(path: Path, flow_type: str | None = None) -> Flow:
     """Loads a flow, with stand-ins for the placeholders that its route catalog declares."""
-    return load_flow(path, stand_ins).flow
+    loaded = load_flow(path, stand_ins, type_=flow_type)
+    for note in loaded.notes:
+        output.note(note)
+    return loaded.flow
 
 
 def require_terminal(flow: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from callroute.cli import output
-from callroute.cli.parameters import FILE, flow_argument, general_options
+from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
@@ -41,21 +41,29 @@ from callroute.formats.files import read_text, write_text
     help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. Without this "
     "option, the flow is printed and there is no catalog.",
 )
+@type_option
 @click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
 @click.option("--force", is_flag=True, help="Let --output overwrite a file that is not a tracked flow.")
 @general_options
-def track(flow: Path, routes: Path | None, out: Path | None, picture: Path | None, force: bool) -> None:
+def track(
+    flow: Path,
+    routes: Path | None,
+    out: Path | None,
+    flow_type: str | None,
+    picture: Path | None,
+    force: bool,
+) -> None:
     """Add drop-off tracking to a flow, or update it.
 
     Adds blocks that set the contact attributes call_route, call_completed and call_flow. Callers hear no difference, and
     everything else in the flow stays as it is. Running the command again on its output changes nothing. A summary on
     standard error lists the number of tracking blocks, stops without a route, and what the command cannot determine.
     """
-    loaded = load_flow(flow)
+    loaded = load_flow(flow, type_=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name
     if out is not None and not force:
-        require_replaceable(out, flow)
+        require_replaceable(out, loaded)
     tracked = add_tracking(
         loaded.flow,
         RouteNames.load(routes) if routes else None,
@@ -70,22 +78,27 @@ def track(flow: Path, routes: Path | None, out: Path | None, picture: Path | Non
     else:
         write_text(out, content)
     output.note(summary(tracked, write_catalog(tracked, out)))
-    written = Flow.parse(content, str(target))
+    written = Flow.parse(content, str(target), loaded.flow.type)
     output.note(stops_summary(written))
     if picture is not None:
         write_text(picture, diagrams.svg(written))
-    for text in tracked.notes:
-        output.note(f"note: {text}")
+    for text in (*loaded.notes, *(f"note: {each}" for each in tracked.notes)):
+        output.note(text)
 
 
-def require_replaceable(out: Path, flow: Path) -> None:
+def require_replaceable(out: Path, loaded: LoadedFlow) -> None:
     """Checks that the output file does not exist yet, is the input itself, or was written by an earlier run.
 
     Raises:
         InputError: the output file is something else.
     """
-    if not out.exists() or (flow.exists() and out.samefile(flow)):
+    if not out.exists():
         return
+    if loaded.path.exists() and out.samefile(loaded.path):
+        if loaded.content_position is None:
+            return
+        problem = f"{out} is the output of an `aws connect` command, which contains more than the flow"
+        raise InputError("--output", "", problem, "Choose another file, or use --force to overwrite it")
     try:
         _, tracking_blocks = strip_tracking(Flow.parse_lenient(read_text(out), str(out)))
     except InputError:

@@ -12,6 +12,7 @@ visible in the flow.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 ROUTE = "call_route"
 COMPLETED = "call_completed"
 CALL_FLOW = "call_flow"
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +251,7 @@ class Assignment:
 def assignment_of(block: Block, attribute: str) -> Assignment:
     """Returns the effect of a block on a contact attribute when the block succeeds."""
     if block.type == "InvokeFlowModule":
-        return Assignment((Dynamic(f"module in {block.identifier}"),))
+        return Assignment((Dynamic(_module(block)),))
     attributes = attributes_of(block)
     if attribute in attributes:
         value = attributes[attribute]
@@ -257,6 +261,11 @@ def assignment_of(block: Block, attribute: str) -> Assignment:
         # If the attribute's name is itself a reference, the block can set any attribute.
         return Assignment((Dynamic(f"an attribute named by a reference in {block.identifier}"),))
     return Assignment()
+
+
+def _module(block: Block) -> str:
+    """Describes the module that a block invokes. Identifiers from the flow designer are UUIDs, which say nothing."""
+    return "a flow module" if _UUID.fullmatch(block.identifier) else f"the module in {block.identifier}"
 
 
 def attributes_of(block: Block) -> Mapping[str, object]:

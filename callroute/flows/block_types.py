@@ -93,6 +93,7 @@ class BlockType(Shape):
         operators: allowed comparison operators.
         errors: required error branches.
         errors_with: error branches required if a parameter is present (`a.b` means b inside a).
+        errors_unless: error branches required unless a parameter has a value, by parameter and value.
         errors_optional: optional error branches.
         next: whether the block has a NextAction.
         kinds: kinds of flow that allow the block, according to its documentation page. Used to infer a flow's kind.
@@ -110,6 +111,7 @@ class BlockType(Shape):
     operators: tuple[str, ...] = EQUALS
     errors: tuple[str, ...] = ()
     errors_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    errors_unless: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     errors_optional: tuple[str, ...] = ()
     next: Literal["required", "optional", "refused"] = "required"
     kinds: frozenset[FlowKind] = ALL
@@ -132,6 +134,9 @@ class BlockType(Shape):
     def errors_needed(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         """Returns the error branches required for a block with these parameters."""
         more = [errors for path, errors in self.errors_with.items() if _has(parameters, path)]
+        for (name, value), errors in self.errors_unless.items():
+            if str(parameters.get(name)).lower() != value.lower():
+                more.append(errors)
         return (*self.errors, *(error for errors in more for error in errors))
 
 
@@ -362,8 +367,9 @@ _TYPES = (
     ),
     BlockType(
         "TransferParticipantToThirdParty",
-        "live: three errors; third: published flows use TimeLimit, the page uses Timeout; "
-        "doc: transferparticipanttothirdparty",
+        "live: three errors; third: published flows use TimeLimit, the page uses Timeout, and an export without "
+        "ContinueFlowExecution has only NoMatchingError; doc: transferparticipanttothirdparty (the time limit applies only "
+        "if ContinueFlowExecution is not False)",
         one_of=("ThirdPartyPhoneNumber", "VoiceConnector"),
         optional=(
             *("ThirdPartyConnectionTimeLimitSeconds", "ThirdPartyConnectionTimeoutSeconds"),
@@ -375,7 +381,9 @@ _TYPES = (
             "ThirdPartyConnectionTimeLimitSeconds": (0, 600),
             "ThirdPartyConnectionTimeoutSeconds": (0, 600),
         },
-        errors=("CallFailed", "ConnectionTimeLimitExceeded", NO_MATCH),
+        errors=(NO_MATCH,),
+        errors_unless={("ContinueFlowExecution", "False"): ("CallFailed", "ConnectionTimeLimitExceeded")},
+        errors_optional=("CallFailed", "ConnectionTimeLimitExceeded"),
         kinds=INTERACTIVE,
         stop="third party",
     ),
@@ -806,33 +814,56 @@ def type_of(block: Block) -> BlockType | None:
     return _STORED_INPUT if str(block.parameters.get("StoreInput")).lower() == "true" else _MENU
 
 
-# Kinds by the value that the console writes to Metadata.type.
-_CONSOLE_KINDS: Mapping[str, FlowKind] = {
-    "contactFlow": "contact",
-    "agentTransfer": "transfer",
-    "queueTransfer": "transfer",
-    "customerQueue": "queue",
-    "customerHold": "hold",
-    "agentHold": "hold",
-    "customerWhisper": "whisper",
-    "agentWhisper": "whisper",
-    "outboundWhisper": "outbound whisper",
+KINDS: Mapping[str, FlowKind] = {
+    "CONTACT_FLOW": "contact",
+    "CUSTOMER_QUEUE": "queue",
+    "CUSTOMER_HOLD": "hold",
+    "CUSTOMER_WHISPER": "whisper",
+    "AGENT_HOLD": "hold",
+    "AGENT_WHISPER": "whisper",
+    "OUTBOUND_WHISPER": "outbound whisper",
+    "AGENT_TRANSFER": "transfer",
+    "QUEUE_TRANSFER": "transfer",
+    "CAMPAIGN": "contact",
+    "MODULE": "module",
+}
+"""Kind of flow by type. The types are those of CreateContactFlow, and MODULE for flow modules."""
+
+# Types by the value that the console writes to Metadata.type.
+_CONSOLE_TYPES = {
+    "contactFlow": "CONTACT_FLOW",
+    "agentTransfer": "AGENT_TRANSFER",
+    "queueTransfer": "QUEUE_TRANSFER",
+    "customerQueue": "CUSTOMER_QUEUE",
+    "customerHold": "CUSTOMER_HOLD",
+    "agentHold": "AGENT_HOLD",
+    "customerWhisper": "CUSTOMER_WHISPER",
+    "agentWhisper": "AGENT_WHISPER",
+    "outboundWhisper": "OUTBOUND_WHISPER",
 }
 
 
-def declared_kind(flow: Flow) -> FlowKind | None:
-    """Returns the kind that a flow declares in Settings (modules) or in the console's metadata, or None."""
+def declared_type(flow: Flow) -> str | None:
+    """Returns the type of a flow if it is known, or if the flow has Settings (modules) or the console's metadata."""
+    if flow.type is not None:
+        return flow.type
     if flow.is_module:
-        return "module"
+        return "MODULE"
     metadata = flow.document.get("Metadata")
     declared = metadata.get("type") if isinstance(metadata, Mapping) else None
-    return _CONSOLE_KINDS.get(declared) if isinstance(declared, str) else None
+    return _CONSOLE_TYPES.get(declared) if isinstance(declared, str) else None
+
+
+def declared_kind(flow: Flow) -> FlowKind | None:
+    """Returns the kind of a flow if its type is known (see `declared_type`), or None."""
+    declared = declared_type(flow)
+    return None if declared is None else KINDS[declared]
 
 
 def kinds_of(flow: Flow) -> frozenset[FlowKind]:
     """Returns the declared kind of a flow, or every kind that allows all of its blocks.
 
-    A flow's content does not include its type, which is a separate parameter of CreateContactFlow.
+    A flow's content does not include its type, which is a separate parameter of CreateContactFlow (see `load_flow`).
     """
     declared = declared_kind(flow)
     if declared:

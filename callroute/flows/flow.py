@@ -129,6 +129,7 @@ class Flow:
         blocks: the blocks by identifier, in document order.
         document: the whole JSON object, including unknown fields. Must not be modified.
         json_document: the JSON document from which the flow was parsed.
+        type: type of the flow in CreateContactFlow, `MODULE` for a module, or None if it is not known.
         defects: structural defects found by `parse_lenient`. A flow with defects can have branches whose target does
             not exist, and it lacks any blocks that could not be parsed.
     """
@@ -138,6 +139,7 @@ class Flow:
     blocks: Mapping[str, Block]
     document: Mapping[str, Any] = field(repr=False)
     json_document: JsonDocument = field(repr=False, compare=False)
+    type: str | None = None
     defects: tuple[StructuralDefect, ...] = ()
 
     @classmethod
@@ -150,31 +152,32 @@ class Flow:
         return cls.parse(read_text(path), str(path))
 
     @classmethod
-    def parse(cls, text: str, source: str) -> Flow:
+    def parse(cls, text: str, source: str, type_: str | None = None) -> Flow:
         """Parses a flow.
 
         Args:
             text: the flow as JSON in flow language 2019-10-30 (`Content` in the Connect API).
             source: name of the flow for messages, usually its path.
+            type_: type of the flow, if it is known.
 
         Raises:
             InputError: the text is not JSON, is not in flow language 2019-10-30 (for example, it is an export from
                 the console), exceeds a size limit or has another structural defect.
         """
-        parser = _Parser(text, source)
+        parser = _Parser(text, source, type_)
         parser.raise_first_defect()  # fail early, because an oversized flow can take a long time to parse
         flow = parser.flow()
         parser.raise_first_defect()
         return flow
 
     @classmethod
-    def parse_lenient(cls, text: str, source: str) -> Flow:
+    def parse_lenient(cls, text: str, source: str, type_: str | None = None) -> Flow:
         """Parses as much of a flow as possible and collects structural defects in `defects`.
 
         Raises:
             InputError: the text is not JSON, or not in flow language 2019-10-30.
         """
-        return _Parser(text, source).flow()
+        return _Parser(text, source, type_).flow()
 
     def write(self) -> str:
         """Serializes the document with the key order and style of the original text (see `JsonStyle`)."""
@@ -192,8 +195,8 @@ class Flow:
 
     @property
     def is_module(self) -> bool:
-        """True if the flow is a flow module. Modules have `Settings` and can only be invoked by other flows."""
-        return "Settings" in self.document
+        """True if the flow is a flow module, which only other flows can invoke. Many modules have `Settings`."""
+        return self.type == "MODULE" or (self.type is None and "Settings" in self.document)
 
     @property
     def is_too_large(self) -> bool:
@@ -208,8 +211,9 @@ class _Parser:
         InputError: the text is not JSON, or not in flow language 2019-10-30.
     """
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, type_: str | None) -> None:
         self._source = source
+        self._type = type_
         self._json = JsonDocument.parse(text, source)
         self._document = self._flow_document(self._json.value)
         self._defects: list[StructuralDefect] = []
@@ -251,7 +255,7 @@ class _Parser:
                         "Use the identifier of a block in this flow",
                         block.identifier,
                     )
-        return Flow(self._source, start, blocks, self._document, self._json, tuple(self._defects))
+        return Flow(self._source, start, blocks, self._document, self._json, self._type, tuple(self._defects))
 
     def _error(self, place: str, problem: str, fix: str) -> InputError:
         return InputError(self._source, place, problem, fix)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callroute.errors import InputError
+from callroute.flows.block_types import KINDS, declared_type
 from callroute.flows.flow import Flow
 from callroute.flows.placeholders import fill
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
+from callroute.formats.json_document import JsonDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from callroute.formats.json_document import Position
+
     Placeholders = Mapping[str, str] | Callable[[RouteCatalog | None], Mapping[str, str] | None]
 
 STANDARD_INPUT = Path("-")
+_RESPONSES = ("ContactFlow", "ContactFlowModule")
+"""Members of the outputs of `describe-contact-flow` and `describe-contact-flow-module`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +34,12 @@ class LoadedFlow:
 
     Attributes:
         path: the flow file.
-        text: the file's text, including placeholders.
+        text: the flow's text, including placeholders.
         catalog: the route catalog next to the file, or None.
         flow: the parsed flow, with placeholders filled if values were provided.
         filled: the text from which `flow` was parsed.
+        content_position: position of the flow in the output of an `aws connect` command; None for a plain flow.
+        notes: remarks for the user.
     """
 
     path: Path
@@ -39,40 +47,104 @@ class LoadedFlow:
     catalog: RouteCatalog | None
     flow: Flow
     filled: str
+    content_position: Position | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
         """The flow as deployed: placeholders filled in and whitespace removed."""
         return json.dumps(json.loads(self.filled), ensure_ascii=False, separators=(",", ":"))
 
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """Position of each JSON path in the file. In the output of an `aws connect` command, the flow is one string."""
+        return self.flow.positions if self.content_position is None else {"$": self.content_position}
+
 
 def load_flow(
-    path: Path, placeholders: Placeholders | None = None, *, text: str | None = None, lenient: bool = False
+    path: Path,
+    placeholders: Placeholders | None = None,
+    *,
+    text: str | None = None,
+    lenient: bool = False,
+    type_: str | None = None,
 ) -> LoadedFlow:
     """Loads a flow file.
 
     Args:
-        path: the flow's JSON file, or `-` for standard input. The catalog of `x.json` is `x.routes.yaml` in the same
+        path: the flow's JSON file, or `-` for standard input: the flow itself, or the output of
+            `aws connect describe-contact-flow` or `describe-contact-flow-module`, which contains the type. The catalog of `x.json` is `x.routes.yaml` in the same
             folder.
         placeholders: values by placeholder name, or a function that returns them for a catalog. If None, the
             placeholders remain in the flow.
         text: the text of the file, if it has already been read.
         lenient: whether to collect structural defects in `flow.defects` instead of raising an error.
+        type_: type of the flow (see KINDS). Takes precedence over the type in the file or in its catalog.
 
     Raises:
-        InputError: the flow or its catalog is invalid, or a placeholder has no value.
+        InputError: the flow or its catalog is invalid, a placeholder has no value, or the file and its catalog disagree
+            about the type.
     """
     standard_input = path == STANDARD_INPUT
     source = "standard input" if standard_input else str(path)
     if text is None:
         text = read_standard_input() if standard_input else read_text(path)
+    text, described, position = _unwrapped(text, source)
     catalog = None if standard_input else RouteCatalog.beside(path)
     values = placeholders(catalog) if callable(placeholders) else placeholders
     filled = text
     if values is not None:
         filled = fill(text, values, source, catalog.placeholders if catalog else None)
     parse = Flow.parse_lenient if lenient else Flow.parse
-    return LoadedFlow(path, text, catalog, parse(filled, source), filled)
+    flow = parse(filled, source)
+    types = {"its output of `aws connect`": described, "its route catalog": catalog.type if catalog else None}
+    known = {name: each for name, each in types.items() if each is not None}
+    declared = declared_type(flow)
+    notes = []
+    for name, each in known.items():
+        others = [other for other in known.values() if other != each]
+        if type_ is not None and each != type_:
+            notes.append(f"note: {source}: checked as {type_}, although {name} contains the type {each}")
+        elif type_ is None and (others or declared not in (None, each)):
+            other = others[0] if others else declared
+            raise InputError(
+                source,
+                "",
+                f"is {other}, but {name} contains the type {each}",
+                "Correct the type, or use --type",
+            )
+    flow = replace(flow, type=type_ or next(iter(known.values()), None))
+    return LoadedFlow(path, text, catalog, flow, filled, position, tuple(notes))
+
+
+def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None]:
+    """Extracts a flow from the output of an `aws connect` command.
+
+    Returns:
+        The flow, its type and its position in the output; for any other text, the text itself and twice None.
+    """
+    if not any(f'"{name}"' in text for name in _RESPONSES):
+        return text, None, None
+    document = JsonDocument.parse(text, source)
+    name = next(
+        (name for name in _RESPONSES if isinstance(document.value, dict) and name in document.value), ""
+    )
+    if not name:
+        return text, None, None
+    described = document.value[name]
+    content = described.get("Content") if isinstance(described, dict) else None
+    if not isinstance(content, str):
+        raise InputError(
+            source,
+            f"$.{name}",
+            "has no flow in Content",
+            "Give the whole output of the `aws connect` command",
+        )
+    type_ = "MODULE" if name == "ContactFlowModule" else described.get("Type")
+    if type_ is not None and type_ not in KINDS:
+        fix = f"Use {', '.join(KINDS)}, or choose one with --type"
+        raise InputError(source, f"$.{name}.Type", f"{type_!r} is not a type of flow", fix)
+    return content, type_, document.positions[f"$.{name}.Content"]
 
 
 def read_standard_input() -> str:

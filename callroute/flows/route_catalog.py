@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from callroute.flows.block_types import KINDS
 from callroute.formats.files import read_text
 from callroute.formats.yaml_document import YamlNode
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".routes.yaml"
 
-_KEYS = ("flow", "call_flow", "placeholders", "routes")
+_KEYS = ("flow", "type", "call_flow", "placeholders", "routes")
 _ROUTE_KEYS = ("route", "parent", "en", "ja")
 
 
@@ -44,12 +45,14 @@ class RouteCatalog:
         call_flow: value of the contact attribute `call_flow`; None if the flow does not set it.
         placeholders: description of each placeholder, by name.
         routes: routes by value, parents before children.
+        type: type of the flow in CreateContactFlow, or `MODULE`; None if the catalog does not contain it.
     """
 
     flow: str
     call_flow: str | None
     placeholders: Mapping[str, str]
     routes: Mapping[str, Route]
+    type: str | None = None
 
     @classmethod
     def beside(cls, flow: Path) -> RouteCatalog | None:
@@ -88,6 +91,7 @@ class RouteCatalog:
             call_flow=top["call_flow"].text() if "call_flow" in top else None,
             placeholders={name: meaning.text() for name, meaning in placeholders.items()},
             routes=_routes(top["routes"]),
+            type=top["type"].choice(tuple(KINDS)) if "type" in top else None,
         )
 
 

@@ -11,7 +11,7 @@ import yaml
 from callroute.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 _CONSTRUCTOR = yaml.SafeLoader("")
 _NOT_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null")}
@@ -127,6 +127,17 @@ class YamlNode:
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value:
             raise self.error(f"must be text, not {self._shown()}", "Write some text")
         return str(self.node.value)
+
+    def choice(self, allowed: Sequence[str]) -> str:
+        """Returns a string that is one of several.
+
+        Raises:
+            InputError: the value is something else.
+        """
+        value = self.text()
+        if value not in allowed:
+            raise self.error(f"{value!r} is unknown{suggestion(value, allowed)}", f"Use {', '.join(allowed)}")
+        return value
 
     def boolean(self) -> bool:
         """Returns a boolean."""

@@ -23,6 +23,7 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError
 
+from callroute.arn import Arn
 from callroute.aws.pipe import BATCH_BYTES
 from callroute.errors import LocalCloudError
 from callroute.local.event_pattern import matches, mismatch
@@ -364,9 +365,9 @@ class Pipe:
 
     def _dead_letter(self, batch: Sequence[Record], condition: str) -> list[HandledRecord]:
         if self.settings.dead_letter_arn is not None:
-            account_id, name = self.settings.dead_letter_arn.split(":")[-2:]
+            queue = Arn.parse(self.settings.dead_letter_arn)
             # Built from the ARN, because GetQueueUrl would need a permission that the role does not need on AWS.
-            url = f"{self._queue.meta.endpoint_url}/{account_id}/{name}"
+            url = f"{self._queue.meta.endpoint_url}/{queue.account_id}/{queue.name}"
             message = dead_letter(self.settings, batch, condition, self._now())
             self._request(self._queue.send_message, QueueUrl=url, MessageBody=json.dumps(message))
         return [HandledRecord(record, "dead_lettered") for record in batch]

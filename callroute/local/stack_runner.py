@@ -8,6 +8,7 @@ unchanged. An unsupported resource type or argument raises an error that names i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import copy
 import fnmatch
@@ -29,6 +30,7 @@ from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
+from callroute.arn import Arn
 from callroute.errors import InputError, LocalCloudError
 from callroute.local.emulator import Credentials, Emulator
 from callroute.local.resource_creators import CREATORS, INVOKES, Arguments, UnknownArgumentError
@@ -360,8 +362,8 @@ def _matches(operator: str, value: str, pattern: str) -> bool:
     if operator == "StringLike":
         return fnmatch.fnmatchcase(value, pattern)
     if operator in ("ArnEquals", "ArnLike"):  # compared part by part, because `*` does not match a colon
-        parts, patterns = value.split(":", 5), pattern.split(":", 5)
-        return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
+        with contextlib.suppress(ValueError):
+            return all(map(fnmatch.fnmatchcase, Arn.parse(value), Arn.parse(pattern)))
     return False
 
 

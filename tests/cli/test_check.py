@@ -297,3 +297,33 @@ def test_standard_input_can_be_given_once() -> None:
 
 def test_a_flow_that_is_given_twice_is_checked_once() -> None:
     assert "1 flow checked" in run(FLOWS[0], FLOWS[0])[1]
+
+
+def test_the_type_decides_which_blocks_are_allowed(tmp_path: Path) -> None:
+    queue = {"Identifier": "queue", "Type": "TransferContactToQueue", "Parameters": {}}
+    errors = [{"ErrorType": each, "NextAction": "end"} for each in ("QueueAtCapacity", "NoMatchingError")]
+    end = {"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}
+    actions = [{**queue, "Transitions": {"NextAction": "end", "Errors": errors}}, end]
+    content = json.dumps({"Version": "2019-10-30", "StartAction": "queue", "Actions": actions})
+    described = tmp_path / "described.json"
+    described.write_text(json.dumps({"ContactFlow": {"Type": "CUSTOMER_QUEUE", "Content": content}}))
+
+    (finding,) = (each for each in _findings(str(tmp_path)) if each["rule"] == "misplaced-block")
+    assert "this is a queue flow" in finding["message"]
+    assert (finding["line"], finding["file"]) == (1, str(described))
+    assert not [
+        each
+        for each in _findings(str(described), "--type", "CONTACT_FLOW")
+        if each["rule"] == "misplaced-block"
+    ]
+
+
+def _findings(*arguments: str) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = json.loads(run(*arguments, "--format", "json")[1])["findings"]
+    return findings
+
+
+def test_an_unknown_type_is_an_error() -> None:
+    code, _, err = run(UNTRACKED, "--type", "IVR")
+    assert code == 2
+    assert "CUSTOMER_QUEUE" in err

@@ -248,3 +248,17 @@ def test_quiet_hides_the_summary(menu: Path) -> None:
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "track-main-1" in ran.stdout
+
+
+def test_a_described_flow_is_tracked_but_never_overwritten(tmp_path: Path) -> None:
+    described = tmp_path / "described.json"
+    text = json.dumps({"ContactFlow": {"Type": "CONTACT_FLOW", "Content": json.dumps(MENU)}})
+    described.write_text(text, encoding="utf-8")
+
+    refused = callroute("track", described, "-o", described)
+    done = callroute("track", described, "-o", tmp_path / "flow.json")
+
+    assert (refused.returncode, described.read_text(encoding="utf-8")) == (2, text)
+    assert "contains more than the flow" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert "type: CONTACT_FLOW" in (tmp_path / "flow.routes.yaml").read_text(encoding="utf-8")

@@ -118,7 +118,7 @@ def test_an_attribute_named_by_a_reference_can_be_the_route() -> None:
 def test_a_module_can_change_the_route() -> None:
     module = block("m", "InvokeFlowModule", {"FlowModuleId": "m"}, "here", "end")
     found = routes(flow(sets("a", "m", call_route="a"), module, says("here", "end")), "here")
-    assert found == {"a", Dynamic("module in m")}
+    assert found == {"a", Dynamic("the module in m")}
 
 
 def test_modules_and_queue_flows_inherit_the_values_of_the_calling_flow() -> None:

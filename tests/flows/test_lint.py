@@ -31,7 +31,9 @@ SEVERITIES = {rule.id: rule.severity for rule in RULES}
 
 
 def checked(path: Path) -> list[Finding]:
-    return check(Flow.parse_lenient(read_text(path), path.name), RouteCatalog.beside(path))
+    """Returns the findings for a flow that is checked together with others."""
+    flow = Flow.parse_lenient(read_text(path), path.name)
+    return check(flow, RouteCatalog.beside(path), set_elsewhere=())
 
 
 def large(texts: int, blocks: int) -> Flow:
@@ -101,7 +103,7 @@ def test_only_size_rules_run_on_an_oversized_flow() -> None:
 def test_other_rules_run_on_an_oversized_flow_if_no_size_rule_is_selected() -> None:
     flow = Flow.parse_lenient(oversized(251), "x.json")
     rules = [rule for rule in RULES if rule.id != "too-many-blocks"]
-    assert "untracked-stop" in {finding.rule for finding in check(flow, rules=rules)}
+    assert "not-tracked" in {finding.rule for finding in check(flow, rules=rules)}
 
 
 def test_every_rule_has_a_bad_and_a_good_fixture() -> None:
@@ -159,6 +161,35 @@ def test_an_attribute_that_another_flow_sets_is_not_reported() -> None:
     assert "unset-attribute" in {finding.rule for finding in check(flow)}
     assert "unset-attribute" not in {finding.rule for finding in check(flow, set_elsewhere=["customer_name"])}
     assert attributes_set(flow) == {"call_route", "call_completed"}
+
+
+def test_an_unset_attribute_is_a_note_if_a_flow_is_checked_alone() -> None:
+    path = FIXTURES / "bad" / "unset-attribute.json"
+    severities = [
+        finding.severity
+        for findings in (check(Flow.load(path)), checked(path))
+        for finding in findings
+        if finding.rule == "unset-attribute"
+    ]
+    assert severities == ["note", "warning"]
+
+
+def test_an_unknown_block_type_can_be_allowed() -> None:
+    flow = Flow.load(FIXTURES / "bad" / "unknown-block-type.json")
+    (finding,) = [finding for finding in check(flow) if finding.rule == "unknown-block-type"]
+    type_ = flow.blocks[finding.block or ""].type
+
+    assert f"--allow-block {type_}" in finding.hint
+    assert "unknown-block-type" not in {finding.rule for finding in check(flow, allowed_types=[type_])}
+
+
+def test_missing_error_branches_of_a_block_are_one_finding() -> None:
+    (finding,) = [
+        finding
+        for finding in checked(FIXTURES / "bad" / "missing-error-branch.third-party.json")
+        if finding.rule == "missing-error-branch"
+    ]
+    assert "needs error branches for CallFailed and ConnectionTimeLimitExceeded" in finding.message
 
 
 def test_a_stop_with_several_routes_is_reported_if_a_record_does_not_identify_the_place() -> None:
@@ -247,7 +278,7 @@ def test_broken_flows_are_checked_without_a_crash_and_written_back_unchanged(doc
 @given(document=flow_documents())
 def test_generated_flows_have_no_findings_about_requirements_of_connect(document: Any) -> None:
     quality = {"unset-attribute", "unreachable-block", "endless-loop", "unbounded-loop", "endless-retries"}
-    tracking = {rule.id for rule in RULES[[rule.id for rule in RULES].index("untracked-stop") :]}
+    tracking = {rule.id for rule in RULES[[rule.id for rule in RULES].index("not-tracked") :]}
     found = {finding.rule for finding in check(Flow.parse(json.dumps(document), "x.json"))}
     assert found <= quality | tracking
 

@@ -45,3 +45,91 @@ def test_lenient_loading_lists_defects_that_strict_loading_rejects(tmp_path: Pat
     assert [defect.rule for defect in load_flow(path, lenient=True).flow.defects] == ["no-start"]
     with pytest.raises(InputError, match="missing"):
         load_flow(path)
+
+
+FLOW = {
+    "Version": "2019-10-30",
+    "StartAction": "end",
+    "Actions": [{"Identifier": "end", "Type": "DisconnectParticipant", "Parameters": {}, "Transitions": {}}],
+}
+
+
+def described(
+    tmp_path: Path, type_: str | None = "CUSTOMER_QUEUE", catalog: str = "", **more: object
+) -> Path:
+    """Writes the output of `aws connect describe-contact-flow`, or a plain flow if there is no type."""
+    path = tmp_path / "flow.json"
+    flow = {**FLOW, **more}
+    document = flow if type_ is None else {"ContactFlow": {"Type": type_, "Content": json.dumps(flow)}}
+    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    if catalog:
+        routes = "routes:\n  - {route: main, en: Main, ja: メイン}\n"
+        (tmp_path / "flow.routes.yaml").write_text(
+            f"flow: flow.json\ntype: {catalog}\n{routes}", encoding="utf-8"
+        )
+    return path
+
+
+def test_the_output_of_describe_contact_flow_contains_the_flow_and_its_type(tmp_path: Path) -> None:
+    loaded = load_flow(described(tmp_path))
+
+    assert list(loaded.flow.blocks) == ["end"]
+    assert loaded.flow.type == "CUSTOMER_QUEUE"
+    assert json.loads(loaded.text) == FLOW
+    assert loaded.positions["$"].line == 4  # of Content
+
+
+def test_the_output_of_describe_contact_flow_module_is_a_module(tmp_path: Path) -> None:
+    path = tmp_path / "module.json"
+    path.write_text(json.dumps({"ContactFlowModule": {"Content": json.dumps(FLOW)}}), encoding="utf-8")
+
+    assert load_flow(path).flow.is_module
+
+
+def test_the_type_in_the_route_catalog_is_used(tmp_path: Path) -> None:
+    assert load_flow(described(tmp_path, None, catalog="AGENT_WHISPER")).flow.type == "AGENT_WHISPER"
+
+
+def test_the_given_type_takes_precedence_with_a_note(tmp_path: Path) -> None:
+    loaded = load_flow(described(tmp_path, catalog="CUSTOMER_QUEUE"), type_="CONTACT_FLOW")
+
+    assert loaded.flow.type == "CONTACT_FLOW"
+    assert len(loaded.notes) == 2
+    assert (
+        "checked as CONTACT_FLOW, although its route catalog contains the type CUSTOMER_QUEUE"
+        in loaded.notes[1]
+    )
+
+
+def test_a_given_type_that_agrees_needs_no_note(tmp_path: Path) -> None:
+    assert load_flow(described(tmp_path), type_="CUSTOMER_QUEUE").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "catalog", "more", "message"),
+    [
+        ("CONTACT_FLOW", "CUSTOMER_QUEUE", {}, "is CUSTOMER_QUEUE, but its output of `aws connect` contains"),
+        ("CONTACT_FLOW", "", {"Settings": {}}, None),
+        (
+            None,
+            "CONTACT_FLOW",
+            {"Metadata": {"type": "customerQueue"}},
+            "is CUSTOMER_QUEUE, but its route catalog",
+        ),
+        (None, "CONTACT_FLOWS", {}, "'CONTACT_FLOWS' is unknown .did you mean 'CONTACT_FLOW'"),
+        ("CALL", "", {}, "'CALL' is not a type of flow"),
+    ],
+)
+def test_disagreeing_and_unknown_types_are_errors(
+    tmp_path: Path, type_: str | None, catalog: str, more: dict[str, object], message: str | None
+) -> None:
+    with pytest.raises(InputError, match=message or "is MODULE, but its output"):
+        load_flow(described(tmp_path, type_, catalog, **more))
+
+
+def test_an_output_without_content_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "flow.json"
+    path.write_text('{"ContactFlow": {"Id": "1"}}', encoding="utf-8")
+
+    with pytest.raises(InputError, match="has no flow in Content"):
+        load_flow(path)

@@ -30,7 +30,8 @@ def check(
     flow: Flow,
     catalog: RouteCatalog | None = None,
     *,
-    set_elsewhere: Collection[str] = (),
+    set_elsewhere: Collection[str] | None = None,
+    allowed_types: Collection[str] = (),
     rules: Iterable[Rule] = RULES,
 ) -> list[Finding]:
     """Runs lint rules on a flow and returns the findings, sorted by block and then by rule.
@@ -41,17 +42,22 @@ def check(
     Args:
         flow: the flow, parsed with `Flow.parse_lenient`, so that structural defects are reported as findings.
         catalog: the flow's route catalog, or None.
-        set_elsewhere: contact attributes that other flows set (see `attributes_set`).
+        set_elsewhere: contact attributes that other flows set (see `attributes_set`); None if the flow is checked alone.
+        allowed_types: block types that this version does not know but accepts.
         rules: the rules to run.
     """
-    context = LintContext(flow, catalog, set_elsewhere)
+    context = LintContext(flow, catalog, set_elsewhere or (), allowed_types)
     rules = tuple(rules)
     size_rules = [rule for rule in rules if rule.id in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG)]
-    findings = _run(size_rules, context) or _run(rules, context)
+    alone = set_elsewhere is None
+    findings = _run(size_rules, context, alone) or _run(rules, context, alone)
     order = {identifier: index for index, identifier in enumerate(flow.blocks)}
     return sorted(findings, key=lambda finding: order.get(finding.block or "", -1))
 
 
-def _run(rules: Iterable[Rule], context: LintContext) -> list[Finding]:
-    file = context.flow.source
-    return [Finding(rule.id, rule.severity, file, *match) for rule in rules for match in rule.find(context)]
+def _run(rules: Iterable[Rule], context: LintContext, alone: bool) -> list[Finding]:
+    return [
+        Finding(rule.id, (alone and rule.severity_alone) or rule.severity, context.flow.source, *match)
+        for rule in rules
+        for match in rule.find(context)
+    ]

@@ -86,12 +86,22 @@ def _mixed_reference(context: LintContext) -> Iterator[Match]:
 
 
 def _personal_data(context: LintContext) -> Iterator[Match]:
+    return _stored_personal_data(context, guides=False)
+
+
+def _agent_guide_data(context: LintContext) -> Iterator[Match]:
+    return _stored_personal_data(context, guides=True)
+
+
+def _stored_personal_data(context: LintContext, *, guides: bool) -> Iterator[Match]:
+    """Yields the attributes that store personal data, either from agent guides or from other sources."""
     tainted = _personal_attributes(context)
     for block in context.blocks:
         parameter = _STORED.get(block.type, "")
         values = block.parameters.get(parameter)
         for name, value in values.items() if isinstance(values, dict) else ():
-            if found := _personal(context, tainted, f"{name} {value}" if isinstance(value, str) else name):
+            found = _personal(context, tainted, f"{name} {value}" if isinstance(value, str) else name)
+            if found and guides == ("$.Views." in found):
                 # Findings end up in logs, so they must not include the personal data itself.
                 shown = "" if _has_number(name) else f" as {name!r}"
                 yield Match(
@@ -190,6 +200,8 @@ RULES = (
         "Every attribute that a flow reads is set in that flow or, for contact attributes, in another checked flow.",
         Source.CALLERS,
         _unset_attribute,
+        # Another flow, which is not known here, may set it.
+        severity_alone="note",
     ),
     Rule(
         "mixed-reference",
@@ -204,6 +216,13 @@ RULES = (
         "Contact attributes and tags do not contain phone numbers, customer profile data or caller input.",
         Source.CONTACT_ATTRIBUTES,
         _personal_data,
+    ),
+    Rule(
+        "agent-guide-data",
+        "note",
+        "Contact attributes and tags do not contain what agents enter in a step-by-step guide.",
+        Source.CONTACT_ATTRIBUTES,
+        _agent_guide_data,
     ),
     Rule(
         "update-contact-data",

@@ -33,7 +33,7 @@ _MAX_TAGS = 6
 
 def _unknown_block_type(context: LintContext) -> Iterator[Match]:
     for block in context.blocks:
-        if block.identifier not in context.types and block.type not in NAMES_ONLY:
+        if block.identifier not in context.types and block.type not in {*NAMES_ONLY, *context.allowed_types}:
             near = get_close_matches(block.type, BLOCK_TYPES, n=1)
             suggestion = OTHER_NAMES.get(block.type) or (near[0] if near else "")
             yield Match(
@@ -41,7 +41,7 @@ def _unknown_block_type(context: LintContext) -> Iterator[Match]:
                 f"{block.path}.Type",
                 f"The block type {block.type!r} is unknown.",
                 (f"Did you mean {suggestion}?" if suggestion else "Check the spelling.")
-                + " If the type is new in Connect, only the branches of this block were checked.",
+                + f" If the type is new in Connect, allow it with --allow-block {block.type}.",
             )
 
 
@@ -183,14 +183,16 @@ def _allowed(shape: Shape, name: str, value: object) -> str:
 
 def _missing_error_branch(context: LintContext) -> Iterator[Match]:
     for block, row in context.known:
-        for label in row.errors_needed(block.parameters):
-            if block.target("error", label) is None:
-                yield Match(
-                    block.identifier,
-                    f"{block.path}.Transitions",
-                    f"{block.type}{row.variant} needs an error branch for {label}.",
-                    f"Add {label} under Errors.",
-                )
+        needed = row.errors_needed(block.parameters)
+        if missing := [label for label in needed if block.target("error", label) is None]:
+            branches = "an error branch" if len(missing) == 1 else "error branches"
+            labels = " and ".join(missing)
+            yield Match(
+                block.identifier,
+                f"{block.path}.Transitions",
+                f"{block.type}{row.variant} needs {branches} for {labels}.",
+                f"Add {labels} under Errors.",
+            )
 
 
 def _refused_error_branch(context: LintContext) -> Iterator[Match]:
@@ -243,7 +245,7 @@ def _choice(shape: Shape, name: str) -> str:
 RULES = (
     Rule(
         "unknown-block-type",
-        "warning",
+        "error",
         "Every block has a type that is part of the flow language.",
         Source.BLOCK_TYPES,
         _unknown_block_type,

@@ -32,6 +32,7 @@ _FORBIDDEN_IDENTIFIERS = frozenset(
     )
 )
 _TAG = re.compile(r"<[^>]*>")
+_SOUND = re.compile(r"<(audio|break)\b|(?:^|>)[^<]*[^<\s]")
 _MUSTACHE = re.compile(r"\{\{\s*[^{}\s][^{}]*\}\}")
 # Connect also accepts a number as the count of a Loop block or as an operand of a condition (docs/fidelity.md).
 _NUMBERS = frozenset((("Loop", "LoopCount"),))
@@ -82,6 +83,17 @@ def _empty_string(context: LintContext) -> Iterator[Match]:
                 path,
                 "The string is empty, but Connect rejects empty strings.",
                 "Set a value, or remove the field.",
+            )
+
+
+def _silent_ssml(context: LintContext) -> Iterator[Match]:
+    for block, path, value in context.scalars:
+        if isinstance(value, str) and path.endswith(".SSML") and value and not _SOUND.search(value):
+            yield Match(
+                block.identifier,
+                path,
+                "The SSML has neither text nor audio, so callers hear nothing.",
+                "Add text between the tags, or remove the block.",
             )
 
 
@@ -139,7 +151,7 @@ def _flow_module(context: LintContext) -> Iterator[Match]:
     if context.flow.is_module:
         yield Match(
             None,
-            "$.Settings",
+            "$.Settings" if "Settings" in context.flow.document else "$",
             "This is a flow module, which runs inside other flows and inherits their attributes.",
             "Also check the flows that invoke it.",
         )
@@ -203,6 +215,7 @@ RULES = (
         _bad_identifier,
     ),
     Rule("empty-string", "error", "No block contains an empty string.", Source.LIVE_REQUESTS, _empty_string),
+    Rule("silent-ssml", "warning", "SSML contains text, audio or a pause.", Source.CALLERS, _silent_ssml),
     Rule("not-text", "error", "Every value in a block is a string.", Source.LIVE_REQUESTS, _not_text),
     Rule(
         "text-too-long",

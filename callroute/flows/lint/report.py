@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from callroute.flows.flow import Flow
 from callroute.flows.lint import Finding, Rule
 from callroute.formats.json_document import JsonStyle, Position
 
@@ -30,12 +31,14 @@ class Report:
         files: all files that were checked.
         places: position of each JSON path, by file with findings.
         rules: the rules that were applied.
+        flows: the flows, by file.
     """
 
     findings: Sequence[Finding]
     files: Sequence[str]
     places: Mapping[str, Mapping[str, Position]]
     rules: Sequence[Rule]
+    flows: Mapping[str, Flow]
 
     def position_of(self, finding: Finding) -> Position:
         """Returns the position of a finding. If something is missing, returns the position of its parent."""
@@ -72,7 +75,7 @@ def as_sarif(report: Report) -> str:
                 "locations": [_location(finding, report.position_of(finding))],
                 "partialFingerprints": {"primaryLocationLineHash": fingerprint},
             }
-            for finding, fingerprint in zip(report.findings, _fingerprints(report.findings), strict=True)
+            for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
         ],
     }
     document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -97,7 +100,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
+def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
     """Yields a fingerprint for each finding that stays the same when other parts of the file change.
 
     By default, code scanning computes it from the text of the line, but many lines of a flow are identical.

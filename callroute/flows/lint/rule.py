@@ -107,12 +107,20 @@ class LintContext:
         flow: the flow, parsed with `Flow.parse_lenient`.
         catalog: the flow's route catalog, or None.
         set_elsewhere: contact attributes that other flows set.
+        allowed_types: unknown block types that are allowed.
     """
 
-    def __init__(self, flow: Flow, catalog: RouteCatalog | None, set_elsewhere: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        catalog: RouteCatalog | None,
+        set_elsewhere: Collection[str] = (),
+        allowed_types: Collection[str] = (),
+    ) -> None:
         self.flow = flow
         self.catalog = catalog
         self.set_elsewhere = set_elsewhere
+        self.allowed_types = allowed_types
 
     @property
     def blocks(self) -> Iterable[Block]:
@@ -216,6 +224,7 @@ class Rule:
         description: the requirement, as a sentence.
         source: evidence for the requirement.
         find: function that yields the places in a flow that violate the rule.
+        severity_alone: severity if no other flow is checked together with the flow; by default, the same.
     """
 
     id: str
@@ -223,3 +232,4 @@ class Rule:
     description: str
     source: Source
     find: Callable[[LintContext], Iterable[Match]]
+    severity_alone: Severity | None = None

@@ -41,8 +41,26 @@ def _stops(context: LintContext) -> Iterator[Stop]:
     return (stop for stop in context.analysis.stops if stop.routes)
 
 
+def _not_tracked(context: LintContext) -> Iterator[Match]:
+    stops = [stop for stop in _stops(context) if None in stop.routes]
+    if stops and not _is_tracked(context):
+        block = stops[0].block
+        yield Match(
+            block.identifier,
+            block.path,
+            f"No block sets {ROUTE}, so the record of a call does not show at which of {len(context.analysis.stops)} stops "
+            "the caller hung up.",
+            "Run `callroute track` on the flow.",
+        )
+
+
+def _is_tracked(context: LintContext) -> bool:
+    """Returns whether calls can have a route: a reachable block sets one, or the calling flow may have set one."""
+    return any(stop.routes != {None} for stop in _stops(context)) or any(_set_values(context))
+
+
 def _untracked_stop(context: LintContext) -> Iterator[Match]:
-    for stop in _stops(context):
+    for stop in _stops(context) if _is_tracked(context) else ():
         if None in stop.routes:
             suffix = "" if stop.routes == {None} else " on some paths"
             yield Match(
@@ -292,6 +310,13 @@ def _join(values: Iterable[str]) -> str:
 
 
 RULES = (
+    Rule(
+        "not-tracked",
+        "error",
+        "A flow with stops sets `call_route`.",
+        Source.RECORDS,
+        _not_tracked,
+    ),
     Rule(
         "untracked-stop",
         "error",

@@ -10,6 +10,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from callroute.arn import Arn
 from callroute.flows.simulation.environment import CUSTOMER_NUMBER, INSTANCE_ARN, SYSTEM_NUMBER
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def contact_record(
     """
     ended, third_party = _whole_second(call.ended), call.third_party
     return {
-        "AWSAccountId": instance_arn.split(":")[4],
+        "AWSAccountId": Arn.parse(instance_arn).account_id,
         "AWSContactTraceRecordFormatVersion": "2017-03-10",
         "Agent": _agent(call, instance_arn),
         "AgentConnectionAttempts": 0 if call.agent_connected is None else 1,

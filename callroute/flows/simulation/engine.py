@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from callroute.arn import Arn
 from callroute.errors import InputError
+from callroute.flows.block_types import declared_kind, declared_type
 from callroute.flows.references import navigate, shown, written
 from callroute.flows.simulation.call import Call, QueueStay, ThirdParty
 from callroute.flows.simulation.environment import (
@@ -102,6 +104,10 @@ class BlockContext:
         raise self.error(f"this block lacks the {branch} that the call needs", "Add the branch")
 
 
+_QUEUES = {"QUEUE_TRANSFER": "queue of the quick connect", "CUSTOMER_QUEUE": "queue"}
+"""Queue at the start of a flow, by the type of the flow."""
+
+
 class CallSimulation:
     """The state of a call.
 
@@ -133,7 +139,8 @@ class CallSimulation:
         self.system: dict[str, str] = {}
         self.hooks: dict[str, str] = {}
         self.loops: dict[tuple[str, str], int] = {}
-        self.target_queue = ""
+        # A queue quick connect chooses the queue before its flow starts, and a customer queue flow runs in a queue.
+        self.target_queue = _QUEUES.get(declared_type(flow) or "", "")
         self.key_buffer: str | None = None
         """Buffered keys, or None while touchtone buffering is off."""
         # Current position.
@@ -166,7 +173,14 @@ class CallSimulation:
     def run(self, step_limit: int) -> Generator[Event, None, Call]:
         """Runs the whole call."""
         self._steps_left = step_limit
-        yield from self._run_from(self._flow.start)
+        start = BlockContext(self._flow.source, self._flow.blocks[self._flow.start])
+        match declared_kind(self._flow):
+            case "queue":
+                yield from self.enter_queue(start, self._flow)
+            case "hold":
+                yield from self._hold(start)
+            case _:
+                yield from self._run_from(self._flow.start)
         if not self.over:
             yield self.end(self._last_block, "OTHER", "step limit")
         first, *later = self._contacts
@@ -322,10 +336,15 @@ class CallSimulation:
         """Moves the caller from the current queue to another one."""
         self._next_queue = queue
 
-    def enter_queue(self, context: BlockContext) -> Generator[Event, None, None]:
-        """Puts the caller in the target queue and runs the rest of the call."""
+    def enter_queue(self, context: BlockContext, flow: Flow | None = None) -> Generator[Event, None, None]:
+        """Puts the caller in the target queue and runs the rest of the call.
+
+        Args:
+            context: the block.
+            flow: the customer queue flow. Default: the flow that the event hook starts.
+        """
         while not self.over:
-            waited = yield from self._wait_for_agent(context)
+            waited = yield from self._wait_for_agent(context, flow or self._hook_flow("CustomerQueue"))
             if self.over:
                 return
             if self._next_queue is not None:
@@ -337,14 +356,15 @@ class CallSimulation:
             yield from self._talk_to_agent(context, waited)
             return
 
-    def _wait_for_agent(self, context: BlockContext) -> Generator[Event, None, float | None]:
+    def _wait_for_agent(
+        self, context: BlockContext, flow: Flow | None
+    ) -> Generator[Event, None, float | None]:
         """Waits in the queue. Returns the seconds until an agent answers, or None if the caller leaves the queue."""
         queued = Queued(self.now(), context.identifier, self.target_queue)
         yield queued
         patience, answer = self.caller.waits(queued), self.environment.agent_answers_after
         answered = answer is not None and (patience is None or answer <= patience)
         waited = answer if answered else patience
-        flow = self._hook_flow("CustomerQueue")
         if flow is not None:
             longest = timedelta(seconds=waited) if waited is not None else timedelta(days=1)
             deadline = queued.at + longest
@@ -367,6 +387,18 @@ class CallSimulation:
         if not answered:
             yield self.end(context.identifier, "CUSTOMER_DISCONNECT", "queue")
         return waited
+
+    def _hold(self, context: BlockContext) -> Generator[Event, None, None]:
+        """Plays a hold flow until the caller hangs up."""
+        held = self.now()
+        patience = self.caller.waits(Queued(held, context.identifier, "hold"))
+        if patience is None:
+            raise context.error("the caller is never taken off hold", "Set leaves_queue_after")
+        deadline = held + timedelta(seconds=patience)
+        yield from self._run_hook_flow(self._flow, context.identifier, deadline)
+        if not self.over:
+            self.clock.advance(max(0.0, (deadline - self.now()).total_seconds()))
+            yield self.end(context.identifier, "CUSTOMER_DISCONNECT", "hold")
 
     def _talk_to_agent(self, context: BlockContext, waited: float) -> Generator[Event, None, None]:
         self._agent_connected = self.now()
@@ -499,7 +531,7 @@ class CallSimulation:
         environment = self.environment
         arn = environment.instance_arn
         return {
-            "AwsRegion": arn.split(":")[3],
+            "AwsRegion": Arn.parse(arn).region,
             "Channel": "VOICE",
             "ContactId": environment.contact_id,
             "InitialContactId": environment.contact_id,

@@ -281,7 +281,7 @@ class Ended(Event):
 
     Attributes:
         reason: DisconnectReason of the contact record, or `OTHER` if the simulation stopped the call.
-        during: activity when the call ended: `message`, `menu`, `input`, `bot`, `queue`, `conversation`, `third
+        during: activity when the call ended: `message`, `menu`, `input`, `bot`, `queue`, `hold`, `conversation`, `third
             party`, `flow` (the flow disconnected), `another flow` (a flow that is not simulated) or `step limit`.
     """
 

@@ -61,6 +61,7 @@ def build_catalog(
         call_flow=(previous.call_flow if previous else None) or call_flow,
         placeholders=placeholders | dict(previous.placeholders if previous else {}),
         routes=entries,
+        type=previous.type if previous else graph.flow.type,
     )
 
 
@@ -70,6 +71,8 @@ def catalog_text(catalog: RouteCatalog) -> str:
         "# The values of call_route in this flow. The labels are prompts taken from the flow; edit them as you like.",
         f"flow: {_quoted(catalog.flow)}",
     ]
+    if catalog.type is not None:
+        lines.append(f"type: {catalog.type}")
     if catalog.call_flow is not None:
         lines.append(f"call_flow: {_quoted(catalog.call_flow)}")
     if catalog.placeholders:

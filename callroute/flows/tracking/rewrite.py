@@ -119,7 +119,7 @@ def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
         for _, branch in _json_branches(block.get("Transitions") or {}):
             if "NextAction" in branch:
                 branch["NextAction"] = skip(branch["NextAction"])
-    return Flow.parse(json.dumps(document), flow.source), removed
+    return Flow.parse(json.dumps(document), flow.source, flow.type), removed
 
 
 # --- Insertion -------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def add_tracking(
         # A tracking block whose branches were edited to lead to different targets counts as one of the flow's own
         # blocks. If new blocks reunite its branches, it becomes a tracking block again, which can make other blocks
         # unnecessary.
-        current = Flow.parse(json.dumps(tracked.document), flow.source)
+        current = Flow.parse(json.dumps(tracked.document), flow.source, flow.type)
         tracked = _add_once(current, names, catalog, file, call_flow)
     raise InputError(
         flow.source,

@@ -13,19 +13,21 @@ from ministack.core.iam_evaluator import (
 )
 from ministack.core.responses import get_region
 
+from callroute.arn import Arn
+
 
 def role_session(role_arn: str) -> PrincipalInfo:
     """Returns a session for a state machine's role, with the role's current policies and permissions boundary."""
-    account_id, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    arn = Arn.parse(role_arn)
     session = ResolvedCredential(
         access_key_id="",
         secret_access_key="",
-        account_id=account_id,
-        principal_arn=f"arn:aws:sts::{account_id}:assumed-role/{role}/state-machine",
+        account_id=arn.account_id,
+        principal_arn=f"arn:aws:sts::{arn.account_id}:assumed-role/{arn.name}/state-machine",
         principal_id="",
         principal_type="AssumedRole",
     )
-    return resolve_principal("", account_id, session)
+    return resolve_principal("", arn.account_id, session)
 
 
 def denial(

@@ -15,6 +15,7 @@ from ministack.services.dynamodb import _tables
 from ministack.services.kinesis import _resolve_stream_by_arn
 from ministack.services.sqs import _queue_by_arn
 
+from callroute.arn import Arn
 from callroute.local.ministack_patches.authorization import denial
 
 KEY_ACTIONS = {
@@ -70,8 +71,8 @@ def key_denial(caller: PrincipalInfo, action: str, resource_arn: str) -> str:
     key = _customer_key(action, resource_arn)
     if not key:
         return ""
-    service, region = resource_arn.split(":")[2:4]
-    through = {"kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    arn = Arn.parse(resource_arn)
+    through = {"kms:ViaService": f"{arn.service}.{arn.region}.amazonaws.com"}
     denials = (denial(caller, key_action, key, keys=through) for key_action in KEY_ACTIONS[action])
     return next(filter(None, denials), "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -167,6 +168,55 @@ def test_the_customer_queue_flow_runs_until_the_agent_answers() -> None:
     assert call.queue is not None
     assert call.queue.left - call.queue.entered == timedelta(seconds=50)
     assert call.ended - call.started == timedelta(seconds=60)
+
+
+def typed(type_: str, *blocks: dict[str, Any]) -> Flow:
+    return replace(flow(*blocks), type=type_)
+
+
+def test_a_customer_queue_flow_is_played_alone_in_a_queue() -> None:
+    events, call = run(
+        typed("CUSTOMER_QUEUE", music(), say("interrupted", "patience", "music")),
+        leaves_queue_after=50,
+        agent_answers_after=None,
+    )
+    assert isinstance(events[0], Queued)
+    assert messages(events).count("patience") == 2
+    assert call.queue is not None
+    assert events[-1] == Ended(START + timedelta(seconds=50), "music", "CUSTOMER_DISCONNECT", "queue")
+
+
+def test_a_hold_flow_is_played_alone_until_the_caller_hangs_up() -> None:
+    events, call = run(
+        typed("CUSTOMER_HOLD", music(), say("interrupted", "patience", "music")), leaves_queue_after=50
+    )
+    assert messages(events).count("patience") == 2
+    assert call.queue is None
+    assert events[-1] == Ended(START + timedelta(seconds=50), "music", "CUSTOMER_DISCONNECT", "hold")
+
+
+def test_a_hold_flow_needs_the_seconds_that_the_caller_waits() -> None:
+    error = simulation_error(typed("CUSTOMER_HOLD", music(), say("interrupted", "patience", "music")))
+    assert error.problem == "the caller is never taken off hold"
+
+
+def test_the_flow_of_a_queue_quick_connect_has_its_queue_from_the_start() -> None:
+    _, call = run(typed("QUEUE_TRANSFER", TRANSFER, *SORRY), agent_answers_after=5)
+    assert call.queue is not None
+    assert call.queue.queue == "queue of the quick connect"
+
+
+def test_a_refused_third_party_takes_the_only_error_branch() -> None:
+    third = block(
+        "call",
+        "TransferParticipantToThirdParty",
+        "end",
+        errors={"NoMatchingError": "sorry"},
+        ThirdPartyPhoneNumber="+12065550100",
+        ContinueFlowExecution="False",
+    )
+    events, _ = run(flow(third, *SORRY), responses={"third_party": {"*": "CallFailed"}})
+    assert "sorry" in messages(events)
 
 
 def test_hanging_up_at_a_menu_of_the_queue_flow_records_the_queue() -> None:

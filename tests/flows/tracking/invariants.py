@@ -164,7 +164,7 @@ def assert_sound(flow: Flow, result: TrackedFlow, names: str | None = None) -> F
     after = flow_from(result)
     rules_before = {finding.rule for finding in check(flow)}
     rules_after = {finding.rule for finding in check(after, result.catalog)}
-    assert not rules_after & {"untracked-stop", "completion-unset", "unset-route"}
+    assert not rules_after & {"not-tracked", "untracked-stop", "completion-unset", "unset-route"}
     assert not (rules_after - rules_before) & (
         ERRORS | {"completed-too-early", "unreachable-block", "dead-end"}
     )

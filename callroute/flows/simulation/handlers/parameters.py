@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.references import template, whole
@@ -21,6 +22,8 @@ _JAPANESE_CHARACTERS_PER_SECOND = 8
 _LATIN_CHARACTERS_PER_SECOND = 15
 _RECORDED_PROMPT_SECONDS = 5.0
 
+_BREAK = re.compile(r"<break\b[^>]*>", re.IGNORECASE)
+_AUDIO = re.compile(r"<audio\b[^>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -98,18 +101,24 @@ def speech(
     text = settings.get(parameter)
     if not isinstance(text, str) or not text:
         raise context.error(f"{parameter} is {text!r}", f"Set {parameter} to a string")
-    clean = _TAG.sub if parameter == "SSML" else None
+    is_ssml = parameter == "SSML"
     if isinstance(template(text), str):
-        plain = clean("", text) if clean else text
+        plain = _spoken(text) if is_ssml else text
         spoken = plain, speaking_seconds(plain)
         return lambda _: spoken
     resolve = resolver(context, text)
 
     def resolved_speech(call: CallSimulation) -> tuple[str, float]:
-        spoken_text = clean("", resolve(call)) if clean else resolve(call)
+        spoken_text = _spoken(resolve(call)) if is_ssml else resolve(call)
         return spoken_text, speaking_seconds(spoken_text)
 
     return resolved_speech
+
+
+def _spoken(ssml: str) -> str:
+    """Returns the text of SSML, with `…` for pauses and `[audio]` for recordings."""
+    marked = _AUDIO.sub(" [audio] ", _BREAK.sub(" … ", ssml))
+    return " ".join(unescape(_TAG.sub("", marked)).split())
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,49 @@
+"""Implements `callroute explain`, which describes a rule of `callroute check`."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+
+from callroute.cli import output
+from callroute.cli.parameters import general_options
+from callroute.errors import InputError
+from callroute.flows.lint import RULES
+
+SEVERITIES = {
+    "error": "Amazon Connect rejects the flow, or calls or records fail.",
+    "warning": "Probably a mistake.",
+    "note": "For information only. `callroute check` does not fail.",
+}
+
+
+@click.command
+@click.argument("rule", metavar="RULE")
+@general_options
+def explain(rule: str) -> None:
+    """Describe a rule of `callroute check`: its requirement, its severity, its source and how to ignore it."""
+    rules = {each.id: each for each in RULES}
+    if rule not in rules:
+        near = get_close_matches(rule, rules, n=1)
+        fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
+        raise InputError("RULE", "", f"rule {rule!r} does not exist", fix)
+    found = rules[rule]
+    output.write((found.id, "bold"))
+    output.write(found.description)
+    output.write()
+    output.write(f"Severity: {found.severity}. {SEVERITIES[found.severity]}")
+    if found.severity_alone:
+        output.write(f"It is a {found.severity_alone} if a flow is checked without the flows that call it.")
+    output.write(f"Source: {found.source}")
+    output.write()
+    output.write("To ignore it in some places, add this to callroute.toml:")
+    output.write()
+    for line in (
+        "[[check.ignore]]",
+        f'rule = "{found.id}"',
+        'files = "FILE.json"',
+        'block = "IDENTIFIER"',
+        'reason = "REASON"',
+    ):
+        output.write(line, margin=["    "])

@@ -1,0 +1,182 @@
+"""Tests of the settings of `callroute check`: ignored findings, allowed block types and baselines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from callroute.cli.app import app
+from callroute.flows.lint import RULES
+from tests.support.paths import REPOSITORY
+
+BAD = REPOSITORY / "tests" / "flows" / "fixtures" / "bad"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the flow `flows/menu.json`, which has one finding of mixed-reference."""
+    monkeypatch.chdir(tmp_path)
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "menu.json").write_bytes((BAD / "mixed-reference.json").read_bytes())
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["check", *(arguments or ("flows",)), "--format", "json"])
+
+
+def rules_found(result: Result) -> list[str]:
+    findings: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
+    return [each["rule"] for each in findings if each["severity"] != "note"]
+
+
+def block_found() -> str:
+    return next(
+        str(each["block"])
+        for each in json.loads(run().stdout)["findings"]
+        if each["rule"] == "mixed-reference"
+    )
+
+
+def settings(text: str, name: str = "callroute.toml") -> None:
+    Path(name).write_text(text, encoding="utf-8")
+
+
+def test_without_settings_the_finding_is_reported() -> None:
+    assert rules_found(run()) == ["mixed-reference"]
+
+
+@pytest.mark.parametrize("name", ["callroute.toml", "pyproject.toml"])
+@pytest.mark.parametrize("place", ["", 'files = "flows/*.json"', 'block = "BLOCK"'])
+def test_a_finding_is_ignored_by_file_or_block(name: str, place: str) -> None:
+    table = "check.ignore" if name == "callroute.toml" else "tool.callroute.check.ignore"
+    place = place.replace("BLOCK", block_found())
+    settings(
+        f'[[{table}]]\nrule = "mixed-reference"\nreason = "Resolved by the Lambda function."\n{place}\n', name
+    )
+
+    result = run()
+
+    assert (result.exit_code, rules_found(result)) == (0, [])
+
+
+def test_settings_apply_below_their_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings('[[check.ignore]]\nrule = "mixed-reference"\nfiles = "flows/*"\nreason = "Known."\n')
+    monkeypatch.chdir(folder / "flows")
+
+    assert rules_found(run("menu.json")) == []
+
+
+def test_a_block_can_contain_its_ignores() -> None:
+    block = block_found()
+    path = Path("flows/menu.json")
+    flow = json.loads(path.read_text(encoding="utf-8"))
+    flow["Metadata"] = {"ActionMetadata": {block: {"callroute": {"ignore": {"mixed-reference": "Known."}}}}}
+    path.write_text(json.dumps(flow), encoding="utf-8")
+
+    assert rules_found(run()) == []
+
+
+def test_an_unused_ignore_is_reported() -> None:
+    settings('[[check.ignore]]\nrule = "dead-end"\nreason = "Known."\n')
+
+    result = run()
+
+    assert result.exit_code == 1
+    assert "callroute.toml: ignore 1: no finding of dead-end is ignored. Remove the ignore." in result.stderr
+
+
+def test_an_ignore_for_files_that_were_not_checked_is_not_unused() -> None:
+    settings('[[check.ignore]]\nrule = "dead-end"\nfiles = "other/*"\nreason = "Known."\n')
+
+    assert run().stderr == ""
+
+
+def test_allowed_block_types_are_accepted() -> None:
+    Path("flows/menu.json").write_bytes((BAD / "unknown-block-type.json").read_bytes())
+    flow = json.loads(Path("flows/menu.json").read_text(encoding="utf-8"))
+    known = {rule.id for rule in RULES}
+    assert "unknown-block-type" in rules_found(run())
+    types = {each["Type"] for each in flow["Actions"]}
+
+    settings(f"[check]\nallow-blocks = {json.dumps(sorted(types))}\n")
+
+    assert "unknown-block-type" in known - set(rules_found(run()))
+
+
+def test_a_baseline_hides_known_findings_and_shows_new_ones() -> None:
+    written = run("flows", "--write-baseline", "baseline.json")
+    settings('[check]\nbaseline = "baseline.json"\n')
+    known = run()
+    Path("flows/other.json").write_bytes((BAD / "mixed-reference.json").read_bytes())
+
+    assert (written.exit_code, written.stdout) == (0, "")
+    assert (known.exit_code, json.loads(known.stdout)["findings"]) == (0, [])
+    assert {each["file"] for each in json.loads(run().stdout)["findings"]} == {"flows/other.json"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[check", "is not TOML"),
+        ("[check]\nignores = []", "'ignores' is unknown. Did you mean ignore?"),
+        ('[check]\nallow-blocks = "X"', "allow-blocks: 'X' is not a list of block types"),
+        ("[check]\nbaseline = 1", "baseline: 1 is not a path"),
+        ("[check]\nignore = 1", "ignore: is not a list of tables"),
+        ('[[check.ignore]]\nrule = "dead-end"', "ignore 1: reason is missing"),
+        ('[[check.ignore]]\nrule = "dead-end"\nreason = " "', "reason must be a text"),
+        (
+            '[[check.ignore]]\nrule = "deadend"\nreason = "x"',
+            "rule 'deadend' does not exist. Did you mean dead-end?",
+        ),
+        ('[check]\nbaseline = "flows/menu.json"', "is not a baseline of `callroute check`"),
+    ],
+)
+def test_invalid_settings_are_reported(text: str, message: str) -> None:
+    settings(text)
+
+    result = run()
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("ignore", "message"),
+    [
+        (1, "does not contain rules to ignore"),
+        ({"ignore": {"deadend": "x"}}, "Did you mean dead-end?"),
+        ({"ignore": {"dead-end": ""}}, "the ignore of dead-end has no reason"),
+    ],
+)
+def test_invalid_ignores_in_a_block_are_reported(ignore: object, message: str) -> None:
+    path = Path("flows/menu.json")
+    flow = json.loads(path.read_text(encoding="utf-8"))
+    flow["Metadata"] = {"ActionMetadata": {"x": {"callroute": ignore}}}
+    path.write_text(json.dumps(flow), encoding="utf-8")
+
+    result = run()
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_explained(rule: Any) -> None:
+    result = CliRunner().invoke(app, ["explain", rule.id])
+
+    assert result.exit_code == 0
+    assert rule.description in result.stdout
+    assert f'rule = "{rule.id}"' in result.stdout
+
+
+def test_an_unknown_rule_is_not_explained() -> None:
+    result = CliRunner().invoke(app, ["explain", "dead-ends"])
+
+    assert result.exit_code == 2
+    assert "Did you mean dead-end?" in result.stderr
