@@ -267,7 +267,11 @@ def _lost_records(machine: Resource, config: RuleConfig) -> Iterator[Finding]:
             for catch in _mappings(state.get("Catch") if isinstance(state, Mapping) else None):
                 errors = catch.get("ErrorEquals")
                 is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
-                if not is_expected and (end := _end_without_task(states, catch.get("Next"))):
+                if (
+                    not is_expected
+                    and not _publishes_metrics(state)
+                    and (end := _end_without_task(states, catch.get("Next")))
+                ):
                     yield f"must store or fail records after an error in {name!r}, not end in {end!r}: {shown(errors)}"
 
 
@@ -291,6 +295,11 @@ def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
 _STORING = ("Task", "Map", "Parallel", "Fail")
 
 
+def _publishes_metrics(state: Mapping[str, Any]) -> bool:
+    """Returns whether a state is a Task that publishes metrics, which neither stores nor loses records."""
+    return str(state.get("Resource")).endswith(":states:::aws-sdk:cloudwatch:putMetricData")
+
+
 def _end_without_task(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
     """Returns a state in which an execution can succeed without reaching a Task from a given state, or None.
 
@@ -302,7 +311,9 @@ def _end_without_task(states: Mapping[str, Any], start: Any, chosen: Sequence[st
     while pending:
         name = pending.pop()
         state = states.get(name) if isinstance(name, str) and name not in seen else None
-        if not isinstance(state, Mapping) or state.get("Type") in _STORING:
+        if not isinstance(state, Mapping) or (
+            state.get("Type") in _STORING and not _publishes_metrics(state)
+        ):
             continue
         seen.append(name)
         if state.get("Type") != "Choice" and state.get("Next") is None:

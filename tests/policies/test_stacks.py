@@ -61,6 +61,18 @@ def test_the_stacks_of_this_project_have_no_violations(pack: Pack, stack: str, v
     assert pack.analyze(recorded(stack, VARIANTS[variant])) == []
 
 
+def test_a_task_that_only_counts_calls_does_not_count_as_storing_records(pack: Pack) -> None:
+    stack = recorded("prod", VARIANTS["with metrics"])
+    inputs = stack.one("StateMachine").inputs
+    definition = json.loads(inputs["definition"])
+    inputs["definition"] = json.dumps({**definition, "StartAt": "CountCalls"})
+
+    (found,) = pack.analyze(stack)
+
+    assert found.rule == "state-machine-keeps-every-record"
+    assert "must store or fail every record that enters 'CountCalls', not end in 'Done'" in found.message
+
+
 @pytest.mark.parametrize("preview", [True, False])
 def test_the_pack_changes_no_resource(pack: Pack, preview: bool) -> None:
     assert pack.remediate(recorded("prod", preview=preview)) == []
