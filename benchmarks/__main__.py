@@ -1,14 +1,14 @@
-"""Runs all measurements and prints each result next to its goal (`make bench`)."""
+"""Runs all measurements and prints the table of docs/benchmarks.md (`make bench`)."""
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import costs, flows, pipeline, policy, start_up
+from benchmarks import costs, flows, pipeline, policy, reports, start_up
 from benchmarks.measurement import Measurement
 
 SUITES: tuple[tuple[str, Callable[[], list[Measurement]]], ...] = (
@@ -16,27 +16,35 @@ SUITES: tuple[tuple[str, Callable[[], list[Measurement]]], ...] = (
     ("flows", flows.measure),
     ("pipeline", pipeline.measure),
     ("policy pack", policy.measure),
+    ("reports", reports.measure),
     ("costs", costs.measure),
 )
 
 
+HEADINGS = ("measurement", "ratio", "result", "goal", "method")
+
+
 def main() -> None:
-    """Runs all suites."""
-    console = Console(width=150)
-    table = Table(
-        "measurement",
-        "result",
-        "goal",
-        "method",
-        title=f"Python {platform.python_version()}",
-        title_justify="left",
-    )
+    """Runs all suites. Prints the table of docs/benchmarks.md, and the goals that are not met."""
+    progress = Console(stderr=True)
+    results: list[Measurement] = []
     for name, measure in SUITES:
-        with console.status(f"{name} …"):
-            for each in measure():
-                style = "" if each.met is None else "green" if each.met else "red"
-                table.add_row(each.name, each.value, each.goal, each.method, style=style)
-    console.print(table)
+        with progress.status(f"{name} …"):
+            results += measure()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores\n")
+    print(row(HEADINGS))
+    print(row(["---"] * len(HEADINGS)))
+    for each in results:
+        print(row([each.name, each.ratio, each.value, each.goal, each.method]))
+    for each in results:
+        if each.met is False:
+            progress.print(f"[red]goal not met:[/] {each.name}: {each.value}, goal {each.goal}")
 
 
-main()
+def row(cells: Sequence[str]) -> str:
+    """Returns a row of a Markdown table."""
+    return f"| {' | '.join(cell or '–' for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -16,8 +16,31 @@ class Measurement:
     met: bool | None = None
     """True if the goal is met, or None if there is no goal."""
     method: str = ""
+    ratio: str = ""
+    """Ratio to a floor that was measured in the same run, because absolute times differ between machines."""
 
 
-def seconds(name: str, measured: float, *, at_most: float, method: str) -> Measurement:
-    """Returns a measurement for a duration that has an upper bound."""
-    return Measurement(name, f"{measured:.2f} s", f"at most {at_most:g} s", measured <= at_most, method)
+def ratio(measured: float, floor: float, name: str) -> str:
+    """Returns the ratio of a duration to its floor.
+
+    Args:
+        measured: the duration.
+        floor: the shortest possible duration, measured in the same run.
+        name: what the floor is, for example `importing pulumi_aws`.
+    """
+    quotient = measured / floor
+    return f"{quotient:.{0 if quotient >= 10 else 1}f} × {name}"
+
+
+def seconds(
+    name: str, measured: float, *, at_most: float, method: str, floor: tuple[float, str] | None = None
+) -> Measurement:
+    """Returns a measurement of a duration that has an upper bound, and optionally a floor with its name."""
+    return Measurement(
+        name,
+        f"{measured:.2f} s",
+        f"at most {at_most:g} s",
+        measured <= at_most,
+        method,
+        ratio(measured, *floor) if floor else "",
+    )

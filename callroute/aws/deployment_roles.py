@@ -1,4 +1,4 @@
-"""IAM documents for the two roles that GitHub Actions assumes: one deploys a stack, the other previews changes.
+"""IAM documents for the roles that GitHub Actions assumes: one deploys a stack, one previews changes, one reads the table.
 
 Permissions are listed by resource type. They come from the AWS provider's source code (terraform-provider-aws,
 `internal/service/*`): the calls that create, read, update, delete and tag a resource. If a service requires further
@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 
 from callroute.arn import Arn
 from callroute.aws.options import TrackerOptions
-from callroute.aws.permissions import Document, Statement, pipe_policy, state_machine_policy
+from callroute.aws.permissions import Document, Statement, pipe_policy, state_machine_policy, use_key
 from callroute.aws.state_machine import definition
+
+INDEX = "by-day"
+"""Index of the table that `callroute report` queries."""
 
 _ISSUER = "token.actions.githubusercontent.com"
 
@@ -63,7 +66,7 @@ class Grant:
     """Read-only actions, which previews also need."""
     writes: tuple[str, ...] = ()
     """Actions that create, change, tag or delete resources."""
-    condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    condition: Mapping[str, Mapping[str, str | list[str]]] = field(default_factory=dict)
     """Condition on the statement."""
 
     def statement(self, actions: Iterable[str]) -> Statement:
@@ -105,6 +108,16 @@ def preview_policy(target: DeploymentTarget) -> Document:
     return _document(grant.statement(grant.reads) for grant in _all(target) if grant.reads)
 
 
+def reader_policy(target: DeploymentTarget) -> Document:
+    """Returns the policy for the role that runs `callroute report`: it queries the table's index by day and nothing else."""
+    table = target.arn("dynamodb", f"table/{target.args.table_name}")
+    query = Grant("QueryCallRecords", (f"{table}/index/{INDEX}",), reads=("dynamodb:Query",))
+    key = target.args.kms_key_arn
+    return _document(
+        [query.statement(query.reads), *([use_key("UseKeyOfTable", key, table, "dynamodb")] if key else [])]
+    )
+
+
 def boundary_policy(target: DeploymentTarget) -> Document:
     """Returns the permissions boundary for the stack's two roles.
 
@@ -119,7 +132,7 @@ def boundary_policy(target: DeploymentTarget) -> Document:
         kms_key_arn=target.args.kms_key_arn,
     )
     pipe = pipe_policy(
-        stream_arn=_stream_arn(target),
+        stream_arn=stream_arn(target),
         state_machine_arn=target.arn("states", f"stateMachine:{target.project}-{target.stack}"),
         dead_letter_queue_arn=target.arn("sqs", f"{target.project}-pipe-dead-letters-*"),
         kms_key_arn=target.args.kms_key_arn,
@@ -170,11 +183,13 @@ def documents(target: DeploymentTarget) -> dict[str, Document]:
         "deploy-trust.json": github_trust_policy(target, target.stack, ref="refs/heads/main"),
         "preview-policy.json": preview_policy(target),
         "preview-trust.json": github_trust_policy(target, f"{target.stack}-preview"),
+        "reader-policy.json": reader_policy(target),
+        "reader-trust.json": github_trust_policy(target, f"{target.stack}-report", ref="refs/heads/main"),
     }
 
 
 def _all(target: DeploymentTarget) -> list[Grant]:
-    return [grant for each in grants(target).values() for grant in each] + _state(target)
+    return [grant for each in grants(target).values() for grant in each] + state_grants(target)
 
 
 def _table(target: DeploymentTarget) -> list[Grant]:
@@ -293,7 +308,7 @@ def _role(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "Roles",
-            _role_arns(target),
+            role_arns(target),
             reads=("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
             writes=(
                 "iam:DeleteRole",
@@ -306,7 +321,7 @@ def _role(target: DeploymentTarget) -> list[Grant]:
         ),
         Grant(
             "MakeRoles",
-            _role_arns(target),
+            role_arns(target),
             # The role can neither remove a boundary (iam:DeleteRolePermissionsBoundary) nor edit its policy.
             writes=(
                 "iam:CreateRole",
@@ -321,13 +336,13 @@ def _role_policy(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "PoliciesOfRoles",
-            _role_arns(target),
+            role_arns(target),
             reads=("iam:GetRolePolicy",),
             writes=("iam:DeleteRolePolicy",),
         ),
         Grant(
             "WritePoliciesOfRoles",
-            _role_arns(target),
+            role_arns(target),
             writes=("iam:PutRolePolicy",),
             condition=_within_boundary(target),
         ),
@@ -445,7 +460,7 @@ def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
     return [
         Grant(
             "ContactRecordStreaming",
-            (_instance_arn(target),),
+            (instance_arn(target),),
             reads=("connect:DescribeInstanceStorageConfig",),
             writes=(
                 "connect:AssociateInstanceStorageConfig",
@@ -457,7 +472,7 @@ def _contact_record_streaming(target: DeploymentTarget) -> list[Grant]:
         # Connect describes the stream, and allows its own role to write to it, on behalf of the caller.
         Grant(
             "StreamOfContactRecords",
-            (_stream_arn(target),),
+            (stream_arn(target),),
             writes=("kinesis:DescribeStream",),
         ),
         Grant(
@@ -488,7 +503,7 @@ def _number(target: DeploymentTarget) -> list[Grant]:
                 "connect:DisassociatePhoneNumberContactFlow",
             ),
         ),
-        Grant("FindFlowsOfNumbers", (_instance_arn(target),), reads=("connect:ListFlowAssociations",)),
+        Grant("FindFlowsOfNumbers", (instance_arn(target),), reads=("connect:ListFlowAssociations",)),
     ]
 
 
@@ -563,7 +578,7 @@ def _topic_arns(target: DeploymentTarget) -> str:
     return target.arn("sns", f"{target.project}-alarms-*")
 
 
-def _state(target: DeploymentTarget) -> list[Grant]:
+def state_grants(target: DeploymentTarget) -> list[Grant]:
     """Returns the grants that Pulumi itself needs for its state and for its secrets provider's key."""
     bucket = str(Arn(target.partition, "s3", "", "", target.state_bucket))
     return [
@@ -584,20 +599,23 @@ def _pass(target: DeploymentTarget, role: str, service: str) -> Grant:
     )
 
 
-def _role_arns(target: DeploymentTarget) -> tuple[str, ...]:
+def role_arns(target: DeploymentTarget) -> tuple[str, ...]:
+    """Returns the ARNs of the roles of the state machine and the pipe, as patterns."""
     return tuple(target.iam_arn(f"role/{target.project}-{role}-role-*") for role in ("pipe", "recorder"))
 
 
-def _stream_arn(target: DeploymentTarget) -> str:
+def stream_arn(target: DeploymentTarget) -> str:
+    """Returns the ARN of the stream, as a pattern if the stack creates it."""
     return target.args.stream_arn or target.arn("kinesis", f"stream/{target.project}-stream-*")
 
 
-def _instance_arn(target: DeploymentTarget) -> str:
+def instance_arn(target: DeploymentTarget) -> str:
+    """Returns the ARN of the Connect instance."""
     return target.arn("connect", f"instance/{target.args.connect_instance_id}")
 
 
 def _flow_arns(target: DeploymentTarget) -> str:
-    return f"{_instance_arn(target)}/contact-flow/*"
+    return f"{instance_arn(target)}/contact-flow/*"
 
 
 def _document(statements: Iterable[Statement]) -> Document:

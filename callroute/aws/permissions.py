@@ -52,7 +52,7 @@ USE_KEY = {
     "kinesis": ("kms:Decrypt",),
     "sqs": ("kms:Decrypt", "kms:GenerateDataKey"),
 }
-"""Actions needed on the customer managed key of a table or queue that is written to, or of a stream that is read."""
+"""Actions needed on the customer managed key of a table that is read or written, a stream that is read, or a queue that is written to."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,8 @@ def state_machine_policy(
             )
         statements.append(_allow(need.state, [need.action], arn))
     if kms_key_arn:
-        statements.append(_use_key("UseKeyOfTable", kms_key_arn, table_arn, "dynamodb"))
-        statements.append(_use_key("UseKeyOfQueue", kms_key_arn, quarantine_queue_arn, "sqs"))
+        statements.append(use_key("UseKeyOfTable", kms_key_arn, table_arn, "dynamodb"))
+        statements.append(use_key("UseKeyOfQueue", kms_key_arn, quarantine_queue_arn, "sqs"))
     statements.append(_allow("DeliverLogs", DELIVER_LOGS, "*"))
     return _document(statements)
 
@@ -165,9 +165,9 @@ def pipe_policy(
         _allow("KeepDeadLetters", ["sqs:SendMessage"], dead_letter_queue_arn),
     ]
     if stream_kms_key_arn:
-        statements.append(_use_key("UseKeyOfStream", stream_kms_key_arn, stream_arn, "kinesis"))
+        statements.append(use_key("UseKeyOfStream", stream_kms_key_arn, stream_arn, "kinesis"))
     if kms_key_arn:
-        statements.append(_use_key("UseKeyOfQueue", kms_key_arn, dead_letter_queue_arn, "sqs"))
+        statements.append(use_key("UseKeyOfQueue", kms_key_arn, dead_letter_queue_arn, "sqs"))
     return _document(statements)
 
 
@@ -216,8 +216,8 @@ def _publish_metrics(need: TaskNeed) -> Statement:
     return {**_allow(need.state, [need.action], "*"), "Condition": condition}
 
 
-def _use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
-    """Allows the use of a customer managed key, but only through the service that encrypts with it."""
+def use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:
+    """Returns a statement that allows the use of a customer managed key, but only through the service that encrypts with it."""
     arn = Arn.parse(resource_arn)
     via = f"{service}.{arn.region}.amazonaws.com"
     # Which of two spellings AWS uses in China is unconfirmed (docs/fidelity.md).

@@ -31,17 +31,24 @@ class Entry(NamedTuple):
 COMMANDS = {
     "demo": Entry("Simulate callers in the local cloud and show where they dropped off.", extra="local"),
     "call": Entry("Call a flow in the local cloud and show the stored call record.", extra="local"),
+    "serve": Entry(
+        "Call the flows of the local cloud from a browser and see where callers drop off.", extra="local"
+    ),
     "replay": Entry(
         "Send contact records through the local cloud and print the stored items.", extra="local"
     ),
+    "report": Entry("Show where callers gave up, and how that changed.", extra="report"),
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
     "explain": Entry(
         "Describe a rule of `callroute check`: its requirement, its severity, its source and how to ignore it."
     ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
+    "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
-    "roles": Entry("Print the IAM documents of the deployment roles.", extra="pulumi"),
+    "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),
+    "doctor": Entry("Check a deployed stack and print how to fix each problem.", extra="local"),
+    "roles": Entry("Print the IAM documents for deployments, readers and operators.", extra="pulumi"),
     "completion": Entry("Print the script that completes commands and options in a shell."),
 }
 

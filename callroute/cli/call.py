@@ -64,7 +64,7 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
     events: list[simulation.Event] = []
     with deployable(loaded) as definition, local_cloud.started(project, {"flows": [definition]}) as cloud:
         start = datetime.now(UTC) - duration
-        clock = RunningClock() if pressed is None else simulation.SimulatedClock(start)
+        clock = simulation.RunningClock() if pressed is None else simulation.SimulatedClock(start)
 
         def on_event(event: simulation.Event) -> None:
             events.append(event)
@@ -114,14 +114,3 @@ def deployable(loaded: LoadedFlow) -> Iterator[dict[str, Any]]:
         file = Path(folder) / f"{name}.json"
         file.write_text(loaded.filled, encoding="utf-8", newline="")
         yield {"file": str(file), "name": name, "placeholders": {}}
-
-
-class RunningClock:
-    """A clock that shows the current time, for calls in real time."""
-
-    def now(self) -> datetime:
-        """Returns the current time."""
-        return datetime.now(UTC)
-
-    def advance(self, seconds: float) -> None:
-        """Does nothing, because the time passes by itself."""

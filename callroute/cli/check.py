@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from callroute.flows import lint
 from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline
 from callroute.flows.lint.config import write_baseline as write_baseline_file
 from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
-from callroute.flows.load import LoadedFlow, load_flow
+from callroute.flows.load import LoadedFlow, load_flow, may_be_flow
 from callroute.formats.files import read_text
 from callroute.formats.json_document import printable
 
@@ -242,14 +241,3 @@ def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[Loaded
         verb = "is not a flow" if skipped == 1 else "are not flows"
         output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that {verb}")
     return list(loaded.values())
-
-
-def may_be_flow(text: str) -> bool:
-    """Returns whether a JSON file in a folder could be a flow. Broken JSON could be one, so its error is reported."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return True
-    return isinstance(document, dict) and not document.keys().isdisjoint(
-        {"Actions", "StartAction", "modules", "ContactFlow", "ContactFlowModule"}
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import uuid
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from math import ceil
@@ -17,10 +16,8 @@ from callroute.cli import local_cloud, output
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.output import Column
 from callroute.cli.parameters import general_options, json_option, project_option
-from callroute.flows import simulation
 from callroute.flows.route_catalog import RouteCatalog
-from callroute.flows.simulation import events
-from callroute.local.cloud import LocalCloud
+from callroute.local.crowd import place_random_call
 from callroute.local.stack_config import find_project
 from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
 
@@ -60,7 +57,9 @@ def demo(calls: int, seed: int, project: Path | None, as_json: bool) -> None:
     catalog = RouteCatalog.load(project / CATALOG)
     with local_cloud.started(project) as cloud:
         with output.progress(f"Placing {output.counted(calls, 'call')} …"):
-            place_calls(cloud, calls, random.Random(seed))  # noqa: S311 - not for cryptography
+            chance = random.Random(seed)  # noqa: S311 - not for cryptography
+            for _ in range(calls):
+                place_random_call(cloud.dialer, FLOW, DAY, chance)
         with output.progress("Processing the contact records …"):
             counts = cloud.settle()
         items = local_cloud.items_of(cloud)
@@ -79,55 +78,6 @@ def demo(calls: int, seed: int, project: Path | None, as_json: bool) -> None:
     if not counts.clean:
         local_cloud.write_deliveries(counts, quarantined)
         raise Exit(FINDINGS)
-
-
-def place_calls(cloud: LocalCloud, calls: int, chance: random.Random) -> None:
-    """Places calls at random times of one day, by callers who make random decisions."""
-    for _ in range(calls):
-        moment = DAY + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
-        placing = cloud.dialer.call(
-            FLOW,
-            RandomCaller(chance),
-            clock=simulation.SimulatedClock(moment),
-            environment=simulation.Environment(
-                is_open=9 <= moment.hour < 17, agent_answers_after=chance.choice((10, 30, 60, 120, None))
-            ),
-            contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
-            customer_number=chance.choice((*CALLERS, None)),
-        )
-        simulation.run_with(placing, lambda _event: None)
-
-
-CALLERS = (*(f"+8150000000{number:02}" for number in range(1, 20)), "+12065550100", "+442079460000")
-"""Phone numbers that are not assigned to any subscriber."""
-
-
-class RandomCaller:
-    """A caller who usually presses a key of the menu, but may also hesitate, press a wrong key or hang up.
-
-    Args:
-        chance: source of the random decisions.
-    """
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-
-    def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
-        """Hangs up during 1 message in 20."""
-        return self._chance.random() > 0.05
-
-    def chooses(self, menu: events.MenuOffered) -> str:
-        """Hangs up at 1 menu in 6. Otherwise presses a key of the menu, presses any key, or waits."""
-        draw = self._chance.random()
-        if draw < 0.17:
-            return simulation.HANGUP
-        if draw < 0.25:
-            return simulation.TIMEOUT
-        return self._chance.choice(simulation.KEYS if draw < 0.28 else menu.keys)
-
-    def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - does not depend on the queue
-        """Waits for half a minute, a minute and a half, or ten minutes."""
-        return self._chance.choice((30.0, 90.0, 600.0))
 
 
 def stop_as_json(stop: DropOffRow) -> dict[str, Any]:

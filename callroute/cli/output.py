@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ Segment = str | tuple[str, str]
 
 PIPE_COLUMNS = 10_000
 """Width of tables that are not printed on a terminal, so that their cells are not wrapped."""
-FALLBACKS = {"→": "->", "…": "...", "·": "-", "✓": "+", "✗": "x", "█": "#", "“": '"', "”": '"', "’": "'"}
+FALLBACKS = dict(zip("·–✓✗█“”’▲▼▁▂▃▄▅▆▇", '--+x#""\'^v1234567', strict=True)) | {"→": "->", "…": "..."}
 """Replacements for terminals whose encoding lacks these characters."""
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -169,6 +169,11 @@ def _console(stream: Any) -> Console:
     )
 
 
+def width() -> int:
+    """Returns the number of columns of standard output."""
+    return _console(sys.stdout).width
+
+
 def _rendered(console: Console, content: RenderableType) -> str:
     """Returns what Rich would print. Rich does not write it, because it would handle closed pipes in its own way."""
     with console.capture() as captured:
@@ -195,6 +200,28 @@ def progress(text: str) -> Iterator[None]:
         return
     with _console(sys.stderr).status(text, spinner="line"):
         yield
+
+
+@contextmanager
+def progress_bar(text: str, total: int) -> Iterator[Callable[..., None]]:
+    """Shows a progress bar on the terminal while the `with` block runs.
+
+    Args:
+        text: text beside the bar.
+        total: expected number of steps.
+
+    Yields:
+        A function that advances the bar by a number of steps, by default 1.
+    """
+    if options.quiet or not sys.stderr.isatty():
+        yield lambda _number=1: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda number=1: bar.advance(task, number)
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------

@@ -52,6 +52,10 @@ project_option = click.option(
     type=FILE,
     help="Folder of the Pulumi project. By default, the nearest folder upwards with a Pulumi.yaml.",
 )
+stack_option = click.option("--stack", metavar="NAME", help="Stack that Pulumi has deployed.")
+local_option = click.option(
+    "--local", is_flag=True, help="Stack in the local cloud of a running `callroute serve`."
+)
 
 
 def general_options(function: Decorated) -> Decorated:

@@ -1,4 +1,4 @@
-"""Implements `callroute roles`, which prints the IAM documents of the deployment roles."""
+"""Implements `callroute roles`, which prints the IAM documents for deployments, readers and operators."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from callroute.aws.deployment_roles import DeploymentTarget, documents
+from callroute.aws.operator_policies import operator_documents
 from callroute.cli import output
 from callroute.cli.parameters import FILE, general_options, project_option
 from callroute.errors import InputError
@@ -53,10 +54,11 @@ def roles(
     project: Path | None,
     out: Path | None,
 ) -> None:
-    """Print the IAM documents of the deployment roles.
+    """Print the IAM documents for deployments, readers and operators.
 
-    GitHub Actions assumes one role to deploy the stack and another one to preview changes. The documents are the trust
-    policies and the permissions of both roles, and the permissions boundary if the stack uses one. They depend on the
+    GitHub Actions assumes one role to deploy the stack, one to preview changes, and one to run `callroute report`. The
+    documents are the trust policies and the permissions of these roles, and the permissions boundary if the stack uses one.
+    Two more policies allow an operator to run `callroute redrive` and `callroute doctor`. All documents depend on the
     options in Pulumi.NAME.yaml. Without --output, they are printed as one JSON object with the file names as keys. See
     docs/operations.md.
     """
@@ -81,7 +83,7 @@ def roles(
             (name for start, name in PARTITIONS.items() if config.region.startswith(start)), "aws"
         ),
     )
-    found = documents(target)
+    found = dict(sorted({**documents(target), **operator_documents(target)}.items()))
     if out is None:
         output.write_json(found)
         return

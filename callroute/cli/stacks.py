@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from callroute.arn import Arn
 from callroute.errors import InputError
+
+ATTEMPTS = 6
+"""Attempts of an AWS call before it fails."""
+EXECUTION_SECONDS = 310
+"""Time to wait for a response of AWS. A synchronous execution can take 5 minutes."""
 
 
 class ClientFactory(Protocol):
@@ -59,9 +65,6 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
     Raises:
         InputError: Pulumi is not installed or cannot read the outputs of the stack.
     """
-    import boto3
-    from botocore.exceptions import BotoCoreError
-
     source = f"stack {name}"
     command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", name]
     if project is not None:
@@ -82,11 +85,32 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
         fix = "Deploy it with `pulumi up`, or choose a stack of this project"
         raise InputError(source, "", "has no output tableArn", fix)
     region = Arn.parse(outputs["tableArn"]).region
+    return Stack(name, region, outputs, aws_clients(region))
+
+
+def aws_clients(region: str | None) -> ClientFactory:
+    """Returns a function that creates clients with the AWS credentials of the environment.
+
+    The clients retry throttled and failed calls with exponential backoff.
+
+    Args:
+        region: AWS region, by default the region of the environment.
+
+    Raises:
+        InputError: the AWS configuration is invalid.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
     try:
         session = boto3.session.Session(region_name=region)
     except BotoCoreError as error:
         raise InputError("AWS configuration", "", str(error).rstrip("."), "Set AWS_PROFILE") from error
-    return Stack(name, region, outputs, lambda service: session.client(service))
+    config = Config(
+        read_timeout=EXECUTION_SECONDS, retries={"mode": "standard", "total_max_attempts": ATTEMPTS}
+    )
+    return lambda service: session.client(service, config=config)
 
 
 def local_stack() -> Stack:
@@ -112,3 +136,25 @@ def choose_stack(name: str | None, local: bool, project: Path | None = None) -> 
     if (name is None) is (not local):
         raise InputError("--stack", "", "give either --stack NAME or --local", "Name the stack to work on")
     return deployed_stack(name, project) if name is not None else local_stack()
+
+
+@contextmanager
+def aws_errors(stack: Stack) -> Iterator[None]:
+    """Reports errors of AWS as errors of the stack, for example missing credentials or permissions.
+
+    Raises:
+        InputError: AWS cannot be called or has rejected a request.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        details = error.response["Error"]
+        denied = "AccessDenied" in details["Code"]
+        fix = "`callroute roles` prints the permissions" if denied else "Check it with `callroute doctor`"
+        problem = f"{details['Code']}: {details.get('Message', '').rstrip('.')}"
+        raise InputError(f"stack {stack.name}", error.operation_name, problem, fix) from error
+    except BotoCoreError as error:
+        fix = "Check your AWS credentials and the network connection"
+        raise InputError(f"stack {stack.name}", "", str(error).rstrip("."), fix) from error

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import click
+from click.exceptions import Exit
 
 from callroute.cli import output
+from callroute.cli.exit_codes import UNUSABLE_INPUT
+from callroute.cli.input_files import files_in
 from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow
-from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
+from callroute.flows.lint import RULES, check
+from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow, may_be_flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
 from callroute.flows.tracking import (
+    RouteName,
     RouteNames,
     TrackedFlow,
     add_tracking,
@@ -25,6 +33,8 @@ from callroute.flows.tracking import (
     strip_tracking,
 )
 from callroute.formats.files import read_text, write_text
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @click.command
@@ -39,7 +49,12 @@ from callroute.formats.files import read_text, write_text
     metavar="FILE",
     type=FILE,
     help="Write the tracked flow to this file, and its route catalog beside it. FILE may be FLOW itself. Without this "
-    "option, the flow is printed and there is no catalog.",
+    "option, the flow is printed and there is no catalog. For a folder, this is a folder too.",
+)
+@click.option(
+    "--resolve",
+    is_flag=True,
+    help="Give a route to each stop that records would not distinguish from another one.",
 )
 @type_option
 @click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
@@ -50,6 +65,7 @@ def track(
     routes: Path | None,
     out: Path | None,
     flow_type: str | None,
+    resolve: bool,
     picture: Path | None,
     force: bool,
 ) -> None:
@@ -57,33 +73,127 @@ def track(
 
     Adds blocks that set the contact attributes call_route, call_completed and call_flow. Callers hear no difference, and
     everything else in the flow stays as it is. Running the command again on its output changes nothing. A summary on
-    standard error lists the number of tracking blocks, stops without a route, and what the command cannot determine.
+    standard error lists the number of tracking blocks, stops without a route, stops that records would not distinguish, and
+    what the command cannot determine.
+
+    FLOW can be a folder, whose flows are written to the same places in the folder given with --output.
+    """
+    names = RouteNames.load(routes) if routes else RouteNames()
+    if not flow.is_dir():
+        track_file(flow, out, names, flow_type=flow_type, resolve=resolve, picture=picture, force=force)
+        return
+    for option, value in (("--routes", routes), ("--picture", picture)):
+        if value is not None:
+            raise InputError(
+                option, "", "it applies to a single flow, but a folder is given", f"Omit {option}"
+            )
+    if out is None or (out.exists() and not out.is_dir()):
+        raise InputError("--output", "", "a folder is needed for the tracked flows", "Give a folder")
+    failed = False
+    for path, _ in files_in([flow], (".json",)):
+        text = read_text(path)
+        if not may_be_flow(text):
+            continue
+        output.note(f"{path}:")
+        target = out / path.relative_to(flow)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            track_file(path, target, names, flow_type=flow_type, resolve=resolve, force=force)
+        except InputError as error:
+            output.error(str(error))
+            failed = True
+    if failed:
+        raise Exit(UNUSABLE_INPUT)
+
+
+def track_file(
+    flow: Path,
+    out: Path | None,
+    names: RouteNames,
+    *,
+    flow_type: str | None = None,
+    resolve: bool = False,
+    picture: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Tracks one flow, and writes a summary to standard error.
+
+    Args:
+        flow: the flow's file, or - for standard input.
+        out: file to write, or None to print the flow.
+        names: names for its routes.
+        flow_type: type of the flow.
+        resolve: give a route to each stop that records would not distinguish from another one.
+        picture: SVG file to write.
+        force: overwrite files that are not tracked flows.
+
+    Raises:
+        InputError: the flow cannot be tracked, or the file must not be overwritten.
     """
     loaded = load_flow(flow, type_=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name
     if out is not None and not force:
         require_replaceable(out, loaded)
-    tracked = add_tracking(
-        loaded.flow,
-        RouteNames.load(routes) if routes else None,
-        known_routes(loaded, target),
-        file=target.name,
-        call_flow=flow_name(loaded.flow, name),
-    )
-    unchanged = tracked.document == loaded.flow.document
-    content = loaded.text if unchanged else loaded.flow.style.write(tracked.document)
+    while True:
+        tracked = add_tracking(
+            loaded.flow,
+            names,
+            known_routes(loaded, target),
+            file=target.name,
+            call_flow=flow_name(loaded.flow, name),
+        )
+        unchanged = tracked.document == loaded.flow.document
+        content = loaded.text if unchanged else loaded.flow.style.write(tracked.document)
+        written = Flow.parse(content, str(target), loaded.flow.type)
+        ambiguous = names_for_ambiguous_stops(written, names)
+        if not (resolve and ambiguous):
+            break
+        names = replace(names, blocks={**names.blocks, **ambiguous})
     if out is None:
         output.write_document(content)
     else:
         write_text(out, content)
     output.note(summary(tracked, write_catalog(tracked, out)))
-    written = Flow.parse(content, str(target), loaded.flow.type)
     output.note(stops_summary(written))
+    write_ambiguous(ambiguous)
     if picture is not None:
         write_text(picture, diagrams.svg(written))
     for text in (*loaded.notes, *(f"note: {each}" for each in tracked.notes)):
         output.note(text)
+
+
+def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteName]:
+    """Returns a name for each stop whose routes are also those of other stops, unless it already has a name."""
+    rules = [rule for rule in RULES if rule.id == "ambiguous-stop"]
+    stops = {stop.block.identifier: stop for stop in analyze(flow).stops}
+    found: dict[str, RouteName] = {}
+    for finding in check(flow, rules=rules):
+        block = finding.block
+        if block is None or block not in stops or block in names.blocks:
+            continue
+        kind = stops[block].kind.replace(" ", "_")
+        taken = {value for stop in stops.values() for value in stop.routes}
+        taken |= {name.route for name in found.values()}
+        readable = re.sub(r"\W+", "_", block).strip("_")
+        choices = chain(
+            [] if _UUID.fullmatch(block) else [readable], (f"{kind}_{number}" for number in count(1))
+        )
+        found[block] = RouteName(next(name for name in choices if name not in taken))
+    return found
+
+
+def write_ambiguous(names: Mapping[str, RouteName]) -> None:
+    """Writes the entries of a route file that would give ambiguous stops a route of their own."""
+    if not names:
+        return
+    stops = output.counted(len(names), "stop")
+    output.note(
+        f"note: records would not distinguish {stops} from others. Use --resolve, or add to the route file:"
+    )
+    output.note("    blocks:")
+    for block, name in names.items():
+        output.note(f"      {json.dumps(block, ensure_ascii=False)}: {name.route}")
 
 
 def require_replaceable(out: Path, loaded: LoadedFlow) -> None:

@@ -159,3 +159,14 @@ def read_standard_input() -> str:
         raise InputError(
             "standard input", f"byte {error.start}", "this is not UTF-8 text", "Convert the text to UTF-8"
         ) from error
+
+
+def may_be_flow(text: str) -> bool:
+    """Returns whether a JSON file in a folder could be a flow. Broken JSON could be one, so its error is reported."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return isinstance(document, dict) and not document.keys().isdisjoint(
+        {"Actions", "StartAction", "modules", "ContactFlow", "ContactFlowModule"}
+    )

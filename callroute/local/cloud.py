@@ -106,7 +106,7 @@ class LocalCloud:
         """
         counts: Counter[str] = Counter()
         for handled in self.pipe.drain():
-            counts[_outcome(handled)] += 1
+            counts[outcome_of(handled)] += 1
             if on_record:
                 on_record(handled)
         return DeliveryCounts(**counts)
@@ -142,7 +142,8 @@ def pipe_of(deployment: Deployment) -> Pipe:
     )
 
 
-def _outcome(handled: HandledRecord) -> str:
+def outcome_of(handled: HandledRecord) -> str:
+    """Returns the outcome of a stream record: the name of a field of DeliveryCounts."""
     if handled.outcome != "delivered":
         return handled.outcome
     # The state machine returns `older` if the table already contains this version or a newer one, which counts as stored.

@@ -9,10 +9,8 @@ evidence.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +23,8 @@ from botocore.exceptions import ClientError
 
 from callroute.arn import Arn
 from callroute.aws.pipe import BATCH_BYTES
+from callroute.aws.pipe_delivery import PipeDelivery, StreamRecord
 from callroute.errors import LocalCloudError
-from callroute.local.event_pattern import matches, mismatch
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +57,8 @@ class PipeSettings:
     """Settings of the registered pipe. Times are in seconds; -1 means no limit, as in the API."""
 
     arn: str
-    stream_arn: str
     state_machine_arn: str
-    patterns: tuple[Mapping[str, Any], ...]
-    input_template: str
+    delivery: PipeDelivery
     batch_size: int
     window: int
     starting_position: str
@@ -71,6 +67,11 @@ class PipeSettings:
     bisect: bool
     lanes: int
     dead_letter_arn: str | None
+
+    @property
+    def stream_arn(self) -> str:
+        """ARN of the source stream."""
+        return self.delivery.stream_arn
 
     @classmethod
     def read(cls, arn: str, registered: Mapping[str, Any]) -> PipeSettings:
@@ -81,8 +82,9 @@ class PipeSettings:
         """
         source = dict(registered.get("sourceParameters") or {})
         kinesis = dict(source.pop("kinesisStreamParameters", None) or {})
-        filters = dict(source.pop("filterCriteria", None) or {}).get("filters") or []
         target = dict(registered.get("targetParameters") or {})
+        for argument, where in (("filterCriteria", source), ("inputTemplate", target)):
+            where.pop(argument, None)  # read by PipeDelivery
         call = dict(target.pop("stepFunctionStateMachineParameters", None) or {})
         invocation = call.pop("invocationType", "REQUEST_RESPONSE")
         if invocation != "REQUEST_RESPONSE":
@@ -91,10 +93,8 @@ class PipeSettings:
             )
         settings = cls(
             arn=arn,
-            stream_arn=registered["source"],
             state_machine_arn=registered["target"],
-            patterns=tuple(json.loads(each["pattern"]) for each in filters),
-            input_template=target.pop("inputTemplate", "<$>"),
+            delivery=PipeDelivery.read(registered),
             batch_size=int(kinesis.pop("batchSize", 100)),
             window=int(kinesis.pop("maximumBatchingWindowInSeconds", 0)),
             starting_position=kinesis.pop("startingPosition"),
@@ -113,44 +113,10 @@ class PipeSettings:
 
 
 @dataclass(frozen=True)
-class Record:
-    """A record of the stream."""
-
-    shard_id: str
-    sequence_number: str
-    partition_key: str
-    data: bytes
-    arrived: datetime
-
-    def json(self) -> tuple[bool, Any]:
-        """Returns True and the parsed value if the data is JSON, or False and None."""
-        try:
-            return True, json.loads(self.data, parse_constant=_reject_constant)
-        except (ValueError, RecursionError):
-            return False, None
-
-    def event(self, stream_arn: str) -> dict[str, Any]:
-        """Returns the event that a pipe creates from the record: `data` is parsed JSON, or base64 if it is not JSON."""
-        is_json, value = self.json()
-        return {
-            "eventSource": "aws:kinesis",
-            "eventVersion": "1.0",
-            "eventID": f"{self.shard_id}:{self.sequence_number}",
-            "eventName": "aws:kinesis:record",
-            "eventSourceARN": stream_arn,
-            "kinesisSchemaVersion": "1.0",
-            "partitionKey": self.partition_key,
-            "sequenceNumber": self.sequence_number,
-            "data": value if is_json else base64.b64encode(self.data).decode("ascii"),
-            "approximateArrivalTimestamp": self.arrived.timestamp(),
-        }
-
-
-@dataclass(frozen=True)
 class HandledRecord:
     """A record that the pipe has finished processing."""
 
-    record: Record
+    record: StreamRecord
     outcome: Literal["filtered", "delivered", "dead_lettered"]
     output: Any = None
     """Output of the target's execution for this record."""
@@ -214,7 +180,7 @@ class Pipe:
         answer = self._request(self._kinesis.list_shards, StreamARN=self.settings.stream_arn)
         return [shard["ShardId"] for shard in answer["Shards"]]
 
-    def _read(self, shard_id: str) -> tuple[list[Record], str]:
+    def _read(self, shard_id: str) -> tuple[list[StreamRecord], str]:
         """Reads up to one full batch per lane, waiting for the batching window after the first record.
 
         Returns:
@@ -222,7 +188,7 @@ class Pipe:
         """
         wanted = self.settings.batch_size * self.settings.lanes
         iterator = self._iterators.get(shard_id) or self._iterator(shard_id)
-        records: list[Record] = []
+        records: list[StreamRecord] = []
         deadline: float | None = None
         while len(records) < wanted:
             answer = self._request(
@@ -232,7 +198,7 @@ class Pipe:
                 StreamARN=self.settings.stream_arn,
             )
             iterator = answer["NextShardIterator"]
-            new = [_record(shard_id, each) for each in answer["Records"]]
+            new = [StreamRecord.read(shard_id, each) for each in answer["Records"]]
             records += new
             if records and deadline is None:
                 deadline = self._now() + self.settings.window
@@ -254,18 +220,18 @@ class Pipe:
         )
         return str(answer["ShardIterator"])
 
-    def _handle(self, records: Sequence[Record]) -> list[HandledRecord]:
+    def _handle(self, records: Sequence[StreamRecord]) -> list[HandledRecord]:
         """Filters records and delivers the others, in parallel lanes. A partition key always uses the same lane."""
-        accepted: list[Record] = []
+        accepted: list[StreamRecord] = []
         handled: list[HandledRecord] = []
         for record in records:
-            if self._passes_filter(record):
+            if self.settings.delivery.accepts(record):
                 accepted.append(record)
             else:
                 handled.append(HandledRecord(record, "filtered"))
         if self.settings.lanes == 1:
             return handled + self._run_lane(accepted)
-        lanes: list[list[Record]] = [[] for _ in range(self.settings.lanes)]
+        lanes: list[list[StreamRecord]] = [[] for _ in range(self.settings.lanes)]
         for record in accepted:
             lanes[crc32(record.partition_key.encode()) % self.settings.lanes].append(record)
         with ThreadPoolExecutor(self.settings.lanes) as pool:
@@ -273,36 +239,18 @@ class Pipe:
                 handled += done
         return handled
 
-    def _passes_filter(self, record: Record) -> bool:
-        if not self.settings.patterns:
-            return True
-        if not record.json()[0]:
-            return False
-        event = record.event(self.settings.stream_arn)
-        return any(matches(pattern, event) for pattern in self.settings.patterns)
-
-    def filter_reason(self, record: Record) -> str:
+    def filter_reason(self, record: StreamRecord) -> str:
         """Returns why the filter drops a record, without personal data."""
-        is_json, contact = record.json()
-        if not is_json:
-            return "the data is not JSON"
-        path = mismatch(self.settings.patterns[0], record.event(self.settings.stream_arn))[1:]
-        value = contact.get(path[0]) if len(path) == 1 and isinstance(contact, dict) else None
-        shown = (
-            value
-            if isinstance(value, str) and re.fullmatch("[A-Z_]{1,30}", value)
-            else "missing or different"
-        )
-        return f"{'.'.join(path) or 'data'} is {shown}"
+        return self.settings.delivery.filter_reason(record)
 
-    def _run_lane(self, records: Sequence[Record]) -> list[HandledRecord]:
+    def _run_lane(self, records: Sequence[StreamRecord]) -> list[HandledRecord]:
         size = self.settings.batch_size
         handled: list[HandledRecord] = []
         for start in range(0, len(records), size):
             handled += self._deliver(records[start : start + size])
         return handled
 
-    def _deliver(self, batch: Sequence[Record]) -> list[HandledRecord]:
+    def _deliver(self, batch: Sequence[StreamRecord]) -> list[HandledRecord]:
         """Delivers one batch, bisecting and retrying it until each record is delivered or dead-lettered."""
         handled: list[HandledRecord] = []
         retries = 0
@@ -327,17 +275,12 @@ class Pipe:
             retries += 1
         return handled
 
-    def _is_too_old(self, record: Record) -> bool:
+    def _is_too_old(self, record: StreamRecord) -> bool:
         return 0 <= self.settings.record_age < self._now() - record.arrived.timestamp()
 
-    def _call_target(self, batch: Sequence[Record]) -> list[Any] | None:
+    def _call_target(self, batch: Sequence[StreamRecord]) -> list[Any] | None:
         """Runs the state machine. Returns the output for each record, or None if the execution failed."""
-        shaped = [
-            apply_template(self.settings.input_template, record.event(self.settings.stream_arn))
-            for record in batch
-        ]
-        # JSON may contain half of a surrogate pair, which UTF-8 can only encode as an escape sequence.
-        payload = _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", f"[{','.join(shaped)}]")
+        payload = self.settings.delivery.execution_input(batch)
         if len(payload.encode()) > BATCH_BYTES:
             return None
         try:
@@ -363,7 +306,7 @@ class Pipe:
         output = json.loads(answer["output"])
         return output if isinstance(output, list) and len(output) == len(batch) else [output] * len(batch)
 
-    def _dead_letter(self, batch: Sequence[Record], condition: str) -> list[HandledRecord]:
+    def _dead_letter(self, batch: Sequence[StreamRecord], condition: str) -> list[HandledRecord]:
         if self.settings.dead_letter_arn is not None:
             queue = Arn.parse(self.settings.dead_letter_arn)
             # Built from the ARN, because GetQueueUrl would need a permission that the role does not need on AWS.
@@ -386,7 +329,7 @@ class Pipe:
 
 
 def dead_letter(
-    settings: PipeSettings, batch: Sequence[Record], condition: str, now: float
+    settings: PipeSettings, batch: Sequence[StreamRecord], condition: str, now: float
 ) -> dict[str, Any]:
     """Returns the message for the dead-letter queue. It contains the position of the records, not their data."""
     return {
@@ -405,57 +348,5 @@ def dead_letter(
     }
 
 
-# A path inside a quoted string is replaced by text, any other path by a JSON value.
-_QUOTED_OR_PATH = re.compile(r'"(?:[^"\\]|\\.)*"|<(\$[^<>]*)>')
-_PATH = re.compile(r"<(\$[^<>]*)>")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
-
-
-def apply_template(template: str, event: Mapping[str, Any]) -> str:
-    """Fills in the input template from an event and returns the resulting JSON text.
-
-    Raises:
-        PipeError: a path does not exist in the event. AWS omits such a variable; here it is treated as an error.
-    """
-
-    def fill(found: re.Match[str]) -> str:
-        if found[1]:
-            return json.dumps(_look_up(found[1], event), ensure_ascii=False)
-        return _PATH.sub(
-            lambda path: json.dumps(str(_look_up(path[1], event)), ensure_ascii=False)[1:-1], found[0]
-        )
-
-    return _QUOTED_OR_PATH.sub(fill, template)
-
-
-def _look_up(path: str, event: Mapping[str, Any]) -> Any:
-    value: Any = event
-    steps = _STEP.findall(path)
-    if path != "$" + "".join(f".{name}" if name else f"[{index}]" for name, index in steps):
-        raise PipeError(f"the input template's path {path!r} is not of the form $.name.name[0]")
-    for name, index in steps:
-        try:
-            value = value[name] if name else value[int(index)]
-        except (KeyError, IndexError, TypeError) as error:
-            raise PipeError(f"the input template's path {path!r} does not exist in the record") from error
-    return value
-
-
-def _record(shard_id: str, answer: Mapping[str, Any]) -> Record:
-    return Record(
-        shard_id=shard_id,
-        sequence_number=answer["SequenceNumber"],
-        partition_key=answer["PartitionKey"],
-        data=answer["Data"],
-        arrived=answer["ApproximateArrivalTimestamp"],
-    )
-
-
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _reject_constant(name: str) -> None:
-    """Rejects NaN and Infinity, which Python's parser accepts although they are not JSON."""
-    raise ValueError(f"{name} is not JSON")

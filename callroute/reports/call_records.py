@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+from callroute.errors import InputError
+
+INDEX = "by-day"
+"""Index of the table whose partition key is the local date of the call."""
+
+_FIXES = {
+    "ResourceNotFoundException": "Check the name and the region",
+    "ValidationException": "Choose a table of call records",
+    "AccessDeniedException": "Use credentials of the reader role (`callroute roles` prints its policy)",
+    "UnrecognizedClientException": "Check the AWS credentials",
+    "ExpiredTokenException": "Sign in to AWS again",
+    "ProvisionedThroughputExceededException": "Try again later, or with a shorter span",
+    "ThrottlingException": "Try again later, or with a shorter span",
+}
+
+BATCH_GET_KEYS = 100
+"""Limit of BatchGetItem."""
 
 
 def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
@@ -20,14 +41,81 @@ def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
         Items as dictionaries of plain values (docs/record.md). Whole numbers become int, sets become sorted lists,
         and binary values become base64 strings.
     """
-    deserialize = TypeDeserializer().deserialize
     pages = dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
-    items = [
-        {name: _plain(deserialize(value)) for name, value in item.items()}
-        for page in pages
-        for item in page["Items"]
-    ]
+    items = [_item(item) for page in pages for item in page["Items"]]
     return sorted(items, key=lambda item: str(item["contact_id"]))
+
+
+def read_items(dynamodb: Any, table_name: str, contact_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Reads the items of some contacts, in any order. Contacts without an item are left out."""
+    ids = list(contact_ids)
+    found = []
+    for start in range(0, len(ids), BATCH_GET_KEYS):
+        keys = [{"contact_id": {"S": each}} for each in ids[start : start + BATCH_GET_KEYS]]
+        requested = {table_name: {"Keys": keys, "ConsistentRead": True}}
+        while requested:
+            answer = dynamodb.batch_get_item(RequestItems=requested)
+            found += [_item(item) for item in answer["Responses"].get(table_name, [])]
+            requested = answer.get("UnprocessedKeys")
+    return found
+
+
+def _item(item: dict[str, Any]) -> dict[str, Any]:
+    deserialize = TypeDeserializer().deserialize
+    return {name: _plain(deserialize(value)) for name, value in item.items()}
+
+
+def read_days(
+    dynamodb: Any,
+    table_name: str,
+    days: Iterable[date],
+    attributes: Sequence[str],
+    day_read: Callable[[], None] = lambda: None,
+) -> Iterator[dict[str, Any]]:
+    """Yields the items of some days, as plain values. Queries the index by day and holds one page at a time.
+
+    Args:
+        dynamodb: a boto3 client that retries throttled calls.
+        table_name: name of the table.
+        days: local dates.
+        attributes: names of the attributes to read.
+        day_read: called after each day.
+
+    Raises:
+        InputError: the table cannot be queried.
+    """
+    deserialize = TypeDeserializer().deserialize
+    names = {f"#{number}": name for number, name in enumerate(("call_date", *attributes))}
+    try:
+        pages = dynamodb.get_paginator("query")
+        for day in days:
+            for page in pages.paginate(
+                TableName=table_name,
+                IndexName=INDEX,
+                KeyConditionExpression="#0 = :day",
+                ProjectionExpression=", ".join(list(names)[1:]),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={":day": {"S": day.isoformat()}},
+            ):
+                for item in page["Items"]:
+                    yield {name: _plain(deserialize(value)) for name, value in item.items()}
+            day_read()
+    except (ClientError, BotoCoreError) as error:
+        raise unreadable(f"table {table_name}", error) from error
+
+
+def unreadable(source: str, error: ClientError | BotoCoreError) -> InputError:
+    """Returns the error for a table that AWS does not let the user read."""
+    if isinstance(error, ClientError):
+        code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
+        fix = _FIXES.get(code, "Check the AWS credentials and the state of the table")
+        return InputError(source, "", f"cannot be read ({code}: {message.rstrip('. ')})", fix)
+    if isinstance(error, NoCredentialsError):
+        return InputError(source, "", "no AWS credentials found", "Set AWS_PROFILE or sign in to AWS")
+    if isinstance(error, NoRegionError):
+        return InputError(source, "", "no AWS region is set", "Give --region or set AWS_REGION")
+    problem = f"cannot be read ({' '.join(str(error).split()).rstrip('.')})"
+    return InputError(source, "", problem, "Check the AWS configuration and the network")
 
 
 def _plain(value: Any) -> Any:

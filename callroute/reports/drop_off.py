@@ -35,18 +35,25 @@ class DropOffRow:
         return self.outcomes["abandoned_in_flow"] + self.outcomes["abandoned_in_queue"]
 
 
-def drop_off(items: Iterable[Mapping[str, Any]], catalogs: Sequence[RouteCatalog] = ()) -> list[DropOffRow]:
+def drop_off(
+    items: Iterable[Mapping[str, Any]], catalogs: Sequence[RouteCatalog] = (), *, all_stops: bool = False
+) -> list[DropOffRow]:
     """Counts call records by stop and returns the counts in menu order.
 
     Args:
         items: call records from `read_all`.
         catalogs: route catalogs that define the labels and the order of the stops. Stops that are not in a catalog
             come last, sorted by route.
+        all_stops: include the stops without calls of every cataloged flow that has calls.
     """
     by_flow = {catalog.call_flow: catalog for catalog in catalogs}
     counts: dict[tuple[str | None, str], Counter[str]] = {}
     for item in items:
         counts.setdefault((item.get("call_flow"), item["call_route"]), Counter())[item["outcome"]] += 1
+    if all_stops:
+        for call_flow in {call_flow for call_flow, _ in counts} & by_flow.keys():
+            for route in by_flow[call_flow].routes:
+                counts.setdefault((call_flow, route), Counter())
     rows = []
     for (call_flow, route), outcomes in counts.items():
         catalog = by_flow.get(call_flow)

@@ -80,6 +80,8 @@ class CallRouteTracker(pulumi.ComponentResource):
     """URL of the queue with the records that cannot be stored, and the reasons."""
     quarantine_queue_arn: pulumi.Output[str]
     """ARN of the quarantine queue."""
+    connect_instance_id: pulumi.Output[str]
+    """ID of the Amazon Connect instance."""
     flow_ids: pulumi.Output[Mapping[str, str]]
     """IDs of the contact flows, by the key of the flow."""
     time_zone: pulumi.Output[str]
@@ -192,6 +194,7 @@ class CallRouteTracker(pulumi.ComponentResource):
         self.dead_letter_queue_arn = self.pipe.dead_letter_queue.arn
         self.quarantine_queue_url = self.quarantine_queue.url
         self.quarantine_queue_arn = self.quarantine_queue.arn
+        self.connect_instance_id = pulumi.Output.from_input(args.connect_instance_id)
         flow_ids: dict[str, Any] = {key: flow.flow.contact_flow_id for key, flow in self.flows.items()}
         self.flow_ids = pulumi.Output.from_input(flow_ids)
         self.time_zone = pulumi.Output.from_input(args.time_zone)

@@ -10,7 +10,7 @@ Each module with rules ends in a table `RULES` and imports no other module with 
 - `exempt_resources`: exemptions from the other rules.
 
 They share `rule` (rules and findings), `resource`, `preview` (values that a preview does not know), `policy_documents` (IAM policy documents), `principals` (the policies of each principal),
-`iam_patterns`, `json_values`, `secrets` and `resource_types`.
+`iam_patterns`, `json_values`, `secrets`, `pack_version` and `resource_types`. `testing` is a test kit for any pack.
 """
 
 from __future__ import annotations

@@ -6,16 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pulumi_policy import Severity
-
 from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.flow import Flow
 from callroute.flows.lint import tracking
 
 from .resource import Resource, Unknown, shown
-from .resource_types import FLOW, MODULE
-from .rule import Finding, Rule, RuleConfig
+from .resource_types import MODULE
+from .rule import Finding, RuleConfig, rule
 
 _VALIDITY = {rule.id for rule in lint.RULES if rule.severity == "error"} - {
     rule.id for rule in tracking.RULES
@@ -107,34 +105,7 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
 
 
 RULES = (
-    Rule(
-        name="flow-content-is-valid",
-        description="Amazon Connect must accept the content of a contact flow or module.",
-        severity=Severity.HIGH,
-        reason="Connect rejects invalid content during the deployment, with little explanation.",
-        remediation="Run `callroute check` on the flow.",
-        url="https://docs.aws.amazon.com/connect/latest/APIReference/flow-language.html",
-        types=(FLOW, MODULE),
-        check=_check_content,
-    ),
-    Rule(
-        name="flow-stops-are-tracked",
-        description="The attribute call_route must be set at every block where callers can hang up.",
-        severity=Severity.HIGH,
-        reason="Without it, the record does not show where the caller left, or the call is not tracked at all.",
-        remediation="Run `callroute track` on the flow, or set call_route on every path to the block.",
-        url="https://docs.aws.amazon.com/connect/latest/adminguide/what-is-a-contact-attribute.html",
-        types=(FLOW,),
-        check=_check_tracking("untracked-stop"),
-    ),
-    Rule(
-        name="flow-completion-is-tracked",
-        description="The attribute call_completed must be false before the first prompt, and true only after the last menu.",
-        severity=Severity.HIGH,
-        reason="Otherwise an abandoned call counts as completed, or as neither.",
-        remediation='Set call_completed to "false" where call_route is first set, and to "true" after the last menu.',
-        url="https://docs.aws.amazon.com/connect/latest/adminguide/what-is-a-contact-attribute.html",
-        types=(FLOW,),
-        check=_check_tracking("completion-unset", "completed-too-early"),
-    ),
+    rule("flow-content-is-valid", _check_content),
+    rule("flow-stops-are-tracked", _check_tracking("untracked-stop")),
+    rule("flow-completion-is-tracked", _check_tracking("completion-unset", "completed-too-early")),
 )

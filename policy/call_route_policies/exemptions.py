@@ -34,7 +34,7 @@ class Exemption:
 
 
 USED: dict[str, dict[Exemption, set[str]]] = {}
-"""URNs of the exempt resources with violations, by rule and exemption, since the exemptions of the rule changed."""
+"""URNs of exempt resources with violations, by rule and exemption. Reset when the rule's exemptions change."""
 
 
 def problems(value: Any) -> list[str]:
@@ -58,7 +58,7 @@ def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, 
 
 
 def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) -> str | None:
-    """Returns the violation, or None if the resource is exempt. An expired exemption is added to the violation."""
+    """Returns the violation, or None if the resource is exempt. Mentions an expired exemption in the violation."""
     for exemption, urns in exemptions.items():
         if matches_any(urn, [exemption.resource]):
             if exemption.is_expired:

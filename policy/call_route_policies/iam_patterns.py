@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from functools import cache
 from typing import Any
@@ -32,6 +33,14 @@ def account_of(value: Any) -> str:
     """Returns the account in an ARN, or an empty string if it has no account or is not an ARN."""
     arn = parse_arn(value)
     return arn.account_id if arn else ""
+
+
+def ip_network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Returns the network that a value describes, or None if it describes none."""
+    try:
+        return ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return None
 
 
 def is_lambda(value: Any) -> bool:

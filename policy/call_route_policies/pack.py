@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
@@ -18,6 +19,7 @@ from . import (
     pipeline,
     tags,
 )
+from .pack_version import report_pack_version
 from .secrets import keep_secret_marks
 
 _MODULES = (
@@ -48,17 +50,19 @@ POLICIES = policies()
 """All rules as policies of the Pulumi SDK."""
 
 
-def create_pack(name: str, exclude: Collection[str] = ()) -> PolicyPack:
+def create_pack(name: str, exclude: Collection[str] = (), extra: Sequence[Policy] = ()) -> PolicyPack:
     """Serves the rules as a policy pack. Never returns: the SDK waits for Pulumi's engine to end the process.
 
     Args:
         name: name of the pack.
         exclude: names of the rules to leave out.
+        extra: policies to serve besides the rules.
 
     Raises:
         ValueError: an excluded rule does not exist.
         RuntimeError: the installed pulumi-policy is not supported.
     """
-    chosen = policies(exclude)
+    chosen = [*policies(exclude), *extra]
     keep_secret_marks()
+    report_pack_version(Path())
     return PolicyPack(name, chosen, enforcement_level=EnforcementLevel.MANDATORY)

@@ -31,6 +31,7 @@ from callroute.aws.deployment_roles import (
     github_trust_policy,
     grants,
     preview_policy,
+    reader_policy,
 )
 from callroute.aws.permissions import Document
 from callroute.local.emulator import Credentials, Emulator
@@ -237,7 +238,7 @@ def test_an_existing_stream_and_phone_numbers_get_permissions_only_if_configured
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("policy", [deploy_policy, preview_policy])
+@pytest.mark.parametrize("policy", [deploy_policy, preview_policy, reader_policy])
 def test_every_action_exists_and_supports_its_resource(policy: Any, variant: str) -> None:
     for _, action, resource in pairs(policy(VARIANTS[variant])):
         service, _, name = action.partition(":")
@@ -318,7 +319,7 @@ def test_every_action_that_manages_permissions_has_a_reason(variant: str, more: 
     assert managing.pop("boundary-policy.json", set()) <= {"logs:PutResourcePolicy"}, (
         "the state machine writes logs"
     )
-    assert managing == {"deploy-trust.json": set(), "preview-policy.json": set(), "preview-trust.json": set()}
+    assert all(actions == set() for actions in managing.values())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -446,7 +447,7 @@ def test_a_role_trusts_one_environment_of_one_repository() -> None:
     }
 
 
-def test_preview_and_deployment_have_different_environments() -> None:
+def test_each_role_has_its_own_environment() -> None:
     found = documents(DEV)
 
     subjects = {
@@ -454,17 +455,25 @@ def test_preview_and_deployment_have_different_environments() -> None:
         for name, document in found.items()
         if name.endswith("-trust.json")
     }
-    assert subjects == {"deploy-trust.json": "dev", "preview-trust.json": "dev-preview"}
+    assert subjects == {
+        "deploy-trust.json": "dev",
+        "preview-trust.json": "dev-preview",
+        "reader-trust.json": "dev-report",
+    }
 
 
-def test_only_main_can_deploy_and_every_branch_can_preview() -> None:
+def test_only_main_can_deploy_and_report_and_every_branch_can_preview() -> None:
     found = documents(DEV)
     refs = {}
-    for name in ("deploy-trust.json", "preview-trust.json"):
+    for name in ("deploy-trust.json", "preview-trust.json", "reader-trust.json"):
         (statement,) = found[name]["Statement"]
         refs[name] = statement["Condition"]["StringEquals"].get("token.actions.githubusercontent.com:ref")
 
-    assert refs == {"deploy-trust.json": "refs/heads/main", "preview-trust.json": None}
+    assert refs == {
+        "deploy-trust.json": "refs/heads/main",
+        "preview-trust.json": None,
+        "reader-trust.json": "refs/heads/main",
+    }
 
 
 class RestrictedEmulator:

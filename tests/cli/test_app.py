@@ -79,6 +79,8 @@ def test_base_commands_need_no_extra_and_import_nothing_slow(arguments: tuple[st
         ("ministack", ("replay", "tests/samples")),
         ("pulumi_aws", ("replay", "tests/samples")),
         ("pulumi", ROLES),
+        ("botocore", ("redrive", "--local")),
+        ("boto3", ("doctor", "--stack", "prod")),
     ],
 )
 def test_commands_without_their_extra_name_it(missing: str, arguments: tuple[str, ...]) -> None:

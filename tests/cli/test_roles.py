@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from call_route_tracker import CallRouteTrackerArgs, ContactFlowArgs
 from callroute.aws.deployment_roles import DeploymentTarget, documents
+from callroute.aws.operator_policies import operator_documents
 from callroute.cli.app import app
 from tests.support.paths import FLOW_DEFINITIONS
 
@@ -63,11 +64,10 @@ def expected(args: dict[str, Any] | None = None, **target: str) -> dict[str, Any
     """Returns the documents for the options of the component."""
     given = {name.replace("-", "_"): value for name, value in REQUIRED.items()}
     options = CallRouteTrackerArgs(**{"connect_instance": INSTANCE, **(args or {})})
-    return documents(
-        DeploymentTarget(
-            args=options, **{"region": "ap-northeast-1", "project": "tracker", **given, **target}
-        )
+    stack = DeploymentTarget(
+        args=options, **{"region": "ap-northeast-1", "project": "tracker", **given, **target}
     )
+    return {**documents(stack), **operator_documents(stack)}
 
 
 @pytest.mark.parametrize(

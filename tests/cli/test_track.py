@@ -11,6 +11,7 @@ from callroute.cli.track import stops_summary
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from tests.cli.commands import FLOWS, callroute
+from tests.support.paths import REPOSITORY
 
 MENU = {
     "Version": "2019-10-30",
@@ -262,3 +263,60 @@ def test_a_described_flow_is_tracked_but_never_overwritten(tmp_path: Path) -> No
     assert "contains more than the flow" in refused.stderr
     assert done.returncode == 0, done.stderr
     assert "type: CONTACT_FLOW" in (tmp_path / "flow.routes.yaml").read_text(encoding="utf-8")
+
+
+AMBIGUOUS = REPOSITORY / "tests" / "flows" / "fixtures" / "bad" / "ambiguous-stop.json"
+
+
+def test_stops_that_records_would_not_distinguish_are_named_with_the_lines_to_add() -> None:
+    done = callroute("track", AMBIGUOUS)
+
+    assert "records would not distinguish 1 stop from others" in done.stderr
+    assert '    blocks:\n      "transfer": transfer\n' in done.stderr
+
+
+def test_resolve_gives_each_stop_its_own_route_once(tmp_path: Path) -> None:
+    out = tmp_path / "flow.json"
+
+    first = callroute("track", AMBIGUOUS, "-o", out, "--resolve")
+    resolved = out.read_bytes()
+    again = callroute("track", out, "-o", out, "--resolve")
+
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert "would not distinguish" not in first.stderr
+    assert out.read_bytes() == resolved
+    assert callroute("check", out, "--format", "json").returncode == 0
+
+
+def test_a_folder_is_tracked_into_another_folder(tmp_path: Path) -> None:
+    flows = tmp_path / "flows" / "inner"
+    flows.mkdir(parents=True)
+    (flows / "menu.json").write_text(json.dumps(MENU), encoding="utf-8")
+    (flows / "broken.json").write_text('{"Actions": 1}', encoding="utf-8")
+    (flows / "other.json").write_text("{}", encoding="utf-8")
+
+    done = callroute("track", tmp_path / "flows", "-o", tmp_path / "tracked")
+
+    assert done.returncode == 2  # because of broken.json
+    assert "broken.json" in done.stderr
+    written = sorted(
+        path.relative_to(tmp_path / "tracked").as_posix() for path in tmp_path.glob("tracked/**/*.*")
+    )
+    assert written == ["inner/menu.json", "inner/menu.routes.yaml"]
+    assert "tracking blocks" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "a folder is needed for the tracked flows"),
+        (("-o", "OUT", "--picture", "x.svg"), "it applies to a single flow"),
+    ],
+)
+def test_options_that_do_not_fit_a_folder_are_rejected(
+    tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = callroute("track", tmp_path, *(each.replace("OUT", str(tmp_path / "o")) for each in options))
+
+    assert done.returncode == 2
+    assert message in done.stderr

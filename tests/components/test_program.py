@@ -27,6 +27,7 @@ OUTPUTS = {
     "deadLetterQueueArn",
     "quarantineQueueUrl",
     "quarantineQueueArn",
+    "connectInstanceId",
     "flowIds",
     "timeZone",
     "stateMachineLogGroup",

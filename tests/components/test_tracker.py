@@ -506,6 +506,7 @@ def test_the_outputs_are_complete(engine: Engine) -> None:
         "deadLetterQueueArn": arn("sqs", "calls-pipe-dead-letters-0000000"),
         "quarantineQueueUrl": url("calls-quarantine-0000000"),
         "quarantineQueueArn": arn("sqs", "calls-quarantine-0000000"),
+        "connectInstanceId": INSTANCE,
         "flowIds": {"menu": "id-of-Menu"},
         "timeZone": "Asia/Tokyo",
         "stateMachineLogGroup": "/aws/vendedlogs/states/calls-test",

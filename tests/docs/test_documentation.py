@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from callroute.aws.state_machine import ITEM_ATTRIBUTES
+from callroute.cli.serve import serve
 from tests.support import aws_cli
 from tests.support.engine import Engine
 from tests.support.paths import REPOSITORY
@@ -56,6 +57,9 @@ def commands(*prefixes: str) -> list[str]:
     return [line for line in LINES if line.startswith(prefixes)]
 
 
+SERVING = commands("callroute serve")
+
+
 @pytest.mark.parametrize("readme", [README, JAPANESE_README], ids=lambda path: path.name)
 def test_a_readme_starts_with_the_two_commands(readme: Path) -> None:
     assert list(console_lines(readme))[:2] == ["make demo", "make test"]
@@ -80,7 +84,7 @@ def test_every_command_is_checked_by_a_test_in_this_file() -> None:
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("line", commands(*CALLROUTE))
+@pytest.mark.parametrize("line", [line for line in commands(*CALLROUTE) if line not in SERVING])
 def test_a_callroute_command_succeeds(line: str, tmp_path: Path) -> None:
     words = shlex.split(line.removeprefix(".venv/bin/python -m "))[1:]
     output = tmp_path / words[words.index("-o") + 1] if "-o" in words else None
@@ -99,6 +103,13 @@ def test_a_callroute_command_succeeds(line: str, tmp_path: Path) -> None:
 
     assert completed.returncode == 0, completed.stderr
     assert output.exists() if output else completed.stdout
+
+
+@pytest.mark.parametrize("line", SERVING)
+def test_a_serve_command_has_known_options(line: str) -> None:
+    # tests/cli/test_serve.py runs the command until Ctrl-C.
+    with serve.make_context("serve", shlex.split(line)[2:]) as context:
+        assert context.params
 
 
 @pytest.mark.parametrize(

@@ -61,16 +61,24 @@ class Project:
             text=True,
             check=True,
         ).stdout.split("\0")
-        copy, home = folder / "project", folder / "pulumi"
+        project = cls.empty(folder, emulator)
+        copy = project.folder
         for name in filter(None, files):
             if name.startswith("tests/") or not (REPOSITORY / name).is_file():
                 continue
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(REPOSITORY / name, copy / name)
         (copy / ".venv").symlink_to(sys.prefix)
+        return project
+
+    @classmethod
+    def empty(cls, folder: Path, emulator: Emulator | None = None) -> Project:
+        """Prepares a project without files, and Pulumi's own folders beside it."""
+        project = cls(folder / "project", folder / "pulumi", emulator)
+        project.folder.mkdir(parents=True)
         for each in ("home", "backend", "state"):
-            (home / each).mkdir(parents=True)
-        return cls(copy, home, emulator)
+            (project.home / each).mkdir(parents=True)
+        return project
 
     @property
     def environment(self) -> dict[str, str]:

@@ -21,12 +21,14 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from callroute.local.emulator import ACCOUNT_ID
 from callroute.local.resource_creators import CREATORS, INVOKES, UnknownArgumentError
+from callroute.local.stack_config import DEFAULT_REGION
 from tests.engine import plugin_server
 from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud
+from tests.support.engine import computed_outputs
 
 VERSION = "7.51.1"
 ANY_TYPE = "CALLROUTE_ENGINE_ANY_TYPE"
-"""Environment variable: previews accept resource types that this provider cannot create."""
+"""Environment variable: accept resource types that the emulator lacks, in previews and in updates without an emulator."""
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
 DEFAULTS = "__defaults"
 """Input in which Pulumi's Terraform bridge lists the inputs that it has filled in."""
@@ -104,7 +106,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         changed = sorted(
             key for key in old.keys() | new.keys() if key != DEFAULTS and old.get(key) != new.get(key)
         )
-        replaces = [key for key in changed if key in REPLACED_BY[type_]]
+        replaces = [key for key in changed if key in REPLACED_BY.get(type_, ())]
         response = provider_pb2.DiffResponse
         return response(
             changes=response.DIFF_SOME if changed else response.DIFF_NONE,
@@ -125,6 +127,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 **_without_defaults(inputs),
             }
             return provider_pb2.CreateResponse(properties=_struct(outputs))
+        if not self._cloud.is_running:
+            outputs = {**_invented(type_, request.urn, inputs), **_without_defaults(inputs)}
+            return provider_pb2.CreateResponse(id=outputs["id"], properties=_struct(outputs))
         if self._cloud.take_failure(type_):
             context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")
         given = copy.deepcopy(_without_defaults(inputs))
@@ -179,6 +184,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         return empty_pb2.Empty()
+
+
+def _invented(type_: str, urn: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Returns the computed outputs of a resource that exists nowhere."""
+    name = inputs.get("name") or _type_and_name(urn)[1]
+    service, _, class_ = type_.removeprefix("aws:").partition("/")
+    arn = f"arn:aws:{service}:{DEFAULT_REGION}:{ACCOUNT_ID}:{class_.partition(':')[0]}/{name}"
+    return {**dict.fromkeys(COMPUTED.get(type_, ("id",)), name), "arn": arn, **computed_outputs(type_, name)}
 
 
 def _type_and_name(urn: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from callroute.local.emulator import Credentials, Emulator
-from callroute.local.pipe import HandledRecord, Pipe, PipeError, PipeSettings, apply_template
+from callroute.local.pipe import HandledRecord, Pipe, PipeError, PipeSettings
 from tests.support.contact_records import contact_record
 
 pytestmark = pytest.mark.emulator
@@ -500,26 +500,3 @@ def test_fire_and_forget_is_rejected() -> None:
                 },
             },
         )
-
-
-@pytest.mark.parametrize(
-    ("template", "filled"),
-    [
-        ('{"a": <$.data>}', '{"a": {"text": "あ\\"<x>", "list": [1, null]}}'),
-        ('{"a": <$.data.text>}', '{"a": "あ\\"<x>"}'),
-        ('{"a": "<$.data.text>"}', '{"a": "あ\\"<x>"}'),
-        ('{"a": "from <$.eventID> on"}', '{"a": "from shard:1 on"}'),
-        ("<$.data.list[0]>", "1"),
-        ('{"a": "plain"}', '{"a": "plain"}'),
-    ],
-)
-def test_templates_are_filled_as_json(template: str, filled: str) -> None:
-    event = {"eventID": "shard:1", "data": {"text": 'あ"<x>', "list": [1, None]}}
-
-    assert json.loads(apply_template(template, event)) == json.loads(filled)
-
-
-@pytest.mark.parametrize("path", ["$.nowhere", "$.data.list[9]", "$.data.text.deeper", "$.data['text']"])
-def test_a_missing_path_is_an_error(path: str) -> None:
-    with pytest.raises(PipeError, match="path"):
-        apply_template(f"<{path}>", {"data": {"text": "a", "list": [1]}})

@@ -123,6 +123,11 @@ def test_each_extra_of_the_wheel_installs_into_an_empty_environment_and_works(
     assert without.returncode == 2
     assert "Install call-route-tracker[local]" in without.stderr
 
+    calls = REPOSITORY / "examples" / "call_records.jsonl"
+    assert "Install call-route-tracker[report]" in run(command, "report", calls).stderr
+    install("[report]")
+    assert run(command, "report", calls, "--format", "csv").stdout.startswith("call_flow,route,")
+
     install("[policy]")
     listed = run(python, "-c", "from call_route_policies import RULES; import sys; sys.exit(len(RULES) < 20)")
     assert listed.returncode == 0, listed.stderr

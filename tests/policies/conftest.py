@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from call_route_policies import testing
 from tests.policies.pack import Pack
+
+policy_pack = testing.policy_pack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_pack() -> Iterator[Pack]:
+def running_policy_pack() -> Iterator[Pack]:
     """The process of the pack, with the environment variables that the engine sets."""
     environment = {
         "PULUMI_ORGANIZATION": "organization",
@@ -30,7 +33,6 @@ def running_pack() -> Iterator[Pack]:
 
 
 @pytest.fixture
-def pack(running_pack: Pack) -> Pack:
+def pack(policy_pack: Pack) -> Pack:
     """The running pack with default settings."""
-    running_pack.configure({})
-    return running_pack
+    return policy_pack

@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pulumi.output import Unknown
 from pulumi.runtime.mocks import MockResourceArgs
 
+from call_route_policies import testing
 from call_route_policies.tags import TAGGABLE_TYPES
 from tests.components.test_program import config
 from tests.support.engine import PROJECT, Engine
 from tests.support.paths import REPOSITORY
 
-# Pulumi's encoding of secrets and unknown values. Source: sdk/go/common/resource/properties.go.
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, not a secret
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-
 STACKS = ("dev", "local", "prod")
 
+UNKNOWN_VALUES = Path(__file__).parent / "unknown_values.json"
+"""Properties that the engine sends as unknown in the first preview of a stack, by type. tests/engine checks and writes it."""
+UNKNOWN_OUTPUTS: dict[str, list[str]] = json.loads(UNKNOWN_VALUES.read_text(encoding="utf-8"))
 
-@dataclass
-class Recorded:
-    """A resource, which tests may change."""
-
-    type: str
-    name: str
-    urn: str
-    parent: str
-    inputs: dict[str, Any]
-    """Registered inputs, with the engine's encoding of secrets and unknown values."""
-    outputs: dict[str, Any] = field(default_factory=dict)
-    """Outputs of the provider that are not inputs. Empty in a preview."""
-    protect: bool = False
-    dependencies: dict[str, list[str]] = field(default_factory=dict)
-    """URNs of the resources that each property depends on."""
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Inputs and outputs, which stack rules receive."""
-        return {**self.outputs, **self.inputs}
+Recorded = testing.Resource
+SECRET, SIGNATURE, UNKNOWN = testing.SECRET, testing.SIGNATURE, testing.UNKNOWN
 
 
 class Stack(list[Recorded]):
@@ -94,11 +76,11 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
         secrets=[salt],
     )
     root = f"urn:pulumi:{stack}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{stack}"
-    found = Stack([Recorded("pulumi:pulumi:Stack", f"{PROJECT}-{stack}", root, "", {})])
+    found = Stack([Recorded("pulumi:pulumi:Stack", f"{PROJECT}-{stack}", root)])
     for resource in engine.resources:
         inputs = {key: _encoded(value) for key, value in resource.inputs.items() if value is not None}
         for key in resource.secrets:
-            inputs[key] = {SIGNATURE: SECRET, "value": inputs[key]}
+            inputs[key] = testing.secret(inputs[key])
         found.append(
             Recorded(
                 resource.type,
@@ -117,21 +99,28 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
 def first_preview(stack: Stack) -> Stack:
     """Changes a recorded stack to what the engine sends in its first preview, and returns it.
 
-    The provider has chosen automatic names. Computed outputs, and inputs that are computed outputs of other resources,
-    are unknown. Documents are known, because the program builds the ARNs in them from names.
+    The provider has chosen automatic names. Unknown are the outputs in UNKNOWN_OUTPUTS, for other types all outputs. Inputs
+    are known, because the program builds ARNs from names.
     """
+    for resource in stack:
+        if isinstance(name := resource.outputs.get("name"), str):
+            resource.inputs.setdefault("name", name)
+        elif isinstance(arn := resource.outputs.get("arn"), str):
+            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
+        unknown = UNKNOWN_OUTPUTS.get(resource.type, [name for name in resource.outputs if name != "name"])
+        resource.outputs = dict.fromkeys(unknown, UNKNOWN)
+    return stack
+
+
+def first_preview_of_outputs(stack: Stack) -> Stack:
+    """Changes a recorded stack to the first preview of a program that passes outputs instead of building ARNs."""
     computed = {
         value: resource.urn
         for resource in stack
         for name, value in resource.outputs.items()
         if name != "name" and isinstance(value, str)
     }
-    for resource in stack:
-        if isinstance(name := resource.outputs.get("name"), str):
-            resource.inputs.setdefault("name", name)
-        elif isinstance(arn := resource.outputs.get("arn"), str):
-            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
-        resource.outputs = {name: UNKNOWN for name in resource.outputs if name != "name"}
+    for resource in first_preview(stack):
         for name, value in resource.inputs.items():
             used: list[str] = []
             resource.inputs[name] = _hidden(value, computed, used)

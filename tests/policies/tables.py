@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pulumi_policy import EnforcementLevel
+
 from call_route_policies import RULES
 from tests.end_to_end.test_permissions import NEEDS, Use, create_state_machine, dead_letter, deliver, record
-from tests.policies.mutations import CASES
+from tests.policies.examples import EXAMPLES
 from tests.support.paths import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "policies.md"
-EXAMPLES = 3
-"""Examples of violations for each rule."""
+SHARED = 2
+"""A reason of more rules than this is listed once, before the rules."""
 
 
 def rule_list() -> str:
-    """Every rule: requirement, severity and level, reason, examples of violations, fix and settings."""
-    sections = []
+    """Every rule: requirement, severity, level unless mandatory, reason, examples, fix and settings."""
+    counted = Counter(rule.reason for rule in RULES)
+    shared = [reason for reason, count in counted.items() if count > SHARED]
+    sections = [
+        f"Reason for {', '.join(f'`{rule.name}`' for rule in RULES if rule.reason == reason)}: {reason}\n"
+        for reason in shared
+    ]
     for rule in RULES:
-        examples = [title for name, title, _ in CASES if name == rule.name][:EXAMPLES]
+        level = "" if rule.level is EnforcementLevel.MANDATORY else f", {rule.level.value}"
+        reason = "" if rule.reason in shared else f" {rule.reason}"
         lines = [
-            f"**`{rule.name}`** ({rule.severity.value}, {rule.level.value}): {rule.description} {rule.reason}",
-            *([f"- Violations: {'; '.join(examples)}"] if examples else []),
-            f"- Fix: {rule.remediation} [Documentation]({rule.url})",
+            f"**[`{rule.name}`]({rule.url})** ({rule.severity.value}{level}): {rule.description}{reason}",
+            *([f"- {EXAMPLES[rule.name].text}"] if rule.name in EXAMPLES else []),
+            f"- Fix: {rule.remediation}",
             *_settings(rule.settings),
         ]
         sections.append("\n".join(lines) + "\n")

@@ -19,10 +19,11 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy, StackValid
 from call_route_policies import POLICIES, RULES, create_pack
 from call_route_policies.rule import Rule
 from call_route_policies.tags import TAGGABLE_TYPES
+from call_route_policies.testing import interpreter
 from tests.policies.mutations import CASES
 from tests.policies.mutations.case import Case
-from tests.policies.pack import FOLDER, Pack, Violation, interpreter
-from tests.policies.stacks import first_preview, recorded
+from tests.policies.pack import FOLDER, Pack, Violation
+from tests.policies.stacks import first_preview, first_preview_of_outputs, recorded
 from tests.policies.tables import DOCUMENT, need_table, rule_list
 from tests.policies.values import STACK
 from tests.support.paths import REPOSITORY
@@ -49,12 +50,28 @@ def test_each_mutation_is_reported_by_exactly_one_rule(pack: Pack, name: str, ca
 
 @for_each_case
 def test_each_mutation_is_reported_in_a_first_preview(pack: Pack, name: str, case: Case) -> None:
+    for preview in (first_preview, first_preview_of_outputs):
+        stack = recorded(STACK)
+        case.edit(stack)
+
+        assert {(each.rule, each.resource) for each in pack.analyze(preview(stack))} == {
+            (name, case.resource)
+        }
+
+
+STACK_RULES = {rule.name for rule in RULES if rule.check_stack}
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [pytest.param(name, case, id=f"{name}: {title}") for name, title, case in CASES if name in STACK_RULES],
+)
+def test_the_order_of_registration_changes_no_finding(pack: Pack, name: str, case: Case) -> None:
     stack = recorded(STACK)
     case.edit(stack)
+    expected = sorted(f"{case.resource} {message}." for message in case.messages)
 
-    assert {(each.rule, each.resource) for each in pack.analyze(first_preview(stack))} == {
-        (name, case.resource)
-    }
+    assert sorted(each.message for each in pack.analyze_stack(stack[::-1]) if each.rule == name) == expected
 
 
 def test_every_rule_has_at_least_three_mutations() -> None:
@@ -102,6 +119,7 @@ def test_the_pack_has_a_name_and_accepts_configuration(pack: Pack) -> None:
     info = pack.info()
 
     assert info.name == "call-route-tracker"
+    assert info.version == version("call-route-tracker")
     assert info.supportsConfig
     assert len(info.policies) == len(RULES)
 
@@ -152,7 +170,7 @@ def test_the_lock_file_contains_the_dependencies_of_the_pack_with_hashes(package
 def test_the_interpreter_of_the_pack_has_at_least_the_locked_versions() -> None:
     program = "from importlib.metadata import distributions as d; print(*{f'{each.name}=={each.version}' for each in d()})"
     printed = subprocess.run(  # noqa: S603 - the interpreter of the pack
-        [interpreter(), "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [interpreter(FOLDER), "-c", program], capture_output=True, text=True, check=True, timeout=60
     ).stdout
     installed = {
         re.sub(r"[._-]+", "-", name).lower(): installed_version
@@ -161,19 +179,6 @@ def test_the_interpreter_of_the_pack_has_at_least_the_locked_versions() -> None:
 
     for package in ("cloudsplaining", "policy-sentry", "pulumi", "pulumi-policy", "pyyaml"):
         assert Version(installed[package]) >= Version(LOCKED[package]), "run `make test`, which installs them"
-
-
-def test_a_missing_environment_is_reported_with_the_command_that_creates_it(tmp_path: Path) -> None:
-    project = "runtime: {name: python, options: {virtualenv: elsewhere}}"
-    (tmp_path / "PulumiPolicy.yaml").write_text(project, encoding="utf-8")
-
-    with pytest.raises(RuntimeError, match=r"elsewhere/bin/python is missing\. Run `make test`"):
-        interpreter(tmp_path)
-
-    python = tmp_path / "elsewhere/bin/python"
-    python.parent.mkdir(parents=True)
-    python.touch()
-    assert interpreter(tmp_path) == python
 
 
 def test_the_documentation_lists_the_rules_and_the_needs() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -20,7 +21,16 @@ from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from tests.policies.edits import add_statement, remove
 from tests.policies.mutations.pipeline import set_filters, set_target
 from tests.policies.pack import Pack, Violation
-from tests.policies.stacks import SECRET, SIGNATURE, STACKS, UNKNOWN, Stack, first_preview, recorded
+from tests.policies.stacks import (
+    SECRET,
+    SIGNATURE,
+    STACKS,
+    UNKNOWN,
+    Stack,
+    first_preview,
+    first_preview_of_outputs,
+    recorded,
+)
 from tests.policies.values import (
     KEY_ARN,
     OTHER_ACCOUNT,
@@ -88,10 +98,13 @@ def test_the_program_registers_resources_for_every_rule() -> None:
     assert with_types - checked == set(), "a rule without resources reports nothing"
 
 
+@pytest.mark.parametrize("preview", [first_preview, first_preview_of_outputs])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_first_preview_has_neither_violations_nor_notes(pack: Pack, stack: str, variant: str) -> None:
-    assert pack.analyze(first_preview(recorded(stack, VARIANTS[variant]))) == []
+def test_a_first_preview_has_neither_violations_nor_notes(
+    pack: Pack, stack: str, variant: str, preview: Callable[[Stack], Stack]
+) -> None:
+    assert pack.analyze(preview(recorded(stack, VARIANTS[variant]))) == []
 
 
 def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pack) -> None:
@@ -102,6 +115,7 @@ def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pa
 
     assert found.rule == "pipe-starts-at-trim-horizon"
     assert found.level == "advisory"
+    assert f"policy pack 'call-route-tracker@v{version('call-route-tracker')}'" in found.message
     assert (
         "value at .call-route-tracker-pipe.sourceParameters.kinesisStreamParameters.startingPosition can't be known"
         in found.message
@@ -426,7 +440,7 @@ OTHER_PIPE = {
 }
 
 
-@pytest.mark.parametrize("change", [lambda stack: stack, first_preview], ids=["update", "first preview"])
+@pytest.mark.parametrize("change", [lambda stack: stack, first_preview, first_preview_of_outputs])
 def test_rules_about_call_records_do_not_apply_to_other_pipes(
     pack: Pack, change: Callable[[Stack], Stack]
 ) -> None:
@@ -629,7 +643,7 @@ def test_policy_sentry_has_no_findings(stack: str, variant: str) -> None:
 
 def test_unrelated_resources_have_no_violations(pack: Pack) -> None:
     stack = recorded("dev")
-    stack.add("aws:s3/bucket:Bucket", "added", {"bucket": "added"})
+    stack.add("aws:ec2/vpc:Vpc", "added", {"cidrBlock": "10.0.0.0/16"})
     stack.add("random:index/randomId:RandomId", "number", {"byteLength": 4})
 
     assert pack.analyze(stack) == list[Violation]()

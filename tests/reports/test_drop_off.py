@@ -78,3 +78,16 @@ def test_every_call_is_counted_once(records: list[dict[str, Any]]) -> None:
 
     assert sum(stop.calls for stop in stops) == len(records)
     assert all(sum(stop.outcomes.values()) == stop.calls for stop in stops)
+
+
+def test_stops_without_calls_are_included_on_request_for_flows_with_calls() -> None:
+    stops = drop_off([record("card", "completed")], [CATALOG], all_stops=True)
+
+    assert [(stop.call_route, stop.calls) for stop in stops] == [
+        ("start", 0),
+        ("card", 1),
+        ("card_operator", 0),
+    ]
+    assert drop_off([record("card", "completed", "other")], [CATALOG], all_stops=True) == drop_off(
+        [record("card", "completed", "other")], [CATALOG]
+    )

@@ -42,6 +42,11 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
+def computed_outputs(type_: str, name: str) -> dict[str, str]:
+    """Returns the outputs that AWS would compute for a resource, if its type has some that the tests need."""
+    return _COMPUTED[type_](name) if type_ in _COMPUTED else {}
+
+
 @dataclass(frozen=True)
 class Registered:
     """A resource that the program registered."""
@@ -119,8 +124,8 @@ class Engine(Mocks):
             known.setdefault("name", f"{args.name}-0000000")
         if self._preview:
             return None, known
-        computed = _COMPUTED[args.typ](known["name"]) if args.typ in _COMPUTED else {}
-        return f"{known.get('name', args.name)}-id", {**known, **computed}
+        name = known.get("name", args.name)
+        return f"{name}-id", {**known, **computed_outputs(args.typ, name)}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Returns the result of an invoke."""

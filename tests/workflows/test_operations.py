@@ -12,13 +12,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from call_route_tracker import CallRouteTrackerArgs
 from call_route_tracker.constraints import camel_case
+from callroute.cli.app import app
+from callroute.local.cloud import LocalCloud
 from callroute.local.emulator import Emulator
+from callroute.local.shared_cloud import share
 from tests.components.test_program import OUTPUTS
 from tests.support import aws_cli
 from tests.support.contact_records import contact_record
@@ -93,7 +96,11 @@ def test_the_roles_command_writes_the_documents_that_the_next_commands_use(tmp_p
     assert done.returncode == 0, done.stderr
     written = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
     ends = set(re.findall(rf"file://{folder}/\$role-(\w+\.json)", TEXT))
-    assert {f"{role}-{end}" for role in ("deploy", "preview") for end in ends} == set(written)
+    operators = {"doctor-policy.json", "redrive-policy.json"}
+    assert {f"{role}-{end}" for role in ("deploy", "preview", "reader") for end in ends} | operators == set(
+        written
+    )
+    assert all(f"`{name}`" in TEXT for name in operators)
     for value in ("--account-id", "--repository", "--state-bucket", "--state-key-arn"):
         assert any(words[words.index(value) + 1] in document for document in written.values()), value
     for document in written.values():
@@ -122,50 +129,22 @@ def test_the_outputs_and_options_exist() -> None:
     assert options <= option_names()
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_the_replay_commands_put_dead_lettered_records_back_on_the_stream(
-    emulator: Emulator, tmp_path: Path
+@pytest.mark.emulator
+def test_the_commands_for_operators_run_on_the_local_cloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    emulator.reset()
-    kinesis, sqs = emulator.client("kinesis"), emulator.client("sqs")
-    kinesis.create_stream(StreamName="records", ShardCount=1)
-    kinesis.get_waiter("stream_exists").wait(StreamName="records", WaiterConfig={"Delay": 0.02})
-    queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-    put = [
-        kinesis.put_record(StreamName="records", PartitionKey=f"key {text}", Data=text.encode())
-        for text in ("before", "発信 first", "second", "after")
-    ]
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(dead_letter(put[1], put[2])))
+    lines = [line for block in blocks() for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith(("callroute redrive ", "callroute doctor "))]
+    assert {line.split()[1] for line in commands} == {"redrive", "doctor"}
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.chdir(REPOSITORY)
 
-    done = run_as_written(blocks(section("Replay dead letters"))[1], emulator, queue, tmp_path)
-
-    assert done.returncode == 0, done.stderr
-    shard = kinesis.get_shard_iterator(
-        StreamName="records", ShardId=put[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    records = kinesis.get_records(ShardIterator=shard)["Records"]
-    assert [(each["PartitionKey"], each["Data"].decode()) for each in records[4:]] == [
-        ("key 発信 first", "発信 first"),
-        ("key second", "second"),
-    ], "only the dead-lettered records are on the stream again"
-    assert "Messages" not in sqs.receive_message(QueueUrl=queue), "the message is deleted"
-
-
-@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_a_dead_letter_that_cannot_be_replayed_stays_on_the_queue(emulator: Emulator, tmp_path: Path) -> None:
-    emulator.reset()
-    sqs = emulator.client("sqs")
-    queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-    missing = {"ShardId": "shardId-000000000000", "SequenceNumber": "1"}
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(dead_letter(missing, missing)))
-
-    done = run_as_written(blocks(section("Replay dead letters"))[1], emulator, queue, tmp_path)
-
-    assert done.returncode != 0
-    number = sqs.get_queue_attributes(
-        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
-    )
-    assert number["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "1"
+    with LocalCloud() as cloud, share(cloud):
+        for line in commands:
+            words = shlex.split(line.replace("--stack prod", "--local"))[1:]
+            result = CliRunner().invoke(app, words)
+            # The new stack has no calls yet.
+            assert result.exit_code == ("doctor" in words), f"{line}: {result.stdout}{result.stderr}"
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
@@ -178,7 +157,7 @@ def test_the_quarantine_commands_put_a_record_back_on_the_stream(emulator: Emula
     contact = contact_record("corrected", Attributes={"call_route": "紛失"})
     message = {"reason": "any", "event_id": "shard:1", "sequence_number": "1", "contact": contact}
     sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(message))
-    look, put_back = blocks(section("Inspect the quarantine queue"))
+    _, look, _, put_back = blocks(section("Inspect the quarantine queue"))
 
     looked = run_as_written(look, emulator, queue, tmp_path)
     done = run_as_written(put_back, emulator, queue, tmp_path)
@@ -191,17 +170,6 @@ def test_the_quarantine_commands_put_a_record_back_on_the_stream(emulator: Emula
     (record,) = kinesis.get_records(ShardIterator=shard)["Records"]
     assert json.loads(record["Data"]) == contact
     assert "Messages" not in sqs.receive_message(QueueUrl=queue), "the message is deleted"
-
-
-def dead_letter(first: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "version": "1.0",
-        "KinesisBatchInfo": {
-            "shardId": first["ShardId"],
-            "startSequenceNumber": first["SequenceNumber"],
-            "endSequenceNumber": last["SequenceNumber"],
-        },
-    }
 
 
 def run_as_written(

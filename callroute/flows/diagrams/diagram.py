@@ -9,11 +9,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import type_of
+from callroute.flows.diagrams.words import description, translated
 from callroute.flows.simulation.coverage import countable_branches
 from callroute.flows.simulation.environment import resource_names
 from callroute.flows.simulation.scenario_file import route_of
 
 if TYPE_CHECKING:
+    from callroute.flows.diagrams.words import Language
     from callroute.flows.flow import Block, Branch, Flow
 
 _TITLES = {
@@ -105,7 +107,7 @@ class DrawnBlock:
         name: its identifier, or an empty string if the identifier is a UUID.
         detail: its main parameter or the attributes that it sets. Can be long and have several lines.
         route: the value to which it sets `call_route`, if any.
-        stop: whether a caller can hang up here.
+        stop: a mark for blocks in which a caller can hang up, empty for other blocks.
         edges: its outgoing edges.
     """
 
@@ -114,7 +116,7 @@ class DrawnBlock:
     name: str
     detail: str
     route: str | None
-    stop: bool
+    stop: str
     edges: tuple[DrawnEdge, ...]
 
 
@@ -127,25 +129,35 @@ class Diagram:
         description: alternative text for readers who cannot see the diagram.
         start: identifier of the first block, or an empty string if the flow has no such block.
         blocks: the blocks by identifier, in document order.
+        entry: description of the point where calls enter.
+        default: name of a branch without a label.
     """
 
     title: str
     description: str
     start: str
     blocks: Mapping[str, DrawnBlock]
+    entry: str
+    default: str
 
 
-def build_diagram(flow: Flow) -> Diagram:
-    """Returns the diagram of a flow, omitting dangling branches."""
-    blocks = {identifier: _block(flow, block) for identifier, block in flow.blocks.items()}
-    stops = sum(block.stop for block in blocks.values())
+def build_diagram(flow: Flow, language: Language = "en") -> Diagram:
+    """Returns the diagram of a flow, omitting dangling branches.
+
+    Args:
+        flow: the flow.
+        language: language of titles, labels and the description.
+    """
+    blocks = {identifier: _block(flow, block, language) for identifier, block in flow.blocks.items()}
+    stops = sum(bool(block.stop) for block in blocks.values())
     routes = len({block.route for block in blocks.values() if block.route is not None})
     return Diagram(
         title=_clean(PurePath(flow.source).name),
-        description=f"Flow of {len(blocks)} blocks, with {stops} stops at which a caller can hang up "
-        f"and {routes} value{'' if routes == 1 else 's'} of call_route.",
+        description=description(language, len(blocks), stops, routes),
         start=flow.start if flow.start in blocks else "",
         blocks=blocks,
+        entry=translated("the call comes in", language),
+        default=translated("next", language),
     )
 
 
@@ -154,21 +166,23 @@ def _clean(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _block(flow: Flow, block: Block) -> DrawnBlock:
+def _block(flow: Flow, block: Block, language: Language) -> DrawnBlock:
     block_type = type_of(block)
     title = _TITLES.get(block.type) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", block.type).capitalize()
     return DrawnBlock(
         identifier=block.identifier,
-        title="Input" if block_type is not None and block_type.stop == "input" else _clean(title),
+        title=translated(
+            "Input" if block_type is not None and block_type.stop == "input" else _clean(title), language
+        ),
         name="" if _UUID.fullmatch(block.identifier) else _clean(block.identifier),
-        detail=_clean(_detail(block)),
+        detail=_clean(_detail(block, language)),
         route=None if (route := route_of(block)) is None else _clean(route),
-        stop=block_type is not None and block_type.stop is not None,
-        edges=tuple(_edges(flow, block)),
+        stop=translated("stop", language) if block_type is not None and block_type.stop is not None else "",
+        edges=tuple(_edges(flow, block, language)),
     )
 
 
-def _detail(block: Block) -> str:
+def _detail(block: Block, language: Language) -> str:
     parameters = block.parameters
     for name in ("Attributes", "FlowAttributes", "EventHooks"):
         if isinstance(parameters.get(name), Mapping):
@@ -176,7 +190,7 @@ def _detail(block: Block) -> str:
                 f"{key} = {_shown(value)}" for key, value in parameters[name].items() if key != "call_route"
             )
     if "LoopCount" in parameters:
-        return f"{parameters['LoopCount']} times"
+        return translated("{count} times", language).format(count=parameters["LoopCount"])
     if isinstance(parameters.get("Messages"), list):
         return "\n".join(
             _first_detail(message) for message in parameters["Messages"] if isinstance(message, Mapping)
@@ -200,7 +214,7 @@ def _shown(value: Any) -> str:
     return resource_names(text)[-1] if text.startswith("arn:") else text
 
 
-def _edges(flow: Flow, block: Block) -> list[DrawnEdge]:
+def _edges(flow: Flow, block: Block, language: Language) -> list[DrawnEdge]:
     """Merges branches that have the same kind and target.
 
     Error branches that have the same target as the default branch are omitted.
@@ -212,7 +226,7 @@ def _edges(flow: Flow, block: Block) -> list[DrawnEdge]:
         error = branch.kind == "error"
         if branch.target in flow.blocks and not (error and branch.target in default_targets):
             merged = labels.setdefault((error, branch.kind == "next", branch.target), [])
-            label = _label(block, branch)
+            label = translated(_label(block, branch), language)
             if label not in merged:
                 merged.append(label)
     return [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from callroute.flows.diagrams.routing import Box, Column, Layout, Line, route_lines, separate
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from callroute.flows.diagrams.diagram import Diagram
     from callroute.flows.flow import Flow
@@ -17,75 +18,58 @@ if TYPE_CHECKING:
 GAP = 28.0
 """Minimum distance between two blocks, in pixels."""
 
-_COLUMN_GAP = 88.0
 _ROW_GAP = 32.0
 _LINE_GAP = 12.0
 _SWEEPS = 12
 _SCALES = (1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0, 2.5)
 
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Upper left corner and size of a block, in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def overlaps(self, other: Box, gap: float = 0.0) -> bool:
-        """Returns whether two boxes overlap or are closer together than the given gap."""
-        return (
-            self.x < other.x + other.width + gap
-            and other.x < self.x + self.width + gap
-            and self.y < other.y + other.height + gap
-            and other.y < self.y + self.height + gap
-        )
-
-
-Point = tuple[float, float]
-Polyline = tuple[Point, ...]
 EdgeKey = tuple[str, str]
 """Identifiers of the source and target of an edge."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Positions of blocks and long lines.
+def layout(
+    flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Line]
+) -> Layout:
+    """Positions all blocks without overlaps, and draws lines between them that do not pass behind blocks.
 
-    Attributes:
-        boxes: the boxes by block identifier.
-        polylines: for each edge that crosses other columns, the start and end points of its horizontal segments, from
-            left to right.
-    """
-
-    boxes: Mapping[str, Box]
-    polylines: Mapping[EdgeKey, Polyline]
-
-
-def layout(flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]]) -> Layout:
-    """Positions all blocks without overlaps.
-
-    If every block has a position from the flow designer, these positions are used, scaled up if blocks would overlap.
-    Otherwise, or if scaling does not help, the blocks are arranged in layers.
+    If every block has a position from the flow designer, the blocks are arranged in columns close to these positions,
+    which are scaled up if blocks would overlap. Otherwise, or if scaling does not help, they are arranged in layers.
 
     Args:
         flow: the flow, which contains the designer's positions.
         diagram: its blocks and edges.
         sizes: width and height of each block.
+        lines: the lines to draw.
+    """
+    columns = _designer_columns(flow, sizes) or _LayeredLayout(diagram, sizes).columns()
+    return route_lines(columns, sizes, lines, diagram.start)
+
+
+def _designer_columns(flow: Flow, sizes: Mapping[str, tuple[float, float]]) -> list[Column]:
+    """Returns columns of the blocks whose positions in the flow designer are about the same horizontally.
+
+    The list is empty if a block has no position or if blocks overlap at every scale.
     """
     positions = designer_positions(flow)
-    if diagram.blocks and all(identifier in positions for identifier in diagram.blocks):
-        for scale in _SCALES:
-            boxes = {
-                identifier: Box(
-                    round(positions[identifier][0] * scale), round(positions[identifier][1] * scale), *size
-                )
-                for identifier, size in sizes.items()
-            }
-            if not _any_overlap(list(boxes.values())):
-                return Layout(boxes, {})
-    return _LayeredLayout(diagram, sizes).layout()
+    if not all(identifier in positions for identifier in sizes):
+        return []
+    for scale in _SCALES:
+        boxes = {
+            identifier: Box(
+                round(positions[identifier][0] * scale), round(positions[identifier][1] * scale), *size
+            )
+            for identifier, size in sizes.items()
+        }
+        if not _any_overlap(list(boxes.values())):
+            break
+    else:
+        return []
+    columns: list[Column] = []
+    for identifier, box in sorted(boxes.items(), key=lambda item: item[1].x):
+        if not columns or box.x >= (columns[-1].x or 0) + box.width / 2:
+            columns.append(Column(box.x, {}))
+        columns[-1].tops[identifier] = box.y
+    return columns
 
 
 def designer_positions(flow: Flow) -> dict[str, tuple[float, float]]:
@@ -121,8 +105,9 @@ def _any_overlap(boxes: list[Box]) -> bool:
 class _LayeredLayout:
     """A layered layout (Sugiyama's method).
 
-    Each block is to the right of the blocks that lead to it, except in cycles. An edge that crosses a column has its own
-    node there, so that it does not cross a block. Existing libraries either need Graphviz or are not deterministic.
+    Each block is to the right of the blocks that lead to it, except in cycles. Edges that cross a column have a node
+    there, one for each target, which leaves space for their line. Existing libraries either need Graphviz or are not
+    deterministic.
 
     Args:
         diagram: the blocks and edges.
@@ -141,32 +126,28 @@ class _LayeredLayout:
         )
         first = [diagram.start] if diagram.start else []
         self._roots = list(dict.fromkeys([*first, *diagram.blocks]))
-        # A node is a block identifier, or (source, target, column) for an edge that crosses a column.
+        # A node is a block identifier, or (target, column) for the edges that cross a column.
         self._columns: list[list[Any]] = []
         self._left: dict[Any, list[Any]] = defaultdict(list)
         self._right: dict[Any, list[Any]] = defaultdict(list)
 
-    def layout(self) -> Layout:
+    def columns(self) -> list[Column]:
         """Assigns columns, sorts each column and then assigns vertical positions."""
         self._fill_columns()
         for sweep in range(_SWEEPS):
             self._sort(rightwards=sweep % 2 == 0)
         centers = self._centers()
-        width = max((width for width, _ in self._sizes.values()), default=0.0)
-        boxes: dict[str, Box] = {}
-        polylines: dict[EdgeKey, list[Point]] = defaultdict(list)
-        for number, column in enumerate(self._columns):
-            x = number * (width + _COLUMN_GAP)
-            for node in column:
-                if isinstance(node, str):
-                    own_width, height = self._sizes[node]
-                    boxes[node] = Box(x, round(centers[node] - height / 2), own_width, height)
-                else:
-                    polylines[node[:2]] += [(x, round(centers[node])), (x + width, round(centers[node]))]
-        return Layout(
-            {identifier: boxes[identifier] for identifier in self._sizes},
-            {edge: tuple(points) for edge, points in polylines.items()},
-        )
+        return [
+            Column(
+                None,
+                {
+                    node: round(centers[node] - self._half_height(node))
+                    for node in column
+                    if isinstance(node, str)
+                },
+            )
+            for column in self._columns
+        ]
 
     def _fill_columns(self) -> None:
         order, forward = self._without_cycles()
@@ -180,9 +161,10 @@ class _LayeredLayout:
         for identifier in order:
             self._columns[column[identifier]].append(identifier)
         for source, target in forward:
-            between = [(source, target, number) for number in range(column[source] + 1, column[target])]
+            between = [(target, number) for number in range(column[source] + 1, column[target])]
             for node in between:
-                self._columns[node[2]].append(node)
+                if node not in self._right:
+                    self._columns[node[1]].append(node)
             for left, right in zip([source, *between], [*between, target], strict=True):
                 self._right[left].append(right)
                 self._left[right].append(left)
@@ -245,28 +227,14 @@ class _LayeredLayout:
         return centers
 
     def _separate(self, column: list[Any], ideal: list[float]) -> list[float]:
-        """Returns the centers closest to the ideal ones that preserve the order and the gaps between nodes.
-
-        Nodes that would be too close to each other move as a group to the mean of their ideal centers (pool adjacent
-        violators algorithm).
-        """
         halves = [self._half_height(node) for node in column]
-        offsets, offset = [], 0.0
-        for number in range(len(column)):
-            if number:
-                lines = isinstance(column[number - 1], tuple) and isinstance(column[number], tuple)
-                offset += halves[number - 1] + halves[number] + (_LINE_GAP if lines else _ROW_GAP)
-            offsets.append(offset)
-        pools: list[tuple[float, int]] = []
-        for center, offset in zip(ideal, offsets, strict=True):
-            mean, count = center - offset, 1
-            while pools and pools[-1][0] > mean:
-                other_mean, other_count = pools.pop()
-                mean = (mean * count + other_mean * other_count) / (count + other_count)
-                count += other_count
-            pools.append((mean, count))
-        means = [mean for mean, count in pools for _ in range(count)]
-        return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
+        distances = [
+            halves[number]
+            + halves[number + 1]
+            + (_LINE_GAP if isinstance(one, tuple) and isinstance(other, tuple) else _ROW_GAP)
+            for number, (one, other) in enumerate(pairwise(column))
+        ]
+        return separate(ideal, distances)
 
     def _half_height(self, node: Any) -> float:
         return self._sizes[node][1] / 2 if isinstance(node, str) else 0.0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from callroute.flows.diagrams.diagram import build_diagram
 from callroute.flows.diagrams.text_metrics import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from callroute.flows.diagrams.diagram import DrawnBlock, DrawnEdge
     from callroute.flows.flow import Flow
 
@@ -26,13 +29,39 @@ _SPLIT = re.compile(r"(?<=\$)(?=\$)|(?<=:)(?=fa-)")
 _LIST_MARKER = re.compile(r"^(\d+)([.)])|^([-+])(?= )")
 
 
-def mermaid(flow: Flow) -> str:
+_STYLES = {
+    # Both text and background colors are set, so that blocks are readable in light and dark mode.
+    "stop": "fill:#fff4d6,stroke:#8a5a00,stroke-width:3px,color:#1f2328",
+    "route": "fill:#dff3e4,stroke:#1a7f37,color:#1f2328",
+    "block": "fill:#f6f8fa,stroke:#6e7781,color:#1f2328",
+}
+_CHANGE_STYLES = {
+    "added": "fill:#aceebb,stroke:#1a7f37,stroke-width:3px,color:#1f2328",
+    "changed": "fill:#fae17d,stroke:#9a6700,stroke-width:3px,color:#1f2328",
+    "removed": "fill:#ffcecb,stroke:#a40e26,stroke-width:3px,stroke-dasharray:5 5,color:#1f2328",
+    "unchanged": "fill:#f6f8fa,stroke:#6e7781,color:#1f2328",
+}
+
+
+def mermaid(flow: Flow, changes: Mapping[str, str] | None = None, old: Flow | None = None) -> str:
     """Returns a flow as a Mermaid flowchart.
 
     Stops have a thick border. Blocks that set `call_route` are green and show the route. Error branches are dashed.
     Long texts are truncated.
+
+    Args:
+        flow: the flow.
+        changes: `added`, `changed` or `removed` by block, which determine the colors.
+        old: the old version of the flow, whose removed blocks are drawn without branches.
     """
     diagram = build_diagram(flow)
+    if changes is not None and old is not None:
+        removed = {
+            identifier: replace(block, edges=())
+            for identifier, block in build_diagram(old).blocks.items()
+            if changes.get(identifier) == "removed" and identifier not in diagram.blocks
+        }
+        diagram = replace(diagram, blocks={**diagram.blocks, **removed})
     names = {identifier: f"b{number}" for number, identifier in enumerate(diagram.blocks, start=1)}
     lines = [
         "flowchart LR",
@@ -46,13 +75,12 @@ def mermaid(flow: Flow) -> str:
         lines += [
             f"    {names[block.identifier]} {_arrow(edge)} {names[edge.target]}" for edge in block.edges
         ]
-    for style, definition in {
-        # Both text and background colors are set, so that blocks are readable in light and dark mode.
-        "stop": "fill:#fff4d6,stroke:#8a5a00,stroke-width:3px,color:#1f2328",
-        "route": "fill:#dff3e4,stroke:#1a7f37,color:#1f2328",
-        "block": "fill:#f6f8fa,stroke:#6e7781,color:#1f2328",
-    }.items():
-        members = [names[block.identifier] for block in diagram.blocks.values() if _style(block) == style]
+    for style, definition in (_STYLES if changes is None else _CHANGE_STYLES).items():
+        members = [
+            names[block.identifier]
+            for block in diagram.blocks.values()
+            if (_style(block) if changes is None else changes.get(block.identifier, "unchanged")) == style
+        ]
         if members:
             lines += [f"    classDef {style} {definition}", f"    class {','.join(members)} {style}"]
     return "\n".join(lines) + "\n"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NARROW = frozenset("iljtfrI.,:;'|!()[]{} -\"`")
 _NOT_AT_LINE_START = frozenset("、。，．・：；！？）」』】〉》ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
+_SPLIT_AFTER = frozenset("._-/:,;=@&?")
 _WIDE = frozenset("mwMW@%&—…")
 
 
@@ -43,7 +48,8 @@ def shorten(text: str, size: float, max_width: float) -> str:
 def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
     """Wraps a text into lines of a maximum width. If there are too many lines, the last one is truncated.
 
-    Japanese text can break anywhere, and other text breaks at spaces. Words that are too long are split.
+    Lines end at spaces or Japanese characters. A word that is longer than a line is split after punctuation or before
+    a capital letter in it, and truncated if it has neither.
     """
     wrapped: list[str] = []
     for paragraph in text.splitlines():
@@ -52,26 +58,57 @@ def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
             if len(wrapped) == max_lines:
                 wrapped[-1] = shorten(f"{wrapped[-1]} {rest}…", size, max_width)
                 return wrapped
-            cut = _cut(rest, size, max_width)
-            wrapped.append(rest[:cut].rstrip())
-            rest = rest[cut:].lstrip()
+            line, rest = _first_line(rest, size, max_width)
+            wrapped.append(line)
     return wrapped
 
 
-def _cut(text: str, size: float, max_width: float) -> int:
-    """Returns the index at which the first line ends."""
-    end, used = 0, 0.0
-    while end < len(text) and used + size * _ems(text[end]) <= max_width:
-        used += size * _ems(text[end])
-        end += 1
+def _first_line(text: str, size: float, max_width: float) -> tuple[str, str]:
+    """Splits a text into its first line and the rest."""
+    end = _fitting(text, size, max_width)
     if end == len(text):
-        return end
-    space = text.rfind(" ", 0, end + 1)
-    breaks_anywhere = unicodedata.east_asian_width(text[end]) in "WF" or (
-        end and unicodedata.east_asian_width(text[end - 1]) in "WF"
+        return text, ""
+    cut = _last_break(text, end, _between_words)
+    next_break = next(
+        (index for index in range(cut + 1, len(text)) if _between_words(text, index)), len(text)
     )
-    if space > 0 and not breaks_anywhere:
-        return space
-    while end > 1 and text[end] in _NOT_AT_LINE_START:
-        end -= 1
-    return max(end, 1)
+    if _fitting(text[cut:next_break].strip(), size, max_width) < len(text[cut:next_break].strip()):
+        # The next word does not fit into a line of its own either.
+        cut = _last_break(text, end, _inside_word) or cut
+        if not cut:
+            return shorten(text[:next_break], size, max_width), text[next_break:].lstrip()
+    return text[:cut].rstrip(), text[cut:].lstrip()
+
+
+def _fitting(text: str, size: float, max_width: float) -> int:
+    """Returns the number of characters that fit into a line."""
+    used = 0.0
+    for number, character in enumerate(text):
+        used += size * _ems(character)
+        if used > max_width:
+            return number
+    return len(text)
+
+
+def _last_break(text: str, end: int, allowed: Callable[[str, int], bool]) -> int:
+    return next((index for index in range(end, 0, -1) if allowed(text, index)), 0)
+
+
+def _between_words(text: str, index: int) -> bool:
+    """Returns whether a line can end before the character at this index."""
+    before, after = text[index - 1], text[index]
+    if before == " " or after == " ":
+        return True
+    if after in _NOT_AT_LINE_START or unicodedata.combining(after):
+        return False
+    return any(unicodedata.east_asian_width(character) in "WF" for character in (before, after))
+
+
+def _inside_word(text: str, index: int) -> bool:
+    """Returns whether a long word can be split before the character at this index."""
+    before, after = text[index - 1], text[index]
+    return (
+        _between_words(text, index)
+        or (before in _SPLIT_AFTER and after not in _SPLIT_AFTER)
+        or (before.islower() and after.isupper())
+    )

@@ -21,6 +21,7 @@ from callroute.flows.simulation.participants import (
     Caller,
     Clock,
     KeyedCaller,
+    RunningClock,
     SimulatedClock,
     read_keys,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Environment",
     "Event",
     "KeyedCaller",
+    "RunningClock",
     "SimulatedClock",
     "SimulationError",
     "read_keys",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +11,6 @@ from callroute.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from callroute.flows.simulation.events import MenuOffered, Queued, Said
 
@@ -52,6 +51,17 @@ class SimulatedClock:
     def advance(self, seconds: float) -> None:
         """Moves the clock forward."""
         self.time += _seconds(seconds)
+
+
+class RunningClock:
+    """A clock that shows the current time, for calls in real time."""
+
+    def now(self) -> datetime:
+        """Returns the current time."""
+        return datetime.now(UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Does nothing, because the time passes by itself."""
 
 
 class Caller(Protocol):

@@ -19,8 +19,10 @@ from callroute.arn import Arn
 from callroute.local.ministack_patches.authorization import denial
 
 KEY_ACTIONS = {
+    "dynamodb:Query": ("kms:Decrypt", "kms:DescribeKey"),
     "dynamodb:UpdateItem": ("kms:Decrypt", "kms:DescribeKey"),
     "kinesis:GetRecords": ("kms:Decrypt",),
+    "sqs:ReceiveMessage": ("kms:Decrypt",),
     "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
 }
 """KMS actions that a call needs on the customer managed key. docs/fidelity.md lists the evidence.
@@ -84,7 +86,8 @@ def _customer_key(action: str, resource_arn: str) -> str:
     service = action.partition(":")[0]
     key: str | None
     if service == "dynamodb":
-        table = _tables.get(resource_arn.rpartition("/")[2]) or {}
+        name = resource_arn.partition("/")[2].partition("/index/")[0]
+        table = _tables.get(name) or {}
         key = (table.get("SSEDescription") or {}).get("KMSMasterKeyArn")
     elif service == "kinesis":
         key = (_resolve_stream_by_arn(resource_arn) or {}).get("KeyId")

@@ -38,19 +38,46 @@ def send(emulator: Emulator, key: str | None) -> Call:
     return lambda credentials: emulator.client("sqs", credentials).send_message(QueueUrl=url, MessageBody="m")
 
 
+def receive(emulator: Emulator, key: str | None) -> Call:
+    """Creates a queue with this key. Returns a call that receives messages."""
+    attributes = {"KmsMasterKeyId": key} if key else {"SqsManagedSseEnabled": "true"}
+    url = emulator.client("sqs").create_queue(QueueName=uuid.uuid4().hex, Attributes=attributes)["QueueUrl"]
+    return lambda credentials: emulator.client("sqs", credentials).receive_message(QueueUrl=url)
+
+
 def update(emulator: Emulator, key: str | None) -> Call:
     """Creates a table with this key. Returns a call that writes an item."""
-    name = uuid.uuid4().hex
-    emulator.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
-    )
+    name = create_table(emulator, key)
     return lambda credentials: emulator.client("dynamodb", credentials).update_item(
         TableName=name, Key={"id": {"S": "a"}}
     )
+
+
+def query(emulator: Emulator, key: str | None) -> Call:
+    """Creates a table with this key. Returns a call that queries its index."""
+    name = create_table(emulator, key)
+    return lambda credentials: emulator.client("dynamodb", credentials).query(
+        TableName=name,
+        IndexName="index",
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": "a"}},
+    )
+
+
+def create_table(emulator: Emulator, key: str | None) -> str:
+    """Creates a table with this key and an index. Returns its name."""
+    name, schema = uuid.uuid4().hex, [{"AttributeName": "id", "KeyType": "HASH"}]
+    emulator.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=schema,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "index", "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
+        ],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification={"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})},
+    )
+    return name
 
 
 def read(emulator: Emulator, key: str | None) -> Call:
@@ -73,7 +100,9 @@ def read(emulator: Emulator, key: str | None) -> Call:
 
 NEEDS = [
     (update, "dynamodb:UpdateItem", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
+    (query, "dynamodb:Query", ("kms:Decrypt", "kms:DescribeKey"), "AccessDeniedException"),
     (read, "kinesis:GetRecords", ("kms:Decrypt",), "KMSAccessDeniedException"),
+    (receive, "sqs:ReceiveMessage", ("kms:Decrypt",), "KmsAccessDenied"),
     (send, "sqs:SendMessage", ("kms:GenerateDataKey", "kms:Decrypt"), "KmsAccessDenied"),
 ]
 

@@ -35,4 +35,4 @@ CASES = [
     for rule, cases in module.CASES.items()
     for title, case in cases.items()
 ]
-"""Every case with its rule and its title, in the order of the docs."""
+"""Every case with its rule and its title."""

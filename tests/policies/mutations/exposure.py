@@ -1,96 +1,75 @@
-"""Data that another account or everyone can reach, and settings that lose it."""
+"""Data that another account or every principal can reach, and settings that lose it."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from tests.policies import values as v
 from tests.policies.edits import add, put, statement
-from tests.policies.mutations.case import Case, Cases
+from tests.policies.mutations.case import Cases, table
 from tests.policies.mutations.pipeline import STREAM_SOURCE
-from tests.policies.values import (
-    DEAD_LETTERS,
-    KEY_ARN,
-    PIPE,
-    PIPE_POLICY,
-    QUARANTINE,
-    STREAM,
-    TABLE,
-)
 
-CASES: Cases = {}
+QUEUE = v.DEAD_LETTERS.arn.replace("111111111111", "222222222222")
+DEAD_LETTERS = f"{STREAM_SOURCE}.deadLetterConfig.arn"
+KEY = v.KEY_ARN.replace("ap-northeast-1", "us-west-2")
+LOGS = "arn:aws:logs:ap-northeast-1:222222222222:destination:calls"
+ACCOUNT = "222222222222"
 
-OTHER_QUEUE = DEAD_LETTERS.arn.replace("111111111111", "222222222222")
-OTHER_REGION = KEY_ARN.replace("ap-northeast-1", "us-west-2")
-FOREIGN = "must not use another {} in {}: {}"
-DESTINATION = "arn:aws:logs:ap-northeast-1:222222222222:destination:calls"
-CASES["data-stays-in-account"] = {
-    "dead letters of another account": Case(
-        FOREIGN.format("account", f"{STREAM_SOURCE}.deadLetterConfig.arn", OTHER_QUEUE),
-        put(PIPE, f"{STREAM_SOURCE}.deadLetterConfig.arn", OTHER_QUEUE),
-        statement(PIPE_POLICY, "KeepDeadLetters", Resource=OTHER_QUEUE),
-    ),
-    "a key of another region": Case(
-        FOREIGN.format("region", "kmsKeyId", OTHER_REGION),
-        add("cloudwatch.LogGroup", kmsKeyId=OTHER_REGION, retentionInDays=30),
-    ),
-    "logs for another account": Case(
-        FOREIGN.format("account", "destinationArn", DESTINATION),
-        add("cloudwatch.LogSubscriptionFilter", destinationArn=DESTINATION),
-    ),
-    "events for another account": Case(
-        FOREIGN.format("account", "principal", "222222222222"),
-        add("cloudwatch.EventPermission", principal="222222222222", statementId="other"),
-    ),
-}
-
-CREDENTIAL = "must not be part of the stack: {} is a long-lived credential"
-CASES["no-long-lived-credentials"] = {
-    "an access key": Case(CREDENTIAL.format("AccessKey"), add("iam.AccessKey", user="operator")),
-    "a password for the console": Case(
-        CREDENTIAL.format("UserLoginProfile"), add("iam.UserLoginProfile", user="operator")
-    ),
-    "credentials for one service": Case(
-        CREDENTIAL.format("ServiceSpecificCredential"),
-        add("iam.ServiceSpecificCredential", userName="operator"),
-    ),
-}
-
-UNSAFE = "must set a safe {}: it must {}, not {}"
-ACL = "accessControlPolicy.grants[0].grantee.uri"
+BLOCK: dict[str, Any] = dict.fromkeys(("blockPublicAcls", "ignorePublicAcls", "restrictPublicBuckets"), True)
+GRANTEE = "accessControlPolicy.grants[0].grantee.uri"
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
-CASES["data-settings-are-safe"] = {
-    "a public bucket": Case(
-        UNSAFE.format("acl", "not be public", '"public-read"'), add("s3.BucketAcl", acl="public-read")
+GRANTS = {"grants": [{"grantee": {"uri": ALL_USERS}}]}
+RECORD_SIZE = "accept messages of 262144 bytes, the size of the largest record"
+LEVEL, PERIOD = "logConfiguration.level", "pointInTimeRecovery.recoveryPeriodInDays"
+
+# fmt: off
+CASES: Cases = {
+    "data-stays-in-account": table(
+        "must not use another {} in {}: {}",
+        ("dead letters of another account", ("account", DEAD_LETTERS, QUEUE),
+         put(v.PIPE, DEAD_LETTERS, QUEUE), statement(v.PIPE_POLICY, "KeepDeadLetters", Resource=QUEUE)),
+        ("a key of another region", ("region", "kmsKeyId", KEY),
+         add("cloudwatch.LogGroup", kmsKeyId=KEY, retentionInDays=30)),
+        ("logs for another account", ("account", "destinationArn", LOGS),
+         add("cloudwatch.LogSubscriptionFilter", destinationArn=LOGS)),
+        ("events for another account", ("account", "principal", ACCOUNT),
+         add("cloudwatch.EventPermission", principal=ACCOUNT, statementId="other")),
     ),
-    "a bucket that everyone may read": Case(
-        UNSAFE.format(ACL, "not be public", f'"{ALL_USERS}"'),
-        add("s3.BucketAcl", accessControlPolicy={"grants": [{"grantee": {"uri": ALL_USERS}}]}),
+    "no-long-lived-credentials": table(
+        "must not be part of the stack: {} is a long-lived credential",
+        ("an access key", "AccessKey", add("iam.AccessKey", user="operator")),
+        ("a console password", "UserLoginProfile", add("iam.UserLoginProfile", user="operator")),
+        ("credentials for one service", "ServiceSpecificCredential",
+         add("iam.ServiceSpecificCredential", userName="operator")),
     ),
-    "public access that is not blocked": Case(
-        UNSAFE.format("blockPublicPolicy", "be true", "false"),
-        add(
-            "s3.BucketPublicAccessBlock",
-            blockPublicAcls=True,
-            blockPublicPolicy=False,
-            ignorePublicAcls=True,
-            restrictPublicBuckets=True,
-        ),
+    "data-settings-are-safe": table(
+        "must {}: {} is {}",
+        ("a public bucket", ("not be public", "acl", '"public-read"'),
+         add("s3.BucketAcl", acl="public-read")),
+        ("a bucket that every user may read", ("not be public", GRANTEE, f'"{ALL_USERS}"'),
+         add("s3.BucketAcl", accessControlPolicy=GRANTS)),
+        ("public access that is not blocked", ("block public access", "blockPublicPolicy", "false"),
+         add("s3.BucketPublicAccessBlock", **BLOCK, blockPublicPolicy=False)),
+        ("a bucket that is deleted with its objects",
+         ("not be deleted with its content", "forceDestroy", "true"),
+         add("s3.Bucket", bucket="reports", forceDestroy=True),
+         add("s3.BucketPublicAccessBlock", "block", bucket="reports", **BLOCK, blockPublicPolicy=True)),
+        ("a pipe without a log", ("log errors", LEVEL, '"OFF"'), put(v.PIPE, LEVEL, "OFF")),
+        ("a stream without shards", ("have at least one shard", "shardCount", "0"), put(v.STREAM, "shardCount", 0)),
+        ("a queue for small messages only", (RECORD_SIZE, "maxMessageSize", "1024"),
+         put(v.QUARANTINE, "maxMessageSize", 1024)),
+        ("a topic that sends without encryption", ("encrypt messages in transit", "protocol", '"http"'),
+         add("sns.TopicSubscription", protocol="http")),
+        ("a grant that can be passed on",
+         ("not let the grantee create more grants", "operations", '["CreateGrant"]'),
+         add("kms.Grant", operations=["CreateGrant"])),
+        ("recovery of one day", ("be recoverable for at least 7 days", PERIOD, "1"), put(v.TABLE, PERIOD, 1)),
     ),
-    "a bucket that is deleted with its objects": Case(
-        UNSAFE.format("forceDestroy", "not be set on a protected stack", "true"),
-        add("s3.Bucket", forceDestroy=True),
-    ),
-    "a pipe without a log": Case(
-        UNSAFE.format("logConfiguration.level", "be ERROR, INFO or TRACE", '"OFF"'),
-        put(PIPE, "logConfiguration.level", "OFF"),
-    ),
-    "a stream without shards": Case(
-        UNSAFE.format("shardCount", "be at least 1", "0"), put(STREAM, "shardCount", 0)
-    ),
-    "a queue for small messages only": Case(
-        UNSAFE.format("maxMessageSize", "be at least 262144, for one record", "1024"),
-        put(QUARANTINE, "maxMessageSize", 1024),
-    ),
-    "point-in-time recovery of one day": Case(
-        UNSAFE.format("pointInTimeRecovery.recoveryPeriodInDays", "be at least 7", "1"),
-        put(TABLE, "pointInTimeRecovery.recoveryPeriodInDays", 1),
+    "buckets-block-public-access": table(
+        "must have a BucketPublicAccessBlock",
+        ("a bucket without a block", (), add("s3.Bucket", bucket="reports")),
+        ("a bucket of the old type", (), add("s3.BucketV2", bucket="reports")),
+        ("a block of another bucket", (), add("s3.Bucket", bucket="reports"),
+         add("s3.BucketPublicAccessBlock", "other", bucket="other", **BLOCK, blockPublicPolicy=True)),
     ),
 }

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
+from tests.policies import values as v
 from tests.policies.edits import Edit, add, append, delete, put, put_foreign, remove, sequence, statement
-from tests.policies.mutations.case import Case, Cases
+from tests.policies.mutations.case import Cases, named, table, values
 from tests.policies.stacks import Stack
-from tests.policies.values import (
-    CONTACT_RECORDS,
-    DEAD_LETTERS,
-    PIPE,
-    PIPE_LOGS,
-    PIPE_POLICY,
-    QUARANTINE,
-    RECORDER,
-    RECORDER_LOGS,
-    STREAM,
-    TAGS,
-    arn,
-)
-
-CASES: Cases = {}
+from tests.policies.values import arn
 
 STREAM_SOURCE = "sourceParameters.kinesisStreamParameters"
 """Path of the pipe's parameters for its stream."""
@@ -32,293 +20,209 @@ EACH_CONTACT = "definition.States.EachContact.ItemProcessor.States"
 """Path of the states that run for each contact."""
 
 
-def _put_source(parameter: str, value: Any) -> Edit:
-    return put(PIPE, f"{STREAM_SOURCE}.{parameter}", value)
-
-
-def _remove_source(parameter: str) -> Edit:
-    return remove(PIPE, f"{STREAM_SOURCE}.{parameter}")
-
-
 def set_target(target_arn: str) -> Edit:
     """Makes the pipe call another state machine, or the same by another ARN, and permits its role to do so."""
-    return sequence(
-        put_foreign(PIPE, "target", target_arn), statement(PIPE_POLICY, "RecordRoutes", Resource=target_arn)
-    )
+    role = statement(v.PIPE_POLICY, "RecordRoutes", Resource=target_arn)
+    return sequence(put_foreign(v.PIPE, "target", target_arn), role)
 
 
 def set_filters(*patterns: str) -> Edit:
     """Gives the pipe other filters."""
-    return put(PIPE, "sourceParameters.filterCriteria.filters", [{"pattern": each} for each in patterns])
+    return put(v.PIPE, "sourceParameters.filterCriteria.filters", [{"pattern": each} for each in patterns])
 
 
-# The target of the pipe
+def _source(parameter: str, *alternatives: Any) -> list[tuple[Any, ...]]:
+    return values(v.PIPE, f"{STREAM_SOURCE}.{parameter}", *alternatives)
 
-SYNCHRONOUS = "must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures"
+
 INVOCATION = "targetParameters.stepFunctionStateMachineParameters.invocationType"
-CASES["pipe-invokes-synchronously"] = {
-    "FIRE_AND_FORGET": Case(
-        SYNCHRONOUS.format('"FIRE_AND_FORGET"'),
-        put(PIPE, INVOCATION, "FIRE_AND_FORGET"),
-        statement(PIPE_POLICY, "RecordRoutes", Action=["states:StartExecution"]),
-    ),
-    "a misspelt invocation type": Case(
-        SYNCHRONOUS.format('"request_response"'), put(PIPE, INVOCATION, "request_response")
-    ),
-    "an empty invocation type": Case(SYNCHRONOUS.format('""'), put(PIPE, INVOCATION, "")),
-}
+FORGET = put(v.PIPE, INVOCATION, "FIRE_AND_FORGET")
+START_ONLY = statement(v.PIPE_POLICY, "RecordRoutes", Action=["states:StartExecution"])
+STANDARD = put(v.RECORDER, "type", "STANDARD")
+OTHER_MACHINE = arn("states", "stateMachine:other")
 
-EXPRESS = f"must have the type EXPRESS, not {{}}: {PIPE} invokes it synchronously"
-NOT_STANDARD = EXPRESS.format('"STANDARD"')
-OTHER_MACHINE_ARN = arn("states", "stateMachine:other")
-CASES["pipe-target-is-express"] = {
-    "a Standard state machine": Case(NOT_STANDARD, put(RECORDER, "type", "STANDARD")),
-    "no type, which means Standard": Case(NOT_STANDARD, remove(RECORDER, "type")),
-    "a misspelt type": Case(EXPRESS.format('"Express"'), put(RECORDER, "type", "Express")),
-    "a Standard state machine behind an alias": Case(
-        NOT_STANDARD, put(RECORDER, "type", "STANDARD"), set_target(f"{RECORDER.arn}:live")
-    ),
-    "a version of a Standard state machine": Case(
-        NOT_STANDARD, put(RECORDER, "type", "STANDARD"), set_target(f"{RECORDER.arn}:1")
-    ),
-    "a state machine that is not part of the stack": Case(
-        f'must invoke a state machine of this stack: the type of "{OTHER_MACHINE_ARN}" is not known',
-        set_target(OTHER_MACHINE_ARN),
-    ),
-}
+NO_KEEP = remove(v.PIPE_POLICY, "policy.Statement[KeepDeadLetters]")
+DEAD_LETTERS = f"{STREAM_SOURCE}.deadLetterConfig"
+FIFO, TOPIC = f"{v.DEAD_LETTERS.arn}.fifo", arn("sns", "dead-letters")
+_keep = partial(statement, v.PIPE_POLICY, "KeepDeadLetters")
 
-# The source of the pipe
-
-UNKEPT = "must have a standard SQS queue for dead letters, or it loses records that keep failing"
-KEEP = "policy.Statement[KeepDeadLetters]"
-
-
-def _lost(target_arn: str, action: str) -> Case:
-    """Case of a pipe, and its role, with another target for dead letters."""
-    role = statement(PIPE_POLICY, "KeepDeadLetters", Action=action, Resource=target_arn)
-    return Case(UNKEPT, _put_source("deadLetterConfig.arn", target_arn), role)
-
-
-CASES["pipe-has-dead-letter-queue"] = {
-    "no dead-letter queue": Case(UNKEPT, _remove_source("deadLetterConfig"), remove(PIPE_POLICY, KEEP)),
-    "a dead-letter queue without an ARN": Case(
-        UNKEPT, _put_source("deadLetterConfig", {}), remove(PIPE_POLICY, KEEP)
-    ),
-    "a FIFO queue, which pipes do not support": _lost(f"{DEAD_LETTERS.arn}.fifo", "sqs:SendMessage"),
-    "a topic, which stores nothing": _lost(arn("sns", "dead-letters"), "sns:Publish"),
-}
-
-RETRIES = "must limit maximumRetryAttempts, not {}, or one failing record blocks its shard"
-AGE = "must limit maximumRecordAgeInSeconds, not {}, or one failing record blocks its shard"
-CASES["pipe-retries-are-limited"] = {
-    "no limit to retries": Case(RETRIES.format("null"), _remove_source("maximumRetryAttempts")),
-    "unlimited retries": Case(RETRIES.format("-1"), _put_source("maximumRetryAttempts", -1)),
-    "records of any age": Case(AGE.format("-1"), _put_source("maximumRecordAgeInSeconds", -1)),
-    "an age that is a string": Case(AGE.format('"a day"'), _put_source("maximumRecordAgeInSeconds", "a day")),
-}
-
-TOO_OLD = (
-    "must have a maximumRecordAgeInSeconds below the {} hours that its stream retains records, not {},"
-    " or a failed record cannot be replayed"
-)
-ONE_DAY = TOO_OLD.format(24, 86400)
+AGE = f"{STREAM_SOURCE}.maximumRecordAgeInSeconds"
+ONE_DAY = ("24", "86400")
 ELSEWHERE = arn("kinesis", "stream/elsewhere")
+NO_NUMBER = 'must read a stream with a numeric retentionPeriod, not "a week"'
+_retention = partial(put, v.STREAM, "retentionPeriod")
 
 
 def _add_longer_stream(stack: Stack) -> None:
-    """Adds a stream that is kept for longer, in front of the pipe's, and says that the source comes from both."""
+    """Adds a stream that is kept for longer, in front of the pipe's, and makes the source come from both."""
     stream, pipe = stack.one("Stream"), stack.one("Pipe")
     inputs = {**stream.inputs, "retentionPeriod": 8_760}
-    longer = stack.add(stream.type, "longer", inputs, arn=f"{STREAM.arn}-2")
+    longer = stack.add(stream.type, "longer", inputs, arn=f"{v.STREAM.arn}-2")
     longer.protect = True
     stack.insert(1, stack.pop())
     pipe.dependencies["source"] = [longer.urn, stream.urn]
 
 
-CASES["pipe-age-below-stream-retention"] = {
-    "an age that equals the retention": Case(
-        TOO_OLD.format(168, 604800), _put_source("maximumRecordAgeInSeconds", 604_800)
-    ),
-    "a shorter retention": Case(ONE_DAY, put(STREAM, "retentionPeriod", 24), at=PIPE),
-    "no retention, which means one day": Case(ONE_DAY, remove(STREAM, "retentionPeriod"), at=PIPE),
-    "a stream that is not part of the stack, with no retention configured": Case(
-        ONE_DAY,
-        put_foreign(PIPE, "source", ELSEWHERE),
-        put(CONTACT_RECORDS, RECORDS_STREAM, ELSEWHERE),
-        statement(PIPE_POLICY, "ReadStream", Resource=ELSEWHERE),
-    ),
-    "a retention that is not a number": Case(
-        'must read a stream with a numeric retentionPeriod, not "a week"',
-        put(STREAM, "retentionPeriod", "a week"),
-        at=PIPE,
-    ),
-    "a shorter retention, and another stream with a longer one": Case(
-        ONE_DAY, Edit(PIPE, _add_longer_stream), put(STREAM, "retentionPeriod", 24)
-    ),
-}
-
-UNDIVIDED = "must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch"
-CASES["pipe-bisects-failing-batches"] = {
-    "no bisection": Case(UNDIVIDED, _remove_source("onPartialBatchItemFailure")),
-    "an empty value": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", "")),
-    "a value that is not a string": Case(UNDIVIDED, _put_source("onPartialBatchItemFailure", True)),
-}
-
-POSITION = "must have the startingPosition TRIM_HORIZON, not {}, which misses records"
-CASES["pipe-starts-at-trim-horizon"] = {
-    "LATEST": Case(POSITION.format('"LATEST"'), _put_source("startingPosition", "LATEST")),
-    "a point in time": Case(
-        POSITION.format('"AT_TIMESTAMP"'), _put_source("startingPosition", "AT_TIMESTAMP")
-    ),
-    "no position": Case(POSITION.format("null"), _remove_source("startingPosition")),
-}
-
-RUNNING = "must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes"
-CASES["pipe-is-running"] = {
-    "a pipe that is stopped": Case(RUNNING.format('"STOPPED"'), put(PIPE, "desiredState", "STOPPED")),
-    "a misspelt state": Case(RUNNING.format('"Running"'), put(PIPE, "desiredState", "Running")),
-    "a state that is not a string": Case(RUNNING.format("false"), put(PIPE, "desiredState", False)),
-}
-
-
-def _narrow(*patterns: str) -> Case:
-    shown = json.dumps(patterns)
-    return Case(f"must let all tracked calls pass its filter, not only {shown}", set_filters(*patterns))
-
-
-CASES["pipe-filter-passes-tracked-calls"] = {
-    "calls of one route only": _narrow('{"data": {"Attributes": {"call_route": ["sales"]}}}'),
-    "two filters, neither of which lets all calls pass": _narrow(
-        '{"data": {"Channel": ["CHAT"]}}', '{"data": {"Queue": [null]}}'
-    ),
-    "a filter that is not JSON": _narrow("call_route"),
-}
-
-WHOLE_RECORD = '{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumber>", "contact": <$.data>}'
-
-
-def _partial(template: str | None) -> Case:
-    message = f"must pass all fields of {WHOLE_RECORD}, not only {json.dumps(template)}"
-    return Case(message, put(PIPE, "targetParameters.inputTemplate", template))
-
-
-CASES["pipe-passes-whole-record"] = {
-    "no input template": _partial(None),
-    "records without their event id and sequence number": _partial('{"contact": <$.data>}'),
-    "only a part of the record": _partial('{"contact": {"ContactId": "<$.data.ContactId>"}}'),
-    "a template that is not JSON": _partial("<$.data>"),
-}
-
-UNREAD = "must send contact records to a stream that a pipe of this stack reads, not to {}"
+SALES = '{"data": {"Attributes": {"call_route": ["sales"]}}}'
+NEITHER = ('{"data": {"Channel": ["CHAT"]}}', '{"data": {"Queue": [null]}}')
+FILTERS = ((SALES,), NEITHER, ("call_route",))
+WHOLE_RECORD = '{{"event_id": "<$.eventID>", "sequence_number": "<$.sequenceNumber>", "contact": <$.data>}}'
+TEMPLATES = (None, '{"contact": <$.data>}', '{"contact": {"ContactId": "<$.data.ContactId>"}}', "<$.data>")
 DELIVERY = {"firehoseArn": arn("firehose", "deliverystream/calls")}
 FIREHOSE = {"storageType": "KINESIS_FIREHOSE", "kinesisFirehoseConfig": DELIVERY}
-OTHER_STREAM_ARN = arn("kinesis", "stream/other")
-CASES["contact-records-reach-a-pipe"] = {
-    "another stream": Case(
-        UNREAD.format(OTHER_STREAM_ARN), put(CONTACT_RECORDS, RECORDS_STREAM, OTHER_STREAM_ARN)
-    ),
-    "no stream": Case(UNREAD.format("null"), put(CONTACT_RECORDS, "storageConfig", FIREHOSE)),
-    "no pipe": Case(UNREAD.format(STREAM.arn), delete(PIPE), at=CONTACT_RECORDS),
-}
-
-# The state machine
+OTHER_STREAM = arn("kinesis", "stream/other")
 
 
-def _lossy(requirement: str, state: str, element: str, value: Any, states: str = EACH_CONTACT) -> Case:
-    """Case of a state with an element that loses records."""
-    message = f"must {requirement} in {state!r}: {element} is {json.dumps(value)}"
-    return Case(message, put(RECORDER, f"{states}.{state}.{element}", value))
+def _lossy(
+    requirement: str, state: str, element: str, value: Any, path: str = EACH_CONTACT
+) -> tuple[Any, ...]:
+    """Returns a row with a state whose element loses records."""
+    edit = put(v.RECORDER, f"{path}.{state}.{element}", value)
+    return f"{state}.{element}: {value}", (requirement, repr(state), element, json.dumps(value)), edit
 
 
-OLDER = "must store or fail records after an error in 'Store', not end in 'OlderVersion': {}"
-IDLE = "must store or fail every record that enters {!r}, not end in {!r}"
+_batch = partial(_lossy, state="EachContact", path="definition.States")
+ID = {"id": "{% $states.context.Map.Item.Value.contact.ContactId %}"}
+CATCH = f"{EACH_CONTACT}.Store.Catch"
 CATCH_ALL = {"ErrorEquals": ["States.ALL"], "Next": "OlderVersion"}
-CATCH_FAILED = {"ErrorEquals": ["States.TaskFailed"], "Next": "Gone"}
+FAILED = {"ErrorEquals": ["States.TaskFailed"], "Next": "Gone"}
 SUCCEED = {"Type": "Succeed"}
-CASES["state-machine-keeps-every-record"] = {
-    "every error ignored": Case(
-        OLDER.format('["States.ALL"]'), append(RECORDER, f"{EACH_CONTACT}.Store.Catch", CATCH_ALL)
-    ),
-    "throttling treated as an older version": Case(
-        OLDER.format('["DynamoDB.ConditionalCheckFailedException", "DynamoDB.ThrottlingException"]'),
-        append(RECORDER, f"{EACH_CONTACT}.Store.Catch[0].ErrorEquals", "DynamoDB.ThrottlingException"),
-    ),
-    "other errors of DynamoDB dropped in a Choice state": Case(
-        OLDER.format('["DynamoDB.AmazonDynamoDBException", "DynamoDB.ValidationException"]'),
-        put(RECORDER, f"{EACH_CONTACT}.WhyRefused.Default", "OlderVersion"),
-    ),
-    "a failed quarantine that drops the record": Case(
-        """must store or fail records after an error in 'Quarantine', not end in 'Gone': ["States.TaskFailed"]""",
-        put(RECORDER, f"{EACH_CONTACT}.Quarantine.Catch", [CATCH_FAILED]),
-        put(RECORDER, f"{EACH_CONTACT}.Gone", SUCCEED),
-    ),
-    "failures that are tolerated": _lossy(
-        "tolerate no failures", "EachContact", "ToleratedFailurePercentage", 100, "definition.States"
-    ),
-    "the first record of a batch only": _lossy(
-        "process its whole input", "EachContact", "Items", "{% [$states.input[0]] %}", "definition.States"
-    ),
-    "an empty list of records": _lossy(
-        "process its whole input", "EachContact", "Items", [], "definition.States"
-    ),
-    "a part of each record": _lossy(
-        "pass the whole item",
-        "EachContact",
-        "ItemSelector",
-        {"id": "{% $states.context.Map.Item.Value.contact.ContactId %}"},
-        "definition.States",
-    ),
-    "one key for all records": _lossy(
-        "use a key of the record", "Store", "Arguments.Key", {"contact_id": {"S": "latest"}}
-    ),
-    "a constant message": _lossy("send the record", "Quarantine", "Arguments.MessageBody", "failed"),
-    "a start state after the work": Case(
-        IDLE.format("Done", "Done"),
-        put(RECORDER, "definition.States.Done", SUCCEED),
-        put(RECORDER, "definition.StartAt", "Done"),
-    ),
-    "a Choice state that lets records expire by default": Case(
-        IDLE.format("Read", "Expired"),
-        put(RECORDER, f"{EACH_CONTACT}.CanBeStored.Default", "Expired"),
-    ),
-    "a Choice state that drops what cannot be stored": Case(
-        IDLE.format("Read", "OlderVersion"),
-        put(RECORDER, f"{EACH_CONTACT}.CanBeStored.Choices[0].Next", "OlderVersion"),
-    ),
-}
+CHECK, THROTTLED = "DynamoDB.ConditionalCheckFailedException", "DynamoDB.ThrottlingException"
+OTHERS = '["DynamoDB.AmazonDynamoDBException", "DynamoDB.ValidationException"]'
+OLDER = partial(put, v.RECORDER, value="OlderVersion")
+CAN_BE_STORED = f"{EACH_CONTACT}.CanBeStored"
+LOGGED = "loggingConfiguration.includeExecutionData"
 
-# Queues and logs
-
-KEPT = "must have a messageRetentionSeconds of at least 4 days, not {}"
-
-
-def _short(queue: str, seconds: int | str) -> Case:
-    return Case(KEPT.format(json.dumps(seconds)), put(queue, "messageRetentionSeconds", seconds))
-
-
-CASES["queues-retain-messages"] = {
-    "dead letters kept for one minute": _short(DEAD_LETTERS, 60),
-    "quarantined records kept for one second less than four days": _short(QUARANTINE, 345_599),
-    "a time that is not a number": _short(QUARANTINE, "14 days"),
-}
-
-LOGGED = "must not set includeExecutionData{}, which writes callers' numbers to the log"
-INCLUDED = "loggingConfiguration.includeExecutionData"
-CASES["no-execution-data-in-logs"] = {
-    "the state machine logs its data": Case(LOGGED.format(""), put(RECORDER, INCLUDED, True)),
-    "the pipe logs its data": Case(
-        LOGGED.format("s"), put(PIPE, "logConfiguration.includeExecutionDatas", ["ALL"])
+# fmt: off
+CASES: Cases = {
+    "pipe-invokes-synchronously": table(
+        "must invoke its state machine with REQUEST_RESPONSE, not {}, to see its failures",
+        ("FIRE_AND_FORGET", '"FIRE_AND_FORGET"', FORGET, START_ONLY),
+        *values(v.PIPE, INVOCATION, "request_response", ""),
     ),
-    'the state machine logs its data, set by the string "true"': Case(
-        LOGGED.format(""), put(RECORDER, INCLUDED, "true")
+    "pipe-target-is-express": {
+        **table(
+            f"must have the type EXPRESS, not {{}}: {v.PIPE} invokes it synchronously",
+            *values(v.RECORDER, "type", "STANDARD", "Express"),
+            ("no type", '"STANDARD"', remove(v.RECORDER, "type")),
+            ("an alias", '"STANDARD"', STANDARD, set_target(f"{v.RECORDER.arn}:live")),
+            ("a version", '"STANDARD"', STANDARD, set_target(f"{v.RECORDER.arn}:1")),
+        ),
+        **table(
+            'must invoke a state machine in this stack: the type of "{}" is not known',
+            ("a state machine of another stack", OTHER_MACHINE, set_target(OTHER_MACHINE)),
+        ),
+    },
+    "pipe-has-dead-letter-queue": table(
+        "must have a standard SQS queue for dead letters, or it loses records that keep failing",
+        ("no dead-letter queue", (), remove(v.PIPE, DEAD_LETTERS), NO_KEEP),
+        ("no ARN", (), put(v.PIPE, DEAD_LETTERS, {}), NO_KEEP),
+        ("a FIFO queue", (), put(v.PIPE, f"{DEAD_LETTERS}.arn", FIFO),
+         _keep(Resource=FIFO, Action="sqs:SendMessage")),
+        ("a topic", (), put(v.PIPE, f"{DEAD_LETTERS}.arn", TOPIC),
+         _keep(Resource=TOPIC, Action="sns:Publish")),
     ),
-}
-
-DAYS = "must have a retentionInDays of at least 1, not {}"
-CASES["log-groups-have-retention"] = {
-    "no retention": Case(DAYS.format("null"), remove(RECORDER_LOGS, "retentionInDays")),
-    "zero days, which means forever": Case(DAYS.format("0"), put(PIPE_LOGS, "retentionInDays", 0)),
-    "another log group without retention": Case(
-        DAYS.format("null"), add("cloudwatch.LogGroup", name="/added", tags=TAGS)
+    "pipe-retries-are-limited": {
+        **table(
+            "must limit maximumRetryAttempts, not {}, or one failing record blocks its shard",
+            *_source("maximumRetryAttempts", None, -1),
+        ),
+        **table(
+            "must limit maximumRecordAgeInSeconds, not {}, or one failing record blocks its shard",
+            *_source("maximumRecordAgeInSeconds", -1, "a day"),
+        ),
+    },
+    "pipe-age-below-stream-retention": {
+        **table(
+            "must have a maximumRecordAgeInSeconds below the {} hours that its stream retains records, not {},"
+            " or a failed record cannot be replayed",
+            ("an age that equals the retention", ("168", "604800"), put(v.PIPE, AGE, 604_800)),
+            ("a shorter retention", ONE_DAY, named(v.PIPE, _retention(24))),
+            ("the default retention", ONE_DAY, named(v.PIPE, remove(v.STREAM, "retentionPeriod"))),
+            ("a stream of another stack", ONE_DAY, put_foreign(v.PIPE, "source", ELSEWHERE),
+             put(v.CONTACT_RECORDS, RECORDS_STREAM, ELSEWHERE),
+             statement(v.PIPE_POLICY, "ReadStream", Resource=ELSEWHERE)),
+            ("two streams", ONE_DAY, Edit(v.PIPE, _add_longer_stream), _retention(24)),
+        ),
+        **table(NO_NUMBER, ("not a number", (), named(v.PIPE, _retention("a week")))),
+    },
+    "pipe-bisects-failing-batches": table(
+        "must set onPartialBatchItemFailure to AUTOMATIC_BISECT, or one bad record fails its whole batch",
+        *_source("onPartialBatchItemFailure", None, "", True),
+    ),
+    "pipe-starts-at-trim-horizon": table(
+        "must have the startingPosition TRIM_HORIZON, not {}, which misses records",
+        *_source("startingPosition", "LATEST", "AT_TIMESTAMP", None),
+    ),
+    "pipe-is-running": table(
+        "must have the desiredState RUNNING, not {}, or it loses the records that its stream deletes",
+        *values(v.PIPE, "desiredState", "STOPPED", "Running", False),
+    ),
+    "pipe-filter-passes-tracked-calls": table(
+        "must let all tracked calls pass its filter, not only {}",
+        *((" ".join(each), json.dumps(each), set_filters(*each)) for each in FILTERS),
+    ),
+    "pipe-passes-whole-record": table(
+        f"must pass all fields of {WHOLE_RECORD}, not only {{}}",
+        *(
+            (str(each), json.dumps(each), put(v.PIPE, "targetParameters.inputTemplate", each))
+            for each in TEMPLATES
+        ),
+    ),
+    "contact-records-reach-a-pipe": table(
+        "must send contact records to a stream that a pipe of this stack reads, not to {}",
+        ("another stream", OTHER_STREAM, put(v.CONTACT_RECORDS, RECORDS_STREAM, OTHER_STREAM)),
+        ("no stream", "null", put(v.CONTACT_RECORDS, "storageConfig", FIREHOSE)),
+        ("no pipe", v.STREAM.arn, named(v.CONTACT_RECORDS, delete(v.PIPE))),
+    ),
+    "state-machine-keeps-every-record": {
+        **table(
+            "must store or fail records after an error in '{}', not end in '{}': {}",
+            ("every error ignored", ("Store", "OlderVersion", '["States.ALL"]'),
+             append(v.RECORDER, CATCH, CATCH_ALL)),
+            ("throttling treated as an older version",
+             ("Store", "OlderVersion", json.dumps([CHECK, THROTTLED])),
+             append(v.RECORDER, f"{CATCH}[0].ErrorEquals", THROTTLED)),
+            ("other errors dropped in a Choice state", ("Store", "OlderVersion", OTHERS),
+             OLDER(path=f"{EACH_CONTACT}.WhyRefused.Default")),
+            ("a failed quarantine that drops the record", ("Quarantine", "Gone", '["States.TaskFailed"]'),
+             put(v.RECORDER, f"{EACH_CONTACT}.Quarantine.Catch", [FAILED]),
+             put(v.RECORDER, f"{EACH_CONTACT}.Gone", SUCCEED)),
+        ),
+        **table(
+            "must {} in {}: {} is {}",
+            _batch("tolerate no failures", element="ToleratedFailurePercentage", value=100),
+            _batch("process its whole input", element="Items", value="{% [$states.input[0]] %}"),
+            _batch("process its whole input", element="Items", value=[]),
+            _batch("pass the whole item", element="ItemSelector", value=ID),
+            _lossy("use data from the record", "Store", "Arguments.Key", {"contact_id": {"S": "latest"}}),
+            _lossy("use data from the record", "Quarantine", "Arguments.MessageBody", "failed"),
+        ),
+        **table(
+            "must store or fail every record that enters '{}', not end in '{}'",
+            ("a start state after the work", ("Done", "Done"),
+             put(v.RECORDER, "definition.States.Done", SUCCEED),
+             put(v.RECORDER, "definition.StartAt", "Done")),
+            ("expiry by default", ("Read", "Expired"),
+             put(v.RECORDER, f"{CAN_BE_STORED}.Default", "Expired")),
+            ("a dropped record", ("Read", "OlderVersion"), OLDER(path=f"{CAN_BE_STORED}.Choices[0].Next")),
+        ),
+    },
+    "queues-retain-messages": table(
+        "must have a messageRetentionSeconds of at least 4 days, not {}",
+        *values(v.DEAD_LETTERS, "messageRetentionSeconds", 60),
+        *values(v.QUARANTINE, "messageRetentionSeconds", 345_599, "14 days"),
+    ),
+    "no-execution-data-in-logs": table(
+        "must not set includeExecutionData{}, which writes callers' numbers to the log",
+        ("the state machine", "", put(v.RECORDER, LOGGED, True)),
+        ("the pipe", "s", put(v.PIPE, "logConfiguration.includeExecutionDatas", ["ALL"])),
+        ("a string", "", put(v.RECORDER, LOGGED, "true")),
+    ),
+    "log-groups-have-retention": table(
+        "must have a retentionInDays of at least 1, not {}",
+        *values(v.RECORDER_LOGS, "retentionInDays", None),
+        *values(v.PIPE_LOGS, "retentionInDays", 0),
+        ("another log group", "null", add("cloudwatch.LogGroup", name="/added", tags=v.TAGS)),
     ),
 }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from tests.policies import values as v
 from tests.policies.edits import add, put, remove
-from tests.policies.mutations.case import Case, Cases
-from tests.policies.values import PIPE_ROLE, QUARANTINE, TABLE
+from tests.policies.mutations.case import Cases, table
 
-CASES: Cases = {}
-
-NO_PROJECT, NO_STACK = "must have the tag project", "must have the tag stack"
-NO_TAGS = "must have the tags project and stack"
-CASES["resources-have-required-tags"] = {
-    "no tags": Case(NO_TAGS, remove(QUARANTINE, "tags")),
-    "one tag missing": Case(NO_STACK, remove(PIPE_ROLE, "tags.stack")),
-    "a topic without tags": Case(NO_TAGS, add("sns.Topic", tags={})),
-    "an empty tag": Case(NO_PROJECT, put(TABLE, "tags.project", "")),
+# fmt: off
+CASES: Cases = {
+    "resources-have-required-tags": table(
+        "must have the {}",
+        ("no tags", "tags project and stack", remove(v.QUARANTINE, "tags")),
+        ("one tag missing", "tag stack", remove(v.PIPE_ROLE, "tags.stack")),
+        ("a topic without tags", "tags project and stack", add("sns.Topic", tags={})),
+        ("an empty tag", "tag project", put(v.TABLE, "tags.project", "")),
+    )
 }

@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from callroute.errors import LocalCloudError
-
-
-class PatternError(LocalCloudError):
-    """A pattern that is invalid or uses an unsupported operator."""
+from callroute.errors import InputError
 
 
 def matches(pattern: Mapping[str, Any], event: Any) -> bool:
@@ -24,10 +20,10 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
         event: any JSON value. Only an object can match.
 
     Raises:
-        PatternError: the pattern is invalid or not supported.
+        InputError: the pattern is invalid or not supported.
     """
     if not isinstance(pattern, Mapping) or not pattern:
-        raise PatternError(f"{pattern!r} is not a pattern: it must map fields to patterns or lists of values")
+        raise _pattern_error("", f"{pattern!r} is not a pattern")
     return all(_field(name, wanted, event) for name, wanted in pattern.items())
 
 
@@ -35,7 +31,7 @@ def mismatch(pattern: Mapping[str, Any], event: Any) -> tuple[str, ...]:
     """Returns the path of the first field that does not match, or an empty path if the event matches.
 
     Raises:
-        PatternError: the pattern is invalid or not supported.
+        InputError: the pattern is invalid or not supported.
     """
     for name, wanted in pattern.items():
         if not _field(name, wanted, event):
@@ -51,7 +47,7 @@ def _field(name: str, wanted: Any, event: Any) -> bool:
         objects: list[Any] = [each for each in _flat(value) if isinstance(each, Mapping)] or [_ABSENT]
         return any(matches(wanted, each) for each in objects)
     if not isinstance(wanted, list):
-        raise PatternError(f"{name!r}: {wanted!r} must be a list of values")
+        raise _pattern_error(name, f"{wanted!r} is not a list of values")
     # `exists` is true for scalars, including null, and for lists that contain one, but not for objects.
     leaves = [each for each in _flat(value) if not isinstance(each, Mapping)]
     return any(_value(name, each, leaves) for each in wanted)
@@ -60,7 +56,7 @@ def _field(name: str, wanted: Any, event: Any) -> bool:
 def _value(name: str, wanted: Any, leaves: list[Any]) -> bool:
     if isinstance(wanted, Mapping):
         if set(wanted) != {"exists"} or not isinstance(wanted["exists"], bool):
-            raise PatternError(f"{name!r}: the operator {dict(wanted)} is not supported by the local pipe")
+            raise _pattern_error(name, f"the operator {dict(wanted)} is not supported")
         return bool(leaves) is wanted["exists"]
     return any(type(leaf) is type(wanted) and leaf == wanted for leaf in leaves)
 
@@ -72,6 +68,12 @@ def _flat(value: Any) -> Iterator[Any]:
             yield from _flat(each)
     elif value is not _ABSENT:
         yield value
+
+
+def _pattern_error(field: str, problem: str) -> InputError:
+    return InputError(
+        "the pipe's filter", field, problem, 'Map fields to lists of values and {"exists": true or false}'
+    )
 
 
 _ABSENT = object()

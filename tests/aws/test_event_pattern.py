@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from callroute.aws.event_pattern import matches, mismatch
 from callroute.aws.pipe import filter_pattern
+from callroute.errors import InputError
 from callroute.local.emulator import Emulator
-from callroute.local.event_pattern import PatternError, matches, mismatch
 from tests.support.contact_records import contact_record
 
 NAMES = st.sampled_from(["data", "Channel", "Attributes"])
@@ -99,5 +100,5 @@ def test_the_filter_rejects_other_json_values(data: Any) -> None:
     ],
 )
 def test_an_unsupported_pattern_is_rejected(pattern: dict[str, Any]) -> None:
-    with pytest.raises(PatternError):
+    with pytest.raises(InputError, match="the pipe's filter: "):
         matches(pattern, {"data": "a"})

@@ -1,0 +1,51 @@
+"""AWS list prices in us-east-1, in US dollars, and the monthly cost of the pipeline. docs/scaling.md lists the sources."""
+
+from __future__ import annotations
+
+import math
+
+PER_TRANSITION = 25 / 1e6
+"""State transition of a Standard state machine."""
+PER_EXPRESS_REQUEST = 1 / 1e6
+PER_GIGABYTE_SECOND = 0.00001667
+"""Duration of an Express execution, rounded up to 100 ms, at the billed memory."""
+GIGABYTES = 64 / 1024
+"""Lowest billed memory of an Express execution."""
+PER_SHARD_HOUR = 0.015
+PER_PUT_UNIT = 0.014 / 1e6
+"""25 KB of a record that is put on a provisioned stream."""
+PER_PIPE_REQUEST = 0.40 / 1e6
+"""64 KB of a batch that passes the pipe's filter."""
+PER_WRITE_UNIT = 0.625 / 1e6
+"""1 KB written to an on-demand table or to one of its indexes."""
+
+HOURS = 730
+"""Hours of a month."""
+VERSIONS = 2
+"""Versions of a contact record."""
+SECONDS_PER_RECORD = 0.05
+"""Duration of an execution per record of its batch. An assumption: AWS has not been measured."""
+
+
+def express_cost(seconds: float) -> float:
+    """Returns the cost of one Express execution."""
+    billed_seconds = math.ceil(seconds * 10) / 10
+    return PER_EXPRESS_REQUEST + billed_seconds * GIGABYTES * PER_GIGABYTE_SECOND
+
+
+def monthly_costs(calls_per_second: float, *, shards: int, batch_size: int) -> dict[str, float]:
+    """Returns the monthly cost of each part of the pipeline at a constant load.
+
+    Args:
+        calls_per_second: calls of all hours, on average.
+        shards: number of shards of the stream.
+        batch_size: records per batch. A batch is assumed to be smaller than 64 KB.
+    """
+    records = calls_per_second * HOURS * 3600 * VERSIONS
+    batches = records / batch_size
+    return {
+        "stream": shards * HOURS * PER_SHARD_HOUR + records * PER_PUT_UNIT,
+        "pipe": batches * PER_PIPE_REQUEST,
+        "state machine": batches * express_cost(SECONDS_PER_RECORD * batch_size),
+        "table and index": records * 2 * PER_WRITE_UNIT,
+    }

@@ -1,0 +1,195 @@
+"""Compares two versions of a flow: blocks, branches and the effect on routes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from callroute.flows.attribute_flow import Value, analyze
+from callroute.flows.tracking import strip_tracking
+from callroute.formats.json_document import member
+
+if TYPE_CHECKING:
+    from callroute.flows.flow import Block, Flow
+
+_PROMPTS = ("Text", "SSML", "PromptId")
+
+
+@dataclass(frozen=True)
+class ParameterChange:
+    """A value in the parameters of a block that differs.
+
+    Attributes:
+        path: JSON path below `Parameters`, for example `DTMFConfiguration.InterdigitTimeLimitSeconds`.
+        old: the old value, or None if it was added.
+        new: the new value, or None if it was removed.
+    """
+
+    path: str
+    old: Any
+    new: Any
+
+    @property
+    def is_prompt(self) -> bool:
+        """True if callers hear the value."""
+        return self.path.rpartition(".")[2] in _PROMPTS
+
+
+@dataclass(frozen=True)
+class BranchChange:
+    """A branch that was added, removed or leads elsewhere.
+
+    Attributes:
+        name: kind and label, for example `condition 1`.
+        old: identifier of the old target, or None if the branch was added.
+        new: identifier of the new target, or None if the branch was removed.
+    """
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class BlockChange:
+    """A block that was added, removed or changed.
+
+    Attributes:
+        change: what happened to the block.
+        block: identifier of the block.
+        type: new type of the block; the old type if it was removed.
+        old_type: the old type if it differs, otherwise None.
+        parameters: parameters of a changed block that differ.
+        branches: branches of a changed block that differ.
+    """
+
+    change: Literal["added", "removed", "changed"]
+    block: str
+    type: str
+    old_type: str | None = None
+    parameters: tuple[ParameterChange, ...] = ()
+    branches: tuple[BranchChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class RouteChanges:
+    """The effect of a change on the records of calls.
+
+    Attributes:
+        new_stops: stops that callers could not reach before.
+        removed_stops: stops that callers can no longer reach.
+        lost: stops at which some callers have no route, but all had one before, or that are new.
+        added: routes that no call could have before.
+        removed: routes that no call can have any more, so they vanish from reports.
+    """
+
+    new_stops: tuple[str, ...] = ()
+    removed_stops: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference between two versions of a flow. Positions in the designer and tracking blocks do not count.
+
+    Attributes:
+        start: the old and the new first block, if they differ.
+        blocks: changes of blocks, in the order of the new flow, followed by removed blocks.
+        routes: the effect on the records of calls.
+    """
+
+    start: tuple[str, str] | None
+    blocks: tuple[BlockChange, ...]
+    routes: RouteChanges
+
+    def __bool__(self) -> bool:
+        """True if the versions differ."""
+        return self.start is not None or bool(self.blocks) or self.routes != RouteChanges()
+
+
+def compare(old: Flow | None, new: Flow | None) -> Difference:
+    """Compares two versions of a flow.
+
+    Args:
+        old: the old version, or None if the flow is new.
+        new: the new version, or None if the flow was removed.
+    """
+    before, after = _untracked(old), _untracked(new)
+    old_blocks: Mapping[str, Block] = before.blocks if before else {}
+    new_blocks: Mapping[str, Block] = after.blocks if after else {}
+    changes = []
+    for identifier, block in new_blocks.items():
+        if identifier not in old_blocks:
+            changes.append(BlockChange("added", identifier, block.type))
+        elif changed := _changed(old_blocks[identifier], block):
+            changes.append(changed)
+    changes += [
+        BlockChange("removed", identifier, block.type)
+        for identifier, block in old_blocks.items()
+        if identifier not in new_blocks
+    ]
+    moved = (before.start, after.start) if before and after and before.start != after.start else None
+    return Difference(moved, tuple(changes), _route_changes(old, new))
+
+
+def _untracked(flow: Flow | None) -> Flow | None:
+    return strip_tracking(flow)[0] if flow else None
+
+
+def _changed(old: Block, new: Block) -> BlockChange | None:
+    before, after = dict(_values(old.parameters)), dict(_values(new.parameters))
+    parameters = tuple(
+        ParameterChange(path.removeprefix("$."), before.get(path), after.get(path))
+        for path in dict.fromkeys((*before, *after))
+        if before.get(path) != after.get(path)
+    )
+    targets = [{branch.name: branch.target for branch in block.branches} for block in (old, new)]
+    branches = tuple(
+        BranchChange(name, targets[0].get(name), targets[1].get(name))
+        for name in dict.fromkeys((*targets[0], *targets[1]))
+        if targets[0].get(name) != targets[1].get(name)
+    )
+    old_type = None if old.type == new.type else old.type
+    if not parameters and not branches and old_type is None:
+        return None
+    return BlockChange("changed", new.identifier, new.type, old_type, parameters, branches)
+
+
+def _values(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
+    """Yields the values in an object that are not objects themselves, by JSON path."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _values(inner, member(path, name))
+    else:
+        yield path, value
+
+
+def _route_changes(old: Flow | None, new: Flow | None) -> RouteChanges:
+    before, after = _routes_by_stop(old), _routes_by_stop(new)
+    old_routes, new_routes = _texts(before), _texts(after)
+    return RouteChanges(
+        new_stops=tuple(stop for stop in after if stop not in before),
+        removed_stops=tuple(stop for stop in before if stop not in after),
+        lost=tuple(
+            stop for stop, routes in after.items() if None in routes and None not in before.get(stop, ())
+        ),
+        added=tuple(sorted(new_routes - old_routes)),
+        removed=tuple(sorted(old_routes - new_routes)),
+    )
+
+
+def _routes_by_stop(flow: Flow | None) -> dict[str, frozenset[Value]]:
+    return {stop.block.identifier: stop.routes for stop in analyze(flow).stops} if flow else {}
+
+
+def _texts(routes: Mapping[str, frozenset[Value]]) -> set[str]:
+    return {value for values in routes.values() for value in values if isinstance(value, str)}
+
+
+def shown(value: Any) -> str:
+    """Returns a parameter's value for messages: text in quotes, other values as JSON."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,352 @@
+"""Read-only checks of a deployed stack."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from botocore.exceptions import ClientError
+
+from callroute.arn import Arn
+from callroute.aws.permissions import Document, pipe_policy, state_machine_policy
+from callroute.operations.deployed_pipe import DeployedPipe
+
+METRIC_MINUTES = 15
+MAX_ITERATOR_AGE_SECONDS = 600
+DAYS_WITHOUT_CALLS = 7
+"""Number of days without a call after which the last call counts as a problem."""
+HOUR = 3600
+OUTPUTS = (
+    "connectInstanceId",
+    "deadLetterQueueArn",
+    "deadLetterQueueUrl",
+    "indexName",
+    "pipeName",
+    "quarantineQueueArn",
+    "quarantineQueueUrl",
+    "stateMachineArn",
+    "streamArn",
+    "streamName",
+    "tableArn",
+    "tableName",
+    "timeZone",
+)
+"""Outputs of the stack that the checks use."""
+
+Status = Literal["ok", "problem", "skipped", "unknown"]
+
+
+class Result(NamedTuple):
+    """Result of a check."""
+
+    status: Status
+    message: str
+    fix: str = ""
+    """Instruction that solves the problem."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check and its result."""
+
+    name: str
+    """Name of the check."""
+    status: Status
+    """`skipped` if the local cloud lacks the service, and `unknown` if a permission is missing."""
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class CheckedStack:
+    """A stack to check."""
+
+    option: str
+    """Option of the commands that selects the stack, for example `--stack prod`."""
+    outputs: Mapping[str, Any]
+    client: Callable[[str], Any]
+    """Creates boto3 clients."""
+    now: datetime
+    is_local: bool = False
+    """True for the stack of a local cloud."""
+    registered_pipe: Mapping[str, Any] | None = None
+    """Arguments of the pipe in a local cloud, whose emulator describes a pipe without its parameters."""
+
+    def pipe(self) -> DeployedPipe:
+        """Describes the pipe."""
+        return DeployedPipe.describe(self.client("pipes"), self.outputs["pipeName"], self.registered_pipe)
+
+    def stream(self) -> Mapping[str, Any]:
+        """Describes the stream."""
+        summary: Mapping[str, Any] = self.client("kinesis").describe_stream_summary(
+            StreamARN=self.outputs["streamArn"]
+        )["StreamDescriptionSummary"]
+        return summary
+
+    def queue(self, output: str) -> Mapping[str, str]:
+        """Returns the attributes of a queue."""
+        attributes: Mapping[str, str] = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.outputs[output], AttributeNames=["All"]
+        )["Attributes"]
+        return attributes
+
+
+def run_checks(stack: CheckedStack) -> Iterator[Finding]:
+    """Yields the finding of each check. A check that fails does not affect the others."""
+    for name, check in CHECKS.items():
+        try:
+            result = check(stack)
+        except ClientError as error:
+            result = _failure(error)
+        yield Finding(name, *result)
+
+
+def _failure(error: ClientError) -> Result:
+    details = error.response["Error"]
+    if "AccessDenied" in details["Code"]:
+        action = re.search(r"not authorized to perform: (\S+)", details.get("Message", ""))
+        permission = action[1] if action else f"the permission for {error.operation_name}"
+        return Result(
+            "unknown", f"your credentials lack {permission}", "Grant it: `callroute roles` prints the policy"
+        )
+    message = f"{error.operation_name} failed: {details['Code']}"
+    return Result("problem", message, "Compare the stack with AWS: `pulumi refresh`")
+
+
+def _pipe(stack: CheckedStack) -> Result:
+    pipe = stack.pipe()
+    if pipe.state == "RUNNING":
+        return Result("ok", "running")
+    reason = f": {pipe.state_reason.rstrip('.')}" if pipe.state_reason else ""
+    if pipe.state == "STOPPED":
+        fix = f"Find the cause in its log, then run `aws pipes start-pipe --name {pipe.name}`"
+    else:
+        fix = "Deploy the stack again with `pulumi up`"
+    return Result("problem", f"{pipe.state}{reason}", fix)
+
+
+def _contact_records(stack: CheckedStack) -> Result:
+    if stack.is_local:
+        return Result("skipped", "the local cloud has no Amazon Connect")
+    configs = stack.client("connect").list_instance_storage_configs(
+        InstanceId=stack.outputs["connectInstanceId"], ResourceType="CONTACT_TRACE_RECORDS"
+    )["StorageConfigs"]
+    streams = [each.get("KinesisStreamConfig", {}).get("StreamArn") for each in configs]
+    if stack.outputs["streamArn"] in streams:
+        return Result("ok", "the instance sends them to the stream")
+    if other := next(filter(None, streams), None):
+        return Result("problem", f"the instance sends them to {other}", "Set `streamArn` to this stream")
+    fix = "Set `streamContactRecords` to true and deploy the stack"
+    return Result("problem", "the instance does not send them to a Kinesis data stream", fix)
+
+
+def _retention(stack: CheckedStack) -> Result:
+    pipe, stream = stack.pipe(), stack.stream()
+    if stream["StreamStatus"] not in ("ACTIVE", "UPDATING"):
+        return Result("problem", f"the stream is {stream['StreamStatus']}", "Compare it: `pulumi refresh`")
+    kept = int(stream["RetentionPeriodHours"])
+    message = f"the stream keeps records for {kept} hours"
+    if pipe.record_age == -1:
+        fix = "Set `maximumRecordAgeSeconds` and deploy the stack"
+        return Result("problem", f"{message}, and the pipe retries them indefinitely", fix)
+    message += f", and the pipe gives up after {pipe.record_age / HOUR:g} hours"
+    if pipe.record_age < kept * HOUR:
+        return Result("ok", message)
+    fix = "Set `streamRetentionHours` to a longer or `maximumRecordAgeSeconds` to a shorter time, and deploy the stack"
+    return Result("problem", message, fix)
+
+
+def _dead_letters(stack: CheckedStack) -> Result:
+    fix = f"Fix the cause, then run `callroute redrive {stack.option}`"
+    return _empty(stack.queue("deadLetterQueueUrl"), fix)
+
+
+def _quarantine(stack: CheckedStack) -> Result:
+    fix = f"`callroute redrive {stack.option} --quarantined --dry-run` prints the reasons"
+    return _empty(stack.queue("quarantineQueueUrl"), fix)
+
+
+def _empty(queue: Mapping[str, str], fix: str) -> Result:
+    kinds = ("", "NotVisible", "Delayed")
+    messages = sum(int(queue[f"ApproximateNumberOfMessages{kind}"]) for kind in kinds)
+    if not messages:
+        return Result("ok", "empty")
+    return Result("problem", f"{messages:,} message{'s' if messages > 1 else ''}", fix)
+
+
+def _iterator_age(stack: CheckedStack) -> Result:
+    if stack.is_local:
+        return Result("skipped", "the local cloud has no metrics")
+    metric = {
+        "Namespace": "AWS/Kinesis",
+        "MetricName": "GetRecords.IteratorAgeMilliseconds",
+        "Dimensions": [{"Name": "StreamName", "Value": stack.outputs["streamName"]}],
+    }
+    answer = stack.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}},
+        ],
+        StartTime=stack.now - timedelta(minutes=METRIC_MINUTES),
+        EndTime=stack.now,
+    )
+    values = answer["MetricDataResults"][0]["Values"]
+    if not values:
+        message = f"the stream was not read in the last {METRIC_MINUTES} minutes"
+        return Result("problem", message, "Find the cause in the pipe's log")
+    seconds = max(values) / 1000
+    message = f"the pipe was at most {seconds:,.0f} s behind in the last {METRIC_MINUTES} minutes"
+    if seconds <= MAX_ITERATOR_AGE_SECONDS:
+        return Result("ok", message)
+    return Result("problem", message, "Find the cause in the logs. See docs/scaling.md if the load has grown")
+
+
+def _last_call(stack: CheckedStack) -> Result:
+    today = stack.now.astimezone(ZoneInfo(stack.outputs["timeZone"])).date()
+    dynamodb = stack.client("dynamodb")
+    for days in range(DAYS_WITHOUT_CALLS):
+        items = dynamodb.query(
+            TableName=stack.outputs["tableName"],
+            IndexName=stack.outputs["indexName"],
+            KeyConditionExpression="call_date = :day",
+            ExpressionAttributeValues={":day": {"S": str(today - timedelta(days=days))}},
+            ProjectionExpression="start_time",
+            ScanIndexForward=False,
+            Limit=1,
+        )["Items"]
+        if items:
+            return Result("ok", f"started at {items[0]['start_time']['S']}")
+    message = f"none in the last {DAYS_WITHOUT_CALLS} days"
+    return Result("problem", message, "Place a test call, and check the tracking of your flows")
+
+
+def _alarms(stack: CheckedStack) -> Result:
+    name = stack.outputs["pipeName"]
+    # Composite alarms are not read: that would need a permission on all alarms of the account.
+    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=name)
+    alarms = [each for page in pages for each in page["MetricAlarms"]]
+    if not alarms:
+        return Result(
+            "problem", f"no alarm's name starts with {name}", "Set `alarms` to true and deploy the stack"
+        )
+    active = [each["AlarmName"] for each in alarms if each["StateValue"] == "ALARM"]
+    if active:
+        return Result("problem", f"active: {', '.join(active)}", "See the description of each alarm")
+    return Result("ok", f"{len(alarms)} alarm{'s' if len(alarms) > 1 else ''}, none of them active")
+
+
+def _role_of_state_machine(stack: CheckedStack) -> Result:
+    machine = stack.client("stepfunctions").describe_state_machine(
+        stateMachineArn=stack.outputs["stateMachineArn"]
+    )
+    queue_arn = stack.outputs["quarantineQueueArn"]
+    try:
+        needed = state_machine_policy(
+            json.loads(machine["definition"]),
+            table_arn=stack.outputs["tableArn"],
+            quarantine_queue_arn=queue_arn,
+            kms_key_arn=_customer_key(stack.queue("quarantineQueueUrl").get("KmsMasterKeyId"), queue_arn),
+        )
+    except ValueError as error:
+        return Result("problem", f"unknown: {error}", "Deploy the stack again with `pulumi up --refresh`")
+    return _role(stack, machine["roleArn"], needed)
+
+
+def _role_of_pipe(stack: CheckedStack) -> Result:
+    stream_arn, queue_arn = stack.outputs["streamArn"], stack.outputs["deadLetterQueueArn"]
+    needed = pipe_policy(
+        stream_arn=stream_arn,
+        state_machine_arn=stack.outputs["stateMachineArn"],
+        dead_letter_queue_arn=queue_arn,
+        kms_key_arn=_customer_key(stack.queue("deadLetterQueueUrl").get("KmsMasterKeyId"), queue_arn),
+        stream_kms_key_arn=_customer_key(stack.stream().get("KeyId"), stream_arn),
+    )
+    return _role(stack, stack.pipe().role_arn, needed)
+
+
+def _customer_key(key: str | None, resource_arn: str) -> str | None:
+    """Returns the ARN of a customer managed key, or None for an AWS managed key."""
+    if not key or "alias/aws/" in key:
+        return None
+    return (
+        key
+        if key.startswith("arn:")
+        else str(Arn.parse(resource_arn)._replace(service="kms", resource=f"key/{key}"))
+    )
+
+
+def _role(stack: CheckedStack, role_arn: str, needed: Document) -> Result:
+    """Compares the policies of a role with the permissions that its definition needs."""
+    iam, name = stack.client("iam"), Arn.parse(role_arn).name
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    documents = [
+        iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+    ]
+    wanted = set(_permissions([needed]))
+    granted = set(_permissions(documents))
+    missing = [each for each in wanted if not any(grant.covers(each) for grant in granted)]
+    problems = [
+        *(f"lacks {each}" for each in sorted(missing)),
+        *(f"has {each}, which is not needed" for each in sorted(granted - wanted)),
+        *(f"has the policy {each['PolicyArn']}, which is not needed" for each in attached),
+    ]
+    if not problems:
+        return Result("ok", f"{name} has exactly the permissions that the definition needs")
+    return Result(
+        "problem", f"{name} {'; '.join(problems)}", "Deploy the stack again with `pulumi up --refresh`"
+    )
+
+
+class _Permission(NamedTuple):
+    action: str
+    resource: str
+    condition: str
+    """Condition as JSON text."""
+
+    def covers(self, needed: _Permission) -> bool:
+        return (
+            fnmatchcase(needed.action.lower(), self.action.lower())
+            and fnmatchcase(needed.resource, self.resource)
+            and self.condition in ("{}", needed.condition)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} on {self.resource}"
+
+
+def _permissions(documents: Sequence[Mapping[str, Any]]) -> Iterator[_Permission]:
+    """Yields each combination of action and resource. NotAction and NotResource appear under their own names."""
+    for document in documents:
+        for statement in _listed(document["Statement"]):
+            condition = json.dumps(statement.get("Condition", {}), sort_keys=True)
+            effect = "" if statement["Effect"] == "Allow" else "deny "
+            for action in _listed(statement.get("Action", f"NotAction {statement.get('NotAction')}")):
+                for resource in _listed(
+                    statement.get("Resource", f"NotResource {statement.get('NotResource')}")
+                ):
+                    yield _Permission(f"{effect}{action}", resource, condition)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+CHECKS: dict[str, Callable[[CheckedStack], Result]] = {
+    "pipe": _pipe,
+    "contact records": _contact_records,
+    "retention": _retention,
+    "dead-letter queue": _dead_letters,
+    "quarantine queue": _quarantine,
+    "iterator age": _iterator_age,
+    "last call": _last_call,
+    "alarms": _alarms,
+    "state machine's role": _role_of_state_machine,
+    "pipe's role": _role_of_pipe,
+}
+"""Checks by name."""

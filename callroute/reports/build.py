@@ -1,0 +1,209 @@
+"""Builds the report from counted calls and route catalogs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from callroute.flows.route_catalog import RouteCatalog
+from callroute.reports.call_database import DURATIONS, CallDatabase, StopCount
+from callroute.reports.report import (
+    OUTCOMES,
+    Day,
+    DurationBin,
+    HourCount,
+    Outcomes,
+    PreviousSpan,
+    RepeatCallers,
+    Report,
+    ReportedFlow,
+    Share,
+    Span,
+    Stop,
+    UnknownRoute,
+)
+from callroute.reports.statistics import CONFIDENCE, change
+
+Key = tuple[str | None, str]
+"""Value of `call_flow`, and route."""
+
+
+def report_on(
+    items: Iterable[Mapping[str, Any]],
+    span: Span,
+    flows: Sequence[ReportedFlow] = (),
+    *,
+    time_zone: str = "Asia/Tokyo",
+    source: str = "items",
+    created: datetime | None = None,
+) -> Report:
+    """Returns the report on items of plain values (docs/record.md). See `build`."""
+    with CallDatabase(span) as calls:
+        calls.load_items(items)
+        return build(calls, flows, time_zone=time_zone, source=source, created=created)
+
+
+def build(
+    calls: CallDatabase,
+    flows: Sequence[ReportedFlow] = (),
+    *,
+    time_zone: str,
+    source: str,
+    created: datetime | None = None,
+) -> Report:
+    """Returns the report on loaded calls.
+
+    Args:
+        calls: the calls.
+        flows: flows whose catalogs define labels, tree and order of the stops. A flow without calls is left out, unless
+            there are no calls at all. Calls of other flows are shown without a tree.
+        time_zone: IANA time zone of the calls.
+        source: name of the table, files or stack.
+        created: time of the report, by default now.
+    """
+    span = calls.span
+    ended = _by_stop(calls.stops(span))
+    before = _by_stop(calls.stops(span.previous))
+    with_calls = {call_flow for call_flow, _ in (*ended, *before)}
+    given = [flow for flow in flows if flow.call_flow in with_calls] or list(flows)
+    others = sorted(with_calls - {flow.call_flow for flow in given}, key=lambda name: name or "")
+    reported = (*given, *(ReportedFlow(name, name or "") for name in others))
+    quantiles = calls.quantiles()
+    stops = [stop for flow in reported for stop in _stops(flow, ended, quantiles)]
+    earlier = {(stop.call_flow, stop.route): stop for flow in reported for stop in _stops(flow, before, {})}
+    total, total_before = _total(ended), _total(before)
+    pairs = [(stop, earlier.get((stop.call_flow, stop.route))) for stop in stops]
+    compared = len(OUTCOMES) + sum(_comparable(stop, old) for stop, old in pairs)
+    repeats = calls.repeat_callers()
+    return Report(
+        source=source,
+        span=span,
+        time_zone=time_zone,
+        created=created or datetime.now(ZoneInfo(time_zone)),
+        flows=reported,
+        outcomes=total,
+        stops=tuple(
+            replace(stop, change=change(stop.left_share, old.left_share, compared)) if old else stop
+            for stop, old in pairs
+        ),
+        unknown_routes=tuple(
+            UnknownRoute(stop.call_flow, stop.route, stop.outcomes.calls) for stop in stops if not stop.known
+        ),
+        days=_days(calls, total_before.calls > 0),
+        hours=_hours(calls),
+        durations=_durations(calls),
+        repeat_callers=repeats if isinstance(repeats, RepeatCallers) else None,
+        repeat_callers_reason=repeats if isinstance(repeats, str) else "",
+        previous=PreviousSpan(
+            span.previous,
+            total_before,
+            {
+                outcome: change(
+                    Share(total.of(outcome), total.calls),
+                    Share(total_before.of(outcome), total_before.calls),
+                    compared,
+                )
+                for outcome in OUTCOMES
+            },
+        ),
+        confidence=CONFIDENCE,
+        available=None if total.calls else calls.available(),
+    )
+
+
+def _by_stop(counts: Iterable[StopCount]) -> dict[Key, Outcomes]:
+    found: dict[Key, Outcomes] = {}
+    for each in counts:
+        key = (each.call_flow, each.route)
+        found[key] = found.get(key, Outcomes()) + Outcomes(**{each.outcome: each.calls})
+    return found
+
+
+def _comparable(now: Stop, before: Stop | None) -> bool:
+    """Returns whether the share of callers who left can have changed: not where no caller or every caller left."""
+    if before is None or not now.reached or not before.reached:
+        return False
+    return 0 < now.left + before.left < now.reached + before.reached
+
+
+def _total(ended: Mapping[Key, Outcomes]) -> Outcomes:
+    return sum(ended.values(), Outcomes())
+
+
+def _stops(
+    flow: ReportedFlow,
+    ended: Mapping[Key, Outcomes],
+    quantiles: Mapping[Key, tuple[float | None, float | None]],
+) -> list[Stop]:
+    """Returns the stops of a flow: those of the catalog's tree, depth first, then unknown routes by name."""
+    own = {route: outcomes for (call_flow, route), outcomes in ended.items() if call_flow == flow.call_flow}
+    routes = dict(flow.catalog.routes) if flow.catalog else {}
+    depths: dict[str, int] = {}
+    reached: dict[str, int] = {route: own.get(route, Outcomes()).calls for route in routes}
+    for route, entry in routes.items():  # parents come before their children
+        depths[route] = 0 if entry.parent is None else depths[entry.parent] + 1
+    for route, entry in reversed(routes.items()):
+        if entry.parent is not None:
+            reached[entry.parent] += reached[route]
+    stops = []
+    for route in (*_depth_first(flow.catalog), *sorted(own.keys() - routes.keys())):
+        listed, outcomes = routes.get(route), own.get(route, Outcomes())
+        median, p90 = quantiles.get((flow.call_flow, route), (None, None))
+        stops.append(
+            Stop(
+                call_flow=flow.call_flow,
+                route=route,
+                en=listed.en if listed else route,
+                ja=listed.ja if listed else route,
+                parent=listed.parent if listed else None,
+                depth=depths.get(route, 0),
+                known=listed is not None or flow.catalog is None,
+                outcomes=outcomes,
+                continued=reached.get(route, outcomes.calls) - outcomes.calls,
+                median_seconds=median,
+                p90_seconds=p90,
+                change=None,
+            )
+        )
+    return stops
+
+
+def _depth_first(catalog: RouteCatalog | None) -> list[str]:
+    """Returns the routes of a catalog, each followed by the routes below it."""
+    below: dict[str | None, list[str]] = {}
+    for route in catalog.routes.values() if catalog else ():
+        below.setdefault(route.parent, []).append(route.route)
+    order: list[str] = []
+    waiting = below.get(None, [])[::-1]
+    while waiting:
+        order.append(waiting.pop())
+        waiting += below.get(order[-1], [])[::-1]
+    return order
+
+
+def _days(calls: CallDatabase, with_previous: bool) -> tuple[Day, ...]:
+    span = Span(calls.span.previous.first if with_previous else calls.span.first, calls.span.last)
+    counts = calls.days(span)
+    return tuple(Day(day, _outcomes(counts, day)) for day in span)
+
+
+def _outcomes(counts: Mapping[tuple[date, str], int], day: date) -> Outcomes:
+    return Outcomes(**{outcome: counts.get((day, outcome), 0) for outcome in OUTCOMES})
+
+
+def _hours(calls: CallDatabase) -> tuple[tuple[HourCount, ...], ...]:
+    counts = calls.hours()
+    return tuple(
+        tuple(HourCount(*counts.get((weekday, hour), (0, 0))) for hour in range(24)) for weekday in range(7)
+    )
+
+
+def _durations(calls: CallDatabase) -> tuple[DurationBin, ...]:
+    counts = calls.durations()
+    return tuple(
+        DurationBin(start, end, counts.get(start, 0))
+        for start, end in zip(DURATIONS, (*DURATIONS[1:], None), strict=True)
+    )

@@ -1,0 +1,380 @@
+"""Fills the page's template with the figures of a report."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from callroute.flows.diagrams import STYLE
+from callroute.reports.html.charts import days_chart, durations_chart, hours_chart
+from callroute.reports.html.colors import OUTCOME_COLORS
+from callroute.reports.html.flow_drawing import flow_drawing, gave_up
+from callroute.reports.html.sankey import sankey
+from callroute.reports.html.texts import EXPLANATIONS, TEXTS
+from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, flow_name
+from callroute.reports.report import OUTCOMES, Change, Language, Outcome, Report, ReportedFlow, Span, Stop
+
+_DEEPEST_INDENT = 4
+_MOST_STOPS = 300
+_LARGEST_DRAWINGS = 1_000_000
+"""Most characters of all drawings together. Without drawings, the page has less than 500 KB."""
+_RULE_COLOR = "#c3ccd6"
+
+
+def write_html(report: Report, language: Language) -> str:
+    """Returns a report as an HTML page.
+
+    Args:
+        report: the report.
+        language: language of the page.
+    """
+    folder = files("callroute.reports.html")
+    template, style, script = (
+        folder.joinpath(f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "css", "js")
+    )
+    style += STYLE
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = _Page(report, language)
+    return (
+        environment.from_string(template).render(
+            language=language,
+            t=page.text,
+            style=Markup(style),  # noqa: S704 - a file of this package
+            script=Markup(script),  # noqa: S704 - a file of this package
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            **page.content(),
+        )
+        + "\n"
+    )
+
+
+def _hash(content: str) -> str:
+    """Returns the source expression that allows an inline style sheet or script in a Content-Security-Policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+class _Page:
+    """The content of a page.
+
+    Args:
+        report: the report.
+        language: language of the page.
+    """
+
+    def __init__(self, report: Report, language: Language) -> None:
+        self._report, self._left_out = _shortened(report)
+        self._characters_left = _LARGEST_DRAWINGS
+        self._language: Language = language
+
+    def text(self, key: str, **values: object) -> str:
+        """Returns a text in the language of the page."""
+        return TEXTS[key][self._language].format(**values) if values else TEXTS[key][self._language]
+
+    def content(self) -> dict[str, Any]:
+        """Returns the variables of the template."""
+        report = self._report
+        compared = report.previous.outcomes.calls > 0
+        page: dict[str, Any] = {
+            "span": self._span("span", report.span),
+            "compared": self._span("compared", report.previous.span) if compared else "",
+            "source": self.text(
+                "source",
+                source=report.source,
+                zone=report.time_zone,
+                created=f"{self._date(report.created.date())} {report.created:%H:%M}",
+            ),
+            "calls": f"{report.calls:,}" if report.calls else "",
+            "available": self._span("available", report.available) if report.available else "",
+            "explanations": [(term[self._language], text[self._language]) for term, text in EXPLANATIONS],
+        }
+        return page | self._figures() if report.calls else page
+
+    def _figures(self) -> dict[str, Any]:
+        report = self._report
+        before = report.previous.outcomes.calls
+        return {
+            "calls_before": self.text("before", count=f"{before:,}")
+            if before
+            else self.text("no_comparison"),
+            "outcomes": [self._outcome(outcome) for outcome in OUTCOMES],
+            "headlines": list(self._headlines()),
+            "flows": [
+                self._flow(number, flow)
+                for number, flow in enumerate(report.flows)
+                if any(stop.reached for stop in report.stops_of(flow))
+            ],
+            "days_chart": self._days(),
+            "comparison_note": self.text("comparison_note", percent=round(100 * report.confidence)),
+            "durations_chart": self._durations(),
+            **self._hours(),
+            **self._repeats(),
+            "several_flows": len(report.flows) > 1,
+            "unknown_routes": [
+                {"flow": each.call_flow or "–", "route": each.route, "calls": f"{each.calls:,}"}
+                for each in report.unknown_routes
+            ],
+            "columns": [
+                self.text(key)
+                for key in (
+                    *(
+                        "stop",
+                        "reached",
+                        "continued",
+                        "left",
+                        "left_share",
+                        "change",
+                        "completed",
+                        "answered",
+                    ),
+                    *("queue", "median", "p90"),
+                )
+            ],
+            "left_out": self.text("left_out", count=f"{self._left_out:,}") if self._left_out else "",
+            "stops": [self._stop(stop) for stop in report.stops],
+        }
+
+    # --- Formats -----------------------------------------------------------------------------------------------------
+
+    def _date(self, day: date) -> str:
+        if self._language == "ja":
+            return f"{day.year}年{day.month}月{day.day}日"
+        return f"{day.day} {day:%B} {day.year}"
+
+    def _span(self, key: str, span: Span) -> str:
+        return self.text(key, first=self._date(span.first), last=self._date(span.last))
+
+    def _change(self, change: Change | None) -> dict[str, Any]:
+        """Returns a change as text, with its interval in points."""
+        if change is None or change.difference is None or change.low is None or change.high is None:
+            return {
+                "text": None,
+                "moved": False,
+                "significant": False,
+                "points": "–",
+                "interval": "",
+                "before": "–",
+            }
+        points = round(100 * change.difference, 1)
+        moved = "more" if points > 0 else "less"
+        return {
+            "text": self.text(moved, points=f"{abs(points):.1f}") if points else self.text("unchanged"),
+            "moved": points != 0,
+            "significant": change.significant,
+            "points": _signed(change.difference),
+            "interval": f"{_signed(change.low)} … {_signed(change.high)}",
+            "before": _percent(change.before.value),
+        }
+
+    # --- Headline figures --------------------------------------------------------------------------------------------
+
+    def _outcome(self, outcome: Outcome) -> dict[str, Any]:
+        calls = self._report.outcomes.of(outcome)
+        return {
+            "key": outcome,
+            "label": OUTCOME_LABELS[outcome][self._language],
+            "color": OUTCOME_COLORS[outcome],
+            "share": _percent(calls / self._report.calls),
+            "count": self.text("of_calls", count=f"{calls:,}"),
+            "change": self._change(self._report.previous.changes.get(outcome)),
+        }
+
+    def _headlines(self) -> Iterator[str]:
+        """Yields the findings that a reader needs first."""
+        worst = max(self._report.stops, key=lambda stop: gave_up(stop).calls)
+        if counts := gave_up(worst):
+            yield self.text(
+                "headline_stop",
+                stop=worst.label(self._language),
+                calls=f"{counts.calls:,}",
+                reached=f"{counts.reached:,}",
+                percent=_percent(counts.share),
+            )
+        changes = [(stop, stop.change) for stop in self._report.stops if stop.change]
+        grown = [
+            (change.difference, stop, change)
+            for stop, change in changes
+            if change.significant and change.difference is not None and change.difference > 0
+        ]
+        if grown:
+            _, stop, change = max(grown, key=lambda each: each[0])
+            yield self.text(
+                "headline_worse",
+                stop=stop.label(self._language),
+                before=_percent(change.before.value),
+                now=_percent(change.now.value),
+            )
+        elif any(change.difference is not None for _, change in changes):
+            yield self.text("headline_steady")
+
+    # --- Flows -------------------------------------------------------------------------------------------------------
+
+    def _flow(self, number: int, flow: ReportedFlow) -> dict[str, Any]:
+        stops = self._report.stops_of(flow)
+        name = flow_name(flow, self._language)
+        calls = sum(stop.outcomes.calls for stop in stops)
+        label = self.text("paths_label", calls=f"{calls:,}", flow=name)
+        prefix = f"flow-{number}"
+        drawing = None
+        if flow.flow:
+            drawing = flow_drawing(flow.flow, stops, self._language, f"{prefix}-")
+            drawing = drawing if len(drawing) <= self._characters_left else ""
+            self._characters_left -= len(drawing)
+        return {
+            "id": prefix,
+            "name": name,
+            "sankey": Markup(sankey(stops, self._language, label)),  # noqa: S704 - escapes its texts
+            "drawing": None if drawing is None else Markup(drawing),  # noqa: S704 - escapes its texts
+            "tree": [self._tree_item(stop, calls) for stop in stops if stop.reached],
+        }
+
+    def _tree_item(self, stop: Stop, calls: int) -> dict[str, Any]:
+        """Returns a stop for narrow screens, which have no space for the Sankey diagram."""
+        counts = gave_up(stop)
+        widths = [
+            (stop.continued, _RULE_COLOR),
+            *((stop.outcomes.of(outcome), OUTCOME_COLORS[outcome]) for outcome in OUTCOMES),
+        ]
+        bars, x = [], 0.0
+        for count, color in widths:
+            width = 100 * count / max(calls, 1)
+            bars.append({"x": f"{x:.2f}", "width": f"{width:.2f}", "color": color})
+            x += width
+        return {
+            "label": stop.label(self._language),
+            "depth": min(stop.depth, _DEEPEST_INDENT),
+            "counts": self.text(
+                "tree_counts",
+                reached=f"{counts.reached:,}",
+                calls=f"{counts.calls:,}",
+                percent=_percent(counts.share),
+            ),
+            "bars": bars,
+        }
+
+    # --- Charts ------------------------------------------------------------------------------------------------------
+
+    def _days(self) -> Markup:
+        most = max(day.outcomes.calls for day in self._report.days)
+        label = self.text("trend_label", calls=f"{self._report.calls:,}", most=f"{most:,}")
+        return Markup(days_chart(self._report, label))  # noqa: S704 - escapes its texts
+
+    def _durations(self) -> Markup | None:
+        most = max(self._report.durations, key=lambda each: each.calls)
+        if not most.calls:
+            return None
+        span = f"{most.start}–{most.end}" if most.end else f"{most.start}+"
+        label = self.text("durations_label", calls=f"{most.calls:,}", range=span)
+        return Markup(durations_chart(self._report, label))  # noqa: S704 - escapes its texts
+
+    def _hours(self) -> dict[str, Any]:
+        left, weekday, hour = max(
+            (count.left, -weekday, -hour)
+            for weekday, hours in enumerate(self._report.hours)
+            for hour, count in enumerate(hours)
+        )
+        if not left:
+            return {"hours_chart": None, "hours_note": ""}
+        label = self.text(
+            "hours_label", most=f"{left:,}", weekday=WEEKDAYS[self._language][-weekday], hour=-hour
+        )
+        return {
+            "hours_chart": Markup(  # noqa: S704 - escapes its texts
+                hours_chart(self._report, self._language, label)
+            ),
+            "hours_note": self.text("hours_note", most=f"{left:,}"),
+        }
+
+    # --- Tables ------------------------------------------------------------------------------------------------------
+
+    def _repeats(self) -> dict[str, Any]:
+        repeats = self._report.repeat_callers
+        if repeats is None:
+            reason = REPEAT_REASONS[self._report.repeat_callers_reason][self._language]
+            return {"repeats": None, "repeats_unknown": self.text("repeats_unknown", reason=reason)}
+        keys: Sequence[str] = ("contained", "called_back", "too_recent", "without_number")
+        total = sum(getattr(repeats, key) for key in keys)
+        return {
+            "repeats_note": self.text("repeats_note", hours=repeats.hours),
+            "repeats": [
+                {
+                    "label": self.text(key),
+                    "share": _percent(getattr(repeats, key) / total) if total else "–",
+                    "count": self.text("of_calls", count=f"{getattr(repeats, key):,}"),
+                    "accent": key == "called_back",
+                }
+                for key in keys
+            ],
+        }
+
+    def _stop(self, stop: Stop) -> dict[str, Any]:
+        label, share, change = stop.label(self._language), stop.left_share.value, stop.change
+        difference = change.difference if change else None
+        significant = change is not None and change.significant
+        mark = ("▲ " if (difference or 0) > 0 else "▼ ") if significant else ""
+        count: Callable[[int], dict[str, Any]] = lambda calls: _cell(calls, f"{calls:,}")  # noqa: E731
+        return {
+            "label": label,
+            "route": stop.route,
+            "search": f"{label} {stop.route} {stop.call_flow or ''}".lower(),
+            "cells": [
+                count(stop.reached),
+                count(stop.continued),
+                count(stop.left),
+                _cell(share, _percent(share)),
+                _cell(difference, mark + _signed(difference), marked=significant),
+                count(stop.outcomes.completed),
+                count(stop.outcomes.answered),
+                count(stop.outcomes.abandoned_in_queue),
+                *(
+                    _cell(seconds, "–" if seconds is None else f"{seconds:.0f}")
+                    for seconds in (stop.median_seconds, stop.p90_seconds)
+                ),
+            ],
+        }
+
+
+def _shortened(report: Report) -> tuple[Report, int]:
+    """Leaves out rare routes that no catalog lists if there are too many stops, and returns their number.
+
+    A flow that sets call_route from a variable can have any number of routes.
+    """
+    listed = {
+        (flow.call_flow, route) for flow in report.flows if flow.catalog for route in flow.catalog.routes
+    }
+    others = [stop for stop in report.stops if (stop.call_flow, stop.route) not in listed]
+    left_out = sorted(others, key=lambda stop: -stop.reached)[max(_MOST_STOPS - len(listed), 0) :]
+    names = {(stop.call_flow, stop.route) for stop in left_out}
+    return replace(
+        report,
+        stops=tuple(stop for stop in report.stops if (stop.call_flow, stop.route) not in names),
+        unknown_routes=tuple(
+            each for each in report.unknown_routes if (each.call_flow, each.route) not in names
+        ),
+    ), len(left_out)
+
+
+def _cell(value: float | None, text: str, *, marked: bool = False) -> dict[str, Any]:
+    return {"value": "" if value is None else f"{value:g}", "text": text, "marked": marked}
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}%"
+
+
+def _signed(difference: float | None) -> str:
+    """Returns a difference in points, with a sign."""
+    if difference is None:
+        return "–"
+    points = round(100 * difference, 1) or 0.0
+    return f"{points:+.1f}".replace("-", "\N{MINUS SIGN}") if points else "0.0"

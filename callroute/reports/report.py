@@ -1,0 +1,286 @@
+"""Data of a drop-off report: what happened to the calls of a span of days. Contains no numbers and no contact IDs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from callroute.flows.flow import Flow
+    from callroute.flows.route_catalog import RouteCatalog
+
+Language = Literal["en", "ja"]
+Outcome = Literal["answered", "abandoned_in_queue", "completed", "abandoned_in_flow"]
+
+OUTCOMES: tuple[Outcome, ...] = ("answered", "abandoned_in_queue", "completed", "abandoned_in_flow")
+"""Possible outcomes of a call (docs/record.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span of local days, including the first and the last."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def previous(self) -> Span:
+        """The span of equal length just before this one."""
+        return Span(self.first - timedelta(self.days), self.first - timedelta(1))
+
+    def __iter__(self) -> Iterator[date]:
+        return (self.first + timedelta(number) for number in range(self.days))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Number of calls with each outcome."""
+
+    answered: int = 0
+    abandoned_in_queue: int = 0
+    completed: int = 0
+    abandoned_in_flow: int = 0
+
+    @property
+    def calls(self) -> int:
+        """Number of calls."""
+        return self.answered + self.abandoned_in_queue + self.completed + self.abandoned_in_flow
+
+    def of(self, outcome: Outcome) -> int:
+        """Returns the number of calls with an outcome."""
+        count: int = getattr(self, outcome)
+        return count
+
+    def __add__(self, other: Outcomes) -> Outcomes:
+        return Outcomes(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a number of calls, for example the calls that ended at a stop among those that reached it."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        """The share, from 0 to 1; None if there are no calls."""
+        return self.count / self.of if self.of else None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Change of a share since the previous span."""
+
+    now: Share
+    before: Share
+    difference: float | None
+    """Share now minus share before, from -1 to 1; None if either span has no calls."""
+    low: float | None
+    """Lower end of the confidence interval of the difference."""
+    high: float | None
+    """Upper end of the interval."""
+    significant: bool
+    """True if the interval does not contain 0: the change is more than noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The calls that reached a stop."""
+
+    call_flow: str | None
+    """Value of `call_flow`; None if the items have no such attribute."""
+    route: str
+    en: str
+    """English label from the route catalog, or the route if no catalog lists it."""
+    ja: str
+    """Japanese label, or the route."""
+    parent: str | None
+    """Route of the stop from which callers arrive; None for the first stop and without a catalog."""
+    depth: int
+    """Number of stops above this one in the catalog's tree."""
+    known: bool
+    """True if the flow's route catalog lists the route, or if the flow has no catalog."""
+    outcomes: Outcomes
+    """Calls that ended at this stop."""
+    continued: int
+    """Calls that went on to a stop below this one, and ended there or further below."""
+    median_seconds: float | None
+    """Median duration of the calls that were abandoned at this stop; None without such calls."""
+    p90_seconds: float | None
+    """90th percentile of these durations."""
+    change: Change | None
+    """Change in the share of callers who left here among those who reached the stop."""
+
+    @property
+    def reached(self) -> int:
+        """Calls that reached this stop: those that continued and those that ended here."""
+        return self.continued + self.outcomes.calls
+
+    @property
+    def left(self) -> int:
+        """Calls that were abandoned in the flow at this stop."""
+        return self.outcomes.abandoned_in_flow
+
+    @property
+    def left_share(self) -> Share:
+        """Share of callers who left here among those who reached the stop."""
+        return Share(self.left, self.reached)
+
+    def label(self, language: Language) -> str:
+        """Returns the label in a language."""
+        return self.ja if language == "ja" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRoute:
+    """A route that the flow's catalog does not list, although calls ended there."""
+
+    call_flow: str | None
+    route: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A band of the Sankey diagram: callers who went from a stop to another stop, or whose call ended there."""
+
+    source: str
+    """Route of the stop."""
+    target: str
+    """Route of the next stop, or an outcome if `ends` is true."""
+    ends: bool
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Calls of one day."""
+
+    date: date
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """Calls that started in one hour of the day, on one weekday."""
+
+    calls: int = 0
+    left: int = 0
+    """Those that were abandoned in the flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class DurationBin:
+    """Abandoned calls whose duration is in a range."""
+
+    start: int
+    """Shortest duration in seconds, inclusive."""
+    end: int | None
+    """Longest duration in seconds, exclusive; None if the range is open."""
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatCallers:
+    """Completed calls, by whether the same number called again. The four counts add up to the completed calls."""
+
+    hours: int
+    """Number of hours in which a further call counts."""
+    contained: int
+    """Completed calls after which the number did not call again in time."""
+    called_back: int
+    """Completed calls after which the number called again in time."""
+    too_recent: int
+    """Completed calls without a further call so far, whose hours had not passed at the end of the data."""
+    without_number: int
+    """Completed calls of callers who withheld their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousSpan:
+    """The span of equal length before the report's span, for comparison."""
+
+    span: Span
+    outcomes: Outcomes
+    changes: Mapping[Outcome, Change]
+    """Change of each outcome's share in all calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFlow:
+    """A flow whose calls the report contains."""
+
+    call_flow: str | None
+    """Value of `call_flow`; None if the items have no such attribute."""
+    name: str
+    """File name of the flow without its suffix, or `call_flow` if the flow is not available."""
+    catalog: RouteCatalog | None = None
+    flow: Flow | None = None
+    """The flow itself, for drawing; None if it is not available."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Report of the stops at which callers gave up in a span of days."""
+
+    source: str
+    """Table, files or stack from which the calls come."""
+    span: Span
+    time_zone: str
+    """IANA time zone of the days and hours."""
+    created: datetime
+    """Time of the report, in that time zone."""
+    flows: tuple[ReportedFlow, ...]
+    """Flows in the order of the stops: given flows, then other values of `call_flow` in the items."""
+    outcomes: Outcomes
+    """All calls of the span."""
+    stops: tuple[Stop, ...]
+    """Stops by flow, in the order of the catalog: parents before children, then unknown routes.
+
+    Contains every route of a catalog, with zeros if no call reached it. Each call ended at exactly one stop.
+    """
+    unknown_routes: tuple[UnknownRoute, ...]
+    days: tuple[Day, ...]
+    """One entry per day of the previous span, if there are calls in it, and of the span."""
+    hours: tuple[tuple[HourCount, ...], ...]
+    """Seven weekdays, Monday first, of 24 hours."""
+    durations: tuple[DurationBin, ...]
+    """Durations of the calls that were abandoned in the flow. Calls without a duration are not counted."""
+    repeat_callers: RepeatCallers | None
+    repeat_callers_reason: str
+    """Reason why repeat callers are unknown (a key of `labels.REPEAT_REASONS`); empty if they are known."""
+    previous: PreviousSpan
+    confidence: float
+    """Probability that all confidence intervals of the report together contain the true differences."""
+    available: Span | None = None
+    """First and last day of the call records in the files, if none of them is in the span."""
+
+    @property
+    def calls(self) -> int:
+        """Number of calls in the span."""
+        return self.outcomes.calls
+
+    def stops_of(self, flow: ReportedFlow) -> tuple[Stop, ...]:
+        """Returns the stops of a flow."""
+        return tuple(stop for stop in self.stops if stop.call_flow == flow.call_flow)
+
+    def links_of(self, flow: ReportedFlow) -> tuple[Link, ...]:
+        """Returns the bands of a flow's Sankey diagram that have calls, in the order of the stops."""
+        links = []
+        for stop in self.stops_of(flow):
+            if stop.parent is not None and stop.reached:
+                links.append(Link(stop.parent, stop.route, False, stop.reached))
+            links += [
+                Link(stop.route, outcome, True, stop.outcomes.of(outcome))
+                for outcome in OUTCOMES
+                if stop.outcomes.of(outcome)
+            ]
+        return tuple(links)

@@ -1,0 +1,40 @@
+"""Compares two shares."""
+
+from __future__ import annotations
+
+from math import sqrt
+from statistics import NormalDist
+
+from callroute.reports.report import Change, Share
+
+CONFIDENCE = 0.95
+
+
+def change(now: Share, before: Share, comparisons: int = 1) -> Change:
+    """Returns the difference of two shares with its confidence interval.
+
+    The interval is method 10 in R. G. Newcombe, Interval estimation for the difference between independent proportions,
+    Statistics in Medicine 17 (1998): it combines the Wilson score intervals of both shares. For several comparisons, each
+    interval is widened by Bonferroni's correction, so that all of them hold together with 95% confidence.
+
+    Args:
+        now: the later share.
+        before: the earlier share.
+        comparisons: number of comparisons in the report.
+    """
+    share, earlier = now.value, before.value
+    if share is None or earlier is None:
+        return Change(now, before, None, None, None, significant=False)
+    z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / comparisons / 2)
+    (low, high), (earlier_low, earlier_high) = _wilson(now, z), _wilson(before, z)
+    difference = share - earlier
+    lower = difference - sqrt((share - low) ** 2 + (earlier_high - earlier) ** 2)
+    upper = difference + sqrt((high - share) ** 2 + (earlier - earlier_low) ** 2)
+    return Change(now, before, difference, lower, upper, significant=lower > 0 or upper < 0)
+
+
+def _wilson(share: Share, z: float) -> tuple[float, float]:
+    """Returns the score interval of a share: E. B. Wilson, Journal of the American Statistical Association 22 (1927)."""
+    n, p = share.of, share.count / share.of
+    middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
