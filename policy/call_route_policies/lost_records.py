@@ -63,7 +63,7 @@ def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> Sta
 
 
 def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Iterator[Finding]:
-    for scope in _scopes(definition):
+    for scope in _scopes(definition) if isinstance(definition, Mapping) else ():
         states = scope["States"]
         if end := _end_without_storing(states, scope.get("StartAt"), config["expired"]):
             yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"

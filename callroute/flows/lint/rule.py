@@ -29,6 +29,7 @@ class Source(StrEnum):
     PLAY_PROMPT = "AWS: Play prompt block"
     SET_ATTRIBUTES = "AWS: Set contact attributes block"
     CONTACT_ATTRIBUTES = "AWS: contact attributes"
+    LOOP = "AWS: Loop block"
     LIVE_REQUESTS = "live requests published in 2026"
     BLOCK_TYPES = "`callroute.flows.block_types`"
     JSON = "JSON: parsers keep only one value of a repeated key"
