@@ -102,8 +102,12 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
         return stepfunctions._evaluate_jsonata(
             expression,
             states.get("input"),
-            {"variables": {name: value for name, value in bindings.items() if name != "states"}},
+            {
+                **states.get("context", {}),
+                "variables": {name: value for name, value in bindings.items() if name != "states"},
+            },
             error_output=states.get("errorOutput"),
+            **({"result": states["result"]} if "result" in states else {}),
         )
     except stepfunctions._ExecutionError:
         return FAILED

@@ -43,7 +43,7 @@ def _stops(context: LintContext) -> Iterator[Stop]:
 
 def _not_tracked(context: LintContext) -> Iterator[Match]:
     stops = [stop for stop in _stops(context) if None in stop.routes]
-    if stops and not _is_tracked(context):
+    if stops and not _is_tracked(context) and not _is_disconnect_flow(context):
         block = stops[0].block
         yield Match(
             block.identifier,
@@ -54,13 +54,29 @@ def _not_tracked(context: LintContext) -> Iterator[Match]:
         )
 
 
+def _disconnect_route(context: LintContext) -> Iterator[Match]:
+    for block, _ in _set_values(context) if _is_disconnect_flow(context) else ():
+        yield Match(
+            block.identifier,
+            _path(block, ROUTE),
+            f"This flow is a disconnect flow, which also runs after the caller has hung up, so {ROUTE} no longer shows "
+            "where.",
+            "Set another attribute here.",
+        )
+
+
+def _is_disconnect_flow(context: LintContext) -> bool:
+    return context.links.is_disconnect_flow(context.flow.source)
+
+
 def _is_tracked(context: LintContext) -> bool:
     """Returns whether calls can have a route: a reachable block sets one, or the calling flow may have set one."""
     return any(stop.routes != {None} for stop in _stops(context)) or any(_set_values(context))
 
 
 def _untracked_stop(context: LintContext) -> Iterator[Match]:
-    for stop in _stops(context) if _is_tracked(context) else ():
+    # A disconnect flow keeps the route of the flow before it.
+    for stop in _stops(context) if _is_tracked(context) and not _is_disconnect_flow(context) else ():
         if None in stop.routes:
             suffix = "" if stop.routes == {None} else " on some paths"
             yield Match(
@@ -323,6 +339,13 @@ RULES = (
         "`call_route` is set at every stop, on every path.",
         Source.RECORDS,
         _untracked_stop,
+    ),
+    Rule(
+        "disconnect-route",
+        "warning",
+        "A disconnect flow does not set `call_route`, if it is checked together with a flow that uses it.",
+        Source.DISCONNECT_FLOW,
+        _disconnect_route,
     ),
     Rule(
         "ambiguous-stop",
