@@ -27,7 +27,7 @@ def needs_the_emulator() -> None:
 
 def test_no_contact_is_lost_or_wrong_after_all_faults() -> None:
     if reason := missing_reference():
-        pytest.skip(f"{reason}; the emulator's JSONata takes several times longer")
+        pytest.skip(f"{reason}; the emulator's JSONata takes twice the time")
     result = run(CONTACTS, SEED, reference_command())
 
     assert not [problem for row in result.rows for problem in row.problems]
