@@ -223,6 +223,23 @@ def test_calls_reach_no_block_that_is_only_for_chats(
     assert ("unsupported-on-voice" in {finding.rule for finding in check(flow)}) is reported
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reported"),
+    [
+        ("CreateWisdomSession", "TagContact", False),
+        ("bot", "bot", True),
+        ('"start"', '"$.Lex.SessionAttributes.Tool"', False),
+    ],
+)
+def test_a_conversation_with_an_ai_agent_needs_a_route_for_each_tool(
+    old: str, new: str, reported: bool
+) -> None:
+    text = read_text(FIXTURES / "bad" / "agentic-conversation.json")
+    assert old in text
+    findings = check(Flow.parse_lenient(text.replace(old, new), "x.json"))
+    assert [each.block for each in findings if each.rule == "agentic-conversation"] == ["bot"] * reported
+
+
 # --- Published and broken flows --------------------------------------------------------------------------------------
 
 
