@@ -1,24 +1,27 @@
-"""Evaluates the conditions of policy statements, for requests that a state machine or pipe sends with its role."""
+"""Evaluates conditions in policy statements for the requests that a state machine or pipe sends with its role."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from .data import data
 from .iam_patterns import is_wildcard, matches, parse_arn
 from .policy_documents import Condition, Statement
-from .resource import Resource
+from .resource import Resource, Unknown
 
 _ABSENT_KEYS = data("iam_reference.yaml")["absent"]
 _TIMES = ("aws:currenttime", "aws:epochtime", "aws:tokenissuetime")
 _TIME_OPERATOR = re.compile(r"(?:date|numeric)(less|greater)than(?:equals)?")
+_ROLE_TAG = "aws:principaltag/"
+"""Prefix of the keys for the role's tags. The context contains it if all tags are known."""
 _NAMES = "names"
-"""Key for the names and ARNs in the stack, which encryption contexts contain."""
+"""Key for the names and ARNs of the stack's resources, which an encryption context may contain."""
 
 Context = Mapping[str, Sequence[str]]
-"""Possible values of condition keys by lowercase key, all in lower case. Empty if the key is missing in the request."""
+"""Values of condition keys in a request, by lowercase key and in lower case. Empty if the request does not contain the key."""
 
 
 def request_context(
@@ -36,7 +39,7 @@ def request_context(
     own, other = parse_arn(user.get("arn")), parse_arn(target)
     region = (other and other.region) or (own.region if own else "")
     account = own.account_id if own else ""
-    known = {
+    known: dict[str, Any] = {
         "aws:principalaccount": account,
         "aws:principalarn": str(role.get("arn")),
         "aws:principalisawsservice": "false",
@@ -47,17 +50,25 @@ def request_context(
         "kms:calleraccount": account,
         "kms:viaservice": f"{encrypting}.{region}.amazonaws.com" if encrypting and region else "",
     }
-    tags = role.get("tags") or {}
-    known |= {f"aws:principaltag/{key}": str(tags[key]) for key in tags} if isinstance(tags, Mapping) else {}
+    tags = [
+        role.get(name) or {} for name in ("tags", "tagsAll")
+    ]  # tagsAll includes the provider's default tags.
+    known |= {
+        f"{_ROLE_TAG}{key}": value
+        for each in tags
+        if isinstance(each, Mapping)
+        for key, value in each.items()
+    }
     return {
+        **({} if any(isinstance(each, Unknown) for each in tags) else {_ROLE_TAG: ()}),
         **dict.fromkeys(_ABSENT_KEYS, ()),
-        **{key.lower(): (value.lower(),) for key, value in known.items() if value},
+        **{key.lower(): (value.lower(),) for key, value in known.items() if value and isinstance(value, str)},
         _NAMES: [str(each.get(name)) for each in resources for name in ("arn", "id", "name")],
     }
 
 
 def hold(statement: Statement, context: Context) -> bool | None:
-    """Returns whether the conditions of a statement hold, or None if that depends on unknown values."""
+    """Returns whether all conditions of a statement hold, or None if unknown values decide."""
     results = [_holds(condition, context) for condition in statement.conditions]
     if False in results or _exclude_each_other(statement.conditions):
         return False
@@ -96,8 +107,10 @@ def _actual(key: str, context: Context) -> Sequence[str] | None:
     """Returns the values of a key in a request, or None if they are not known."""
     if key in _TIMES:
         return ("now",)
-    # Step Functions and Pipes neither pass session tags nor add tags.
-    return context.get(key, () if key.startswith(("aws:principaltag/", "aws:requesttag/")) else None)
+    # Step Functions and Pipes neither pass session tags nor send tags.
+    if key.startswith(_ROLE_TAG):
+        return context.get(key, context.get(_ROLE_TAG))
+    return context.get(key, () if key.startswith("aws:requesttag/") else None)
 
 
 def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool | None:
@@ -112,18 +125,18 @@ def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool |
 
 
 def _time(value: str) -> datetime | None:
-    """Returns a time in ISO 8601 or in seconds since 1970, or None if the value is neither."""
+    """Parses a time in ISO 8601 format or in seconds since 1970. Returns None for any other value."""
     try:
         time = (
             datetime.fromtimestamp(float(value), UTC) if value.isdecimal() else datetime.fromisoformat(value)
         )
-    except (OverflowError, ValueError):
+    except (OSError, OverflowError, ValueError):
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _exclude_each_other(conditions: Sequence[Condition]) -> bool:
-    """Returns whether conditions on the same key exclude each other: they require different values, or exclude a required one."""
+    """Returns whether two conditions on the same key can never hold together."""
     exact = [
         each
         for each in conditions

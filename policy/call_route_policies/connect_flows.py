@@ -1,4 +1,4 @@
-"""Checks Amazon Connect flows with the rules of callroute.flows.lint."""
+"""Checks Amazon Connect flows with the lint rules in callroute.flows.lint."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .rule import Finding, RuleConfig, rule
 _VALIDITY = {rule.id for rule in lint.RULES if rule.severity == "error"} - {
     rule.id for rule in tracking.RULES
 }
-"""Lint rules for what Amazon Connect rejects."""
+"""Lint rules that report content Amazon Connect rejects."""
 
 _TRACKING = {
     "untracked-stop": "set call_route on every path to",
     "completion-unset": 'set call_completed to "false" before',
     "completed-too-early": 'not set call_completed to "true" before',
 }
-"""Lint rules for gaps in the tracking, with the message, which is followed by the name of the block."""
+"""Lint rules that report gaps in the tracking, each with a message to which the name of the block is added."""
 
 _CONTACT_FLOW = "CONTACT_FLOW"
 """The default type of a flow."""
@@ -35,7 +35,7 @@ _LATER_FLOWS = (
     *("CUSTOMER_HOLD", "CUSTOMER_QUEUE", "CUSTOMER_WHISPER"),
     *("CAMPAIGN", "OUTBOUND_WHISPER", "QUEUE_TRANSFER"),
 )
-"""Types of flows in which no inbound call starts. They run after a flow of another type."""
+"""Flow types in which no inbound call starts, because they run after a flow of another type."""
 
 
 def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def _type(flow: Resource) -> Any:
 
 
 def _as_registered(flow: Flow, resource: Resource) -> Flow:
-    """Returns the flow with the type of its resource, which decides over the type in the content."""
+    """Returns the flow with the type of its resource, which takes precedence over the type in the content."""
     if resource.type == MODULE:
         return replace(flow, document={**flow.document, "Settings": {}})
     first, *others = str(_type(resource)).lower().split("_")
@@ -83,7 +83,7 @@ def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
 
 
 def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Finding]]:
-    """Returns a check that the given lint rules report nothing for an entry flow."""
+    """Returns a check that runs the given lint rules on flows in which calls start."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         content, type_ = resource.get("content"), _type(resource)
@@ -97,7 +97,7 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
             except InputError:
                 return  # Reported by flow-content-is-valid.
             if flow.is_too_large:
-                return  # Reported by flow-content-is-valid. The analysis could take very long.
+                return  # Reported by flow-content-is-valid. Analyzing it could take very long.
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 

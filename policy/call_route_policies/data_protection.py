@@ -27,7 +27,7 @@ _NAMES = {
 def _check_encryption(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     key = resource.get(*CUSTOMER_MANAGED_KEY[resource.type])
     if resource.type == FIREHOSE and resource.get("kinesisSourceConfiguration"):
-        return  # It reads from an encrypted stream and does not store data itself.
+        return  # It reads from an encrypted stream and stores no data.
     if resource.type in (FIREHOSE, TABLE):
         yield from require(
             resource.get("serverSideEncryption", "enabled"),
@@ -122,7 +122,7 @@ _SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
     re.compile(_SECRETS["names"][kind], re.IGNORECASE) for kind in ("secret", "identifier", "count")
 )
 _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
-"""Prefixes of a reference to a value that is stored elsewhere."""
+"""Start of a reference to a value that is stored elsewhere."""
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
 """Types of CodeBuild variables whose value is the name of a secret."""
 _NAMED = "a secret (because of its name)"
@@ -169,7 +169,7 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
 
 
 def _secrets_in(name: str, value: str) -> list[str]:
-    """Returns the kinds of secrets that a string contains, also in Base64, or that its name suggests."""
+    """Returns the kinds of secrets that a string contains, in plain text or Base64, or that its name suggests."""
     text = f"{value} {_from_base64(value)}"
     found = [kind for kind, pattern in _CREDENTIALS.items() if pattern.search(text)]
     is_named = value and _is_secret_name(name) and not _REFERENCE.match(value)

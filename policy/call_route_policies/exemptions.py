@@ -1,4 +1,4 @@
-"""Exemptions of resources from rules, which every rule accepts in its configuration."""
+"""Exempts resources from rules. Every rule accepts exemptions in its configuration."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ USED: dict[str, dict[Exemption, set[str]]] = {}
 
 
 def problems(value: Any) -> list[str]:
-    """Returns what is invalid in the setting."""
+    """Returns the problems with the setting."""
     for each in value if isinstance(value, list) else [value]:
         try:
             date.fromisoformat(each["until"])
@@ -50,7 +50,7 @@ def problems(value: Any) -> list[str]:
 
 
 def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, set[str]]:
-    """Stores the exemptions of a rule, and returns them with the URNs for which they have been used."""
+    """Stores a rule's exemptions, and returns them with the URNs of the resources that have used them."""
     configured = [Exemption(**each) for each in values]
     if list(USED.get(rule, ())) != configured or rule not in USED:
         USED[rule] = {each: set() for each in configured}

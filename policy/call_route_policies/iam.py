@@ -92,15 +92,16 @@ _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
 
 
 def _check_wildcard_actions(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+    is_default_key_policy = resource.type.startswith("aws:kms/") and all(
+        map(_is_default_key_statement, _allowing_statements(resource, "resource"))
+    )
     for finding in _check_individual_actions(resource, config):
-        if not (
-            resource.type.startswith("aws:kms/") and isinstance(finding, str) and "kms:*" in finding
-        ) or not all(_is_default_key_statement(each) for each in _allowing_statements(resource, "resource")):
+        if not (is_default_key_policy and isinstance(finding, str) and "kms:*" in finding):
             yield finding
 
 
 def _is_default_key_statement(statement: Statement | Unknown) -> bool:
-    """Returns whether a statement has no wildcard action, or is the one that lets an account manage its key."""
+    """Returns whether a statement has no wildcard action, or lets the account manage its key."""
     return isinstance(statement, Unknown) or (
         not any(map(is_wildcard, statement.actions))
         or all(_ACCOUNT_ROOT.fullmatch(name) for _, name in statement.principals)
@@ -225,7 +226,7 @@ _SOURCES, _ORGANIZATIONS = _KEYS["sources"], _KEYS["organizations"]
 _ACCOUNTS = _SOURCES | _KEYS["accounts"]
 _CALLERS = _ACCOUNTS | _ORGANIZATIONS | _KEYS["others"]
 _WIDEST_NETWORKS = {4: 8, 6: 32}
-"""Length of the shortest network prefix that S3 does not consider public, by IP version."""
+"""Length of the shortest network prefix that counts as a restriction, by IP version."""
 
 
 def _is_specific(key: str, value: str) -> bool:

@@ -175,8 +175,8 @@ def _service(prefix: str) -> dict[str, Any]:
 
 
 def _with_wildcards(text: str) -> str:
-    """Replaces variables by wildcards."""
-    return re.sub(r"\$\{.*?\}", "*", text)
+    """Replaces policy variables, and the placeholders of the reference, by wildcards."""
+    return re.sub(r"\$\{.*?\}|<key>|\btag-key$", "*", text)
 
 
 def _is_arn(text: str) -> bool:
@@ -208,6 +208,8 @@ def _formats(action: str) -> tuple[str, ...]:
     service, _, name = action.partition(":")
     found = get_action_data(service, name)
     entries = [each for listed in found.values() for each in listed] if found else []
+    if service in _REFERENCE["incomplete_services"]:
+        return ()
     return tuple(_with_wildcards(each["resource_arn_format"]) for each in entries)
 
 

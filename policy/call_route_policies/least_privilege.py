@@ -111,7 +111,8 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
     _reject(machine, "encryptionConfiguration.kmsKeyId")
     for need in needs:
         service = need.action.partition(":")[0]
-        resource = _target(need.target, service, arn or "")
+        # Metrics have no ARN.
+        resource = "*" if service == "cloudwatch" else _target(need.target, service, arn or "")
         yield Need(need.action, resource, f"used by its state {need.state!r}")
         yield from _key_needs(service, resource, resources)
     if (_string(machine, "loggingConfiguration", "level") or "OFF") != "OFF":

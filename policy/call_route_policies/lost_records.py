@@ -29,6 +29,9 @@ _KEPT = re.compile(
 _READING = re.compile(r":(batchGet|delete|describe|get|head|list|query|scan)\w*$")
 """End of a Task's resource if the Task stores nothing."""
 
+_METRICS = ":states:::aws-sdk:cloudwatch:putMetricData"
+"""End of the resource of a Task that publishes metrics, which neither stores nor loses records."""
+
 _DATA = ("Key", "Item", "ExpressionAttributeValues", "MessageBody", "Message", "Data", "Entries")
 """Arguments of a Task that must contain data from the record."""
 
@@ -60,7 +63,7 @@ def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> Sta
 
 
 def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Iterator[Finding]:
-    for scope in _scopes(definition):
+    for scope in _scopes(definition) if isinstance(definition, Mapping) else ():
         states = scope["States"]
         if end := _end_without_storing(states, scope.get("StartAt"), config["expired"]):
             yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
@@ -80,7 +83,9 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
             for catch in _mappings(state.get("Catch")):
                 errors = catch.get("ErrorEquals")
                 is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
-                if not is_expected and (end := _end_without_storing(states, catch.get("Next"))):
+                if is_expected or _publishes_metrics(state):
+                    continue
+                if end := _end_without_storing(states, catch.get("Next")):
                     yield f"must store or fail records after an error in {name!r}, not end in {end!r}: {shown(errors)}"
 
 
@@ -129,8 +134,12 @@ def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence
 
 def _stores(state: State) -> bool:
     if state.get("Type") == "Task":
-        return not _READING.search(str(state.get("Resource")))
+        return not (_READING.search(str(state.get("Resource"))) or _publishes_metrics(state))
     return state.get("Type") in ("Map", "Parallel")
+
+
+def _publishes_metrics(state: State) -> bool:
+    return str(state.get("Resource")).endswith(_METRICS)
 
 
 def _lossy_elements(state: State, definition: Mapping[str, Any]) -> dict[str, str]:

@@ -62,7 +62,7 @@ class Condition:
 
     @property
     def requires_value(self) -> bool:
-        """Whether the condition fails if the key is missing or has another value."""
+        """True if the condition fails if the key is missing or has another value."""
         return self.operator.removeprefix("foranyvalue:") in POSITIVE_OPERATORS
 
 
@@ -118,7 +118,7 @@ class Document:
 
 
 def policy_documents(resource: Resource) -> Iterator[Document]:
-    """Parses every document of a resource: in the properties listed above, and in any other property that contains one."""
+    """Parses every document in a resource: in the listed properties, and in any other property that contains one."""
     listed = set()
     for kind, properties in DOCUMENT_PROPERTIES:
         keys = properties[resource.type].split(".") if resource.type in properties else None
@@ -159,16 +159,16 @@ def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 _ESCAPED = re.compile(r"\\u00[2-7]")
-"""An escaped ASCII character, which may hide the word."""
+"""Escaped ASCII character, which may be part of the word."""
 
 
 def is_document(value: Any) -> bool:
-    """Returns whether a value is a policy document, valid or not. Documents of other languages have a Statement, but no Effect."""
+    """Returns whether a value is a policy document, valid or not. Other languages also use Statement, but not Effect."""
     return bool(_elements(value) & {"effect", "action", "notaction"})
 
 
 def _elements(document: Any) -> set[str]:
-    """Returns the lowercase names of the elements of all statements. An unknown statement counts as one with an Effect."""
+    """Returns the lowercase names of the elements in all statements. An unknown statement counts as having an Effect."""
     if not isinstance(document, Mapping):
         return set()
     statements = [part for key, part in document.items() if str(key).lower() == "statement"]

@@ -33,7 +33,7 @@ class _Location:
 
 
 def resolve(resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the resources with unknown ARNs and references replaced by values, where these can be derived."""
+    """Returns the resources with their unknown ARNs and references replaced by values, where possible."""
     location = _location(resources)
     found = [_with_arn(resource, location) if location else resource for resource in resources]
     by_urn = {resource.urn: resource for resource in found}
@@ -52,7 +52,7 @@ def resolve(resources: Sequence[Resource]) -> list[Resource]:
 
 
 def _location(resources: Sequence[Resource]) -> _Location | None:
-    """Returns the location in most ARNs of resources of the stack, or None if it is ambiguous."""
+    """Returns the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
     found: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
     for text in _strings([resource.props for resource in resources]):
@@ -84,7 +84,7 @@ def _with_arn(resource: Resource, location: _Location) -> Resource:
 
 
 def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:
-    """Replaces unknown references inside a value, if it is clear which of the dependencies each refers to."""
+    """Replaces unknown references inside a value, if it is clear which dependency each one refers to."""
     if isinstance(value, Mapping):
         return {name: _resolved(part, name, dependencies) for name, part in value.items()}
     reference = _REFERENCES.get(key, {"attribute": "", "types": ()})

@@ -46,7 +46,7 @@ def _key(kind: str, name: Any, resource: Resource) -> tuple[str, str]:
 
 def principals(resources: Sequence[Resource]) -> Principals:
     """Returns every principal that has a policy in the stack, with all of its policies."""
-    # The engine reports resources in the order in which it happened to register them.
+    # The order in which the engine registers resources varies, and must not affect the findings.
     resources = sorted(resources, key=lambda resource: resource.urn)
     found: dict[tuple[str, str], Principal] = {}
     managed = {
@@ -92,7 +92,7 @@ def own_accounts(resources: Sequence[Resource]) -> set[str]:
 
 
 def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[Statement]:
-    """Returns the statements of resource policies that grant something to a principal, or deny something to it."""
+    """Returns the statements in resource policies that grant or deny something to a principal."""
     account = account_of(arn)
     denied = {("*", "*"), ("AWS", "*"), ("AWS", account), ("AWS", f"arn:aws:iam::{account}:root")}
     return [

@@ -83,7 +83,7 @@ def shown(value: Any) -> str:
 
 
 def matches_any(text: str, patterns: Iterable[str]) -> bool:
-    """Returns whether a text matches one of the glob patterns."""
+    """Returns whether a string matches one of the glob patterns."""
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
@@ -95,7 +95,7 @@ def of_type(resources: Iterable[Resource], type_: str) -> Iterator[Resource]:
 def referred(
     resources: Iterable[Resource], type_: str, arn: Any, dependencies: Sequence[str]
 ) -> list[Resource]:
-    """Returns the resources of a type that an ARN names, or that it depends on if a preview does not know the ARNs.
+    """Returns the resources of a type that an ARN names. If an ARN is unknown, the dependencies decide.
 
     Args:
         resources: all resources of the stack.

@@ -1,4 +1,4 @@
-"""Defines rules: metadata and a plain check function, converted to a policy of the Pulumi SDK.
+"""Defines rules: metadata and a check function, converted to a policy of the Pulumi SDK.
 
 A check yields findings. A finding is either the rest of a sentence that starts with the resource's name, for example
 "must encrypt its items", or an `Unknown`: a value that the rule needs and that a preview does not know yet. The preview
@@ -133,7 +133,7 @@ class Rule:
                     UNKNOWN_STRING_VALUE, [resource.name, *finding.path.split(".")]
                 )
             elif violation := exemptions.applied(exempt, resource.urn, finding):
-                # JSON can contain a lone surrogate, a gRPC message cannot.
+                # JSON can contain a lone surrogate, but a gRPC message cannot.
                 text = f"{resource.name} {violation}.".encode("utf-8", "replace").decode("utf-8")
                 report(text, resource.urn)
         if unknown:
@@ -164,7 +164,7 @@ def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iter
 
 
 def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
-    """Returns what a setting must be if a value does not match its schema, or an empty string."""
+    """Describes the values that a setting accepts if the given one is invalid. Otherwise returns an empty string."""
     if schema["type"] == "integer":
         is_integer = isinstance(value, int) and not isinstance(value, bool)
         is_valid = is_integer and value >= schema["minimum"]

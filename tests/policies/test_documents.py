@@ -241,7 +241,7 @@ def odd_stack(value: Any) -> Stack:
     return stack
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=as_sent)
 @example(value=[[]])
 @example(value={"a": {}})

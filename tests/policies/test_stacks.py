@@ -61,6 +61,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     },
     "within a permissions boundary": {"permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/boundary"},
     "without flows": {"flows": "[]"},
+    "with metrics": {"metrics": "true", "alarmEmail": "on-call@example.com"},
 }
 
 
@@ -68,6 +69,18 @@ VARIANTS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_stacks_of_this_project_have_no_violations(pack: Pack, stack: str, variant: str) -> None:
     assert pack.analyze(recorded(stack, VARIANTS[variant])) == []
+
+
+def test_a_task_that_only_counts_calls_does_not_count_as_storing_records(pack: Pack) -> None:
+    stack = recorded("prod", VARIANTS["with metrics"])
+    inputs = stack.one("StateMachine").inputs
+    definition = json.loads(inputs["definition"])
+    inputs["definition"] = json.dumps({**definition, "StartAt": "CountCalls"})
+
+    (found,) = pack.analyze(stack)
+
+    assert found.rule == "state-machine-keeps-every-record"
+    assert "must store or fail every record that enters 'CountCalls', not end in 'Done'" in found.message
 
 
 @pytest.mark.parametrize("preview", [True, False])
