@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := __main__.py components callroute policy tests benchmarks
 
-.PHONY: demo test check format lint types flows docs package bench lock clean help
+.PHONY: demo test check format lint types flows docs package bench faults lock clean help
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -42,6 +42,9 @@ package: .venv/.dev  ## Build the wheel and the sdist, and try the wheel in an e
 
 bench: .venv/.dev  ## Measure the figures in docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+faults: .venv/.dev  ## Play a campaign of faults against the local chain (docs/benchmarks.md)
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 # uv resolves for every supported Python and platform at once. pip, which installs, checks the hashes.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \

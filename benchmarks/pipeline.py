@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 
 from benchmarks.measurement import Measurement
 from callroute.flows import simulation
@@ -16,7 +17,9 @@ from callroute.local.cloud import LocalCloud
 from callroute.local.stack_config import find_project
 
 CONTACTS = 500
-GOAL_PER_SECOND = 100
+GOAL_RATIO = 0.5
+
+RUNS = 3
 
 RECORDS = 100_000
 RECORDS_PER_CALL = 50
@@ -31,18 +34,52 @@ def measure() -> list[Measurement]:
 
 
 def _throughput(lanes: int) -> Measurement:
+    """Compares the pipeline with writing the same items one after another through boto3.
+
+    The runs alternate, so that variations in machine load affect both.
+    """
+    pipeline, floor = [], []
     with LocalCloud({"parallelizationFactor": lanes}) as cloud:
-        cloud.put(contacts(CONTACTS))
-        start = time.perf_counter()
-        counts = cloud.settle()
-        per_second = counts.stored / (time.perf_counter() - start)
+        for run in range(RUNS):
+            cloud.put(contacts(CONTACTS, first=run * CONTACTS))
+            start = time.perf_counter()
+            stored = cloud.settle().stored
+            pipeline.append(stored / (time.perf_counter() - start))
+            floor.append(_updates_per_second(cloud))
+    quotient = median(pipeline) / median(floor)
     return Measurement(
         f"pipeline in the emulator, {lanes} lane{'s' if lanes > 1 else ''}",
-        f"{per_second:.0f} contacts/s",
-        f"{GOAL_PER_SECOND} or more",
-        per_second >= GOAL_PER_SECOND,
-        f"{CONTACTS} contacts, batches of 10",
+        f"{median(pipeline):.0f} contacts/s",
+        f"{GOAL_RATIO} × or more",
+        quotient >= GOAL_RATIO,
+        f"median of {RUNS}, {CONTACTS} contacts in batches of 10; {median(floor):.0f} UpdateItem/s",
+        f"{quotient:.2f} × UpdateItem through boto3",
     )
+
+
+def _updates_per_second(cloud: LocalCloud) -> float:
+    """Returns the rate of UpdateItem requests with the attributes of the stored items."""
+    dynamodb, table = cloud.emulator.client("dynamodb"), cloud.table_name
+    items = dynamodb.scan(TableName=table, Limit=CONTACTS)["Items"]
+    requests = []
+    for item in items:
+        names = sorted(set(item) - {"contact_id"})
+        requests.append(
+            {
+                "TableName": table,
+                "Key": {"contact_id": {"S": f"floor-{item['contact_id']['S']}"}},
+                "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in names),
+                "ConditionExpression": "attribute_not_exists(version) OR version < :version",
+                "ExpressionAttributeValues": {f":{name}": item[name] for name in names},
+            }
+        )
+    start = time.perf_counter()
+    for request in requests:
+        dynamodb.update_item(**request)
+    per_second = len(requests) / (time.perf_counter() - start)
+    for request in requests:
+        dynamodb.delete_item(TableName=table, Key=request["Key"])
+    return per_second
 
 
 def _memory() -> list[Measurement]:

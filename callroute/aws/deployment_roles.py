@@ -90,6 +90,11 @@ def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
         "aws:connect/contactFlow:ContactFlow": _contact_flow(target),
         "aws:connect/instanceStorageConfig:InstanceStorageConfig": _contact_record_streaming(target),
         "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _number(target),
+        "aws:cloudwatch/metricAlarm:MetricAlarm": _metric_alarm(target),
+        "aws:cloudwatch/dashboard:Dashboard": _dashboard(target),
+        "aws:sns/topic:Topic": _topic(target),
+        "aws:sns/topicPolicy:TopicPolicy": _topic_policy(target),
+        "aws:sns/topicSubscription:TopicSubscription": _topic_subscription(target),
     }
 
 
@@ -431,12 +436,15 @@ def _pipe(target: DeploymentTarget) -> list[Grant]:
 
 
 def _contact_flow(target: DeploymentTarget) -> list[Grant]:
+    # Associating a number needs permission on both the number and the flow.
+    associate = ["connect:AssociatePhoneNumberContactFlow"] if target.args.phone_number_ids else []
     return [
         Grant(
             "Flows",
             (_flow_arns(target),),
             reads=("connect:DescribeContactFlow", "connect:ListTagsForResource"),
             writes=(
+                *associate,
                 "connect:CreateContactFlow",
                 "connect:DeleteContactFlow",
                 "connect:TagResource",
@@ -490,15 +498,84 @@ def _number(target: DeploymentTarget) -> list[Grant]:
             "Numbers",
             numbers,
             reads=("connect:DescribePhoneNumber",),
-            writes=("connect:DisassociatePhoneNumberContactFlow",),
-        ),
-        Grant(
-            "FlowsOfNumbers",
-            (*numbers, _flow_arns(target)),
-            writes=("connect:AssociatePhoneNumberContactFlow",),
+            writes=(
+                "connect:AssociatePhoneNumberContactFlow",
+                "connect:DisassociatePhoneNumberContactFlow",
+            ),
         ),
         Grant("FindFlowsOfNumbers", (instance_arn(target),), reads=("connect:ListFlowAssociations",)),
     ]
+
+
+def _metric_alarm(target: DeploymentTarget) -> list[Grant]:
+    if not target.args.alarms:
+        return []
+    return [
+        Grant(
+            "Alarms",
+            (target.arn("cloudwatch", f"alarm:{target.project}-{target.stack}-*"),),
+            reads=("cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"),
+            writes=(
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource",
+            ),
+        )
+    ]
+
+
+def _dashboard(target: DeploymentTarget) -> list[Grant]:
+    if not target.args.dashboard:
+        return []
+    name = f"{target.project}-{target.stack}-{target.region}"
+    return [
+        Grant(
+            "Dashboard",
+            # Dashboards have no region.
+            (str(Arn(target.partition, "cloudwatch", "", target.account_id, f"dashboard/{name}")),),
+            reads=("cloudwatch:GetDashboard",),
+            writes=("cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"),
+        )
+    ]
+
+
+def _topic(target: DeploymentTarget) -> list[Grant]:
+    if not _has_topic(target):
+        return []
+    return [
+        Grant(
+            "Topic",
+            (_topic_arns(target),),
+            reads=("sns:GetTopicAttributes", "sns:ListTagsForResource"),
+            writes=("sns:CreateTopic", "sns:DeleteTopic", "sns:TagResource", "sns:UntagResource"),
+        )
+    ]
+
+
+def _topic_policy(target: DeploymentTarget) -> list[Grant]:
+    if not _has_topic(target):
+        return []
+    # The policy and the key are attributes of the topic.
+    subscribe = ["sns:Subscribe"] if target.args.alarm_email else []
+    return [Grant("TopicSettings", (_topic_arns(target),), writes=("sns:SetTopicAttributes", *subscribe))]
+
+
+def _topic_subscription(target: DeploymentTarget) -> list[Grant]:
+    if not (_has_topic(target) and target.args.alarm_email):
+        return []
+    # These actions have no resource types.
+    return [
+        Grant("Subscriptions", ("*",), reads=("sns:GetSubscriptionAttributes",), writes=("sns:Unsubscribe",))
+    ]
+
+
+def _has_topic(target: DeploymentTarget) -> bool:
+    return target.args.alarms and not target.args.alarm_topic_arn
+
+
+def _topic_arns(target: DeploymentTarget) -> str:
+    return target.arn("sns", f"{target.project}-alarms-*")
 
 
 def state_grants(target: DeploymentTarget) -> list[Grant]:

@@ -18,6 +18,7 @@ Statement = dict[str, Any]
 # Maps a Task's service integration to its IAM action and the argument that names its target.
 # Source: IAM policies for integrated services, AWS Step Functions Developer Guide.
 _INTEGRATIONS = {
+    "aws-sdk:cloudwatch:putMetricData": ("cloudwatch:PutMetricData", "Namespace"),
     "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
     "sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
 }
@@ -63,7 +64,7 @@ class TaskNeed:
     action: str
     """IAM action, for example `dynamodb:UpdateItem`."""
     target: str
-    """Target in the Task's arguments: the name of a table or the URL of a queue."""
+    """Target in the Task's arguments: the name of a table, the URL of a queue or the namespace of metrics."""
 
 
 def task_needs(definition: Document) -> list[TaskNeed]:
@@ -123,6 +124,9 @@ def state_machine_policy(
     arns = {"dynamodb": table_arn, "sqs": quarantine_queue_arn}
     statements = []
     for need in task_needs(definition):
+        if need.action == "cloudwatch:PutMetricData":
+            statements.append(_publish_metrics(need))
+            continue
         arn = arns[need.action.partition(":")[0]]
         if Arn.parse(arn).name != need.target.rpartition("/")[2]:
             raise ValueError(
@@ -167,6 +171,28 @@ def pipe_policy(
     return _document(statements)
 
 
+def alarm_topic_policy(*, topic_arn: str, alarm_arns: str, account_id: str) -> Document:
+    """Returns the policy of a topic that only alarms of this account may publish to.
+
+    Args:
+        topic_arn: the topic.
+        alarm_arns: pattern of the alarms' ARNs.
+        account_id: the AWS account of the alarms.
+    """
+    return _document(
+        [
+            {
+                **_allow("PublishAlarms", ["sns:Publish"], topic_arn),
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Condition": {
+                    "ArnLike": {"aws:SourceArn": alarm_arns},
+                    "StringEquals": {"aws:SourceAccount": account_id},
+                },
+            }
+        ]
+    )
+
+
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
@@ -182,6 +208,12 @@ def trust_policy(
             }
         ]
     )
+
+
+def _publish_metrics(need: TaskNeed) -> Statement:
+    # Metrics have no ARN. Only the condition can limit what the role may publish.
+    condition = {"StringEquals": {"cloudwatch:namespace": need.target}}
+    return {**_allow(need.state, [need.action], "*"), "Condition": condition}
 
 
 def use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statement:

@@ -7,6 +7,11 @@
                                   │                      └─> Quarantine                    the record cannot be stored
 
 Temporary errors make the execution fail, so the pipe retries the batch.
+
+With the option `metrics`, three more states follow:
+
+    EachContact ─> HasNewCalls ┬─> CountCalls ─> Done
+                               └─> Done
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from callroute.aws.options import RecordOptions
 from callroute.aws.utc_offsets import offset_changes
 
 _SECONDS_PER_DAY = 86_400
+_SECONDS_PER_HOUR = 3_600
 
 # Error names of the optimized DynamoDB integration (docs/fidelity.md). Any other error, such as a missing permission or
 # table, fails the execution immediately, and the pipe retries later.
@@ -73,7 +79,7 @@ def definition(
     Raises:
         ValueError: the time zone is unknown.
     """
-    return {
+    machine: dict[str, Any] = {
         "Comment": "One item per call: where in the phone menu the caller stopped",
         "QueryLanguage": "JSONata",
         "StartAt": "Settings",
@@ -97,6 +103,9 @@ def definition(
             },
         },
     }
+    if options.metrics:
+        _add_metrics(machine["States"], options.metrics_namespace, partition)
+    return machine
 
 
 def _settings(options: RecordOptions, salt: str) -> dict[str, Any]:
@@ -195,6 +204,93 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
             "End": True,
         },
     }
+
+
+METRICS_PER_CALL = 3
+"""Number of data points that one call adds to a request. A request can contain 1,000 different metrics."""
+OUTCOMES = ("answered", "completed", "abandoned_in_queue", "abandoned_in_flow")
+"""Outcomes of a call."""
+DROPPED_OUTCOMES = ("abandoned_in_queue", "abandoned_in_flow")
+"""Outcomes that the metric `Abandoned` counts."""
+
+# CloudWatch rejects a request with a timestamp that is more than two weeks old or two hours ahead. One hour is left for the
+# time between this comparison and the request. Source: PutMetricData.
+_METRIC_AGE_SECONDS = 14 * _SECONDS_PER_DAY - _SECONDS_PER_HOUR
+_METRIC_LEAD_SECONDS = _SECONDS_PER_HOUR
+
+
+def _add_metrics(states: dict[str, Any], namespace: str, partition: str) -> None:
+    """Adds the states that count the calls of a batch that were stored for the first time.
+
+    A call that is stored for the first time has an object as its result until the metrics are published.
+    """
+    each_contact = states["EachContact"]
+    store = each_contact["ItemProcessor"]["States"]["Store"]
+    # Every item that this state machine has written contains last_update.
+    store["Arguments"]["ReturnValues"] = "UPDATED_OLD"
+    store["Output"] = _jsonata(_new_call_expression())
+    del each_contact["End"]
+    each_contact |= {
+        "Assign": {"calls": "{% [$states.result[$type($) = 'object']] %}"},
+        "Output": "{% [$states.result.($type($) = 'object' ? 'stored' : $)] %}",
+        "Next": "HasNewCalls",
+    }
+    states |= {
+        "HasNewCalls": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $count($calls) > 0 %}", "Next": "CountCalls"}],
+            "Default": "Done",
+        },
+        "CountCalls": {
+            "Type": "Task",
+            "Resource": f"arn:{partition}:states:::aws-sdk:cloudwatch:putMetricData",
+            "Arguments": {"Namespace": namespace, "MetricData": _jsonata(_METRIC_DATA)},
+            "TimeoutSeconds": 10,
+            "Output": "{% $states.input %}",
+            # The items are stored. A failed metric must not make the pipe send the batch again.
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "Done"}],
+            "Next": "Done",
+        },
+        "Done": {"Type": "Succeed"},
+    }
+
+
+def _new_call_expression() -> str:
+    dropped = ", ".join(f"'{outcome}'" for outcome in DROPPED_OUTCOMES)
+    return f"""(
+  $item := $states.input.reading.item;
+  $time := $substring($states.input.record.contact.InitiationTimestamp, 0, 19) & 'Z';
+  $age := ($millis() - $toMillis($time)) / 1000;
+  $exists($states.result.Attributes.last_update) or $age > {_METRIC_AGE_SECONDS} or $age < -{_METRIC_LEAD_SECONDS}
+    ? 'stored'
+    : {{
+        'time': $time,
+        'route': $substring($item.call_route, 0, 1024),
+        'outcome': $item.outcome,
+        'abandoned': $item.outcome in [{dropped}] ? 1 : 0
+      }}
+)"""
+
+
+# A dimension value has 1 to 1,024 ASCII characters, of which the first is not a colon. Source: API reference, Dimension.
+_METRIC_DATA = """(
+  $tracker := {'Name': 'Tracker', 'Value': $states.context.StateMachine.Name};
+  $dimension := function($text) {
+    $trim($text) = '' ? '(empty)'
+    : $substring($contains($text, /^:|[^ -~]/) ? $encodeUrlComponent($text) : $text, 0, 1024)
+  };
+  [
+    $calls.{'MetricName': 'Abandoned', 'Value': abandoned, 'Timestamp': time, 'Dimensions': [$tracker]},
+    $calls.{
+      'MetricName': 'Abandoned', 'Value': abandoned, 'Timestamp': time,
+      'Dimensions': [$tracker, {'Name': 'Route', 'Value': $dimension(route)}]
+    },
+    $calls.{
+      'MetricName': 'Calls', 'Value': 1, 'Timestamp': time,
+      'Dimensions': [$tracker, {'Name': 'Outcome', 'Value': outcome}]
+    }
+  ]
+)"""
 
 
 def _quarantine_message(reason: str) -> str:

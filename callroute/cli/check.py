@@ -160,6 +160,7 @@ def lint_files(
     rules = rules_except(ignore)
     loaded = load_all(paths, flow_type)
     attributes = [lint.attributes_set(each.flow) for each in loaded]
+    links = lint.FlowLinks((each.flow, each.identifiers) for each in loaded)
     found = [
         finding
         for number, each in enumerate(loaded)
@@ -171,6 +172,7 @@ def lint_files(
             else frozenset().union(*attributes[:number], *attributes[number + 1 :]),
             allowed_types=allowed_types,
             rules=rules,
+            links=links,
         )
     ]
     with_findings = {finding.file for finding in found}

@@ -425,8 +425,10 @@ _TYPES = (
     ),
     BlockType(
         "Loop",
-        "live: both conditions and NextAction, NoMatchingError allowed, LoopCount 0 to 100; doc: loop",
+        "live: both conditions and NextAction, NoMatchingError allowed, LoopCount 0 to 100; doc: loop; "
+        "inferred: the key of the loop name in the administrator guide",
         required=("LoopCount",),
+        optional=("LoopName",),
         numbers={"LoopCount": (0, 100)},
         conditions=("ContinueLooping", "DoneLooping"),
         errors_optional=(NO_MATCH,),

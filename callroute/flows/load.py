@@ -40,6 +40,7 @@ class LoadedFlow:
         filled: the text from which `flow` was parsed.
         content_position: position of the flow in the output of an `aws connect` command; None for a plain flow.
         notes: remarks for the user.
+        identifiers: ARN and ID of the flow in the output of an `aws connect` command.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class LoadedFlow:
     filled: str
     content_position: Position | None = None
     notes: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:
@@ -89,7 +91,7 @@ def load_flow(
     source = "standard input" if standard_input else str(path)
     if text is None:
         text = read_standard_input() if standard_input else read_text(path)
-    text, described, position = _unwrapped(text, source)
+    text, described, position, identifiers = _unwrapped(text, source)
     catalog = None if standard_input else RouteCatalog.beside(path)
     values = placeholders(catalog, text) if callable(placeholders) else placeholders
     filled = text
@@ -114,23 +116,23 @@ def load_flow(
                 "Correct the type, or use --type",
             )
     flow = replace(flow, type=type_ or next(iter(known.values()), None))
-    return LoadedFlow(path, text, catalog, flow, filled, position, tuple(notes))
+    return LoadedFlow(path, text, catalog, flow, filled, position, tuple(notes), identifiers)
 
 
-def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None]:
+def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None, tuple[str, ...]]:
     """Extracts a flow from the output of an `aws connect` command.
 
     Returns:
-        The flow, its type and its position in the output; for any other text, the text itself and twice None.
+        The flow, its type, its position in the output, and its ARN and ID; for any other text, only the text itself.
     """
     if not any(f'"{name}"' in text for name in _RESPONSES):
-        return text, None, None
+        return text, None, None, ()
     document = JsonDocument.parse(text, source)
     name = next(
         (name for name in _RESPONSES if isinstance(document.value, dict) and name in document.value), ""
     )
     if not name:
-        return text, None, None
+        return text, None, None, ()
     described = document.value[name]
     content = described.get("Content") if isinstance(described, dict) else None
     if not isinstance(content, str):
@@ -144,7 +146,13 @@ def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None
     if type_ is not None and type_ not in KINDS:
         fix = f"Use {', '.join(KINDS)}, or choose one with --type"
         raise InputError(source, f"$.{name}.Type", f"{type_!r} is not a type of flow", fix)
-    return content, type_, document.positions[f"$.{name}.Content"]
+    identifiers = (described.get(key) for key in ("Arn", "Id"))
+    return (
+        content,
+        type_,
+        document.positions[f"$.{name}.Content"],
+        tuple(each for each in identifiers if isinstance(each, str)),
+    )
 
 
 def read_standard_input() -> str:

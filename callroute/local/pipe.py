@@ -149,6 +149,8 @@ class Pipe:
         self._now = now
         self._pause = pause
         self._iterators: dict[str, str] = {}
+        self._ended: set[str] = set()
+        """Closed shards that have been read to their end."""
         self._started = False
 
     def poll(self) -> list[HandledRecord]:
@@ -157,12 +159,17 @@ class Pipe:
         if not self._started:
             self._start()
         for shard_id in self._shards():
+            if shard_id in self._ended:
+                continue
             records, next_iterator = self._read(shard_id)
             if records:
                 handled += self._handle(records)
                 # Set only after the records are handled, so that an interrupted pipe loses none of them.
                 self.positions[shard_id] = records[-1].sequence_number
-            self._iterators[shard_id] = next_iterator
+            if next_iterator is None:
+                self._ended.add(shard_id)
+            else:
+                self._iterators[shard_id] = next_iterator
         return handled
 
     def drain(self) -> Iterator[HandledRecord]:
@@ -180,14 +187,14 @@ class Pipe:
         answer = self._request(self._kinesis.list_shards, StreamARN=self.settings.stream_arn)
         return [shard["ShardId"] for shard in answer["Shards"]]
 
-    def _read(self, shard_id: str) -> tuple[list[StreamRecord], str]:
+    def _read(self, shard_id: str) -> tuple[list[StreamRecord], str | None]:
         """Reads up to one full batch per lane, waiting for the batching window after the first record.
 
         Returns:
-            The records and the iterator for the next read.
+            The records and the iterator for the next read, which is None at the end of a closed shard.
         """
         wanted = self.settings.batch_size * self.settings.lanes
-        iterator = self._iterators.get(shard_id) or self._iterator(shard_id)
+        iterator: str | None = self._iterators.get(shard_id) or self._iterator(shard_id)
         records: list[StreamRecord] = []
         deadline: float | None = None
         while len(records) < wanted:
@@ -197,9 +204,11 @@ class Pipe:
                 Limit=min(wanted - len(records), MAX_RECORDS_PER_READ),
                 StreamARN=self.settings.stream_arn,
             )
-            iterator = answer["NextShardIterator"]
+            iterator = answer.get("NextShardIterator")
             new = [StreamRecord.read(shard_id, each) for each in answer["Records"]]
             records += new
+            if iterator is None:
+                break
             if records and deadline is None:
                 deadline = self._now() + self.settings.window
             if not new:

@@ -233,6 +233,79 @@ def _log_group(emulator: Emulator, name: str, given: Arguments) -> Created:
     }
 
 
+def _metric_alarm(emulator: Emulator, name: str, given: Arguments) -> Created:
+    cloudwatch = emulator.client("cloudwatch")
+    tags = _tag_list(given)
+    request: dict[str, Any] = {"AlarmName": name, "Dimensions": _dimensions(given)}
+    if queries := given.pop("metricQueries", None):
+        del request["Dimensions"]  # the API accepts either dimensions or queries
+        request["Metrics"] = [_metric_query(query) for query in queries]
+    if actions := given.pop("okActions", None):
+        request["OKActions"] = actions
+    cloudwatch.put_metric_alarm(**request, Tags=tags, **_remaining(cloudwatch, "PutMetricAlarm", given))
+    arn = f"arn:aws:cloudwatch:{emulator.region}:{emulator.account_id}:alarm:{name}"
+    return name, {"name": name, "arn": arn}
+
+
+def _dimensions(given: Arguments) -> list[dict[str, str]]:
+    return [{"Name": name, "Value": value} for name, value in given.pop("dimensions", {}).items()]
+
+
+def _metric_query(query: Arguments) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if metric := query.pop("metric", None):
+        dimensions = _dimensions(metric)
+        period, stat = metric.pop("period"), metric.pop("stat")
+        found["MetricStat"] = {
+            "Metric": {"Dimensions": dimensions, **_api_names(metric)},
+            "Period": period,
+            "Stat": stat,
+        }
+    return {**found, **_api_names(query)}
+
+
+def _dashboard(emulator: Emulator, name: str, given: Arguments) -> Created:
+    cloudwatch = emulator.client("cloudwatch")
+    name = given.pop("dashboardName", name)
+    rest = _remaining(cloudwatch, "PutDashboard", given)
+    cloudwatch.put_dashboard(DashboardName=name, **rest)
+    # The names of dashboards are unique in an account, so the ARN has no region.
+    return name, {"dashboardArn": f"arn:aws:cloudwatch::{emulator.account_id}:dashboard/{name}"}
+
+
+TOPIC_ATTRIBUTES = {"kmsMasterKeyId": "KmsMasterKeyId"}
+
+
+def _topic(emulator: Emulator, name: str, given: Arguments) -> Created:
+    sns = emulator.client("sns")
+    tags = _tag_list(given)
+    attributes = {
+        attribute: given.pop(argument)
+        for argument, attribute in TOPIC_ATTRIBUTES.items()
+        if argument in given
+    }
+    arn = sns.create_topic(Name=name, Tags=tags, **_remaining(sns, "CreateTopic", given))["TopicArn"]
+    for attribute, value in attributes.items():
+        sns.set_topic_attributes(TopicArn=arn, AttributeName=attribute, AttributeValue=value)
+    return arn, {"name": name, "arn": arn}
+
+
+def _topic_policy(emulator: Emulator, _name: str, given: Arguments) -> Created:
+    sns = emulator.client("sns")
+    arn, policy = given.pop("arn"), _document(given.pop("policy"))
+    rest = _remaining(sns, "SetTopicAttributes", given)
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy, **rest)
+    return arn, {"policy": policy}
+
+
+def _topic_subscription(emulator: Emulator, _name: str, given: Arguments) -> Created:
+    sns = emulator.client("sns")
+    topic = given.pop("topic")
+    rest = _remaining(sns, "Subscribe", given)
+    arn = sns.subscribe(TopicArn=topic, ReturnSubscriptionArn=True, **rest)["SubscriptionArn"]
+    return arn, {"arn": arn}
+
+
 def _contact_flow(emulator: Emulator, name: str, given: Arguments) -> Created:
     instance = given["instanceId"]
     given.pop("contentHash", None)  # used by the provider to detect changes
@@ -269,7 +342,9 @@ KINESIS_DEFAULT_HOURS = 24
 _POLLING = {"Delay": 0.02, "MaxAttempts": 500}
 
 CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
+    "aws:cloudwatch/dashboard:Dashboard": _dashboard,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _metric_alarm,
     "aws:connect/contactFlow:ContactFlow": _contact_flow,
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": _instance_storage_config,
     "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _phone_number,
@@ -279,6 +354,9 @@ CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
     "aws:kinesis/stream:Stream": _stream,
     "aws:pipes/pipe:Pipe": _pipe,
     "aws:sfn/stateMachine:StateMachine": _state_machine,
+    "aws:sns/topic:Topic": _topic,
+    "aws:sns/topicPolicy:TopicPolicy": _topic_policy,
+    "aws:sns/topicSubscription:TopicSubscription": _topic_subscription,
     "aws:sqs/queue:Queue": _queue,
 }
 """Creators by Pulumi type token. A creator takes the emulator, the physical name and the other arguments."""

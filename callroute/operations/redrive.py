@@ -194,6 +194,8 @@ class Redrive:
                 self._finish([record], ["filtered"])
             elif self._dry_run:
                 self._finish([record], ["accepted"])
+            elif len(self._pipe.delivery.execution_input([record]).encode()) > BATCH_BYTES:
+                self._finish([record], [f"the record is larger than {BATCH_BYTES:,} bytes"])
             else:
                 accepted[record.event_id] = record
         for batch in self._batches(list(accepted.values())):

@@ -121,6 +121,23 @@ _POLICY_ARN = matching(
     "Copy the ARN from `aws iam list-policies`; an inline policy cannot be a boundary.",
     "arn:aws:iam::111111111111:policy/NAME",
 )
+_TOPIC_ARN = matching(
+    _arn("sns", "[a-zA-Z0-9_-]{1,256}"),
+    "the ARN of an SNS topic",
+    "Copy the ARN from `aws sns list-topics`; FIFO topics are not supported.",
+    "arn:aws:sns:ap-northeast-1:111111111111:NAME",
+)
+_EMAIL = matching(
+    r"[^\s@]+@[^\s@]+\.[^\s@]+",
+    "an email address",
+    "Write only the address, without a name.",
+    "on-call@example.com",
+)
+_NAMESPACE = matching(
+    "(?!AWS/)[0-9a-zA-Z._/#-]{1,255}",
+    "1 to 255 letters, digits and `._/#-`, not starting with `AWS/`",
+    "Choose a namespace that CloudWatch accepts for custom metrics.",
+)
 _LOG_RETENTION = Constraint(
     f"{', '.join(map(str, LOG_RETENTION_DAYS[:-1]))} or {LOG_RETENTION_DAYS[-1]} days",
     lambda value: value in LOG_RETENTION_DAYS,
@@ -238,11 +255,27 @@ class CallRouteTrackerArgs:
     maximum_record_age_seconds: int = option(43_200, between(60, 604_800, "seconds", _ENDLESS_RETRIES))
     """Age in seconds at which a record is sent to the dead-letter queue. Must be below the stream's retention period."""
     kms_key_arn: pulumi.Input[str] | None = option(None, _KMS_KEY_ARN)
-    """ARN of a customer managed key for the table, stream and queues. By default, AWS managed keys are used."""
+    """ARN of a customer managed key for the table, stream, queues and topic. By default, AWS managed keys are used."""
     permissions_boundary_arn: pulumi.Input[str] | None = option(None, _POLICY_ARN)
     """ARN of a managed policy that limits the permissions of the two roles."""
     log_retention_days: int = option(30, _LOG_RETENTION)
     """Number of days that the logs of the state machine and the pipe are kept."""
+    alarms: bool = option(True)
+    """Creates CloudWatch alarms for the pipeline."""
+    alarm_topic_arn: pulumi.Input[str] | None = option(None, _TOPIC_ARN)
+    """ARN of an existing SNS topic that receives the alarms. By default, a new topic is created."""
+    alarm_email: str | None = option(None, _EMAIL)
+    """Email address that is subscribed to the new topic. Its owner must confirm the subscription."""
+    alarm_after_hours_without_calls: int = option(
+        0, between(0, 168, "hours", "Use 0 for no such alarm, or a number of hours up to one week.")
+    )
+    """Hours without a processed call after which an alarm goes off. 0 creates no such alarm."""
+    dashboard: bool = option(True)
+    """Creates a CloudWatch dashboard for the pipeline."""
+    metrics: bool = option(False)
+    """Publishes CloudWatch metrics of calls and drop-offs, which AWS charges for."""
+    metrics_namespace: str = option("CallRoute", _NAMESPACE)
+    """CloudWatch namespace of these metrics."""
     protect_data: bool = option(True)
     """Protects the table, stream and queues from deletion."""
     tags: Mapping[str, str] = option({}, _TAGS)
@@ -287,6 +320,13 @@ class CallRouteTrackerArgs:
                 shown(values["stream_kms_key_arn"]),
                 f"no value unless {spell('stream_arn')} is set",
                 f"Set {spell('kms_key_arn')} to encrypt a new stream.",
+            )
+        if values.get("alarm_email") is not None and values.get("alarm_topic_arn") is not None:
+            yield Problem(
+                spell("alarm_email"),
+                shown(values["alarm_email"]),
+                f"no value if {spell('alarm_topic_arn')} is set",
+                "Subscribe the address to the existing topic instead.",
             )
         if values.get("phone_number") == "hashed" and values.get("phone_number_salt", "") is None:
             yield Problem(

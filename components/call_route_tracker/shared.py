@@ -76,6 +76,10 @@ class Account:
         """Returns the ARN of a pipe."""
         return self.arn("pipes", pulumi.Output.format("pipe/{}", name))
 
+    def topic_arn(self, topic: aws.sns.Topic) -> pulumi.Output[str]:
+        """Returns the ARN of a topic."""
+        return self.arn("sns", topic.name)
+
     def role_arn(self, role: aws.iam.Role) -> pulumi.Output[str]:
         """Returns the ARN of a role with the path `/`."""
         return pulumi.Output.format("arn:{}:iam::{}:role/{}", self.partition, self.account_id, role.name)

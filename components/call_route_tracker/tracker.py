@@ -9,8 +9,10 @@ import pulumi
 
 from callroute.arn import Arn
 
+from .alarms import PipelineAlarms
 from .constraints import ConfigError, Problem, camel_case, shown
 from .contact_flow import ContactFlow, stream_contact_records
+from .dashboard import pipeline_dashboard
 from .options import CallRouteTrackerArgs
 from .pipe import RecordPipe
 from .recorder import RouteRecorder
@@ -34,14 +36,15 @@ class CallRouteTracker(pulumi.ComponentResource):
         contact flow ─> contact record ─> stream ─> pipe ─> state machine ─> table
                                                      └─> dead letters  └─> quarantine
 
-    The state machine and the pipe are named after this component and the stack. The trust policies of their roles contain
-    these names before the resources exist.
+    The state machine, the pipe, the alarms and the dashboard are named after this component and the stack. The trust policies
+    of the roles contain the names of the state machine and the pipe before these exist.
 
     With a customer managed key, the key policy must allow the service-linked role of Amazon Connect to call
-    `kms:GenerateDataKey`.
+    `kms:GenerateDataKey`, and CloudWatch to call `kms:Decrypt` and `kms:GenerateDataKey*`.
 
     The resources are available as attributes: `table`, `stream` (None if `stream_arn` is set), `contact_record_streaming`
-    (None if it is turned off), `flows` by key, `quarantine_queue`, `recorder` and `pipe`.
+    (None if it is turned off), `flows` by key, `quarantine_queue`, `recorder`, `pipe`, and `alarms` and `dashboard` (None if
+    they are turned off).
 
     Args:
         name: name of the resource.
@@ -87,6 +90,10 @@ class CallRouteTracker(pulumi.ComponentResource):
     """Log group of the state machine."""
     pipe_log_group: pulumi.Output[str]
     """Log group of the pipe."""
+    alarm_topic_arn: pulumi.Output[str]
+    """ARN of the topic that receives the alarms, or empty if they are turned off."""
+    dashboard_name: pulumi.Output[str]
+    """Name of the dashboard, or empty if it is turned off."""
 
     def __init__(
         self, name: str, args: CallRouteTrackerArgs, opts: pulumi.ResourceOptions | None = None
@@ -144,10 +151,42 @@ class CallRouteTracker(pulumi.ComponentResource):
             opts=child,
         )
 
+        stream_name = self.stream_arn.apply(lambda stream: Arn.parse(stream).name)
+        self.alarms = None
+        if args.alarms:
+            self.alarms = PipelineAlarms(
+                f"{name}-alarms",
+                args,
+                prefix=physical_name,
+                account=account,
+                stream_name=stream_name,
+                state_machine=self.recorder.state_machine,
+                pipe=self.pipe.pipe,
+                dead_letter_queue=self.pipe.dead_letter_queue,
+                quarantine_queue=self.quarantine_queue,
+                opts=child,
+            )
+        self.dashboard = None
+        if args.dashboard:
+            self.dashboard = pipeline_dashboard(
+                f"{name}-dashboard",
+                args,
+                prefix=physical_name,
+                account=account,
+                stream_name=stream_name,
+                state_machine=self.recorder.state_machine,
+                pipe=self.pipe.pipe,
+                table=self.table.table,
+                index_name=INDEX_NAME,
+                dead_letter_queue=self.pipe.dead_letter_queue,
+                quarantine_queue=self.quarantine_queue,
+                opts=child,
+            )
+
         self.table_name = self.table.table.name
         self.table_arn = self.table.table.arn
         self.index_name = pulumi.Output.from_input(INDEX_NAME)
-        self.stream_name = self.stream_arn.apply(lambda stream: Arn.parse(stream).name)
+        self.stream_name = stream_name
         self.state_machine_arn = self.recorder.state_machine.arn
         self.pipe_name = self.pipe.pipe.name
         self.pipe_arn = self.pipe.pipe.arn
@@ -161,6 +200,10 @@ class CallRouteTracker(pulumi.ComponentResource):
         self.time_zone = pulumi.Output.from_input(args.time_zone)
         self.state_machine_log_group = self.recorder.logs.name
         self.pipe_log_group = self.pipe.logs.name
+        self.alarm_topic_arn = self.alarms.topic_arn if self.alarms else pulumi.Output.from_input("")
+        self.dashboard_name = (
+            self.dashboard.dashboard_name if self.dashboard else pulumi.Output.from_input("")
+        )
         self.register_outputs(
             {
                 "tableName": self.table_name,

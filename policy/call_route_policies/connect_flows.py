@@ -1,4 +1,4 @@
-"""Checks Amazon Connect flows with the rules of callroute.flows.lint."""
+"""Checks Amazon Connect flows with the lint rules in callroute.flows.lint."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pulumi_policy import Severity
-
 from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.flow import Flow
 from callroute.flows.lint import tracking
 
 from .resource import Resource, Unknown, shown
-from .resource_types import FLOW, MODULE
-from .rule import Finding, Rule, RuleConfig
+from .resource_types import MODULE
+from .rule import Finding, RuleConfig, rule
 
 _VALIDITY = {rule.id for rule in lint.RULES if rule.severity == "error"} - {
     rule.id for rule in tracking.RULES
 }
-"""Lint rules for what Amazon Connect rejects."""
+"""Lint rules that report content Amazon Connect rejects."""
 
 _TRACKING = {
     "untracked-stop": "set call_route on every path to",
     "completion-unset": 'set call_completed to "false" before',
     "completed-too-early": 'not set call_completed to "true" before',
 }
-"""Lint rules for gaps in the tracking, with the message, which is followed by the name of the block."""
+"""Lint rules that report gaps in the tracking, each with a message to which the name of the block is added."""
 
 _CONTACT_FLOW = "CONTACT_FLOW"
 """The default type of a flow."""
@@ -37,7 +35,7 @@ _LATER_FLOWS = (
     *("CUSTOMER_HOLD", "CUSTOMER_QUEUE", "CUSTOMER_WHISPER"),
     *("CAMPAIGN", "OUTBOUND_WHISPER", "QUEUE_TRANSFER"),
 )
-"""Types of flows in which no inbound call starts. They run after a flow of another type."""
+"""Flow types in which no inbound call starts, because they run after a flow of another type."""
 
 
 def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -67,7 +65,7 @@ def _type(flow: Resource) -> Any:
 
 
 def _as_registered(flow: Flow, resource: Resource) -> Flow:
-    """Returns the flow with the type of its resource, which decides over the type in the content."""
+    """Returns the flow with the type of its resource, which takes precedence over the type in the content."""
     if resource.type == MODULE:
         return replace(flow, document={**flow.document, "Settings": {}})
     first, *others = str(_type(resource)).lower().split("_")
@@ -85,7 +83,7 @@ def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
 
 
 def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Finding]]:
-    """Returns a check that the given lint rules report nothing for an entry flow."""
+    """Returns a check that runs the given lint rules on flows in which calls start."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         content, type_ = resource.get("content"), _type(resource)
@@ -99,7 +97,7 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
             except InputError:
                 return  # Reported by flow-content-is-valid.
             if flow.is_too_large:
-                return  # Reported by flow-content-is-valid. The analysis could take very long.
+                return  # Reported by flow-content-is-valid. Analyzing it could take very long.
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 
@@ -107,34 +105,7 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
 
 
 RULES = (
-    Rule(
-        name="flow-content-is-valid",
-        description="Amazon Connect must accept the content of a contact flow or module.",
-        severity=Severity.HIGH,
-        reason="Connect rejects invalid content during the deployment, with little explanation.",
-        remediation="Run `callroute check` on the flow.",
-        url="https://docs.aws.amazon.com/connect/latest/APIReference/flow-language.html",
-        types=(FLOW, MODULE),
-        check=_check_content,
-    ),
-    Rule(
-        name="flow-stops-are-tracked",
-        description="The attribute call_route must be set at every block where callers can hang up.",
-        severity=Severity.HIGH,
-        reason="Without it, the record does not show where the caller left, or the call is not tracked at all.",
-        remediation="Run `callroute track` on the flow, or set call_route on every path to the block.",
-        url="https://docs.aws.amazon.com/connect/latest/adminguide/what-is-a-contact-attribute.html",
-        types=(FLOW,),
-        check=_check_tracking("untracked-stop"),
-    ),
-    Rule(
-        name="flow-completion-is-tracked",
-        description="The attribute call_completed must be false before the first prompt, and true only after the last menu.",
-        severity=Severity.HIGH,
-        reason="Otherwise an abandoned call counts as completed, or as neither.",
-        remediation='Set call_completed to "false" where call_route is first set, and to "true" after the last menu.',
-        url="https://docs.aws.amazon.com/connect/latest/adminguide/what-is-a-contact-attribute.html",
-        types=(FLOW,),
-        check=_check_tracking("completion-unset", "completed-too-early"),
-    ),
+    rule("flow-content-is-valid", _check_content),
+    rule("flow-stops-are-tracked", _check_tracking("untracked-stop")),
+    rule("flow-completion-is-tracked", _check_tracking("completion-unset", "completed-too-early")),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from .resource import Resource, of_type
+from .resource import Resource, of_type, referred
 from .resource_types import MACHINE, PIPE, STORAGE
-from .rule import Finding, ResourceCheck, RuleConfig, StackCheck
+from .rule import ResourceCheck, RuleConfig, StackCheck, StackFindings
 
 _COMPONENT = "::call-route-tracker:index:"
 
@@ -27,27 +27,27 @@ def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
     ]
 
 
+def invoked_machines(pipe: Resource, resources: Sequence[Resource]) -> list[Resource]:
+    """Returns the state machines in the stack that a pipe invokes, also through an alias or version."""
+    target = pipe.get("target")
+    arn = ":".join(target.split(":")[:7]) if isinstance(target, str) else target
+    return referred(resources, MACHINE, arn, pipe.dependencies.get("target", ()))
+
+
 def processes_records(resource: Resource, resources: Sequence[Resource]) -> bool:
-    """Returns whether a resource is such a pipe, or a state machine that such a pipe invokes."""
+    """Returns whether a resource is a pipe that reads contact records, or a state machine that such a pipe invokes."""
     pipes = record_pipes(resources)
     return (
         _COMPONENT in resource.urn
         or resource in pipes
-        or any(
-            resource.type == MACHINE
-            and (
-                pipe.get("target") == resource.get("arn")
-                or resource.urn in pipe.dependencies.get("target", ())
-            )
-            for pipe in pipes
-        )
+        or any(resource in invoked_machines(pipe, resources) for pipe in pipes)
     )
 
 
 def of_record_pipes(check: ResourceCheck) -> StackCheck:
     """Returns a check of the pipes that read contact records."""
 
-    def check_stack(resources: Sequence[Resource], config: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+    def check_stack(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
         for pipe in record_pipes(resources):
             for finding in check(pipe, config):
                 yield pipe, finding

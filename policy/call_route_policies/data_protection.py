@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi_policy import Severity
-
+from .data import data
 from .json_values import decoded
 from .resource import Resource, Unknown, matches_any, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
-from .rule import Finding, Rule, RuleConfig, require, string_list
+from .rule import Finding, RuleConfig, require, rule
 from .secrets import SecretText
 
 _NAMES = {
@@ -27,7 +27,7 @@ _NAMES = {
 def _check_encryption(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     key = resource.get(*CUSTOMER_MANAGED_KEY[resource.type])
     if resource.type == FIREHOSE and resource.get("kinesisSourceConfiguration"):
-        return  # It reads from an encrypted stream and does not store data itself.
+        return  # It reads from an encrypted stream and stores no data.
     if resource.type in (FIREHOSE, TABLE):
         yield from require(
             resource.get("serverSideEncryption", "enabled"),
@@ -111,38 +111,23 @@ def _check_expiry(table: Resource, config: RuleConfig) -> Iterator[Finding]:
         yield f"must enable ttl on the stack {table.stack}"
 
 
+_SECRETS = data("secret_patterns.yaml")
 _CREDENTIALS = {
-    "an AWS access key": r"\b(AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
-    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----",
-    "a GitHub token": r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,})",
-    "a Pulumi access token": r"\bpul-[0-9a-f]{40}\b",
-    "a Google API key": r"\bAIza[A-Za-z0-9_-]{35}",
-    "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
-    "a Slack token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-\d-[A-Z0-9]+-|hooks\.slack\.com/services/T\w+/B",
-    # Prefixes that the providers document for secret scanning.
-    "a token of a service": r"\b(sk_live_|sk_test_|rk_live_|whsec_|npm_|dckr_pat_|hf_|glsa_|dop_v1_|shpat_|shpss_|lin_api_"
-    r"|sntrys_|dapi|ATATT3|pypi-AgE|SG\.[\w-]{16,}\.|sk-ant-|sk-proj-|sk-(?=\w{32})|sq0csp-|EAAA(?=\w{40})|NRAK-|key-(?=[0-9a-f]{32})"
-    r"|PMAK-|figd_|rubygems_|hvs\.|s\.(?=\w{24}\b)|AccountKey=|SharedAccessKey=|tfp_|pscale_(pw|tkn)_)[\w=.+/-]{8,}",
-    "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*",
-    "an authorization header": r"(?i)\b(basic|bearer) (?=[a-z+/._~-]*\d)[a-z0-9+/._~-]{16,}",
-    "a password assignment": r"(?i)(password|passwd|pwd|secret_?access_?key) ?= ?[^\s&;,'\"<${%]{4,}",
-    "a password in a URL": r"\b[a-z][a-z0-9+.-]{1,20}://[^/\s:@]*:[^/\s:@]+@",
+    **{kind: re.compile(pattern) for kind, pattern in _SECRETS["patterns"].items()},
+    "a token for a service": re.compile(rf"\b(?:{'|'.join(_SECRETS['prefixes'])})[A-Za-z0-9=.+/-]{{16,}}"),
 }
 """Patterns of credentials, in any string."""
 
-_SECRET_NAME = re.compile(
-    r"(pass(code|phrase|wd|word)|pwd|secret|salt|token|credential"
-    r"|(access|api|auth|private|secret|shared|signing)[_-]?key)s?(binary|string|text|value)?$",
-    re.IGNORECASE,
+_SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
+    re.compile(_SECRETS["names"][kind], re.IGNORECASE) for kind in ("secret", "identifier", "count")
 )
-_NO_SECRET_NAME = re.compile(
-    r"(client|continuation|idempotency|next|pagination|request|task)[_-]?tokens?$", re.IGNORECASE
-)
-"""Tokens that identify requests, pages and tasks and grant no access."""
-_COUNT_NAME = re.compile(r"tokens$", re.IGNORECASE)
-"""Names of numbers that count tokens, for example maxTokens."""
 _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
-"""Prefixes of a reference to a value that is stored elsewhere."""
+"""Start of a reference to a value that is stored elsewhere."""
+_REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
+"""Types of CodeBuild variables whose value is the name of a secret."""
+_NAMED = "a secret (because of its name)"
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
+_PARAMETER = "aws:ssm/parameter:Parameter"
 
 
 def _is_secret_name(name: str) -> bool:
@@ -153,19 +138,19 @@ def _is_secret_name(name: str) -> bool:
 
 def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     """Searches all properties, including JSON text. Iterative, because JSON text may be deeply nested."""
+    # Systems Manager stores a String in plain text, even if Pulumi knows that it is a secret.
+    is_plain = resource.type == _PARAMETER and resource.get("type") in ("String", "StringList")
     # Tuples of path, name and value. The items of a list have the name of the list.
     pending = [(name, _name_of(name, resource.props), value) for name, value in resource.props.items()]
     while pending:
         path, name, value = pending.pop()
-        if isinstance(value, SecretText):
+        if isinstance(value, SecretText) and not is_plain:
             continue
         if isinstance(value, Unknown):
             if _is_secret_name(name):
                 yield value
         elif isinstance(value, str):
-            found = [kind for kind, pattern in _CREDENTIALS.items() if re.search(pattern, value)]
-            if not found and value and _is_secret_name(name) and not _REFERENCE.match(value):
-                found = [_NAMED]
+            found = _secrets_in(name, value)
             yield from (f"must not contain {kind} in plain text in {path}" for kind in found)
             if not found and (content := decoded(value)) is not value:
                 pending.append((path, name, content))
@@ -183,9 +168,21 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             pending += ((f"{path}[{index}]", name, part) for index, part in enumerate(value))
 
 
-_REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
-"""Types of CodeBuild variables whose value is the name of a secret."""
-_NAMED = "a secret (because of its name)"
+def _secrets_in(name: str, value: str) -> list[str]:
+    """Returns the kinds of secrets that a string contains, in plain text or Base64, or that its name suggests."""
+    text = f"{value} {_from_base64(value)}"
+    found = [kind for kind, pattern in _CREDENTIALS.items() if pattern.search(text)]
+    is_named = value and _is_secret_name(name) and not _REFERENCE.match(value)
+    return found or ([_NAMED] if is_named else [])
+
+
+def _from_base64(value: str) -> str:
+    if not _BASE64.fullmatch(value):
+        return ""
+    try:
+        return base64.b64decode(value).decode()
+    except ValueError:
+        return ""
 
 
 def _name_of(key: str, entry: Mapping[str, Any]) -> str:
@@ -198,74 +195,10 @@ def _name_of(key: str, entry: Mapping[str, Any]) -> str:
     )
 
 
-_PROTECTED = string_list(
-    "Names of protected stacks; may contain wildcards.", ("prod", "prod-*", "production")
-)
-_ONLY_COPY = "The table is the only place where call records are stored."
-
 RULES = (
-    Rule(
-        name="data-is-encrypted-at-rest",
-        description="Tables, streams, queues and logs must be encrypted at rest, with customer managed keys if configured.",
-        severity=Severity.HIGH,
-        reason="Contact records contain callers' numbers, and enabling encryption later does not encrypt existing data.",
-        remediation="Use the components unchanged, or set kmsKeyArn for a customer managed key.",
-        url="https://docs.aws.amazon.com/kms/latest/developerguide/service-integration.html",
-        types=tuple(CUSTOMER_MANAGED_KEY),
-        check=_check_encryption,
-        settings={
-            "customerManagedKeys": string_list(
-                "Kinds of resources that must have a customer managed key: logs, queues, streams, tables.",
-                (),
-                choices=sorted(set(_NAMES.values())),
-            ),
-        },
-    ),
-    Rule(
-        name="tables-are-recoverable",
-        description="Tables on protected stacks must have point-in-time recovery and deletion protection.",
-        severity=Severity.HIGH,
-        reason=_ONLY_COPY,
-        remediation="Set protectData to true.",
-        url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html",
-        types=(TABLE, REPLICA),
-        check=_check_recovery,
-        settings={"stacks": _PROTECTED},
-    ),
-    Rule(
-        name="data-has-protect-option",
-        description="Tables, streams and queues on protected stacks must have Pulumi's protect option.",
-        severity=Severity.HIGH,
-        reason=_ONLY_COPY,
-        remediation="Set protectData to true.",
-        url="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
-        types=(TABLE, REPLICA, STREAM, QUEUE),
-        check=_check_protect_option,
-        settings={"stacks": _PROTECTED},
-    ),
-    Rule(
-        name="tables-have-explicit-expiry",
-        description="Tables must enable or disable the expiry of their items explicitly.",
-        severity=Severity.MEDIUM,
-        reason="Keeping personal data forever must be a deliberate choice.",
-        remediation="Set retentionDays. With 0 the records never expire.",
-        url="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html",
-        types=(TABLE,),
-        check=_check_expiry,
-        settings={
-            "attributes": string_list(
-                "Names of the attributes that may hold the expiry time.", ("expires_at",)
-            ),
-            "mustExpire": string_list("Names of stacks whose items must expire; may contain wildcards.", ()),
-        },
-    ),
-    Rule(
-        name="no-secrets-in-plain-text",
-        description="Properties must not contain secrets in plain text, which Pulumi stores in its state and shows in previews.",
-        severity=Severity.CRITICAL,
-        reason="A secret that has been in a state or log must be replaced.",
-        remediation="Set it with `pulumi config set --secret`, and pass it as a secret output.",
-        url="https://www.pulumi.com/docs/iac/concepts/secrets/",
-        check=_check_secrets,
-    ),
+    rule("data-is-encrypted-at-rest", _check_encryption),
+    rule("tables-are-recoverable", _check_recovery),
+    rule("data-has-protect-option", _check_protect_option),
+    rule("tables-have-explicit-expiry", _check_expiry),
+    rule("no-secrets-in-plain-text", _check_secrets),
 )

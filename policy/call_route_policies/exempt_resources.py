@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from pulumi_policy import EnforcementLevel, Severity
+from collections.abc import Sequence
 
 from .exemptions import USED
 from .resource import Resource, of_type
-from .rule import Finding, Rule, RuleConfig
+from .rule import RuleConfig, StackFindings, stack_rule
 
 
-def _check_exemptions(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+def _check_exemptions(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     by_urn = {resource.urn: resource for resource in resources}
     root = next(of_type(resources, "pulumi:pulumi:Stack"), None)
     for rule, exemptions in list(USED.items()):
@@ -22,15 +20,4 @@ def _check_exemptions(resources: Sequence[Resource], _: RuleConfig) -> Iterator[
                 yield root, f"has an unused exemption from {rule} for {exemption.resource}"
 
 
-RULES = (
-    Rule(
-        name="exemptions-are-needed",
-        description="Exemptions from rules are listed with their reasons, and unused ones must be removed.",
-        severity=Severity.LOW,
-        level=EnforcementLevel.ADVISORY,
-        reason="Advisory: reviewers see which violations are accepted, and until when.",
-        remediation="Remove unused exemptions from the policy configuration.",
-        url="https://www.pulumi.com/docs/iac/crossguard/configuration/",
-        check_stack=_check_exemptions,
-    ),
-)
+RULES = (stack_rule("exemptions-are-needed", _check_exemptions),)

@@ -1,4 +1,4 @@
-"""Exemptions of resources from rules, which every rule accepts in its configuration."""
+"""Exempts resources from rules. Every rule accepts exemptions in its configuration."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Exemption:
 
 
 USED: dict[str, dict[Exemption, set[str]]] = {}
-"""URNs of the exempt resources with violations, by rule and exemption, since the exemptions of the rule changed."""
+"""URNs of exempt resources with violations, by rule and exemption. Reset when the rule's exemptions change."""
 
 
 def problems(value: Any) -> list[str]:
-    """Returns what is invalid in the setting."""
+    """Returns the problems with the setting."""
     for each in value if isinstance(value, list) else [value]:
         try:
             date.fromisoformat(each["until"])
@@ -50,7 +50,7 @@ def problems(value: Any) -> list[str]:
 
 
 def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, set[str]]:
-    """Stores the exemptions of a rule, and returns them with the URNs for which they have been used."""
+    """Stores a rule's exemptions, and returns them with the URNs of the resources that have used them."""
     configured = [Exemption(**each) for each in values]
     if list(USED.get(rule, ())) != configured or rule not in USED:
         USED[rule] = {each: set() for each in configured}
@@ -58,7 +58,7 @@ def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, 
 
 
 def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) -> str | None:
-    """Returns the violation, or None if the resource is exempt. An expired exemption is added to the violation."""
+    """Returns the violation, or None if the resource is exempt. Mentions an expired exemption in the violation."""
     for exemption, urns in exemptions.items():
         if matches_any(urn, [exemption.resource]):
             if exemption.is_expired:

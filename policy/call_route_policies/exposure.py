@@ -3,141 +3,107 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
-from pulumi_policy import Severity
-
+from .data import data
 from .iam_patterns import parse_arn
 from .policy_documents import walk
 from .principals import own_accounts
-from .resource import Resource, Unknown, matches_any, shown
-from .resource_types import MACHINE, PIPE, QUEUE, STREAM, TABLE
-from .rule import Finding, Rule, RuleConfig, string_list
+from .resource import Resource, matches_any, shown
+from .rule import Finding, RuleConfig, StackFindings, require, rule, stack_rule
 
 _ACCOUNT_PROPERTY = re.compile(r"(account|accountids?|accounts|owner|principals?)(\[\d+\])?$", re.IGNORECASE)
 _REGIONAL_PROPERTY = re.compile(
     r"(deadLetterConfig\.arn|deadLetterTargetArn|kms\w*|keyArn|logGroupArn|logDestination|streamArn)$"
 )
 """Properties whose resource must be in the region of the stack."""
+_SUBJECTS = ("function", "keyId", "resourceArn", "tableArn", "topic")
+"""Properties that contain the ARN of the resource that another one shares. It is in the account of the stack."""
 
 
-def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
-    own = own_accounts(resources)
+def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
+    found = own_accounts(resources)
     arns = [parse_arn(resource.get("arn")) for resource in resources]
     regions = {arn.region for arn in arns if arn and arn.region}
-    allowed = {*own, *config["accounts"]}
-    for resource in resources if own else ():
+    for resource in resources:
+        subjects = [arn.account_id for name in _SUBJECTS if (arn := parse_arn(resource.get(name)))]
+        own = found or set(subjects)
+        allowed = {*own, *config["accounts"]}
         for path, value, _ in walk(resource.props, "arn:"):
             arn = parse_arn(value)
             account = arn.account_id if arn else str(value) if _ACCOUNT_PROPERTY.search(path) else ""
-            if re.fullmatch(r"\d{12}", account) and account not in allowed:
+            is_other = re.fullmatch(r"\d{12}", account) and account not in allowed
+            if is_other and (own or (arn and arn.service == "organizations" and path == "principal")):
                 yield resource, f"must not use another account in {path}: {value}"
             is_regional = _REGIONAL_PROPERTY.search(path) and not path.startswith("replicas")
-            if is_regional and arn and arn.region and account in allowed and arn.region not in regions:
+            if is_regional and found and arn and account in allowed and arn.region not in ("", *regions):
                 yield resource, f"must not use another region in {path}: {value}"
-
-
-_CREDENTIAL_TYPES = (
-    *("aws:iam/accessKey:*", "aws:iam/serviceSpecificCredential:*", "aws:iam/signingCertificate:*"),
-    *("aws:iam/sshKey:*", "aws:iam/userLoginProfile:*", "aws:lightsail/keyPair:*"),
-)
 
 
 def _check_credentials(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     yield f"must not be part of the stack: {resource.type.rpartition(':')[2]} is a long-lived credential"
 
 
-_PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
-_ACL_GROUPS = ("AllUsers", "AuthenticatedUsers")
-_BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-_ABSENT = (None, "", "OFF")
+_SETTINGS = data("safe_settings.yaml")
+_PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 
-_Requirement = tuple[str, str, Callable[[Any], bool], str]
-_REQUIREMENTS: Sequence[_Requirement] = (
-    # Types, property, test of a valid value, requirement
-    ("aws:s3/bucket*", "acl", lambda value: value not in _PUBLIC_ACLS, "not be public"),
-    *(("aws:s3*/*PublicAccessBlock:*", name, lambda value: value is True, "be true") for name in _BLOCKS),
-    ("aws:cloudwatch/eventPermission:*", "principal", lambda value: value != "*", "name an account"),
-    ("aws:ram/resourceShare:*", "allowExternalPrincipals", lambda value: not value, "not be set"),
-    ("aws:ec2/amiLaunchPermission:*", "group", lambda value: value != "all", "not be all"),
-    ("aws:*", "publiclyAccessible", lambda value: not value, "not be set"),
-    (PIPE, "logConfiguration.level", lambda value: value not in _ABSENT, "be ERROR, INFO or TRACE"),
-    (STREAM, "shardCount", lambda value: value is None or value > 0, "be at least 1"),
-    (
-        QUEUE,
-        "maxMessageSize",
-        lambda value: value is None or value >= 262_144,
-        "be at least 262144, for one record",
-    ),
-    (
-        TABLE,
-        "pointInTimeRecovery.recoveryPeriodInDays",
-        lambda value: value is None or value >= 7,
-        "be at least 7",
-    ),
-)
+
+@cache
+def _settings_of(type_: str) -> list[Mapping[str, Any]]:
+    return [setting for setting in _SETTINGS if matches_any(type_, [setting["types"]])]
 
 
 def _check_settings(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    requirements = [each for each in _REQUIREMENTS if matches_any(resource.type, [each[0]])]
-    if matches_any(resource.stack, config["stacks"]):
-        requirements.append(("", "forceDestroy", lambda value: not value, "not be set on a protected stack"))
-    if resource.type == MACHINE and resource.get("type") == "EXPRESS":
-        level = "loggingConfiguration.level"
-        requirements.append(("", level, lambda value: value not in _ABSENT, "be ERROR, FATAL or ALL"))
-    for _, path, is_valid, requirement in requirements:
-        value = resource.get(*path.split("."))
-        if isinstance(value, Unknown):
-            yield value
-        elif not _is_true(is_valid, value):
-            yield f"must set a safe {path}: it must {requirement}, not {shown(value)}"
+    is_protected = matches_any(resource.stack, config["stacks"])
+    for setting in _settings_of(resource.type):
+        applies = all(
+            matches_any(str(resource.get(name)), [pattern])
+            for name, pattern in setting.get("when", {}).items()
+        )
+        if applies and (is_protected or not setting.get("protected")):
+            path = setting["property"]
+            value = resource.get(*path.split("."))
+            violation = f"must {setting['requirement']}: {path} is {shown(value)}"
+            yield from require(value, partial(_is_safe, setting, resource), violation)
     for path, value, _content in walk(resource.props, "groups/global"):
-        if isinstance(value, str) and value.endswith(tuple(f"/groups/global/{name}" for name in _ACL_GROUPS)):
-            yield f"must set a safe {path}: it must not be public, not {shown(value)}"
+        if isinstance(value, str) and value.endswith(_PUBLIC_GROUPS):
+            yield f"must not be public: {path} is {shown(value)}"
 
 
-def _is_true(is_valid: Callable[[Any], bool], value: Any) -> bool:
-    try:
-        return is_valid(value)
-    except TypeError:
-        return False
+def _is_safe(setting: Mapping[str, Any], resource: Resource, value: Any) -> bool:
+    """Returns whether a value, or each element of a list, passes the test of a setting."""
+    if "alternatives" in setting:
+        return any(map(resource.get, setting["alternatives"]))
+    if isinstance(value, list):
+        return all(_is_safe(setting, resource, each) for each in value)
+    if "allowed" in setting:
+        return value in setting["allowed"]
+    if "minimum" in setting and value is not None:
+        return isinstance(value, (int, float)) and value >= setting["minimum"]
+    return value not in setting.get("forbidden", ())
+
+
+_BUCKETS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+
+
+def _check_buckets(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
+    blocks = [each for each in resources if matches_any(each.type, ["aws:s3*/*PublicAccessBlock:*"])]
+    if any("accountPublicAccessBlock" in block.type for block in blocks):
+        return
+    for bucket in (resource for resource in resources if resource.type in _BUCKETS):
+        names = [name for key in ("bucket", "id") if isinstance(name := bucket.get(key), str)]
+        if not any(
+            block.get("bucket") in names or bucket.urn in block.dependencies.get("bucket", ())
+            for block in blocks
+        ):
+            yield bucket, "must have a BucketPublicAccessBlock"
 
 
 RULES = (
-    Rule(
-        name="data-stays-in-account",
-        description="Resources must not send data to another account, or use keys, queues and logs of another region.",
-        severity=Severity.HIGH,
-        reason="Data in another account is outside of the access control and retention of this one.",
-        remediation="Use a resource of the stack's account, or add the account to the setting accounts.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies-cross-account-resource-access.html",
-        check_stack=_check_locations,
-        settings={"accounts": string_list("IDs of other accounts whose resources may be used.", ())},
-    ),
-    Rule(
-        name="no-long-lived-credentials",
-        description="The stack must not create access keys, passwords or other long-lived credentials.",
-        severity=Severity.HIGH,
-        reason="Pulumi stores the credential in its state, and it stays valid until it is deleted.",
-        remediation="Use a role. For people, use IAM Identity Center.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#bp-workloads-use-roles",
-        types=_CREDENTIAL_TYPES,
-        check=_check_credentials,
-    ),
-    Rule(
-        name="data-settings-are-safe",
-        description="Settings must not make data public, turn off logging or make the loss of data likely.",
-        severity=Severity.HIGH,
-        reason="These settings expose or delete data without an error.",
-        remediation="Change the property in the message as described there.",
-        url="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
-        types=("aws:*",),
-        check=_check_settings,
-        settings={
-            "stacks": string_list(
-                "Names of protected stacks; may contain wildcards.", ("prod", "prod-*", "production")
-            )
-        },
-    ),
+    stack_rule("data-stays-in-account", _check_locations),
+    rule("no-long-lived-credentials", _check_credentials),
+    rule("data-settings-are-safe", _check_settings),
+    stack_rule("buckets-block-public-access", _check_buckets),
 )

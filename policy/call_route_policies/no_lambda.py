@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pulumi_policy import Severity
-
 from callroute.errors import InputError
 from callroute.flows.flow import Flow
 
 from .iam_patterns import is_lambda
-from .policy_documents import TYPES, walk
+from .policy_documents import walk
 from .resource import Resource, Unknown, matches_any
 from .resource_types import FLOW, MACHINE, MODULE
-from .rule import Finding, Rule, RuleConfig
+from .rule import Finding, RuleConfig, rule
 
 _LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
 """Lambda resources, and the association that lets a Connect instance invoke a function."""
@@ -31,7 +29,7 @@ def _check_lambda(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield f"must not invoke Lambda in block {block!r}"
     else:
         for path, value, _content in walk(resource.props, ":lambda:"):
-            # Another unknown value can only name a function of this stack, which is a violation itself.
+            # Any other unknown value can only refer to a function in this stack, which is itself a violation.
             if isinstance(value, Unknown) and (resource.type, path) == (MACHINE, "definition"):
                 yield value
             elif is_lambda(value):
@@ -47,15 +45,4 @@ def _lambda_blocks(content: Any) -> list[str]:
     return [block.identifier for block in blocks if block.type == "InvokeLambdaFunction"]
 
 
-RULES = (
-    Rule(
-        name="no-lambda",
-        description="The stack must not contain or invoke Lambda functions.",
-        severity=Severity.MEDIUM,
-        reason="A design decision: functions need patching, scaling and permissions of their own.",
-        remediation="Write the logic in JSONata in the state machine.",
-        url="https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
-        types=TYPES,
-        check=_check_lambda,
-    ),
-)
+RULES = (rule("no-lambda", _check_lambda),)

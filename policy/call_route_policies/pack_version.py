@@ -28,4 +28,12 @@ def report_pack_version(folder: Path) -> None:
     if version is None or servicer is None:
         return
     if list(inspect.signature(servicer.__init__).parameters)[:3] == _PARAMETERS:
-        setattr(policy, _SERVICER, lambda name, _, *others: servicer(name, str(version), *others))
+        setattr(policy, _SERVICER, _with_version(servicer, str(version)))
+
+
+def _with_version(servicer: Any, version: str) -> type[Any]:
+    class Servicer(servicer):  # type: ignore[misc]  # a private class of the SDK
+        def __init__(self, name: str, _: str, *others: Any) -> None:
+            super().__init__(name, version, *others)
+
+    return Servicer

@@ -10,62 +10,21 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
+from .data import data
 from .json_values import decoded, parse
 from .resource import Resource, Unknown, matches_any, shown
 
 Kind = Literal["identity", "resource", "trust"]
 """Kind of policy: of a principal, of a resource, or the trust policy of a role."""
 
-_Location = tuple[tuple[str, ...], Kind]
-_RESOURCE_POLICY: Sequence[_Location] = [(("policy",), "resource")]
-_IDENTITY_POLICY: Sequence[_Location] = [(("policy",), "identity")]
+_TABLES = data("policy_properties.yaml")
+DOCUMENT_PROPERTIES: Sequence[tuple[Kind, Mapping[str, str]]] = tuple(_TABLES["properties"].items())
+"""Kinds of policies, each with the properties that contain one, by type."""
 
-DOCUMENT_PROPERTIES: Mapping[str, Sequence[_Location]] = {
-    "aws:cloudwatch/eventBusPolicy:EventBusPolicy": _RESOURCE_POLICY,
-    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": [(("policyDocument",), "resource")],
-    "aws:dynamodb/resourcePolicy:ResourcePolicy": _RESOURCE_POLICY,
-    "aws:ecr/repositoryPolicy:RepositoryPolicy": _RESOURCE_POLICY,
-    "aws:iam/groupPolicy:GroupPolicy": _IDENTITY_POLICY,
-    "aws:iam/policy:Policy": _IDENTITY_POLICY,
-    "aws:iam/role:Role": [
-        (("assumeRolePolicy",), "trust"),
-        (("inlinePolicies", "*", "policy"), "identity"),
-    ],
-    "aws:iam/rolePolicy:RolePolicy": _IDENTITY_POLICY,
-    "aws:iam/userPolicy:UserPolicy": _IDENTITY_POLICY,
-    "aws:kinesis/resourcePolicy:ResourcePolicy": _RESOURCE_POLICY,
-    "aws:kms/externalKey:ExternalKey": _RESOURCE_POLICY,
-    "aws:kms/key:Key": _RESOURCE_POLICY,
-    "aws:kms/keyPolicy:KeyPolicy": _RESOURCE_POLICY,
-    "aws:kms/replicaExternalKey:ReplicaExternalKey": _RESOURCE_POLICY,
-    "aws:kms/replicaKey:ReplicaKey": _RESOURCE_POLICY,
-    "aws:s3/bucket:Bucket": _RESOURCE_POLICY,
-    "aws:s3/bucketPolicy:BucketPolicy": _RESOURCE_POLICY,
-    "aws:secretsmanager/secret:Secret": _RESOURCE_POLICY,
-    "aws:secretsmanager/secretPolicy:SecretPolicy": _RESOURCE_POLICY,
-    "aws:sns/topic:Topic": _RESOURCE_POLICY,
-    "aws:sns/topicPolicy:TopicPolicy": _RESOURCE_POLICY,
-    "aws:sqs/queue:Queue": _RESOURCE_POLICY,
-    "aws:sqs/queuePolicy:QueuePolicy": _RESOURCE_POLICY,
-    "aws:ssoadmin/permissionSetInlinePolicy:PermissionSetInlinePolicy": [(("inlinePolicy",), "identity")],
-}
-"""Properties that must contain a policy document if they are set, by type. `*` means every element of a list."""
-
-_USUAL_NAMES = ("accessPolicies", "accessPolicy", "policy", "policyDocument", "resourcePolicy")
-"""Names of the document property of most other types. An unknown value of such a property may be a document."""
-
-_RESTRICTING = (
-    "aws:ec2/vpcEndpoint*",
-    "aws:eks/podIdentityAssociation:*",
-    "aws:organizations/*",
-    "aws:rolesanywhere/profile:*",
-    "aws:transfer/*",
-)
-"""Types whose documents grant nothing; they only restrict what other documents allow."""
-
-TYPES = ("aws:*",)
+_TYPES = ("aws:*",)
 """Types that may contain a document: all types of the AWS provider."""
 
 _ELEMENTS = {
@@ -75,6 +34,36 @@ _ELEMENTS = {
 _VERSIONS = (None, "2008-10-17", "2012-10-17")
 _ACTION = re.compile(r"\*|[\w-]+:[\w*?-]+", re.ASCII)
 """Syntax of an action in IAM."""
+
+POSITIVE_OPERATORS = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
+"""Lowercase operators that fail if the key is missing. With IfExists they do not."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A test of one condition key."""
+
+    written_operator: str
+    written_key: str
+    values: tuple[str, ...]
+    """The known values."""
+    unknown: Unknown | None = None
+    """The first unknown value. If the operator or the key is empty, it is unknown too."""
+
+    @property
+    def operator(self) -> str:
+        """The operator in lower case."""
+        return self.written_operator.lower()
+
+    @property
+    def key(self) -> str:
+        """The key in lower case."""
+        return self.written_key.lower()
+
+    @property
+    def requires_value(self) -> bool:
+        """True if the condition fails if the key is missing or has another value."""
+        return self.operator.removeprefix("foranyvalue:") in POSITIVE_OPERATORS
 
 
 @dataclass(frozen=True)
@@ -91,8 +80,7 @@ class Statement:
     principals: tuple[tuple[str, str], ...]
     """Pairs of type and name, for example ("Service", "pipes.amazonaws.com"). ("*", "*") means every principal."""
     not_principals: tuple[tuple[str, str], ...]
-    conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
-    """Tuples of operator, key and values."""
+    conditions: tuple[Condition, ...]
     elements: Set[str] = frozenset()
     """Names of the elements, including those with unknown values."""
     sid: str = ""
@@ -102,6 +90,16 @@ class Statement:
     def unknown_in(self, *elements: str) -> Iterator[Unknown]:
         """Yields the first unknown value of each of some elements."""
         return (self.unknown[element] for element in elements if element in self.unknown)
+
+    def unknown_restrictions(self, keys: Iterable[str]) -> Iterator[Unknown]:
+        """Yields the unknown values of conditions that may restrict the statement.
+
+        Args:
+            keys: ends of the lowercase keys that restrict it.
+        """
+        for each in self.conditions:
+            if each.unknown and (not each.key or (each.requires_value and each.key.endswith(tuple(keys)))):
+                yield each.unknown
 
 
 @dataclass(frozen=True)
@@ -120,13 +118,14 @@ class Document:
 
 
 def policy_documents(resource: Resource) -> Iterator[Document]:
-    """Parses every document of a resource: in the properties listed above, and in any other property that contains one."""
+    """Parses every document in a resource: in the listed properties, and in any other property that contains one."""
     listed = set()
-    for keys, kind in DOCUMENT_PROPERTIES.get(resource.type, ()):
-        for path, value in _values_at(resource.props, keys, ""):
+    for kind, properties in DOCUMENT_PROPERTIES:
+        keys = properties[resource.type].split(".") if resource.type in properties else None
+        for path, value in _values_at(resource.props, keys, "") if keys else ():
             listed.add(path)
             yield parse_document(value, kind, path)
-    if not matches_any(resource.type, TYPES) or matches_any(resource.type, _RESTRICTING):
+    if not matches_any(resource.type, _TYPES) or matches_any(resource.type, _TABLES["restricting"]):
         return
     for path, value, content in walk(resource.props, "statement"):
         if path in listed:
@@ -134,7 +133,7 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
         if is_document(content):
             has_principal = _elements(content) & {"principal", "notprincipal"}
             yield parse_document(value, "resource" if has_principal else "identity", path)
-        elif isinstance(value, Unknown) and path in _USUAL_NAMES:
+        elif isinstance(value, Unknown) and path in _TABLES["usual_names"]:
             yield parse_document(value, "resource", path)
 
 
@@ -160,16 +159,16 @@ def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 _ESCAPED = re.compile(r"\\u00[2-7]")
-"""An escaped ASCII character, which may hide the word."""
+"""Escaped ASCII character, which may be part of the word."""
 
 
 def is_document(value: Any) -> bool:
-    """Returns whether a value is a policy document, valid or not. Documents of other languages have a Statement, but no Effect."""
+    """Returns whether a value is a policy document, valid or not. Other languages also use Statement, but not Effect."""
     return bool(_elements(value) & {"effect", "action", "notaction"})
 
 
 def _elements(document: Any) -> set[str]:
-    """Returns the lowercase names of the elements of all statements. An unknown statement counts as one with an Effect."""
+    """Returns the lowercase names of the elements in all statements. An unknown statement counts as having an Effect."""
     if not isinstance(document, Mapping):
         return set()
     statements = [part for key, part in document.items() if str(key).lower() == "statement"]
@@ -197,6 +196,16 @@ class _InvalidError(ValueError):
 
 def parse_document(value: Any, kind: Kind, path: str) -> Document:
     """Parses a document: JSON text, or an object of plain values and `Unknown`."""
+    return _parse_text(value, kind, path) if isinstance(value, str) else _parse(value, kind, path)
+
+
+@lru_cache(maxsize=256)
+def _parse_text(text: str, kind: Kind, path: str) -> Document:
+    # Every rule about IAM parses the same documents.
+    return _parse(text, kind, path)
+
+
+def _parse(value: Any, kind: Kind, path: str) -> Document:
     if isinstance(value, Unknown):
         return Document(kind, path, unknown=value)
     statements: list[Statement] = []
@@ -313,9 +322,9 @@ def _principals(statement: Mapping[str, Any], name: str) -> tuple[tuple[str, str
     )
 
 
-def _conditions(value: Any) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+def _conditions(value: Any) -> tuple[Condition, ...]:
     if value is None or isinstance(value, Unknown):
-        return ()
+        return (Condition("", "", (), value),) if value else ()
     if not isinstance(value, Mapping) or not all(
         isinstance(keys, Mapping) for keys in _known(value.values())
     ):
@@ -323,10 +332,9 @@ def _conditions(value: Any) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
             f"Condition must map operators to objects with condition keys, not {shown(value)}"
         )
     return tuple(
-        (operator, key, _scalars(values, key))
+        Condition(operator, key, _scalars(values, key), _first_unknown(values))
         for operator, keys in value.items()
-        if isinstance(keys, Mapping)
-        for key, values in keys.items()
+        for key, values in ([("", keys)] if isinstance(keys, Unknown) else keys.items())
     )
 
 

@@ -1,4 +1,4 @@
-"""Derives values that a preview does not know from the names of resources and the dependencies of properties.
+"""Derives values that are unknown in a preview from resource names and property dependencies.
 
 A preview knows the name of a new resource, but not its ARN. The ARN follows from the name and from the location of the stack:
 the partition, region and account in other ARNs that name the stack's resources, for example in policy documents.
@@ -12,40 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .data import data
 from .resource import Resource, Unknown
-from .resource_types import LOG_GROUP, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE, TOPIC
 
-_ARN_FORMATS = {
-    LOG_GROUP: ("logs", "log-group:{name}"),
-    MACHINE: ("states", "stateMachine:{name}"),
-    PIPE: ("pipes", "pipe/{name}"),
-    POLICY: ("iam", "policy{path}{name}"),
-    QUEUE: ("sqs", "{name}"),
-    ROLE: ("iam", "role{path}{name}"),
-    STREAM: ("kinesis", "stream/{name}"),
-    TABLE: ("dynamodb", "table/{name}"),
-    TOPIC: ("sns", "{name}"),
-}
-"""Service and resource in the ARN of each type."""
-
+_TABLES = data("preview.yaml")
+_ARN_FORMATS: Mapping[str, str] = _TABLES["arns"]
+_REFERENCES: Mapping[str, Mapping[str, Any]] = _TABLES["references"]
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'\\,*?]+)")
-
-_REFERENCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "arn": ("arn", (QUEUE, TOPIC)),
-    "group": ("name", ("aws:iam/group:Group",)),
-    "managedPolicyArns": ("arn", (POLICY,)),
-    "permissionsBoundary": ("arn", (POLICY,)),
-    "policyArn": ("arn", (POLICY,)),
-    "policyArns": ("arn", (POLICY,)),
-    "role": ("name", (ROLE,)),
-    "roleArn": ("arn", (ROLE,)),
-    "roles": ("name", (ROLE,)),
-    "source": ("arn", (STREAM, QUEUE)),
-    "streamArn": ("arn", (STREAM,)),
-    "target": ("arn", (MACHINE, QUEUE, STREAM, TOPIC)),
-    "user": ("name", ("aws:iam/user:User",)),
-}
-"""Properties that refer to another resource, at any depth: the attribute that they contain, and the types."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +33,7 @@ class _Location:
 
 
 def resolve(resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the resources with unknown ARNs and references replaced by values, where these can be derived."""
+    """Returns the resources with their unknown ARNs and references replaced by values, where possible."""
     location = _location(resources)
     found = [_with_arn(resource, location) if location else resource for resource in resources]
     by_urn = {resource.urn: resource for resource in found}
@@ -79,7 +52,7 @@ def resolve(resources: Sequence[Resource]) -> list[Resource]:
 
 
 def _location(resources: Sequence[Resource]) -> _Location | None:
-    """Returns the location in most ARNs of resources of the stack, or None if it is ambiguous."""
+    """Returns the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
     found: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
     for text in _strings([resource.props for resource in resources]):
@@ -100,7 +73,7 @@ def _service_and_resource(resource: Resource) -> tuple[str, str] | None:
     name, path = resource.get("name"), resource.get("path")
     if resource.type not in _ARN_FORMATS or not isinstance(name, str) or isinstance(path, Unknown):
         return None
-    service, format_ = _ARN_FORMATS[resource.type]
+    service, _, format_ = _ARN_FORMATS[resource.type].partition(":")
     return service, format_.format(name=name, path=path or "/")
 
 
@@ -111,11 +84,11 @@ def _with_arn(resource: Resource, location: _Location) -> Resource:
 
 
 def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:
-    """Replaces unknown references inside a value, if it is clear which of the dependencies each refers to."""
+    """Replaces unknown references inside a value, if it is clear which dependency each one refers to."""
     if isinstance(value, Mapping):
         return {name: _resolved(part, name, dependencies) for name, part in value.items()}
-    attribute, types = _REFERENCES.get(key, ("", ()))
-    values = [each.get(attribute) for each in dependencies if each.type in types]
+    reference = _REFERENCES.get(key, {"attribute": "", "types": ()})
+    values = [each.get(reference["attribute"]) for each in dependencies if each.type in reference["types"]]
     values = [each for each in values if isinstance(each, str)]
     if isinstance(value, list):
         unknown = [part for part in value if isinstance(part, Unknown)]

@@ -6,37 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .data import data
 from .iam_patterns import account_of
 from .policy_documents import Document, Statement, policy_documents
 from .resource import Resource, Unknown, of_type
 from .resource_types import POLICY, ROLE
 
-_NAMES = {
-    ROLE: "role",
-    "aws:iam/user:User": "user",
-    "aws:iam/group:Group": "group",
-}
-_INLINE = {
-    "aws:iam/rolePolicy:RolePolicy": "role",
-    "aws:iam/userPolicy:UserPolicy": "user",
-    "aws:iam/groupPolicy:GroupPolicy": "group",
-}
-_ATTACHMENTS = {
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ("role", "policyArn"),
-    "aws:iam/userPolicyAttachment:UserPolicyAttachment": ("user", "policyArn"),
-    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment": ("group", "policyArn"),
-    "aws:iam/policyAttachment:PolicyAttachment": ("*", "policyArn"),
-    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": ("roleName", "policyArns"),
-    "aws:iam/userPolicyAttachmentsExclusive:UserPolicyAttachmentsExclusive": ("userName", "policyArns"),
-    "aws:iam/groupPolicyAttachmentsExclusive:GroupPolicyAttachmentsExclusive": ("groupName", "policyArns"),
-}
-
-
-_MEMBERSHIPS = {
-    "aws:iam/groupMembership:GroupMembership": ("users", "group"),
-    "aws:iam/userGroupMembership:UserGroupMembership": ("user", "groups"),
-}
-"""Properties that list users and groups, by type."""
+_TYPES = data("principals.yaml")
 
 
 @dataclass
@@ -70,7 +46,7 @@ def _key(kind: str, name: Any, resource: Resource) -> tuple[str, str]:
 
 def principals(resources: Sequence[Resource]) -> Principals:
     """Returns every principal that has a policy in the stack, with all of its policies."""
-    # The engine reports resources in the order in which it happened to register them.
+    # The order in which the engine registers resources varies, and must not affect the findings.
     resources = sorted(resources, key=lambda resource: resource.urn)
     found: dict[tuple[str, str], Principal] = {}
     managed = {
@@ -85,11 +61,11 @@ def principals(resources: Sequence[Resource]) -> Principals:
             one.unknown = one.unknown or name
         return one
 
-    for type_, kind in _NAMES.items():
+    for type_, kind in _TYPES["principals"].items():
         for resource in of_type(resources, type_):
             key = _key(kind, resource.get("name"), resource)
             _add(found.setdefault(key, Principal(resource)), policy_documents(resource))
-    for type_, kind in _INLINE.items():
+    for type_, kind in _TYPES["inline"].items():
         for policy in of_type(resources, type_):
             _add(principal(kind, policy.get(kind), policy), policy_documents(policy))
     for source, kind, name, arn in _attachments(resources):
@@ -101,7 +77,7 @@ def principals(resources: Sequence[Resource]) -> Principals:
                 _add(one, policy_documents(managed[arn]))
             else:
                 one.external.append(arn)
-    for type_, (users, groups) in _MEMBERSHIPS.items():
+    for type_, (users, groups) in _TYPES["memberships"].items():
         for membership in of_type(resources, type_):
             for user in _as_list(membership.get(users)):
                 for group in _as_list(membership.get(groups)):
@@ -111,11 +87,14 @@ def principals(resources: Sequence[Resource]) -> Principals:
 
 def own_accounts(resources: Sequence[Resource]) -> set[str]:
     """Returns the accounts in the ARNs of the stack's resources."""
-    return {account for resource in resources if (account := account_of(resource.get("arn"))).isdigit()}
+    accounts = (account_of(each.get("arn")) for each in resources if each.type not in _TYPES["referring"])
+    return {account for account in accounts if account.isdigit()}
 
 
 def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[Statement]:
-    """Returns the statements of resource policies that name a principal, or that deny something to every principal."""
+    """Returns the statements in resource policies that grant or deny something to a principal."""
+    account = account_of(arn)
+    denied = {("*", "*"), ("AWS", "*"), ("AWS", account), ("AWS", f"arn:aws:iam::{account}:root")}
     return [
         statement
         for resource in resources
@@ -123,7 +102,10 @@ def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[
         if document.kind == "resource"
         for statement in document.statements
         if ("AWS", arn) in statement.principals
-        or (not statement.allows and {("*", "*"), ("AWS", "*")} & set(statement.principals))
+        or (not statement.allows and denied & set(statement.principals))
+        or (
+            not statement.allows and statement.not_principals and ("AWS", arn) not in statement.not_principals
+        )
     ]
 
 
@@ -140,9 +122,9 @@ def _attachments(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str,
         for arn in _as_list(role.get("managedPolicyArns")):
             yield role, "role", role.get("name"), arn
     for resource in resources:
-        if resource.type not in _ATTACHMENTS:
+        if resource.type not in _TYPES["attachments"]:
             continue
-        principal, policies = _ATTACHMENTS[resource.type]
+        principal, policies = _TYPES["attachments"][resource.type]
         for arn in _as_list(resource.get(policies)):
             if principal == "*":
                 for kind in ("role", "user", "group"):

@@ -83,10 +83,29 @@ def shown(value: Any) -> str:
 
 
 def matches_any(text: str, patterns: Iterable[str]) -> bool:
-    """Returns whether a text matches one of the glob patterns."""
+    """Returns whether a string matches one of the glob patterns."""
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
 def of_type(resources: Iterable[Resource], type_: str) -> Iterator[Resource]:
     """Returns the resources of a type."""
     return (resource for resource in resources if resource.type == type_)
+
+
+def referred(
+    resources: Iterable[Resource], type_: str, arn: Any, dependencies: Sequence[str]
+) -> list[Resource]:
+    """Returns the resources of a type that an ARN names. If an ARN is unknown, the dependencies decide.
+
+    Args:
+        resources: all resources of the stack.
+        type_: type of the resources to return.
+        arn: the ARN, or `Unknown`.
+        dependencies: URNs of the resources that the property with the ARN depends on.
+    """
+    return [
+        each
+        for each in of_type(resources, type_)
+        if (each.get("arn") == arn if isinstance(arn, str) else each.urn in dependencies)
+        or (each.urn in dependencies and not isinstance(each.get("arn"), str))
+    ]

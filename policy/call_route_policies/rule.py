@@ -1,4 +1,4 @@
-"""Defines rules: metadata and a plain check function, converted to a policy of the Pulumi SDK.
+"""Defines rules: metadata and a check function, converted to a policy of the Pulumi SDK.
 
 A check yields findings. A finding is either the rest of a sentence that starts with the resource's name, for example
 "must encrypt its items", or an `Unknown`: a value that the rule needs and that a preview does not know yet. The preview
@@ -26,12 +26,15 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from . import exemptions, preview
+from .data import data
 from .resource import Resource, Unknown, matches_any, plain, shown
 
 Finding = str | Unknown
 RuleConfig = Mapping[str, Any]
 """Values of a rule's settings, including defaults."""
 ResourceCheck = Callable[[Resource, RuleConfig], Iterable[Finding]]
+StackFindings = Iterator[tuple[Resource, Finding]]
+"""Findings of a stack rule, each with the resource that it is about."""
 StackCheck = Callable[[Sequence[Resource], RuleConfig], Iterable[tuple[Resource, Finding]]]
 
 
@@ -70,10 +73,8 @@ class Rule:
                 problems.append(
                     f"has no setting {name!r}. Its settings: {', '.join(self.settings) or 'none'}"
                 )
-            elif not _matches_schema(value, self.settings[name]):
-                problems.append(
-                    f"has an invalid setting {name}: {shown(value)} is not {_kind(self.settings[name])}"
-                )
+            elif expected := _mismatch(value, self.settings[name]):
+                problems.append(f"has an invalid setting {name}: {shown(value)} is not {expected}")
             else:
                 values[name] = value
         return values, problems
@@ -99,17 +100,12 @@ class Rule:
         return ResourceValidationPolicy(**metadata, validate=self._validate)
 
     def _validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if (
-            self.types
-            and args.resource_type not in self.types
-            and not matches_any(args.resource_type, self.types)
-        ):
+        type_ = args.resource_type
+        if self.types and type_ not in self.types and not matches_any(type_, self.types):
             return
         if self.check is None:
             raise TypeError(f"rule {self.name} has neither check nor check_stack")
-        resource = Resource(
-            args.resource_type, args.name, args.urn, plain(args.props), bool(args.opts.protect)
-        )
+        resource = Resource(type_, args.name, args.urn, plain(args.props), bool(args.opts.protect))
         config, problems = self.configured(args.get_config())
         findings = [f"cannot be checked: the rule {problem}" for problem in problems] or self.check(
             resource, config
@@ -137,7 +133,7 @@ class Rule:
                     UNKNOWN_STRING_VALUE, [resource.name, *finding.path.split(".")]
                 )
             elif violation := exemptions.applied(exempt, resource.urn, finding):
-                # JSON can contain a lone surrogate, a gRPC message cannot.
+                # JSON can contain a lone surrogate, but a gRPC message cannot.
                 text = f"{resource.name} {violation}.".encode("utf-8", "replace").decode("utf-8")
                 report(text, resource.urn)
         if unknown:
@@ -167,41 +163,36 @@ def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iter
         yield violation
 
 
-def _matches_schema(value: Any, schema: Mapping[str, Any]) -> bool:
-    kind = schema["type"]
-    if kind == "array":
-        choices = schema["items"].get("enum")
-        return isinstance(value, list) and all(
-            isinstance(each, str) and (choices is None or each in choices) for each in value
-        )
-    if kind == "integer":
-        return (
-            isinstance(value, int) and not isinstance(value, bool) and value >= schema.get("minimum", value)
-        )
-    return isinstance(value, bool)
+def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
+    """Describes the values that a setting accepts if the given one is invalid. Otherwise returns an empty string."""
+    if schema["type"] == "integer":
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        is_valid = is_integer and value >= schema["minimum"]
+        return "" if is_valid else f"an integer of at least {schema['minimum']}"
+    choices = schema["items"].get("enum")
+    if isinstance(value, list) and all(
+        isinstance(each, str) and (choices is None or each in choices) for each in value
+    ):
+        return ""
+    return f"a list of {', '.join(choices)}" if choices else "a list of strings"
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
-    if schema["type"] == "array":
-        choices = schema["items"].get("enum")
-        return f"a list of {', '.join(choices)}" if choices else "a list of strings"
-    return (
-        f"an integer of at least {schema.get('minimum', 0)}"
-        if schema["type"] == "integer"
-        else "true or false"
-    )
+def rule(name: str, check: ResourceCheck, types: Sequence[str] = ()) -> Rule:
+    """Returns a rule for single resources, with the text and settings that rules.yaml contains."""
+    return Rule(**{**_TEXTS[name], "name": name, "check": check, **({"types": types} if types else {})})
 
 
-def string_list(description: str, default: Sequence[str], *, choices: Sequence[str] = ()) -> dict[str, Any]:
-    """Returns the schema of a list of strings, which may be limited to some choices."""
+def stack_rule(name: str, check: StackCheck) -> Rule:
+    """Returns a rule for all resources of a stack, with the text and settings that rules.yaml contains."""
+    return Rule(**_TEXTS[name], name=name, check_stack=check)
+
+
+def _text(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "type": "array",
-        "items": {"type": "string", **({"enum": list(choices)} if choices else {})},
-        "description": description,
-        "default": list(default),
+        **entry,
+        "severity": Severity(entry["severity"]),
+        "level": EnforcementLevel(entry.get("level", "mandatory")),
     }
 
 
-def integer(description: str, default: int, minimum: int) -> dict[str, Any]:
-    """Returns the schema of an integer."""
-    return {"type": "integer", "minimum": minimum, "description": description, "default": default}
+_TEXTS = {name: _text(entry) for name, entry in data("rules.yaml").items()}

@@ -1,4 +1,4 @@
-"""Keeps Pulumi's secret marks on the values that rules see.
+"""Keeps Pulumi's secret marks on the values that rules receive.
 
 Pulumi's engine marks secrets in the properties that it sends to a policy pack. The SDK removes the marks before a rule
 runs, so that a rule cannot distinguish a secret from a plain string. `keep_secret_marks` patches the SDK. Without it, a rule

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
-from pulumi_policy import EnforcementLevel, Severity
-
 from .resource import Resource, Unknown
-from .rule import Finding, Rule, RuleConfig, string_list
+from .rule import Finding, RuleConfig, rule
 
 TAGGABLE_TYPES = tuple((files(__package__ or "") / "taggable_types.txt").read_text("utf-8").split())
 """Every type with a `tags` argument. Source: schema of pulumi-aws 7.51.1."""
@@ -32,17 +30,4 @@ def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     yield from (values[key] for key in config["required"] if isinstance(values.get(key), Unknown))
 
 
-RULES = (
-    Rule(
-        name="resources-have-required-tags",
-        description="Resources must have the tags that identify their project and stack.",
-        severity=Severity.LOW,
-        level=EnforcementLevel.ADVISORY,
-        reason="Advisory: a missing tag puts no data at risk and can be added without replacing the resource.",
-        remediation="Set tags; the program sets project and stack itself.",
-        url="https://docs.aws.amazon.com/whitepapers/latest/tagging-best-practices/tagging-best-practices.html",
-        types=TAGGABLE_TYPES,
-        check=_check_tags,
-        settings={"required": string_list("Keys of the required tags.", ("project", "stack"))},
-    ),
-)
+RULES = (rule("resources-have-required-tags", _check_tags, types=TAGGABLE_TYPES),)

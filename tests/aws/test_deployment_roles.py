@@ -43,6 +43,9 @@ from tests.support.options import INSTANCE, tracker_args
 from tests.support.paths import REPOSITORY
 
 NUMBERS = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+SUBSCRIPTIONS = "aws:sns/topicSubscription:TopicSubscription"
+EMAIL = "on-call@example.com"
 NUMBER = "00000000-0000-0000-0000-000000000009"
 EXISTING_STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/existing"
 STREAM_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000003"
@@ -77,10 +80,12 @@ def flows(*numbers: str) -> list[ContactFlowArgs]:
 
 
 DEV = TARGETS["dev"]
-FULL = dev(flows=flows(NUMBER), kms_key_arn=KEY)
+FULL = dev(flows=flows(NUMBER), kms_key_arn=KEY, alarm_email=EMAIL)
 BOUNDED = dev(flows=flows(NUMBER), kms_key_arn=KEY, permissions_boundary_arn=BOUNDARY)
 VARIANTS = {
     **TARGETS,
+    "dev without alarms": dev(alarms=False, dashboard=False),
+    "dev with metrics": dev(metrics=True, alarm_topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call"),
     "dev with number and key": FULL,
     "dev with a boundary": BOUNDED,
     "dev with an existing stream": dev(stream_arn=EXISTING_STREAM),
@@ -97,9 +102,9 @@ def run(stack: str, **changes: Any) -> Engine:
     return engine
 
 
-def with_number_and_key() -> Engine:
+def with_number_key_and_email() -> Engine:
     flow = {"file": "call_route.json", "name": "call-route-dev", "phoneNumberId": NUMBER}
-    return run("dev", flows=[flow], kmsKeyArn=KEY)
+    return run("dev", flows=[flow], kmsKeyArn=KEY, alarmEmail=EMAIL)
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -115,7 +120,7 @@ def pairs(document: Document) -> Iterator[tuple[dict[str, Any], str, str]]:
 
 
 def test_grants_cover_exactly_the_registered_resource_types() -> None:
-    engines = [run("dev"), run("local"), run("prod"), with_number_and_key()]
+    engines = [run("dev"), run("local"), run("prod"), with_number_key_and_email()]
 
     registered = {each.type for engine in engines for each in engine.resources if each.custom}
     assert set(grants(DEV)) == registered, "add the actions for a new type to grants()"
@@ -132,6 +137,8 @@ def test_the_deployment_role_can_create_every_resource_by_its_name(stack: str) -
         "aws:cloudwatch/logGroup:LogGroup": "logs:CreateLogGroup",
         "aws:sfn/stateMachine:StateMachine": "states:CreateStateMachine",
         "aws:pipes/pipe:Pipe": "pipes:CreatePipe",
+        "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch:PutMetricAlarm",
+        "aws:sns/topic:Topic": "sns:CreateTopic",
     }
     arns = {
         "aws:dynamodb/table:Table": "dynamodb:{}:{}:table/{}",
@@ -140,10 +147,13 @@ def test_the_deployment_role_can_create_every_resource_by_its_name(stack: str) -
         "aws:cloudwatch/logGroup:LogGroup": "logs:{}:{}:log-group:{}",
         "aws:sfn/stateMachine:StateMachine": "states:{}:{}:stateMachine:{}",
         "aws:pipes/pipe:Pipe": "pipes:{}:{}:pipe/{}",
+        "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch:{}:{}:alarm:{}",
+        "aws:sns/topic:Topic": "sns:{}:{}:{}",
     }
     policy = deploy_policy(TARGETS[stack])
-    named = [each for each in run(stack).resources if each.type in creates]
-    assert len(named) == 10
+    resources = run(stack).resources
+    named = [each for each in resources if each.type in creates]
+    assert {each.type for each in named} == set(creates)
 
     for resource in named:
         # Pulumi adds seven random characters to automatic names.
@@ -154,6 +164,8 @@ def test_the_deployment_role_can_create_every_resource_by_its_name(stack: str) -
             else "arn:aws:" + arns[resource.type].format(REGION, ACCOUNT, name)
         )
         assert allows(policy, creates[resource.type], arn), arn
+    (dashboard,) = [each.inputs["dashboardName"] for each in resources if each.type == DASHBOARD]
+    assert allows(policy, "cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{dashboard}")
 
 
 def test_each_role_can_be_passed_only_to_its_service() -> None:
@@ -184,6 +196,10 @@ def test_each_role_can_be_passed_only_to_its_service() -> None:
         ),
         ("kinesis:DeleteStream", f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"),
         ("sqs:DeleteQueue", f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"),
+        ("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{PROJECT}-prod-quarantine"),
+        ("cloudwatch:PutDashboard", f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{PROJECT}-prod-{REGION}"),
+        ("sns:SetTopicAttributes", f"arn:aws:sns:{REGION}:{ACCOUNT}:orders"),
+        ("sns:Publish", f"arn:aws:sns:{REGION}:{ACCOUNT}:{PROJECT}-alarms-0000000"),
         ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/administrator"),
         ("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-deploy-dev"),
         ("iam:UpdateAssumeRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{PROJECT}-deploy-dev"),
@@ -253,7 +269,9 @@ def test_parliament_reports_only_what_it_does_not_support(variant: str) -> None:
         if name.endswith("-trust.json"):
             assert [each.startswith(known) for each, known in zip(found, trust, strict=True)] == [True, True]
         else:
-            assert found == []
+            # parliament expects all resource types of an action in one statement. IAM evaluates each resource on its own.
+            split = "RESOURCE_MISMATCH: [{'action': 'connect:AssociatePhoneNumberContactFlow'"
+            assert [each for each in found if not each.startswith(split)] == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -271,6 +289,8 @@ MANAGING = {
     "iam:PutRolePolicy": "each role has its policy, and Connect's own role gets one for the stream",
     "iam:UpdateAssumeRolePolicy": "the trust policies name the state machine and the pipe",
     "logs:PutResourcePolicy": "AWS requires it of the caller that sets up the log of a pipe",
+    "sns:CreateTopic": "counts as managing permissions because a topic can have a policy",
+    "sns:SetTopicAttributes": "the policy of the topic allows only alarms of this stack to publish",
     "sqs:CreateQueue": "counts as managing permissions because a queue can have a policy",
     "sqs:SetQueueAttributes": "counts as managing permissions because a queue can have a policy",
 }
@@ -318,7 +338,10 @@ def test_the_preview_role_has_only_read_permissions(variant: str) -> None:
 def test_the_policies_fit_into_a_role() -> None:
     # 10,240 characters without white space. Source: IAM and AWS STS quotas, IAM User Guide.
     numbers = [f"{NUMBER[:-1]}{digit}" for digit in range(10)]
-    many = replace(dev(flows=flows(*numbers), kms_key_arn=KEY), project="call-route-tracker-with-a-long-name")
+    many = replace(
+        dev(flows=flows(*numbers), kms_key_arn=KEY, alarm_email=EMAIL),
+        project="call-route-tracker-with-a-long-name",
+    )
 
     for policy in (deploy_policy(many), preview_policy(many)):
         assert len(json.dumps(policy, separators=(",", ":"))) <= 10_240
@@ -493,6 +516,8 @@ def create(emulator: Emulator, policy: Document, *resources: Registered) -> None
     emulator.reset()
     restricted = cast("Emulator", RestrictedEmulator(emulator, policy))
     for resource in resources:
+        if resource.type == DASHBOARD:
+            continue  # The emulator authorizes this call on `*` instead of the dashboard.
         given = copy.deepcopy(resource.inputs)
         given.pop("name", None)
         CREATORS[resource.type](restricted, resource.outputs.get("name", resource.name), given)
@@ -503,12 +528,13 @@ def test_the_deployment_role_can_create_the_stack(
 ) -> None:
     create(emulator, deploy_policy(DEV), *registered)
 
-    assert {each.type for each in registered} == set(grants(DEV)) - {NUMBERS}
+    assert {each.type for each in registered} == set(grants(DEV)) - {NUMBERS, SUBSCRIPTIONS}
 
 
 @pytest.mark.parametrize(
     "action",
     [
+        "cloudwatch:PutMetricAlarm",
         "dynamodb:CreateTable",
         "dynamodb:DescribeTable",
         "dynamodb:UpdateContinuousBackups",
@@ -522,6 +548,8 @@ def test_the_deployment_role_can_create_the_stack(
         "logs:CreateLogGroup",
         "logs:PutRetentionPolicy",
         "pipes:CreatePipe",
+        "sns:CreateTopic",
+        "sns:SetTopicAttributes",
         "sqs:CreateQueue",
         "sqs:GetQueueAttributes",
         "states:CreateStateMachine",
@@ -530,7 +558,7 @@ def test_the_deployment_role_can_create_the_stack(
 def test_a_missing_action_is_named_in_the_error(
     emulator: Emulator, registered: tuple[Registered, ...], action: str
 ) -> None:
-    with pytest.raises((ClientError, WaiterError), match=rf"AccessDenied.*{action}"):
+    with pytest.raises((ClientError, WaiterError), match=rf"(AccessDenied|AuthorizationError).*{action}"):
         create(emulator, without(deploy_policy(DEV), action), *registered)
 
 

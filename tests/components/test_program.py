@@ -32,6 +32,8 @@ OUTPUTS = {
     "timeZone",
     "stateMachineLogGroup",
     "pipeLogGroup",
+    "alarmTopicArn",
+    "dashboardName",
 }
 
 

@@ -19,6 +19,7 @@ from tests.support.options import INSTANCE, tracker_args
 STREAM_ARN = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/contact-records"
 KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000003"
 OTHER_KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000004"
+TOPIC_ARN = "arn:aws:sns:ap-northeast-1:111111111111:on-call"
 NUMBER_ID = "00000000-0000-0000-0000-000000000005"
 SALT = "a-salt-for-tests-only"
 
@@ -35,6 +36,11 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 LOGS = "aws:cloudwatch/logGroup:LogGroup"
 FLOW_TYPE = "aws:connect/contactFlow:ContactFlow"
 NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+TOPIC = "aws:sns/topic:Topic"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+ALARMS = ("quarantine", "dead-letters", "iterator-age", "executions-failed", "stream-not-read")
 STREAMING = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 
 
@@ -85,6 +91,11 @@ def test_exactly_these_resources_are_registered(engine: Engine) -> None:
             (POLICY, "calls-pipe-policy"),
             (LOGS, "calls-pipe-logs"),
             (PIPE, "calls-pipe"),
+            ("call-route-tracker:index:PipelineAlarms", "calls-alarms"),
+            (TOPIC, "calls-alarms"),
+            (TOPIC_POLICY, "calls-alarms-policy"),
+            *((ALARM, f"calls-alarms-{name}") for name in ALARMS),
+            (DASHBOARD, "calls-dashboard"),
         ]
     )
 
@@ -120,7 +131,7 @@ def test_every_resource_that_supports_tags_has_them(engine: Engine) -> None:
             taggable = hasattr(getattr(getattr(aws, module.partition("/")[0]), kind), "tags")
             assert resource.inputs.get("tags") == ({"project": "test"} if taggable else None), resource.urn
             tagged |= {resource.type} if taggable else set()
-    assert tagged == {TABLE, STREAM, FLOW_TYPE, QUEUE, ROLE, LOGS, STATE_MACHINE, PIPE}
+    assert tagged == {TABLE, STREAM, FLOW_TYPE, QUEUE, ROLE, LOGS, STATE_MACHINE, PIPE, ALARM, TOPIC}
 
 
 def test_the_table_has_the_documented_key_and_index(engine: Engine) -> None:
@@ -500,6 +511,8 @@ def test_the_outputs_are_complete(engine: Engine) -> None:
         "timeZone": "Asia/Tokyo",
         "stateMachineLogGroup": "/aws/vendedlogs/states/calls-test",
         "pipeLogGroup": "/aws/vendedlogs/pipes/calls-test",
+        "alarmTopicArn": arn("sns", "calls-alarms-0000000"),
+        "dashboardName": "calls-test-ap-northeast-1",
     }
 
 
@@ -539,6 +552,11 @@ def test_every_resource_is_available_as_an_attribute(engine: Engine) -> None:
         ({"log_retention_days": 31}, "log_retention_days", "31"),
         ({"kms_key_arn": "alias/calls"}, "kms_key_arn", '"alias/calls"'),
         ({"permissions_boundary_arn": "boundary"}, "permissions_boundary_arn", '"boundary"'),
+        ({"alarm_topic_arn": "alarms.fifo"}, "alarm_topic_arn", '"alarms.fifo"'),
+        ({"alarm_email": "on-call"}, "alarm_email", '"on-call"'),
+        ({"alarm_email": "a@b.example", "alarm_topic_arn": TOPIC_ARN}, "alarm_email", '"a@b.example"'),
+        ({"alarm_after_hours_without_calls": 169}, "alarm_after_hours_without_calls", "169"),
+        ({"metrics_namespace": "AWS/Connect"}, "metrics_namespace", '"AWS/Connect"'),
         ({"stream_kms_key_arn": KEY_ARN}, "stream_kms_key_arn", KEY_ARN),
         ({"time_zone": "Asia/Tokio"}, "time_zone", '"Asia/Tokio"'),
         ({"time_zone": None}, "time_zone", "null"),

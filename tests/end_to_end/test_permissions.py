@@ -1,9 +1,9 @@
 """Guards against unnecessary and missing permissions.
 
-The stack uses customer managed keys, so its policies contain every possible statement. The pipeline runs in the local
+The stack uses customer managed keys and publishes metrics, so its policies contain every possible statement. The pipeline runs in the local
 cloud, where IAM is enforced, with the roles' own policies and with one action removed at a time. Without the action, the
 pipeline must fail and name it: the state machine is not created, the pipe stops, or the execution fails and the record is
-dead-lettered.
+dead-lettered. Only metrics may be missing without a failure.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -133,7 +134,12 @@ def stack(emulator: Emulator) -> Iterator[Stack]:
     stack = Stack(
         deploy(
             emulator,
-            overrides={"streamArn": arn, "streamKmsKeyArn": KEY_OF_STREAM, "kmsKeyArn": KEY},
+            overrides={
+                "streamArn": arn,
+                "streamKmsKeyArn": KEY_OF_STREAM,
+                "kmsKeyArn": KEY,
+                "metrics": True,
+            },
             project=REPOSITORY,
         )
     )
@@ -202,6 +208,35 @@ def create_state_machine(stack: Stack, document: Document) -> None:
         CREATORS[stack.machine.type](stack.emulator, f"copy-{uuid.uuid4().hex}", arguments)
 
 
+def count(stack: Stack, document: Document) -> int:
+    """Runs the state machine on a new call with this policy. Returns how many calls its metrics gained."""
+    started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    times = {"InitiationTimestamp": started, "DisconnectTimestamp": None, "LastUpdateTimestamp": started}
+    batch = [{"event_id": "e", "sequence_number": "1", "contact": contact_record(uuid.uuid4().hex, **times)}]
+    before = counted(stack)
+    with stack.recorder_policy(document):
+        answer = stack.emulator.client("stepfunctions").start_sync_execution(
+            stateMachineArn=stack.machine.outputs["arn"], input=json.dumps(batch)
+        )
+    assert json.loads(answer["output"]) == ["stored"], "a failed metric does not affect the item"
+    return counted(stack) - before
+
+
+def counted(stack: Stack) -> int:
+    """Returns the number of calls in the metrics."""
+    name = stack.machine.inputs["name"]
+    points = stack.emulator.client("cloudwatch").get_metric_statistics(
+        Namespace="CallRoute",
+        MetricName="Abandoned",
+        Dimensions=[{"Name": "Tracker", "Value": name}],
+        StartTime=datetime.now(UTC) - timedelta(days=1),
+        EndTime=datetime.now(UTC) + timedelta(days=1),
+        Period=86_400,
+        Statistics=["SampleCount"],
+    )["Datapoints"]
+    return sum(int(point["SampleCount"]) for point in points)
+
+
 @dataclass(frozen=True)
 class Need:
     """A granted action, and the operation that needs it."""
@@ -229,6 +264,7 @@ NEEDS = [
     Need("pipe", "UseKeyOfQueue", "kms:Decrypt", dead_letter),
     Need("pipe", "UseKeyOfQueue", "kms:GenerateDataKey", dead_letter),
     Need("recorder", "Store", "dynamodb:UpdateItem", record),
+    Need("recorder", "CountCalls", "cloudwatch:PutMetricData", count),
     Need("recorder", "UseKeyOfTable", "kms:Decrypt", record),
     Need("recorder", "UseKeyOfTable", "kms:DescribeKey", record),
     Need("recorder", "Quarantine", "sqs:SendMessage", record),
@@ -268,6 +304,8 @@ def test_the_roles_policy_is_sufficient(stack: Stack, need: Need) -> None:
 
     if need.use is record:
         assert record(stack, document) == ("stored", "quarantined")
+    elif need.use is count:
+        assert count(stack, document) == 1
     else:
         need.use(stack, document)
     assert allowed(stack, document, need)
@@ -285,6 +323,8 @@ def test_each_action_is_necessary(stack: Stack, need: Need, caplog: pytest.LogCa
         outcomes = ("dead_lettered", "quarantined") if needs_table else ("stored", "dead_lettered")
         assert record(stack, document) == outcomes
         assert refusal in caplog.text
+    elif need.use is count:
+        assert count(stack, document) == 0
     else:
         with pytest.raises(PipeError if need.role == "pipe" else ClientError, match=refusal):
             need.use(stack, document)
@@ -463,6 +503,13 @@ FORBIDDEN = {
         "logs", "create_log_stream", logGroupName=log_group, logStreamName="other"
     ),
     "read a log": on("logs", "filter_log_events", logGroupName=log_group),
+    "publish metrics in another namespace": on(
+        "cloudwatch",
+        "put_metric_data",
+        Namespace="Elsewhere",
+        MetricData=[{"MetricName": "Calls", "Value": 1}],
+    ),
+    "read metrics": on("cloudwatch", "list_metrics"),
     "read a role's policies": on("iam", "list_role_policies", RoleName=role),
 }
 ALLOWED_FOR_OTHER_ROLE = {

@@ -6,6 +6,7 @@ Pulumi's AWS provider is built.
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from callroute.local.emulator import Emulator
-from callroute.local.resource_creators import QUEUE_ATTRIBUTES
+from callroute.local.resource_creators import CREATORS, QUEUE_ATTRIBUTES, TOPIC_ATTRIBUTES
 
 ENDPOINT = "CALLROUTE_ENGINE_ENDPOINT"
 STATE = "CALLROUTE_ENGINE_STATE"
@@ -35,10 +36,18 @@ STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 PIPE = "aws:pipes/pipe:Pipe"
 CONTACT_FLOW = "aws:connect/contactFlow:ContactFlow"
 STORAGE_CONFIG = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
+METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+TOPIC = "aws:sns/topic:Topic"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+TOPIC_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 PHONE_NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
 
 AUTOMATICALLY_NAMED = frozenset(
-    {TABLE, STREAM, QUEUE, ROLE, ROLE_POLICY, LOG_GROUP, STATE_MACHINE, PIPE, CONTACT_FLOW}
+    {
+        *(TABLE, STREAM, QUEUE, ROLE, ROLE_POLICY, LOG_GROUP, STATE_MACHINE, PIPE, CONTACT_FLOW),
+        *(METRIC_ALARM, TOPIC),
+    }
 )
 
 COMPUTED: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +62,11 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
     CONTACT_FLOW: ("arn", "id", "contactFlowId"),
     STORAGE_CONFIG: ("associationId", "id"),
     PHONE_NUMBER: ("id",),
+    METRIC_ALARM: ("arn", "id"),
+    DASHBOARD: ("dashboardArn", "id"),
+    TOPIC: ("arn", "id"),
+    TOPIC_POLICY: ("id",),
+    TOPIC_SUBSCRIPTION: ("arn", "id"),
 }
 """Outputs that AWS chooses: unknown in the preview of a new resource."""
 
@@ -68,6 +82,11 @@ REPLACED_BY: Mapping[str, frozenset[str]] = {
     CONTACT_FLOW: frozenset({"instanceId", "type"}),
     STORAGE_CONFIG: frozenset({"instanceId", "resourceType"}),
     PHONE_NUMBER: frozenset({"phoneNumberId", "instanceId", "contactFlowId"}),
+    METRIC_ALARM: frozenset({"name"}),
+    DASHBOARD: frozenset({"dashboardName"}),
+    TOPIC: frozenset({"name", "fifoTopic"}),
+    TOPIC_POLICY: frozenset({"arn"}),
+    TOPIC_SUBSCRIPTION: frozenset({"topic", "protocol", "endpoint"}),
 }
 
 
@@ -557,6 +576,137 @@ def _delete_pipe(cloud: Cloud, id_: str, _old: Properties) -> None:
     cloud.client("pipes").delete_pipe(Name=id_)
 
 
+# CloudWatch
+
+
+def _read_alarm(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    cloudwatch = cloud.client("cloudwatch")
+    alarms = cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"]
+    if not alarms:
+        return None
+    found: Properties = {"name": id_, "alarmDescription": alarms[0]["AlarmDescription"]}
+    if "tags" in old:
+        arn = alarms[0]["AlarmArn"]
+        found["tags"] = _tags(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+    return found
+
+
+def _update_alarm(cloud: Cloud, id_: str, changed: Properties, new: Properties) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    if "tags" in changed:
+        arn = cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"][0]["AlarmArn"]
+        _set_tags(
+            changed.pop("tags"),
+            _tags(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]),
+            lambda tags: cloudwatch.tag_resource(
+                ResourceARN=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+            ),
+            lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
+        )
+    if changed:  # PutMetricAlarm replaces all settings except the tags
+        given = {key: value for key, value in new.items() if key not in ("name", "tags")}
+        CREATORS[METRIC_ALARM](cloud.emulator, id_, copy.deepcopy(given))
+
+
+def _delete_alarm(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("cloudwatch").delete_alarms(AlarmNames=[id_])
+
+
+def _read_dashboard(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    answer = _answer(
+        cloud.client("cloudwatch").get_dashboard,
+        *("DashboardNotFoundError", "ResourceNotFound"),
+        DashboardName=id_,
+    )
+    if answer is None:
+        return None
+    return {"dashboardBody": _same_document(old.get("dashboardBody", ""), answer["DashboardBody"])}
+
+
+def _update_dashboard(cloud: Cloud, id_: str, changed: Properties, new: Properties) -> None:
+    del changed["dashboardBody"]
+    cloud.client("cloudwatch").put_dashboard(DashboardName=id_, DashboardBody=new["dashboardBody"])
+    _leftover(changed)
+
+
+def _delete_dashboard(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("cloudwatch").delete_dashboards(DashboardNames=[id_])
+
+
+# SNS
+
+
+def _topic_attributes(cloud: Cloud, arn: str) -> dict[str, str] | None:
+    answer = _answer(cloud.client("sns").get_topic_attributes, "NotFound", TopicArn=arn)
+    return None if answer is None else answer["Attributes"]
+
+
+def _read_topic(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    attributes = _topic_attributes(cloud, id_)
+    if attributes is None:
+        return None
+    found: Properties = {
+        argument: attributes.get(attribute, "")
+        for argument, attribute in TOPIC_ATTRIBUTES.items()
+        if argument in old
+    }
+    if "tags" in old:
+        found["tags"] = _tags(cloud.client("sns").list_tags_for_resource(ResourceArn=id_)["Tags"])
+    return found
+
+
+def _update_topic(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    sns = cloud.client("sns")
+    for argument in [argument for argument in changed if argument in TOPIC_ATTRIBUTES]:
+        value = changed.pop(argument) or ""
+        sns.set_topic_attributes(TopicArn=id_, AttributeName=TOPIC_ATTRIBUTES[argument], AttributeValue=value)
+    if "tags" in changed:
+        _set_tags(
+            changed.pop("tags"),
+            _tags(sns.list_tags_for_resource(ResourceArn=id_)["Tags"]),
+            lambda tags: sns.tag_resource(
+                ResourceArn=id_, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+            ),
+            lambda keys: sns.untag_resource(ResourceArn=id_, TagKeys=keys),
+        )
+    _leftover(changed)
+
+
+def _delete_topic(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("sns").delete_topic(TopicArn=id_)
+
+
+def _read_topic_policy(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
+    attributes = _topic_attributes(cloud, id_)
+    if attributes is None:
+        return None
+    return {"policy": _same_document(old.get("policy", ""), attributes["Policy"])}
+
+
+def _update_topic_policy(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
+    policy = _document(changed.pop("policy"))
+    cloud.client("sns").set_topic_attributes(TopicArn=id_, AttributeName="Policy", AttributeValue=policy)
+    _leftover(changed)
+
+
+def _delete_topic_policy(cloud: Cloud, id_: str, _old: Properties) -> None:
+    """Does nothing. The provider restores the default policy, which is deleted with the topic."""
+
+
+def _read_subscription(cloud: Cloud, id_: str, _old: Properties) -> Properties | None:
+    sns = cloud.client("sns")
+    answer = _answer(sns.get_subscription_attributes, "NotFound", SubscriptionArn=id_)
+    return None if answer is None else {"endpoint": answer["Attributes"]["Endpoint"]}
+
+
+def _update_subscription(_cloud: Cloud, _id: str, changed: Properties, _new: Properties) -> None:
+    _leftover(changed)
+
+
+def _delete_subscription(cloud: Cloud, id_: str, _old: Properties) -> None:
+    cloud.client("sns").unsubscribe(SubscriptionArn=id_)
+
+
 # Amazon Connect, which the emulator lacks
 
 
@@ -585,6 +735,11 @@ RESOURCES: Mapping[str, Resource] = {
     LOG_GROUP: Resource(_read_log_group, _update_log_group, _delete_log_group),
     STATE_MACHINE: Resource(_read_state_machine, _update_state_machine, _delete_state_machine),
     PIPE: Resource(_read_pipe, _update_pipe, _delete_pipe),
+    METRIC_ALARM: Resource(_read_alarm, _update_alarm, _delete_alarm),
+    DASHBOARD: Resource(_read_dashboard, _update_dashboard, _delete_dashboard),
+    TOPIC: Resource(_read_topic, _update_topic, _delete_topic),
+    TOPIC_POLICY: Resource(_read_topic_policy, _update_topic_policy, _delete_topic_policy),
+    TOPIC_SUBSCRIPTION: Resource(_read_subscription, _update_subscription, _delete_subscription),
     **dict.fromkeys(
         (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER),
         Resource(_read_connect, _update_connect, _delete_connect),

@@ -31,12 +31,20 @@ def created(project: Project) -> dict[str, list[str]]:
             each["name"] for each in client("stepfunctions").list_state_machines()["stateMachines"]
         ],
         "pipes": [each["Name"] for each in client("pipes").list_pipes()["Pipes"]],
+        "alarms": [each["AlarmName"] for each in client("cloudwatch").describe_alarms()["MetricAlarms"]],
+        "dashboards": [
+            each["DashboardName"] for each in client("cloudwatch").list_dashboards()["DashboardEntries"]
+        ],
+        "topics": [each["TopicArn"] for each in client("sns").list_topics()["Topics"]],
+        "subscriptions": [
+            each["SubscriptionArn"] for each in client("sns").list_subscriptions()["Subscriptions"]
+        ],
         "Connect": [path.name for path in (project.home / "state").glob("*.json")],
     }
 
 
 def test_an_update_completes_what_a_failed_one_left_and_creates_nothing_twice(project: Project) -> None:
-    project.stack("dev", {"flows[0].phoneNumberId": PHONE_NUMBER_ID})
+    project.stack("dev", {"flows[0].phoneNumberId": PHONE_NUMBER_ID, "alarmEmail": "on-call@example.com"})
     project.fail_next(*REPLACED_BY)
 
     # Each update stops after the first failures, and goes on from there next time.
@@ -57,6 +65,10 @@ def test_an_update_completes_what_a_failed_one_left_and_creates_nothing_twice(pr
         "log groups": 2,
         "state machines": 1,
         "pipes": 1,
+        "alarms": 5,
+        "dashboards": 1,
+        "topics": 1,
+        "subscriptions": 1,
         "Connect": 3,
     }
     urns = Counter(each["urn"] for each in project.state())

@@ -34,6 +34,7 @@ for name, config in json.loads(Path("trackers.json").read_text(encoding="utf-8")
 
 ARN = "arn:aws:{}:ap-northeast-1:111111111111:{}"
 STREAM_ARN = ARN.format("kinesis", "stream/existing")
+TOPIC_ARN = ARN.format("sns", "on-call")
 BOUNDARY = "boundary"
 KEY_ARN = ARN.format("kms", "key/00000000-0000-0000-0000-000000000001")
 OTHER_KEY_ARN = ARN.format("kms", "key/00000000-0000-0000-0000-000000000002")
@@ -96,10 +97,21 @@ CHANGES: dict[str, tuple[Config, Config]] = {
         {"permissionsBoundaryArn": f"arn:aws:iam::111111111111:policy/{BOUNDARY}"},
     ),
     "`logRetentionDays`": ({}, {"logRetentionDays": "90"}),
+    "`alarms`": ({"alarms": "false"}, {}),
+    "`alarmTopicArn`": ({}, {"alarmTopicArn": TOPIC_ARN}),
+    "`alarmEmail`": ({}, {"alarmEmail": "on-call@example.com"}),
+    "`alarmAfterHoursWithoutCalls`": ({}, {"alarmAfterHoursWithoutCalls": "24"}),
+    "`dashboard`": ({"dashboard": "false"}, {}),
+    "`metrics`": ({}, {"metrics": "true"}),
+    "`metricsNamespace`": ({"metrics": "true"}, {"metrics": "true", "metricsNamespace": "Hotline"}),
     "`protectData`": ({}, {"protectData": "true"}),
     "`tags`": ({}, {"tags": {"team": "telephony"}}),
 }
 """Configuration before and after each change that the table lists."""
+
+# Other options cannot affect alarms and dashboards, which contain only names. Without them, the tests are much faster.
+MONITORED = {"alarm", "dashboard", "kmsKeyArn", "metrics", "streamArn", "tableName", "tags"}
+UNMONITORED = {"alarms": "false", "dashboard": "false"}
 
 COLUMNS = ("updates", "replaces", "creates", "deletes")
 OPERATIONS = {"update": "updates", "replace": "replaces", "create": "creates", "delete": "deletes"}
@@ -117,6 +129,17 @@ KINDS = {
     "pipe-role": "pipe role",
     "pipe-policy": "pipe permissions",
     "pipe-logs": "pipe logs",
+    "alarms": "topic",
+    "alarms-policy": "topic policy",
+    "alarms-email": "subscription",
+    **{
+        f"alarms-{name}": "alarms"
+        for name in (
+            *("quarantine", "dead-letters", "iterator-age", "executions-failed", "stream-not-read"),
+            *("no-calls", "abandonment"),
+        )
+    },
+    "dashboard": "dashboard",
     "call-route": "flow",
     "call-route-with-operator": "flow",
     "call-route-number": "phone number",
@@ -134,9 +157,10 @@ def trackers(number: int) -> dict[str, Config]:
             "tableName": f"records-{index}",
             "flows": [MENU],
             "protectData": "false",
+            **({} if any(title.startswith(f"`{name}") for name in MONITORED) else UNMONITORED),
             **change[number],
         }
-        for index, change in enumerate(CHANGES.values())
+        for index, (title, change) in enumerate(CHANGES.items())
     }
 
 
@@ -171,7 +195,9 @@ def effects(changed: Project) -> dict[str, Effects]:
         if step["op"] in OPERATIONS and types.rpartition("$")[2].startswith("aws:"):
             tracker, _, role = name.partition("-")
             found[list(CHANGES)[int(tracker[1:])]][OPERATIONS[step["op"]]].append(KINDS[role])
-    return {title: {column: sorted(kinds) for column, kinds in each.items()} for title, each in found.items()}
+    return {
+        title: {column: sorted({*kinds}) for column, kinds in each.items()} for title, each in found.items()
+    }
 
 
 def documented() -> dict[str, Effects]:

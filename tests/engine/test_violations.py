@@ -54,6 +54,7 @@ GROUPS: tuple[dict[str, str], ...] = (
         "data-stays-in-account": "a key of another region",
         "no-long-lived-credentials": "an access key",
         "data-settings-are-safe": "a public bucket",
+        "buckets-block-public-access": "a bucket of the old type",
         "flow-content-is-valid": "not JSON",
         "resources-have-required-tags": "no tags",
     },

@@ -25,6 +25,7 @@ from callroute.flows import diagrams
 from callroute.flows.diagrams.diagram import build_diagram
 from callroute.flows.diagrams.layout import designer_positions, layout
 from callroute.flows.diagrams.routing import Box, Layout, Line
+from callroute.flows.diagrams.routing import Path as LinePath
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 from callroute.flows.flow import Flow
 from callroute.formats.files import read_text
@@ -296,6 +297,30 @@ def lines_on_top_of_each_other(placed: Layout) -> list[tuple[Line, Line]]:
     return found
 
 
+def layout_in_image(image: str) -> Layout:
+    """Returns the blocks and lines of an SVG image. Lines of one bundle have the same target."""
+    boxes: dict[str, Box] = {}
+    paths: dict[Line, LinePath] = {}
+    bundle = 0
+    for element in ET.fromstring(image):  # noqa: S314 - our own output
+        kind = (element.get("class") or "").split()
+        if name := element.get("data-block"):
+            x, y = map(float, re.findall(r"[-\d.]+", element.get("transform") or ""))
+            rectangle = next(element.iter(f"{SVG}rect"))
+            boxes[name] = Box(x, y, float(rectangle.get("width", "")), float(rectangle.get("height", "")))
+        elif "halo" in kind:
+            bundle += 1
+        elif "way" in kind and element.find(f"{SVG}title") is not None:
+            # Corners are rounded: their points are the control points of the curves.
+            commands = re.findall(r"([MLQ])([-\d.]+) ([-\d.]+)", element.get("d") or "")
+            inner = [point for point in commands if point[0] == "Q"]
+            points = tuple((float(x), float(y)) for _, x, y in (commands[0], *inner, commands[-1]))
+            paths[Line(str(len(paths)), 0, str(bundle), error="error" in kind)] = LinePath(
+                points, joins=False
+            )
+    return Layout(boxes, paths)
+
+
 def check_layout(flow: Flow) -> None:
     placed = layout_of(flow)
     assert overlaps(placed.boxes) == []
@@ -334,7 +359,14 @@ def test_lines_avoid_blocks_at_designer_positions(document: dict[str, Any], data
 @pytest.mark.skipif(not CORPUS_FLOWS, reason=corpus.MISSING)
 @pytest.mark.parametrize("path", CORPUS_FLOWS, ids=lambda path: path.stem)
 def test_lines_avoid_blocks_in_every_corpus_flow(path: Path) -> None:
-    check_layout(Flow.parse_lenient(read_text(path), str(path)))
+    flow = Flow.parse_lenient(read_text(path), str(path))
+    check_layout(flow)
+    drawn = layout_in_image(diagrams.svg(flow))
+    assert len(drawn.boxes) == len(flow.blocks)
+    assert len(drawn.paths) == sum(len(each.edges) for each in build_diagram(flow).blocks.values())
+    assert overlaps(drawn.boxes) == []
+    assert lines_behind_blocks(drawn) == []
+    assert lines_on_top_of_each_other(drawn) == []
 
 
 def test_lines_to_the_same_target_join() -> None:

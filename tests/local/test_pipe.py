@@ -391,6 +391,29 @@ def test_every_shard_is_read(emulator: Emulator) -> None:
     assert len(line.positions) == 3
 
 
+def test_a_closed_shard_is_read_to_its_end_and_then_left_out(line: Line) -> None:
+    kinesis = RecordingClient(line.emulator.client("kinesis"))
+    line.put(*contacts(*(f"c{number}" for number in range(12))), key="k")
+
+    def get_records(**arguments: Any) -> Any:
+        kinesis.calls.append(("get_records", arguments))
+        answer = kinesis.client.get_records(**arguments)
+        if len(answer["Records"]) < arguments["Limit"]:
+            del answer["NextShardIterator"]
+        return answer
+
+    kinesis.get_records = get_records  # type: ignore[attr-defined]
+    pipe = Pipe(
+        line.settings(),
+        lambda service: kinesis if service == "kinesis" else line.emulator.client(service),
+        line.positions,
+    )
+
+    assert len(delivered(list(pipe.drain()))) == 12
+    assert pipe.poll() == []
+    assert [name for name, _ in kinesis.calls].count("get_records") == 2
+
+
 def test_parallel_lanes_keep_the_order_of_a_partition_key(line: Line) -> None:
     for number in range(20):
         line.put(*contacts(f"{'xyz'[number % 3]}{number:02}"), key="xyz"[number % 3])

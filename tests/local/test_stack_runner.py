@@ -37,8 +37,19 @@ TRUST = '{"Version": "2012-10-17", "Statement": []}'
 MACHINE = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 
 # Required arguments of each type.
+TOPIC = "arn:aws:sns:ap-northeast-1:111111111111:t"
 MINIMAL: dict[str, dict[str, Any]] = {
+    "aws:cloudwatch/dashboard:Dashboard": {"dashboardName": "d", "dashboardBody": '{"widgets": []}'},
     "aws:cloudwatch/logGroup:LogGroup": {},
+    "aws:cloudwatch/metricAlarm:MetricAlarm": {
+        "comparisonOperator": "GreaterThanThreshold",
+        "evaluationPeriods": 1,
+        "metricName": "M",
+        "namespace": "N",
+        "period": 300,
+        "statistic": "Sum",
+        "threshold": 0,
+    },
     "aws:connect/contactFlow:ContactFlow": {"instanceId": INSTANCE, "content": "{}"},
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": {
         "instanceId": INSTANCE,
@@ -64,6 +75,13 @@ MINIMAL: dict[str, dict[str, Any]] = {
         "target": "arn:aws:states:ap-northeast-1:111111111111:stateMachine:m",
     },
     "aws:sfn/stateMachine:StateMachine": {"definition": MACHINE, "roleArn": ROLE},
+    "aws:sns/topic:Topic": {},
+    "aws:sns/topicPolicy:TopicPolicy": {"arn": TOPIC, "policy": TRUST},
+    "aws:sns/topicSubscription:TopicSubscription": {
+        "topic": TOPIC,
+        "protocol": "email",
+        "endpoint": "on-call@example.com",
+    },
     "aws:sqs/queue:Queue": {},
 }
 
@@ -277,6 +295,63 @@ def test_a_pipe_is_created_with_all_registered_arguments(run: Run, emulator: Emu
     assert pipe.inputs == arguments
 
 
+def test_alarms_are_created_with_all_registered_arguments(run: Run, emulator: Emulator) -> None:
+    run("""
+aws.cloudwatch.MetricAlarm("queue", name="queue", alarm_description="d", alarm_actions=["arn:aws:sns:ap-northeast-1:111111111111:t"],
+    namespace="AWS/SQS", metric_name="Messages", dimensions={"QueueName": "q"}, statistic="Maximum", period=300,
+    evaluation_periods=3, datapoints_to_alarm=2, comparison_operator="GreaterThanThreshold", threshold=1.5,
+    treat_missing_data="notBreaching", tags={"team": "voice"})
+aws.cloudwatch.MetricAlarm("share", name="share", comparison_operator="LessThanLowerOrGreaterThanUpperThreshold",
+    evaluation_periods=1, threshold_metric_id="band", metric_queries=[
+        {"id": "m", "metric": {"namespace": "N", "metric_name": "M", "dimensions": {"A": "1"}, "period": 60, "stat": "Average"},
+         "return_data": True},
+        {"id": "band", "expression": "ANOMALY_DETECTION_BAND(m, 2)", "return_data": True}])
+""")
+    cloudwatch = emulator.client("cloudwatch")
+    (queue,) = cloudwatch.describe_alarms(AlarmNames=["queue"])["MetricAlarms"]
+    expected = {
+        "AlarmDescription": "d",
+        "AlarmActions": [TOPIC],
+        "Namespace": "AWS/SQS",
+        "MetricName": "Messages",
+        "Dimensions": [{"Name": "QueueName", "Value": "q"}],
+        "Statistic": "Maximum",
+        "Period": 300,
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": 2,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 1.5,
+        "TreatMissingData": "notBreaching",
+    }
+    assert {name: queue[name] for name in expected} == expected
+    assert cloudwatch.list_tags_for_resource(ResourceARN=queue["AlarmArn"])["Tags"] == [
+        {"Key": "team", "Value": "voice"}
+    ]
+    assert cloudwatch.describe_alarms(AlarmNames=["share"])[
+        "MetricAlarms"
+    ]  # the emulator does not keep metric queries
+
+
+def test_a_dashboard_and_a_topic_are_created_with_all_registered_arguments(
+    run: Run, emulator: Emulator
+) -> None:
+    deployment = run(f"""
+aws.cloudwatch.Dashboard("d", dashboard_name="board", dashboard_body='{{"widgets": []}}')
+topic = aws.sns.Topic("t", kms_master_key_id="alias/k", tags={{"team": "voice"}})
+aws.sns.TopicPolicy("p", arn=topic.arn, policy={TRUST!r})
+aws.sns.TopicSubscription("s", topic=topic.arn, protocol="email", endpoint="on-call@example.com")
+""")
+    body = emulator.client("cloudwatch").get_dashboard(DashboardName="board")["DashboardBody"]
+    assert json.loads(body) == {"widgets": []}
+    sns, arn = emulator.client("sns"), deployment.one("aws:sns/topic:Topic").outputs["arn"]
+    attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+    assert attributes["KmsMasterKeyId"] == "alias/k"
+    assert json.loads(attributes["Policy"]) == json.loads(TRUST)
+    assert sns.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "voice"}]
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "on-call@example.com")
+
+
 def test_connect_resources_have_ids_and_arns(run: Run) -> None:
     deployment = run(f"""
 flow = aws.connect.ContactFlow("menu", instance_id={INSTANCE!r}, name="Menu", description="d", type="CONTACT_FLOW",
@@ -370,8 +445,8 @@ def test_an_unknown_nested_argument_is_an_error(run: Run, type_: str, argument: 
 
 
 def test_an_unknown_type_is_an_error_that_names_the_module_to_change(run: Run) -> None:
-    with pytest.raises(DeploymentError, match=r"aws:sns/topic:Topic 'news'.*CREATORS") as raised:
-        run('aws.sns.Topic("news")')
+    with pytest.raises(DeploymentError, match=r"aws:ssm/parameter:Parameter 'news'.*CREATORS") as raised:
+        run('aws.ssm.Parameter("news", type="String", value="a")')
     module = re.search(r"in (\S+\.py)", str(raised.value))
     assert module
     assert (REPOSITORY / module[1]).exists()
@@ -483,7 +558,7 @@ def test_deployments_do_not_share_state(run: Run) -> None:
         'aws.sqs.Queue("first"); pulumi.export("first", pulumi.Config().get("setting"))', {"setting": "a"}
     )
     with pytest.raises(DeploymentError):
-        run('aws.sns.Topic("t"); pulumi.export("failed", 1)')
+        run('aws.ssm.Parameter("p", type="String", value="a"); pulumi.export("failed", 1)')
     second = run('aws.sqs.Queue("second"); pulumi.export("second", pulumi.Config().get("setting"))')
     assert first.outputs == {"first": "a"}
     assert second.outputs == {}, "the second must not see the configuration of the first"

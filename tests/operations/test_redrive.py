@@ -204,6 +204,21 @@ def test_a_redrive_stops_when_everything_fails(stack: Stack) -> None:
     assert (report.deleted, stack.visible("deadLetterQueueUrl")) == (0, 40)
 
 
+def test_records_that_are_too_large_do_not_stop_a_redrive(stack: Stack) -> None:
+    large = [
+        contact_record(f"large-{number}", Padding="x" * BATCH_BYTES)
+        for number in range(MAX_CONSECUTIVE_FAILURES)
+    ]
+    stack.dead_letter(*large, *contacts("a"))
+
+    report = stack.redrive_dead_letters()
+
+    assert not report.stopped
+    assert report.records == {"failed": len(large), "stored": 1}
+    assert {each.reason for each in report.kept} == {f"the record is larger than {BATCH_BYTES:,} bytes"}
+    assert stack.visible("deadLetterQueueUrl") == len(report.kept)
+
+
 def test_a_dry_run_changes_nothing(stack: Stack) -> None:
     stack.dead_letter(*contacts("a", "b"), contact_record("chat", Channel="CHAT"), *contacts("c"))
     stack.quarantine(contact_record("bad", **BAD))

@@ -47,8 +47,7 @@ def _edit(given: Mapping[str, Any], value: Any) -> Edit:
         return sequence(
             *(add("iam.UserPolicy", each, user="operator", policy=policy(each)) for each in value)
         )
-    ((type_, inputs),) = value.items()
-    return add(type_, **inputs)
+    return sequence(*(add(type_, **inputs) for type_, inputs in value.items()))
 
 
 def _put(place: str, value: Any) -> Edit:
@@ -81,8 +80,11 @@ def _shown(given: Mapping[str, Any], value: Any, place: str = "") -> str:
         return f"`{place}: {text}`" if place else f"`{text}`"
     if isinstance(value, list):
         return " with ".join(f"`{each}`" for each in value)
-    ((type_, inputs),) = value.items()
-    return f"`{type_}({', '.join(f'{name}={json.dumps(each)}' for name, each in inputs.items())})`"
+    return " with ".join(f"`{type_}({_arguments(inputs)})`" for type_, inputs in value.items())
+
+
+def _arguments(inputs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in inputs.items())
 
 
 EXAMPLES = {rule: _example(given) for rule, given in yaml.safe_load(FILE.read_text(encoding="utf-8")).items()}

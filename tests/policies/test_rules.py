@@ -59,6 +59,21 @@ def test_each_mutation_is_reported_in_a_first_preview(pack: Pack, name: str, cas
         }
 
 
+STACK_RULES = {rule.name for rule in RULES if rule.check_stack}
+
+
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [pytest.param(name, case, id=f"{name}: {title}") for name, title, case in CASES if name in STACK_RULES],
+)
+def test_the_order_of_registration_changes_no_finding(pack: Pack, name: str, case: Case) -> None:
+    stack = recorded(STACK)
+    case.edit(stack)
+    expected = sorted(f"{case.resource} {message}." for message in case.messages)
+
+    assert sorted(each.message for each in pack.analyze_stack(stack[::-1]) if each.rule == name) == expected
+
+
 def test_every_rule_has_at_least_three_mutations() -> None:
     counted = Counter(name for name, _, _ in CASES)
 

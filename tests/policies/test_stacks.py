@@ -61,6 +61,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     },
     "within a permissions boundary": {"permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/boundary"},
     "without flows": {"flows": "[]"},
+    "with metrics": {"metrics": "true", "alarmEmail": "on-call@example.com"},
 }
 
 
@@ -68,6 +69,18 @@ VARIANTS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_stacks_of_this_project_have_no_violations(pack: Pack, stack: str, variant: str) -> None:
     assert pack.analyze(recorded(stack, VARIANTS[variant])) == []
+
+
+def test_a_task_that_only_counts_calls_does_not_count_as_storing_records(pack: Pack) -> None:
+    stack = recorded("prod", VARIANTS["with metrics"])
+    inputs = stack.one("StateMachine").inputs
+    definition = json.loads(inputs["definition"])
+    inputs["definition"] = json.dumps({**definition, "StartAt": "CountCalls"})
+
+    (found,) = pack.analyze(stack)
+
+    assert found.rule == "state-machine-keeps-every-record"
+    assert "must store or fail every record that enters 'CountCalls', not end in 'Done'" in found.message
 
 
 @pytest.mark.parametrize("preview", [True, False])
@@ -630,7 +643,7 @@ def test_policy_sentry_has_no_findings(stack: str, variant: str) -> None:
 
 def test_unrelated_resources_have_no_violations(pack: Pack) -> None:
     stack = recorded("dev")
-    stack.add("aws:s3/bucket:Bucket", "added", {"bucket": "added"})
+    stack.add("aws:ec2/vpc:Vpc", "added", {"cidrBlock": "10.0.0.0/16"})
     stack.add("random:index/randomId:RandomId", "number", {"byteLength": 4})
 
     assert pack.analyze(stack) == list[Violation]()

@@ -35,6 +35,12 @@ def missing_reference() -> str:
     return ""
 
 
+def reference_command() -> list[str]:
+    """Returns the command that starts the reference implementation."""
+    script = Path(__file__).with_name("reference_engine.mjs")
+    return [shutil.which("node") or "node", str(script), str(reference_folder())]
+
+
 @dataclass
 class Reference:
     """The reference implementation, in a process of its own."""
@@ -54,10 +60,8 @@ class Reference:
 @contextmanager
 def reference() -> Iterator[Reference]:
     """Starts the reference implementation."""
-    script = Path(__file__).with_name("reference_engine.mjs")
-    command = ["node", str(script), str(reference_folder())]
     with subprocess.Popen(  # noqa: S603 - a constant command
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        reference_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield Reference(process)
@@ -98,8 +102,12 @@ def evaluate(expression: str, bindings: dict[str, Any]) -> Any:
         return stepfunctions._evaluate_jsonata(
             expression,
             states.get("input"),
-            {"variables": {name: value for name, value in bindings.items() if name != "states"}},
+            {
+                **states.get("context", {}),
+                "variables": {name: value for name, value in bindings.items() if name != "states"},
+            },
             error_output=states.get("errorOutput"),
+            **({"result": states["result"]} if "result" in states else {}),
         )
     except stepfunctions._ExecutionError:
         return FAILED

@@ -37,31 +37,33 @@ HEAT_COLORS = ("#ffffff", "#fdebd9", "#fbcfa4", "#f3a45f", "#b9510d", "#7a2f06")
 """Colors from few to many. Their lightness decreases, so they are distinct without color vision and in print."""
 
 # The image has its own background, so that it looks the same in light and dark mode. All text has a contrast ratio of
-# at least 4.5:1.
-STYLE = """
-    .flow text { font-family: system-ui, 'Noto Sans', 'Noto Sans JP', 'Noto Sans CJK JP', sans-serif; fill: #1f2328;
+# at least 4.5:1. @ marks the start of a selector.
+_STYLE = """
+    @text { font-family: system-ui, 'Noto Sans', 'Noto Sans JP', 'Noto Sans CJK JP', sans-serif; fill: #1f2328;
            font-size: 13px }
-    .flow .ground { fill: #ffffff }
-    .flow .block { fill: #f6f8fa; stroke: #6e7781 }
-    .flow .stop .block { fill: #fff8e6; stroke: #8a5a00; stroke-width: 3 }
-    .flow .title { font-size: 14px; font-weight: 600 }
-    .flow .name, .flow .branch { fill: #57606a }
-    .flow .mark { font-weight: 600; fill: #6b4600 }
-    .flow .route rect { fill: #dff3e4; stroke: #1a7f37 }
-    .flow .route text { fill: #0f5323; font-size: 12px }
-    .flow .line { stroke: #d0d7de }
-    .flow .way, .flow .entry { fill: none; stroke: #57606a; stroke-width: 1.5 }
-    .flow .halo { fill: none; stroke: #ffffff; stroke-width: 6 }
-    .flow .way.error { stroke: #a40e26; stroke-dasharray: 5 4 }
-    .flow .port { fill: #57606a }
-    .flow .port.error { fill: #a40e26 }
-    .flow .branch.error { fill: #a40e26 }
-    .flow .figures { font-weight: 600 }
+    @.ground { fill: #ffffff }
+    @.block { fill: #f6f8fa; stroke: #6e7781 }
+    @.stop .block { fill: #fff8e6; stroke: #8a5a00; stroke-width: 3 }
+    @.title { font-size: 14px; font-weight: 600 }
+    @.name, @.branch { fill: #57606a }
+    @.mark { font-weight: 600; fill: #6b4600 }
+    @.route rect { fill: #dff3e4; stroke: #1a7f37 }
+    @.route text { fill: #0f5323; font-size: 12px }
+    @.line { stroke: #d0d7de }
+    @.way, @.entry { fill: none; stroke: #57606a; stroke-width: 1.5 }
+    @.halo { fill: none; stroke: #ffffff; stroke-width: 6 }
+    @.way.error { stroke: #a40e26; stroke-dasharray: 5 4 }
+    @.port { fill: #57606a }
+    @.port.error { fill: #a40e26 }
+    @.branch.error { fill: #a40e26 }
+    @.figures { font-weight: 600 }
 """ + "".join(
-    f"    .flow .heat-{level} .block {{ fill: {color}; stroke: {HEAT_COLORS[-1]} }}\n"
-    f"    .flow .heat-{level} text, .flow .heat-{level} .branch.error {{ fill: {'#1f2328' if level < 4 else '#ffffff'} }}\n"
+    f"    @.heat-{level} .block {{ fill: {color}; stroke: {HEAT_COLORS[-1]} }}\n"
+    f"    @.heat-{level} text, @.heat-{level} .branch.error {{ fill: {'#1f2328' if level < 4 else '#ffffff'} }}\n"
     for level, color in enumerate(HEAT_COLORS)
 )
+
+STYLE = _STYLE.replace("@", ".flow ")
 """Style sheet of the image, for documents that contain several images."""
 
 
@@ -189,7 +191,7 @@ def _document(
     yield f'<title id="{prefix}title">{escape(diagram.title)}</title>'
     yield f'<desc id="{prefix}description">{escape(diagram.description)}</desc>'
     if not prefix:
-        yield f"<style>{STYLE}</style>"
+        yield f"<style>{_STYLE.replace('@', '')}</style>"
     yield (
         "<defs>"
         + "".join(

@@ -6,20 +6,32 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from callroute.flows.flow import CONTENT_TOO_LONG, TOO_MANY_BLOCKS
-from callroute.flows.lint import attributes, block_rules, conditions, content, reachability, tracking
+from callroute.flows.lint import (
+    attributes,
+    block_rules,
+    channels,
+    conditions,
+    content,
+    modules,
+    reachability,
+    tracking,
+)
 from callroute.flows.lint.attributes import attributes_set
+from callroute.flows.lint.links import FlowLinks
 from callroute.flows.lint.rule import Finding, LintContext, Rule, Severity, Source
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Flow
     from callroute.flows.route_catalog import RouteCatalog
 
-__all__ = ["RULES", "Finding", "Rule", "Severity", "Source", "attributes_set", "check"]
+__all__ = ["RULES", "Finding", "FlowLinks", "Rule", "Severity", "Source", "attributes_set", "check"]
 
 RULES: tuple[Rule, ...] = (
     *content.RULES,
     *block_rules.RULES,
     *conditions.RULES,
+    *channels.RULES,
+    *modules.RULES,
     *reachability.RULES,
     *attributes.RULES,
     *tracking.RULES,
@@ -33,6 +45,7 @@ def check(
     set_elsewhere: Collection[str] | None = None,
     allowed_types: Collection[str] = (),
     rules: Iterable[Rule] = RULES,
+    links: FlowLinks | None = None,
 ) -> list[Finding]:
     """Runs lint rules on a flow and returns the findings, sorted by block and then by rule.
 
@@ -45,8 +58,9 @@ def check(
         set_elsewhere: contact attributes that other flows set (see `attributes_set`); None if the flow is checked alone.
         allowed_types: block types that this version does not know but accepts.
         rules: the rules to run.
+        links: links to the flows that are checked together with this one; None if it is checked alone.
     """
-    context = LintContext(flow, catalog, set_elsewhere or (), allowed_types)
+    context = LintContext(flow, catalog, set_elsewhere or (), allowed_types, links)
     rules = tuple(rules)
     size_rules = [rule for rule in rules if rule.id in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG)]
     alone = set_elsewhere is None

@@ -1,4 +1,4 @@
-"""Lint rules for attributes that are never set, personal data, and known deployment problems."""
+"""Lint rules for attributes and loop counters that are never set, personal data, and known deployment problems."""
 
 from __future__ import annotations
 
@@ -71,6 +71,19 @@ def _unset_attribute(context: LintContext) -> Iterator[Match]:
             if space == "Attributes"
             else "Set it in this flow before reading it. Flow attributes set in other flows are not visible here.",
         )
+
+
+def _unknown_loop(context: LintContext) -> Iterator[Match]:
+    names = [block.parameters.get("LoopName") for block in context.blocks if block.type == "Loop"]
+    for block, path, value in context.scalars:
+        for space, *rest in dict.fromkeys(paths_in(value) if isinstance(value, str) else ()):
+            if space == "Loop" and rest and rest[0] not in names:
+                yield Match(
+                    block.identifier,
+                    path,
+                    f"The counter of the loop {rest[0]!r} is read here, but no Loop block has this name.",
+                    f"Set LoopName to {rest[0]!r} in the Loop block, or fix the spelling.",
+                )
 
 
 def _mixed_reference(context: LintContext) -> Iterator[Match]:
@@ -202,6 +215,13 @@ RULES = (
         _unset_attribute,
         # Another flow, which is not known here, may set it.
         severity_alone="note",
+    ),
+    Rule(
+        "unknown-loop",
+        "warning",
+        "Every loop counter that a flow reads belongs to a named Loop block in that flow.",
+        Source.LOOP,
+        _unknown_loop,
     ),
     Rule(
         "mixed-reference",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from callroute.flows.attribute_flow import Analysis, analyze
 from callroute.flows.block_types import BlockType, FlowKind, Shape, kinds_of, type_of
+from callroute.flows.lint.links import FlowLinks
 from callroute.formats.json_document import member, walk
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class Source(StrEnum):
     PLAY_PROMPT = "AWS: Play prompt block"
     SET_ATTRIBUTES = "AWS: Set contact attributes block"
     CONTACT_ATTRIBUTES = "AWS: contact attributes"
+    AGENTIC = "AWS: agentic self-service"
+    CHANNELS = "AWS: supported channels of flow blocks"
+    LOOP = "AWS: Loop block"
+    MODULES = "AWS: flow modules"
+    DISCONNECT_FLOW = "AWS: Set disconnect flow block"
     LIVE_REQUESTS = "live requests published in 2026"
     BLOCK_TYPES = "`callroute.flows.block_types`"
     JSON = "JSON: parsers keep only one value of a repeated key"
@@ -108,6 +114,7 @@ class LintContext:
         catalog: the flow's route catalog, or None.
         set_elsewhere: contact attributes that other flows set.
         allowed_types: unknown block types that are allowed.
+        links: links to the other flows that are checked together with this one; None if it is checked alone.
     """
 
     def __init__(
@@ -116,11 +123,13 @@ class LintContext:
         catalog: RouteCatalog | None,
         set_elsewhere: Collection[str] = (),
         allowed_types: Collection[str] = (),
+        links: FlowLinks | None = None,
     ) -> None:
         self.flow = flow
         self.catalog = catalog
         self.set_elsewhere = set_elsewhere
         self.allowed_types = allowed_types
+        self.links = links or FlowLinks([(flow, ())])
 
     @property
     def blocks(self) -> Iterable[Block]:

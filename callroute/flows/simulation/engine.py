@@ -505,7 +505,7 @@ class CallSimulation:
             return self.attributes.get(rest[0], "")
         if name == "FlowAttributes" and rest:
             return self.flow_attributes.get(rest[0], "")
-        if name in {"External", "Lex", "Customer", "Views"}:
+        if name in {"External", "Lex", "Customer", "Views", "Loop"}:
             return shown(navigate(self.results.get(name), rest))
         if name == "DataTables":
             return shown(navigate(self.tables, rest))
@@ -517,7 +517,7 @@ class CallSimulation:
             raise context.error(
                 f"the reference {written(path)} is not supported",
                 f"Use $.Attributes.…, $.FlowAttributes.…, $.External.…, $.Lex.…, $.Metrics.…, "
-                f"$.Customer.…, $.Views.…, $.DataTables.… or {', '.join(f'$.{known}' for known in self._system_values())}",
+                f"$.Customer.…, $.Views.…, $.Loop.…, $.DataTables.… or {', '.join(f'$.{known}' for known in self._system_values())}",
             )
         return value
 

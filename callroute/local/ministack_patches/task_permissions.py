@@ -1,8 +1,8 @@
 """Checks the permissions of a state machine's role before each call that a Task makes.
 
 ministack makes these calls without authorization. Here ministack's IAM evaluator checks each of them first: the role's
-policies and permissions boundary, the resource-based policy of a queue and the customer managed key. A denied Task fails
-with the same error as on AWS.
+policies and permissions boundary, the resource-based policy of a queue, the namespace of metrics and the customer managed
+key. A denied Task fails with the same error as on AWS.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from callroute.local.ministack_patches.authorization import denial, role_session
 # Error of a Task whose call is denied, and the service name, status code and error code in its cause. Neither API has an
 # exception for a missing permission, so it is the general exception of the SDK for Java (docs/fidelity.md).
 _ERRORS = {
+    "cloudwatch": ("CloudWatch.CloudWatchException", "CloudWatch", 403, "AccessDenied"),
     "dynamodb": ("DynamoDB.AmazonDynamoDBException", "AmazonDynamoDBv2", 400, "AccessDeniedException"),
     "sqs": ("SQS.AmazonSQSException", "AmazonSQS", 403, "AccessDenied"),
 }
 
 _INTEGRATION = "arn:aws:states:::"
+_SUPPORTED = ("aws-sdk:cloudwatch", "dynamodb", "sqs")
 
 _role_arn: ContextVar[str] = ContextVar("role of the state machine whose Task runs")
 
@@ -62,24 +64,25 @@ def invoke_if_allowed(invoke_resource: Callable[..., Any]) -> Callable[..., Any]
 
 def _action(resource: str) -> str:
     """Returns the IAM action of a Task's Resource: `sqs:SendMessage` for `arn:aws:states:::sqs:sendMessage`."""
-    service, _, operation = resource.removeprefix(_INTEGRATION).partition(":")
-    if not resource.startswith(_INTEGRATION) or service not in _ERRORS or not operation.isalnum():
+    name, _, operation = resource.removeprefix(_INTEGRATION).rpartition(":")
+    if not resource.startswith(_INTEGRATION) or name not in _SUPPORTED or not operation.isalnum():
         raise _ExecutionError(
             "States.Runtime",
             f"the local cloud does not support a Task with Resource {resource!r}. Add its permission to {__name__}.",
         )
-    return f"{service}:{operation[0].upper()}{operation[1:]}"
+    return f"{name.removeprefix('aws-sdk:')}:{operation[0].upper()}{operation[1:]}"
 
 
 def _authorize(role_arn: str, action: str, arguments: dict[str, Any]) -> None:
     """Fails the Task if the role is not allowed to make this call."""
     service, role = action.partition(":")[0], role_session(role_arn)
     body = json.dumps(arguments).encode()
+    keys = {"cloudwatch:namespace": arguments["Namespace"]} if action == "cloudwatch:PutMetricData" else {}
     resource_arn = extract_resource_arn(service, "POST", "/", {}, body, {}, get_region(), role.account)
     error, service_name, status, code = _ERRORS[service]
-    reason = denial(role, action, resource_arn, resource_policy=_resource_policy(service, resource_arn))
-    if not reason:
-        reason = kms_permissions.key_denial(role, action, resource_arn)
+    policy = _resource_policy(service, resource_arn)
+    reason = denial(role, action, resource_arn, resource_policy=policy, keys=keys)
+    if not reason and (reason := kms_permissions.key_denial(role, action, resource_arn)):
         status, code = 400, kms_permissions.ERROR_CODES[service]
     if reason:
         raise _ExecutionError(

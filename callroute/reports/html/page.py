@@ -76,6 +76,7 @@ class _Page:
         self._report, self._left_out = _shortened(report)
         self._characters_left = _LARGEST_DRAWINGS
         self._language: Language = language
+        self._flow_names = {flow.call_flow: flow_name(flow, language) for flow in report.flows}
 
     def text(self, key: str, **values: object) -> str:
         """Returns a text in the language of the page."""
@@ -121,7 +122,7 @@ class _Page:
             **self._repeats(),
             "several_flows": len(report.flows) > 1,
             "unknown_routes": [
-                {"flow": each.call_flow or "–", "route": each.route, "calls": f"{each.calls:,}"}
+                {"flow": self._flow_names[each.call_flow], "route": each.route, "calls": f"{each.calls:,}"}
                 for each in report.unknown_routes
             ],
             "columns": [
@@ -153,6 +154,11 @@ class _Page:
 
     def _span(self, key: str, span: Span) -> str:
         return self.text(key, first=self._date(span.first), last=self._date(span.last))
+
+    def _name(self, stop: Stop) -> str:
+        """Returns the label of a stop, with its flow if there are several."""
+        label = stop.label(self._language)
+        return f"{label} ({self._flow_names[stop.call_flow]})" if len(self._flow_names) > 1 else label
 
     def _change(self, change: Change | None) -> dict[str, Any]:
         """Returns a change as text, with its interval in points."""
@@ -195,7 +201,7 @@ class _Page:
         if counts := gave_up(worst):
             yield self.text(
                 "headline_stop",
-                stop=worst.label(self._language),
+                stop=self._name(worst),
                 calls=f"{counts.calls:,}",
                 reached=f"{counts.reached:,}",
                 percent=_percent(counts.share),
@@ -210,7 +216,7 @@ class _Page:
             _, stop, change = max(grown, key=lambda each: each[0])
             yield self.text(
                 "headline_worse",
-                stop=stop.label(self._language),
+                stop=self._name(stop),
                 before=_percent(change.before.value),
                 now=_percent(change.now.value),
             )
@@ -318,15 +324,17 @@ class _Page:
         }
 
     def _stop(self, stop: Stop) -> dict[str, Any]:
-        label, share, change = stop.label(self._language), stop.left_share.value, stop.change
+        share, change = stop.left_share.value, stop.change
         difference = change.difference if change else None
         significant = change is not None and change.significant
         mark = ("▲ " if (difference or 0) > 0 else "▼ ") if significant else ""
         count: Callable[[int], dict[str, Any]] = lambda calls: _cell(calls, f"{calls:,}")  # noqa: E731
         return {
-            "label": label,
-            "route": stop.route,
-            "search": f"{label} {stop.route} {stop.call_flow or ''}".lower(),
+            "label": stop.label(self._language),
+            "route": f"{self._flow_names[stop.call_flow]} · {stop.route}"
+            if len(self._flow_names) > 1
+            else stop.route,
+            "search": f"{self._name(stop)} {stop.route} {stop.call_flow or ''}".lower(),
             "cells": [
                 count(stop.reached),
                 count(stop.continued),

@@ -16,7 +16,8 @@ from callroute.reports.labels import OUTCOME_LABELS
 from callroute.reports.report import OUTCOMES, Language, Outcome, Stop
 
 _HEIGHT = 340.0  # of the band of all calls
-_COLUMN = 208.0
+_COLUMN = 222.0
+_FITTED = 6  # columns up to which the diagram is scaled to the width of the page, instead of scrolling
 _BAR = 10.0
 _LABEL_GAP = 6.0
 _TEXT_SIZE = 13.0
@@ -73,7 +74,8 @@ def sankey(stops: Sequence[Stop], language: Language, label: str) -> str:
     columns = max((node.column for root in roots for node in _all(root)), default=0) + 1
     return "".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="sankey" role="img" aria-label={quoteattr(label)} '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="sankey{" fitted" if columns <= _FITTED else ""}" '
+            f'width="{columns * _COLUMN:g}" role="img" aria-label={quoteattr(label)} '
             f'viewBox="0 0 {columns * _COLUMN:g} {max(top, 20):g}">',
             *(part for root in roots for part in _bands(root, scale)),
             *(part for root in roots for node in _all(root) for part in _bar(node, scale)),

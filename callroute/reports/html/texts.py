@@ -111,7 +111,7 @@ TEXTS: Mapping[str, Labels] = {
         "at {hour}:00",
         "ja": "メニューで離脱した通話の曜日・時間帯別ヒートマップ。最多は{weekday}曜{hour}時台の{most}件",
     },
-    "nobody_left": {"en": "Nobody left the menu.", "ja": "メニューで離脱した通話はありません。"},
+    "nobody_left": {"en": "No caller left the menu.", "ja": "メニューで離脱した通話はありません。"},
     "repeats": {"en": "Did completed calls solve the problem?", "ja": "完了した通話で用件は解決したか"},
     "repeats_note": {
         "en": "Completed calls, by whether the same number called again within {hours} hours.",
@@ -144,12 +144,12 @@ TEXTS: Mapping[str, Labels] = {
     },
     "stop": {"en": "Stop", "ja": "停止箇所"},
     "reached": {"en": "Reached", "ja": "到達"},
-    "continued": {"en": "Went on", "ja": "次へ進行"},
+    "continued": {"en": "Went on", "ja": "通過"},
     "left": {"en": "Left", "ja": "離脱"},
     "left_share": {"en": "Left %", "ja": "離脱率"},
     "completed": {"en": "Completed", "ja": "完了"},
     "answered": {"en": "Answered", "ja": "応答"},
-    "queue": {"en": "Left queue", "ja": "待ち切断"},
+    "queue": {"en": "Left queue", "ja": "待ち放棄"},
     "median": {"en": "Median (s)", "ja": "中央値(秒)"},
     "p90": {"en": "90% (s)", "ja": "90%値(秒)"},
     "help": {"en": "What the figures mean", "ja": "数値の説明"},
@@ -202,7 +202,7 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Reached, went on", "ja": "到達、次へ進行"},
+        {"en": "Reached, went on", "ja": "到達、通過"},
         {
             "en": "Calls that reached the stop, and those of them that went on to a later stop in the catalog’s tree. The "
             "other ones ended at the stop.",

@@ -29,6 +29,21 @@ def test_a_loop_restarts_after_its_last_pass(count: int) -> None:
     assert loops == once * 2
 
 
+def test_the_counter_of_a_named_loop_starts_at_zero() -> None:
+    loop = block(
+        "tries",
+        "Loop",
+        "end",
+        {"ContinueLooping": "count", "DoneLooping": "last"},
+        LoopCount="2",
+        LoopName="tries",
+    )
+    count = block("count", "MessageParticipant", "tries", Text="Attempt $.Loop.tries.Index")
+    last = block("last", "MessageParticipant", "end", Text="Last: $.Loop.tries.Index, $.Loop.other.Index")
+    events, _ = run(flow(loop, count, last))
+    assert messages(events) == ["Attempt 0", "Attempt 1", "Last: 1, "]
+
+
 @pytest.mark.parametrize(("is_open", "end"), [(True, "yes"), (False, "no")])
 def test_the_environment_determines_whether_the_hours_are_open(is_open: bool, end: str) -> None:
     check = block(

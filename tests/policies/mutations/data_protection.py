@@ -96,7 +96,7 @@ CASES: Cases = {
         _content("", HEADER, "an authorization header"),
         _content("", CONNECTION, ASSIGNMENT),
         _content("", VARIABLE, ASSIGNMENT),
-        _content("note", {"note": STRIPE}, "a token of a service"),
+        _content("note", {"note": STRIPE}, "a token for a service"),
         _content("", PRIVATE_KEY, "a private key"),
     ),
 }

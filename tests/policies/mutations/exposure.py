@@ -19,6 +19,7 @@ BLOCK: dict[str, Any] = dict.fromkeys(("blockPublicAcls", "ignorePublicAcls", "r
 GRANTEE = "accessControlPolicy.grants[0].grantee.uri"
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 GRANTS = {"grants": [{"grantee": {"uri": ALL_USERS}}]}
+RECORD_SIZE = "accept messages of 262144 bytes, the size of the largest record"
 LEVEL, PERIOD = "logConfiguration.level", "pointInTimeRecovery.recoveryPeriodInDays"
 
 # fmt: off
@@ -42,19 +43,33 @@ CASES: Cases = {
          add("iam.ServiceSpecificCredential", userName="operator")),
     ),
     "data-settings-are-safe": table(
-        "must set a safe {}: it must {}, not {}",
-        ("a public bucket", ("acl", "not be public", '"public-read"'),
+        "must {}: {} is {}",
+        ("a public bucket", ("not be public", "acl", '"public-read"'),
          add("s3.BucketAcl", acl="public-read")),
-        ("a bucket that every user may read", (GRANTEE, "not be public", f'"{ALL_USERS}"'),
+        ("a bucket that every user may read", ("not be public", GRANTEE, f'"{ALL_USERS}"'),
          add("s3.BucketAcl", accessControlPolicy=GRANTS)),
-        ("public access that is not blocked", ("blockPublicPolicy", "be true", "false"),
+        ("public access that is not blocked", ("block public access", "blockPublicPolicy", "false"),
          add("s3.BucketPublicAccessBlock", **BLOCK, blockPublicPolicy=False)),
         ("a bucket that is deleted with its objects",
-         ("forceDestroy", "not be set on a protected stack", "true"), add("s3.Bucket", forceDestroy=True)),
-        ("a pipe without a log", (LEVEL, "be ERROR, INFO or TRACE", '"OFF"'), put(v.PIPE, LEVEL, "OFF")),
-        ("a stream without shards", ("shardCount", "be at least 1", "0"), put(v.STREAM, "shardCount", 0)),
-        ("a queue for small messages only", ("maxMessageSize", "be at least 262144, for one record", "1024"),
+         ("not be deleted with its content", "forceDestroy", "true"),
+         add("s3.Bucket", bucket="reports", forceDestroy=True),
+         add("s3.BucketPublicAccessBlock", "block", bucket="reports", **BLOCK, blockPublicPolicy=True)),
+        ("a pipe without a log", ("log errors", LEVEL, '"OFF"'), put(v.PIPE, LEVEL, "OFF")),
+        ("a stream without shards", ("have at least one shard", "shardCount", "0"), put(v.STREAM, "shardCount", 0)),
+        ("a queue for small messages only", (RECORD_SIZE, "maxMessageSize", "1024"),
          put(v.QUARANTINE, "maxMessageSize", 1024)),
-        ("recovery of one day", (PERIOD, "be at least 7", "1"), put(v.TABLE, PERIOD, 1)),
+        ("a topic that sends without encryption", ("encrypt messages in transit", "protocol", '"http"'),
+         add("sns.TopicSubscription", protocol="http")),
+        ("a grant that can be passed on",
+         ("not let the grantee create more grants", "operations", '["CreateGrant"]'),
+         add("kms.Grant", operations=["CreateGrant"])),
+        ("recovery of one day", ("be recoverable for at least 7 days", PERIOD, "1"), put(v.TABLE, PERIOD, 1)),
+    ),
+    "buckets-block-public-access": table(
+        "must have a BucketPublicAccessBlock",
+        ("a bucket without a block", (), add("s3.Bucket", bucket="reports")),
+        ("a bucket of the old type", (), add("s3.BucketV2", bucket="reports")),
+        ("a block of another bucket", (), add("s3.Bucket", bucket="reports"),
+         add("s3.BucketPublicAccessBlock", "other", bucket="other", **BLOCK, blockPublicPolicy=True)),
     ),
 }

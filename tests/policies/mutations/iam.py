@@ -34,10 +34,9 @@ def _attached(policy_name: str, type_: str, **inputs: Any) -> tuple[Any, ...]:
 
 
 def _opens(*actions: str) -> tuple[Any, ...]:
-    """Returns a row for actions that together are an escalation method of this project, not of cloudsplaining."""
-    lower = [action.lower() for action in actions]
-    method = "With".join(action.partition(":")[2] for action in lower)
-    return method, (" with ".join(lower), method), _user_policy(*actions)
+    """Returns a row for actions that together are an escalation method."""
+    needed = " with ".join(actions)
+    return needed, needed, _user_policy(*actions)
 
 
 def _when(operator: str, key: str, value: Any) -> dict[str, Any]:
@@ -86,10 +85,10 @@ SEND_LOGS = append(v.RECORDER_POLICY, "policy.Statement[DeliverLogs].Action", "s
 
 ADDED = {"arn": "arn:aws:iam::111111111111:policy/added"}
 PUT_POLICY = add("iam.Policy", policy=policy("iam:GetRole", "IAM:PutRolePolicy"), tags=v.TAGS, outputs=ADDED)
-RUN = ("ec2:runinstances", "", "CreateEC2WithExistingIP")
-RUN_IN_GROUPS = ("ec2:runinstances", " and those of its groups", "CreateEC2WithExistingIP")
-CREATE_STACK = ("cloudformation:createstack", "", "PassExistingRoleToCloudFormation")
-CREATE_ENDPOINT = ("glue:createdevendpoint", "", "PassExistingRoleToNewGlueDevEndpoint")
+RUN = ("ec2:RunInstances", "")
+RUN_IN_GROUPS = ("ec2:RunInstances", " and those of its groups")
+CREATE_STACK = ("cloudformation:CreateStack", "")
+CREATE_ENDPOINT = ("glue:CreateDevEndpoint", "")
 STACK_POLICY = policy("cloudformation:CreateStack")
 ATTACHED = {"arn": "arn:aws:iam::111111111111:policy/attached"}
 DEPLOYER = {"arn": "arn:aws:iam::111111111111:role/deployer"}
@@ -250,9 +249,9 @@ CASES: Cases = {
         ),
     },
     "iam-no-privilege-escalation": table(
-        "must not allow {}, which permits privilege escalation ({})",
-        ("access keys", ("iam:createaccesskey", "CreateAccessKey"), _user_policy("iam:CreateAccessKey")),
-        ("a role for an instance", ("iam:passrole with ec2:runinstances", "CreateEC2WithExistingIP"),
+        "must not allow {}, which permits privilege escalation",
+        ("access keys", "iam:CreateAccessKey", _user_policy("iam:CreateAccessKey")),
+        ("a role for an instance", "iam:PassRole with ec2:RunInstances",
          _group_policy("iam:PassRole", "ec2:RunInstances")),
         _opens("iam:PassRole", "pipes:CreatePipe"),
         _opens("iam:PassRole", "events:PutTargets"),
@@ -260,10 +259,10 @@ CASES: Cases = {
         _opens("iam:DeleteRolePermissionsBoundary"),
         _opens("kms:PutKeyPolicy"),
         _opens("iam:CreateServiceSpecificCredential"),
-        ("a customer managed policy", ("iam:putrolepolicy", "PutRolePolicy"), PUT_POLICY),
+        ("a customer managed policy", "IAM:PutRolePolicy", PUT_POLICY),
     ),
     "iam-no-combined-privilege-escalation": table(
-        "must not be allowed iam:passrole with {} by its policies{} together, which permits privilege escalation ({})",
+        "must not be allowed iam:PassRole with {} by its policies{} together, which permits privilege escalation",
         ("two policies of a user", RUN, _user_policy("iam:PassRole", name="one"),
          _user_policy("ec2:RunInstances", name="two")),
         ("an inline and an attached policy of a group", CREATE_STACK,

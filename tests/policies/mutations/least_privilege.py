@@ -13,7 +13,7 @@ from tests.policies.values import arn, document, open_to
 
 MISSING = "must allow {} on {} for {}: {}"
 EXCESS = "must not allow {} on {}: not used by {}"
-UNTRUSTED = "must trust its service on behalf of {}"
+UNTRUSTED = "must let its service assume it on behalf of {}"
 UNKNOWN = "must not set {}: its required permissions are not known"
 OTHER_POLICY = "arn:aws:iam::111111111111:policy/other"
 OTHER_ROLE = "arn:aws:iam::111111111111:role/other"
@@ -33,7 +33,12 @@ DENY_ALL = open_to("*", "sqs:*", v.QUARANTINE.arn, Effect="Deny")
 OTHER_TABLE, COPIES = arn("dynamodb", "table/other"), arn("dynamodb", "table/copies")
 NO_COPY = MISSING.format("dynamodb:UpdateItem", COPIES, v.RECORDER, "used by its state 'Copy'")
 UPDATE_ITEM = "arn:aws:states:::dynamodb:updateItem"
-COPY = {"Type": "Task", "Resource": UPDATE_ITEM, "Arguments": {"TableName": "copies"}, "End": True}
+COPY = {
+    "Type": "Task",
+    "Resource": UPDATE_ITEM,
+    "Arguments": {"TableName": "copies", "UpdateExpression": "SET copied = copied"},
+    "End": True,
+}
 OLDER_MAP = {"Type": "Map", "Iterator": {"StartAt": "Copy", "States": {"Copy": COPY}}, "End": True}
 OTHER_QUEUE = v.QUARANTINE.arn.replace("ap-northeast-1:111111111111", "us-west-2:222222222222")
 OTHER_QUEUE_URL = f"https://sqs.us-west-2.amazonaws.com/222222222222/{v.QUARANTINE}-0000000"
@@ -135,7 +140,7 @@ CASES: Cases = {
                  add("sqs.QueuePolicy", queueUrl="quarantine", policy=DENY_ALL)),
                 ("a customer managed key", NO_KEY, put(v.QUARANTINE, "kmsMasterKeyId", v.KEY_ARN)),
                 ("a managed policy of another stack",
-                 f"must have only policies of this stack: the permissions of {OTHER_POLICY} are not known",
+                 f"must use only policies from this stack: the permissions of {OTHER_POLICY} are not known",
                  put(v.RECORDER_ROLE, "managedPolicyArns", [OTHER_POLICY])),
                 ("another service",
                  f"must not trust lambda.amazonaws.com, which is not the service of {v.RECORDER}",
@@ -206,7 +211,7 @@ CASES: Cases = {
             ("a key for the pipe", "kmsKeyIdentifier", put(v.PIPE, "kmsKeyIdentifier", v.KEY_ARN)),
         ),
         **table(
-            'must have a role of this stack: the permissions of "{}" are not known',
+            'must use a role from this stack: the permissions of "{}" are not known',
             ("a role of another stack", OTHER_ROLE, put(v.PIPE, "roleArn", OTHER_ROLE)),
         ),
     },

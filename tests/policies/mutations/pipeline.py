@@ -109,7 +109,7 @@ CASES: Cases = {
             ("a version", '"STANDARD"', STANDARD, set_target(f"{v.RECORDER.arn}:1")),
         ),
         **table(
-            'must invoke a state machine of this stack: the type of "{}" is not known',
+            'must invoke a state machine in this stack: the type of "{}" is not known',
             ("a state machine of another stack", OTHER_MACHINE, set_target(OTHER_MACHINE)),
         ),
     },
@@ -195,8 +195,8 @@ CASES: Cases = {
             _batch("process its whole input", element="Items", value="{% [$states.input[0]] %}"),
             _batch("process its whole input", element="Items", value=[]),
             _batch("pass the whole item", element="ItemSelector", value=ID),
-            _lossy("use a key of the record", "Store", "Arguments.Key", {"contact_id": {"S": "latest"}}),
-            _lossy("send the record", "Quarantine", "Arguments.MessageBody", "failed"),
+            _lossy("use data from the record", "Store", "Arguments.Key", {"contact_id": {"S": "latest"}}),
+            _lossy("use data from the record", "Quarantine", "Arguments.MessageBody", "failed"),
         ),
         **table(
             "must store or fail every record that enters '{}', not end in '{}'",

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 def _loop(context: BlockContext) -> Step:
     count, counter = parameters.number(context, "LoopCount"), (context.source, context.identifier)
+    name = parameters.optional(context, "LoopName")
 
     def step(call: CallSimulation) -> tuple[LoopPassed, Branch]:
         turns, passed = count(call), call.loops.get(counter, 0)
         done = passed >= turns
         # The count restarts after DoneLooping.
         call.loops[counter] = 0 if done else passed + 1
+        if not done:
+            call.results.setdefault("Loop", {})[name(call)] = {"Index": passed}
         event = LoopPassed(call.now(), context.identifier, min(passed + 1, turns), turns, done)
         return event, context.condition("DoneLooping" if done else "ContinueLooping")
 

@@ -1,0 +1,56 @@
+"""Lint rules for modules that invoke modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source
+
+MAX_DEPTH = 5
+"""Maximum number of modules that are nested in each other (docs/fidelity.md)."""
+
+
+def _module_nesting(context: LintContext) -> Iterator[Match]:
+    links, source = context.links, context.flow.source
+    for block, module in links.invocations(source):
+        path = f"{block.path}.Parameters.FlowModuleId"
+        if module == source:
+            yield Match(
+                block.identifier,
+                path,
+                "The module invokes itself.",
+                "Use a Loop block, or branch back to an earlier block.",
+            )
+        elif cycle := links.chain(module, source):
+            yield Match(
+                block.identifier,
+                path,
+                f"The module invokes itself through {_listed(cycle[:-1])}.",
+                "Move the common part to a module that invokes none of them.",
+            )
+        elif not links.is_invoked(source):
+            chain = links.chain(module)
+            nested = chain if not context.flow.is_module else (source, *chain)
+            if len(nested) > MAX_DEPTH:
+                yield Match(
+                    block.identifier,
+                    path,
+                    f"{len(nested)} modules are nested here ({_listed(nested)}); Connect allows {MAX_DEPTH}.",
+                    "Move the blocks of a module to the module that invokes it.",
+                )
+
+
+def _listed(sources: tuple[str, ...]) -> str:
+    return " > ".join(PurePath(source).stem for source in sources)
+
+
+RULES = (
+    Rule(
+        "module-nesting",
+        "error",
+        "No module invokes itself, and at most five modules are nested, as far as they are checked together.",
+        Source.MODULES,
+        _module_nesting,
+    ),
+)

@@ -1,0 +1,259 @@
+"""Checks that a state machine stores every contact record that it receives, or fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .contact_records import processes_records, record_pipes
+from .json_values import decoded
+from .resource import Resource, Unknown, of_type, shown
+from .resource_types import MACHINE
+from .rule import Finding, RuleConfig, StackFindings
+
+State = Mapping[str, Any]
+
+_WHOLE_INPUT = re.compile(
+    r"\{%\s*\$states\.(?:input|context\.Execution\.Input)((?:\.\w+)*)\s*%\}|\$((?:\.\w+)*)"
+)
+_WHOLE_ITEM = re.compile(r"Map\.Item\.Value(\.contact)?(?![.\[\w])")
+_PART_OF_INPUT = re.compile(r"(?:\$states\.input|Execution\.Input|(?<!\$)\$)\[")
+_TEXT_IN_EXPRESSION = re.compile(r"'[^']*'|\"[^\"]*\"")
+_INPUT = re.compile(r"\$states\.input\b|(?<!\$)\$(?![\w$])")
+_KEPT = re.compile(
+    r"(\$states\.context|\$\$)\.(Map\.Item\.Value|Execution\.Input)\b|\$(?!states\b)\w+(?!\w*\()"
+)
+"""Parts of an expression that read the record from somewhere other than the state's input: the context or a variable."""
+
+_READING = re.compile(r":(batchGet|delete|describe|get|head|list|query|scan)\w*$")
+"""End of a Task's resource if the Task stores nothing."""
+
+_METRICS = ":states:::aws-sdk:cloudwatch:putMetricData"
+"""End of the resource of a Task that publishes metrics, which neither stores nor loses records."""
+
+_DATA = ("Key", "Item", "ExpressionAttributeValues", "MessageBody", "Message", "Data", "Entries")
+"""Arguments of a Task that must contain data from the record."""
+
+_LOSSY_ELEMENTS: Sequence[tuple[str, Callable[[Any], bool], str]] = (
+    # Element of a Map, test of a lossy value, requirement
+    ("ToleratedFailurePercentage", bool, "tolerate no failures"),
+    ("ToleratedFailurePercentagePath", bool, "tolerate no failures"),
+    ("ToleratedFailureCount", bool, "tolerate no failures"),
+    ("ToleratedFailureCountPath", bool, "tolerate no failures"),
+    ("InputPath", lambda value: value != "$", "process its whole input"),
+    ("ItemReader.ReaderConfig.MaxItems", bool, "process its whole input"),
+    ("ItemSelector", lambda value: not _WHOLE_ITEM.search(str(value)), "pass the whole item"),
+)
+
+
+def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
+    """Checks the state machines that process contact records."""
+    for machine in of_type(resources, MACHINE):
+        if processes_records(machine, resources):
+            definition = machine.get("definition")
+            batches = [
+                pipe.get("sourceParameters", "kinesisStreamParameters", "batchSize")
+                for pipe in record_pipes(resources)
+            ]
+            if isinstance(definition, Unknown):
+                yield machine, definition
+            for finding in _lost_records(decoded(definition), set(batches) == {1}, config):
+                yield machine, finding
+
+
+def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Iterator[Finding]:
+    for scope in _scopes(definition) if isinstance(definition, Mapping) else ():
+        states = scope["States"]
+        if end := _end_without_storing(states, scope.get("StartAt"), config["expired"]):
+            yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
+        for name, state in states.items():
+            if not isinstance(state, Mapping):
+                continue
+            language = state.get("QueryLanguage", definition.get("QueryLanguage"))
+            findings = {
+                **_lossy_elements(state, definition),
+                **_lossy_arguments(state),
+                **_lost_before(state, states, language == "JSONata"),
+            }
+            if scope is definition and not is_single and state.get("Type") in ("Pass", "Task"):
+                findings |= _partial_batch(state)
+            for place, requirement in findings.items():
+                yield f"must {requirement} in {name!r}: {place}"
+            for catch in _mappings(state.get("Catch")):
+                errors = catch.get("ErrorEquals")
+                is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
+                if is_expected or _publishes_metrics(state):
+                    continue
+                if end := _end_without_storing(states, catch.get("Next")):
+                    yield f"must store or fail records after an error in {name!r}, not end in {end!r}: {shown(errors)}"
+
+
+def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
+    """Yields the definition and every nested part with States of its own."""
+    pending = [definition]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("States"), Mapping):
+                yield value
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
+
+
+def _mappings(value: Any) -> Iterator[State]:
+    return (each for each in (value if isinstance(value, list) else ()) if isinstance(each, Mapping))
+
+
+def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
+    """Returns a state in which an execution can succeed without having stored anything, or None.
+
+    The states inside a Map or Parallel form scopes of their own, which are checked separately.
+
+    Args:
+        states: the states of a scope.
+        start: name of the state to start from.
+        chosen: states in which a Choice may end the processing.
+    """
+    pending, seen = [start], []
+    while pending:
+        name = pending.pop()
+        state = states.get(name) if isinstance(name, str) and name not in seen else None
+        if not isinstance(state, Mapping) or _stores(state) or state.get("Type") == "Fail":
+            continue
+        seen.append(name)
+        if state.get("Type") != "Choice" and state.get("Next") is None:
+            return str(name)
+        pending += [state.get("Next"), state.get("Default")]
+        pending += [
+            each.get("Next") for each in _mappings(state.get("Choices")) if each.get("Next") not in chosen
+        ]
+    return None
+
+
+def _stores(state: State) -> bool:
+    if state.get("Type") == "Task":
+        return not (_READING.search(str(state.get("Resource"))) or _publishes_metrics(state))
+    return state.get("Type") in ("Map", "Parallel")
+
+
+def _publishes_metrics(state: State) -> bool:
+    return str(state.get("Resource")).endswith(_METRICS)
+
+
+def _lossy_elements(state: State, definition: Mapping[str, Any]) -> dict[str, str]:
+    """Returns requirements that the elements of a Map do not meet, by element and value."""
+    found = {}
+    if state.get("Type") == "Map":
+        for path, is_lossy, requirement in _LOSSY_ELEMENTS:
+            value: Any = state
+            for key in path.split("."):
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value is not None and is_lossy(value):
+                found[f"{path} is {shown(value)}"] = requirement
+        for path in ("Items", "ItemsPath"):
+            if path in state and not _is_whole_input(state[path], definition):
+                found[f"{path} is {shown(state[path])}"] = "process its whole input"
+    return found
+
+
+def _is_whole_input(value: Any, definition: Mapping[str, Any]) -> bool:
+    """Returns whether an expression selects the whole input, or a field that the definition creates or the pipe sends."""
+    expression = _WHOLE_INPUT.fullmatch(str(value))
+    fields = (expression[1] or expression[2] or "").split(".")[1:] if expression else []
+    return bool(expression) and all(name == "contact" or f"'{name}'" in str(definition) for name in fields)
+
+
+def _lossy_arguments(state: State) -> dict[str, str]:
+    """Returns requirements that the arguments of a Task do not meet, by argument and value."""
+    arguments = _argument(state, "Arguments") or _argument(state, "Parameters")
+    if state.get("Type") != "Task" or not isinstance(arguments, Mapping):
+        return {}
+    found = {
+        f"Arguments.{name} is {shown(value)}": "use data from the record"
+        for name in _DATA
+        if (value := _argument(arguments, name)) is not None
+        and not any(
+            _INPUT.search(text) or _KEPT.search(text) for text in _expressions({name: value}, arguments)
+        )
+    }
+    resource, update = str(state.get("Resource")).lower(), _argument(arguments, "UpdateExpression")
+    if resource.endswith(":updateitem") and not re.search(r"(?i)\b(set|add)\b|\{%", str(update)):
+        found[f"Arguments.UpdateExpression is {shown(update)}"] = "store data from the record"
+    condition = str(_argument(arguments, "ConditionExpression"))
+    if re.fullmatch(r"(?i)\s*attribute_exists\s*\([^()]*\)\s*", condition):
+        found[f"Arguments.ConditionExpression is {shown(condition)}"] = "store records of new calls"
+    return found
+
+
+def _argument(arguments: Mapping[str, Any], name: str) -> Any:
+    """Returns a value by its name, or by the name that JSONPath gives to expressions."""
+    return arguments.get(name, arguments.get(f"{name}.$"))
+
+
+def _expressions(value: Any, parent: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the expressions inside a value, without the strings inside of them."""
+    pending = [(f"{key}.$" if f"{key}.$" in parent else key, part) for key, part in value.items()]
+    while pending:
+        key, part = pending.pop()
+        if isinstance(part, Mapping):
+            pending += part.items()
+        elif isinstance(part, list):
+            pending += [(key, each) for each in part]
+        elif isinstance(part, str) and (part.startswith("{%") or str(key).endswith(".$")):
+            yield _TEXT_IN_EXPRESSION.sub("''", part)
+
+
+def _partial_batch(state: State) -> dict[str, str]:
+    """Returns a requirement if a state outside of a Map reads only a part of the batch."""
+    texts = [str(state[name]) for name in ("Arguments", "Parameters", "Output", "InputPath") if name in state]
+    parts = [shown(text) for text in texts if _PART_OF_INPUT.search(text)]
+    return {f"it reads only a part of the batch: {part}": "process the whole batch" for part in parts[:1]}
+
+
+def _lost_before(state: State, states: Mapping[str, Any], is_jsonata: bool) -> dict[str, str]:
+    """Returns a requirement if a state replaces the record by other data before a later state stores it."""
+    transitions = [(state, state.get("Next"))] if state.get("Type") == "Pass" or _is_reading(state) else []
+    transitions += [(catch, catch.get("Next")) for catch in _mappings(state.get("Catch"))]
+    return {
+        f"{consumer!r} does not receive it": "pass on the record"
+        for step, following in transitions
+        if not _keeps_record(step, is_jsonata) and (consumer := _consumer(states, following))
+    }
+
+
+def _is_reading(state: State) -> bool:
+    return state.get("Type") == "Task" and not _stores(state)
+
+
+def _keeps_record(step: State, is_jsonata: bool) -> bool:
+    """Returns whether the output of a state or Catch contains data from its input."""
+    if is_jsonata or "Output" in step:
+        if "Output" not in step:
+            return step.get("Type") == "Pass"
+        return any(
+            _INPUT.search(text) or _KEPT.search(text) for text in _expressions({"": step["Output"]}, {})
+        )
+    if step.get("Type") == "Pass" and "Result" not in step:
+        return "Parameters" not in step or any(_expressions({"": step["Parameters"]}, {}))
+    return bool(step.get("ResultPath", "$") != "$")
+
+
+def _consumer(states: Mapping[str, Any], start: Any) -> str | None:
+    """Returns the next state that processes the record, if it finds the record only in its input."""
+    seen: list[Any] = []
+    while isinstance(start, str) and start not in seen:
+        seen.append(start)
+        state = states.get(start)
+        if not isinstance(state, Mapping):
+            return None
+        if state.get("Type") in ("Map", "Task"):
+            texts = list(
+                _expressions({name: state.get(name) for name in ("Arguments", "Parameters", "Items")}, {})
+            )
+            is_map = state["Type"] == "Map" and not texts
+            is_kept = any(map(_KEPT.search, texts))
+            return start if is_map or (any(map(_INPUT.search, texts)) and not is_kept) else None
+        start = state.get("Next", state.get("Default"))
+    return None
