@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from callroute.arn import Arn
 from callroute.errors import InputError
@@ -213,17 +213,18 @@ class Instance:
                 Resource(_KINDS.get(parts[2] if len(parts) > 2 else parts[0], "Resource"), ""),
             )
         kind = _KINDS.get(parts[0], "Resource")
-        if arn.service == "lex" and len(parts) > 1:
-            return Resource(kind, self._bot_name(arn, parts[1]))
-        return Resource(kind, parts[1] if kind == "Function" and len(parts) > 1 else "")
+        name = parts[1] if kind in ("Bot", "Function") and len(parts) > 1 else ""
+        if name and "/" in arn.resource:  # Lex V2; the ARNs of V1 and of Lambda contain colons and names
+            name = self._bot_name(arn, name)
+        return Resource(kind, name)
 
     def _bot_name(self, arn: Arn, identifier: str) -> str:
         """Returns the name of a Lex bot, or an empty string if it cannot be read."""
         if identifier not in self._bots:
             try:
                 name = self.lex(arn.region).describe_bot(botId=identifier)["botName"]
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
+            except (ClientError, ParamValidationError) as error:
+                code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "invalid ID"
                 self.notes.append(f"the name of Lex bot {identifier} cannot be read ({code})")
                 name = ""
             self._bots[identifier] = name

@@ -229,6 +229,18 @@ def test_names_of_bots_that_cannot_be_read_are_replaced_by_their_kind(aws: Aws) 
     assert "the name of Lex bot ABCDEFGHIJ cannot be read (AccessDeniedException)" in pulled.stderr
 
 
+def test_bots_of_lex_v1_are_named_by_their_arn(aws: Aws) -> None:
+    bot = "arn:aws:lex:ap-northeast-1:111111111111:bot:Orders:prod"
+    aws.stubs[aws.lex].deactivate()
+    aws.stubs[aws.lex] = Stubber(aws.lex)
+    aws.lists()
+    aws.menu(flow(block("bot", "ConnectParticipantWithLexBot", {"LexV2Bot": {"AliasArn": bot}}, "end")))
+
+    pulled = pull("Main menu", "--json")
+
+    assert json.loads(pulled.stdout)["flows"][0]["placeholders"] == {"OrdersBotArn": bot}
+
+
 def test_the_policy_allows_exactly_the_requests(aws: Aws) -> None:
     requested: set[str] = set()
     for client, prefix in ((aws.connect, "connect"), (aws.lex, "lex")):

@@ -27,6 +27,7 @@ from call_route_tracker.table import INDEX_NAME
 from callroute.aws.deployment_roles import INDEX, DeploymentTarget, reader_policy
 from callroute.cli import output
 from callroute.cli.app import app
+from callroute.cli.report import load_flows
 from callroute.cli.stacks import aws_clients
 from callroute.local.cloud import LocalCloud
 from callroute.local.shared_cloud import share
@@ -509,3 +510,15 @@ def test_a_progress_bar_counts_the_days(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert "Reading calls" in terminal.getvalue()
     assert "2/2" in terminal.getvalue()
+
+
+def test_flows_of_the_project_that_set_no_routes_are_skipped(tmp_path: Path) -> None:
+    folder = tmp_path / "flow_definitions"
+    folder.mkdir()
+    for name in ("hold", "queue"):
+        (folder / f"{name}.json").write_text(BANK.read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / f"{name}.routes.yaml").write_text(
+            f"flow: {name}.json\ntype: CONTACT_FLOW\n", encoding="utf-8"
+        )
+
+    assert load_flows([], tmp_path) == []

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callroute.cli.app import app
+from callroute.cli.input_files import stand_ins
+from callroute.flows.route_catalog import RouteCatalog
 from tests.support.paths import FLOW_DEFINITIONS
 
 PLAIN = str(FLOW_DEFINITIONS / "call_route.json")
@@ -381,3 +383,13 @@ def test_low_coverage_fails_although_all_scenarios_pass(tmp_path: Path) -> None:
     failed = simulate(PLAIN, "--scenarios", str(path), "--minimum-coverage", "50")
     assert failed.exit_code == 1
     assert "but --minimum-coverage is 50%" in failed.stderr
+
+
+def test_a_placeholder_inside_an_arn_is_not_replaced_by_an_arn() -> None:
+    catalog = RouteCatalog("x.json", None, {"Region": "Region", "QueueArn": "Queue"}, {})
+
+    values = stand_ins(catalog, '["arn:aws:connect:${Region}:111111111111:instance/i", "${QueueArn}"]')
+
+    assert values is not None
+    assert values["Region"] == "Region"
+    assert values["QueueArn"].startswith("arn:")
