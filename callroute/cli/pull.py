@@ -405,7 +405,7 @@ def _extended(text: str, catalog: RouteCatalog) -> str:
     }
     type_ = None if known.type else catalog.type
     missing = replace(catalog, call_flow=None, type=type_, placeholders=placeholders, routes={})
-    _comment, _flow, *added = catalog_text(missing).splitlines()
+    _flow, *added = catalog_text(missing).splitlines()
     lines = text.splitlines()
     if _PLACEHOLDERS in added and _PLACEHOLDERS in lines:
         start, position = added.index(_PLACEHOLDERS), lines.index(_PLACEHOLDERS) + 1

@@ -75,8 +75,8 @@ def load_flow(
 
     Args:
         path: the flow's JSON file, or `-` for standard input: the flow itself, or the output of
-            `aws connect describe-contact-flow` or `describe-contact-flow-module`, which contains the type. The catalog of `x.json` is `x.routes.yaml` in the same
-            folder.
+            `aws connect describe-contact-flow` or `describe-contact-flow-module`, which contains the type. The catalog of
+            `x.json` is `x.routes.yaml` in the same folder.
         placeholders: values by placeholder name, or a function that returns them for a catalog and the flow's
             text. If None, the placeholders remain in the flow.
         text: the text of the file, if it has already been read.

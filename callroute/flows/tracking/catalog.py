@@ -67,10 +67,10 @@ def build_catalog(
 
 def catalog_text(catalog: RouteCatalog) -> str:
     """Returns a route catalog as YAML, with one line per route."""
-    lines = [
-        "# The values of call_route in this flow. The labels are prompts taken from the flow; edit them as you like.",
-        f"flow: {_quoted(catalog.flow)}",
-    ]
+    lines = [f"flow: {_quoted(catalog.flow)}"]
+    if catalog.routes:
+        comment = "The values of call_route in this flow. The labels are prompts taken from the flow; edit them as you like."
+        lines.insert(0, f"# {comment}")
     if catalog.type is not None:
         lines.append(f"type: {catalog.type}")
     if catalog.call_flow is not None:
