@@ -34,9 +34,13 @@ def ago(**span: float) -> str:
     return (datetime.now(UTC) - timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+STARTED = ago(minutes=30)
+"""Constant, so that two records of a call are equal."""
+
+
 def call(contact_id: str, route: str = "1", *, started: str = "", **changes: Any) -> dict[str, Any]:
     """Returns the record of a recent call."""
-    started = started or ago(minutes=30)
+    started = started or STARTED
     times = {"InitiationTimestamp": started, "DisconnectTimestamp": None, "LastUpdateTimestamp": started}
     return contact_record(contact_id, **{"Attributes": {"call_route": route}, **times, **changes})
 

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,41 @@ def test_a_stop_with_several_routes_is_reported_if_a_record_does_not_identify_th
     assert (
         "(and to 'shared') with 'hours', 'operator'; 'hours' is also the route at 'hours'," in finding.message
     )
+
+
+@pytest.mark.parametrize(
+    ("fixture", "old", "new", "type_", "reported"),
+    [
+        ("good/unsupported-on-voice", "VOICE", "TASK", None, True),
+        ("good/unsupported-on-voice", "Channel", "Queue.Name", None, True),
+        ("bad/unsupported-on-voice.wait", "CustomerReturned", "LambdaReturned", None, False),
+        ("bad/unsupported-on-voice.wait", "CustomerReturned", "LambdaReturned", "CUSTOMER_QUEUE", True),
+    ],
+)
+def test_calls_reach_no_block_that_is_only_for_chats(
+    fixture: str, old: str, new: str, type_: str | None, reported: bool
+) -> None:
+    text = read_text(FIXTURES / f"{fixture}.json")
+    assert old in text
+    flow = replace(Flow.parse_lenient(text.replace(old, new), "x.json"), type=type_)
+    assert ("unsupported-on-voice" in {finding.rule for finding in check(flow)}) is reported
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reported"),
+    [
+        ("CreateWisdomSession", "TagContact", False),
+        ("bot", "bot", True),
+        ('"start"', '"$.Lex.SessionAttributes.Tool"', False),
+    ],
+)
+def test_a_conversation_with_an_ai_agent_needs_a_route_for_each_tool(
+    old: str, new: str, reported: bool
+) -> None:
+    text = read_text(FIXTURES / "bad" / "agentic-conversation.json")
+    assert old in text
+    findings = check(Flow.parse_lenient(text.replace(old, new), "x.json"))
+    assert [each.block for each in findings if each.rule == "agentic-conversation"] == ["bot"] * reported
 
 
 # --- Published and broken flows --------------------------------------------------------------------------------------

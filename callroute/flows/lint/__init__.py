@@ -6,7 +6,16 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from callroute.flows.flow import CONTENT_TOO_LONG, TOO_MANY_BLOCKS
-from callroute.flows.lint import attributes, block_rules, conditions, content, modules, reachability, tracking
+from callroute.flows.lint import (
+    attributes,
+    block_rules,
+    channels,
+    conditions,
+    content,
+    modules,
+    reachability,
+    tracking,
+)
 from callroute.flows.lint.attributes import attributes_set
 from callroute.flows.lint.links import FlowLinks
 from callroute.flows.lint.rule import Finding, LintContext, Rule, Severity, Source
@@ -21,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     *content.RULES,
     *block_rules.RULES,
     *conditions.RULES,
+    *channels.RULES,
     *modules.RULES,
     *reachability.RULES,
     *attributes.RULES,

@@ -30,6 +30,8 @@ class Source(StrEnum):
     PLAY_PROMPT = "AWS: Play prompt block"
     SET_ATTRIBUTES = "AWS: Set contact attributes block"
     CONTACT_ATTRIBUTES = "AWS: contact attributes"
+    AGENTIC = "AWS: agentic self-service"
+    CHANNELS = "AWS: supported channels of flow blocks"
     LOOP = "AWS: Loop block"
     MODULES = "AWS: flow modules"
     DISCONNECT_FLOW = "AWS: Set disconnect flow block"

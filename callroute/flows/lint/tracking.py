@@ -24,7 +24,7 @@ from callroute.flows.attribute_flow import (
     inherits,
 )
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
-from callroute.flows.references import paths_in
+from callroute.flows.references import paths_in, written
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _CHOICE_STOPS = frozenset(("menu", "bot"))
 _MENU_STOPS = frozenset(("menu", "input", "bot", "view"))
 _COMPLETIONS = ("true", "false")
+# Name of the tool with which an AI agent returned control to the flow.
+_TOOL = ("Lex", "SessionAttributes", "Tool")
 _MAX_SHOWN = 5
 
 
@@ -301,6 +303,39 @@ def _dynamic_route(context: LintContext) -> Iterator[Match]:
         )
 
 
+def _agentic_conversation(context: LintContext) -> Iterator[Match]:
+    bots = [stop.block for stop in _stops(context) if stop.kind == "bot"]
+    if bots and _has_agent(context) and not _tool_sets_route(context):
+        yield Match(
+            bots[0].identifier,
+            bots[0].path,
+            "An AI agent may answer here. Its whole conversation is one stop, so the record does not show how far the caller "
+            "got.",
+            f"After the conversation, compare {written(_TOOL)} and set {ROUTE} on each branch.",
+        )
+
+
+def _has_agent(context: LintContext) -> bool:
+    """Returns whether a flow starts a session of an AI agent or reads the tool that ended its conversation."""
+    return any(block.type == "CreateWisdomSession" for block in context.blocks) or any(
+        _TOOL in paths_in(scalar.value) for scalar in context.scalars if isinstance(scalar.value, str)
+    )
+
+
+def _tool_sets_route(context: LintContext) -> bool:
+    """Returns whether the route comes from the tool, or differs for each tool with which a block compares it."""
+    if any(isinstance(value, str) and _TOOL in paths_in(value) for _, value in _set_values(context)):
+        return True
+    next_places = ReachingValues(context.flow, ROUTE).first_places
+    for block in context.blocks:
+        if block.type == "Compare" and block.parameters.get("ComparisonValue") == written(_TOOL):
+            targets = [branch.target for branch in block.branches if branch.kind == "condition"]
+            places = [values for target in targets for values in next_places(target, (None,)).values()]
+            if places and not any(None in values for values in places):
+                return True
+    return False
+
+
 def _failed_tracking(context: LintContext) -> Iterator[Match]:
     setting = [block for block, _ in _set_values(context)]
     if not setting:
@@ -416,6 +451,13 @@ RULES = (
         "`call_route` is set only to constants, not to references.",
         Source.RECORDS,
         _dynamic_route,
+    ),
+    Rule(
+        "agentic-conversation",
+        "note",
+        "After a conversation with an AI agent, `call_route` names the tool that ended it.",
+        Source.AGENTIC,
+        _agentic_conversation,
     ),
     Rule(
         "failed-tracking",

@@ -29,7 +29,7 @@ _ERRORS = {
 }
 
 _INTEGRATION = "arn:aws:states:::"
-_SDK_INTEGRATION = "aws-sdk:"
+_SUPPORTED = ("aws-sdk:cloudwatch", "dynamodb", "sqs")
 
 _role_arn: ContextVar[str] = ContextVar("role of the state machine whose Task runs")
 
@@ -64,13 +64,13 @@ def invoke_if_allowed(invoke_resource: Callable[..., Any]) -> Callable[..., Any]
 
 def _action(resource: str) -> str:
     """Returns the IAM action of a Task's Resource: `sqs:SendMessage` for `arn:aws:states:::sqs:sendMessage`."""
-    service, _, operation = resource.removeprefix(_INTEGRATION).removeprefix(_SDK_INTEGRATION).partition(":")
-    if not resource.startswith(_INTEGRATION) or service not in _ERRORS or not operation.isalnum():
+    name, _, operation = resource.removeprefix(_INTEGRATION).rpartition(":")
+    if not resource.startswith(_INTEGRATION) or name not in _SUPPORTED or not operation.isalnum():
         raise _ExecutionError(
             "States.Runtime",
             f"the local cloud does not support a Task with Resource {resource!r}. Add its permission to {__name__}.",
         )
-    return f"{service}:{operation[0].upper()}{operation[1:]}"
+    return f"{name.removeprefix('aws-sdk:')}:{operation[0].upper()}{operation[1:]}"
 
 
 def _authorize(role_arn: str, action: str, arguments: dict[str, Any]) -> None:
