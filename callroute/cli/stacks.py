@@ -65,6 +65,8 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
     Raises:
         InputError: Pulumi is not installed or cannot read the outputs of the stack.
     """
+    import boto3  # noqa: F401 - a missing package is reported before Pulumi starts
+
     source = f"stack {name}"
     command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", name]
     if project is not None:
