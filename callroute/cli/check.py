@@ -75,9 +75,10 @@ def check(
 ) -> None:
     """Find problems in flows before they are deployed.
 
-    Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
-    and their subfolders, all JSON files that are flows are checked. If a flow has a route catalog beside it (menu.routes.yaml for
-    menu.json), the two are compared. Flows that are checked together may read attributes that others of them set.
+    Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route.
+    In folders and their subfolders, it checks all JSON files that are flows. If a flow has a route catalog
+    beside it (menu.routes.yaml for menu.json), the two are compared. Flows that are checked together may read
+    attributes that any of them sets.
 
     Settings in callroute.toml or pyproject.toml allow block types and ignore findings with a reason (docs/checks.md).
 
@@ -111,10 +112,10 @@ def check(
 
 
 def without_ignored(report: Report, settings: CheckConfig) -> tuple[Report, list[Ignore]]:
-    """Removes the findings that the settings or the flows themselves ignore.
+    """Removes findings that the settings or the flows themselves ignore.
 
     Returns:
-        The report without these findings, and the ignores that match no finding although their files were checked.
+        The remaining report, and the ignores that match no finding even though their files were checked.
     """
     rules = [rule.id for rule in lint.RULES]
     applied = {rule.id for rule in report.rules}
@@ -186,7 +187,7 @@ def lint_files(
 
 
 def write_findings(report: Report) -> None:
-    """Writes the findings as text, followed by the number of findings of each severity."""
+    """Writes the findings as text, followed by the number of findings at each severity."""
     for finding in report.findings:
         position = report.position_of(finding)
         output.write(

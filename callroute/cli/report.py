@@ -32,9 +32,9 @@ DEFAULT_TIME_ZONE = "Asia/Tokyo"
 YEARS = (2000, 2099)
 """Years of call records (docs/record.md)."""
 SUFFIX_OF = {"csv": ".csv", "html": ".html", "json": ".json"}
-"""Suffix of the files in each format that --output can write."""
+"""File suffix of each format that --output can write."""
 INPUT_SUFFIXES = (".jsonl", ".gz")
-"""Suffixes of the files to take from folders. DynamoDB's exports contain .json.gz files; their manifests are .json files."""
+"""Suffixes of the files to read from folders. DynamoDB exports contain .json.gz files; their manifests are .json files."""
 
 
 class Day(click.ParamType[date]):
@@ -43,7 +43,7 @@ class Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Converts the text of an option."""
+        """Converts an option's text."""
         try:
             day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
@@ -69,7 +69,9 @@ class Day(click.ParamType[date]):
     "--region", metavar="REGION", help="AWS region of --table. By default, the environment's region."
 )
 @click.option("--local", is_flag=True, help="Read the table of a running `callroute serve`.")
-@click.option("--from", "first", metavar="DATE", type=Day(), help="First day. By default, 7 days up to --to.")
+@click.option(
+    "--from", "first", metavar="DATE", type=Day(), help="First day. By default, 6 days before --to."
+)
 @click.option("--to", "last", metavar="DATE", type=Day(), help="Last day, inclusive. By default, yesterday.")
 @click.option(
     "--time-zone",
@@ -113,9 +115,9 @@ def report(
 ) -> None:
     """Show where callers gave up, and how that changed.
 
-    Reads call records from a table, from the local cloud, or from files, and compares them with the previous span of equal
-    length. Phone numbers only serve to count repeat callers and are not part of the report. docs/report.md explains
-    every figure.
+    Reads call records from a table, from the local cloud, or from files, and compares them with the preceding
+    period of the same length. Phone numbers are used only to count repeat callers and do not appear in the
+    report. docs/report.md explains every figure.
     """
     if output_format is None:
         output_format = format_of(out) if out else "text"
@@ -153,7 +155,7 @@ def rendered(report: Report, output_format: str, language: Language) -> str:
 
 
 def format_of(path: Path) -> str:
-    """Returns the format for the suffix of a file.
+    """Returns the format for a file's suffix.
 
     Raises:
         InputError: the suffix is unknown.
@@ -197,7 +199,8 @@ def load_flows(paths: Sequence[Path], project: Path | None) -> list[ReportedFlow
     """Loads flows with their route catalogs.
 
     Args:
-        paths: flow files. If empty, all flows of the project whose catalog has routes, or none outside of a project.
+        paths: flow files. If empty, all flows of the project whose catalog has routes, or none outside a
+            project.
         project: folder of the project.
 
     Raises:
@@ -241,7 +244,7 @@ class Source:
     name: str
     time_zone: str
     load: Callable[[CallDatabase], None]
-    """Loads the records that the database asks for."""
+    """Loads the records that the database requests."""
 
 
 def choose_source(

@@ -65,7 +65,7 @@ def test_a_prompt_a_branch_and_a_block_that_differ_are_shown_with_the_effect_on_
     assert "branch condition 1 leads to 'route-2' instead of 'route-1'" in result.stdout
     assert "+ 'extra' (DisconnectParticipant)" in result.stdout
     assert "routes that vanish from reports: '1', '1-1', '1-2'" in result.stdout
-    assert "stops that no call reaches any more: 'menu-1', 'notice-1'" in result.stdout
+    assert "stops that no call reaches anymore: 'menu-1', 'notice-1'" in result.stdout
 
 
 def test_json_contains_every_change() -> None:
