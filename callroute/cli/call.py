@@ -55,7 +55,7 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
     """
     if keys is None and flow == STANDARD_INPUT:
         problem = "not given, and the flow is read from standard input"
-        raise InputError("--keys", "", problem, "Give the keys that the caller presses")
+        raise InputError("--keys", "", problem, "Pass the keys that the caller presses")
     pressed = None if keys is None else simulation.read_keys(keys)
     caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
     loaded = load_flow(flow, lambda catalog, text: stand_ins(catalog, text) or {})

@@ -101,7 +101,7 @@ def check(
         new = [finding for finding, file, fingerprint in identified if (file, fingerprint) not in known]
         report = replace(report, findings=new)
     for each in unused:
-        output.error(f"{each.place}: no finding of {each.rule} is ignored. Remove the ignore.")
+        output.error(f"{each.place}: this ignore matches no findings of {each.rule}. Remove it.")
     if output_format == "text":
         write_findings(report)
     else:
@@ -239,7 +239,7 @@ def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[Loaded
             output.note(note)
     if not loaded:
         source = ", ".join(map(str, paths))
-        raise InputError(source, "", "none of the JSON files is a flow", "Give a folder that contains flows")
+        raise InputError(source, "", "none of the JSON files is a flow", "Pass a folder that contains flows")
     if skipped:
         verb = "is not a flow" if skipped == 1 else "are not flows"
         output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that {verb}")

@@ -66,7 +66,10 @@ def diff(paths: tuple[Path, ...], base: str | None, output_format: str) -> None:
     if base is None:
         if len(paths) != 2:
             raise InputError(
-                "OLD NEW", "", f"{len(paths)} files are given", "Give two files, or use --base REV"
+                "OLD NEW",
+                "",
+                f"two files are required, not {len(paths)}",
+                "Pass OLD and NEW, or use --base REV",
             )
         versions = [Versions(str(paths[1]), _flow(paths[0]), _flow(paths[1]))]
     else:
@@ -106,7 +109,9 @@ def _versions_since(base: str, paths: Sequence[Path]) -> Iterator[Versions]:
         elif path.exists():
             current.add(path)
         elif path not in old:
-            raise InputError(str(path), "", f"exists neither now nor at {base}", "Give the path of a flow")
+            raise InputError(
+                str(path), "", f"does not exist in the working tree or at {base}", "Use the path of a flow"
+            )
     for path in sorted({*old, *current}):
         before = _git("show", f"{base}:./{path.as_posix()}", revision=base) if path in old else None
         after = read_text(path) if path in current else None
@@ -130,7 +135,7 @@ def _git(*arguments: str, revision: str) -> str:
         raise InputError("--base", "", "git is not on PATH", "Install Git") from error
     if done.returncode:
         problem = done.stderr.strip().removeprefix("fatal: ").rstrip(".")
-        fix = "Give a commit, branch or tag that exists here"
+        fix = "Use a commit, branch or tag that exists here"
         raise InputError("--base", revision, problem, fix)
     return done.stdout
 

@@ -34,7 +34,7 @@ def explain(rule: str) -> None:
     output.write()
     output.write(f"Severity: {found.severity}. {SEVERITIES[found.severity]}")
     if found.severity_alone:
-        output.write(f"It is a {found.severity_alone} if a flow is checked without the flows that call it.")
+        output.write(f"This is a {found.severity_alone} if a flow is checked without the flows that call it.")
     output.write(f"Source: {found.source}")
     output.write()
     output.write("To ignore it in some places, add this to callroute.toml:")

@@ -28,7 +28,7 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
         InputError: a folder has no such file, or standard input is named twice.
     """
     if sum(path == STANDARD_INPUT for path in paths) > 1:
-        raise InputError("-", "", "standard input can be read only once", "Give - once")
+        raise InputError("-", "", "standard input can be read only once", "Pass - only once")
     for path in paths:
         if not path.is_dir():
             yield path, False
@@ -44,7 +44,7 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
         ]
         if not found:
             problem = f"this folder has no {' or '.join(suffixes)} files"
-            raise InputError(str(path), "", problem, "Give a folder with such files")
+            raise InputError(str(path), "", problem, "Pass a folder with such files")
         yield from ((file, True) for file in found)
 
 

@@ -47,10 +47,10 @@ class Day(click.ParamType[date]):
         try:
             day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
-            self.fail(f"{value!r} is not a date. Write YYYY-MM-DD.", param, ctx)
+            self.fail(f"{value!r} is not a date. Use YYYY-MM-DD.", param, ctx)
         if not YEARS[0] < day.year <= YEARS[1]:
             self.fail(
-                f"{value!r} is not in the years {YEARS[0] + 1} to {YEARS[1]}. Correct the year.", param, ctx
+                f"{value!r} is not in the years {YEARS[0] + 1} to {YEARS[1]}. Fix the year.", param, ctx
             )
         return day
 
@@ -178,7 +178,7 @@ def span_of(first: date | None, last: date | None, time_zone: str) -> Span:
     last = last or max(yesterday, first or yesterday)
     first = first or last - timedelta(DEFAULT_DAYS - 1)
     if first > last:
-        raise InputError("--from", "", f"{first} is after --to {last}", "Give the earlier date as --from")
+        raise InputError("--from", "", f"{first} is after --to {last}", "Pass the earlier date as --from")
     return Span(first, last)
 
 
@@ -191,7 +191,7 @@ def today_in(time_zone: str) -> date:
     try:
         return datetime.now(ZoneInfo(time_zone)).date()
     except (ValueError, LookupError, OSError) as error:
-        fix = "Give an IANA time zone, for example Asia/Tokyo"
+        fix = "Use an IANA time zone, for example Asia/Tokyo"
         raise InputError("--time-zone", "", f"{time_zone!r} is not a time zone", fix) from error
 
 
@@ -264,10 +264,10 @@ def choose_source(
     from callroute.cli.stacks import aws_clients, choose_stack
 
     if sum((bool(files), stack is not None, table is not None, local)) != 1:
-        fix = "Give files, --stack NAME, --table NAME or --local"
+        fix = "Pass files, --stack NAME, --table NAME or --local"
         raise InputError("callroute report", "", "needs exactly one source of call records", fix)
     if region is not None and table is None:
-        raise InputError("--region", "", "is given without --table", "Remove it, or give --table")
+        raise InputError("--region", "", "requires --table", "Remove it, or add --table")
     if files:
         return files_source(files, time_zone or DEFAULT_TIME_ZONE)
     if table is not None:
@@ -299,7 +299,7 @@ def table_source(name: str, table: str, dynamodb: Callable[[], Any], time_zone: 
         with output.progress_bar(f"Reading {table}", len(days)) as day_read:
             skipped = calls.load_items(read_days(client, table, days, TABLE_ATTRIBUTES, day_read))
         if skipped:
-            output.note(f"note: {output.counted(skipped, 'item')} of the table left out: not a call record")
+            output.note(f"note: {output.counted(skipped, 'item')} in the table left out: not a call record")
 
     return Source(name, time_zone, load)
 

@@ -154,10 +154,10 @@ def test_flows_that_changed_since_a_revision_are_compared(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("old.json",), "1 files are given. Give two files, or use --base REV"),
+        (("old.json",), "two files are required, not 1. Pass OLD and NEW, or use --base REV"),
         (("--base", "nowhere", "old.json"), "--base: nowhere: "),
         (("old.json", "missing.json"), "missing.json"),
-        (("--base", "HEAD", "missing.json"), "exists neither now nor at HEAD"),
+        (("--base", "HEAD", "missing.json"), "does not exist in the working tree or at HEAD"),
     ],
 )
 def test_unusable_arguments_are_errors(arguments: tuple[str, ...], message: str) -> None:
