@@ -106,7 +106,7 @@ def test_labels_in_the_route_file_are_used_in_the_catalog() -> None:
         ("routes: {start: {name: x}}", 1, "'name' is unknown"),
         ("routes: {start: {en: x}}", 1, "'route' is missing"),
         ("routes: {start: $.External.x}", 1, "is a reference"),
-        ('routes: {start: ""}', 1, "must be text"),
+        ('routes: {start: ""}', 1, "must be a string"),
         ("routes:\n- {route: start}", 2, "this is a route catalog"),
         ("a: [", 1, "not valid YAML"),
     ],
