@@ -76,7 +76,7 @@ def check(
     """Find problems in flows before they are deployed.
 
     Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route.
-    In folders and their subfolders, it checks all JSON files that are flows. If a flow has a route catalog
+    Checks every flow among the JSON files in folders and their subfolders. If a flow has a route catalog
     beside it (menu.routes.yaml for menu.json), the two are compared. Flows that are checked together may read
     attributes that any of them sets.
 

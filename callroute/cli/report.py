@@ -50,7 +50,7 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r} is not a date. Use YYYY-MM-DD.", param, ctx)
         if not YEARS[0] < day.year <= YEARS[1]:
             self.fail(
-                f"{value!r} is not in the years {YEARS[0] + 1} to {YEARS[1]}. Fix the year.", param, ctx
+                f"{value!r} is outside the years {YEARS[0] + 1} to {YEARS[1]}. Fix the year.", param, ctx
             )
         return day
 

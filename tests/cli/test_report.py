@@ -241,7 +241,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, problem: str) -> None
         (["x.jsonl"], "error: x.jsonl: there is no such file"),
         (["-", "--from", "2026-03-11", "--to", "2026-03-09"], "2026-03-11 is after --to 2026-03-09"),
         (["-", "--from", "2026-02-30"], "'2026-02-30' is not a date. Use YYYY-MM-DD"),
-        (["-", "--to", "0226-02-03"], "is not in the years 2001 to 2099"),
+        (["-", "--to", "0226-02-03"], "is outside the years 2001 to 2099"),
         (["-", "--time-zone", "Tokyo"], "'Tokyo' is not a time zone"),
         (["-", "--region", "us-east-1"], "requires --table"),
         (["-", "-o", "report.pdf"], "does not end in"),
