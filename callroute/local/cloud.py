@@ -49,7 +49,7 @@ class LocalCloud:
     Args:
         overrides: configuration values that replace those in the stack file; keys can omit the project name.
         stack: name of the stack.
-        project: folder of the Pulumi program. Default: the project of the current directory.
+        project: folder of the Pulumi program. Default: the project that contains the current directory.
         validate: called with the configuration before the emulator starts; raises an error if the configuration is invalid.
 
     Raises:
@@ -129,7 +129,7 @@ class LocalCloud:
 
 
 def pipe_of(deployment: Deployment) -> Pipe:
-    """Creates the local pipe of a stack, with the permissions of the registered role."""
+    """Creates the local pipe for a stack, with the permissions of the registered role."""
     registered: Registered = deployment.one(PIPE)
     emulator = deployment.emulator
     arn = registered.outputs["arn"]

@@ -174,7 +174,7 @@ def _read_flows(entries: Iterable[Any], folder: Path) -> tuple[list[ContactFlowA
 
 
 def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Returns values for ContactFlowArgs, and the problems of the entry."""
+    """Returns values for ContactFlowArgs, and the problems with the entry."""
 
     def spell(name: str) -> str:
         return f"{prefix}.{camel_case(name)}"
@@ -193,7 +193,7 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
 
 
 def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], str]) -> str:
-    """Returns the flow in the form in which it is deployed.
+    """Returns the flow's content as it is deployed.
 
     Raises:
         ConfigError: the file or a placeholder is invalid.

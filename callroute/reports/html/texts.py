@@ -1,4 +1,4 @@
-"""English and Japanese texts of the page."""
+"""English and Japanese strings for the page."""
 
 from __future__ import annotations
 
