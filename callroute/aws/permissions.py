@@ -196,7 +196,7 @@ def alarm_topic_policy(*, topic_arn: str, alarm_arns: str, account_id: str) -> D
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
-    """Returns a trust policy for one service acting for one resource, which prevents the confused deputy problem."""
+    """Returns a trust policy for one service acting for one resource, to prevent the confused deputy problem."""
     return _document(
         [
             {

@@ -163,5 +163,5 @@ def _template_error(path: str, problem: str) -> InputError:
 
 
 def _reject_constant(name: str) -> None:
-    """Rejects NaN and Infinity, which Python's parser accepts although they are not JSON."""
+    """Rejects NaN and Infinity. Python's parser accepts them, but they are not valid JSON."""
     raise ValueError(f"{name} is not JSON")

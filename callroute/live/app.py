@@ -51,7 +51,7 @@ SECURITY_HEADERS = {
 
 
 class SameOriginMiddleware:
-    """Refuses requests for another host or from another origin, and adds the security headers.
+    """Rejects requests for another host or from another origin and adds security headers.
 
     The host check blocks websites whose names resolve to 127.0.0.1 (DNS rebinding).
 

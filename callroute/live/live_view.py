@@ -1,4 +1,4 @@
-"""Runs calls, crowds and the pipe, and reports their progress to the pages."""
+"""Runs calls, crowds and the pipe and reports their progress to the pages."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class LocalCloud:
         put_records(self.emulator, self.pipe.settings.stream_arn, records)
 
     def settle(self, on_record: Callable[[HandledRecord], object] | None = None) -> DeliveryCounts:
-        """Runs the pipe until the stream is empty, and counts the records by outcome.
+        """Runs the pipe until the stream is empty and counts the records by outcome.
 
         Args:
             on_record: called with each record after the pipe has handled it.

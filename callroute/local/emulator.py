@@ -166,7 +166,7 @@ class Emulator:
             )
 
     def _environment(self, port: int) -> dict[str, str]:
-        """Returns the child's complete environment, without the user's AWS profile, Docker daemon, proxy or home."""
+        """Returns the child's complete environment, excluding the user's AWS profile, Docker daemon, proxy and home."""
         directory = str(self._directory)
         return {
             "AUTH": "true",

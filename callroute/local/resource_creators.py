@@ -130,7 +130,7 @@ def _stream(emulator: Emulator, name: str, given: Arguments) -> Created:
     kinesis.create_stream(StreamName=name, **_remaining(kinesis, "CreateStream", given))
 
     def wait_until_active() -> str:
-        """Waits until the stream accepts another change, and returns its ARN."""
+        """Waits until the stream accepts another change and returns its ARN."""
         kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=_POLLING)
         arn: str = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
         return arn
@@ -327,7 +327,7 @@ def _phone_number(emulator: Emulator, _name: str, given: Arguments) -> Created:
 
 
 def _validate_request(emulator: Emulator, operation: str, given: Arguments) -> None:
-    """Validates a request to Amazon Connect, which the emulator does not support, against the AWS API model."""
+    """Validates an Amazon Connect request against the AWS API model. The emulator does not support Connect."""
     connect = emulator.client("connect")
     request = _remaining(connect, operation, given)
     validate_parameters(request, connect.meta.service_model.operation_model(operation).input_shape)

@@ -1,4 +1,4 @@
-"""Loads call records from files into DuckDB, and counts them."""
+"""Loads call records from files into DuckDB and counts them."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class CallDatabase:
         self.span = span
         self._folder = tempfile.TemporaryDirectory(prefix="callroute-")
         self.folder = Path(self._folder.name)
-        """Folder for temporary files, which only this user can read."""
+        """Folder for temporary files that only this user can read."""
         self._files: Mapping[Path, bool] = {}
         self._salt = secrets.token_hex(16)
         self._connection = duckdb.connect(

@@ -103,7 +103,7 @@ class Stop:
     ja: str
     """Japanese label, or the route."""
     parent: str | None
-    """Route of the stop from which callers arrive; None for the first stop and without a catalog."""
+    """Route of the stop from which callers arrive; None for the first stop or if there is no catalog."""
     depth: int
     """Number of stops above this one in the catalog's tree."""
     known: bool
@@ -253,7 +253,7 @@ class Report:
     hours: tuple[tuple[HourCount, ...], ...]
     """24 hours for each of the seven weekdays, starting with Monday."""
     durations: tuple[DurationBin, ...]
-    """Durations of the calls that were abandoned in the flow. Calls without a duration are not counted."""
+    """Durations of the calls that were abandoned in the flow, excluding calls without a duration."""
     repeat_callers: RepeatCallers | None
     repeat_callers_reason: str
     """Reason for unknown repeat callers (a key of `labels.REPEAT_REASONS`); empty if they are known."""

@@ -234,7 +234,7 @@ def _in_other_regions(values: Mapping[str, Any], region: str | None) -> Iterator
 
 
 def _presentable(problems: Iterable[Problem], secrets: Collection[str]) -> list[Problem]:
-    """Sorts problems by the order of the options, and hides secret values."""
+    """Sorts problems by the order of the options and hides secret values."""
     options = {camel_case(each.name): each for each in fields(CallRouteTrackerArgs)}
     found: dict[Problem, int] = {}
     for problem in problems:

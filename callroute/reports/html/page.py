@@ -353,7 +353,7 @@ class _Page:
 
 
 def _shortened(report: Report) -> tuple[Report, int]:
-    """Leaves out rare routes that no catalog lists if there are too many stops, and returns their number.
+    """Leaves out rare routes that no catalog lists if there are too many stops. Returns their number.
 
     A flow that sets call_route from a variable can have any number of routes.
     """
