@@ -209,14 +209,14 @@ GOOD = lines(ITEMS[:1]).strip()
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not valid JSON"),
         ("5", "is not a JSON object"),
         ('{"Item": 5}', "has no call_date"),
         (GOOD.replace("call_date", "date"), "has no call_date"),
         (GOOD.replace('"call_date": "2026', '"call_date": "26'), "has an invalid call_date"),
         (GOOD.replace("+09:00", ""), "has an invalid start_time"),
         (GOOD.replace('"outcome": "', '"outcome": "x'), "has an invalid outcome"),
-        (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not JSON"),
+        (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not valid JSON"),
         (GOOD.replace('"2026-03-06"', '"2026-02-30"'), "does not exist"),
     ],
 )
