@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import click
 import yaml
 from click.exceptions import Exit
 
+from callroute.arn import Arn
 from callroute.cli import output
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.parameters import FILE, general_options, json_option, project_option
@@ -134,7 +136,9 @@ def pull(
     Exit code: 0, or 1 if a flow was not written, or 2 if the instance cannot be used.
     """
     config = _stack_config(stack, project) if stack else None
-    session = _session(profile, region or (config.config.get("aws:region") if config else None))
+    session = _session(
+        profile, region or _region_of(instance) or (config.config.get("aws:region") if config else None)
+    )
     with _aws_errors(), output.progress("Reading the instance …"):
         connect = _client(session, "connect")
         source = Instance(
@@ -185,12 +189,19 @@ def pull(
 # --- AWS and Pulumi --------------------------------------------------------------------------------------------------
 
 
+def _region_of(instance: str) -> str | None:
+    """Returns the region of an instance's ARN, or None for an ID or an alias."""
+    return Arn.parse(instance).region if instance.startswith("arn:") and instance.count(":") >= 5 else None
+
+
 def _session(profile: str | None, region: str | None) -> Session:
     import boto3
     from botocore.exceptions import BotoCoreError
 
     try:
-        session = boto3.session.Session(profile_name=profile, region_name=region)
+        session = boto3.session.Session(
+            profile_name=profile, region_name=region or os.environ.get("AWS_REGION")
+        )
     except BotoCoreError as error:
         raise InputError("--profile", "", str(error).rstrip("."), "Use a profile that exists") from error
     if session.region_name is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ def aws_clients(region: str | None) -> ClientFactory:
     The clients retry throttled and failed calls with exponential backoff.
 
     Args:
-        region: AWS region, by default the region of the environment.
+        region: AWS region, by default that of the environment. boto3 itself ignores AWS_REGION.
 
     Raises:
         InputError: the AWS configuration is invalid.
@@ -106,7 +107,7 @@ def aws_clients(region: str | None) -> ClientFactory:
     from botocore.exceptions import BotoCoreError
 
     try:
-        session = boto3.session.Session(region_name=region)
+        session = boto3.session.Session(region_name=region or os.environ.get("AWS_REGION"))
     except BotoCoreError as error:
         raise InputError("AWS configuration", "", str(error).rstrip("."), "Set AWS_PROFILE") from error
     config = Config(

@@ -34,6 +34,7 @@ from callroute.flows.tracking import (
 )
 from callroute.formats.files import read_text, write_text
 
+MAX_RUNS = 5
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -133,8 +134,6 @@ def track_file(
     loaded = load_flow(flow, type_=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name
-    if out is not None and not force:
-        require_replaceable(out, loaded)
     while True:
         tracked = add_tracking(
             loaded.flow,
@@ -150,6 +149,10 @@ def track_file(
         if not (resolve and ambiguous):
             break
         names = replace(names, blocks={**names.blocks, **ambiguous})
+    if resolve:
+        content, written = settled(content, written, tracked, target)
+    if out is not None and not force:
+        require_replaceable(out, loaded, content)
     if out is None:
         output.write_document(content)
     else:
@@ -161,6 +164,21 @@ def track_file(
         write_text(picture, diagrams.svg(written))
     for text in (*loaded.notes, *(f"note: {each}" for each in tracked.notes)):
         output.note(text)
+
+
+def settled(content: str, written: Flow, tracked: TrackedFlow, target: Path) -> tuple[str, Flow]:
+    """Tracks the result again until another run would not change it. A named stop can give its keys new routes.
+
+    Returns:
+        The flow as text, and parsed.
+    """
+    for _ in range(MAX_RUNS):
+        again = add_tracking(written, RouteNames(), tracked.catalog, file=target.name, call_flow=target.stem)
+        if again.document == written.document:
+            break
+        content = written.style.write(again.document)
+        written = Flow.parse(content, str(target), written.type)
+    return content, written
 
 
 def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteName]:
@@ -196,13 +214,13 @@ def write_ambiguous(names: Mapping[str, RouteName]) -> None:
         output.note(f"      {json.dumps(block, ensure_ascii=False)}: {name.route}")
 
 
-def require_replaceable(out: Path, loaded: LoadedFlow) -> None:
+def require_replaceable(out: Path, loaded: LoadedFlow, content: str) -> None:
     """Checks that the output file does not exist yet, is the input itself, or was written by an earlier run.
 
     Raises:
         InputError: the output file is something else.
     """
-    if not out.exists():
+    if not out.exists() or read_text(out) == content:
         return
     if loaded.path.exists() and out.samefile(loaded.path):
         if loaded.content_position is None:

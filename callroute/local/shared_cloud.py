@@ -38,7 +38,7 @@ class SharedCloud:
 def share(cloud: LocalCloud) -> Iterator[SharedCloud]:
     """Makes a local cloud available to other commands of the same user while the `with` block runs.
 
-    Only one local cloud is available at a time: the one that was shared last.
+    If there are several, commands use the one that was shared last.
     """
     shared = SharedCloud(
         process_id=os.getpid(),
@@ -48,7 +48,7 @@ def share(cloud: LocalCloud) -> Iterator[SharedCloud]:
         outputs=cloud.deployment.outputs,
         pipe=cloud.deployment.one(PIPE).inputs,
     )
-    path = _file()
+    path = _folder() / f"local-cloud-{os.getpid()}.json"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, new = tempfile.mkstemp(dir=path.parent)  # readable only by this user
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -57,21 +57,22 @@ def share(cloud: LocalCloud) -> Iterator[SharedCloud]:
     try:
         yield shared
     finally:
-        if shared_cloud() == shared:
-            path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def shared_cloud() -> SharedCloud | None:
     """Returns the shared local cloud, or None if no process shares one or the process has ended."""
-    try:
-        content = json.loads(_file().read_text(encoding="utf-8"))
-        found = SharedCloud(**content)
-        os.kill(found.process_id, 0)  # only checks that the process exists
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return found
+    files = sorted(_folder().glob("local-cloud-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files:
+        try:
+            found = SharedCloud(**json.loads(file.read_text(encoding="utf-8")))
+            os.kill(found.process_id, 0)  # only checks that the process exists
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        return found
+    return None
 
 
-def _file() -> Path:
+def _folder() -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "call-route-tracker" / "local-cloud.json"
+    return Path(state) / "call-route-tracker"

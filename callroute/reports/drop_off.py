@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class DropOffRow:
     label: str
     """English label from the route catalog, or the route itself if no catalog lists it."""
     depth: int
-    """Number of stops above this one in the menu tree."""
+    """Number of stops above this one in the menu tree, counting only those with a row."""
     calls: int
     outcomes: Mapping[str, int]
     """Number of calls with each outcome."""
@@ -62,7 +62,7 @@ def drop_off(
                 call_flow,
                 route,
                 catalog.routes[route].en if catalog and route in catalog.routes else route,
-                _depth(catalog, route),
+                _depth(catalog, route, {shown for flow, shown in counts if flow == call_flow}),
                 outcomes.total(),
                 {outcome: outcomes[outcome] for outcome in OUTCOMES},
             )
@@ -70,11 +70,12 @@ def drop_off(
     return sorted(rows, key=lambda row: _sort_key(by_flow.get(row.call_flow), row))
 
 
-def _depth(catalog: RouteCatalog | None, route: str) -> int:
+def _depth(catalog: RouteCatalog | None, route: str, shown: Collection[str]) -> int:
+    """Returns the number of shown stops above a stop."""
     depth = 0
     while catalog and route in catalog.routes and (parent := catalog.routes[route].parent) is not None:
         route = parent
-        depth += 1
+        depth += route in shown
     return depth
 
 

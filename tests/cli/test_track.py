@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from callroute.cli.app import app
 from callroute.cli.track import stops_summary
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from tests.cli.commands import FLOWS, callroute
+from tests.support import corpus
 from tests.support.paths import REPOSITORY
 
 MENU = {
@@ -320,3 +323,26 @@ def test_options_that_do_not_fit_a_folder_are_rejected(
 
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_tracking_the_same_flow_into_the_same_file_twice_is_allowed_without_tracking_blocks(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "flow.json"
+    flow = FLOWS / "call_route.json"  # sets its routes itself
+
+    first = callroute("track", flow, "-o", out)
+    second = callroute("track", flow, "-o", out)
+
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+
+
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
+def test_resolved_flows_of_the_corpus_stay_as_they_are(tmp_path: Path) -> None:
+    for path in corpus.flows():
+        out = tmp_path / path.name
+        if CliRunner().invoke(app, ["track", str(path), "-o", str(out), "--resolve"]).exit_code:
+            continue  # not in the flow language, or too large
+        resolved = out.read_bytes()
+        again = CliRunner().invoke(app, ["track", str(out), "-o", str(out)])
+        assert (again.exit_code, out.read_bytes()) == (0, resolved), path.name

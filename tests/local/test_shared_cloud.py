@@ -20,7 +20,7 @@ from callroute.local.shared_cloud import share, shared_cloud
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "call-route-tracker" / "local-cloud.json"
+    return tmp_path / "call-route-tracker" / f"local-cloud-{os.getpid()}.json"
 
 
 @pytest.mark.emulator
@@ -77,3 +77,19 @@ def test_a_missing_pulumi_is_reported(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(InputError, match="the Pulumi CLI is not on PATH"):
         choose_stack("dev", local=False)
+
+
+def test_a_process_that_ended_does_not_hide_an_earlier_local_cloud(state: Path) -> None:
+    content = {"endpoint": "", "region": "", "stack": "", "outputs": {}, "pipe": {}}
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    state.parent.mkdir()
+    for number, process in enumerate((os.getpid(), ended.pid)):
+        file = state.with_name(f"local-cloud-{process}.json")
+        file.write_text(json.dumps({**content, "process_id": process}), encoding="utf-8")
+        os.utime(file, (number, number))
+
+    found = shared_cloud()
+
+    assert found is not None
+    assert found.process_id == os.getpid()
