@@ -79,7 +79,7 @@ SELECT
     CASE WHEN NOT starts_with(phone_number, '{MASKED}') THEN hash($salt || phone_number) END,
     coalesce(starts_with(phone_number, '{MASKED}'), false),
     day IS NULL OR started IS NULL OR call_route IS NULL OR outcome IS NULL OR outcome NOT IN {OUTCOMES}
-        OR (duration IS NULL AND duration_seconds IS NOT NULL)
+        OR (duration IS NULL AND duration_seconds IS NOT NULL) AS broken
 FROM (
     SELECT
         *,
@@ -95,7 +95,7 @@ FROM (
         ) AS plain
     )
 )
-WHERE (day BETWEEN $first AND $last) IS NOT FALSE
+WHERE broken OR day BETWEEN $first AND $last
 """  # noqa: S608 - built from constants
 _DAYS = f"""
 SELECT min(day), max(day) FROM (

@@ -114,7 +114,7 @@ def test_unknown_rules_exit_with_2_and_a_suggestion() -> None:
 
 def test_unusable_route_catalogs_exit_with_2(tmp_path: Path) -> None:
     shutil.copy(FLOWS[0], tmp_path / "x.json")
-    (tmp_path / "x.routes.yaml").write_text("flow: x.json\n", encoding="utf-8")
+    (tmp_path / "x.routes.yaml").write_text("flow: x.json\nroutes: []\n", encoding="utf-8")
     assert run(str(tmp_path / "x.json"))[0] == 2
 
 

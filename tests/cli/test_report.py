@@ -218,6 +218,7 @@ GOOD = lines(ITEMS[:1]).strip()
         (GOOD.replace('"outcome": "', '"outcome": "x'), "has an invalid outcome"),
         (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not valid JSON"),
         (GOOD.replace('"2026-03-06"', '"2026-02-30"'), "does not exist"),
+        (GOOD.replace("2026-03-06", "2020-01-01").replace("call_route", "route"), "has no call_route"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, problem: str) -> None:

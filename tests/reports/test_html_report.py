@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from markupsafe import escape
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from callroute.reports.build import report_on
 from callroute.reports.html import write_html
-from callroute.reports.report import Language, Report, ReportedFlow, Span
+from callroute.reports.report import OUTCOMES, Language, Report, ReportedFlow, Span
 from tests.support.made_up_calls import bank_flow, made_up_items
 from tests.support.paths import REPOSITORY
 from tests.support.sample_report import sample_report
@@ -150,7 +151,7 @@ def test_the_page_shows_the_figures_of_a_known_set(opened: Opened) -> None:
     assert table["balance"] == ["14", "11", "3", "21.4%", "+21.4", "0", "0", "0", "40", "40"]
     assert table["lost_card_operator"][:8] == ["20", "0", "0", "0.0%", "–", "0", "14", "6"]
     assert page.locator(".headline").all_inner_texts()[0] == (
-        "Most callers gave up at “First menu”: 6 of the 40 callers who reached it (15.0%)."
+        "More callers gave up at “First menu” than at any other stop: 6 of the 40 callers who reached it (15.0%)."
     )
     block = page.locator(".drawing [data-block=menu-start]")
     assert "6 of 40 gave up · 15%" in block.inner_html()
@@ -271,6 +272,38 @@ def test_the_drawing_can_be_enlarged(opened: Opened, pages: dict[Language, str])
 
 @browser_test
 @needs_browser
+@pytest.mark.parametrize(("language", "size"), [("en", DESKTOP), ("ja", PHONE)], ids=["desktop", "phone"])
+def test_the_enlarged_drawing_opens_at_the_block_where_most_callers_gave_up(
+    opened: Opened, pages: dict[Language, str], language: Language, size: tuple[int, int]
+) -> None:
+    page = opened(pages[language], size)
+    page.get_by_role("button", name={"en": "Readable size", "ja": "読めるサイズ"}[language]).click()
+    visible = page.locator(".drawing").evaluate(
+        """drawing => {
+             const outer = drawing.getBoundingClientRect();
+             return [...drawing.querySelectorAll('.heat-5 text')].filter(text => {
+               const inner = text.getBoundingClientRect();
+               return inner.width && inner.left >= outer.left && inner.right <= outer.right
+                 && inner.top >= outer.top && inner.bottom <= outer.bottom;
+             }).map(text => text.textContent).join(' ')}"""
+    )
+    assert {"en": "gave up", "ja": "離脱"}[language] in visible
+
+
+@browser_test
+@needs_browser
+@pytest.mark.parametrize(("size", "bands"), [(DESKTOP, True), (PHONE, False)], ids=["desktop", "phone"])
+def test_the_note_on_the_paths_describes_what_is_shown(
+    opened: Opened, pages: dict[Language, str], size: tuple[int, int], bands: bool
+) -> None:
+    text = opened(pages["en"], size).locator("section[aria-labelledby=flow-0-paths]").inner_text()
+    assert ("Bands lead to the next stops" in text) is bands
+    assert ("Its bar shows how the calls" in text) is not bands
+    assert ("Went on to a later stop" in text) is not bands
+
+
+@browser_test
+@needs_browser
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_can_be_printed(opened: Opened, pages: dict[Language, str], language: Language) -> None:
     page = opened(pages[language], (690, 1000))
@@ -279,8 +312,16 @@ def test_the_page_can_be_printed(opened: Opened, pages: dict[Language, str], lan
     assert 3 <= len(re.findall(rb"/Type /Page\b", pdf)) <= 8
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= 690, "A4 without its margins"
-    assert page.locator(".wide").is_visible()
+    assert page.locator(".sankey").is_visible()
     assert not page.locator(".search").is_visible()
+    assert not page.locator(".drawing").is_visible()
+    note = {"en": "Open this page on a screen to see it", "ja": "画面でこのページを開いてご覧ください"}
+    assert note[language] in page.locator(".drawing-section").inner_text()
+    sankey = page.evaluate(
+        """[...document.querySelectorAll('.sankey text')].map(text =>
+             13 * text.getBoundingClientRect().width / text.getBBox().width)"""
+    )
+    assert min(sankey) >= 6 * 96 / 72, "the labels of the paths have at least 6 pt"
 
 
 @browser_test
@@ -330,14 +371,63 @@ def test_the_page_remains_small_if_a_flow_has_thousands_of_routes() -> None:
     items = [item(number, f"route {number}", "abandoned_in_flow") for number in range(1000, 6000)]
     html = write_html(report_on([*KNOWN_ITEMS, *items], WEEK, [bank_flow()]), "en")
     assert len(html.encode()) < LARGEST
-    assert "4,717 rare routes that no catalog lists are left out" in html
+    assert "4,717 rare stops are left out" in html
+
+
+@pytest.mark.parametrize("name", ["言" * 1000, '"' * 1000], ids=["Japanese", "escaped"])
+def test_the_page_remains_small_if_names_are_long(name: str) -> None:
+    routes = [
+        item(number, f"{number} {name}", "abandoned_in_flow", call_flow=f"{number} {name}")
+        for number in range(100, 400)
+    ]
+    report = report_on([*KNOWN_ITEMS, *routes], WEEK, [bank_flow()], source=name * 10)
+    for language in LANGUAGES:
+        html = write_html(report, language)
+        assert 100_000 < len(html.encode()) < LARGEST
+        assert escape(name[:70]) in html
+        assert escape(name[:100]) not in html.split("</header>")[1]
+
+
+def test_the_page_remains_small_if_a_catalog_lists_thousands_of_routes() -> None:
+    flow = bank_flow()
+    assert flow.catalog
+    first = flow.catalog.routes["start"]
+    routes = {
+        **flow.catalog.routes,
+        **{
+            f"route {number}": replace(first, route=f"route {number}", parent="start", en=f"Menu {number}")
+            for number in range(2000)
+        },
+    }
+    listed = replace(flow, catalog=replace(flow.catalog, routes=routes))
+    html = write_html(report_on(KNOWN_ITEMS, WEEK, [listed]), "en")
+    assert len(html.encode()) < LARGEST
+    assert "1,717 rare stops are left out" in html
+    assert "First menu" in html
+
+
+def test_the_page_remains_small_with_a_year_of_calls() -> None:
+    items = [
+        item(
+            number,
+            "start",
+            outcome,
+            call_date=f"2025-{month:02}-{day:02}",
+            start_time=f"2025-{month:02}-{day:02}T10:00:00Z",
+        )
+        for month in range(1, 13)
+        for day in range(1, 29)
+        for number, outcome in enumerate(OUTCOMES)
+    ]
+    html = write_html(report_on(items, Span(date(2025, 7, 1), date(2025, 12, 31)), [bank_flow()]), "ja")
+    assert len(html.encode()) < LARGEST
 
 
 def test_a_large_flow_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callroute.reports.html.page._LARGEST_DRAWINGS", 1000)
+    monkeypatch.setattr("callroute.reports.html.page._SIZES", [(300, 1000)])
     html = write_html(known_report(), "en")
     assert "This flow is too large to be drawn here." in html
-    assert "data-block" not in html
+    assert "data-block=" not in html
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -351,7 +441,7 @@ def test_calls_without_a_catalog_and_without_earlier_calls_are_shown() -> None:
     html = write_html(report_on([item(1, "x", "completed")], WEEK, [ReportedFlow("bank", "bank")]), "en")
     assert "no earlier calls to compare" in html
     assert "No caller left the menu." in html
-    assert "data-block" not in html
+    assert "data-block=" not in html
 
 
 def test_the_sample_report_in_the_documentation_is_up_to_date(pages: dict[Language, str]) -> None:

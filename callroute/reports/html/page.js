@@ -1,11 +1,20 @@
 "use strict";
 for (const element of document.querySelectorAll("[hidden]")) element.hidden = false;
 
+const heat = block => Number(/ heat-(\d)/.exec(block.getAttribute("class"))?.[1] ?? 0);
+const hottest = drawing => [...drawing.querySelectorAll("[data-block]")].reduce((a, b) => heat(b) > heat(a) ? b : a);
+const center = (drawing, block) => {
+  const outer = drawing.getBoundingClientRect(), inner = block.getBoundingClientRect();
+  drawing.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  drawing.scrollTop += inner.top - outer.top - (outer.height - inner.height) / 2;
+};
+
 for (const button of document.querySelectorAll("[data-zoom]")) {
   button.addEventListener("click", () => {
-    const section = button.closest("section");
-    section.querySelector(".drawing").classList.toggle("readable", button.dataset.zoom === "readable");
+    const section = button.closest("section"), drawing = section.querySelector(".drawing");
+    drawing.classList.toggle("readable", button.dataset.zoom === "readable");
     for (const each of section.querySelectorAll("[data-zoom]")) each.setAttribute("aria-pressed", each === button);
+    center(drawing, hottest(drawing));
   });
 }
 
@@ -16,7 +25,7 @@ if (table) {
 
   const filter = () => {
     const words = search.value.toLowerCase().split(/\s+/);
-    for (const row of rows) row.hidden = !words.every(word => row.dataset.text.includes(word));
+    for (const row of rows) row.hidden = !words.every(word => row.cells[0].textContent.toLowerCase().includes(word));
     shown.textContent = shown.dataset.text.replace("{shown}", rows.filter(row => !row.hidden).length)
       .replace("{total}", rows.length);
   };

@@ -23,19 +23,33 @@ from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, f
 from callroute.reports.report import OUTCOMES, Change, Language, Outcome, Report, ReportedFlow, Span, Stop
 
 _DEEPEST_INDENT = 4
-_MOST_STOPS = 300
-_LARGEST_DRAWINGS = 1_000_000
-"""Maximum number of characters in all drawings together. Without drawings, the page is smaller than 500 KB."""
+_SIZES = ((300, 1_000_000), (300, 0), (150, 0), (50, 0))
+"""Maximum number of stops and of bytes in drawings. The first pair that gives a small enough page is used."""
+_LARGEST = 1_500_000
+"""Maximum size of a page in bytes."""
+_LONGEST_NAME = 80
+"""Maximum number of characters in a displayed label, route or flow name."""
+_LONGEST_SOURCE = 1000
 _RULE_COLOR = "#c3ccd6"
 
 
 def write_html(report: Report, language: Language) -> str:
-    """Returns a report as an HTML page.
+    """Returns a report as an HTML page of at most 1.5 MB.
+
+    Leaves out drawings first, then rare stops.
 
     Args:
         report: the report.
         language: language of the page.
     """
+    for sizes in _SIZES:
+        page = _rendered(_Page(report, language, *sizes))
+        if len(page.encode()) <= _LARGEST:
+            break
+    return page
+
+
+def _rendered(page: _Page) -> str:
     folder = files("callroute.reports.html")
     template, style, script = (
         folder.joinpath(f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "css", "js")
@@ -44,10 +58,9 @@ def write_html(report: Report, language: Language) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    page = _Page(report, language)
     return (
         environment.from_string(template).render(
-            language=language,
+            language=page.language,
             t=page.text,
             style=Markup(style),  # noqa: S704 - a file from this package
             script=Markup(script),  # noqa: S704 - a file from this package
@@ -70,17 +83,19 @@ class _Page:
     Args:
         report: the report.
         language: language of the page.
+        most_stops: number of stops on the page. The rarest ones are left out.
+        drawings: maximum number of bytes in all drawings together.
     """
 
-    def __init__(self, report: Report, language: Language) -> None:
-        self._report, self._left_out = _shortened(report)
-        self._characters_left = _LARGEST_DRAWINGS
-        self._language: Language = language
-        self._flow_names = {flow.call_flow: flow_name(flow, language) for flow in report.flows}
+    def __init__(self, report: Report, language: Language, most_stops: int, drawings: int) -> None:
+        self._report, self._left_out = _shortened(report, most_stops)
+        self._bytes_left = drawings
+        self.language: Language = language
+        self._flow_names = {flow.call_flow: flow_name(flow, language) for flow in self._report.flows}
 
     def text(self, key: str, **values: object) -> str:
-        """Returns a string in the page's language."""
-        return TEXTS[key][self._language].format(**values) if values else TEXTS[key][self._language]
+        """Returns a text in the language of the page."""
+        return TEXTS[key][self.language].format(**values) if values else TEXTS[key][self.language]
 
     def content(self) -> dict[str, Any]:
         """Returns the variables of the template."""
@@ -91,13 +106,13 @@ class _Page:
             "compared": self._span("compared", report.previous.span) if compared else "",
             "source": self.text(
                 "source",
-                source=report.source,
+                source=_short(report.source, _LONGEST_SOURCE),
                 zone=report.time_zone,
                 created=f"{self._date(report.created.date())} {report.created:%H:%M}",
             ),
             "calls": f"{report.calls:,}" if report.calls else "",
             "available": self._span("available", report.available) if report.available else "",
-            "explanations": [(term[self._language], text[self._language]) for term, text in EXPLANATIONS],
+            "explanations": [(term[self.language], text[self.language]) for term, text in EXPLANATIONS],
         }
         return page | self._figures() if report.calls else page
 
@@ -120,9 +135,14 @@ class _Page:
             "durations_chart": self._durations(),
             **self._hours(),
             **self._repeats(),
+            "continued_color": _RULE_COLOR,
             "several_flows": len(report.flows) > 1,
             "unknown_routes": [
-                {"flow": self._flow_names[each.call_flow], "route": each.route, "calls": f"{each.calls:,}"}
+                {
+                    "flow": self._flow_names[each.call_flow],
+                    "route": _short(each.route),
+                    "calls": f"{each.calls:,}",
+                }
                 for each in report.unknown_routes
             ],
             "columns": [
@@ -148,7 +168,7 @@ class _Page:
     # --- Formats -----------------------------------------------------------------------------------------------------
 
     def _date(self, day: date) -> str:
-        if self._language == "ja":
+        if self.language == "ja":
             return f"{day.year}年{day.month}月{day.day}日"
         return f"{day.day} {day:%B} {day.year}"
 
@@ -157,7 +177,7 @@ class _Page:
 
     def _name(self, stop: Stop) -> str:
         """Returns the label of a stop, with its flow if there are several."""
-        label = stop.label(self._language)
+        label = stop.label(self.language)
         return f"{label} ({self._flow_names[stop.call_flow]})" if len(self._flow_names) > 1 else label
 
     def _change(self, change: Change | None) -> dict[str, Any]:
@@ -188,7 +208,7 @@ class _Page:
         calls = self._report.outcomes.of(outcome)
         return {
             "key": outcome,
-            "label": OUTCOME_LABELS[outcome][self._language],
+            "label": OUTCOME_LABELS[outcome][self.language],
             "color": OUTCOME_COLORS[outcome],
             "share": _percent(calls / self._report.calls),
             "count": self.text("of_calls", count=f"{calls:,}"),
@@ -198,7 +218,8 @@ class _Page:
     def _headlines(self) -> Iterator[str]:
         """Yields the findings that a reader needs first."""
         worst = max(self._report.stops, key=lambda stop: gave_up(stop).calls)
-        if counts := gave_up(worst):
+        counts = gave_up(worst)
+        if counts.calls:
             yield self.text(
                 "headline_stop",
                 stop=self._name(worst),
@@ -227,20 +248,20 @@ class _Page:
 
     def _flow(self, number: int, flow: ReportedFlow) -> dict[str, Any]:
         stops = self._report.stops_of(flow)
-        name = flow_name(flow, self._language)
+        name = flow_name(flow, self.language)
         calls = sum(stop.outcomes.calls for stop in stops)
         label = self.text("paths_label", calls=f"{calls:,}", flow=name)
         prefix = f"flow-{number}"
         drawing = None
         if flow.flow:
-            drawing = flow_drawing(flow.flow, stops, self._language, f"{prefix}-")
-            drawing = drawing if len(drawing) <= self._characters_left else ""
-            self._characters_left -= len(drawing)
+            drawing = flow_drawing(flow.flow, stops, self.language, f"{prefix}-")
+            drawing = drawing if len(drawing.encode()) <= self._bytes_left else ""
+            self._bytes_left -= len(drawing.encode())
         return {
             "id": prefix,
             "name": name,
-            "sankey": Markup(sankey(stops, self._language, label)),  # noqa: S704 - escapes its strings
-            "drawing": None if drawing is None else Markup(drawing),  # noqa: S704 - escapes its strings
+            "sankey": Markup(sankey(stops, self.language, label)),  # noqa: S704 - escapes its texts
+            "drawing": None if drawing is None else Markup(drawing),  # noqa: S704 - escapes its texts
             "tree": [self._tree_item(stop, calls) for stop in stops if stop.reached],
         }
 
@@ -257,7 +278,7 @@ class _Page:
             bars.append({"x": f"{x:.2f}", "width": f"{width:.2f}", "color": color})
             x += width
         return {
-            "label": stop.label(self._language),
+            "label": stop.label(self.language),
             "depth": min(stop.depth, _DEEPEST_INDENT),
             "counts": self.text(
                 "tree_counts",
@@ -292,11 +313,11 @@ class _Page:
         if not left:
             return {"hours_chart": None, "hours_note": ""}
         label = self.text(
-            "hours_label", most=f"{left:,}", weekday=WEEKDAYS[self._language][-weekday], hour=-hour
+            "hours_label", most=f"{left:,}", weekday=WEEKDAYS[self.language][-weekday], hour=-hour
         )
         return {
-            "hours_chart": Markup(  # noqa: S704 - escapes its strings
-                hours_chart(self._report, self._language, label)
+            "hours_chart": Markup(  # noqa: S704 - escapes its texts
+                hours_chart(self._report, self.language, label)
             ),
             "hours_note": self.text("hours_note", most=f"{left:,}"),
         }
@@ -306,7 +327,7 @@ class _Page:
     def _repeats(self) -> dict[str, Any]:
         repeats = self._report.repeat_callers
         if repeats is None:
-            reason = REPEAT_REASONS[self._report.repeat_callers_reason][self._language]
+            reason = REPEAT_REASONS[self._report.repeat_callers_reason][self.language]
             return {"repeats": None, "repeats_unknown": self.text("repeats_unknown", reason=reason)}
         keys: Sequence[str] = ("contained", "called_back", "too_recent", "without_number")
         total = sum(getattr(repeats, key) for key in keys)
@@ -330,11 +351,10 @@ class _Page:
         mark = ("▲ " if (difference or 0) > 0 else "▼ ") if significant else ""
         count: Callable[[int], dict[str, Any]] = lambda calls: _cell(calls, f"{calls:,}")  # noqa: E731
         return {
-            "label": stop.label(self._language),
-            "route": f"{self._flow_names[stop.call_flow]} · {stop.route}"
+            "label": stop.label(self.language),
+            "route": f"{self._flow_names[stop.call_flow]} · {_short(stop.route)}"
             if len(self._flow_names) > 1
-            else stop.route,
-            "search": f"{self._name(stop)} {stop.route} {stop.call_flow or ''}".lower(),
+            else _short(stop.route),
             "cells": [
                 count(stop.reached),
                 count(stop.continued),
@@ -352,24 +372,35 @@ class _Page:
         }
 
 
-def _shortened(report: Report) -> tuple[Report, int]:
-    """Leaves out rare routes that no catalog lists if there are too many stops. Returns their number.
+def _shortened(report: Report, most_stops: int) -> tuple[Report, int]:
+    """Shortens the names in a report and leaves out stops, and returns the number of those.
 
-    A flow that sets call_route from a variable can have any number of routes.
+    A flow that sets call_route from a variable can have any number of routes of any length. Routes that no catalog lists
+    are left out first, then the rarest ones. A stop is never left out before the stops below it.
     """
     listed = {
         (flow.call_flow, route) for flow in report.flows if flow.catalog for route in flow.catalog.routes
     }
-    others = [stop for stop in report.stops if (stop.call_flow, stop.route) not in listed]
-    left_out = sorted(others, key=lambda stop: -stop.reached)[max(_MOST_STOPS - len(listed), 0) :]
-    names = {(stop.call_flow, stop.route) for stop in left_out}
+    by_importance = sorted(
+        report.stops, key=lambda stop: ((stop.call_flow, stop.route) not in listed, -stop.reached)
+    )
+    names = {(stop.call_flow, stop.route) for stop in by_importance[most_stops:]}
     return replace(
         report,
-        stops=tuple(stop for stop in report.stops if (stop.call_flow, stop.route) not in names),
+        flows=tuple(replace(flow, name=_short(flow.name)) for flow in report.flows),
+        stops=tuple(
+            replace(stop, en=_short(stop.en), ja=_short(stop.ja))
+            for stop in report.stops
+            if (stop.call_flow, stop.route) not in names
+        ),
         unknown_routes=tuple(
             each for each in report.unknown_routes if (each.call_flow, each.route) not in names
         ),
-    ), len(left_out)
+    ), len(names)
+
+
+def _short(name: str, longest: int = _LONGEST_NAME) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def _cell(value: float | None, text: str, *, marked: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
-from callroute.flows.diagrams.text_metrics import wrap
+from callroute.flows.diagrams.text_metrics import width, wrap
 from callroute.reports.html.colors import MUTED, OUTCOME_COLORS
 from callroute.reports.labels import OUTCOME_LABELS
 from callroute.reports.report import OUTCOMES, Language, Outcome, Stop
@@ -155,6 +155,12 @@ def _bar(node: _Node, scale: float) -> Iterator[str]:
     x, height = node.column * _COLUMN, max(node.calls * scale, 1.5)
     yield f'<rect x="{x:g}" y="{node.top:.1f}" width="{_BAR:g}" height="{height:.1f}" fill="{node.color}"/>'
     y = node.top + height / 2 - _LINE_HEIGHT * len(node.lines) / 2 + 12
+    if height < _LINE_HEIGHT:  # the band would look like a hyphen between the words
+        widest = max(width(line, _TEXT_SIZE) for line in node.lines)
+        yield (
+            f'<rect class="ground" x="{x + _BAR + _LABEL_GAP - 2:g}" y="{y - 12:.1f}" width="{widest + 4:.0f}" '
+            f'height="{_LINE_HEIGHT * len(node.lines):g}" fill="#fff"/>'
+        )
     for number, line in enumerate(node.lines):
         bold = ' class="figure"' if node.outcome is None and number == len(node.lines) - 1 else ""
         yield f'<text x="{x + _BAR + _LABEL_GAP:g}" y="{y:.1f}"{bold}>{escape(line)}</text>'

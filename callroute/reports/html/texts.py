@@ -27,7 +27,8 @@ TEXTS: Mapping[str, Labels] = {
     "significant": {"en": "more than noise", "ja": "誤差を超える"},
     "noise": {"en": "within noise", "ja": "誤差の範囲"},
     "headline_stop": {
-        "en": "Most callers gave up at “{stop}”: {calls} of the {reached} callers who reached it ({percent}).",
+        "en": "More callers gave up at “{stop}” than at any other stop: {calls} of the {reached} callers who reached it "
+        "({percent}).",
         "ja": "離脱が最も多い箇所は「{stop}」です。到達した{reached}件のうち{calls}件 ({percent}) が離脱しました。",
     },
     "headline_worse": {
@@ -51,6 +52,12 @@ TEXTS: Mapping[str, Labels] = {
         "colored bands to the end of the calls.",
         "ja": "各バーは停止箇所で、数字は到達した通話数です。帯は次の停止箇所へ、色付きの帯は通話の終わりへ続きます。",
     },
+    "tree_note": {
+        "en": "Each entry is a stop in the menu. Its bar shows how the calls that reached it went on or ended, as a share of "
+        "all calls.",
+        "ja": "各項目は停止箇所です。バーは、到達した通話がその後どうなったかを、全通話に対する割合で示します。",
+    },
+    "went_on": {"en": "Went on to a later stop", "ja": "次の停止箇所へ"},
     "paths_label": {
         "en": "{calls} calls and their paths through the stops of {flow}; the same figures are in the table of stops",
         "ja": "{flow}の停止箇所を通った{calls}件の通話の経路。同じ数値は停止箇所の表にあります",
@@ -69,6 +76,10 @@ TEXTS: Mapping[str, Labels] = {
     "drawing_too_large": {
         "en": "This flow is too large to be drawn here. Draw it with callroute draw.",
         "ja": "このフローは大きすぎるため、ここには表示できません。callroute drawで描画してください。",
+    },
+    "drawing_on_screen": {
+        "en": "The flow is not printed, because its text would be too small to read. Open this page on a screen to see it.",
+        "ja": "フロー図は文字が小さくなりすぎるため印刷されません。画面でこのページを開いてご覧ください。",
     },
     "fit": {"en": "Whole flow", "ja": "全体"},
     "readable": {"en": "Readable size", "ja": "読めるサイズ"},
@@ -139,8 +150,8 @@ TEXTS: Mapping[str, Labels] = {
     "search": {"en": "Search stops", "ja": "停止箇所を検索"},
     "shown": {"en": "{shown} of {total} stops", "ja": "{total}件中{shown}件を表示"},
     "left_out": {
-        "en": "{count} rare routes that no catalog lists are left out. --format csv contains all of them.",
-        "ja": "カタログにない経路のうち、まれな{count}件は省略しました。--format csvにはすべて含まれます。",
+        "en": "{count} rare stops are left out. --format csv contains all of them.",
+        "ja": "到達の少ない停止箇所{count}件は省略しました。--format csvにはすべて含まれます。",
     },
     "stop": {"en": "Stop", "ja": "停止箇所"},
     "reached": {"en": "Reached", "ja": "到達"},
@@ -149,7 +160,7 @@ TEXTS: Mapping[str, Labels] = {
     "left_share": {"en": "Left %", "ja": "離脱率"},
     "completed": {"en": "Completed", "ja": "完了"},
     "answered": {"en": "Answered", "ja": "応答"},
-    "queue": {"en": "Left queue", "ja": "待ち放棄"},
+    "queue": {"en": "Hung up in the queue", "ja": "待ち時間中に切断"},
     "median": {"en": "Median (s)", "ja": "中央値(秒)"},
     "p90": {"en": "90% (s)", "ja": "90%値(秒)"},
     "help": {"en": "What the figures mean", "ja": "数値の説明"},
