@@ -1,4 +1,4 @@
-"""Runs all measurements and prints the table of docs/benchmarks.md (`make bench`)."""
+"""Runs all measurements and prints the table for docs/benchmarks.md (`make bench`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADINGS = ("measurement", "ratio", "result", "goal", "method")
 
 
 def main() -> None:
-    """Runs all suites. Prints the table of docs/benchmarks.md, and the goals that are not met."""
+    """Runs all suites. Prints the table for docs/benchmarks.md and the goals that are not met."""
     progress = Console(stderr=True)
     results: list[Measurement] = []
     for name, measure in SUITES:

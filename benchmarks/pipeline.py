@@ -23,7 +23,7 @@ RUNS = 3
 
 RECORDS = 100_000
 RECORDS_PER_CALL = 50
-"""One in this many records belongs to a tracked call. The pipe filters out the others."""
+"""One of this many records belongs to a tracked call. The pipe filters out the others."""
 CHUNK = 5_000
 MAX_GROWTH_MEGABYTES = 10
 

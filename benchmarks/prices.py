@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 
 PER_TRANSITION = 25 / 1e6
-"""State transition of a Standard state machine."""
+"""Price of a state transition in a Standard state machine."""
 PER_EXPRESS_REQUEST = 1 / 1e6
 PER_GIGABYTE_SECOND = 0.00001667
-"""Duration of an Express execution, rounded up to 100 ms, at the billed memory."""
+"""Price of an Express execution's duration, rounded up to 100 ms, at the billed memory."""
 GIGABYTES = 64 / 1024
-"""Lowest billed memory of an Express execution."""
+"""Minimum billed memory of an Express execution."""
 PER_SHARD_HOUR = 0.015
 PER_PUT_UNIT = 0.014 / 1e6
-"""25 KB of a record that is put on a provisioned stream."""
+"""Price per 25 KB of a record that is put on a provisioned stream."""
 PER_PIPE_REQUEST = 0.40 / 1e6
-"""64 KB of a batch that passes the pipe's filter."""
+"""Price per 64 KB of a batch that passes the pipe's filter."""
 PER_WRITE_UNIT = 0.625 / 1e6
-"""1 KB written to an on-demand table or to one of its indexes."""
+"""Price per 1 KB written to an on-demand table or to one of its indexes."""
 
 HOURS = 730
-"""Hours of a month."""
+"""Hours in a month."""
 VERSIONS = 2
-"""Versions of a contact record."""
+"""Number of versions of a contact record."""
 SECONDS_PER_RECORD = 0.05
-"""Duration of an execution per record of its batch. An assumption: AWS has not been measured."""
+"""Duration of an execution per record in its batch. This is an assumption, not measured on AWS."""
 
 
 def express_cost(seconds: float) -> float:
@@ -37,8 +37,8 @@ def monthly_costs(calls_per_second: float, *, shards: int, batch_size: int) -> d
     """Returns the monthly cost of each part of the pipeline at a constant load.
 
     Args:
-        calls_per_second: calls of all hours, on average.
-        shards: number of shards of the stream.
+        calls_per_second: number of calls per second, averaged over all hours.
+        shards: number of shards in the stream.
         batch_size: records per batch. A batch is assumed to be smaller than 64 KB.
     """
     records = calls_per_second * HOURS * 3600 * VERSIONS

@@ -18,7 +18,7 @@ from tests.support.made_up_calls import made_up_items
 SPAN = Span(date(2026, 11, 16), date(2026, 11, 22))
 ITEMS = 1_000_000
 MORE = 2
-"""Number of times the large file contains the calls of the small one, with other IDs."""
+"""Number of times that the large file repeats the small file's calls, with different IDs."""
 MEGABYTE = 1024 * 1024
 
 

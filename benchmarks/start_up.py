@@ -18,7 +18,7 @@ RUNS = 5
 COMMAND_RUNS = 9
 COMMAND_RATIO = 1.6
 IMPORTS = ("-c", "import typer, rich.table, yaml")
-"""Imports of typical libraries of command-line tools."""
+"""Imports of libraries that command-line tools typically use."""
 COMMANDS = {
     "callroute --help": ("-m", "callroute", "--help"),
     "callroute check FLOW": ("-m", "callroute", "check", "flow_definitions/call_route.json"),
@@ -65,7 +65,7 @@ def measure() -> list[Measurement]:
 
 
 def _commands(project: Path) -> list[Measurement]:
-    """Compares commands with importing typical libraries of command-line tools.
+    """Compares running commands with importing libraries that command-line tools typically use.
 
     The runs are interleaved so that variations in machine load affect all of them equally.
     """

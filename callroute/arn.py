@@ -24,7 +24,7 @@ class Arn(NamedTuple):
         """Splits an ARN.
 
         Raises:
-            ValueError: the text is not an ARN.
+            ValueError: the string is not an ARN.
         """
         prefix, *parts = text.split(":", 5)
         if prefix != "arn" or len(parts) != len(cls._fields):

@@ -172,7 +172,7 @@ def pipe_policy(
 
 
 def alarm_topic_policy(*, topic_arn: str, alarm_arns: str, account_id: str) -> Document:
-    """Returns the policy of a topic that only alarms of this account may publish to.
+    """Returns the policy of a topic that only alarms in this account may publish to.
 
     Args:
         topic_arn: the topic.
@@ -196,7 +196,7 @@ def alarm_topic_policy(*, topic_arn: str, alarm_arns: str, account_id: str) -> D
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
-    """Returns a trust policy for one service acting for one resource, which prevents the confused deputy problem."""
+    """Returns a trust policy for one service acting for one resource, to prevent the confused deputy problem."""
     return _document(
         [
             {
@@ -220,7 +220,7 @@ def use_key(sid: str, key_arn: str, resource_arn: str, service: str) -> Statemen
     """Returns a statement that allows the use of a customer managed key, but only through the service that encrypts with it."""
     arn = Arn.parse(resource_arn)
     via = f"{service}.{arn.region}.amazonaws.com"
-    # Which of two spellings AWS uses in China is unconfirmed (docs/fidelity.md).
+    # It is unconfirmed which of the two spellings AWS uses in China (docs/fidelity.md).
     spellings = [via, f"{via}.cn"] if arn.partition == "aws-cn" else via
     condition = {"StringEquals": {"kms:ViaService": spellings}}
     return {**_allow(sid, USE_KEY[service], key_arn), "Condition": condition}

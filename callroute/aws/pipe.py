@@ -30,8 +30,8 @@ TRACKED_METHODS = ("INBOUND", "WEBRTC_API")
 def filter_pattern(initiation_methods: Sequence[str] = TRACKED_METHODS) -> dict[str, Any]:
     """Returns a pattern that selects voice contacts with a route.
 
-    It excludes other channels, other flows, agent events, contacts that continue another contact, and simulated contacts
-    of Connect's flow tests.
+    It excludes other channels, other flows, agent events, contacts that continue another contact, and simulated
+    contacts from Connect's flow tests.
 
     Args:
         initiation_methods: the tracked initiation methods.

@@ -1,4 +1,4 @@
-"""Delivery by a pipe: selects records of a stream with the filter, and turns them into the target's input.
+"""Delivery by a pipe: selects records from a stream with the filter and turns them into the target's input.
 
 The local pipe and `callroute redrive` both do this in place of EventBridge. docs/fidelity.md lists the evidence.
 """
@@ -19,7 +19,7 @@ from callroute.errors import InputError
 
 @dataclass(frozen=True)
 class StreamRecord:
-    """A record of the stream."""
+    """A record from the stream."""
 
     shard_id: str
     sequence_number: str
@@ -29,7 +29,7 @@ class StreamRecord:
 
     @classmethod
     def read(cls, shard_id: str, record: Mapping[str, Any]) -> StreamRecord:
-        """Reads a record from the response of GetRecords."""
+        """Reads a record from a GetRecords response."""
         return cls(
             shard_id=shard_id,
             sequence_number=record["SequenceNumber"],
@@ -51,7 +51,7 @@ class StreamRecord:
             return False, None
 
     def event(self, stream_arn: str) -> dict[str, Any]:
-        """Returns the event that a pipe creates from the record: `data` is parsed JSON, or base64 if it is not JSON."""
+        """Returns the event that a pipe creates from the record: `data` is parsed JSON, or base64 if parsing fails."""
         is_json, value = self.json()
         return {
             "eventSource": "aws:kinesis",
@@ -96,7 +96,7 @@ class PipeDelivery:
         return any(matches(pattern, event) for pattern in self.patterns)
 
     def filter_reason(self, record: StreamRecord) -> str:
-        """Returns why the filter drops a record, without personal data."""
+        """Returns why the filter drops a record, excluding personal data."""
         is_json, contact = record.json()
         if not is_json:
             return "the data is not JSON"
@@ -124,7 +124,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def fill_template(template: str, event: Mapping[str, Any]) -> str:
-    """Fills in an input template from an event and returns the resulting JSON text.
+    """Fills in an input template from an event and returns the resulting JSON.
 
     Raises:
         InputError: a path does not exist in the event. AWS omits such a variable; here it is treated as an error.
@@ -163,5 +163,5 @@ def _template_error(path: str, problem: str) -> InputError:
 
 
 def _reject_constant(name: str) -> None:
-    """Rejects NaN and Infinity, which Python's parser accepts although they are not JSON."""
+    """Rejects NaN and Infinity. Python's parser accepts them, but they are not valid JSON."""
     raise ValueError(f"{name} is not JSON")

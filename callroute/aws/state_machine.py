@@ -49,7 +49,7 @@ _QUEUE_FAULTS = [
 ]
 
 
-# Items that were written before release 0.2.0 have no version. They compare by time.
+# Items written before release 0.2.0 have no version, so they are compared by time.
 _NEWER = (
     "version < :version"
     " OR (attribute_not_exists(version) AND (attribute_not_exists(last_update) OR last_update <= :last_update))"
@@ -188,7 +188,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
         "WriteFailed": {
             "Type": "Fail",
             "Error": "{% $states.input.error.Error %}",
-            # An error may come without a cause.
+            # An error may have no cause.
             "Cause": "{% '' & $states.input.error.Cause %}",
         },
         "Quarantine": {
@@ -213,14 +213,14 @@ OUTCOMES = ("answered", "completed", "abandoned_in_queue", "abandoned_in_flow")
 DROPPED_OUTCOMES = ("abandoned_in_queue", "abandoned_in_flow")
 """Outcomes that the metric `Abandoned` counts."""
 
-# CloudWatch rejects a request with a timestamp that is more than two weeks old or two hours ahead. One hour is left for the
-# time between this comparison and the request. Source: PutMetricData.
+# CloudWatch rejects a request with a timestamp that is more than two weeks old or two hours ahead. One hour is reserved
+# for the time between this comparison and the request. Source: PutMetricData.
 _METRIC_AGE_SECONDS = 14 * _SECONDS_PER_DAY - _SECONDS_PER_HOUR
 _METRIC_LEAD_SECONDS = _SECONDS_PER_HOUR
 
 
 def _add_metrics(states: dict[str, Any], namespace: str, partition: str) -> None:
-    """Adds the states that count the calls of a batch that were stored for the first time.
+    """Adds the states that count the calls in a batch that were stored for the first time.
 
     A call that is stored for the first time has an object as its result until the metrics are published.
     """

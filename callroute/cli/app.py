@@ -1,4 +1,4 @@
-"""The group of all commands, which are imported only when they run, and its error messages."""
+"""Defines the command group, which imports each command only when it runs, and prints its errors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from callroute.errors import InputError, LocalCloudError
 
 
 class Entry(NamedTuple):
-    """A command in the list of commands. Its module has a click command of the same name."""
+    """An entry in the command list. Its module contains a click command with the same name."""
 
     summary: str
     """First line of the command's docstring, repeated here because the list must not import the command."""
     extra: str | None = None
-    """Extra of the package that the command needs; None for commands of the base installation."""
+    """The package extra that the command needs; None for commands in the base installation."""
 
 
 COMMANDS = {
     "demo": Entry("Simulate callers in the local cloud and show where they dropped off.", extra="local"),
     "call": Entry("Call a flow in the local cloud and show the stored call record.", extra="local"),
     "serve": Entry(
-        "Call the flows of the local cloud from a browser and see where callers drop off.", extra="local"
+        "Call the flows in the local cloud from a browser and see where callers drop off.", extra="local"
     ),
     "replay": Entry(
         "Send contact records through the local cloud and print the stored items.", extra="local"
@@ -41,7 +41,7 @@ COMMANDS = {
     "simulate": Entry("Simulate one call through a flow, or run a file of scenarios."),
     "check": Entry("Find problems in flows before they are deployed."),
     "explain": Entry(
-        "Describe a rule of `callroute check`: its requirement, its severity, its source and how to ignore it."
+        "Describe a `callroute check` rule: its requirement, severity and source, and how to ignore it."
     ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
@@ -86,7 +86,7 @@ class CommandGroup(click.Group):
             raise SystemExit(output.close(ended.code)) from None
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Parses the general options, and prints help or the version if requested."""
+        """Parses the general options and prints help or the version if requested."""
         with reported_errors():
             return super().make_context(*args, **extra)
 
@@ -100,7 +100,7 @@ class CommandGroup(click.Group):
 
 
 def missing_package(error: ModuleNotFoundError, command: str) -> Exception:
-    """Returns the error that suggests the command's extra, or the same error if no extra contains the package."""
+    """Returns an error that suggests the command's extra, or the original error if no extra contains the package."""
     package, extra = (error.name or "").partition(".")[0], COMMANDS[command].extra
     if extra is None or package == "callroute":
         return error
@@ -110,10 +110,10 @@ def missing_package(error: ModuleNotFoundError, command: str) -> Exception:
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Prints an error message in place of a traceback.
+    """Prints an error message instead of a traceback.
 
     Raises:
-        Exit: the command failed; has the exit code.
+        Exit: the command failed. Contains the exit code.
     """
     try:
         yield
@@ -144,7 +144,7 @@ def failed(error: Exception, code: int) -> Exit:
 
 
 def usage_error(error: click.ClickException) -> InputError:
-    """Converts an error of click to the format of all other errors."""
+    """Converts a click error to the format of all other errors."""
     context: click.Context | None = getattr(error, "ctx", None)
     source = command = context.command_path if context else "callroute"
     text = error.format_message()

@@ -47,15 +47,15 @@ if TYPE_CHECKING:
 def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> None:
     """Call a flow in the local cloud and show the stored call record.
 
-    Starts the stack on this machine, plays the call, sends its contact record through stream, pipe, state machine and
-    table, and removes the stack. Ctrl-C during the call hangs up.
+    Starts the stack on this machine, plays the call, sends its contact record through the stream, pipe, state
+    machine and table, and removes the stack. Ctrl-C during the call hangs up.
 
     Exit code: 0 if the call left a record in the table, 1 if it did not, 2 if the flow cannot be used, 3 if the local
     cloud failed.
     """
     if keys is None and flow == STANDARD_INPUT:
         problem = "not given, and the flow is read from standard input"
-        raise InputError("--keys", "", problem, "Give the keys that the caller presses")
+        raise InputError("--keys", "", problem, "Pass the keys that the caller presses")
     pressed = None if keys is None else simulation.read_keys(keys)
     caller = TerminalCaller() if pressed is None else simulation.KeyedCaller(pressed)
     loaded = load_flow(flow, lambda catalog, text: stand_ins(catalog, text) or {})
@@ -98,7 +98,7 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
 def simulated_duration(flow: Flow, keys: tuple[str, ...]) -> timedelta:
     """Returns the time from the start of a call until its last contact record is emitted.
 
-    The call starts this long ago, so that none of its timestamps lies in the future.
+    The call starts this long ago so that none of its timestamps is in the future.
     """
     start = datetime.now(UTC)
     clock = simulation.SimulatedClock(start)
@@ -108,7 +108,7 @@ def simulated_duration(flow: Flow, keys: tuple[str, ...]) -> timedelta:
 
 @contextmanager
 def deployable(loaded: LoadedFlow) -> Iterator[dict[str, Any]]:
-    """Writes the flow as it was read to a temporary file, and yields the stack's configuration for it."""
+    """Writes the flow to a temporary file, exactly as it was read, and yields the stack configuration for it."""
     name = "flow" if loaded.path == STANDARD_INPUT else loaded.path.stem
     with tempfile.TemporaryDirectory(prefix="callroute-flow-") as folder:
         file = Path(folder) / f"{name}.json"

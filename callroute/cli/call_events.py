@@ -13,11 +13,11 @@ TEXT_COLUMN = 8 + LABEL_WIDTH
 
 
 def write_event(event: events.Event, start: datetime, *, error: bool = False) -> None:
-    """Writes an event as a line: minutes and seconds since the call began, a label and a text.
+    """Writes an event as a line: minutes and seconds since the call began, a label and a description.
 
     Args:
         event: the event.
-        start: time at which the call began.
+        start: start of the call.
         error: write to standard error instead of standard output.
     """
     elapsed = int((event.at - start).total_seconds())

@@ -18,10 +18,10 @@ Event = TypeVar("Event")
 
 
 class TerminalCaller:
-    """A caller for whom the user answers on the terminal. The end of the input hangs up."""
+    """A caller whose decisions the user makes on the terminal. End of input hangs up."""
 
     def listens(self, message: events.Said) -> bool | str:  # noqa: ARG002 - the message is already on the screen
-        """Asks whether the caller listens to the end of a message. A key is passed on to the simulation."""
+        """Asks whether the caller listens to the end of a message. A key is passed to the simulation."""
         answers: dict[str, bool | str] = {"": True, "h": False} | {key: key for key in simulation.KEYS}
         return self._ask("Enter: keep listening, h: hang up", answers, at_end=False)
 
@@ -52,7 +52,7 @@ class InterruptibleCaller:
     """A caller who hangs up when the user presses Ctrl-C.
 
     Args:
-        caller: takes all other decisions.
+        caller: makes all other decisions.
     """
 
     def __init__(self, caller: simulation.Caller) -> None:
@@ -62,7 +62,7 @@ class InterruptibleCaller:
 
     @contextmanager
     def on_the_line(self) -> Iterator[None]:
-        """Handles Ctrl-C while the call lasts."""
+        """Handles Ctrl-C during the call."""
         before = signal.signal(signal.SIGINT, self._interrupted)
         try:
             yield

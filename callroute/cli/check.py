@@ -75,9 +75,10 @@ def check(
 ) -> None:
     """Find problems in flows before they are deployed.
 
-    Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route. In folders
-    and their subfolders, all JSON files that are flows are checked. If a flow has a route catalog beside it (menu.routes.yaml for
-    menu.json), the two are compared. Flows that are checked together may read attributes that others of them set.
+    Reports what Amazon Connect would reject, problems that callers would notice, and stops without a route.
+    Checks every flow among the JSON files in folders and their subfolders. If a flow has a route catalog
+    beside it (menu.routes.yaml for menu.json), the two are compared. Flows that are checked together may read
+    attributes that any of them sets.
 
     Settings in callroute.toml or pyproject.toml allow block types and ignore findings with a reason (docs/checks.md).
 
@@ -100,7 +101,7 @@ def check(
         new = [finding for finding, file, fingerprint in identified if (file, fingerprint) not in known]
         report = replace(report, findings=new)
     for each in unused:
-        output.error(f"{each.place}: no finding of {each.rule} is ignored. Remove the ignore.")
+        output.error(f"{each.place}: this ignore matches no findings of {each.rule}. Remove it.")
     if output_format == "text":
         write_findings(report)
     else:
@@ -111,10 +112,10 @@ def check(
 
 
 def without_ignored(report: Report, settings: CheckConfig) -> tuple[Report, list[Ignore]]:
-    """Removes the findings that the settings or the flows themselves ignore.
+    """Removes findings that the settings or the flows themselves ignore.
 
     Returns:
-        The report without these findings, and the ignores that match no finding although their files were checked.
+        The remaining report, and the ignores that match no finding even though their files were checked.
     """
     rules = [rule.id for rule in lint.RULES]
     applied = {rule.id for rule in report.rules}
@@ -186,7 +187,7 @@ def lint_files(
 
 
 def write_findings(report: Report) -> None:
-    """Writes the findings as text, followed by the number of findings of each severity."""
+    """Writes the findings as text, followed by the number of findings at each severity."""
     for finding in report.findings:
         position = report.position_of(finding)
         output.write(
@@ -238,7 +239,7 @@ def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[Loaded
             output.note(note)
     if not loaded:
         source = ", ".join(map(str, paths))
-        raise InputError(source, "", "none of the JSON files is a flow", "Give a folder that contains flows")
+        raise InputError(source, "", "none of the JSON files is a flow", "Pass a folder that contains flows")
     if skipped:
         verb = "is not a flow" if skipped == 1 else "are not flows"
         output.note(f"note: skipped {output.counted(skipped, 'JSON file')} that {verb}")

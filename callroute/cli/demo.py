@@ -24,7 +24,7 @@ from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
 FLOW = "call-route-with-operator"
 CATALOG = "flow_definitions/call_route_with_operator.routes.yaml"
 DAY = datetime(2026, 4, 1, tzinfo=timezone(timedelta(hours=9)))
-"""Day of all calls. It is fixed, so that the same seed gives the same records."""
+"""Date of all calls. It is fixed so that the same seed gives the same records."""
 
 DEFAULT_CALLS = 40
 MAX_CALLS = 10_000
@@ -48,8 +48,8 @@ BAR_WIDTH = 8
 def demo(calls: int, seed: int, project: Path | None, as_json: bool) -> None:
     """Simulate callers in the local cloud and show where they dropped off.
 
-    Starts the stack on this machine, lets simulated callers use the phone menu of a bank, sends their contact records
-    through stream, pipe, state machine and table, and removes the stack.
+    Starts the stack on this machine, lets simulated callers use a bank's phone menu, sends their contact
+    records through the stream, pipe, state machine and table, and removes the stack.
 
     Exit code: 0 if every record was stored, 1 if one was quarantined or dead-lettered, 3 if the local cloud failed.
     """

@@ -30,7 +30,7 @@ class Versions:
     """Two versions of a flow.
 
     Attributes:
-        name: name of the flow: its path.
+        name: path of the flow.
         old: the old version, or None if the flow is new.
         new: the new version, or None if it was removed.
     """
@@ -45,7 +45,7 @@ class Versions:
 @click.option(
     "--base",
     metavar="REV",
-    help="Compare the files at this Git revision with the working tree. Files and folders follow instead of OLD and NEW.",
+    help="Compare this Git revision with the working tree. Takes files and folders instead of OLD and NEW.",
 )
 @click.option(
     "--format",
@@ -59,14 +59,17 @@ def diff(paths: tuple[Path, ...], base: str | None, output_format: str) -> None:
     """Compare two versions of a flow, or of all flows that changed since a Git revision.
 
     Shows blocks, branches and prompts that differ, and the effect on records: new stops, stops without a route, and
-    routes that no call can have any more. Positions in the designer and tracking blocks do not count.
+    routes that no call can have anymore. Positions in the designer and tracking blocks are ignored.
 
     Exit code: 0, or 1 if callers can now reach a stop without a route, or 2 if a file cannot be used.
     """
     if base is None:
         if len(paths) != 2:
             raise InputError(
-                "OLD NEW", "", f"{len(paths)} files are given", "Give two files, or use --base REV"
+                "OLD NEW",
+                "",
+                f"two files are required, not {len(paths)}",
+                "Pass OLD and NEW, or use --base REV",
             )
         versions = [Versions(str(paths[1]), _flow(paths[0]), _flow(paths[1]))]
     else:
@@ -106,7 +109,9 @@ def _versions_since(base: str, paths: Sequence[Path]) -> Iterator[Versions]:
         elif path.exists():
             current.add(path)
         elif path not in old:
-            raise InputError(str(path), "", f"exists neither now nor at {base}", "Give the path of a flow")
+            raise InputError(
+                str(path), "", f"does not exist in the working tree or at {base}", "Use the path of a flow"
+            )
     for path in sorted({*old, *current}):
         before = _git("show", f"{base}:./{path.as_posix()}", revision=base) if path in old else None
         after = read_text(path) if path in current else None
@@ -130,7 +135,7 @@ def _git(*arguments: str, revision: str) -> str:
         raise InputError("--base", "", "git is not on PATH", "Install Git") from error
     if done.returncode:
         problem = done.stderr.strip().removeprefix("fatal: ").rstrip(".")
-        fix = "Give a commit, branch or tag that exists here"
+        fix = "Use a commit, branch or tag that exists here"
         raise InputError("--base", revision, problem, fix)
     return done.stdout
 
@@ -161,7 +166,7 @@ def _write(versions: Versions, difference: Difference) -> None:
     for label, names, style in (
         ("new stops", routes.new_stops, "green"),
         ("stops without a route on some path", routes.lost, "bold red"),
-        ("stops that no call reaches any more", routes.removed_stops, "yellow"),
+        ("stops that no call reaches anymore", routes.removed_stops, "yellow"),
         ("new routes", routes.added, "green"),
         ("routes that vanish from reports", routes.removed, "yellow"),
     ):

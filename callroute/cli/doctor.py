@@ -33,9 +33,9 @@ STYLES = {"ok": "green", "problem": "bold red", "skipped": "dim", "unknown": "ye
 def doctor(stack: str | None, local: bool, project: Path | None, as_json: bool) -> None:
     """Check a deployed stack and print how to fix each problem.
 
-    Checks the pipe, the streaming of contact records, the retention of the stream, both queues, the delay of the pipe, the
-    last call, the alarms, and the permissions of both roles. Changes nothing. A check that your credentials do not allow
-    names the missing permission. See docs/operations.md.
+    Checks the pipe, contact record streaming, the stream's retention, both queues, the pipe's delay, the last
+    call, the alarms, and the permissions of both roles. Changes nothing. If your credentials do not allow a
+    check, its result names the missing permission. See docs/operations.md.
 
     Exit code: 0 if all checks passed, 1 if one did not, 2 if the stack cannot be used.
     """

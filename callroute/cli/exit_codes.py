@@ -1,4 +1,4 @@
-"""Exit codes of every command."""
+"""Exit codes shared by all commands."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ LOCAL_CLOUD_FAILED = 3
 INTERRUPTED = 130
 """The user pressed Ctrl-C: 128 + SIGINT, as shells report it."""
 CLOSED_PIPE = 141
-"""The reader of standard output has closed it: 128 + SIGPIPE."""
+"""The reader of standard output closed it: 128 + SIGPIPE."""

@@ -1,4 +1,4 @@
-"""Implements `callroute explain`, which describes a rule of `callroute check`."""
+"""Implements `callroute explain`, which describes a `callroute check` rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEVERITIES = {
 @click.argument("rule", metavar="RULE")
 @general_options
 def explain(rule: str) -> None:
-    """Describe a rule of `callroute check`: its requirement, its severity, its source and how to ignore it."""
+    """Describe a `callroute check` rule: its requirement, severity and source, and how to ignore it."""
     rules = {each.id: each for each in RULES}
     if rule not in rules:
         near = get_close_matches(rule, rules, n=1)
@@ -34,7 +34,7 @@ def explain(rule: str) -> None:
     output.write()
     output.write(f"Severity: {found.severity}. {SEVERITIES[found.severity]}")
     if found.severity_alone:
-        output.write(f"It is a {found.severity_alone} if a flow is checked without the flows that call it.")
+        output.write(f"This is a {found.severity_alone} if a flow is checked without the flows that call it.")
     output.write(f"Source: {found.source}")
     output.write()
     output.write("To ignore it in some places, add this to callroute.toml:")

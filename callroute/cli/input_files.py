@@ -1,4 +1,4 @@
-"""Finds the files that arguments name, and fills the placeholders of flows."""
+"""Finds the files that arguments name and fills placeholders in flows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
 
     Args:
         paths: files, folders, or - for standard input.
-        suffixes: suffixes of the files to take from folders.
+        suffixes: file suffixes to include from folders.
 
     Yields:
         A file, and whether it was found in a folder. Hidden folders and node_modules are skipped.
@@ -28,7 +28,7 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
         InputError: a folder has no such file, or standard input is named twice.
     """
     if sum(path == STANDARD_INPUT for path in paths) > 1:
-        raise InputError("-", "", "standard input can be read only once", "Give - once")
+        raise InputError("-", "", "standard input can be read only once", "Pass - only once")
     for path in paths:
         if not path.is_dir():
             yield path, False
@@ -44,14 +44,15 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
         ]
         if not found:
             problem = f"this folder has no {' or '.join(suffixes)} files"
-            raise InputError(str(path), "", problem, "Give a folder with such files")
+            raise InputError(str(path), "", problem, "Pass a folder with such files")
         yield from ((file, True) for file in found)
 
 
 def stand_ins(catalog: RouteCatalog | None, text: str) -> dict[str, str] | None:
     """Returns a value for each placeholder that a route catalog declares; None if there is no catalog.
 
-    The values are ARNs in the instance of simulated calls, which does not exist. A placeholder inside an ARN gets its name.
+    The values are ARNs in the fictional instance of simulated calls. A placeholder inside an ARN is replaced
+    by its own name.
     """
     from callroute.flows.simulation.environment import INSTANCE_ARN  # imports the whole simulation
 

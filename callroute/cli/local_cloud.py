@@ -1,4 +1,4 @@
-"""Shared code of the commands that use the local cloud."""
+"""Code shared by the commands that use the local cloud."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from callroute.reports.call_records import read_all
 
 @contextmanager
 def started(project: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Iterator[LocalCloud]:
-    """Runs the local cloud with the stack of a project.
+    """Runs the local cloud with a project's stack.
 
     Args:
-        project: folder of the project; by default, the project of the current folder.
-        overrides: configuration values that replace those of the stack.
+        project: folder of the project; by default, the project that contains the current folder.
+        overrides: configuration values that override the stack's.
     """
     if find_spec("ministack") is None:  # the emulator imports it in a separate process
         raise ModuleNotFoundError(name="ministack")
@@ -37,12 +37,12 @@ def items_of(cloud: LocalCloud) -> list[dict[str, Any]]:
 
 
 def write_item(item: Mapping[str, Any]) -> None:
-    """Writes one item, an attribute per line."""
+    """Writes one item, with one attribute per line."""
     output.write_table([Column(style="bold"), Column()], [(name, str(value)) for name, value in item.items()])
 
 
 def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) -> None:
-    """Writes the main attributes of items, one item per line. `--json` gives all attributes.
+    """Writes the main attributes of items, one item per line. `--json` writes all attributes.
 
     Args:
         items: the items.
@@ -75,7 +75,7 @@ def write_items(items: Sequence[Mapping[str, Any]], limit: int | None = None) ->
 def write_deliveries(counts: DeliveryCounts, quarantined: Sequence[Mapping[str, Any]] = ()) -> None:
     """Writes to standard error how many records were stored, and why others were quarantined.
 
-    Does not write the quarantined records, which contain personal data.
+    Does not write the quarantined records, because they contain personal data.
     """
     text = (
         f"{counts.stored} stored, {counts.filtered} filtered out, {counts.expired} expired, "

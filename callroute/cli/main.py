@@ -1,6 +1,6 @@
 """Entry point of the `callroute` script.
 
-Imports as little as possible at module level, so that Ctrl-C is handled before the slower imports begin.
+Imports as little as possible at module level so that Ctrl-C is handled before the slower imports begin.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
-        # Ctrl-C during the shutdown of the interpreter would print a traceback.
+        # Ctrl-C during interpreter shutdown would print a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit()

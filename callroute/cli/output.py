@@ -1,4 +1,4 @@
-"""Text output of the commands: styled lines, tables, JSON documents, progress and errors.
+"""Output helpers for commands: styled lines, tables, JSON documents, progress and errors.
 
 Rich formats what a terminal shows. It is imported only for terminals and tables, because it takes time to import.
 """
@@ -25,7 +25,7 @@ Segment = str | tuple[str, str]
 """A piece of a line: text, or text and its Rich style."""
 
 PIPE_COLUMNS = 10_000
-"""Width of tables that are not printed on a terminal, so that their cells are not wrapped."""
+"""Width of tables that are not printed on a terminal. Large enough that cells are not wrapped."""
 FALLBACKS = dict(zip("·–✓✗█“”’▲▼▁▂▃▄▅▆▇", '--+x#""\'^v1234567', strict=True)) | {"→": "->", "…": "..."}
 """Replacements for terminals whose encoding lacks these characters."""
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -33,7 +33,7 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass
 class OutputOptions:
-    """Options of one run that apply to all output.
+    """Options that apply to all output of a run.
 
     Attributes:
         quiet: print no progress and no notes.
@@ -51,7 +51,7 @@ options = OutputOptions()
 
 
 def prepare_streams() -> None:
-    """Resets the options, and makes the standard streams accept every character."""
+    """Resets the options and makes the standard streams accept every character."""
     options.quiet, options.color = False, not os.environ.get("NO_COLOR")
     codecs.register_error("callroute", _fallback)
     if sys.stdin is None:  # closed by the parent process
@@ -76,7 +76,7 @@ def _fallback(error: UnicodeError) -> tuple[str, int]:
 
 
 def close(code: Any) -> Any:
-    """Flushes the standard streams at the end of a command, so that Python does not fail to do so at its exit.
+    """Flushes the standard streams at the end of a command so that Python cannot fail to do so on exit.
 
     Args:
         code: the exit code so far.
@@ -102,13 +102,13 @@ def close(code: Any) -> Any:
 
 
 def _discard(stream: Any) -> None:
-    """Redirects a broken stream to the null device, so that Python can flush its buffer."""
+    """Redirects a broken stream to the null device so that Python can flush its buffer."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def unwritable(failure: OSError) -> InputError:
-    """Returns the error for a standard output that cannot be written to."""
+    """Returns the error to report if standard output cannot be written."""
     return InputError(
         "standard output", "", f"cannot be written ({failure.strerror})", "Free some space or write elsewhere"
     )
@@ -175,7 +175,7 @@ def width() -> int:
 
 
 def _rendered(console: Console, content: RenderableType) -> str:
-    """Returns what Rich would print. Rich does not write it, because it would handle closed pipes in its own way."""
+    """Returns what Rich would print. Rich does not write it directly, because it has its own handling of closed pipes."""
     with console.capture() as captured:
         console.print(content)
     return captured.get().removesuffix("\n")
@@ -194,7 +194,7 @@ def error(text: str) -> None:
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """Shows a progress text on the terminal while the `with` block runs."""
+    """Shows a progress message on the terminal while the `with` block runs."""
     if options.quiet or not sys.stderr.isatty():
         yield
         return
@@ -228,14 +228,14 @@ def progress_bar(text: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 def write_document(text: str) -> None:
-    """Writes a document to standard output in UTF-8, whatever the encoding of the terminal is."""
+    """Writes a document to standard output in UTF-8, regardless of the terminal's encoding."""
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8"))
     sys.stdout.buffer.flush()
 
 
 def write_json(document: Any) -> None:
-    """Writes the document of a command with --json."""
+    """Writes a command's `--json` document."""
     write_document(json_text(document) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NumberRange(click.FloatRange):
     """A range of numbers. Rejects NaN, which click accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Converts the text of an option."""
+        """Converts an option's text."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
@@ -27,7 +27,7 @@ class NumberRange(click.FloatRange):
 
 
 FILE = click.Path(path_type=Path)
-"""A path. What it names is checked when it is read or written."""
+"""A path. The file is checked only when it is read or written."""
 
 flow_argument = click.argument(
     "flow",
@@ -50,7 +50,7 @@ project_option = click.option(
     "--project",
     metavar="DIR",
     type=FILE,
-    help="Folder of the Pulumi project. By default, the nearest folder upwards with a Pulumi.yaml.",
+    help="Folder of the Pulumi project. By default, the current folder or its nearest parent with a Pulumi.yaml.",
 )
 stack_option = click.option("--stack", metavar="NAME", help="Stack that Pulumi has deployed.")
 local_option = click.option(
@@ -59,7 +59,7 @@ local_option = click.option(
 
 
 def general_options(function: Decorated) -> Decorated:
-    """Adds --quiet and --no-color, which may come before or after the name of the command."""
+    """Adds --quiet and --no-color, which can come before or after the command's name."""
     quiet = click.option(
         "--quiet",
         "-q",

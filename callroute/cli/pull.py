@@ -98,16 +98,16 @@ class Target:
 @click.option(
     "--stack",
     metavar="NAME",
-    help="Also set `flows` in the configuration of this stack, and use the placeholder names that it has.",
+    help="Also set `flows` in this stack's configuration, and reuse its placeholder names.",
 )
 @project_option
 @click.option(
     "--import-file",
     metavar="FILE",
     type=FILE,
-    help="Write a file for `pulumi import --file`, to adopt the flows.",
+    help="Write a file for `pulumi import --file` to adopt the flows.",
 )
-@click.option("--list", "list_only", is_flag=True, help="Only list the flows and modules of the instance.")
+@click.option("--list", "list_only", is_flag=True, help="Only list the flows and modules in the instance.")
 @click.option("--force", is_flag=True, help="Overwrite files that differ from the flows in Connect.")
 @json_option
 @general_options
@@ -126,9 +126,10 @@ def pull(
 ) -> None:
     """Read flows and modules from a Connect instance into files.
 
-    Without NAME, reads all of them. ARNs and resource IDs become placeholders, for example ${SalesQueueArn}. Their values
-    are printed for the configuration of a stack. A route catalog beside each flow contains its type and its placeholders. Files
-    that differ from the flow in Connect are not overwritten. Nothing in Connect changes. See docs/pull.md.
+    Without NAME, reads all of them. ARNs and resource IDs become placeholders, for example ${SalesQueueArn}.
+    Their values are printed for a stack's configuration. A route catalog beside each flow contains its type
+    and its placeholders. Files that differ from the flow in Connect are not overwritten. Nothing in Connect
+    changes. See docs/pull.md.
 
     Exit code: 0, or 1 if a flow was not written, or 2 if the instance cannot be used.
     """
@@ -191,9 +192,9 @@ def _session(profile: str | None, region: str | None) -> Session:
     try:
         session = boto3.session.Session(profile_name=profile, region_name=region)
     except BotoCoreError as error:
-        raise InputError("--profile", "", str(error).rstrip("."), "Give a profile that exists") from error
+        raise InputError("--profile", "", str(error).rstrip("."), "Use a profile that exists") from error
     if session.region_name is None:
-        raise InputError("--region", "", "no region is configured", "Give the region of the instance")
+        raise InputError("--region", "", "no region is configured", "Pass the region of the instance")
     return session
 
 
@@ -207,7 +208,7 @@ def _client(session: Any, service: str, region: str | None = None) -> Any:
 
 @contextmanager
 def _aws_errors() -> Iterator[None]:
-    """Reports errors of AWS, for example missing credentials or permissions, as errors of the instance."""
+    """Reports AWS errors, such as missing credentials or permissions, as input errors for the instance."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -231,7 +232,7 @@ def _folder(project: Path | None) -> Path:
     try:
         found = project or find_project()
     except InputError as error:
-        fix = "Give a folder with --output, or run the command in a Pulumi project"
+        fix = "Pass a folder with --output, or run the command in a Pulumi project"
         raise InputError("--output", "", f"no {PROJECT_FILE} in this folder or its parents", fix) from error
     return found / FOLDER
 
@@ -265,7 +266,7 @@ def _known_names(config: StackConfig | None) -> dict[str, dict[str, str]]:
 
 
 def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
-    """Sets the flows in a stack's configuration with Pulumi's CLI, which keeps the rest of the file."""
+    """Sets the flows in a stack's configuration with the Pulumi CLI, which preserves the rest of the file."""
     files = [each.get("file") for each in _flows_of(config)]
     words = []
     for target in targets:
@@ -335,7 +336,7 @@ def _resource_name(project: str, target: Target) -> str:
 
 
 def _target(pulled: PulledFlow, path: Path) -> Target:
-    """Prepares the files of a flow, and warns of what they contain.
+    """Prepares a flow's files and warns about their content.
 
     Raises:
         InputError: the content is not a flow, or its route catalog is invalid.
@@ -370,7 +371,7 @@ def _catalog(
 ) -> RouteCatalog:
     """Returns the route catalog: the existing one with the type and the placeholders added, or a new one.
 
-    The catalog has routes if the flow sets them.
+    The catalog contains routes if the flow sets any.
     """
     catalog = existing or RouteCatalog(path.name, None, {}, {})
     sets_routes = any(ROUTE in attributes_of(block) for block in flow.blocks.values())
@@ -393,9 +394,9 @@ def _write(target: Target) -> None:
 
 
 def _extended(text: str, catalog: RouteCatalog) -> str:
-    """Adds the type and the placeholders to the text of a catalog, which keeps its comments.
+    """Adds the type and the placeholders to a catalog's text, preserving its comments.
 
-    Returns an empty text if this does not give the new catalog.
+    Returns an empty string if the result does not parse as the new catalog.
     """
     if not text:
         return ""
@@ -457,7 +458,7 @@ def _as_json(target: Target, instance_id: str) -> dict[str, Any]:
 
 
 def _write_configuration(project: str, targets: Sequence[Target]) -> None:
-    """Prints the configuration of the flows. Those that the stack does not deploy are comments."""
+    """Prints the configuration of the flows. Flows that the stack does not deploy are commented out."""
     entries = [each.entry for each in targets if each.pulled.listed.type == DEPLOYED]
     others = [{**each.entry, "type": each.pulled.listed.type} for each in targets]
     others = [each for each in others if each["type"] != DEPLOYED]

@@ -22,7 +22,7 @@ from callroute.operations.deployed_pipe import DeployedPipe
 from callroute.operations.redrive import Redrive, RedriveReport
 
 MAX_LINES = 20
-"""Number of messages that are listed. `--json` lists all."""
+"""Maximum number of messages to list. `--json` lists all of them."""
 
 
 @click.command

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     required=True,
     type=FILE,
     help="Files with contact records, folders, or - for standard input. A file contains a JSON object, a JSON array, "
-    "JSON Lines, or an event of Kinesis or EventBridge Pipes.",
+    "JSON Lines, or a Kinesis or EventBridge Pipes event.",
 )
 @project_option
 @json_option

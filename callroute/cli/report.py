@@ -32,9 +32,9 @@ DEFAULT_TIME_ZONE = "Asia/Tokyo"
 YEARS = (2000, 2099)
 """Years of call records (docs/record.md)."""
 SUFFIX_OF = {"csv": ".csv", "html": ".html", "json": ".json"}
-"""Suffix of the files in each format that --output can write."""
+"""File suffix of each format that --output can write."""
 INPUT_SUFFIXES = (".jsonl", ".gz")
-"""Suffixes of the files to take from folders. DynamoDB's exports contain .json.gz files; their manifests are .json files."""
+"""Suffixes of the files to read from folders. DynamoDB exports contain .json.gz files; their manifests are .json files."""
 
 
 class Day(click.ParamType[date]):
@@ -43,14 +43,14 @@ class Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Converts the text of an option."""
+        """Converts an option's text."""
         try:
             day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
-            self.fail(f"{value!r} is not a date. Write YYYY-MM-DD.", param, ctx)
+            self.fail(f"{value!r} is not a date. Use YYYY-MM-DD.", param, ctx)
         if not YEARS[0] < day.year <= YEARS[1]:
             self.fail(
-                f"{value!r} is not in the years {YEARS[0] + 1} to {YEARS[1]}. Correct the year.", param, ctx
+                f"{value!r} is outside the years {YEARS[0] + 1} to {YEARS[1]}. Fix the year.", param, ctx
             )
         return day
 
@@ -69,7 +69,9 @@ class Day(click.ParamType[date]):
     "--region", metavar="REGION", help="AWS region of --table. By default, the environment's region."
 )
 @click.option("--local", is_flag=True, help="Read the table of a running `callroute serve`.")
-@click.option("--from", "first", metavar="DATE", type=Day(), help="First day. By default, 7 days up to --to.")
+@click.option(
+    "--from", "first", metavar="DATE", type=Day(), help="First day. By default, 6 days before --to."
+)
 @click.option("--to", "last", metavar="DATE", type=Day(), help="Last day, inclusive. By default, yesterday.")
 @click.option(
     "--time-zone",
@@ -113,9 +115,9 @@ def report(
 ) -> None:
     """Show where callers gave up, and how that changed.
 
-    Reads call records from a table, from the local cloud, or from files, and compares them with the previous span of equal
-    length. Phone numbers only serve to count repeat callers and are not part of the report. docs/report.md explains
-    every figure.
+    Reads call records from a table, from the local cloud, or from files, and compares them with the preceding
+    period of the same length. Phone numbers are used only to count repeat callers and do not appear in the
+    report. docs/report.md explains every figure.
     """
     if output_format is None:
         output_format = format_of(out) if out else "text"
@@ -153,7 +155,7 @@ def rendered(report: Report, output_format: str, language: Language) -> str:
 
 
 def format_of(path: Path) -> str:
-    """Returns the format for the suffix of a file.
+    """Returns the format for a file's suffix.
 
     Raises:
         InputError: the suffix is unknown.
@@ -176,7 +178,7 @@ def span_of(first: date | None, last: date | None, time_zone: str) -> Span:
     last = last or max(yesterday, first or yesterday)
     first = first or last - timedelta(DEFAULT_DAYS - 1)
     if first > last:
-        raise InputError("--from", "", f"{first} is after --to {last}", "Give the earlier date as --from")
+        raise InputError("--from", "", f"{first} is after --to {last}", "Pass the earlier date as --from")
     return Span(first, last)
 
 
@@ -189,7 +191,7 @@ def today_in(time_zone: str) -> date:
     try:
         return datetime.now(ZoneInfo(time_zone)).date()
     except (ValueError, LookupError, OSError) as error:
-        fix = "Give an IANA time zone, for example Asia/Tokyo"
+        fix = "Use an IANA time zone, for example Asia/Tokyo"
         raise InputError("--time-zone", "", f"{time_zone!r} is not a time zone", fix) from error
 
 
@@ -197,7 +199,8 @@ def load_flows(paths: Sequence[Path], project: Path | None) -> list[ReportedFlow
     """Loads flows with their route catalogs.
 
     Args:
-        paths: flow files. If empty, all flows of the project whose catalog has routes, or none outside of a project.
+        paths: flow files. If empty, all flows of the project whose catalog has routes, or none outside a
+            project.
         project: folder of the project.
 
     Raises:
@@ -241,7 +244,7 @@ class Source:
     name: str
     time_zone: str
     load: Callable[[CallDatabase], None]
-    """Loads the records that the database asks for."""
+    """Loads the records that the database requests."""
 
 
 def choose_source(
@@ -261,10 +264,10 @@ def choose_source(
     from callroute.cli.stacks import aws_clients, choose_stack
 
     if sum((bool(files), stack is not None, table is not None, local)) != 1:
-        fix = "Give files, --stack NAME, --table NAME or --local"
+        fix = "Pass files, --stack NAME, --table NAME or --local"
         raise InputError("callroute report", "", "needs exactly one source of call records", fix)
     if region is not None and table is None:
-        raise InputError("--region", "", "is given without --table", "Remove it, or give --table")
+        raise InputError("--region", "", "requires --table", "Remove it, or add --table")
     if files:
         return files_source(files, time_zone or DEFAULT_TIME_ZONE)
     if table is not None:
@@ -296,7 +299,7 @@ def table_source(name: str, table: str, dynamodb: Callable[[], Any], time_zone: 
         with output.progress_bar(f"Reading {table}", len(days)) as day_read:
             skipped = calls.load_items(read_days(client, table, days, TABLE_ATTRIBUTES, day_read))
         if skipped:
-            output.note(f"note: {output.counted(skipped, 'item')} of the table left out: not a call record")
+            output.note(f"note: {output.counted(skipped, 'item')} in the table left out: not a call record")
 
     return Source(name, time_zone, load)
 

@@ -65,7 +65,7 @@ TEXT = {
 
 
 def write_report(report: Report, language: Language) -> None:
-    """Writes a report. Leaves out what has no calls."""
+    """Writes a report, omitting parts without calls."""
     write = _Writer(report, language)
     write.heading()
     if not report.calls:

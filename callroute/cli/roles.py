@@ -22,7 +22,7 @@ ENCRYPTED = Secret("encrypted value, which no document contains" * 2)
 
 @click.command
 @click.option(
-    "--stack", metavar="NAME", required=True, help="Name of the stack, and of its environment in GitHub."
+    "--stack", metavar="NAME", required=True, help="Name of the stack and of its GitHub environment."
 )
 @click.option("--account-id", metavar="ID", required=True, help="AWS account of the stack.")
 @click.option(
@@ -63,9 +63,9 @@ def roles(
     docs/operations.md.
     """
     if not (account_id.isascii() and account_id.isdigit() and len(account_id) == 12):
-        raise InputError("--account-id", "", f"{account_id!r} is not an AWS account ID", "Give the 12 digits")
+        raise InputError("--account-id", "", f"{account_id!r} is not an AWS account ID", "Use the 12 digits")
     if repository.count("/") != 1 or repository.startswith("/") or repository.endswith("/"):
-        raise InputError("--repository", "", f"{repository!r} is not OWNER/NAME", "Write OWNER/NAME")
+        raise InputError("--repository", "", f"{repository!r} is not OWNER/NAME", "Use OWNER/NAME")
     config = StackConfig.read(stack, project=project, encrypted=ENCRYPTED)
     if "aws:region" not in config.config:
         fix = f"Set it: pulumi config set aws:region REGION --stack {stack}"

@@ -31,11 +31,11 @@ from callroute.local.stack_config import StackConfig
 @project_option
 @general_options
 def serve(port: int | None, open_browser: bool, project: Path | None) -> None:
-    """Call the flows of the local cloud from a browser and see where callers drop off.
+    """Call the flows in the local cloud from a browser and see where callers drop off.
 
-    Starts the stack on this machine and prints the address of a page. The page has a phone to call the flows, shows the
-    current block of the call, the stored call record and the drop-off. While it runs, other commands can work on the
-    same stack with --local. Ctrl-C removes the stack.
+    Starts the stack on this machine and prints the address of a page. The page has a phone to call the flows.
+    It shows the current block, the stored call record and the drop-off. While the command runs, other
+    commands can use the same stack with --local. Ctrl-C removes the stack.
 
     Exit code: 0 after Ctrl-C, 2 if the port or the configuration cannot be used, 3 if the local cloud failed.
     """
@@ -56,7 +56,7 @@ def serve(port: int | None, open_browser: bool, project: Path | None) -> None:
 
 
 def route_catalogs(project: Path | None) -> dict[str, RouteCatalog]:
-    """Returns the route catalogs of the flows in the local stack, by name of the flow.
+    """Returns the route catalogs of the flows in the local stack, by flow name.
 
     Raises:
         InputError: a catalog is invalid.

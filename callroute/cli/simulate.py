@@ -112,7 +112,7 @@ SCENARIO_OPTIONS = {"flow", "at", "scenario_file", "minimum_coverage", "as_json"
     "--minimum-coverage",
     metavar="PERCENT",
     type=NumberRange(0, 100),
-    help="Fail if the scenarios cover a smaller part of the flow's branches.",
+    help="Fail if the scenarios cover less than this percentage of the flow's branches.",
 )
 @click.option("--record", is_flag=True, help="Also print the contact record.")
 @type_option
@@ -202,7 +202,7 @@ def simulate(
 def derive_contact_id(
     flow: str, keys: tuple[str, ...], at: str, patience: float | None, environment: simulation.Environment
 ) -> str:
-    """Derives a contact ID from the arguments, so that two runs only differ if their calls differ.
+    """Derives a contact ID from the arguments, so that two runs differ only if their calls differ.
 
     The keys of the document are part of the derivation. Renaming one changes all contact IDs.
     """
@@ -246,7 +246,7 @@ def require_terminal(flow: Path) -> None:
         problem = "not given, and standard input is not a terminal"
     else:
         return
-    fix = "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu"
+    fix = "Pass the keys, for example --keys 1,2, or --keys '' to hang up at the first menu"
     raise InputError("--keys", "", problem, fix)
 
 
@@ -261,7 +261,7 @@ def write_records(records: Sequence[Mapping[str, Any]]) -> None:
 def run_scenarios(
     flow: Flow, path: Path, start: datetime, minimum_coverage: float | None, as_json: bool
 ) -> None:
-    """Runs the scenarios of a file.
+    """Runs the scenarios in a file.
 
     Raises:
         Exit: with code 1, if a scenario fails or the coverage is below the minimum.
@@ -314,7 +314,7 @@ def branch_name(branch: Branch) -> str:
 def results_as_json(
     results: list[Result], covered: Coverage, others: Mapping[str, Coverage]
 ) -> dict[str, Any]:
-    """Returns the JSON document of a run of scenarios."""
+    """Returns the JSON document for a scenario run."""
     return {
         "scenarios": [
             {
@@ -331,7 +331,7 @@ def results_as_json(
 
 
 def coverage_as_json(covered: Coverage) -> dict[str, Any]:
-    """Returns the JSON form of the coverage of one flow."""
+    """Returns one flow's coverage in JSON form."""
     return {
         "percent": round(covered.percent, 1),
         "taken": covered.taken,
@@ -344,7 +344,7 @@ def coverage_as_json(covered: Coverage) -> dict[str, Any]:
 
 
 def require_no_call_options() -> None:
-    """Checks that no option of a single call is combined with --scenarios.
+    """Checks that no single-call option is combined with --scenarios.
 
     Raises:
         InputError: such an option is given.
@@ -365,16 +365,16 @@ def named_flow(text: str) -> tuple[str, Flow | str]:
     """Parses NAME=FILE and loads the flow.
 
     Raises:
-        InputError: the text has another form, or the file cannot be used.
+        InputError: the text does not have this form, or the file cannot be used.
     """
     name, equals, file = text.partition("=")
     if not (equals and name and file):
-        raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Write NAME=FILE")
+        raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Use NAME=FILE")
     return name, file if file in {simulation.END, simulation.RETURN} else load(Path(file))
 
 
 def parse_time(text: str) -> datetime:
-    """Parses the start of the call.
+    """Parses the call's start time.
 
     Raises:
         InputError: the text is not a time, or the year is out of range.
@@ -386,7 +386,7 @@ def parse_time(text: str) -> datetime:
             "--at", "", f"{text!r} is not a time", f"Use ISO 8601, for example {DEFAULT_START}"
         ) from error
     if not 1970 <= time.year < 2100:
-        raise InputError("--at", "", f"the year {time.year} is out of range", "Give a year from 1970 to 2099")
+        raise InputError("--at", "", f"the year {time.year} is out of range", "Use a year from 1970 to 2099")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -400,7 +400,7 @@ def call_environment(
     """
     if answers_after is not None and leaves_after is not None:
         problem = "it cannot be combined with --agent-answers-after"
-        raise InputError("--leaves-queue-after", "", problem, "Give one of the two options")
+        raise InputError("--leaves-queue-after", "", problem, "Use one of the two options")
     environment = simulation.Environment()
     if environment_file is not None:
         environment = read_environment(

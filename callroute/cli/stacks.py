@@ -1,4 +1,4 @@
-"""Finds the stack that a command works on: a deployed one, or the one of a running `callroute serve`."""
+"""Finds the stack that a command uses: a deployed stack, or the stack of a running `callroute serve`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callroute.errors import InputError
 ATTEMPTS = 6
 """Attempts of an AWS call before it fails."""
 EXECUTION_SECONDS = 310
-"""Time to wait for a response of AWS. A synchronous execution can take 5 minutes."""
+"""Seconds to wait for an AWS response. A synchronous execution can take 5 minutes."""
 
 
 class ClientFactory(Protocol):
@@ -50,13 +50,13 @@ class Stack:
                 f"stack {self.name}",
                 "",
                 f"has no output {name}",
-                "Choose a stack of this project, and deploy it with the current version",
+                "Choose one of this project's stacks, and deploy it with the current version",
             )
         return self.outputs[name]
 
 
 def deployed_stack(name: str, project: Path | None = None) -> Stack:
-    """Returns a stack that Pulumi has deployed. Uses the AWS credentials of the environment.
+    """Returns a stack that Pulumi has deployed. Uses the AWS credentials in the environment.
 
     Args:
         name: name of the stack.
@@ -84,14 +84,14 @@ def deployed_stack(name: str, project: Path | None = None) -> Stack:
         raise InputError(source, "", f"its outputs cannot be read ({problem})", fix)
     outputs = json.loads(done.stdout)
     if "tableArn" not in outputs:
-        fix = "Deploy it with `pulumi up`, or choose a stack of this project"
+        fix = "Deploy it with `pulumi up`, or choose one of this project's stacks"
         raise InputError(source, "", "has no output tableArn", fix)
     region = Arn.parse(outputs["tableArn"]).region
     return Stack(name, region, outputs, aws_clients(region))
 
 
 def aws_clients(region: str | None) -> ClientFactory:
-    """Returns a function that creates clients with the AWS credentials of the environment.
+    """Returns a function that creates clients with the AWS credentials in the environment.
 
     The clients retry throttled and failed calls with exponential backoff.
 
@@ -136,13 +136,13 @@ def choose_stack(name: str | None, local: bool, project: Path | None = None) -> 
         InputError: not exactly one of them is given, or the stack is not available.
     """
     if (name is None) is (not local):
-        raise InputError("--stack", "", "give either --stack NAME or --local", "Name the stack to work on")
+        raise InputError("--stack", "", "either --stack NAME or --local is required", "Pass one of them")
     return deployed_stack(name, project) if name is not None else local_stack()
 
 
 @contextmanager
 def aws_errors(stack: Stack) -> Iterator[None]:
-    """Reports errors of AWS as errors of the stack, for example missing credentials or permissions.
+    """Reports AWS errors, such as missing credentials or permissions, as input errors for the stack.
 
     Raises:
         InputError: AWS cannot be called or has rejected a request.

@@ -54,7 +54,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 @click.option(
     "--resolve",
     is_flag=True,
-    help="Give a route to each stop that records would not distinguish from another one.",
+    help="Assign a route to each stop that records would not distinguish from another one.",
 )
 @type_option
 @click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
@@ -88,7 +88,7 @@ def track(
                 option, "", "it applies to a single flow, but a folder is given", f"Omit {option}"
             )
     if out is None or (out.exists() and not out.is_dir()):
-        raise InputError("--output", "", "a folder is needed for the tracked flows", "Give a folder")
+        raise InputError("--output", "", "must be a folder, because FLOW is a folder", "Pass a folder")
     failed = False
     for path, _ in files_in([flow], (".json",)):
         text = read_text(path)
@@ -116,14 +116,14 @@ def track_file(
     picture: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Tracks one flow, and writes a summary to standard error.
+    """Tracks one flow and writes a summary to standard error.
 
     Args:
         flow: the flow's file, or - for standard input.
         out: file to write, or None to print the flow.
         names: names for its routes.
         flow_type: type of the flow.
-        resolve: give a route to each stop that records would not distinguish from another one.
+        resolve: assign a route to each stop that records would not distinguish from another one.
         picture: SVG file to write.
         force: overwrite files that are not tracked flows.
 
@@ -164,7 +164,7 @@ def track_file(
 
 
 def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteName]:
-    """Returns a name for each stop whose routes are also those of other stops, unless it already has a name."""
+    """Returns a name for each stop that shares its routes with other stops, unless it already has a name."""
     rules = [rule for rule in RULES if rule.id == "ambiguous-stop"]
     stops = {stop.block.identifier: stop for stop in analyze(flow).stops}
     found: dict[str, RouteName] = {}
@@ -184,7 +184,7 @@ def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteN
 
 
 def write_ambiguous(names: Mapping[str, RouteName]) -> None:
-    """Writes the entries of a route file that would give ambiguous stops a route of their own."""
+    """Writes the route file entries that would give each ambiguous stop its own route."""
     if not names:
         return
     stops = output.counted(len(names), "stop")
@@ -229,14 +229,14 @@ def known_routes(loaded: LoadedFlow, target: Path) -> RouteCatalog | None:
 
 
 def flow_name(flow: Flow, path: Path) -> str:
-    """Returns the flow's name in the flow designer, or the name of its file if it was not given a name there."""
+    """Returns the flow's name in the flow designer, or its file name if it has no name there."""
     metadata = flow.document.get("Metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     return name if isinstance(name, str) and name else path.stem
 
 
 def write_catalog(tracked: TrackedFlow, out: Path | None) -> str:
-    """Writes the route catalog beside the output file, and returns a summary of it."""
+    """Writes the route catalog beside the output file and returns a summary of it."""
     if tracked.catalog is None:
         return "the flow sets no routes, so there is no route catalog"
     routes = output.counted(len(tracked.catalog.routes), "route")
@@ -250,9 +250,9 @@ def write_catalog(tracked: TrackedFlow, out: Path | None) -> str:
 
 
 def extended(text: str, catalog: RouteCatalog) -> str:
-    """Appends new routes to the text of a catalog, which keeps its comments and order.
+    """Appends new routes to a catalog's text, preserving its comments and order.
 
-    Returns an empty text if appending routes does not give the new catalog.
+    Returns an empty string if appending routes does not produce the new catalog.
     """
     if not text:
         return ""

@@ -156,7 +156,7 @@ class ReachingValues:
         return self._first(start, values, ends=False)
 
     def first_places(self, start: str, values: Collection[Value]) -> dict[str, frozenset[Value]]:
-        """Returns the first stops, like `first_stops`, plus the blocks where a call ends before reaching a stop."""
+        """Returns the result of `first_stops`, plus the blocks where a call ends before reaching a stop."""
         return self._first(start, values, ends=True)
 
     def _first(self, start: str, values: Collection[Value], *, ends: bool) -> dict[str, frozenset[Value]]:
@@ -264,7 +264,7 @@ def assignment_of(block: Block, attribute: str) -> Assignment:
 
 
 def _module(block: Block) -> str:
-    """Describes the module that a block invokes. Identifiers from the flow designer are UUIDs, which say nothing."""
+    """Describes the module that a block invokes. Omits identifiers from the flow designer, which are UUIDs."""
     return "a flow module" if _UUID.fullmatch(block.identifier) else f"the module in {block.identifier}"
 
 

@@ -51,8 +51,8 @@ class Shape:
 
     Attributes:
         required: required members.
-        one_of: members exactly one of which is required.
-        any_of: members at least one of which is required.
+        one_of: members of which exactly one is required.
+        any_of: members of which at least one is required.
         optional: optional members.
         refused: members that AWS is known to reject. Other unknown members may be newer than this catalog.
         values: allowed values by member. References (`$.…`) are always allowed.

@@ -1,4 +1,4 @@
-"""Compares two versions of a flow: blocks, branches and the effect on routes."""
+"""Compares the blocks, branches and routes of two versions of a flow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROMPTS = ("Text", "SSML", "PromptId")
 
 @dataclass(frozen=True)
 class ParameterChange:
-    """A value in the parameters of a block that differs.
+    """A difference in a block's parameters.
 
     Attributes:
         path: JSON path below `Parameters`, for example `DTMFConfiguration.InterdigitTimeLimitSeconds`.
@@ -39,7 +39,7 @@ class ParameterChange:
 
 @dataclass(frozen=True)
 class BranchChange:
-    """A branch that was added, removed or leads elsewhere.
+    """A branch that was added, removed or redirected.
 
     Attributes:
         name: kind and label, for example `condition 1`.
@@ -61,8 +61,8 @@ class BlockChange:
         block: identifier of the block.
         type: new type of the block; the old type if it was removed.
         old_type: the old type if it differs, otherwise None.
-        parameters: parameters of a changed block that differ.
-        branches: branches of a changed block that differ.
+        parameters: differing parameters of a changed block.
+        branches: differing branches of a changed block.
     """
 
     change: Literal["added", "removed", "changed"]
@@ -80,9 +80,10 @@ class RouteChanges:
     Attributes:
         new_stops: stops that callers could not reach before.
         removed_stops: stops that callers can no longer reach.
-        lost: stops at which some callers have no route, but all had one before, or that are new.
+        lost: stops at which some callers have no route, if the stop is new or all callers had one there
+            before.
         added: routes that no call could have before.
-        removed: routes that no call can have any more, so they vanish from reports.
+        removed: routes that no call can have anymore, so they vanish from reports.
     """
 
     new_stops: tuple[str, ...] = ()
@@ -94,7 +95,7 @@ class RouteChanges:
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference between two versions of a flow. Positions in the designer and tracking blocks do not count.
+    """The difference between two versions of a flow, ignoring positions in the designer and tracking blocks.
 
     Attributes:
         start: the old and the new first block, if they differ.
@@ -160,7 +161,7 @@ def _changed(old: Block, new: Block) -> BlockChange | None:
 
 
 def _values(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
-    """Yields the values in an object that are not objects themselves, by JSON path."""
+    """Yields the values in an object that are not objects themselves, with their JSON paths."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _values(inner, member(path, name))
@@ -191,5 +192,5 @@ def _texts(routes: Mapping[str, frozenset[Value]]) -> set[str]:
 
 
 def shown(value: Any) -> str:
-    """Returns a parameter's value for messages: text in quotes, other values as JSON."""
+    """Returns a parameter's value for messages: strings in quotes, other values as JSON."""
     return json.dumps(value, ensure_ascii=False)

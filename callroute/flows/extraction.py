@@ -1,4 +1,4 @@
-"""Replaces the ARNs and resource IDs in a flow with placeholders, so that it can be deployed to other instances."""
+"""Replaces the ARNs and resource IDs in a flow with placeholders so that it can be deployed to other instances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ARN = re.compile(
 )
 """An ARN. It can end with the version of a flow or function, for example `:$LATEST`."""
 _DYNAMIC = re.compile(r"arn:[^\s\"']*?(?:\$\.|\$\[|\{\{)")
-"""An ARN that contains a reference such as `$.Attributes.name`, which Connect resolves during the call."""
+"""An ARN that contains a reference, such as `$.Attributes.name`, that Connect resolves during the call."""
 
 
 class Resource(NamedTuple):
@@ -62,7 +62,8 @@ def extract(
     Args:
         content: content of the flow, as Connect returns it.
         source: name of the flow for messages.
-        resource: returns the resource that an ARN or ID belongs to. None for a text that is not the ID of a resource.
+        resource: returns the resource that an ARN or ID belongs to. None for a string that is not a resource
+            ID.
         known_names: placeholder names to use, by value.
 
     Raises:

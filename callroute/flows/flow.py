@@ -105,8 +105,8 @@ class StructuralDefect:
     Attributes:
         rule: identifier of the lint rule that reports the defect.
         block: identifier of the block that contains the defect, or None.
-        place: description of the location for error messages.
-        path: JSON path of the location.
+        place: location of the defect, for error messages.
+        path: JSON path of the defect.
         problem: description of the problem.
         fix: imperative sentence that explains how to fix it.
     """
@@ -238,7 +238,7 @@ class _Parser:
                     f"Actions[{index}]",
                     f"{block.path}.Identifier",
                     f"the identifier {block.identifier!r} is already used by an earlier block",
-                    "Give every block its own identifier",
+                    "Give each block a unique identifier",
                     block.identifier,
                 )
             else:

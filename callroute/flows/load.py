@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = Path("-")
 _RESPONSES = ("ContactFlow", "ContactFlowModule")
-"""Members of the outputs of `describe-contact-flow` and `describe-contact-flow-module`."""
+"""Top-level keys in the output of `describe-contact-flow` and `describe-contact-flow-module`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def load_flow(
                 source,
                 "",
                 f"is {other}, but {name} contains the type {each}",
-                "Correct the type, or use --type",
+                "Fix the type, or use --type",
             )
     flow = replace(flow, type=type_ or next(iter(known.values()), None))
     return LoadedFlow(path, text, catalog, flow, filled, position, tuple(notes), identifiers)
@@ -123,7 +123,8 @@ def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None
     """Extracts a flow from the output of an `aws connect` command.
 
     Returns:
-        The flow, its type, its position in the output, and its ARN and ID; for any other text, only the text itself.
+        The flow, its type, its position in the output, and its ARN and ID; for any other input, only the text
+        itself.
     """
     if not any(f'"{name}"' in text for name in _RESPONSES):
         return text, None, None, ()
@@ -140,7 +141,7 @@ def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None
             source,
             f"$.{name}",
             "has no flow in Content",
-            "Give the whole output of the `aws connect` command",
+            "Use the whole output of the `aws connect` command",
         )
     type_ = "MODULE" if name == "ContactFlowModule" else described.get("Type")
     if type_ is not None and type_ not in KINDS:

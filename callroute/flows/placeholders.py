@@ -88,7 +88,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def inside_arns(text: str) -> tuple[str, ...]:
-    """Returns the names of the placeholders that are only a part of an ARN, for example of `arn:aws:connect:${Region}:…`."""
+    """Returns the names of the placeholders that are only part of an ARN, as in `arn:aws:connect:${Region}:…`."""
     return tuple(dict.fromkeys(name for arn in _PARTIAL_ARN.findall(text) for name in names(arn)))
 
 

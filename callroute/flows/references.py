@@ -15,7 +15,7 @@ _PART = re.compile(r"""\.?\[(?:'([^']+)'|"([^"]+)"|(\d+))\]|\.([\w-]+)""", re.AS
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 FLAT = frozenset({"Attributes", "FlowAttributes"})
-"""Namespaces whose names have no parts: a dot after the name belongs to the surrounding text."""
+"""Namespaces whose names contain no dots: a dot after the name belongs to the surrounding text."""
 
 Path = tuple[str, ...]
 
@@ -46,7 +46,7 @@ def paths_in(text: str) -> tuple[Path, ...]:
 
 
 def whole(text: str) -> Path | None:
-    """Returns the path if the string is exactly one reference, and None otherwise."""
+    """Returns the path if the string is exactly one reference, otherwise None."""
     pieces = template(text)
     if isinstance(pieces, tuple) and len(pieces) == 1 and isinstance(pieces[0], tuple):
         return pieces[0]

@@ -25,7 +25,7 @@ class Route:
 
     Attributes:
         route: the value.
-        parent: the route from which callers arrive; None for a route where calls start.
+        parent: the route from which callers arrive; None for a route at which calls start.
         en: label in English.
         ja: label in Japanese.
     """
@@ -82,7 +82,7 @@ class RouteCatalog:
             source: name of the catalog for messages, usually its path.
 
         Raises:
-            InputError: the text is not YAML or not a valid catalog.
+            InputError: the text is not valid YAML or not a valid catalog.
         """
         top = YamlNode.parse(text, source).mapping(_KEYS, required=("flow",))
         placeholders = top["placeholders"].mapping() if "placeholders" in top else {}

@@ -1,1 +1,1 @@
-"""Reads and writes files, and parses JSON and YAML with the position of each value."""
+"""Reads and writes files, and parses JSON and YAML while recording each value's position."""

@@ -1,4 +1,4 @@
-"""JSON documents that remember their formatting and the position of every value."""
+"""JSON documents that preserve their formatting and record the position of every value."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class JsonDocument:
         """Parses JSON text.
 
         Raises:
-            InputError: the text is not JSON.
+            InputError: the text is not valid JSON.
         """
         repeated: dict[int, tuple[dict[str, Any], list[str]]] = {}
 
@@ -150,12 +150,12 @@ class JsonDocument:
 
     @cached_property
     def positions(self) -> Mapping[str, Position]:
-        """Position of each value by JSON path. For a member of an object, this is the position of its key."""
+        """Position of each value, keyed by JSON path. For a member of an object, this is the position of its key."""
         return _Positions(self.text)
 
 
 class _Positions(Mapping[str, Position]):
-    """Positions by JSON path. Because the text can be very long, it is scanned only as far as needed."""
+    """Positions keyed by JSON path. Because the text can be very long, it is scanned only as far as needed."""
 
     def __init__(self, text: str) -> None:
         self._known: dict[str, Position] = {}

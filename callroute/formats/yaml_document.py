@@ -42,7 +42,7 @@ class YamlNode:
         """Parses YAML text.
 
         Raises:
-            InputError: the text is empty or is not YAML.
+            InputError: the text is empty or not valid YAML.
         """
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -50,7 +50,7 @@ class YamlNode:
             mark = getattr(error, "problem_mark", None)
             place = f"line {mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or "it cannot be parsed"
-            raise InputError(source, place, f"is not YAML ({problem})", "Fix the YAML") from error
+            raise InputError(source, place, f"is not valid YAML ({problem})", "Fix the YAML") from error
         if node is None:
             raise InputError(source, "", "is empty", "Add content, or remove the file")
         return cls(source, "", node)
@@ -81,7 +81,7 @@ class YamlNode:
             InputError: the node is not a mapping, or a key is unknown, missing or repeated.
         """
         if not isinstance(self.node, yaml.MappingNode):
-            expected = f"Write the keys {', '.join(keys)}" if keys else "Write `key: value` lines"
+            expected = f"Use the keys {', '.join(keys)}" if keys else "Use `key: value` lines"
             raise self.error(f"must be a mapping, not {self._shown()}", expected)
         outer = self.place if within is None else within
         values: dict[str, YamlNode] = {}
@@ -119,17 +119,17 @@ class YamlNode:
         return isinstance(self.node, yaml.SequenceNode)
 
     def text(self) -> str:
-        """Returns a scalar as written, so `true` and `1` are also text.
+        """Returns a scalar as written, so `true` and `1` are also strings.
 
         Raises:
             InputError: the node is empty, a list or a mapping.
         """
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value:
-            raise self.error(f"must be text, not {self._shown()}", "Write some text")
+            raise self.error(f"must be a string, not {self._shown()}", "Use a string")
         return str(self.node.value)
 
     def choice(self, allowed: Sequence[str]) -> str:
-        """Returns a string that is one of several.
+        """Returns a string that must be one of the allowed values.
 
         Raises:
             InputError: the value is something else.
@@ -143,7 +143,7 @@ class YamlNode:
         """Returns a boolean."""
         value = self.value()
         if not isinstance(value, bool):
-            raise self.error(f"must be true or false, not {self._shown()}", "Write true or false")
+            raise self.error(f"must be true or false, not {self._shown()}", "Use true or false")
         return value
 
     def number(self, least: float, most: float) -> float:
@@ -152,7 +152,7 @@ class YamlNode:
         # The comparison also rejects NaN.
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             allowed = f"a number from {least:g} to {most:g}"
-            raise self.error(f"must be {allowed}, not {self._shown()}", f"Write {allowed}")
+            raise self.error(f"must be {allowed}, not {self._shown()}", f"Use {allowed}")
         return float(value)
 
     def value(self) -> Any:

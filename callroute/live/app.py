@@ -1,4 +1,4 @@
-"""The web application of the live view: the page, its requests and its stream of messages."""
+"""The web application for the live view: the page, its requests and its stream of messages."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ SECURITY_HEADERS = {
 
 
 class SameOriginMiddleware:
-    """Refuses requests for another host or from another origin, and adds the security headers.
+    """Rejects requests for another host or from another origin and adds security headers.
 
-    The check of the host stops websites whose name resolves to 127.0.0.1 (DNS rebinding).
+    The host check blocks websites whose names resolve to 127.0.0.1 (DNS rebinding).
 
     Args:
         app: the application.
         hosts: the allowed values of the Host header.
-        content_security_policy: the policy of all responses.
+        content_security_policy: the policy for all responses.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str], content_security_policy: str) -> None:
@@ -93,7 +93,7 @@ def create_app(view: LiveView, port: int) -> Starlette:
 
     Args:
         view: processes the calls. Must be active.
-        port: port of the server, which is part of its Host header.
+        port: port of the server, which is part of the allowed Host headers.
     """
 
     async def events(_request: Request) -> Response:
@@ -139,7 +139,7 @@ def create_app(view: LiveView, port: int) -> Starlette:
 
 
 def _style_hashes(drawings: Iterable[str]) -> str:
-    """Returns the hashes of the style sheets in the drawings, in the form of a content security policy."""
+    """Returns the hashes of the style sheets in the drawings, as content security policy sources."""
     styles = {
         style for drawing in drawings for style in re.findall("<style>(.*?)</style>", drawing, re.DOTALL)
     }

@@ -1,4 +1,4 @@
-"""A caller whom a person controls from the page."""
+"""A caller controlled by a person on the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_CONVERSATION = 600.0
 
 @dataclass(frozen=True)
 class Action:
-    """Something that the person did.
+    """An action by the person.
 
     Attributes:
         kind: `heard` is the end of a prompt. `skip` ends a prompt or a silence early.
@@ -54,7 +54,7 @@ class LiveCaller:
         self._actions.put(action)
 
     def start_prompt(self) -> int:
-        """Returns the number of a new prompt, which starts to play."""
+        """Starts a new prompt and returns its number."""
         self.prompt += 1
         self._playing = True
         return self.prompt
@@ -89,7 +89,7 @@ class LiveCaller:
         return 0.0 if self._next(ends, ignored=("key", "heard", "skip")) else None
 
     def pause(self, seconds: float) -> None:
-        """Waits until the seconds have passed, or the person skips them or hangs up."""
+        """Waits for a number of seconds, or until the person skips the wait or hangs up."""
         self._next(time.monotonic() + seconds, ignored=("key", "heard"))
 
     def _next(self, deadline: float, ignored: tuple[str, ...] = ()) -> Action | None:

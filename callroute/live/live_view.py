@@ -1,4 +1,4 @@
-"""Runs calls, crowds and the pipe, and reports their progress to the pages."""
+"""Runs calls, crowds and the pipe and reports their progress to the pages."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ CROWD = 200
 IDLE_SECONDS = 1.0
 """Seconds between two reads of an empty stream."""
 UPDATE_SECONDS = 0.25
-"""Minimum seconds between two updates of the drop-off."""
+"""Minimum seconds between two updates to the drop-off."""
 STOP_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class LiveFlow:
-    """A flow of the stack that the page can call."""
+    """A flow in the stack that the page can call."""
 
     name: str
     description: str
@@ -56,7 +56,7 @@ class LiveView:
 
     Args:
         cloud: the local cloud, which must be running.
-        catalogs: route catalogs by name of the flow.
+        catalogs: route catalogs, keyed by flow name.
         on_failure: called in another thread if the pipe cannot continue. `failure` contains the reason.
     """
 
@@ -106,7 +106,7 @@ class LiveView:
         }
 
     def start_call(self, session: Session, flow: int) -> bool:
-        """Calls a flow from a page. Returns False if the page has a call already."""
+        """Calls a flow from a page. Returns False if the page already has a call."""
         if session.caller is not None or self._stopping.is_set():
             return False
         caller = session.caller = LiveCaller(AGENT_ANSWERS_AFTER)
@@ -114,14 +114,14 @@ class LiveView:
         return True
 
     def start_crowd(self, flow: int) -> bool:
-        """Lets a crowd of simulated callers call a flow. Returns False if another crowd is still calling."""
+        """Starts a crowd of simulated callers who call a flow. Returns False if another crowd is still calling."""
         if self._stopping.is_set() or not self._crowd.acquire(blocking=False):
             return False
         self._start(self._place_crowd, self.flows[flow].name)
         return True
 
     def drop_off_message(self) -> Message:
-        """Returns the message with the drop-off of all calls."""
+        """Returns the message with the drop-off for all calls."""
         rows = drop_off(list(self._items.values()), list(self._catalogs.values()), all_stops=True)
         names = {catalog.call_flow: name for name, catalog in self._catalogs.items()}
         return {
@@ -222,7 +222,7 @@ class LiveView:
             self._on_failure()
 
     def _report(self, handled: Sequence[HandledRecord]) -> None:
-        """Updates the drop-off, and sends the items to the pages that placed the calls."""
+        """Updates the drop-off and sends the items to the pages that placed the calls."""
         by_contact = {_contact_id(record): record for record in handled}
         by_contact.pop("", None)
         if not by_contact:
@@ -270,7 +270,7 @@ def _contact_id(handled: HandledRecord) -> str:
 
 
 def _step(event: events.Event, caller: LiveCaller) -> Message:
-    """Returns the message about an event of a call."""
+    """Returns the message about a call's event."""
     label, text, style = describe(event)
     message: dict[str, Any] = {
         "type": "step",

@@ -70,5 +70,5 @@ class Server:
         self._thread.join()
 
     def stop(self) -> None:
-        """Makes the server stop, from any thread."""
+        """Stops the server. Can be called from any thread."""
         self._server.should_exit = True

@@ -18,7 +18,7 @@ MAX_SESSIONS = 50
 
 
 class Session:
-    """An open page. Created in the event loop of the server."""
+    """An open page. Created in the server's event loop."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(32)
@@ -31,7 +31,7 @@ class Session:
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
 
     def send(self, message: Message | None) -> None:
-        """Sends a message to the page, from any thread. None ends the stream of messages."""
+        """Sends a message to the page. Can be called from any thread. None ends the stream of messages."""
         with suppress(RuntimeError):  # the server has ended
             self._loop.call_soon_threadsafe(self._messages.put_nowait, message)
 
@@ -46,7 +46,7 @@ class Session:
 
 
 class Sessions:
-    """All open pages, by token."""
+    """All open pages, keyed by token."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
@@ -63,13 +63,13 @@ class Sessions:
             return session
 
     def close(self, session: Session) -> None:
-        """Removes a page that was closed, and hangs up its call."""
+        """Removes a page that was closed and hangs up its call."""
         with self._lock:
             self._sessions.pop(session.token, None)
         session.hang_up()
 
     def close_all(self) -> None:
-        """Ends the streams of messages and the calls of all pages, and refuses new pages."""
+        """Ends all pages' message streams and calls, and refuses new pages."""
         with self._lock:
             self._closed = True
         for session in self.all():
@@ -77,7 +77,7 @@ class Sessions:
             session.send(None)
 
     def get(self, token: str) -> Session | None:
-        """Returns the page with a token."""
+        """Returns the page with the given token."""
         with self._lock:
             return self._sessions.get(token)
 

@@ -49,7 +49,7 @@ class LocalCloud:
     Args:
         overrides: configuration values that replace those in the stack file; keys can omit the project name.
         stack: name of the stack.
-        project: folder of the Pulumi program. Default: the project of the current directory.
+        project: folder of the Pulumi program. Default: the project that contains the current directory.
         validate: called with the configuration before the emulator starts; raises an error if the configuration is invalid.
 
     Raises:
@@ -99,7 +99,7 @@ class LocalCloud:
         put_records(self.emulator, self.pipe.settings.stream_arn, records)
 
     def settle(self, on_record: Callable[[HandledRecord], object] | None = None) -> DeliveryCounts:
-        """Runs the pipe until the stream is empty, and counts the records by outcome.
+        """Runs the pipe until the stream is empty and counts the records by outcome.
 
         Args:
             on_record: called with each record after the pipe has handled it.
@@ -129,7 +129,7 @@ class LocalCloud:
 
 
 def pipe_of(deployment: Deployment) -> Pipe:
-    """Creates the local pipe of a stack, with the permissions of the registered role."""
+    """Creates the local pipe for a stack, with the permissions of the registered role."""
     registered: Registered = deployment.one(PIPE)
     emulator = deployment.emulator
     arn = registered.outputs["arn"]

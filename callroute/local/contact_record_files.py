@@ -27,7 +27,7 @@ CONTACT_RECORD_KEYS = {
 }
 """Top-level keys of contact records. An incomplete record has at least one of them."""
 
-_SHAPES = "Give contact records as a JSON object, a JSON array, JSON Lines, or an event of Kinesis or Pipes"
+_SHAPES = "Use a JSON object, a JSON array, JSON Lines, or a Kinesis or Pipes event"
 
 
 def read_all_files(paths: Iterable[Path]) -> list[bytes]:
@@ -54,7 +54,9 @@ def read_all_files(paths: Iterable[Path]) -> list[bytes]:
             problems.append(InputError(source, "", "this JSON contains no contact record", _SHAPES))
         for place, record in found:
             if len(record) > RECORD_BYTES:
-                size = f"the record has {len(record):,} bytes, and a stream accepts {RECORD_BYTES:,}"
+                size = (
+                    f"the record is {len(record):,} bytes long, but a stream accepts at most {RECORD_BYTES:,}"
+                )
                 problems.append(InputError(source, place, size, "Remove this record"))
             records.append(record)
     if problems:
@@ -63,7 +65,7 @@ def read_all_files(paths: Iterable[Path]) -> list[bytes]:
 
 
 def may_be_contact_record(record: bytes) -> bool:
-    """Returns whether a record could be a contact record. Event data that is not a JSON object is not rejected."""
+    """Returns whether a record could be a contact record. Event data does not have to be a JSON object."""
     try:
         value = json.loads(record)
     except (ValueError, RecursionError):
@@ -72,7 +74,7 @@ def may_be_contact_record(record: bytes) -> bool:
 
 
 class UnusableFilesError(InputError):
-    """Problems of several files, reported together."""
+    """Problems in several files, reported together."""
 
     def __init__(self, problems: Sequence[InputError]) -> None:
         self.problems = problems
@@ -84,7 +86,7 @@ class UnusableFilesError(InputError):
 
 
 def _records(text: str, source: str) -> Iterator[tuple[str, bytes]]:
-    """Yields place and data of each record."""
+    """Yields the place and data of each record."""
     if not text.strip():
         raise InputError(source, "", "the file is empty", _SHAPES)
     try:
@@ -99,12 +101,12 @@ def _json(text: str, source: str, place: str) -> Any:
     """Parses JSON strictly. Rejects numbers that Python accepts but JSON or a stream cannot represent.
 
     Raises:
-        InputError: the text is valid JSON for Python but cannot be kept unchanged.
-        json.JSONDecodeError: the text is not JSON.
+        InputError: Python can parse the text as JSON but not preserve it unchanged.
+        json.JSONDecodeError: the text is not valid JSON.
     """
 
     def refuse(number: str) -> None:
-        raise InputError(source, place, f"{number[:20]} is not a valid JSON number", "Correct the number")
+        raise InputError(source, place, f"{number[:20]} is not a valid JSON number", "Fix the number")
 
     def finite(digits: str) -> float:
         number = float(digits)
@@ -120,14 +122,15 @@ def _json(text: str, source: str, place: str) -> Any:
         raise
     except ValueError as error:  # Python limits the number of digits of an integer
         raise InputError(
-            source, place, f"a number has too many digits ({error})", "Correct the number"
+            source, place, f"a number has too many digits ({error})", "Fix the number"
         ) from error
 
 
 def _lines(text: str, source: str, not_one_document: json.JSONDecodeError) -> Iterator[tuple[str, bytes]]:
-    """Yields the records of JSON Lines.
+    """Yields the records in JSON Lines.
 
-    If already the first line is not JSON, the file was probably meant as one document, so its error is reported.
+    If even the first line is not valid JSON, the file was probably meant to be one document, so the document's error is
+    reported.
     """
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     for position, (number, line) in enumerate(lines):
@@ -136,7 +139,7 @@ def _lines(text: str, source: str, not_one_document: json.JSONDecodeError) -> It
         except json.JSONDecodeError as error:
             broken, line_number = (error, number) if position else (not_one_document, not_one_document.lineno)
             place = f"line {line_number}, column {broken.colno}"
-            raise InputError(source, place, f"this is not JSON ({broken.msg})", _SHAPES) from error
+            raise InputError(source, place, f"this is not valid JSON ({broken.msg})", _SHAPES) from error
         yield from _unpacked(value, source, f"line {number}")
 
 
@@ -162,12 +165,12 @@ def _decoded(record: Any, source: str, place: str) -> tuple[str, bytes]:
     place = f"{place} data".strip()
     data = record.get("data") if isinstance(record, dict) else None
     if not isinstance(data, str):
-        raise InputError(source, place, "the record of the event has no data", "Add the data as base64 text")
+        raise InputError(source, place, "the event's record has no data", "Add the data in base64")
     # Some tools omit the padding or add too much of it. The length of the data is enough to decode it.
     bare = data.strip().rstrip("=")
     try:
         return place, base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except binascii.Error as error:
         raise InputError(
-            source, place, f"the data is not base64 ({error})", "Use the event as AWS wrote it"
+            source, place, f"the data is not valid base64 ({error})", "Use the event exactly as AWS sent it"
         ) from error

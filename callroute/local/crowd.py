@@ -15,7 +15,7 @@ CALLERS = (*(f"+8150000000{number:02}" for number in range(1, 20)), "+1206555010
 
 
 def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.Random) -> None:
-    """Places a call by a random caller at a random time of a day. Operators work from 9:00 to 17:00.
+    """Places a call from a random caller at a random time on a day. Operators work from 9:00 to 17:00.
 
     Args:
         dialer: places the call.
@@ -41,7 +41,7 @@ def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.R
 
 
 class RandomCaller:
-    """A caller who usually presses a key of the menu, but may also hesitate, press a wrong key or hang up.
+    """A caller who usually presses one of the menu's keys but may also hesitate, press a wrong key or hang up.
 
     Args:
         chance: source of the random decisions.
@@ -55,7 +55,7 @@ class RandomCaller:
         return self._chance.random() > 0.05
 
     def chooses(self, menu: events.MenuOffered) -> str:
-        """Hangs up at 1 menu in 6. Otherwise waits, presses any key, or presses a key of the menu."""
+        """Hangs up at 1 menu in 6. Otherwise waits, presses any key, or presses one of the menu's keys."""
         draw = self._chance.random()
         if draw < 0.17:
             return simulation.HANGUP

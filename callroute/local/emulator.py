@@ -38,7 +38,7 @@ START_ATTEMPTS = 3
 LOG_TAIL_LINES = 30
 
 CHILD = ("-m", "callroute.local.ministack_patches")
-"""Python arguments of the child process."""
+"""Python arguments for the child process."""
 
 
 class EmulatorError(LocalCloudError):
@@ -47,7 +47,7 @@ class EmulatorError(LocalCloudError):
 
 @dataclass(frozen=True)
 class Credentials:
-    """An access key of the emulator."""
+    """An access key for the emulator."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -61,7 +61,7 @@ class Emulator:
     """A ministack child process on a free local port.
 
     Args:
-        region: AWS region of the clients and of all ARNs.
+        region: AWS region for the clients and all ARNs.
 
     Raises:
         EmulatorError: the emulator does not respond within 30 s of entering the context.
@@ -85,7 +85,7 @@ class Emulator:
             if self._is_ready():
                 break
             # Another process could take the port between the probe and the child's bind. The child then exits, and another
-            # port is tried. A child that keeps running, or that exits at every attempt, has a different problem.
+            # port is tried. A child that keeps running or exits on every attempt has a different problem.
             if self._running().poll() is None or attempt == START_ATTEMPTS:
                 failure = self._failure("did not start")
                 self._stop(keep_log=True)
@@ -110,13 +110,13 @@ class Emulator:
         return self._running().pid
 
     def client(self, service: str, credentials: Credentials = ROOT) -> Any:
-        """Returns a boto3 client of the emulator.
+        """Returns a boto3 client for the emulator.
 
         Clients are cached, because creating one takes 50-100 ms. They do not retry: the local pipe, for example, has
         its own retry policy.
 
         Args:
-            service: boto3's name of the service, for example `dynamodb`.
+            service: boto3's name for the service, for example `dynamodb`.
             credentials: credentials of the caller. Default: the root principal.
         """
         self._running()
@@ -166,7 +166,7 @@ class Emulator:
             )
 
     def _environment(self, port: int) -> dict[str, str]:
-        """Returns the child's complete environment, without the user's AWS profile, Docker daemon, proxy or home."""
+        """Returns the child's complete environment, excluding the user's AWS profile, Docker daemon, proxy and home."""
         directory = str(self._directory)
         return {
             "AUTH": "true",
@@ -186,8 +186,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
-            # Lets the child import the same packages as this process. It could not find those in the user's site
-            # directory by itself, because it has a different home directory.
+            # Lets the child import the same packages as this process. On its own, it could not find those in the
+            # user's site directory, because its home directory is different.
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
 
@@ -231,10 +231,10 @@ class Emulator:
 def create_client(
     service: str, endpoint: str, region: str, credentials: Credentials = ROOT, session: Any = None
 ) -> Any:
-    """Returns a boto3 client of an emulator, which may run in another process.
+    """Returns a boto3 client for an emulator that may run in another process.
 
     Args:
-        service: boto3's name of the service, for example `dynamodb`.
+        service: boto3's name for the service, for example `dynamodb`.
         endpoint: URL of the emulator.
         region: AWS region of the client.
         credentials: credentials of the caller. Default: the root principal.

@@ -32,12 +32,12 @@ FIRST_RETRY_PAUSE = 0.1
 """Seconds before the first retry of a record. Doubled for each further retry. AWS does not publish its values."""
 MAX_RETRY_PAUSE = 2.0
 MAX_RECORDS_PER_READ = 10_000
-"""Limit of GetRecords."""
+"""Maximum number of records in a GetRecords response."""
 POLL_PAUSE = 0.05
 """Seconds between two reads of an empty shard."""
 
 ACCESS_DENIED_CODES = {"AccessDenied", "AccessDeniedException", "KMSAccessDeniedException", "KmsAccessDenied"}
-"""Error codes of Kinesis, Step Functions and SQS for a missing permission, including one on a customer managed key."""
+"""Kinesis, Step Functions and SQS error codes for a missing permission, including one on a customer managed key."""
 
 
 class PipeError(LocalCloudError):
@@ -45,7 +45,7 @@ class PipeError(LocalCloudError):
 
 
 class Clients(Protocol):
-    """A factory of the boto3 clients that the pipe uses."""
+    """A factory for the boto3 clients that the pipe uses."""
 
     def __call__(self, service: str) -> Any:
         """Returns a client for a service, with the credentials of the pipe's role."""
@@ -127,8 +127,9 @@ class Pipe:
 
     Args:
         settings: settings of the registered pipe.
-        clients: factory of clients with the permissions of the pipe's role.
-        positions: last handled sequence number by shard. Pass the same mapping to another pipe to continue from there.
+        clients: factory for clients with the permissions of the pipe's role.
+        positions: last handled sequence number, keyed by shard. Pass the same mapping to another pipe to continue from
+            there.
         now: returns the current time in seconds since 1970.
         pause: waits for a number of seconds.
     """
@@ -249,7 +250,7 @@ class Pipe:
         return handled
 
     def filter_reason(self, record: StreamRecord) -> str:
-        """Returns why the filter drops a record, without personal data."""
+        """Returns why the filter drops a record, excluding personal data."""
         return self.settings.delivery.filter_reason(record)
 
     def _run_lane(self, records: Sequence[StreamRecord]) -> list[HandledRecord]:

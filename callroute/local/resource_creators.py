@@ -31,8 +31,8 @@ class UnknownArgumentError(Exception):
 def _remaining(client: Any, operation: str, given: Arguments) -> dict[str, Any]:
     """Converts the arguments that a creator has not handled to the request of an API call.
 
-    This ensures that no argument is lost: one that the operation does not have raises UnknownArgumentError, and boto3
-    rejects unknown keys inside an argument when the request is sent.
+    This ensures that no argument is lost: one that the operation does not accept raises UnknownArgumentError, and boto3
+    rejects unknown nested keys when the request is sent.
     """
     members = client.meta.service_model.operation_model(operation).input_shape.members
     lower = next(iter(members))[0].islower()
@@ -63,7 +63,7 @@ def _tag_list(given: Arguments, key: str = "Key", value: str = "Value") -> list[
 
 
 def _document(value: Any) -> str:
-    """Returns an IAM document as JSON text. It may be registered as text or as a mapping."""
+    """Returns an IAM document as a JSON string. It may be registered as a string or a mapping."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -84,7 +84,7 @@ def _table(emulator: Emulator, name: str, given: Arguments) -> Created:
         request["GlobalSecondaryIndexes"] = [_index(index) for index in indexes]
     if encryption := given.pop("serverSideEncryption", None):
         key = encryption.pop("kmsKeyArn", None)
-        # For DynamoDB, `enabled` selects a KMS key: the AWS managed key unless another key is given.
+        # For DynamoDB, `enabled` selects a KMS key: the AWS managed key unless another key is specified.
         kms = {"SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})} if encryption["enabled"] else {}
         request["SSESpecification"] = {**_api_names(encryption), **kms}
     rest = _remaining(dynamodb, "CreateTable", given)
@@ -130,13 +130,13 @@ def _stream(emulator: Emulator, name: str, given: Arguments) -> Created:
     kinesis.create_stream(StreamName=name, **_remaining(kinesis, "CreateStream", given))
 
     def wait_until_active() -> str:
-        """Waits until the stream accepts another change, and returns its ARN."""
+        """Waits until the stream accepts another change and returns its ARN."""
         kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig=_POLLING)
         arn: str = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
         return arn
 
     wait_until_active()
-    if tags:  # the emulator ignores the tags of CreateStream
+    if tags:  # the emulator ignores tags in CreateStream requests
         kinesis.add_tags_to_stream(StreamName=name, Tags=tags)
     if hours != KINESIS_DEFAULT_HOURS:
         kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)
@@ -269,7 +269,7 @@ def _dashboard(emulator: Emulator, name: str, given: Arguments) -> Created:
     name = given.pop("dashboardName", name)
     rest = _remaining(cloudwatch, "PutDashboard", given)
     cloudwatch.put_dashboard(DashboardName=name, **rest)
-    # The names of dashboards are unique in an account, so the ARN has no region.
+    # Dashboard names are unique in an account, so the ARN has no region.
     return name, {"dashboardArn": f"arn:aws:cloudwatch::{emulator.account_id}:dashboard/{name}"}
 
 
@@ -327,7 +327,7 @@ def _phone_number(emulator: Emulator, _name: str, given: Arguments) -> Created:
 
 
 def _validate_request(emulator: Emulator, operation: str, given: Arguments) -> None:
-    """Validates a request to Amazon Connect, which the emulator does not support, against the AWS API model."""
+    """Validates an Amazon Connect request against the AWS API model. The emulator does not support Connect."""
     connect = emulator.client("connect")
     request = _remaining(connect, operation, given)
     validate_parameters(request, connect.meta.service_model.operation_model(operation).input_shape)
@@ -359,7 +359,7 @@ CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
     "aws:sns/topicSubscription:TopicSubscription": _topic_subscription,
     "aws:sqs/queue:Queue": _queue,
 }
-"""Creators by Pulumi type token. A creator takes the emulator, the physical name and the other arguments."""
+"""Creators, keyed by Pulumi type token. A creator takes the emulator, the physical name and the other arguments."""
 
 
 def _caller_identity(emulator: Emulator) -> Arguments:
@@ -382,4 +382,4 @@ INVOKES: dict[str, Callable[[Emulator], Arguments]] = {
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,
 }
-"""Results of provider functions, by token."""
+"""Results of provider functions, keyed by token."""

@@ -30,7 +30,7 @@ class SharedCloud:
     """Arguments of the registered pipe. The emulator has no EventBridge Pipes that could describe it."""
 
     def client(self, service: str, credentials: Credentials = ROOT) -> Any:
-        """Returns a boto3 client of the emulator."""
+        """Returns a boto3 client for the emulator."""
         return create_client(service, self.endpoint, self.region, credentials)
 
 

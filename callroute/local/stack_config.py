@@ -36,7 +36,7 @@ def find_project(start: Path | None = None) -> Path:
         str(folder),
         "",
         f"no {PROJECT_FILE} in this folder or its parents",
-        "Run the command in the folder of a Pulumi project.",
+        "Run the command in a Pulumi project folder.",
     )
 
 
@@ -55,7 +55,7 @@ class StackConfig:
     stack: str
     """Name of the stack."""
     config: dict[str, str]
-    """Values by full key, `namespace:name`. Numbers, booleans and structures are JSON, as in Pulumi's protocol."""
+    """Values by full key (`namespace:name`). Numbers, booleans and structures are JSON, as in Pulumi's protocol."""
     secrets: frozenset[str]
     """Full keys of the secret values."""
 
@@ -97,7 +97,7 @@ class StackConfig:
             stack: name of the stack.
             overrides: values that replace those of the stack file, by key with or without the project name. None
                 removes a value; a Secret replaces an encrypted one.
-            project: folder of the Pulumi program. Default: the project of the current directory.
+            project: folder of the Pulumi program. Default: the project that contains the current directory.
             encrypted: replaces all encrypted values. Default: an encrypted value is an error.
 
         Raises:
@@ -132,7 +132,7 @@ class StackConfig:
 
 
 def tracker_options(config: StackConfig) -> CallRouteTrackerArgs:
-    """Returns the options of the component in the configuration of a stack.
+    """Returns the component's options from a stack's configuration.
 
     Raises:
         ConfigError: some options are invalid.
@@ -158,7 +158,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             "Create the file, or use another project or stack.",
         ) from error
     except yaml.YAMLError as error:
-        raise InputError(str(path), "", f"is not valid YAML ({error})", "Correct the syntax.") from error
+        raise InputError(str(path), "", f"is not valid YAML ({error})", "Fix the syntax.") from error
     if not isinstance(document, dict):
-        raise InputError(str(path), "", "is not a mapping", "Write a file with keys, as Pulumi does.")
+        raise InputError(str(path), "", "is not a mapping", "Use keys at the top level, as Pulumi does.")
     return document

@@ -38,7 +38,7 @@ from callroute.local.stack_config import StackConfig
 
 PROGRAM_SECONDS = 60.0
 PROGRAM_LOGGER = logging.getLogger("callroute.local.program")
-"""Receives what the program logs. Pulumi's default, the root logger, would print it to the terminal."""
+"""Receives the program's log messages. Pulumi's default, the root logger, would print them to the terminal."""
 SERVER_ERROR = 500
 CREATORS_MODULE = "callroute/local/resource_creators.py"
 
@@ -65,7 +65,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that is deployed to an emulator."""
+    """A stack deployed to an emulator."""
 
     emulator: Emulator
     stack: str
@@ -155,7 +155,7 @@ def deploy(
         emulator: the emulator to deploy to.
         stack: name of the stack.
         overrides: configuration values that replace those in the stack file.
-        project: folder of the Pulumi program. Default: the project of the current directory.
+        project: folder of the Pulumi program. Default: the project that contains the current directory.
 
     Raises:
         InputError: the configuration is not usable.
@@ -241,7 +241,7 @@ def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> d
 
 
 class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
-    """The outputs that Pulumi waits for at the end of a program, excluding those of earlier runs.
+    """The outputs that Pulumi waits for at the end of a program, excluding those from earlier runs.
 
     When the coroutines of a failed run are garbage collected, they register their outputs with the current run. Waiting
     for these would fail, because their event loop is closed.
@@ -252,7 +252,7 @@ class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
         self._loop = loop
 
     def add(self, task: asyncio.Task[Any]) -> None:
-        """Adds a task of this event loop, and ignores other tasks."""
+        """Adds a task if it belongs to this event loop."""
         if task.get_loop() is self._loop:
             super().add(task)
 

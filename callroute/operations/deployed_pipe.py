@@ -29,9 +29,9 @@ class DeployedPipe:
         """Describes a pipe.
 
         Args:
-            pipes: a boto3 client of EventBridge Pipes.
+            pipes: a boto3 client for EventBridge Pipes.
             name: name of the pipe.
-            registered: arguments of the pipe in the local cloud, whose emulator describes a pipe without its parameters.
+            registered: arguments of the pipe in the local cloud, because the emulator omits a pipe's parameters.
         """
         described = pipes.describe_pipe(Name=name)
         arguments = {**_argument_names(described), **(registered or {})}

@@ -20,7 +20,7 @@ from callroute.operations.deployed_pipe import DeployedPipe
 METRIC_MINUTES = 15
 MAX_ITERATOR_AGE_SECONDS = 600
 DAYS_WITHOUT_CALLS = 7
-"""Number of days without a call after which the last call counts as a problem."""
+"""Number of days without a call after which the check reports a problem."""
 HOUR = 3600
 OUTPUTS = (
     "connectInstanceId",
@@ -37,7 +37,7 @@ OUTPUTS = (
     "tableName",
     "timeZone",
 )
-"""Outputs of the stack that the checks use."""
+"""Stack outputs that the checks use."""
 
 Status = Literal["ok", "problem", "skipped", "unknown"]
 
@@ -48,7 +48,7 @@ class Result(NamedTuple):
     status: Status
     message: str
     fix: str = ""
-    """Instruction that solves the problem."""
+    """Instruction for solving the problem."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class CheckedStack:
     """A stack to check."""
 
     option: str
-    """Option of the commands that selects the stack, for example `--stack prod`."""
+    """Command-line option that selects the stack, for example `--stack prod`."""
     outputs: Mapping[str, Any]
     client: Callable[[str], Any]
     """Creates boto3 clients."""
     now: datetime
     is_local: bool = False
-    """True for the stack of a local cloud."""
+    """True for a stack in a local cloud."""
     registered_pipe: Mapping[str, Any] | None = None
-    """Arguments of the pipe in a local cloud, whose emulator describes a pipe without its parameters."""
+    """Arguments of the pipe in a local cloud, because the emulator omits a pipe's parameters."""
 
     def pipe(self) -> DeployedPipe:
         """Describes the pipe."""
@@ -98,7 +98,7 @@ class CheckedStack:
 
 
 def run_checks(stack: CheckedStack) -> Iterator[Finding]:
-    """Yields the finding of each check. A check that fails does not affect the others."""
+    """Yields the finding of each check. A failed check does not affect the others."""
     for name, check in CHECKS.items():
         try:
             result = check(stack)
@@ -116,7 +116,7 @@ def _failure(error: ClientError) -> Result:
             "unknown", f"your credentials lack {permission}", "Grant it: `callroute roles` prints the policy"
         )
     message = f"{error.operation_name} failed: {details['Code']}"
-    return Result("problem", message, "Compare the stack with AWS: `pulumi refresh`")
+    return Result("problem", message, "Run `pulumi refresh` to compare the stack with AWS")
 
 
 def _pipe(stack: CheckedStack) -> Result:
@@ -149,7 +149,11 @@ def _contact_records(stack: CheckedStack) -> Result:
 def _retention(stack: CheckedStack) -> Result:
     pipe, stream = stack.pipe(), stack.stream()
     if stream["StreamStatus"] not in ("ACTIVE", "UPDATING"):
-        return Result("problem", f"the stream is {stream['StreamStatus']}", "Compare it: `pulumi refresh`")
+        return Result(
+            "problem",
+            f"the stream is {stream['StreamStatus']}",
+            "Run `pulumi refresh` to compare it with AWS",
+        )
     kept = int(stream["RetentionPeriodHours"])
     message = f"the stream keeps records for {kept} hours"
     if pipe.record_age == -1:
@@ -158,7 +162,7 @@ def _retention(stack: CheckedStack) -> Result:
     message += f", and the pipe gives up after {pipe.record_age / HOUR:g} hours"
     if pipe.record_age < kept * HOUR:
         return Result("ok", message)
-    fix = "Set `streamRetentionHours` to a longer or `maximumRecordAgeSeconds` to a shorter time, and deploy the stack"
+    fix = "Increase `streamRetentionHours` or reduce `maximumRecordAgeSeconds`, and deploy the stack"
     return Result("problem", message, fix)
 
 
@@ -227,12 +231,14 @@ def _last_call(stack: CheckedStack) -> Result:
 
 def _alarms(stack: CheckedStack) -> Result:
     name = stack.outputs["pipeName"]
-    # Composite alarms are not read: that would need a permission on all alarms of the account.
+    # Composite alarms are not read: that would need a permission on all alarms in the account.
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=name)
     alarms = [each for page in pages for each in page["MetricAlarms"]]
     if not alarms:
         return Result(
-            "problem", f"no alarm's name starts with {name}", "Set `alarms` to true and deploy the stack"
+            "problem",
+            f"no alarm has a name that starts with {name}",
+            "Set `alarms` to true and deploy the stack",
         )
     active = [each["AlarmName"] for each in alarms if each["StateValue"] == "ALARM"]
     if active:
@@ -281,7 +287,7 @@ def _customer_key(key: str | None, resource_arn: str) -> str | None:
 
 
 def _role(stack: CheckedStack, role_arn: str, needed: Document) -> Result:
-    """Compares the policies of a role with the permissions that its definition needs."""
+    """Compares a role's policies with the permissions that its definition needs."""
     iam, name = stack.client("iam"), Arn.parse(role_arn).name
     attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     documents = [

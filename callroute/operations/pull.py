@@ -1,4 +1,4 @@
-"""Reads flows and modules from a Connect instance, with placeholders for the resources that they refer to."""
+"""Reads flows and modules from a Connect instance, replacing references to resources with placeholders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LISTS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("list_hours_of_operations", "HoursOfOperationSummaryList", "HoursOfOperation", {}),
     ("list_prompts", "PromptSummaryList", "Prompt", {}),
 )
-"""Operations that list resources, the member of their output, the kind of resource, and their arguments."""
+"""List operations, each with the output member that contains the resources, their kind, and the arguments."""
 _KINDS = {
     "queue": "Queue",
     "operating-hours": "HoursOfOperation",
@@ -41,13 +41,13 @@ _KINDS = {
     "bot-alias": "Bot",
     "function": "Function",
 }
-"""Kinds of resource by the part of an ARN before the ID."""
+"""Kinds of resource, keyed by the part of an ARN before the ID."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
 class ListedFlow:
-    """A flow or module in the list of an instance.
+    """An entry in an instance's list of flows and modules.
 
     Attributes:
         id: ID of the flow.
@@ -64,7 +64,7 @@ class ListedFlow:
 
 @dataclass(frozen=True)
 class PulledFlow:
-    """A flow as it was read from Connect.
+    """A flow read from Connect.
 
     Attributes:
         listed: its entry in the list.
@@ -99,7 +99,7 @@ def find_instance(connect: Any, instance: str) -> str:
     if instance not in aliases:
         known = ", ".join(sorted(filter(None, aliases))) or "none"
         problem = f"no instance has the alias {instance!r} in this region"
-        raise InputError("--instance", "", problem, f"Give an ID, or one of the aliases: {known}")
+        raise InputError("--instance", "", problem, f"Use an ID or one of these aliases: {known}")
     return str(aliases[instance])
 
 
@@ -110,7 +110,7 @@ class Instance:
     Attributes:
         connect: a boto3 client.
         id: ID of the instance.
-        lex: creates a boto3 client of Lex for a region.
+        lex: creates a boto3 Lex client for a region.
         notes: remarks about resources whose names could not be read.
     """
 
@@ -162,7 +162,7 @@ class Instance:
 
         Args:
             flow: the flow to read.
-            known_names: placeholder names to use, by value.
+            known_names: placeholder names to use, keyed by value.
 
         Raises:
             InputError: the flow has never been published, or its content cannot be used.
@@ -191,7 +191,7 @@ class Instance:
 
     @cached_property
     def _resources(self) -> Mapping[str, Resource]:
-        """Resources of the instance by ID."""
+        """The instance's resources, keyed by ID."""
         found = {
             each["Id"]: Resource(kind, each["Name"])
             for operation, member, kind, arguments in _LISTS
@@ -236,5 +236,5 @@ class Instance:
 
 
 def _stem(name: str) -> str:
-    """Returns a file name for the name of a flow: `main_menu` for `Main menu`."""
+    """Returns the file name for a flow's name: `main_menu` for `Main menu`."""
     return re.sub(r"\W+", "_", unicodedata.normalize("NFKC", name)).strip("_").lower()

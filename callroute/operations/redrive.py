@@ -20,12 +20,12 @@ from callroute.aws.pipe_delivery import StreamRecord
 from callroute.operations.deployed_pipe import DeployedPipe
 
 MESSAGES_PER_REQUEST = 10
-"""Limit of ReceiveMessage and DeleteMessageBatch."""
+"""Maximum number of messages in a ReceiveMessage or DeleteMessageBatch request."""
 HIDDEN_SECONDS = 900
-"""Time in which other consumers do not receive a message that is being processed."""
+"""Time for which a message being processed is hidden from other consumers."""
 RECORDS_PER_READ = 1000
 MAX_CONSECUTIVE_FAILURES = 10
-"""Number of failed records in a row after which a redrive stops, because the cause is not in the records."""
+"""Number of consecutive failures after which a redrive stops, because the records are probably not the cause."""
 DONE = {"stored", "filtered", "expired", "quarantined"}
 """Results after which a record needs no further redrive."""
 
@@ -52,7 +52,7 @@ class RedriveReport:
     """Number of records by result: `stored`, `filtered`, `expired`, `quarantined`, `failed`, or `accepted` in a dry run."""
     kept: list[KeptMessage] = field(default_factory=list)
     stopped: str = ""
-    """Error of the last record, if the redrive stopped because too many records failed in a row."""
+    """Error from the last record, if the redrive stopped because too many records failed in a row."""
 
     @property
     def complete(self) -> bool:
@@ -69,7 +69,7 @@ class _Message:
     position: str
     records: tuple[StreamRecord, ...] = ()
     problem: str = ""
-    """Reason why records are missing."""
+    """Reason for missing records."""
     quarantine_reason: str = ""
 
 
@@ -138,7 +138,7 @@ class Redrive:
         return self.report
 
     def _receive(self, queue_url: str) -> Iterator[list[dict[str, Any]]]:
-        """Yields the messages of a queue in groups, and each message once."""
+        """Yields the messages from a queue in groups, without repeating any."""
         seen: set[str] = set()
         while messages := self._sqs.receive_message(
             QueueUrl=queue_url,
@@ -150,7 +150,7 @@ class Redrive:
             seen.update(each["MessageId"] for each in messages)
 
     def _redrive(self, queue_url: str, messages: Sequence[_Message]) -> set[str]:
-        """Processes a group of messages, and returns the receipt handles of the deleted ones."""
+        """Processes a group of messages and returns the receipt handles of those that were deleted."""
         new = [
             each
             for each in messages
@@ -202,7 +202,7 @@ class Redrive:
             self._execute(batch)
 
     def _batches(self, records: Sequence[StreamRecord]) -> Iterator[list[StreamRecord]]:
-        """Divides records into batches within the pipe's batch size and the size limit of an execution's input."""
+        """Splits records into batches that fit the pipe's batch size and the size limit for an execution's input."""
         batch: list[StreamRecord] = []
         size = 0
         for record in records:
@@ -216,7 +216,7 @@ class Redrive:
             yield batch
 
     def _execute(self, batch: Sequence[StreamRecord]) -> None:
-        """Runs the state machine with a batch. Halves a batch that fails, until each failing record is isolated."""
+        """Runs the state machine with a batch. If it fails, halves the batch until each failing record is isolated."""
         if self.report.stopped:
             self._finish(
                 batch, [f"not processed because other records failed: {self.report.stopped}"] * len(batch)
@@ -265,7 +265,7 @@ class Redrive:
 
     def _read_dead_letters(self, received: Iterable[Mapping[str, Any]]) -> list[_Message]:
         positions = [(each, _position(each["Body"])) for each in received]
-        # Reads neighbors one after the other.
+        # Neighboring records are read consecutively.
         positions.sort(key=lambda pair: (pair[1].shard_id, int(pair[1].first)) if pair[1] else ("", 0))
         return [self._read_dead_letter(each, position) for each, position in positions]
 
@@ -284,7 +284,7 @@ class Redrive:
 
 
 class _Position(NamedTuple):
-    """Position of the records of a dead letter. Sequence numbers are strings of digits."""
+    """Position of the records that a dead letter refers to. Sequence numbers are strings of digits."""
 
     stream_arn: str
     shard_id: str
@@ -321,10 +321,10 @@ def _read_quarantined(received: Mapping[str, Any]) -> _Message:
 
 
 class StreamReader:
-    """Reads ranges of records of a stream.
+    """Reads ranges of records from a stream.
 
-    Keeps the last records read from each shard, because the records of many dead letters are neighbors and a shard allows
-    only five reads per second.
+    Caches the last records read from each shard, because many dead letters refer to neighboring records and a shard
+    allows only five reads per second.
     """
 
     def __init__(self, kinesis: Any, stream_arn: str) -> None:
@@ -333,7 +333,7 @@ class StreamReader:
         self._recent: dict[str, list[StreamRecord]] = {}
 
     def read(self, position: _Position) -> list[StreamRecord]:
-        """Returns the records at a position that the stream still has."""
+        """Returns the records at a position, excluding those that the stream no longer contains."""
         first, last = int(position.first), int(position.last)
         recent = self._recent.get(position.shard_id)
         if not (recent and _number(recent[0]) <= first and last <= _number(recent[-1])):

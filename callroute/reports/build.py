@@ -40,7 +40,7 @@ def report_on(
     source: str = "items",
     created: datetime | None = None,
 ) -> Report:
-    """Returns the report on items of plain values (docs/record.md). See `build`."""
+    """Returns the report on items with plain values (docs/record.md). See `build`."""
     with CallDatabase(span) as calls:
         calls.load_items(items)
         return build(calls, flows, time_zone=time_zone, source=source, created=created)
@@ -58,8 +58,8 @@ def build(
 
     Args:
         calls: the calls.
-        flows: flows whose catalogs define labels, tree and order of the stops. A flow without calls is left out, unless
-            there are no calls at all. Calls of other flows are shown without a tree.
+        flows: flows whose catalogs define the labels, tree and order of the stops. A flow without calls is left out,
+            unless there are no calls at all. Calls of other flows are shown without a tree.
         time_zone: IANA time zone of the calls.
         source: name of the table, files or stack.
         created: time of the report, by default now.
@@ -123,7 +123,7 @@ def _by_stop(counts: Iterable[StopCount]) -> dict[Key, Outcomes]:
 
 
 def _comparable(now: Stop, before: Stop | None) -> bool:
-    """Returns whether the share of callers who left can have changed: not where no caller or every caller left."""
+    """Returns whether the share of callers who left can have changed. It cannot if all or none of them left."""
     if before is None or not now.reached or not before.reached:
         return False
     return 0 < now.left + before.left < now.reached + before.reached
@@ -138,7 +138,7 @@ def _stops(
     ended: Mapping[Key, Outcomes],
     quantiles: Mapping[Key, tuple[float | None, float | None]],
 ) -> list[Stop]:
-    """Returns the stops of a flow: those of the catalog's tree, depth first, then unknown routes by name."""
+    """Returns the stops of a flow: those in the catalog's tree, depth first, then unknown routes by name."""
     own = {route: outcomes for (call_flow, route), outcomes in ended.items() if call_flow == flow.call_flow}
     routes = dict(flow.catalog.routes) if flow.catalog else {}
     depths: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Loads call records from files into DuckDB, and counts them."""
+"""Loads call records from files into DuckDB and counts them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from callroute.errors import InputError
 from callroute.reports.report import OUTCOMES, RepeatCallers, Span
 
 MEMORY_LIMIT = "256MB"
-"""Memory of DuckDB. Larger intermediate results go to a temporary file."""
+"""DuckDB's memory limit. Larger intermediate results go to a temporary file."""
 THREADS = 4
-"""Threads of DuckDB. Each one needs buffers for the files, so more threads would need more memory."""
+"""Number of DuckDB threads. Each one needs buffers for the files, so more threads would need more memory."""
 DURATIONS = (0, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 """Lower ends of the duration ranges, in seconds."""
 REPEAT_HOURS = 24
@@ -41,20 +41,20 @@ ATTRIBUTES = {
     "version": "S",
     "last_update": "S",
 }
-"""Attributes of an item that a report reads, with their DynamoDB types (docs/record.md)."""
+"""Item attributes that a report reads, with their DynamoDB types (docs/record.md)."""
 TABLE_ATTRIBUTES = [name for name in ATTRIBUTES if name not in ("contact_id", "version", "last_update")]
 """Attributes to read from a table, where no contact_id occurs twice."""
 MASKED = "****"
-"""Beginning of masked numbers."""
+"""Prefix of masked numbers."""
 _FORMS = {
     "call_date": r"\d{4}-\d\d-\d\d",
     "start_time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)",
     "call_route": r"(?s).*",
     "outcome": "|".join(OUTCOMES),
 }
-"""Required attributes, and the form of their values."""
+"""Required attributes, with the patterns that their values must match."""
 MAX_LINE = 4_194_304
-"""Longest line in bytes. DynamoDB's items have at most 400 KB."""
+"""Maximum length of a line in bytes. A DynamoDB item can be up to 400 KB."""
 GZIP = b"\x1f\x8b"
 
 _TABLE = """
@@ -70,7 +70,7 @@ _COLUMNS = {
 _VALUES = ", ".join(
     f"coalesce(plain.{name}, Item.{name}->>'{kind}') AS {name}" for name, kind in ATTRIBUTES.items()
 )
-"""Each attribute, from a line of plain values or from the `Item` of an export."""
+"""Each attribute, from a line of plain values or from the `Item` in an export."""
 _LOAD = f"""
 INSERT INTO calls
 SELECT
@@ -147,7 +147,7 @@ class StopCount:
 
 
 class CallDatabase:
-    """Calls of a span, of the previous span and of the following day. Use it in a `with` block.
+    """Calls in a span, in the previous span and on the following day. Use it in a `with` block.
 
     Keeps numbers only as salted hashes, in a temporary folder that is removed at the end.
     """
@@ -156,7 +156,7 @@ class CallDatabase:
         self.span = span
         self._folder = tempfile.TemporaryDirectory(prefix="callroute-")
         self.folder = Path(self._folder.name)
-        """Folder for temporary files, which only this user can read."""
+        """Folder for temporary files that only this user can read."""
         self._files: Mapping[Path, bool] = {}
         self._salt = secrets.token_hex(16)
         self._connection = duckdb.connect(
@@ -188,12 +188,12 @@ class CallDatabase:
         return Span(self.span.previous.first, self.span.last + timedelta(1))
 
     def load(self, files: Mapping[Path, str]) -> None:
-        """Loads files of items, one per line: plain values or DynamoDB's export format, plain or compressed by gzip.
+        """Loads files with one item per line: plain values or DynamoDB's export format, gzipped or not.
 
-        Of several lines with the same contact_id, only the newest version counts.
+        If several lines have the same contact_id, only the newest version counts.
 
         Args:
-            files: names of the files for error messages, by path.
+            files: names of the files for error messages, keyed by path.
 
         Raises:
             InputError: a file cannot be read, or a line is not an item.
@@ -213,7 +213,7 @@ class CallDatabase:
         self._files = compressed
 
     def load_items(self, items: Iterable[Mapping[str, Any]]) -> int:
-        """Loads items of plain values, one at a time.
+        """Loads items with plain values, one at a time.
 
         Returns:
             Number of items that are skipped because they are not call records.
@@ -244,7 +244,7 @@ class CallDatabase:
     # --- Counts ------------------------------------------------------------------------------------------------------
 
     def available(self) -> Span | None:
-        """Returns the first and last day of the items in the loaded files, in the report's span or not."""
+        """Returns the first and last day of all items in the loaded files, even those outside the report's span."""
         days: list[date] = []
         for path, compressed in self._files.items():
             rows = self._connection.execute(
@@ -278,7 +278,7 @@ class CallDatabase:
         return {(weekday, hour): (calls, left) for weekday, hour, calls, left in rows}
 
     def quantiles(self) -> dict[tuple[str | None, str], tuple[float | None, float | None]]:
-        """Returns median and 90th percentile of the duration of abandoned calls, by flow and route.
+        """Returns the median and 90th percentile of the duration of abandoned calls, by flow and route.
 
         Both interpolate linearly between the closest durations.
         """
@@ -290,7 +290,7 @@ class CallDatabase:
         return {(call_flow, route): (median, p90) for call_flow, route, median, p90 in rows}
 
     def durations(self) -> dict[int, int]:
-        """Returns the number of abandoned calls by lower end of their duration's range."""
+        """Returns the number of abandoned calls, keyed by the lower end of their duration range."""
         rows = self._all(
             f"SELECT list_max(list_filter({list(DURATIONS)}, lambda low: low <= duration)), count(*) FROM calls"  # noqa: S608 - built from constants
             " WHERE day BETWEEN $first AND $last AND outcome = 'abandoned_in_flow' AND duration IS NOT NULL GROUP BY ALL",
@@ -299,7 +299,7 @@ class CallDatabase:
         return dict(rows)
 
     def repeat_callers(self) -> RepeatCallers | str:
-        """Returns the completed calls by whether the number called again, or a key of REPEAT_REASONS."""
+        """Returns the completed calls by whether the number called again, or a key of REPEAT_REASONS if unknown."""
         numbers, masked = self._all(
             "SELECT count(caller), count(*) FILTER (WHERE masked) FROM calls WHERE day BETWEEN $first AND $last",
             self.span,
@@ -339,7 +339,7 @@ def _first_defect(files: Mapping[Path, str], compressed: Mapping[Path, bool]) ->
 
 
 def _is_compressed(path: Path, name: str) -> bool:
-    """Returns whether a file is compressed by gzip.
+    """Returns whether a file is compressed with gzip.
 
     Raises:
         InputError: the file cannot be read.
@@ -355,13 +355,13 @@ def _is_compressed(path: Path, name: str) -> bool:
 
 
 def _defect(line: bytes) -> str | None:
-    """Returns the first defect of a line, or None. Quotes no values that can be personal data."""
+    """Returns the first defect in a line, or None. Does not quote values that may be personal data."""
     try:
         item = json.loads(line)
     except json.JSONDecodeError as error:
-        return f"is not JSON ({error.msg[:1].lower()}{error.msg[1:]})"
+        return f"is not valid JSON ({error.msg[:1].lower()}{error.msg[1:]})"
     except (ValueError, RecursionError):
-        return "is not JSON in UTF-8"
+        return "is not valid JSON in UTF-8"
     if isinstance(item, dict) and isinstance(item.get("Item"), dict):
         item = {
             name: value.get(ATTRIBUTES.get(name)) if isinstance(value, dict) else None

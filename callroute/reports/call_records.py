@@ -27,7 +27,7 @@ _FIXES = {
 }
 
 BATCH_GET_KEYS = 100
-"""Limit of BatchGetItem."""
+"""Maximum number of keys in a BatchGetItem request."""
 
 
 def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def read_all(dynamodb: Any, table_name: str) -> list[dict[str, Any]]:
 
 
 def read_items(dynamodb: Any, table_name: str, contact_ids: Iterable[str]) -> list[dict[str, Any]]:
-    """Reads the items of some contacts, in any order. Contacts without an item are left out."""
+    """Reads the items for the given contacts, in any order. Contacts without an item are left out."""
     ids = list(contact_ids)
     found = []
     for start in range(0, len(ids), BATCH_GET_KEYS):
@@ -72,7 +72,7 @@ def read_days(
     attributes: Sequence[str],
     day_read: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, Any]]:
-    """Yields the items of some days, as plain values. Queries the index by day and holds one page at a time.
+    """Yields the items for the given days, as plain values. Queries the index by day and keeps one page in memory.
 
     Args:
         dynamodb: a boto3 client that retries throttled calls.
@@ -105,7 +105,7 @@ def read_days(
 
 
 def unreadable(source: str, error: ClientError | BotoCoreError) -> InputError:
-    """Returns the error for a table that AWS does not let the user read."""
+    """Returns the error for a table that cannot be read."""
     if isinstance(error, ClientError):
         code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
         fix = _FIXES.get(code, "Check the AWS credentials and the state of the table")
@@ -113,7 +113,7 @@ def unreadable(source: str, error: ClientError | BotoCoreError) -> InputError:
     if isinstance(error, NoCredentialsError):
         return InputError(source, "", "no AWS credentials found", "Set AWS_PROFILE or sign in to AWS")
     if isinstance(error, NoRegionError):
-        return InputError(source, "", "no AWS region is set", "Give --region or set AWS_REGION")
+        return InputError(source, "", "no AWS region is set", "Pass --region or set AWS_REGION")
     problem = f"cannot be read ({' '.join(str(error).split()).rstrip('.')})"
     return InputError(source, "", problem, "Check the AWS configuration and the network")
 

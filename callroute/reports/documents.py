@@ -23,7 +23,7 @@ COLUMNS = (
     "median_seconds",
     "p90_seconds",
 )
-"""Keys of a stop in JSON, and columns in CSV."""
+"""Keys of a stop in JSON, and the columns in CSV."""
 CHANGES = ("now", "before", "difference", "low", "high", "significant")
 
 

@@ -21,7 +21,7 @@ REPEAT_REASONS: Mapping[str, Labels] = {
     },
     "no_numbers": {"en": "no call has a phone number", "ja": "電話番号のある通話がないため"},
 }
-"""Reasons why repeat callers are unknown, by `Report.repeat_callers_reason`."""
+"""Reasons for unknown repeat callers, keyed by `Report.repeat_callers_reason`."""
 WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "ja": ("月", "火", "水", "木", "金", "土", "日"),

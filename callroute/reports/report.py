@@ -1,4 +1,4 @@
-"""Data of a drop-off report: what happened to the calls of a span of days. Contains no numbers and no contact IDs."""
+"""Data for a drop-off report: the outcomes of calls in a span of days. Contains no phone numbers or contact IDs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Span:
 
     @property
     def previous(self) -> Span:
-        """The span of equal length just before this one."""
+        """The span of equal length immediately before this one."""
         return Span(self.first - timedelta(self.days), self.first - timedelta(1))
 
     def __iter__(self) -> Iterator[date]:
@@ -77,7 +77,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Change of a share since the previous span."""
+    """Change in a share since the previous span."""
 
     now: Share
     before: Share
@@ -103,7 +103,7 @@ class Stop:
     ja: str
     """Japanese label, or the route."""
     parent: str | None
-    """Route of the stop from which callers arrive; None for the first stop and without a catalog."""
+    """Route of the stop from which callers arrive; None for the first stop or if there is no catalog."""
     depth: int
     """Number of stops above this one in the catalog's tree."""
     known: bool
@@ -113,7 +113,7 @@ class Stop:
     continued: int
     """Calls that went on to a stop below this one, and ended there or further below."""
     median_seconds: float | None
-    """Median duration of the calls that were abandoned at this stop; None without such calls."""
+    """Median duration of the calls that were abandoned at this stop, or None."""
     p90_seconds: float | None
     """90th percentile of these durations."""
     change: Change | None
@@ -162,7 +162,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Calls of one day."""
+    """Calls on one day."""
 
     date: date
     outcomes: Outcomes
@@ -174,7 +174,7 @@ class HourCount:
 
     calls: int = 0
     left: int = 0
-    """Those that were abandoned in the flow."""
+    """Calls among them that were abandoned in the flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class RepeatCallers:
     called_back: int
     """Completed calls after which the number called again in time."""
     too_recent: int
-    """Completed calls without a further call so far, whose hours had not passed at the end of the data."""
+    """Completed calls without a further call so far, for which the hours had not yet passed when the data ended."""
     without_number: int
     """Completed calls of callers who withheld their number."""
 
@@ -211,7 +211,7 @@ class PreviousSpan:
     span: Span
     outcomes: Outcomes
     changes: Mapping[Outcome, Change]
-    """Change of each outcome's share in all calls."""
+    """Change in each outcome's share of all calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +229,10 @@ class ReportedFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Report of the stops at which callers gave up in a span of days."""
+    """Report on the stops at which callers gave up in a span of days."""
 
     source: str
-    """Table, files or stack from which the calls come."""
+    """Table, files or stack that the calls come from."""
     span: Span
     time_zone: str
     """IANA time zone of the days and hours."""
@@ -241,7 +241,7 @@ class Report:
     flows: tuple[ReportedFlow, ...]
     """Flows in the order of the stops: given flows, then other values of `call_flow` in the items."""
     outcomes: Outcomes
-    """All calls of the span."""
+    """All calls in the span."""
     stops: tuple[Stop, ...]
     """Stops by flow, in the order of the catalog: parents before children, then unknown routes.
 
@@ -249,14 +249,14 @@ class Report:
     """
     unknown_routes: tuple[UnknownRoute, ...]
     days: tuple[Day, ...]
-    """One entry per day of the previous span, if there are calls in it, and of the span."""
+    """One entry for each day in the span, after those for the previous span if it has calls."""
     hours: tuple[tuple[HourCount, ...], ...]
-    """Seven weekdays, Monday first, of 24 hours."""
+    """24 hours for each of the seven weekdays, starting with Monday."""
     durations: tuple[DurationBin, ...]
-    """Durations of the calls that were abandoned in the flow. Calls without a duration are not counted."""
+    """Durations of the calls that were abandoned in the flow, excluding calls without a duration."""
     repeat_callers: RepeatCallers | None
     repeat_callers_reason: str
-    """Reason why repeat callers are unknown (a key of `labels.REPEAT_REASONS`); empty if they are known."""
+    """Reason for unknown repeat callers (a key of `labels.REPEAT_REASONS`); empty if they are known."""
     previous: PreviousSpan
     confidence: float
     """Probability that all confidence intervals of the report together contain the true differences."""

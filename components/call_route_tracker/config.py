@@ -174,7 +174,7 @@ def _read_flows(entries: Iterable[Any], folder: Path) -> tuple[list[ContactFlowA
 
 
 def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Returns values for ContactFlowArgs, and the problems of the entry."""
+    """Returns values for ContactFlowArgs, and the problems with the entry."""
 
     def spell(name: str) -> str:
         return f"{prefix}.{camel_case(name)}"
@@ -193,7 +193,7 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
 
 
 def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], str]) -> str:
-    """Returns the flow in the form in which it is deployed.
+    """Returns the flow's content as it is deployed.
 
     Raises:
         ConfigError: the file or a placeholder is invalid.
@@ -234,7 +234,7 @@ def _in_other_regions(values: Mapping[str, Any], region: str | None) -> Iterator
 
 
 def _presentable(problems: Iterable[Problem], secrets: Collection[str]) -> list[Problem]:
-    """Sorts problems by the order of the options, and hides secret values."""
+    """Sorts problems by the order of the options and hides secret values."""
     options = {camel_case(each.name): each for each in fields(CallRouteTrackerArgs)}
     found: dict[Problem, int] = {}
     for problem in problems:

@@ -14,7 +14,7 @@ _TYPE_TEXTS = {
     bool: "true or false",
     int: "a whole number",
     Sequence: "a list",
-    Mapping: "a mapping of names to text",
+    Mapping: "a mapping of names to strings",
 }
 _SHOWN_CHARACTERS = 300
 

@@ -26,7 +26,7 @@ def pipeline_dashboard(
     quarantine_queue: aws.sqs.Queue,
     opts: pulumi.ResourceOptions | None = None,
 ) -> aws.cloudwatch.Dashboard:
-    """Creates the dashboard. Its name contains the region, because the names of dashboards are unique in an account.
+    """Creates the dashboard. Its name contains the region, because dashboard names are unique in an account.
 
     Args:
         name: name of the resource.

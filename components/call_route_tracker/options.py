@@ -36,7 +36,7 @@ from .constraints import (
 # the same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
 RECORD_BYTES = 5_000
 
-# Retention periods that CloudWatch Logs accepts, without 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.
+# Retention periods that CloudWatch Logs accepts, except 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -91,11 +91,11 @@ _TIME_ZONE = Constraint(
 _COUNTRY_CODE = matching(
     "[1-9][0-9]{0,2}",
     "1 to 3 digits",
-    "Write the country calling code without + or leading zeros.",
+    "Enter the country calling code without + or leading zeros.",
     "81",
 )
 _TRUNK_PREFIX = matching(
-    "[0-9]{0,3}", "0 to 3 digits", "Write the digits that are dialed before a national number.", "0"
+    "[0-9]{0,3}", "0 to 3 digits", "Enter the digits that are dialed before a national number.", "0"
 )
 _SALT = matching("(?s:.{16,})", "16 or more characters", "Generate one with `openssl rand -hex 32`.")
 _TABLE_NAME = matching(
@@ -130,7 +130,7 @@ _TOPIC_ARN = matching(
 _EMAIL = matching(
     r"[^\s@]+@[^\s@]+\.[^\s@]+",
     "an email address",
-    "Write only the address, without a name.",
+    "Enter only the address, without a name.",
     "on-call@example.com",
 )
 _NAMESPACE = matching(

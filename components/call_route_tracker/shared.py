@@ -12,12 +12,12 @@ from callroute.aws.permissions import trust_policy
 from .options import CallRouteTrackerArgs
 
 _FOURTEEN_DAYS = 14 * 86_400
-"""Maximum retention period of SQS, in seconds."""
+"""Maximum retention period in SQS, in seconds."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """The AWS account and region of a stack. Builds ARNs and URLs from the names of resources.
+    """The AWS account and region of a stack. Builds ARNs and URLs from resource names.
 
     A preview knows the name of a new resource, but not the ARN or URL that AWS will return. Because ARNs are built from
     names, even the first preview can show the documents that contain them, and policies can check them.
@@ -32,7 +32,7 @@ class Account:
 
     @classmethod
     def look_up(cls, parent: pulumi.Resource) -> "Account":
-        """Asks AWS for the account and region of the provider."""
+        """Reads the provider's account and region from AWS."""
         opts = pulumi.InvokeOutputOptions(parent=parent)
         partition = aws.get_partition_output(opts=opts)
         return cls(

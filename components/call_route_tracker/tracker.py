@@ -37,7 +37,7 @@ class CallRouteTracker(pulumi.ComponentResource):
                                                      └─> dead letters  └─> quarantine
 
     The state machine, the pipe, the alarms and the dashboard are named after this component and the stack. The trust policies
-    of the roles contain the names of the state machine and the pipe before these exist.
+    of the roles contain the names of the state machine and the pipe before they exist.
 
     With a customer managed key, the key policy must allow the service-linked role of Amazon Connect to call
     `kms:GenerateDataKey`, and CloudWatch to call `kms:Decrypt` and `kms:GenerateDataKey*`.

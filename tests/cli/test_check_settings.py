@@ -88,7 +88,9 @@ def test_an_unused_ignore_is_reported() -> None:
     result = run()
 
     assert result.exit_code == 1
-    assert "callroute.toml: ignore 1: no finding of dead-end is ignored. Remove the ignore." in result.stderr
+    assert (
+        "callroute.toml: ignore 1: this ignore matches no findings of dead-end. Remove it." in result.stderr
+    )
 
 
 def test_an_ignore_for_files_that_were_not_checked_is_not_unused() -> None:
@@ -123,18 +125,18 @@ def test_a_baseline_hides_known_findings_and_shows_new_ones() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[check", "is not TOML"),
+        ("[check", "is not valid TOML"),
         ("[check]\nignores = []", "'ignores' is unknown. Did you mean ignore?"),
         ('[check]\nallow-blocks = "X"', "allow-blocks: 'X' is not a list of block types"),
         ("[check]\nbaseline = 1", "baseline: 1 is not a path"),
         ("[check]\nignore = 1", "ignore: is not a list of tables"),
         ('[[check.ignore]]\nrule = "dead-end"', "ignore 1: reason is missing"),
-        ('[[check.ignore]]\nrule = "dead-end"\nreason = " "', "reason must be a text"),
+        ('[[check.ignore]]\nrule = "dead-end"\nreason = " "', "reason must be a nonempty string"),
         (
             '[[check.ignore]]\nrule = "deadend"\nreason = "x"',
             "rule 'deadend' does not exist. Did you mean dead-end?",
         ),
-        ('[check]\nbaseline = "flows/menu.json"', "is not a baseline of `callroute check`"),
+        ('[check]\nbaseline = "flows/menu.json"', "is not a `callroute check` baseline"),
     ],
 )
 def test_invalid_settings_are_reported(text: str, message: str) -> None:
@@ -149,9 +151,9 @@ def test_invalid_settings_are_reported(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("ignore", "message"),
     [
-        (1, "does not contain rules to ignore"),
+        (1, "contains no rules to ignore"),
         ({"ignore": {"deadend": "x"}}, "Did you mean dead-end?"),
-        ({"ignore": {"dead-end": ""}}, "the ignore of dead-end has no reason"),
+        ({"ignore": {"dead-end": ""}}, "the ignore for dead-end has no reason"),
     ],
 )
 def test_invalid_ignores_in_a_block_are_reported(ignore: object, message: str) -> None:

@@ -65,7 +65,7 @@ def test_a_prompt_a_branch_and_a_block_that_differ_are_shown_with_the_effect_on_
     assert "branch condition 1 leads to 'route-2' instead of 'route-1'" in result.stdout
     assert "+ 'extra' (DisconnectParticipant)" in result.stdout
     assert "routes that vanish from reports: '1', '1-1', '1-2'" in result.stdout
-    assert "stops that no call reaches any more: 'menu-1', 'notice-1'" in result.stdout
+    assert "stops that no call reaches anymore: 'menu-1', 'notice-1'" in result.stdout
 
 
 def test_json_contains_every_change() -> None:
@@ -154,10 +154,10 @@ def test_flows_that_changed_since_a_revision_are_compared(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("old.json",), "1 files are given. Give two files, or use --base REV"),
+        (("old.json",), "two files are required, not 1. Pass OLD and NEW, or use --base REV"),
         (("--base", "nowhere", "old.json"), "--base: nowhere: "),
         (("old.json", "missing.json"), "missing.json"),
-        (("--base", "HEAD", "missing.json"), "exists neither now nor at HEAD"),
+        (("--base", "HEAD", "missing.json"), "does not exist in the working tree or at HEAD"),
     ],
 )
 def test_unusable_arguments_are_errors(arguments: tuple[str, ...], message: str) -> None:

@@ -137,7 +137,9 @@ def test_a_stack_must_be_chosen(command: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
     for arguments in ((), ("--stack", "prod", "--local")):
-        assert "error: --stack: give either --stack NAME or --local." in run(command, *arguments).stderr
+        assert (
+            "error: --stack: either --stack NAME or --local is required." in run(command, *arguments).stderr
+        )
     result = run(command, "--local")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "no local cloud is running" in result.stderr

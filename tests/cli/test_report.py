@@ -209,14 +209,14 @@ GOOD = lines(ITEMS[:1]).strip()
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not valid JSON"),
         ("5", "is not a JSON object"),
         ('{"Item": 5}', "has no call_date"),
         (GOOD.replace("call_date", "date"), "has no call_date"),
         (GOOD.replace('"call_date": "2026', '"call_date": "26'), "has an invalid call_date"),
         (GOOD.replace("+09:00", ""), "has an invalid start_time"),
         (GOOD.replace('"outcome": "', '"outcome": "x'), "has an invalid outcome"),
-        (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not JSON"),
+        (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not valid JSON"),
         (GOOD.replace('"2026-03-06"', '"2026-02-30"'), "does not exist"),
     ],
 )
@@ -240,10 +240,10 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, problem: str) -> None
         (["x.jsonl", "--stack", "dev"], "needs exactly one source of call records"),
         (["x.jsonl"], "error: x.jsonl: there is no such file"),
         (["-", "--from", "2026-03-11", "--to", "2026-03-09"], "2026-03-11 is after --to 2026-03-09"),
-        (["-", "--from", "2026-02-30"], "'2026-02-30' is not a date. Write YYYY-MM-DD"),
-        (["-", "--to", "0226-02-03"], "is not in the years 2001 to 2099"),
+        (["-", "--from", "2026-02-30"], "'2026-02-30' is not a date. Use YYYY-MM-DD"),
+        (["-", "--to", "0226-02-03"], "is outside the years 2001 to 2099"),
         (["-", "--time-zone", "Tokyo"], "'Tokyo' is not a time zone"),
-        (["-", "--region", "us-east-1"], "is given without --table"),
+        (["-", "--region", "us-east-1"], "requires --table"),
         (["-", "-o", "report.pdf"], "does not end in"),
         (["-", "-o", "report.txt", "--format", "text"], "text is only printed"),
         (["-", "--flow", BANK, "--flow", BANK], "has call_flow 'bank', like call_route_with_operator"),
@@ -371,7 +371,7 @@ def test_items_that_are_not_call_records_are_left_out(
         dynamodb.delete_item(TableName=cloud.table_name, Key=key)
 
     assert json.loads(result.stdout)["calls"] == expected["calls"]
-    assert result.stderr == "note: 1 item of the table left out: not a call record\n"
+    assert result.stderr == "note: 1 item in the table left out: not a call record\n"
 
 
 def test_the_reader_role_needs_each_of_its_actions(cloud: LocalCloud, policy: dict[str, Any]) -> None:

@@ -116,7 +116,7 @@ def test_documents_can_be_written_to_a_folder(project: Project, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"account_id": "1234"}, "--account-id: '1234' is not an AWS account ID. Give the 12 digits"),
+        ({"account_id": "1234"}, "--account-id: '1234' is not an AWS account ID. Use the 12 digits"),
         ({"repository": "call-route-tracker"}, "--repository: 'call-route-tracker' is not OWNER/NAME"),
         ({"stack": "nowhere"}, "Pulumi.nowhere.yaml: cannot be read"),
     ],

@@ -151,7 +151,7 @@ def test_placeholders_of_flows_without_catalog_are_kept(tmp_path: Path) -> None:
         ((PLAIN, "--keys", "", "--leaves-queue-after", "1e300"), ["--leaves-queue-after", "1e+300"]),
         (
             (PLAIN, "--keys", "", "--agent-answers-after", "1", "--leaves-queue-after", "1"),
-            ["Give one of the two"],
+            ["Use one of the two"],
         ),
         (
             (PLAIN, "--minimum-coverage", "101"),
@@ -190,7 +190,7 @@ def test_without_keys_a_terminal_is_needed() -> None:
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "error: --keys: not given, and standard input is not a terminal. "
-        "Give the keys, for example --keys 1,2, or --keys '' to hang up at the first menu\n"
+        "Pass the keys, for example --keys 1,2, or --keys '' to hang up at the first menu\n"
     )
 
 

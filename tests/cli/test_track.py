@@ -309,7 +309,7 @@ def test_a_folder_is_tracked_into_another_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "a folder is needed for the tracked flows"),
+        ((), "must be a folder, because FLOW is a folder"),
         (("-o", "OUT", "--picture", "x.svg"), "it applies to a single flow"),
     ],
 )

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.emulator
 EARLIER = "d9e9dbd8b752d4d301b356d0712db51c69710077"
 """Last commit before the ARNs in documents were built from names."""
 PROGRAM = ("__main__.py", "callroute", "components", "flow_definitions", "policy")
+NEW_OPTIONS = ("alarmAfterHoursWithoutCalls",)
+"""Options in the configuration of the stacks that the earlier version does not have."""
 DATA = {"aws:dynamodb/table:Table", "aws:kinesis/stream:Stream", "aws:sqs/queue:Queue"}
 
 
@@ -52,12 +54,15 @@ def upgrade(project: Project, earlier: bytes, stack: str, current: Path) -> None
     with tarfile.open(fileobj=io.BytesIO(earlier)) as archive:
         archive.extractall(project.folder, filter="data")
     project.stack(stack)
+    for option in NEW_OPTIONS:
+        project.succeed("config", "rm", option)
     project.succeed("up", "--yes", "--skip-preview")
     before = {each["urn"]: each for each in project.state()}
     for name in PROGRAM:
         old = project.folder / name
         shutil.rmtree(old) if old.is_dir() else old.unlink()
         (current / name).rename(old)
+    project.stack(stack)
 
     steps = json.loads(project.succeed("preview", "--json").out)["steps"]
     project.succeed("up", "--yes", "--skip-preview")

@@ -51,7 +51,7 @@ def test_the_catalog_next_to_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "place", "problem"),
     [
-        ("flow: [", "line 1", "not YAML"),
+        ("flow: [", "line 1", "not valid YAML"),
         ("just text", "line 1", "must be a mapping"),
         ("", "", "is empty"),
         (GOOD.replace("call_flow", "callflow"), "line 3: callflow", "'callflow' is unknown"),
@@ -59,7 +59,7 @@ def test_the_catalog_next_to_a_flow_is_loaded_if_it_exists(tmp_path: Path) -> No
         (
             GOOD.replace("call_flow: shop", "call_flow: [shop]"),
             "line 3: call_flow",
-            "must be text, not a list",
+            "must be a string, not a list",
         ),
         (GOOD.replace("call_flow: shop", "flow: y.json"), "line 3: flow", "repeated"),
         (

@@ -54,7 +54,7 @@ def test_a_file_left_by_a_process_that_was_killed_is_ignored(state: Path) -> Non
 
 @pytest.mark.parametrize(("name", "local"), [(None, False), ("dev", True)])
 def test_exactly_one_of_stack_and_local_is_required(name: str | None, local: bool) -> None:
-    with pytest.raises(InputError, match="give either --stack NAME or --local"):
+    with pytest.raises(InputError, match="either --stack NAME or --local is required"):
         choose_stack(name, local)
 
 

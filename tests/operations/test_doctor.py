@@ -183,7 +183,7 @@ PROBLEMS: list[tuple[str, Change, str, str]] = [
         "retention",
         lambda bench: bench.set_pipe(maximumRecordAgeInSeconds=86_400),
         "the stream keeps records for 24 hours, and the pipe gives up after 24 hours",
-        "Set `streamRetentionHours` to a longer or `maximumRecordAgeSeconds` to a shorter time",
+        "Increase `streamRetentionHours` or reduce `maximumRecordAgeSeconds`",
     ),
     (
         "retention",
@@ -230,7 +230,7 @@ PROBLEMS: list[tuple[str, Change, str, str]] = [
     (
         "alarms",
         lambda bench: bench.set(outputs={**bench.outputs, "pipeName": "other"}),
-        "no alarm's name starts with other",
+        "no alarm has a name that starts with other",
         "Set `alarms` to true and deploy the stack",
     ),
     (
@@ -325,7 +325,7 @@ def test_a_missing_resource_affects_only_its_own_checks(bench: Bench) -> None:
 
     assert set(found) == {"dead-letter queue", "pipe's role"}
     assert found["dead-letter queue"].message.startswith("GetQueueAttributes failed: ")
-    assert found["dead-letter queue"].fix == "Compare the stack with AWS: `pulumi refresh`"
+    assert found["dead-letter queue"].fix == "Run `pulumi refresh` to compare the stack with AWS"
 
 
 def test_the_local_cloud_has_no_instance_and_no_metrics(bench: Bench) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 from pulumi_policy import EnforcementLevel
 
 from call_route_policies import RULES
-from tests.end_to_end.test_permissions import NEEDS, Use, create_state_machine, dead_letter, deliver, record
+from tests.end_to_end.test_permissions import (
+    NEEDS,
+    Use,
+    count,
+    create_state_machine,
+    dead_letter,
+    deliver,
+    record,
+)
 from tests.policies.examples import EXAMPLES
 from tests.support.paths import REPOSITORY
 
@@ -21,7 +29,7 @@ SHARED = 2
 def rule_list() -> str:
     """Every rule: requirement, severity, level unless mandatory, reason, examples, fix and settings."""
     counted = Counter(rule.reason for rule in RULES)
-    shared = [reason for reason, count in counted.items() if count > SHARED]
+    shared = [reason for reason, number in counted.items() if number > SHARED]
     sections = [
         f"Reason for {', '.join(f'`{rule.name}`' for rule in RULES if rule.reason == reason)}: {reason}\n"
         for reason in shared
@@ -70,6 +78,7 @@ _WITHOUT: dict[Use, str] = {
     dead_letter: "the pipe stops",
     record: "the record is dead-lettered",
     create_state_machine: "the state machine is rejected",
+    count: "the calls are not counted",
 }
 
 

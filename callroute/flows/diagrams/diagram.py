@@ -89,7 +89,7 @@ class DrawnEdge:
     Attributes:
         label: readable conditions or errors; empty for the default branch.
         error: whether these are error branches.
-        target: identifier of the block that they lead to.
+        target: identifier of the target block.
     """
 
     label: str
@@ -106,8 +106,8 @@ class DrawnBlock:
         title: readable name of its type.
         name: its identifier, or an empty string if the identifier is a UUID.
         detail: its main parameter or the attributes that it sets. Can be long and have several lines.
-        route: the value to which it sets `call_route`, if any.
-        stop: a mark for blocks in which a caller can hang up, empty for other blocks.
+        route: the value that it assigns to `call_route`, if any.
+        stop: a mark for blocks in which a caller can hang up; empty for other blocks.
         edges: its outgoing edges.
     """
 

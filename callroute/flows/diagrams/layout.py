@@ -30,7 +30,7 @@ EdgeKey = tuple[str, str]
 def layout(
     flow: Flow, diagram: Diagram, sizes: Mapping[str, tuple[float, float]], lines: Sequence[Line]
 ) -> Layout:
-    """Positions all blocks without overlaps, and draws lines between them that do not pass behind blocks.
+    """Positions all blocks without overlaps and draws lines between them that do not pass behind blocks.
 
     If every block has a position from the flow designer, the blocks are arranged in columns close to these positions,
     which are scaled up if blocks would overlap. Otherwise, or if scaling does not help, they are arranged in layers.
@@ -46,7 +46,7 @@ def layout(
 
 
 def _designer_columns(flow: Flow, sizes: Mapping[str, tuple[float, float]]) -> list[Column]:
-    """Returns columns of the blocks whose positions in the flow designer are about the same horizontally.
+    """Groups blocks with about the same horizontal position in the flow designer into columns.
 
     The list is empty if a block has no position or if blocks overlap at every scale.
     """
@@ -105,9 +105,9 @@ def _any_overlap(boxes: list[Box]) -> bool:
 class _LayeredLayout:
     """A layered layout (Sugiyama's method).
 
-    Each block is to the right of the blocks that lead to it, except in cycles. Edges that cross a column have a node
-    there, one for each target, which leaves space for their line. Existing libraries either need Graphviz or are not
-    deterministic.
+    Each block is to the right of the blocks that lead to it, except in cycles. Edges that cross a column have
+    a node there, one for each target, which reserves space for their line. Existing libraries either need
+    Graphviz or are not deterministic.
 
     Args:
         diagram: the blocks and edges.

@@ -47,7 +47,7 @@ def mermaid(flow: Flow, changes: Mapping[str, str] | None = None, old: Flow | No
     """Returns a flow as a Mermaid flowchart.
 
     Stops have a thick border. Blocks that set `call_route` are green and show the route. Error branches are dashed.
-    Long texts are truncated.
+    Long text is truncated.
 
     Args:
         flow: the flow.

@@ -1,8 +1,8 @@
 """Draws lines between the blocks of a diagram so that no line passes behind a block.
 
 Blocks are arranged in columns. Lines run vertically in the channels between columns, and horizontally in lanes between
-the blocks of a column. Lines of one kind to the same target join on their way, so each of these bundles has at most one
-lane per column and one track per channel. Channels and lanes widen to the number of lines in them.
+the blocks of a column. Lines of one kind to the same target merge into a bundle, which has at most one lane
+per column and one track per channel. Channels and the gaps between blocks widen to fit their lines.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Preferred positions of blocks that are below each other.
+    """Preferred positions of the blocks in a column.
 
     Attributes:
-        x: the left edge, or None for directly to the right of the previous column.
+        x: the left edge, or None to place the column directly to the right of the previous one.
         tops: the upper edges of the blocks, which must not overlap.
     """
 
@@ -134,11 +134,11 @@ class _Bundle:
         return self.lines[0].target
 
     def forward(self) -> range:
-        """Returns the columns that lines cross on their way to the right."""
+        """Returns the columns that lines to the right cross."""
         return range(min(self.sources) + 1, self.column)
 
     def backward(self) -> range:
-        """Returns the columns that lines cross on their way to the left, starting with the last one."""
+        """Returns the columns that lines to the left cross, starting with the last one."""
         return range(max(self.sources), self.column - 1, -1)
 
     def channels(self) -> range:
@@ -317,7 +317,8 @@ class _Router:
     def _taken(self, number: int) -> dict[int, _Bundle | None]:
         """Returns the vertical positions close to the lines at the right edge of the previous column.
 
-        Only the bundle of these lines can use the position. If there are several bundles, none can.
+        Only the bundle that contains these lines can use the position. If there are several bundles, none
+        can.
         """
         if number == 0:
             return {}

@@ -29,12 +29,12 @@ def _ems(character: str) -> float:
 
 
 def width(text: str, size: float) -> float:
-    """Returns the width of a text, in the same unit as the font size."""
+    """Returns the width of a string, in the same unit as the font size."""
     return size * sum(_ems(character) for character in text)
 
 
 def shorten(text: str, size: float, max_width: float) -> str:
-    """Truncates a text to a maximum width and adds an ellipsis if anything was cut."""
+    """Truncates a string to a maximum width and adds an ellipsis if anything was cut."""
     available, kept, used = max_width - width("…", size), 0, 0.0
     for position, character in enumerate(text, start=1):
         used += size * _ems(character)
@@ -46,7 +46,7 @@ def shorten(text: str, size: float, max_width: float) -> str:
 
 
 def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
-    """Wraps a text into lines of a maximum width. If there are too many lines, the last one is truncated.
+    """Wraps a string into lines of a maximum width. If there are too many lines, the last one is truncated.
 
     Lines end at spaces or Japanese characters. A word that is longer than a line is split after punctuation or before
     a capital letter in it, and truncated if it has neither.
@@ -64,7 +64,7 @@ def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
 
 
 def _first_line(text: str, size: float, max_width: float) -> tuple[str, str]:
-    """Splits a text into its first line and the rest."""
+    """Splits a string into its first line and the rest."""
     end = _fitting(text, size, max_width)
     if end == len(text):
         return text, ""
@@ -73,7 +73,7 @@ def _first_line(text: str, size: float, max_width: float) -> tuple[str, str]:
         (index for index in range(cut + 1, len(text)) if _between_words(text, index)), len(text)
     )
     if _fitting(text[cut:next_break].strip(), size, max_width) < len(text[cut:next_break].strip()):
-        # The next word does not fit into a line of its own either.
+        # The next word does not fit on a line of its own either.
         cut = _last_break(text, end, _inside_word) or cut
         if not cut:
             return shorten(text[:next_break], size, max_width), text[next_break:].lstrip()
@@ -81,7 +81,7 @@ def _first_line(text: str, size: float, max_width: float) -> tuple[str, str]:
 
 
 def _fitting(text: str, size: float, max_width: float) -> int:
-    """Returns the number of characters that fit into a line."""
+    """Returns the number of characters that fit on a line."""
     used = 0.0
     for number, character in enumerate(text):
         used += size * _ems(character)

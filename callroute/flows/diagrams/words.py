@@ -1,4 +1,4 @@
-"""Japanese titles and labels of blocks. The English ones are the keys."""
+"""Japanese block titles and labels, keyed by the English ones."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _JAPANESE: Mapping[str, str] = {
 
 
 def translated(text: str, language: Language) -> str:
-    """Returns a title or label in a language. Other texts are returned unchanged."""
+    """Returns a title or label in the given language. Strings without a translation are returned unchanged."""
     return _JAPANESE.get(text, text) if language == "ja" else text
 
 

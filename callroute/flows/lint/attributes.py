@@ -16,7 +16,7 @@ from callroute.formats.json_document import member
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
-# Parameters whose values are stored on a contact record, either of this contact, of a related one or of a task.
+# Parameters whose values are stored on a contact record: this contact's, a related contact's or a task's.
 _STORED = {"UpdateContactAttributes": "Attributes", "TagContact": "Tags", "CreateTask": "Attributes"}
 
 _NAMESPACES = {"Attributes": "contact", "FlowAttributes": "flow"}
@@ -135,7 +135,7 @@ def _personal(context: LintContext, tainted: Mapping[Path, Path], text: str) -> 
 
 
 def _personal_attributes(context: LintContext) -> Mapping[Path, Path]:
-    """Returns the attributes that receive personal data, directly or through other attributes, with its source."""
+    """Returns the attributes that receive personal data, directly or through other attributes, with the data's source."""
     copies: list[tuple[Path, Path]] = []
     for block in context.blocks:
         for space, values in (
@@ -213,7 +213,7 @@ RULES = (
         "Every attribute that a flow reads is set in that flow or, for contact attributes, in another checked flow.",
         Source.CALLERS,
         _unset_attribute,
-        # Another flow, which is not known here, may set it.
+        # A flow that is not checked may set it.
         severity_alone="note",
     ),
     Rule(

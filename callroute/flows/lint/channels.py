@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
 
 _VOICE = "VOICE"
-# Stops that only voice calls can use, so a flow that has them is for calls.
+# Stops that only voice calls can use. A flow that contains one is for calls.
 _VOICE_STOPS = frozenset(("menu", "input", "hold"))
 _CHAT_EVENTS = frozenset(("CustomerReturned", "BotParticipantDisconnected"))
 
@@ -34,7 +34,7 @@ def _unsupported_on_voice(context: LintContext) -> Iterator[Match]:
 
 def _problem(context: LintContext, block: Block) -> tuple[str, str] | None:
     """Returns why calls cannot use a block and how to fix it, or None if they can."""
-    before = "Compare $.Channel before it, and lead calls to another block"
+    before = "Compare $.Channel before it, and route calls to another block"
     if block.type == "ShowView":
         return "Calls can reach this block, but views are shown only in chats.", f"{before}."
     if block.type != "Wait":
@@ -45,13 +45,13 @@ def _problem(context: LintContext, block: Block) -> tuple[str, str] | None:
     if not isinstance(events, list) or not all(event in _CHAT_EVENTS for event in map(str, events)):
         return None
     return (
-        "Calls can reach this block, but they wait only for a Lambda function or with a branch that continues.",
-        f"{before}, such as a prompt that is silent.",
+        "Calls can reach this block, but calls can wait only for a Lambda function or with a branch that continues.",
+        f"{before}, such as a silent prompt.",
     )
 
 
 def _reached_by_calls(flow: Flow) -> set[str]:
-    """Returns the blocks that a call can reach, following only the branch for voice if a block compares the channel."""
+    """Returns the blocks that a call can reach. If a block compares the channel, follows only the branch for voice."""
     reached: set[str] = set()
     pending = [flow.start]
     while pending:
@@ -65,7 +65,7 @@ def _reached_by_calls(flow: Flow) -> set[str]:
 
 
 def _taken_by_calls(block: Block, branches: Iterable[Branch]) -> list[Branch]:
-    """Returns the branches that a call can take. Other operators than Equals are not evaluated."""
+    """Returns the branches that a call can take. Operators other than Equals are not evaluated."""
     subject = block.parameters.get("ComparisonValue")
     if block.type != "Compare" or not isinstance(subject, str) or whole(subject) != ("Channel",):
         return list(branches)
@@ -77,7 +77,7 @@ RULES = (
     Rule(
         "unsupported-on-voice",
         "warning",
-        "In a flow with menus, stored input or hold, calls reach no ShowView block and no Wait block that is only for chats.",
+        "In a flow with menus, stored input or hold, calls cannot reach a ShowView block or a Wait block that is only for chats.",
         Source.CHANNELS,
         _unsupported_on_voice,
     ),

@@ -1,4 +1,4 @@
-"""Settings of `callroute check` in a project: allowed block types, ignored findings and the baseline.
+"""A project's settings for `callroute check`: allowed block types, ignored findings and the baseline.
 
 They are in the table `tool.callroute.check` of pyproject.toml, or in the table `check` of callroute.toml. A block can also
 contain ignores in its metadata.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FILES = ("callroute.toml", "pyproject.toml")
 METADATA_KEY = "callroute"
-"""Member of a block's metadata (Metadata.ActionMetadata) that contains its ignores."""
+"""Member of a block's metadata (Metadata.ActionMetadata) that contains the block's ignores."""
 
 _KEYS = ("allow-blocks", "baseline", "ignore")
 _IGNORE_KEYS = ("rule", "files", "block", "reason")
@@ -32,14 +32,14 @@ _IGNORE_KEYS = ("rule", "files", "block", "reason")
 
 @dataclass(frozen=True)
 class Ignore:
-    """Findings that do not count.
+    """Findings to ignore.
 
     Attributes:
         rule: identifier of the rule.
         files: pattern of file paths, relative to the folder of the settings; None for all files.
         block: identifier of the block; None for all blocks.
         reason: why the findings are acceptable.
-        place: where the ignore is written, for messages.
+        place: location of the ignore, for messages.
     """
 
     rule: str
@@ -59,11 +59,11 @@ class Ignore:
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """Settings of a project.
+    """A project's settings.
 
     Attributes:
         folder: folder of the settings file, to which paths are relative.
-        allowed_types: block types to accept although this version does not know them.
+        allowed_types: block types to accept even though this version does not know them.
         baseline: file of known findings, or None.
         ignores: ignored findings.
     """
@@ -75,7 +75,7 @@ class CheckConfig:
 
     @classmethod
     def find(cls, folder: Path, rules: Iterable[str]) -> CheckConfig:
-        """Reads the settings in a folder or in the nearest folder above it. Without any, returns the defaults.
+        """Reads the settings in a folder or its nearest parent that has any. Otherwise, returns the defaults.
 
         Args:
             folder: the folder to start from.
@@ -93,15 +93,18 @@ class CheckConfig:
 
     @classmethod
     def _read(cls, table: Any, path: Path, rules: Sequence[str]) -> CheckConfig:
-        _require_keys(table, _KEYS, (), str(path), "the settings of check")
+        _require_keys(table, _KEYS, (), str(path), "the check settings")
         allowed = table.get("allow-blocks", [])
         if not isinstance(allowed, list) or not all(isinstance(each, str) for each in allowed):
             raise InputError(
-                str(path), "allow-blocks", f"{allowed!r} is not a list of block types", "Write a list"
+                str(path),
+                "allow-blocks",
+                f"{allowed!r} is not a list of block types",
+                "Use a list of strings",
             )
         baseline = table.get("baseline")
         if baseline is not None and not isinstance(baseline, str):
-            raise InputError(str(path), "baseline", f"{baseline!r} is not a path", "Write the path of a file")
+            raise InputError(str(path), "baseline", f"{baseline!r} is not a path", "Use the path of a file")
         entries = table.get("ignore", [])
         if not isinstance(entries, list):
             raise InputError(
@@ -144,11 +147,11 @@ def ignores_in(flow: Flow, rules: Iterable[str]) -> Iterator[Ignore]:
         entries = ours.get("ignore") if isinstance(ours, Mapping) else None
         if not isinstance(entries, Mapping):
             fix = 'Write {"ignore": {"RULE": "REASON"}}'
-            raise InputError(flow.source, place, "does not contain rules to ignore", fix)
+            raise InputError(flow.source, place, "contains no rules to ignore", fix)
         for rule, reason in entries.items():
             _require_rule(rule, known, flow.source, place)
             if not isinstance(reason, str) or not reason.strip():
-                raise InputError(flow.source, place, f"the ignore of {rule} has no reason", "Write a reason")
+                raise InputError(flow.source, place, f"the ignore for {rule} has no reason", "Add a reason")
             yield Ignore(rule, None, block, reason, f"{flow.source}: {place}")
 
 
@@ -162,8 +165,8 @@ def read_baseline(path: Path) -> frozenset[tuple[str, str]]:
         entries = json.loads(read_text(path))["findings"]
         return frozenset((entry["file"], entry["fingerprint"]) for entry in entries)
     except (ValueError, KeyError, TypeError) as error:
-        fix = "Write it again with --write-baseline"
-        raise InputError(str(path), "", "is not a baseline of `callroute check`", fix) from error
+        fix = "Recreate it with --write-baseline"
+        raise InputError(str(path), "", "is not a `callroute check` baseline", fix) from error
 
 
 def write_baseline(path: Path, findings: Iterable[tuple[Finding, str, str]]) -> None:
@@ -187,7 +190,7 @@ def _table(path: Path) -> Any:
     try:
         document = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), "", f"is not TOML ({error})", "Correct the file") from error
+        raise InputError(str(path), "", f"is not valid TOML ({error})", "Fix the file") from error
     for key in ("check",) if path.name == FILES[0] else ("tool", "callroute", "check"):
         document = document.get(key, {}) if isinstance(document, dict) else {}
     return document or None
@@ -195,14 +198,16 @@ def _table(path: Path) -> Any:
 
 def _require_keys(table: Any, known: Sequence[str], required: Sequence[str], source: str, place: str) -> None:
     if not isinstance(table, dict):
-        raise InputError(source, place, f"{table!r} is not a table", "Write a table")
+        raise InputError(source, place, f"{table!r} is not a table", "Use a table")
     for key, value in table.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
             fix = f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
             raise InputError(source, place, f"{key!r} is unknown", fix)
         if place.startswith("ignore") and (not isinstance(value, str) or not value.strip()):
-            raise InputError(source, place, f"{key} must be a text, not {value!r}", f"Write a {key}")
+            raise InputError(
+                source, place, f"{key} must be a nonempty string, not {value!r}", "Use a nonempty string"
+            )
     for key in required:
         if key not in table:
             raise InputError(source, place, f"{key} is missing", f"Add {key}")

@@ -1,4 +1,4 @@
-"""Links between flows that are checked together: the modules that they invoke and their disconnect flows."""
+"""Links between flows that are checked together: invoked modules and disconnect flows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUFFIX = re.compile("(Arn|ARN|Id|ID|[_-]arn|[_-]id)$")
 
 
 class Invocation(NamedTuple):
-    """A block that invokes a module that is checked too.
+    """A block that invokes another checked module.
 
     Attributes:
         block: the block.
@@ -30,13 +30,14 @@ class Invocation(NamedTuple):
 
 
 class FlowLinks:
-    """Finds flows by the values with which other flows refer to them.
+    """Finds flows by the values that other flows use to refer to them.
 
-    A flow is known by its ARN and its ID, which only the output of `aws connect` contains, and by the name of its file:
-    `billing` and `${BillingArn}` refer to `billing.json`. A name that several flows have refers to none of them.
+    A flow is known by its file name, and by its ARN and ID if the file is the output of `aws connect`:
+    `billing` and `${BillingArn}` refer to `billing.json`. A name shared by several flows refers to none of
+    them.
 
     Args:
-        flows: the flows that are checked together, each with its ARN and ID if they are known.
+        flows: the flows that are checked together, each with its ARN and ID if known.
     """
 
     def __init__(self, flows: Iterable[tuple[Flow, Collection[str]]]) -> None:
@@ -66,15 +67,15 @@ class FlowLinks:
         self._invoked = {each.module for found in self._invocations.values() for each in found}
 
     def invocations(self, source: str) -> list[Invocation]:
-        """Returns the blocks of a flow that invoke modules that are checked too."""
+        """Returns the flow's blocks that invoke other checked modules."""
         return self._invocations.get(source, [])
 
     def is_invoked(self, source: str) -> bool:
-        """Returns whether a flow that is checked too invokes this one."""
+        """Returns whether another checked flow invokes this one."""
         return source in self._invoked
 
     def is_disconnect_flow(self, source: str) -> bool:
-        """Returns whether a flow that is checked too sets this one as the disconnect flow of its calls."""
+        """Returns whether another checked flow sets this one as its disconnect flow."""
         return source in self._disconnect_flows
 
     def chain(self, source: str, target: str = "") -> tuple[str, ...]:
@@ -105,14 +106,14 @@ class FlowLinks:
         """Returns the file name of the flow to which a value refers, or an empty string."""
         if not isinstance(value, str):
             return ""
-        # The identifier of a version or an alias follows a colon.
+        # A version or alias identifier follows a colon.
         last = value.rpartition("/")[2].partition(":")[0]
         names = (value, last) if "/" in value else (value, _plain(value))
         return next((self._sources[name] for name in names if name in self._sources), "")
 
 
 def _plain(name: str) -> str:
-    """Returns a name without punctuation and case, so that `${BillingArn}`, `billing` and `Billing` are equal."""
+    """Returns a name in lower case without punctuation, so that `${BillingArn}`, `billing` and `Billing` are equal."""
     if placeholder := _PLACEHOLDER.fullmatch(name):
         name = _SUFFIX.sub("", placeholder[1])
     return re.sub(r"[\W_]", "", name).lower()

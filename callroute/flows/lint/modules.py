@@ -8,7 +8,7 @@ from pathlib import PurePath
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 
 MAX_DEPTH = 5
-"""Maximum number of modules that are nested in each other (docs/fidelity.md)."""
+"""Maximum nesting depth of modules (docs/fidelity.md)."""
 
 
 def _module_nesting(context: LintContext) -> Iterator[Match]:
@@ -49,7 +49,7 @@ RULES = (
     Rule(
         "module-nesting",
         "error",
-        "No module invokes itself, and at most five modules are nested, as far as they are checked together.",
+        "Among the modules that are checked together, none invokes itself and at most five are nested.",
         Source.MODULES,
         _module_nesting,
     ),

@@ -11,7 +11,7 @@ from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch
 
-# In these stops, the call waits for another party, so a loop around them is not a busy loop.
+# At these stops, the call waits for another party, so a loop around them is not a busy loop.
 _WAITING = frozenset(("hold", "wait", "queue", "agent", "third party", "other flow"))
 _MAX_SHOWN = 5
 
@@ -96,12 +96,12 @@ def _endless_retries(context: LintContext) -> Iterator[Match]:
 
 
 def _may_repeat_forever(context: LintContext) -> bool:
-    """Returns whether the flow is a queue, hold or whisper flow. These run until the call leaves them."""
+    """Returns whether the flow is a queue, hold or whisper flow, which runs until the call leaves it."""
     return bool(context.kinds) and not context.kinds & {"contact", "transfer", "module"}
 
 
 def _edges(context: LintContext, include: Callable[[Block, Branch], bool]) -> dict[str, list[str]]:
-    """Returns the targets of each reachable block, following only the included branches."""
+    """Returns the targets of each reachable block through the included branches."""
     blocks = context.flow.blocks
     return {
         identifier: [

@@ -15,7 +15,8 @@ from callroute.flows.flow import Flow
 from callroute.flows.lint import Finding, Rule
 from callroute.formats.json_document import JsonStyle, Position
 
-# Code scanning shows how likely a result is correct. Errors are facts; warnings and notes estimate the effect on callers.
+# Code scanning shows how likely a result is to be correct. Errors are facts; warnings and notes estimate the
+# effect on callers.
 _PRECISION = {"error": "high", "warning": "medium", "note": "medium"}
 _BLOCK = re.compile(r"^\$\.Actions\[\d+\]")
 _LAYOUT = JsonStyle(final_newline=False)
@@ -60,7 +61,7 @@ def as_json(report: Report) -> str:
 def as_sarif(report: Report) -> str:
     """Returns SARIF 2.1.0 with one run, which lists all rules that were applied.
 
-    Contains every property that GitHub's "SARIF support for code scanning" requires (docs/fidelity.md).
+    Includes every property required by GitHub's "SARIF support for code scanning" (docs/fidelity.md).
     """
     index = {rule.id: number for number, rule in enumerate(report.rules)}
     run = {
@@ -103,7 +104,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 def fingerprints(findings: Iterable[Finding]) -> Iterator[str]:
     """Yields a fingerprint for each finding that stays the same when other parts of the file change.
 
-    By default, code scanning computes it from the text of the line, but many lines of a flow are identical.
+    By default, code scanning computes it from the line's text, but many lines in a flow are identical.
     """
     import hashlib  # only for SARIF: it takes time to import
 
@@ -136,6 +137,6 @@ def _location(finding: Finding, position: Position) -> dict[str, Any]:
 
 
 def _uri(file: str) -> str:
-    """Returns the path relative to the current folder, which code scanning takes for the repository's."""
+    """Returns the path relative to the current folder, which code scanning assumes is the repository root."""
     path, here = Path(file).resolve(), Path.cwd().resolve()
     return quote(path.relative_to(here).as_posix()) if path.is_relative_to(here) else path.as_uri()

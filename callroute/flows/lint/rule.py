@@ -68,7 +68,7 @@ class Finding:
 
 
 class Match(NamedTuple):
-    """A place that violates a rule, without the details that are the same for all findings of the rule."""
+    """A place that violates a rule, without the details shared by all of the rule's findings."""
 
     block: str | None
     path: str

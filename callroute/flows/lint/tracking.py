@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _CHOICE_STOPS = frozenset(("menu", "bot"))
 _MENU_STOPS = frozenset(("menu", "input", "bot", "view"))
 _COMPLETIONS = ("true", "false")
-# Name of the tool with which an AI agent returned control to the flow.
+# Reference to the name of the tool with which an AI agent returned control to the flow.
 _TOOL = ("Lex", "SessionAttributes", "Tool")
 _MAX_SHOWN = 5
 
@@ -121,7 +121,7 @@ def _indistinguishable_branches(context: LintContext) -> Iterator[Match]:
         if stop.kind not in _CHOICE_STOPS:
             continue
         branches = [branch for branch in stop.block.branches if branch.kind == "condition"]
-        # A branch that leads directly back to this block stays at the same place.
+        # A branch that leads directly back to this block keeps the caller at the same place.
         arrivals = {
             target: {
                 identifier: values
@@ -309,7 +309,7 @@ def _agentic_conversation(context: LintContext) -> Iterator[Match]:
         yield Match(
             bots[0].identifier,
             bots[0].path,
-            "An AI agent may answer here. Its whole conversation is one stop, so the record does not show how far the caller "
+            "An AI agent may answer here. The whole conversation is one stop, so the record does not show how far the caller "
             "got.",
             f"After the conversation, compare {written(_TOOL)} and set {ROUTE} on each branch.",
         )

@@ -1,4 +1,4 @@
-"""Describes the events of a call in a few words."""
+"""Describes call events in a few words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from callroute.flows.simulation import STEP_LIMIT, events
 
 
 def describe(event: events.Event) -> tuple[str, str, str]:
-    """Returns the label, text and style of an event. The style is a color or `dim`, in the terms of Rich."""
+    """Returns the label, text and style of an event. The style is a color or `dim`, as in Rich."""
     match event:
         case events.Said():
             return "says", event.text, ""

@@ -131,7 +131,7 @@ class CallSimulation:
         self.clock = clock
         self.now = clock.now
         self.environment = environment
-        # Values available to references.
+        # Values that references can use.
         self.attributes: dict[str, str] = dict(environment.attributes)
         self.flow_attributes: dict[str, str] = {}
         self.tables: Mapping[str, Any] = {}
@@ -139,7 +139,8 @@ class CallSimulation:
         self.system: dict[str, str] = {}
         self.hooks: dict[str, str] = {}
         self.loops: dict[tuple[str, str], int] = {}
-        # A queue quick connect chooses the queue before its flow starts, and a customer queue flow runs in a queue.
+        # A queue quick connect sets the queue before its flow starts, and a customer queue flow runs in a
+        # queue.
         self.target_queue = _QUEUES.get(declared_type(flow) or "", "")
         self.key_buffer: str | None = None
         """Buffered keys, or None while touchtone buffering is off."""

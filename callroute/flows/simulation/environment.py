@@ -19,7 +19,7 @@ SYSTEM_NUMBER = "+815000000099"
 CONTACT_ID = "00000000-0000-4000-8000-000000000000"
 
 ANY_PLACE = "*"
-"""Place whose response applies to all places without their own response."""
+"""Place whose response applies to all places that do not have their own."""
 
 RESPONSE_KINDS: Mapping[str, str] = {
     "lambda": "the result of a Lambda function: a mapping, available as $.External",
@@ -39,7 +39,7 @@ RESPONSE_KINDS: Mapping[str, str] = {
 """Kinds of responses. Each description has the form `subject: accepted values`."""
 
 END, RETURN = "ends", "returns"
-"""Placeholders for flows that have no file. END ends the call there, and RETURN makes a module return immediately."""
+"""Stand-ins for flows that have no file. END ends the call there, and RETURN makes a module return immediately."""
 
 
 @dataclass(frozen=True, slots=True)

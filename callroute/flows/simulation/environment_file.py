@@ -1,4 +1,4 @@
-"""Reads environments from the `world` of scenario files, the file for `--world`, and `--answer` options."""
+"""Reads environments from `world` in scenario files, the `--world` file, and `--answer` options."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Said(Event):
 
 @dataclass(frozen=True, slots=True)
 class KeyIgnored(Event):
-    """The caller pressed a key during a message while touchtone buffering was off, so the key has no effect."""
+    """The caller pressed a key during a message while touchtone buffering was off. The key has no effect."""
 
     key: str
 

@@ -54,14 +54,14 @@ class SimulatedClock:
 
 
 class RunningClock:
-    """A clock that shows the current time, for calls in real time."""
+    """A clock that returns the current time, for calls in real time."""
 
     def now(self) -> datetime:
         """Returns the current time."""
         return datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Does nothing, because the time passes by itself."""
+        """Does nothing, because time passes by itself."""
 
 
 class Caller(Protocol):

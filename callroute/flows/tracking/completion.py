@@ -43,8 +43,8 @@ class Completion:
 
     Attributes:
         at_edge_end: the value to set just before the target of an edge, by edge.
-        ambiguous_ends: disconnects that successful and failed calls reach over the same edges, where `call_completed`
-            stays false.
+        ambiguous_ends: disconnects where `call_completed` stays false, because successful and failed calls
+            reach them over the same edges.
     """
 
     def __init__(self, assignment: RouteAssignment) -> None:

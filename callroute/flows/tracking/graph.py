@@ -1,4 +1,4 @@
-"""The graph of a flow. Its edges are classified as choices and failures."""
+"""The graph of a flow, which classifies edges as choices and failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Edge:
         source: identifier of the block that it leaves; ENTRY for the edge that enters the flow.
         kind: `next`, `condition` or `error`.
         label: the key, intent or error of the branch; `NextAction` for the default branch.
-        target: identifier of the block that it leads to.
+        target: identifier of the target block.
         slots: the branches that it represents, as paths within Transitions, for example `Conditions[0].NextAction`.
     """
 

@@ -1,4 +1,4 @@
-"""Notes about what tracking cannot cover in a flow."""
+"""Notes about the parts of a flow that tracking cannot cover."""
 
 from __future__ import annotations
 

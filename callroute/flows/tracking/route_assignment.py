@@ -41,7 +41,7 @@ START = RouteSource("start")
 
 
 class _Derivation(NamedTuple):
-    """The components of a route's default value.
+    """Parts of a route's default value.
 
     Attributes:
         source: the route.

@@ -79,7 +79,7 @@ class RouteNames:
             source: name of the file for error messages.
 
         Raises:
-            InputError: the text is not YAML or not a route file.
+            InputError: the text is not valid YAML or not a route file.
         """
         document = YamlNode.parse(text, source)
         contents = document.mapping()

@@ -45,7 +45,7 @@ class TrackedFlow:
         catalog: the route catalog, or None if the flow has no routes.
         blocks: number of tracking blocks.
         added: number of new tracking blocks.
-        notes: notes about what could not be tracked or is left to the flow's own blocks.
+        notes: notes about parts that could not be tracked or are left to the flow's own blocks.
     """
 
     document: Mapping[str, Any]

@@ -561,5 +561,5 @@ function crowdEnded({ flow, problem }) {
   $("crowd-status").textContent = problem || `All simulated callers have called ${flow}.`;
 }
 
-say("note", "Press Call. The keys of your keyboard work, too.");
+say("note", "Press Call. You can also use your keyboard.");
 update("Ready");

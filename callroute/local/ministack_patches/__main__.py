@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _exit_with_parent() -> None:
-    """Exits when standard input is closed, which happens however the parent ends, even by SIGKILL.
+    """Exits when standard input is closed. This happens whenever the parent ends, even by SIGKILL.
 
     The parent sends input if it removes the emulator's files itself. Without input, they are removed here.
     """

@@ -1,7 +1,7 @@
 """Checks permissions on the customer managed key of a table, stream or queue.
 
-ministack stores the key of a resource but does not use it. After it has allowed one of the calls below, the caller's
-permissions on the key are checked as well. The key does not have to exist, and its key policy is ignored.
+ministack stores the key of a resource but does not use it. When it allows one of the calls below, this patch also
+checks the caller's permissions on the key. The key does not have to exist, and its key policy is ignored.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def enforce_key_permissions(enforce: Callable[..., Any]) -> Callable[..., Any]:
 def key_denial(caller: PrincipalInfo, action: str, resource_arn: str) -> str:
     """Returns IAM's message if the caller is not allowed to use the customer managed key that a call needs.
 
-    The result is empty if the caller is allowed to, or if the call needs no customer managed key.
+    Returns an empty string if the caller is allowed to use it or the call needs none.
 
     Args:
         caller: the caller.

@@ -1,4 +1,4 @@
-"""Rejects a state machine with logging if its role cannot deliver logs. AWS does the same; ministack does not."""
+"""Rejects a state machine with logging if its role cannot deliver logs, as AWS does but ministack does not."""
 
 from __future__ import annotations
 

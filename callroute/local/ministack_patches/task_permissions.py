@@ -1,8 +1,8 @@
 """Checks the permissions of a state machine's role before each call that a Task makes.
 
-ministack makes these calls without authorization. Here ministack's IAM evaluator checks each of them first: the role's
-policies and permissions boundary, the resource-based policy of a queue, the namespace of metrics and the customer managed
-key. A denied Task fails with the same error as on AWS.
+ministack makes these calls without authorization. This patch makes ministack's IAM evaluator check each call first: the
+role's policies and permissions boundary, the resource-based policy of a queue, the namespace of the metrics and the
+customer managed key. A denied Task fails with the same error as on AWS.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ministack.services.stepfunctions import _ExecutionError, _state_machines
 from callroute.local.ministack_patches import kms_permissions
 from callroute.local.ministack_patches.authorization import denial, role_session
 
-# Error of a Task whose call is denied, and the service name, status code and error code in its cause. Neither API has an
-# exception for a missing permission, so it is the general exception of the SDK for Java (docs/fidelity.md).
+# Error from a Task whose call is denied, and the service name, status code and error code in its cause. Neither API has
+# an exception for a missing permission, so it is the SDK for Java's general exception (docs/fidelity.md).
 _ERRORS = {
     "cloudwatch": ("CloudWatch.CloudWatchException", "CloudWatch", 403, "AccessDenied"),
     "dynamodb": ("DynamoDB.AmazonDynamoDBException", "AmazonDynamoDBv2", 400, "AccessDeniedException"),

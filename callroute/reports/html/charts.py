@@ -18,11 +18,11 @@ from callroute.reports.labels import WEEKDAYS
 from callroute.reports.report import OUTCOMES, Language, Report
 
 _WIDTH = 380
-_FONT = "Liberation Sans, sans-serif"  # contained in vl-convert, so that it measures text the same everywhere
+_FONT = "Liberation Sans, sans-serif"  # bundled with vl-convert, so text has the same width everywhere
 
 
 def days_chart(report: Report, label: str) -> str:
-    """Returns the calls per day by outcome, with paler bars for the previous span."""
+    """Returns a bar chart of the calls per day by outcome, with paler bars for the previous span."""
     rows: list[dict[str, Any]] = [
         {
             "day": day.date.isoformat(),
@@ -55,7 +55,7 @@ def days_chart(report: Report, label: str) -> str:
 
 
 def durations_chart(report: Report, label: str) -> str:
-    """Returns the distribution of the time until callers left, up to the longest time."""
+    """Returns a bar chart of the time until callers left, up to the longest time."""
     last = max((number for number, each in enumerate(report.durations) if each.calls), default=0)
     rows: list[dict[str, Any]] = [
         {
@@ -119,7 +119,7 @@ def _rendered(chart: alt.Chart | alt.LayerChart, label: str) -> str:
         view=alt.ViewConfig(stroke=None),
     ).configure_view(stroke=None)
     image = vl_convert.vegalite_to_svg(configured.to_dict())
-    # The chart is an image to assistive technology, so the descriptions of its parts are of no use.
+    # Assistive technology treats the chart as an image, so descriptions of its parts are useless.
     image = re.sub(r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"', "", image)
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escape(label)}"'
     return re.sub(r"<svg [^>]*(?= viewBox=)", lambda _: opening, image, count=1)

@@ -35,14 +35,14 @@ def gave_up(stop: Stop) -> GaveUp:
 def flow_drawing(flow: Flow, stops: Sequence[Stop], language: Language, prefix: str) -> str:
     """Returns the drawing of a flow as an SVG element, with figures on its stops.
 
-    Blocks at which callers can hang up show who gave up at the stop. If several routes can be in force in a block, its
-    figures are unknown.
+    Blocks at which callers can hang up show how many gave up at the stop. If several routes can be in force in a block,
+    its figures are unknown.
 
     Args:
         flow: the flow.
         stops: its stops.
         language: language of titles and labels.
-        prefix: prefix of the IDs in the drawing.
+        prefix: prefix for the IDs in the drawing.
     """
     by_route = {stop.route: stop for stop in stops}
     most = max((gave_up(stop).calls for stop in stops), default=0)

@@ -1,4 +1,4 @@
-"""Fills the page's template with the figures of a report."""
+"""Fills the page's template with the figures from a report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from callroute.reports.report import OUTCOMES, Change, Language, Outcome, Report
 _DEEPEST_INDENT = 4
 _MOST_STOPS = 300
 _LARGEST_DRAWINGS = 1_000_000
-"""Most characters of all drawings together. Without drawings, the page has less than 500 KB."""
+"""Maximum number of characters in all drawings together. Without drawings, the page is smaller than 500 KB."""
 _RULE_COLOR = "#c3ccd6"
 
 
@@ -49,8 +49,8 @@ def write_html(report: Report, language: Language) -> str:
         environment.from_string(template).render(
             language=language,
             t=page.text,
-            style=Markup(style),  # noqa: S704 - a file of this package
-            script=Markup(script),  # noqa: S704 - a file of this package
+            style=Markup(style),  # noqa: S704 - a file from this package
+            script=Markup(script),  # noqa: S704 - a file from this package
             style_hash=_hash(style),
             script_hash=_hash(script),
             **page.content(),
@@ -79,7 +79,7 @@ class _Page:
         self._flow_names = {flow.call_flow: flow_name(flow, language) for flow in report.flows}
 
     def text(self, key: str, **values: object) -> str:
-        """Returns a text in the language of the page."""
+        """Returns a string in the page's language."""
         return TEXTS[key][self._language].format(**values) if values else TEXTS[key][self._language]
 
     def content(self) -> dict[str, Any]:
@@ -239,8 +239,8 @@ class _Page:
         return {
             "id": prefix,
             "name": name,
-            "sankey": Markup(sankey(stops, self._language, label)),  # noqa: S704 - escapes its texts
-            "drawing": None if drawing is None else Markup(drawing),  # noqa: S704 - escapes its texts
+            "sankey": Markup(sankey(stops, self._language, label)),  # noqa: S704 - escapes its strings
+            "drawing": None if drawing is None else Markup(drawing),  # noqa: S704 - escapes its strings
             "tree": [self._tree_item(stop, calls) for stop in stops if stop.reached],
         }
 
@@ -273,7 +273,7 @@ class _Page:
     def _days(self) -> Markup:
         most = max(day.outcomes.calls for day in self._report.days)
         label = self.text("trend_label", calls=f"{self._report.calls:,}", most=f"{most:,}")
-        return Markup(days_chart(self._report, label))  # noqa: S704 - escapes its texts
+        return Markup(days_chart(self._report, label))  # noqa: S704 - escapes its strings
 
     def _durations(self) -> Markup | None:
         most = max(self._report.durations, key=lambda each: each.calls)
@@ -281,7 +281,7 @@ class _Page:
             return None
         span = f"{most.start}–{most.end}" if most.end else f"{most.start}+"
         label = self.text("durations_label", calls=f"{most.calls:,}", range=span)
-        return Markup(durations_chart(self._report, label))  # noqa: S704 - escapes its texts
+        return Markup(durations_chart(self._report, label))  # noqa: S704 - escapes its strings
 
     def _hours(self) -> dict[str, Any]:
         left, weekday, hour = max(
@@ -295,7 +295,7 @@ class _Page:
             "hours_label", most=f"{left:,}", weekday=WEEKDAYS[self._language][-weekday], hour=-hour
         )
         return {
-            "hours_chart": Markup(  # noqa: S704 - escapes its texts
+            "hours_chart": Markup(  # noqa: S704 - escapes its strings
                 hours_chart(self._report, self._language, label)
             ),
             "hours_note": self.text("hours_note", most=f"{left:,}"),
@@ -353,7 +353,7 @@ class _Page:
 
 
 def _shortened(report: Report) -> tuple[Report, int]:
-    """Leaves out rare routes that no catalog lists if there are too many stops, and returns their number.
+    """Leaves out rare routes that no catalog lists if there are too many stops. Returns their number.
 
     A flow that sets call_route from a variable can have any number of routes.
     """

@@ -1,7 +1,7 @@
 """Draws the paths of callers through the stops of a flow as a Sankey diagram.
 
 Stops form a tree, so bands never cross. At each stop, the bands of callers who went on lead to the next stops, and the
-other ones to the outcomes of the calls.
+others lead to the outcomes of the calls.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from callroute.reports.html.colors import MUTED, OUTCOME_COLORS
 from callroute.reports.labels import OUTCOME_LABELS
 from callroute.reports.report import OUTCOMES, Language, Outcome, Stop
 
-_HEIGHT = 340.0  # of the band of all calls
+_HEIGHT = 340.0  # height of the band that contains all calls
 _COLUMN = 222.0
-_FITTED = 6  # columns up to which the diagram is scaled to the width of the page, instead of scrolling
+_FITTED = 6  # maximum number of columns that are scaled to the page's width instead of scrolled
 _BAR = 10.0
 _LABEL_GAP = 6.0
 _TEXT_SIZE = 13.0

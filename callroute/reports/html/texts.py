@@ -1,4 +1,4 @@
-"""English and Japanese texts of the page."""
+"""English and Japanese strings for the page."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ TEXTS: Mapping[str, Labels] = {
     },
     "hours": {"en": "When callers left the menu", "ja": "メニューで離脱した曜日と時間帯"},
     "hours_note": {
-        "en": "Calls that were left in the menu, by weekday and hour of the start. The palest color is 0; the darkest is {most}.",
+        "en": "Calls abandoned in the menu, by weekday and starting hour. The palest color is 0; the darkest is {most}.",
         "ja": "メニューで離脱した通話の件数を、開始の曜日と時刻で示します。最も薄い色は0件、最も濃い色は{most}件です。",
     },
     "hours_label": {
-        "en": "Heat map of the calls that were left in the menu, by weekday and hour; the most, {most}, are on {weekday} "
+        "en": "Heat map of the calls abandoned in the menu, by weekday and hour; the most, {most}, are on {weekday} "
         "at {hour}:00",
         "ja": "メニューで離脱した通話の曜日・時間帯別ヒートマップ。最多は{weekday}曜{hour}時台の{most}件",
     },
@@ -204,15 +204,15 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
     (
         {"en": "Reached, went on", "ja": "到達、通過"},
         {
-            "en": "Calls that reached the stop, and those of them that went on to a later stop in the catalog’s tree. The "
-            "other ones ended at the stop.",
+            "en": "Calls that reached the stop, and those that went on to a later stop in the catalog’s tree. The "
+            "others ended at the stop.",
             "ja": "停止箇所に到達した通話と、そのうちカタログの木構造で次の停止箇所に進んだ通話です。残りはその停止箇所で終わりました。",
         },
     ),
     (
         {"en": "Left, left %", "ja": "離脱、離脱率"},
         {
-            "en": "Calls that were left in the menu at the stop, and their share of the calls that reached it.",
+            "en": "Calls abandoned in the menu at the stop, and their share of the calls that reached it.",
             "ja": "その停止箇所でメニューの途中で離脱した通話数と、到達した通話に対する割合です。",
         },
     ),
@@ -226,7 +226,7 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
     (
         {"en": "Median, 90%", "ja": "中央値(秒)、90%値(秒)"},
         {
-            "en": "Duration of the calls that were left at the stop: half of them, and 90% of them, were at most this long.",
+            "en": "Duration of the calls abandoned at the stop: half of them, and 90% of them, were at most this long.",
             "ja": "その停止箇所で離脱した通話の長さです。半数、および90%の通話がこの秒数以内でした。",
         },
     ),

@@ -38,7 +38,7 @@ def test_a_response_option_has_a_kind_a_place_and_a_yaml_value(
         ("lambda:=x", "KIND:PLACE=VALUE"),
         ("lamda:x={}", "did you mean 'lambda'"),
         ("split:x=0", "1 to 100"),
-        ("lambda:x={", "not YAML"),
+        ("lambda:x={", "not valid YAML"),
     ],
 )
 def test_an_invalid_response_option_is_rejected(text: str, message: str) -> None:

@@ -86,8 +86,8 @@ def test_yaml_anchors_and_merges_work(flow: Flow) -> None:
             4,
             ["'to_sale'", "did you mean 'to_sales'"],
         ),
-        ("scenarios:\n  - name: a\n    hears:\n      - {x: y}", 5, ["must be text, not a mapping"]),
-        ("scenarios:\n  - name: a\n    hears: ''", 4, ["must be text, not empty"]),
+        ("scenarios:\n  - name: a\n    hears:\n      - {x: y}", 5, ["must be a string, not a mapping"]),
+        ("scenarios:\n  - name: a\n    hears: ''", 4, ["must be a string, not empty"]),
         ("scenarios:\n  - just text", 3, ["must be a mapping, not 'just text'"]),
         ("scenarios:\n  - name: a\n    ends: X\n    world: {open: maybe}", 5, ["'maybe'", "true or false"]),
         ("scenarios:\n  - name: a\n    ends: X\n    world: {opne: true}", 5, ["did you mean 'open'"]),
@@ -111,7 +111,7 @@ def test_yaml_anchors_and_merges_work(flow: Flow) -> None:
             None,
             ["nowhere.json"],
         ),
-        ("scenarios: [", 2, ["not YAML"]),
+        ("scenarios: [", 2, ["not valid YAML"]),
     ],
 )
 def test_the_error_for_an_invalid_file_contains_line_value_and_fix(

@@ -106,9 +106,9 @@ def test_labels_in_the_route_file_are_used_in_the_catalog() -> None:
         ("routes: {start: {name: x}}", 1, "'name' is unknown"),
         ("routes: {start: {en: x}}", 1, "'route' is missing"),
         ("routes: {start: $.External.x}", 1, "is a reference"),
-        ('routes: {start: ""}', 1, "must be text"),
+        ('routes: {start: ""}', 1, "must be a string"),
         ("routes:\n- {route: start}", 2, "this is a route catalog"),
-        ("a: [", 1, "not YAML"),
+        ("a: [", 1, "not valid YAML"),
     ],
 )
 def test_an_invalid_route_file_is_rejected_with_the_line(names: str, line: int, error: str) -> None:

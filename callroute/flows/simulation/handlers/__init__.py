@@ -1,7 +1,7 @@
 """Handlers of the block types.
 
-A handler takes a block and returns its step. It reads the parameters only once, so running the step is cheap. The
-source for each type is its page in the chapter "Connect flow language" of the Connect administrator guide.
+A handler takes a block and returns its step. It reads the parameters only once, so running the step is cheap.
+The source for each type is its page under "Connect flow language" in the Connect administrator guide.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _conditions(context: BlockContext) -> Callable[[CallSimulation, str], Branch
                 )
             if len(branch.operands) != 1:
                 raise context.error(
-                    f"a condition {branch.operator} has {len(branch.operands)} operands",
+                    f"the condition {branch.operator} has {len(branch.operands)} operands",
                     "Use one operand",
                 )
             tests.append((_TESTS[branch.operator], parameters.resolver(context, branch.operands[0]), branch))

@@ -116,7 +116,7 @@ def speech(
 
 
 def _spoken(ssml: str) -> str:
-    """Returns the text of SSML, with `…` for pauses and `[audio]` for recordings."""
+    """Returns the text in SSML, with `…` for pauses and `[audio]` for recordings."""
     marked = _AUDIO.sub(" [audio] ", _BREAK.sub(" … ", ssml))
     return " ".join(unescape(_TAG.sub("", marked)).split())
 
