@@ -16,7 +16,7 @@ _ABSENT_KEYS = data("iam_reference.yaml")["absent"]
 _TIMES = ("aws:currenttime", "aws:epochtime", "aws:tokenissuetime")
 _TIME_OPERATOR = re.compile(r"(?:date|numeric)(less|greater)than(?:equals)?")
 _ROLE_TAG = "aws:principaltag/"
-"""Prefix of the keys for the role's tags. The context contains it if all tags are known."""
+"""Key prefix for the role's tags. The context contains it if all tags are known."""
 _NAMES = "names"
 """Key for the names and ARNs of the stack's resources, which an encryption context may contain."""
 
@@ -34,7 +34,7 @@ def request_context(
         user: the state machine or pipe that uses the role.
         target: ARN of the resource that the request is for, or `*`.
         encrypting: service through which the request uses a key, for example `sqs`.
-        resources: all resources of the stack.
+        resources: all resources in the stack.
     """
     own, other = parse_arn(user.get("arn")), parse_arn(target)
     region = (other and other.region) or (own.region if own else "")
@@ -68,7 +68,7 @@ def request_context(
 
 
 def hold(statement: Statement, context: Context) -> bool | None:
-    """Returns whether all conditions of a statement hold, or None if unknown values decide."""
+    """Returns whether all of a statement's conditions are met, or None if that depends on unknown values."""
     results = [_holds(condition, context) for condition in statement.conditions]
     if False in results or _exclude_each_other(statement.conditions):
         return False
@@ -114,7 +114,7 @@ def _actual(key: str, context: Context) -> Sequence[str] | None:
 
 
 def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool | None:
-    """Returns whether a comparison with the current time holds."""
+    """Returns whether a comparison with the current time is true."""
     times = [time for value in values if (time := _time(value))]
     if len(times) < len(values):
         return None
@@ -136,7 +136,7 @@ def _time(value: str) -> datetime | None:
 
 
 def _exclude_each_other(conditions: Sequence[Condition]) -> bool:
-    """Returns whether two conditions on the same key can never hold together."""
+    """Returns whether two conditions on the same key can never both be met."""
     exact = [
         each
         for each in conditions
@@ -153,5 +153,5 @@ def _exclude_each_other(conditions: Sequence[Condition]) -> bool:
 
 
 def is_date(value: str) -> bool:
-    """Returns whether a value is a time that a date operator can compare with."""
+    """Returns whether a date operator accepts a value."""
     return is_wildcard(value) or _time(value) is not None

@@ -25,17 +25,17 @@ _TRACKING = {
     "completion-unset": 'set call_completed to "false" before',
     "completed-too-early": 'not set call_completed to "true" before',
 }
-"""Lint rules that report gaps in the tracking, each with a message to which the name of the block is added."""
+"""Lint rules that report tracking gaps, each with the start of its message. The block name follows."""
 
 _CONTACT_FLOW = "CONTACT_FLOW"
-"""The default type of a flow."""
+"""Default flow type."""
 
 _LATER_FLOWS = (
     *("AGENT_HOLD", "AGENT_TRANSFER", "AGENT_WHISPER"),
     *("CUSTOMER_HOLD", "CUSTOMER_QUEUE", "CUSTOMER_WHISPER"),
     *("CAMPAIGN", "OUTBOUND_WHISPER", "QUEUE_TRANSFER"),
 )
-"""Flow types in which no inbound call starts, because they run after a flow of another type."""
+"""Flow types in which inbound calls cannot start. They run after a flow of another type."""
 
 
 def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -65,13 +65,12 @@ def _type(flow: Resource) -> Any:
 
 
 def _as_registered(flow: Flow, resource: Resource) -> Flow:
-    """Returns the flow with the type of its resource, which takes precedence over the type in the content."""
+    """Returns the flow with its resource's type, which takes precedence over the type in the content."""
     if resource.type == MODULE:
         return replace(flow, document={**flow.document, "Settings": {}})
     first, *others = str(_type(resource)).lower().split("_")
-    kind = "".join(
-        [first, *map(str.capitalize, others)]
-    )  # The spelling in the content, for example contactFlow.
+    # Spelling in the content, for example contactFlow.
+    kind = "".join([first, *map(str.capitalize, others)])
     metadata = flow.document.get("Metadata")
     document = {key: value for key, value in flow.document.items() if key != "Settings"}
     document["Metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), "type": kind}
@@ -97,7 +96,7 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
             except InputError:
                 return  # Reported by flow-content-is-valid.
             if flow.is_too_large:
-                return  # Reported by flow-content-is-valid. Analyzing it could take very long.
+                return  # Reported by flow-content-is-valid. Analyzing it could take a very long time.
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 

@@ -28,7 +28,7 @@ def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
 
 
 def invoked_machines(pipe: Resource, resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the state machines in the stack that a pipe invokes, also through an alias or version."""
+    """Returns the state machines in the stack that a pipe invokes, directly or through an alias or version."""
     target = pipe.get("target")
     arn = ":".join(target.split(":")[:7]) if isinstance(target, str) else target
     return referred(resources, MACHINE, arn, pipe.dependencies.get("target", ()))

@@ -1,4 +1,4 @@
-"""Reads the data files of this package."""
+"""Reads this package's data files."""
 
 from __future__ import annotations
 

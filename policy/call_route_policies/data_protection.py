@@ -61,7 +61,7 @@ def _check_encryption(resource: Resource, config: RuleConfig) -> Iterator[Findin
 
 
 def _replica_values(table: Resource, name: str) -> Iterator[tuple[str, Any]]:
-    """Yields (path, value) of a property of each replica that is declared in a table."""
+    """Yields (path, value) for a property of each replica declared in a table."""
     replicas = table.get("replicas")
     if isinstance(replicas, Unknown):
         yield "replicas", replicas
@@ -124,7 +124,7 @@ _SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
 _REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
 """Start of a reference to a value that is stored elsewhere."""
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
-"""Types of CodeBuild variables whose value is the name of a secret."""
+"""CodeBuild variable types whose value is the name of a secret."""
 _NAMED = "a secret (because of its name)"
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
 _PARAMETER = "aws:ssm/parameter:Parameter"
@@ -140,7 +140,7 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     """Searches all properties, including JSON text. Iterative, because JSON text may be deeply nested."""
     # Systems Manager stores a String in plain text, even if Pulumi knows that it is a secret.
     is_plain = resource.type == _PARAMETER and resource.get("type") in ("String", "StringList")
-    # Tuples of path, name and value. The items of a list have the name of the list.
+    # Tuples of path, name and value. List items have the list's name.
     pending = [(name, _name_of(name, resource.props), value) for name, value in resource.props.items()]
     while pending:
         path, name, value = pending.pop()
@@ -158,7 +158,7 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             if _is_secret_name(name) and not _COUNT_NAME.search(name):
                 yield f"must not contain {_NAMED} in plain text in {path}"
         elif isinstance(value, Mapping) and value.get("type") not in _REFERENCE_TYPES:
-            # An attribute value of DynamoDB, such as {"S": "text"}, has the name of the attribute.
+            # A DynamoDB attribute value, such as {"S": "text"}, has the attribute's name.
             is_attribute = len(value) == 1 and set(value) <= {"S", "N", "B", "L", "M", "SS"}
             pending += (
                 (f"{path}.{key}", name if is_attribute else _name_of(str(key), value), part)

@@ -1,4 +1,4 @@
-"""Methods of privilege escalation: combinations of actions with which a principal can gain more permissions."""
+"""Privilege escalation methods: combinations of actions that let a principal gain more permissions."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def _dependent_actions() -> Iterator[str]:
 
 
 def escalations(actions: Mapping[str, str]) -> list[str]:
-    """Returns the methods that some actions permit, without supersets of another method, as strings for messages.
+    """Returns the methods that the given actions permit, as message text. Excludes supersets of others.
 
     Args:
-        actions: the actions as they are written in policies, by lowercase action.
+        actions: actions as written in policies, keyed by lowercase action.
     """
     permitted = {frozenset(needed): needed for needed in methods() if actions.keys() >= set(needed)}
     minimal = [permitted[needed] for needed in permitted if not any(other < needed for other in permitted)]
@@ -48,7 +48,7 @@ def escalations(actions: Mapping[str, str]) -> list[str]:
 def usable_actions(document: Document) -> dict[str, str]:
     """Returns the actions that a document allows without a condition or resource that makes them safe.
 
-    They are by lowercase action, because IAM ignores case.
+    The keys are in lowercase, because IAM ignores case.
     """
     return {
         action.lower(): action

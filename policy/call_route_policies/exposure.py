@@ -18,9 +18,9 @@ _ACCOUNT_PROPERTY = re.compile(r"(account|accountids?|accounts|owner|principals?
 _REGIONAL_PROPERTY = re.compile(
     r"(deadLetterConfig\.arn|deadLetterTargetArn|kms\w*|keyArn|logGroupArn|logDestination|streamArn)$"
 )
-"""Properties whose resource must be in the region of the stack."""
+"""Properties whose resource must be in the stack's region."""
 _SUBJECTS = ("function", "keyId", "resourceArn", "tableArn", "topic")
-"""Properties that contain the ARN of the resource that another one shares. It is in the account of the stack."""
+"""Properties that contain the ARN of the resource that another one shares. It is in the stack's account."""
 
 
 def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:

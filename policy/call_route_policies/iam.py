@@ -1,6 +1,6 @@
 """Checks IAM policies: what they allow, to whom, and who may assume a role.
 
-Every defect is reported by one rule only. For example, a statement with a wildcard action is reported by
+Only one rule reports each defect. For example, a statement with a wildcard action is reported by
 iam-no-wildcard-actions, and the other rules skip that action.
 """
 
@@ -64,7 +64,7 @@ def _check_reference(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
 
 
 def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
-    """Yields the Allow statements of some kinds of documents, and an `Unknown` if there may be more of them."""
+    """Yields the Allow statements in documents of the given kinds, and an `Unknown` if there may be more."""
     for document in policy_documents(resource):
         if document.kind in kinds:
             yield from (statement for statement in document.statements if statement.allows)
@@ -73,7 +73,7 @@ def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement
 
 
 def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceCheck]:
-    """Converts a check of an Allow statement to a check of a resource."""
+    """Converts a check of an Allow statement into a check of a resource."""
 
     def decorate(check_statement: StatementCheck) -> ResourceCheck:
         def check(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
@@ -159,7 +159,7 @@ def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> 
         if principal.unknown:
             yield principal.resource, principal.unknown
         separate = [usable_actions(document) for document in principal.documents]
-        # Actions that the policies of one group permit are reported for the group.
+        # Actions that one group's policies permit are reported for the group.
         separate += [_merged(map(usable_actions, group.documents)) for group in principal.groups]
         reported = {actions for each in separate for actions in escalations(each)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
@@ -183,7 +183,7 @@ _EXTERNAL_ID = "sts:externalid"
 
 
 def _has_value(statement: Statement, *keys: str) -> bool:
-    """Returns whether a condition requires a specific value of a key that ends with one of some lowercase strings."""
+    """Returns whether a condition requires a specific value for a key with one of the given endings."""
     return any(
         condition.operator in POSITIVE_OPERATORS
         and condition.key.endswith(keys)
@@ -194,7 +194,7 @@ def _has_value(statement: Statement, *keys: str) -> bool:
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
-    """Returns the ends of the condition keys that can limit an identity provider to one of its clients or users."""
+    """Returns endings of condition keys that can limit an identity provider to one client or user."""
     # GitHub's audience is the same for all repositories.
     return (":sub",) if "githubusercontent" in provider else (":sub", "amazonaws.com:aud", "saml:aud")
 
@@ -245,13 +245,13 @@ def _is_specific(key: str, value: str) -> bool:
     arn = parse_arn(value)
     if not arn:
         return False
-    # ARNs of some services, for example S3, contain no account. The resource must then be named in full.
+    # Some ARNs, for example those in S3, contain no account. The resource must then be named in full.
     identifier = arn.account_id or arn.resource
     return identifier.strip() != "" and not is_wildcard(identifier)
 
 
 def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
-    """Returns whether a condition on one of some lowercase keys limits a statement to specific callers."""
+    """Returns whether a condition on one of the given lowercase keys limits a statement to specific callers."""
     return any(
         (condition.requires_value or condition.operator == "ipaddress")
         and condition.key in keys
@@ -300,7 +300,7 @@ def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -
 
 
 def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tuple[str, str]]:
-    """Yields (condition key, account) for conditions on some lowercase keys that name an account."""
+    """Yields (condition key, account) for each account in a condition on one of the keys."""
     for condition in statement.conditions:
         if condition.requires_value and condition.key in keys:
             for value in condition.values:

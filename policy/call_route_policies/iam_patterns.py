@@ -68,7 +68,8 @@ def names_one_resource(arn: str) -> bool:
     """Returns whether an ARN pattern names its resource, in one region and account.
 
     A wildcard is allowed at the end of a name that is not global, for example `table/call-*`, after a name, for example
-    `table/calls/index/*`, and for the random end of a secret's name. A policy variable counts as a wildcard, except the name of the user in an ARN of IAM.
+    `table/calls/index/*`, and for the random suffix of a secret's name. A policy variable counts as a
+    wildcard, except the user name in an IAM ARN.
     """
     pattern = re.sub(r"\$\{.*?\}", "*", arn.replace(":user/${aws:username}", ":user/own"))
     parsed = parse_arn(pattern.removesuffix("-??????") if ":secret:" in pattern else pattern)
@@ -101,7 +102,7 @@ def _prefixes(service: str) -> tuple[str, ...]:
 def matches_every_resource(arn: str) -> bool:
     """Returns whether an ARN pattern matches all resources of a service or of one type, for example `table/*` or `tab*`.
 
-    This is tested with a resource name that no pattern can contain.
+    The test uses a resource name that no pattern can contain.
     """
     parsed = parse_arn(arn)
     if not parsed or is_wildcard(parsed.service):
@@ -115,7 +116,7 @@ def matches_every_resource(arn: str) -> bool:
 
 
 _ANY_NAME = "-".join(["\uffff" * 4] * 5)
-"""A resource name that only a wildcard can match. It has hyphens because many names have them."""
+"""A resource name that only a wildcard can match. It contains hyphens because many names do."""
 
 
 def matches(pattern: str, text: str) -> bool:

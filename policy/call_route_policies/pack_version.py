@@ -1,7 +1,7 @@
 """Makes the SDK report the version of a pack.
 
-Pulumi's CLI reads the version from PulumiPolicy.yaml. The SDK reports 0.0.1 for every pack in Python, for example in notes about
-unknown values.
+Pulumi's CLI reads the version from PulumiPolicy.yaml. The SDK reports 0.0.1 for every Python pack, for
+example in notes about unknown values.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _PARAMETERS = ["self", "name", "version"]
 
 
 def report_pack_version(folder: Path) -> None:
-    """Makes the SDK report the version in the PulumiPolicy.yaml of a folder.
+    """Makes the SDK report the version from the PulumiPolicy.yaml in a folder.
 
-    Has no effect if the file has no version, or if a later SDK has another servicer: the version is only displayed.
+    Has no effect if the file has no version, or if a later SDK has a different servicer. This is harmless:
+    the version is only displayed.
     """
     file = folder / "PulumiPolicy.yaml"
     version = yaml.safe_load(file.read_text(encoding="utf-8")).get("version") if file.exists() else None
@@ -32,7 +33,7 @@ def report_pack_version(folder: Path) -> None:
 
 
 def _with_version(servicer: Any, version: str) -> type[Any]:
-    class Servicer(servicer):  # type: ignore[misc]  # a private class of the SDK
+    class Servicer(servicer):  # type: ignore[misc]  # a private SDK class
         def __init__(self, name: str, _: str, *others: Any) -> None:
             super().__init__(name, version, *others)
 

@@ -20,9 +20,9 @@ from .rule import Finding, Rule, RuleConfig, StackFindings, require, rule, stack
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 _DEFAULT_STREAM_HOURS = 24
-"""Default retention of Kinesis."""
+"""Default retention in Kinesis."""
 _DEFAULT_QUEUE_SECONDS = 4 * SECONDS_PER_DAY
-"""Default retention of SQS."""
+"""Default retention in SQS."""
 
 _STREAM_PARAMETERS = ("sourceParameters", "kinesisStreamParameters")
 
@@ -36,7 +36,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _pipe_property(name: str) -> Rule:
-    """Returns a rule that a property of record pipes has one of the values in pipe_properties.yaml."""
+    """Returns a rule that requires one of the values in pipe_properties.yaml for a property of record pipes."""
     expected = data("pipe_properties.yaml")[name]
 
     def check(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -151,7 +151,7 @@ def _check_input_template(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
 
 
 def _template_fields(template: Any) -> dict[str, str]:
-    """Returns the fields of an input template. Quotes unquoted paths first, because the template is not JSON otherwise."""
+    """Returns the fields of an input template. Quotes unquoted paths first to make the template valid JSON."""
     text = _UNQUOTED_PATH.sub(r'"\1, not quoted"', template) if isinstance(template, str) else ""
     fields = _parsed(text)
     return {name: str(value) for name, value in fields.items()} if isinstance(fields, Mapping) else {}

@@ -18,14 +18,14 @@ from .json_values import decoded, parse
 from .resource import Resource, Unknown, matches_any, shown
 
 Kind = Literal["identity", "resource", "trust"]
-"""Kind of policy: of a principal, of a resource, or the trust policy of a role."""
+"""Kind of policy: attached to a principal, attached to a resource, or a role's trust policy."""
 
 _TABLES = data("policy_properties.yaml")
 DOCUMENT_PROPERTIES: Sequence[tuple[Kind, Mapping[str, str]]] = tuple(_TABLES["properties"].items())
 """Kinds of policies, each with the properties that contain one, by type."""
 
 _TYPES = ("aws:*",)
-"""Types that may contain a document: all types of the AWS provider."""
+"""Types that may contain a document: all of the AWS provider's types."""
 
 _ELEMENTS = {
     *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"),
@@ -33,7 +33,7 @@ _ELEMENTS = {
 }
 _VERSIONS = (None, "2008-10-17", "2012-10-17")
 _ACTION = re.compile(r"\*|[\w-]+:[\w*?-]+", re.ASCII)
-"""Syntax of an action in IAM."""
+"""Syntax of an IAM action."""
 
 POSITIVE_OPERATORS = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
 """Lowercase operators that fail if the key is missing. With IfExists they do not."""
@@ -62,7 +62,7 @@ class Condition:
 
     @property
     def requires_value(self) -> bool:
-        """True if the condition fails if the key is missing or has another value."""
+        """True if the condition fails when the key is missing or has another value."""
         return self.operator.removeprefix("foranyvalue:") in POSITIVE_OPERATORS
 
 
@@ -88,14 +88,14 @@ class Statement:
     """The first unknown value in each element. The tuples contain only known values."""
 
     def unknown_in(self, *elements: str) -> Iterator[Unknown]:
-        """Yields the first unknown value of each of some elements."""
+        """Yields the first unknown value in each of the given elements."""
         return (self.unknown[element] for element in elements if element in self.unknown)
 
     def unknown_restrictions(self, keys: Iterable[str]) -> Iterator[Unknown]:
         """Yields the unknown values of conditions that may restrict the statement.
 
         Args:
-            keys: ends of the lowercase keys that restrict it.
+            keys: endings of the lowercase keys that restrict it.
         """
         for each in self.conditions:
             if each.unknown and (not each.key or (each.requires_value and each.key.endswith(tuple(keys)))):
@@ -172,7 +172,7 @@ def _elements(document: Any) -> set[str]:
     if not isinstance(document, Mapping):
         return set()
     statements = [part for key, part in document.items() if str(key).lower() == "statement"]
-    # Flattened twice: one level is the usual list, the other merges duplicate keys of JSON text.
+    # Flattened twice: one level is the usual list, the other merges duplicate keys in JSON text.
     for _ in range(2):
         statements = [part for each in statements for part in (each if isinstance(each, list) else [each])]
     found = {str(key).lower() for each in statements if isinstance(each, Mapping) for key in each}

@@ -1,7 +1,8 @@
-"""Derives values that are unknown in a preview from resource names and property dependencies.
+"""Uses resource names and property dependencies to derive values that are unknown in a preview.
 
-A preview knows the name of a new resource, but not its ARN. The ARN follows from the name and from the location of the stack:
-the partition, region and account in other ARNs that name the stack's resources, for example in policy documents.
+A preview knows the name of a new resource, but not its ARN. The ARN follows from the name and from the
+stack's location: the partition, region and account in other ARNs that name the stack's resources, for example
+in policy documents.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Collects the policies of each principal from all resources of a stack."""
+"""Collects the policies of each principal from all resources in a stack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Principals = Mapping[tuple[str, str], Principal]
 
 
 def principal_of(principals: Principals, role: Resource) -> Principal:
-    """Returns the principal of a role in the stack."""
+    """Returns the principal for a role in the stack."""
     return principals[_key("role", role.get("name"), role)]
 
 

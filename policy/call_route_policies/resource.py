@@ -98,7 +98,7 @@ def referred(
     """Returns the resources of a type that an ARN names. If an ARN is unknown, the dependencies decide.
 
     Args:
-        resources: all resources of the stack.
+        resources: all resources in the stack.
         type_: type of the resources to return.
         arn: the ARN, or `Unknown`.
         dependencies: URNs of the resources that the property with the ARN depends on.

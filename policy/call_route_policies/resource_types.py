@@ -1,4 +1,4 @@
-"""Pulumi type tokens, and the property that holds the customer managed key of each type."""
+"""Pulumi type tokens, and the property that names each type's customer managed key."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ RuleConfig = Mapping[str, Any]
 """Values of a rule's settings, including defaults."""
 ResourceCheck = Callable[[Resource, RuleConfig], Iterable[Finding]]
 StackFindings = Iterator[tuple[Resource, Finding]]
-"""Findings of a stack rule, each with the resource that it is about."""
+"""Findings from a stack rule, each with the resource it concerns."""
 StackCheck = Callable[[Sequence[Resource], RuleConfig], Iterable[tuple[Resource, Finding]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule. It has either `check`, for one resource at a time, or `check_stack`, for all resources of a stack."""
+    """A rule. It has either `check`, for single resources, or `check_stack`, for all resources in a stack."""
 
     name: str
     """ID in kebab case."""
@@ -178,12 +178,12 @@ def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
 
 
 def rule(name: str, check: ResourceCheck, types: Sequence[str] = ()) -> Rule:
-    """Returns a rule for single resources, with the text and settings that rules.yaml contains."""
+    """Returns a rule for single resources, with its text and settings from rules.yaml."""
     return Rule(**{**_TEXTS[name], "name": name, "check": check, **({"types": types} if types else {})})
 
 
 def stack_rule(name: str, check: StackCheck) -> Rule:
-    """Returns a rule for all resources of a stack, with the text and settings that rules.yaml contains."""
+    """Returns a rule for all resources in a stack, with its text and settings from rules.yaml."""
     return Rule(**_TEXTS[name], name=name, check_stack=check)
 
 

@@ -34,7 +34,7 @@ _NO_ENGINE = "127.0.0.1:9"
 """Address of an engine that does not exist. A pack calls its engine only to log messages."""
 
 _WATCHER = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
-"""Program that kills the pack when this process ends, because its standard input is closed then."""
+"""Program that kills the pack when its standard input is closed, which happens when this process ends."""
 
 _START_SECONDS = 60
 _CALL_SECONDS = 60
@@ -48,7 +48,7 @@ def secret(value: Any) -> dict[str, Any]:
 
 @dataclass
 class Resource:
-    """A resource of a stack. Tests may change it."""
+    """A resource in a stack. Tests may change it."""
 
     type: str
     """Type token, for example `aws:sqs/queue:Queue`."""
@@ -83,13 +83,13 @@ class Violation:
     resource: str
     """Logical name; empty if the finding concerns the whole stack or an unknown value."""
     message: str
-    """Message without the description of the rule, which the SDK puts in front of it."""
+    """Message, excluding the rule description that the SDK puts in front of it."""
     level: str
     """`mandatory` or `advisory`."""
 
 
 def interpreter(folder: Path) -> Path:
-    """Returns the Python interpreter of a pack: of the virtual environment in PulumiPolicy.yaml, or of this process.
+    """Returns a pack's Python interpreter: that of the virtual environment in PulumiPolicy.yaml, or this one.
 
     Raises:
         RuntimeError: the virtual environment does not exist.
@@ -177,7 +177,7 @@ class Pack:
         """Configures rules as `--policy-pack-config` does. An empty mapping restores the defaults.
 
         Args:
-            settings: values of settings, and optionally the `enforcementLevel`, by the name of the rule.
+            settings: setting values and, optionally, the `enforcementLevel`, by rule name.
 
         Raises:
             ValueError: the pack has no rule with this name. The engine would ignore it.
@@ -279,7 +279,7 @@ def policy_pack_folder(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def running_policy_pack(policy_pack_folder: Path) -> Iterator[Pack]:
-    """The process of the pack under test, for all tests of the session."""
+    """The process of the pack under test, shared by all tests in the session."""
     with Pack(policy_pack_folder) as pack:
         yield pack
 
