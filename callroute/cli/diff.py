@@ -71,6 +71,10 @@ def diff(paths: tuple[Path, ...], base: str | None, output_format: str) -> None:
                 f"two files are required, not {len(paths)}",
                 "Pass OLD and NEW, or use --base REV",
             )
+        for path in paths:
+            if path.is_dir():
+                fix = "Pass two files, or use --base REV to compare folders"
+                raise InputError(str(path), "", "is a folder", fix)
         versions = [Versions(str(paths[1]), _flow(paths[0]), _flow(paths[1]))]
     else:
         versions = list(_versions_since(base, paths))

@@ -157,6 +157,7 @@ def test_flows_that_changed_since_a_revision_are_compared(
         (("old.json",), "two files are required, not 1. Pass OLD and NEW, or use --base REV"),
         (("--base", "nowhere", "old.json"), "--base: nowhere: "),
         (("old.json", "missing.json"), "missing.json"),
+        (("old.json", "."), ".: is a folder. Pass two files, or use --base REV to compare folders"),
         (("--base", "HEAD", "missing.json"), "does not exist in the working tree or at HEAD"),
     ],
 )

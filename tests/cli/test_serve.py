@@ -34,7 +34,6 @@ class Serving:
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "log"
-        self.shared = folder / "call-route-tracker" / "local-cloud.json"
         with self.log.open("wb") as written:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "callroute", "serve"],
@@ -44,6 +43,7 @@ class Serving:
                 stderr=written,
                 text=True,
             )
+        self.shared = folder / "call-route-tracker" / f"local-cloud-{self.process.pid}.json"
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.fullmatch(r"Live view: http://127\.0\.0\.1:(\d+)/\n", line)

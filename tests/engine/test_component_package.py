@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from callroute.local.dialer import put_records
 from tests.engine.aws_resources import TABLE
 from tests.engine.project import Project
 from tests.support.contact_records import contact_record
+from tests.support.paths import REPOSITORY
 
 GOLDEN = Path(__file__).with_name("schema.json")
 COMPONENT = "call-route-tracker:index:CallRouteTracker"
@@ -65,10 +67,23 @@ def yaml(project: Project) -> Project:
 
 @pytest.mark.emulator
 def test_a_program_in_yaml_is_previewed(yaml: Project) -> None:
-    done = yaml.succeed("preview")
+    done = yaml.succeed("preview", "--policy-pack", str(yaml.folder.parents[1] / "policy"))
 
     assert "call-route-tracker:index:CallRouteTracker" in done.out
     assert "aws:pipes:Pipe" in done.out
+    assert "can't run policy" not in done.text
+    assert "[mandatory]" not in done.text
+    assert "[advisory]" not in done.text
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ja.md"])
+def test_the_snippet_in_the_readme_is_part_of_the_example(readme: str) -> None:
+    (snippet,) = re.findall(
+        r"```yaml\n(packages:.*?)```", (REPOSITORY / readme).read_text("utf-8"), re.DOTALL
+    )
+    example = (REPOSITORY / "examples" / "yaml" / "Pulumi.yaml").read_text("utf-8").splitlines()
+
+    assert [line for line in snippet.splitlines() if line not in example] == []
 
 
 @pytest.mark.emulator

@@ -186,7 +186,7 @@ def _missing_error_branch(context: LintContext) -> Iterator[Match]:
         needed = row.errors_needed(block.parameters)
         if missing := [label for label in needed if block.target("error", label) is None]:
             branches = "an error branch" if len(missing) == 1 else "error branches"
-            labels = " and ".join(missing)
+            labels = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
             yield Match(
                 block.identifier,
                 f"{block.path}.Transitions",
