@@ -48,7 +48,7 @@ def doctor(stack: str | None, local: bool, project: Path | None, as_json: bool) 
         is_local=local,
         registered_pipe=chosen.pipe,
     )
-    with aws_errors(chosen), output.progress("Checking the stack …"):
+    with aws_errors(f"stack {chosen.name}"), output.progress("Checking the stack …"):
         findings = list(run_checks(checked))
     if as_json:
         output.write_json({"checks": [asdict(each) for each in findings]})

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,10 @@ from click.exceptions import Exit
 
 from callroute.arn import Arn
 from callroute.cli import output
+from callroute.cli.catalog_files import save_catalog
 from callroute.cli.exit_codes import FINDINGS
 from callroute.cli.parameters import FILE, general_options, json_option, project_option
+from callroute.cli.stacks import aws_errors
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import ROUTE, attributes_of
 from callroute.flows.flow import Flow
@@ -139,7 +140,10 @@ def pull(
     session = _session(
         profile, region or _region_of(instance) or (config.config.get("aws:region") if config else None)
     )
-    with _aws_errors(), output.progress("Reading the instance …"):
+    with (
+        aws_errors("--instance", "Check --instance, --region and --profile"),
+        output.progress("Reading the instance …"),
+    ):
         connect = _client(session, "connect")
         source = Instance(
             connect, find_instance(connect, instance), lambda area: _client(session, "lexv2-models", area)
@@ -151,7 +155,10 @@ def pull(
     folder = out or _folder(project)
     known_names = _known_names(config)
     targets, failed = [], False
-    with _aws_errors(), output.progress_bar("Reading flows", len(selected)) as advance:
+    with (
+        aws_errors("--instance", "Check --instance, --region and --profile"),
+        output.progress_bar("Reading flows", len(selected)) as advance,
+    ):
         for each in selected:
             path = folder / f"{each.stem}.json"
             try:
@@ -215,28 +222,6 @@ def _client(session: Any, service: str, region: str | None = None) -> Any:
 
     config = Config(retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS})
     return session.client(service, region_name=region or session.region_name, config=config)
-
-
-@contextmanager
-def _aws_errors() -> Iterator[None]:
-    """Reports AWS errors, such as missing credentials or permissions, as input errors for the instance."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        details = error.response["Error"]
-        denied = "AccessDenied" in details["Code"]
-        fix = (
-            "`callroute roles` prints the permissions"
-            if denied
-            else "Check --instance, --region and --profile"
-        )
-        problem = f"{details['Code']}: {details.get('Message', '').rstrip('.')}"
-        raise InputError("--instance", error.operation_name, problem, fix) from error
-    except BotoCoreError as error:
-        fix = "Check your AWS credentials and the network connection"
-        raise InputError("--instance", "", str(error).rstrip("."), fix) from error
 
 
 def _folder(project: Path | None) -> Path:
@@ -398,19 +383,12 @@ def _write(target: Target) -> None:
     if target.status != "unchanged":
         write_text(target.path, target.pulled.template.text)
     catalog = target.path.with_name(target.path.stem + SUFFIX)
-    text = read_text(catalog) if catalog.exists() else ""
-    if not text or RouteCatalog.parse(text, str(catalog)) != target.catalog:
-        write_text(catalog, _extended(text, target.catalog) or catalog_text(target.catalog))
+    save_catalog(catalog, target.catalog, _with_placeholders)
     output.note(f"{target.path}: {target.status}")
 
 
-def _extended(text: str, catalog: RouteCatalog) -> str:
-    """Adds the type and the placeholders to a catalog's text, preserving its comments.
-
-    Returns an empty string if the result does not parse as the new catalog.
-    """
-    if not text:
-        return ""
+def _with_placeholders(text: str, catalog: RouteCatalog) -> str:
+    """Adds the type and the placeholders to a catalog's text, preserving its comments."""
     known = RouteCatalog.parse(text, "")
     placeholders = {
         name: each for name, each in catalog.placeholders.items() if name not in known.placeholders
@@ -424,11 +402,7 @@ def _extended(text: str, catalog: RouteCatalog) -> str:
         lines[position:position] = added[start + 1 :]
         added = added[:start]
     position = next((index for index, line in enumerate(lines) if line.startswith("routes:")), len(lines))
-    longer = "\n".join([*lines[:position], *added, *lines[position:]]) + "\n"
-    try:
-        return longer if RouteCatalog.parse(longer, "") == catalog else ""
-    except InputError:
-        return ""
+    return "\n".join([*lines[:position], *added, *lines[position:]]) + "\n"
 
 
 def _warnings(flow: Flow) -> Iterator[str]:

@@ -51,7 +51,7 @@ def redrive(
     """
     chosen = choose_stack(stack, local, project)
     queue_url = str(chosen.output("quarantineQueueUrl" if quarantined else "deadLetterQueueUrl"))
-    with aws_errors(chosen):
+    with aws_errors(f"stack {chosen.name}"):
         pipe = DeployedPipe.describe(chosen.client("pipes"), str(chosen.output("pipeName")), chosen.pipe)
         attributes = chosen.client("sqs").get_queue_attributes(
             QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]

@@ -142,8 +142,12 @@ def choose_stack(name: str | None, local: bool, project: Path | None = None) -> 
 
 
 @contextmanager
-def aws_errors(stack: Stack) -> Iterator[None]:
-    """Reports AWS errors, such as missing credentials or permissions, as input errors for the stack.
+def aws_errors(source: str, fix: str = "Check it with `callroute doctor`") -> Iterator[None]:
+    """Reports AWS errors, such as missing credentials or permissions, as input errors.
+
+    Args:
+        source: what the command works on, for example `stack dev`.
+        fix: how to fix a request that AWS rejected for a reason other than permissions.
 
     Raises:
         InputError: AWS cannot be called or has rejected a request.
@@ -154,10 +158,11 @@ def aws_errors(stack: Stack) -> Iterator[None]:
         yield
     except ClientError as error:
         details = error.response["Error"]
-        denied = "AccessDenied" in details["Code"]
-        fix = "`callroute roles` prints the permissions" if denied else "Check it with `callroute doctor`"
+        if "AccessDenied" in details["Code"]:
+            fix = "`callroute roles` prints the permissions"
         problem = f"{details['Code']}: {details.get('Message', '').rstrip('.')}"
-        raise InputError(f"stack {stack.name}", error.operation_name, problem, fix) from error
+        raise InputError(source, error.operation_name, problem, fix) from error
     except BotoCoreError as error:
-        fix = "Check your AWS credentials and the network connection"
-        raise InputError(f"stack {stack.name}", "", str(error).rstrip("."), fix) from error
+        raise InputError(
+            source, "", str(error).rstrip("."), "Check your AWS credentials and the network connection"
+        ) from error

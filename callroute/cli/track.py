@@ -13,13 +13,14 @@ import click
 from click.exceptions import Exit
 
 from callroute.cli import output
+from callroute.cli.catalog_files import save_catalog
 from callroute.cli.exit_codes import UNUSABLE_INPUT
 from callroute.cli.input_files import files_in
 from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
-from callroute.flows.flow import Flow
+from callroute.flows.flow import Flow, is_readable
 from callroute.flows.lint import RULES, check
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow, may_be_flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
@@ -28,14 +29,13 @@ from callroute.flows.tracking import (
     RouteNames,
     TrackedFlow,
     add_tracking,
-    catalog_text,
     route_line,
     strip_tracking,
 )
 from callroute.formats.files import read_text, write_text
 
 MAX_RUNS = 5
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""Maximum number of runs until --resolve gives a stable flow."""
 
 
 @click.command
@@ -134,23 +134,31 @@ def track_file(
     loaded = load_flow(flow, type_=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name
-    while True:
-        tracked = add_tracking(
-            loaded.flow,
-            names,
-            known_routes(loaded, target),
-            file=target.name,
-            call_flow=flow_name(loaded.flow, name),
-        )
-        unchanged = tracked.document == loaded.flow.document
-        content = loaded.text if unchanged else loaded.flow.style.write(tracked.document)
-        written = Flow.parse(content, str(target), loaded.flow.type)
-        ambiguous = names_for_ambiguous_stops(written, names)
-        if not (resolve and ambiguous):
-            break
-        names = replace(names, blocks={**names.blocks, **ambiguous})
+    call_flow = flow_name(loaded.flow, name)
+
+    def track_again(flow: Flow, names: RouteNames, catalog: RouteCatalog | None) -> tuple[TrackedFlow, Flow]:
+        tracked = add_tracking(flow, names, catalog, file=target.name, call_flow=call_flow)
+        text = flow.style.write(tracked.document)
+        return tracked, Flow.parse(text, str(target), flow.type)
+
+    tracked, written = track_again(loaded.flow, names, known_routes(loaded, target))
+    ambiguous = names_for_ambiguous_stops(written, names)
     if resolve:
-        content, written = settled(content, written, tracked, target)
+        given = names
+        while ambiguous:
+            names = replace(names, blocks={**names.blocks, **ambiguous})
+            tracked, written = track_again(loaded.flow, names, known_routes(loaded, target))
+            ambiguous = names_for_ambiguous_stops(written, names)
+        # A named stop can give the keys that lead to it new routes in the next run.
+        for _ in range(MAX_RUNS):
+            before = tracked
+            tracked, written = track_again(written, given, before.catalog)
+            tracked = replace(tracked, added=before.added + tracked.added)
+            if tracked.document == before.document:
+                break
+        ambiguous = names_for_ambiguous_stops(written, names)
+    unchanged = tracked.document == loaded.flow.document
+    content = loaded.text if unchanged else loaded.flow.style.write(tracked.document)
     if out is not None and not force:
         require_replaceable(out, loaded, content)
     if out is None:
@@ -166,21 +174,6 @@ def track_file(
         output.note(text)
 
 
-def settled(content: str, written: Flow, tracked: TrackedFlow, target: Path) -> tuple[str, Flow]:
-    """Tracks the result again until another run would not change it. A named stop can give its keys new routes.
-
-    Returns:
-        The flow as text, and parsed.
-    """
-    for _ in range(MAX_RUNS):
-        again = add_tracking(written, RouteNames(), tracked.catalog, file=target.name, call_flow=target.stem)
-        if again.document == written.document:
-            break
-        content = written.style.write(again.document)
-        written = Flow.parse(content, str(target), written.type)
-    return content, written
-
-
 def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteName]:
     """Returns a name for each stop that shares its routes with other stops, unless it already has a name."""
     rules = [rule for rule in RULES if rule.id == "ambiguous-stop"]
@@ -193,10 +186,8 @@ def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteN
         kind = stops[block].kind.replace(" ", "_")
         taken = {value for stop in stops.values() for value in stop.routes}
         taken |= {name.route for name in found.values()}
-        readable = re.sub(r"\W+", "_", block).strip("_")
-        choices = chain(
-            [] if _UUID.fullmatch(block) else [readable], (f"{kind}_{number}" for number in count(1))
-        )
+        readable = [re.sub(r"\W+", "_", block).strip("_")] if is_readable(block) else []
+        choices = chain(readable, (f"{kind}_{number}" for number in count(1)))
         found[block] = RouteName(next(name for name in choices if name not in taken))
     return found
 
@@ -261,26 +252,15 @@ def write_catalog(tracked: TrackedFlow, out: Path | None) -> str:
     if out is None:
         return f"{routes} (use --output to write the route catalog)"
     path = out.with_name(out.stem + SUFFIX)
-    text = read_text(path) if path.exists() else ""
-    if not text or RouteCatalog.parse(text, str(path)) != tracked.catalog:
-        write_text(path, extended(text, tracked.catalog) or catalog_text(tracked.catalog))
+    save_catalog(path, tracked.catalog, with_routes)
     return f"{routes} in {path}"
 
 
-def extended(text: str, catalog: RouteCatalog) -> str:
-    """Appends new routes to a catalog's text, preserving its comments and order.
-
-    Returns an empty string if appending routes does not produce the new catalog.
-    """
-    if not text:
-        return ""
+def with_routes(text: str, catalog: RouteCatalog) -> str:
+    """Appends new routes to a catalog's text, preserving its comments and order."""
     known = RouteCatalog.parse(text, "").routes
     lines = [route_line(route) for name, route in catalog.routes.items() if name not in known]
-    longer = "\n".join([text.rstrip("\n"), *lines]) + "\n"
-    try:
-        return longer if RouteCatalog.parse(longer, "") == catalog else ""
-    except InputError:
-        return ""
+    return "\n".join([text.rstrip("\n"), *lines]) + "\n"
 
 
 def summary(tracked: TrackedFlow, catalog: str) -> str:

@@ -12,13 +12,13 @@ visible in the flow.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from callroute.flows.block_types import StopKind, kinds_of, type_of
+from callroute.flows.flow import is_readable
 from callroute.flows.references import paths_in
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 ROUTE = "call_route"
 COMPLETED = "call_completed"
 CALL_FLOW = "call_flow"
-
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +261,8 @@ def assignment_of(block: Block, attribute: str) -> Assignment:
 
 
 def _module(block: Block) -> str:
-    """Describes the module that a block invokes. Omits identifiers from the flow designer, which are UUIDs."""
-    return "a flow module" if _UUID.fullmatch(block.identifier) else f"the module in {block.identifier}"
+    """Describes the module that a block invokes."""
+    return f"the module in {block.identifier}" if is_readable(block.identifier) else "a flow module"
 
 
 def attributes_of(block: Block) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +28,14 @@ TOO_MANY_BLOCKS = "too-many-blocks"
 CONTENT_TOO_LONG = "content-too-long"
 _SPLIT = "Move part of the flow into another flow or a module"
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 BranchKind = Literal["next", "condition", "error"]
+
+
+def is_readable(identifier: str) -> bool:
+    """Returns whether a block's identifier can mean something to a reader. The flow designer generates UUIDs."""
+    return not _UUID.fullmatch(identifier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,11 @@ def read_items(dynamodb: Any, table_name: str, contact_ids: Iterable[str]) -> li
     return found
 
 
+_deserialize = TypeDeserializer().deserialize
+
+
 def _item(item: dict[str, Any]) -> dict[str, Any]:
-    deserialize = TypeDeserializer().deserialize
-    return {name: _plain(deserialize(value)) for name, value in item.items()}
+    return {name: _plain(_deserialize(value)) for name, value in item.items()}
 
 
 def read_days(
@@ -84,7 +86,6 @@ def read_days(
     Raises:
         InputError: the table cannot be queried.
     """
-    deserialize = TypeDeserializer().deserialize
     names = {f"#{number}": name for number, name in enumerate(("call_date", *attributes))}
     try:
         pages = dynamodb.get_paginator("query")
@@ -97,8 +98,7 @@ def read_days(
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues={":day": {"S": day.isoformat()}},
             ):
-                for item in page["Items"]:
-                    yield {name: _plain(deserialize(value)) for name, value in item.items()}
+                yield from map(_item, page["Items"])
             day_read()
     except (ClientError, BotoCoreError) as error:
         raise unreadable(f"table {table_name}", error) from error

@@ -62,7 +62,7 @@ def drop_off(
                 call_flow,
                 route,
                 catalog.routes[route].en if catalog and route in catalog.routes else route,
-                _depth(catalog, route, {shown for flow, shown in counts if flow == call_flow}),
+                _depth(catalog, (call_flow, route), counts),
                 outcomes.total(),
                 {outcome: outcomes[outcome] for outcome in OUTCOMES},
             )
@@ -70,12 +70,15 @@ def drop_off(
     return sorted(rows, key=lambda row: _sort_key(by_flow.get(row.call_flow), row))
 
 
-def _depth(catalog: RouteCatalog | None, route: str, shown: Collection[str]) -> int:
+def _depth(
+    catalog: RouteCatalog | None, stop: tuple[str | None, str], shown: Collection[tuple[str | None, str]]
+) -> int:
     """Returns the number of shown stops above a stop."""
+    call_flow, route = stop
     depth = 0
     while catalog and route in catalog.routes and (parent := catalog.routes[route].parent) is not None:
         route = parent
-        depth += route in shown
+        depth += (call_flow, route) in shown
     return depth
 
 

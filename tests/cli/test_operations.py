@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from callroute.cli import output
 from callroute.cli.app import app
-from callroute.cli.stacks import Stack, aws_errors
+from callroute.cli.stacks import aws_errors
 from callroute.errors import InputError
 from callroute.local.cloud import LocalCloud
 from callroute.local.pipe import Pipe
@@ -146,14 +146,13 @@ def test_a_stack_must_be_chosen(command: str, tmp_path: Path, monkeypatch: pytes
 
 
 def test_errors_of_aws_name_the_stack_and_the_request() -> None:
-    stack = Stack("prod", "ap-northeast-1", {}, lambda _service: None)
     denied: Any = {"Error": {"Code": "AccessDenied", "Message": "User is not authorized to perform: sqs:X."}}
 
     message = r"^stack prod: X: AccessDenied: User is not .* `callroute roles`"
-    with pytest.raises(InputError, match=message), aws_errors(stack):
+    with pytest.raises(InputError, match=message), aws_errors("stack prod"):
         raise ClientError(denied, "X")
     message = r"^stack prod: Unable to locate credentials[.] Check your AWS"
-    with pytest.raises(InputError, match=message), aws_errors(stack):
+    with pytest.raises(InputError, match=message), aws_errors("stack prod"):
         raise NoCredentialsError
 
 

@@ -343,6 +343,8 @@ def test_resolved_flows_of_the_corpus_stay_as_they_are(tmp_path: Path) -> None:
         out = tmp_path / path.name
         if CliRunner().invoke(app, ["track", str(path), "-o", str(out), "--resolve"]).exit_code:
             continue  # not in the flow language, or too large
-        resolved = out.read_bytes()
+        written = (out, out.with_suffix(".routes.yaml"))
+        resolved = [file.read_bytes() for file in written if file.exists()]
         again = CliRunner().invoke(app, ["track", str(out), "-o", str(out)])
-        assert (again.exit_code, out.read_bytes()) == (0, resolved), path.name
+        assert again.exit_code == 0, path.name
+        assert [file.read_bytes() for file in written if file.exists()] == resolved, path.name

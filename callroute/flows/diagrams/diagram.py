@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import type_of
 from callroute.flows.diagrams.words import description, translated
+from callroute.flows.flow import is_readable
 from callroute.flows.simulation.coverage import countable_branches
 from callroute.flows.simulation.environment import resource_names
 from callroute.flows.simulation.scenario_file import route_of
@@ -77,7 +78,6 @@ _DETAILS = (
     *("ContactFlowId", "QueueId", "AgentId", "HoursOfOperationId", "ThirdPartyPhoneNumber", "CallbackNumber"),
     *("TextToSpeechVoice", "FlowLoggingBehavior", "LanguageCode"),
 )
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -174,7 +174,7 @@ def _block(flow: Flow, block: Block, language: Language) -> DrawnBlock:
         title=translated(
             "Input" if block_type is not None and block_type.stop == "input" else _clean(title), language
         ),
-        name="" if _UUID.fullmatch(block.identifier) else _clean(block.identifier),
+        name=_clean(block.identifier) if is_readable(block.identifier) else "",
         detail=_clean(_detail(block, language)),
         route=None if (route := route_of(block)) is None else _clean(route),
         stop=translated("stop", language) if block_type is not None and block_type.stop is not None else "",
