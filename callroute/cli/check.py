@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -88,17 +88,17 @@ def check(
     settings = CheckConfig.find(Path.cwd(), [rule.id for rule in lint.RULES])
     report = lint_files(flows, ignore, flow_type, (*settings.allowed_types, *allow_block))
     report, unused = without_ignored(report, settings)
-    identified = [
-        (finding, settings.relative(Path(finding.file)), fingerprint)
-        for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
-    ]
     if write_baseline is not None:
-        write_baseline_file(write_baseline, identified)
-        output.note(f"{output.counted(len(identified), 'finding')} in {write_baseline}")
+        write_baseline_file(write_baseline, identified(report, settings))
+        output.note(f"{output.counted(len(report.findings), 'finding')} in {write_baseline}")
         return
     if path := baseline or settings.baseline:
         known = read_baseline(path)
-        new = [finding for finding, file, fingerprint in identified if (file, fingerprint) not in known]
+        new = [
+            each
+            for each, file, fingerprint in identified(report, settings)
+            if (file, fingerprint) not in known
+        ]
         report = replace(report, findings=new)
     for each in unused:
         output.error(f"{each.place}: this ignore matches no findings of {each.rule}. Remove it.")
@@ -109,6 +109,12 @@ def check(
         output.write_document(render(report) + "\n")
     if unused or any(finding.severity != "note" for finding in report.findings):
         raise Exit(FINDINGS)
+
+
+def identified(report: Report, settings: CheckConfig) -> Iterator[tuple[lint.Finding, str, str]]:
+    """Yields each finding with its file, relative to the settings, and its fingerprint."""
+    for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True):
+        yield finding, settings.relative(Path(finding.file)), fingerprint
 
 
 def without_ignored(report: Report, settings: CheckConfig) -> tuple[Report, list[Ignore]]:

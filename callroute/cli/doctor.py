@@ -37,7 +37,7 @@ def doctor(stack: str | None, local: bool, project: Path | None, as_json: bool) 
     call, the alarms, and the permissions of both roles. Changes nothing. If your credentials do not allow a
     check, its result names the missing permission. See docs/operations.md.
 
-    Exit code: 0 if all checks passed, 1 if one did not, 2 if the stack cannot be used.
+    Exit code: 0 if all checks passed, 1 if any failed, 2 if the stack cannot be used.
     """
     chosen = choose_stack(stack, local, project)
     checked = CheckedStack(
