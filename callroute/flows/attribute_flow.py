@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,11 @@ Value = str | Dynamic | None
 """Possible value of an attribute: a string, a dynamic value, or None if it was never set."""
 
 CALLING_FLOW = Dynamic("the calling flow")
+
+
+def constants(values: Iterable[frozenset[Value]]) -> set[str]:
+    """Returns all strings in several sets of possible values."""
+    return {value for found in values for value in found if isinstance(value, str)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from callroute.flows.diagrams.diagram import build_diagram
 from callroute.flows.diagrams.layout import layout
-from callroute.flows.diagrams.routing import ENTRY_HEIGHT, Box, Line, Path
+from callroute.flows.diagrams.routing import CORNER, ENTRY_HEIGHT, Box, Line, Path
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _TITLE_SIZE, _TEXT_SIZE, _ROUTE_SIZE = 14.0, 13.0, 12.0
 _DETAIL_LINES = 4
 _NAME_GAP = 4.0
 _LEGEND_HEIGHT = 64.0
-_CORNER = 6.0
 _FIGURES_HEIGHT = 26.0
 
 HEAT_COLORS = ("#ffffff", "#fdebd9", "#fbcfa4", "#f3a45f", "#b9510d", "#7a2f06")
@@ -239,9 +238,8 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     if block.route is not None:
         y += _NAME_GAP if text.name else 0
         max_width = box.width - 2 * _PADDING - 12
-        label = f"call_route = {block.route}"
-        if width(label, _ROUTE_SIZE) > max_width:
-            label = shorten(block.route, _ROUTE_SIZE, max_width)
+        fits = width(route, _ROUTE_SIZE) <= max_width
+        label = route if fits else shorten(block.route, _ROUTE_SIZE, max_width)
         yield (
             f'<g class="route"><rect x="{_PADDING:g}" y="{y - 14:g}" width="{box.width - 2 * _PADDING:g}" '
             f'height="{_ROW_HEIGHT:g}" rx="4"/>{_text(_PADDING + 6, y + 2, label)}</g>'
@@ -300,7 +298,7 @@ def _rounded(corners: Sequence[tuple[float, float]]) -> str:
     """Returns a path of straight segments with rounded corners."""
     path = f"M{corners[0][0]:g} {corners[0][1]:g}"
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
-        radius = min(_CORNER, *(math.dist(corner, other) / 2 for other in (before, after)))
+        radius = min(CORNER, *(math.dist(corner, other) / 2 for other in (before, after)))
         start, end = _towards(corner, before, radius), _towards(corner, after, radius)
         path += f"L{start[0]:g} {start[1]:g}Q{corner[0]:g} {corner[1]:g} {end[0]:g} {end[1]:g}"
     return path + f"L{corners[-1][0]:g} {corners[-1][1]:g}"
