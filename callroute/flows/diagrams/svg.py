@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from callroute.flows.diagrams.diagram import build_diagram
 from callroute.flows.diagrams.layout import layout
@@ -187,8 +187,8 @@ def _document(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total_width:g}" height="{total_height:g}" '
         f'viewBox="0 0 {total_width:g} {total_height:g}" class="flow" role="img" aria-labelledby="{prefix}title {prefix}description">'
     )
-    yield f'<title id="{prefix}title">{escape(diagram.title)}</title>'
-    yield f'<desc id="{prefix}description">{escape(diagram.description)}</desc>'
+    yield f'<title id="{prefix}title">{_escape(diagram.title)}</title>'
+    yield f'<desc id="{prefix}description">{_escape(diagram.description)}</desc>'
     if not prefix:
         yield f"<style>{_STYLE.replace('@', '')}</style>"
     yield (
@@ -214,7 +214,7 @@ def _document(
 def _entry(start: Box, diagram: Diagram, prefix: str) -> Iterator[str]:
     """Draws the point where calls enter the flow."""
     x, y = start.x + 20, start.y - ENTRY_HEIGHT + 8
-    yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>{escape(diagram.entry)}</title></circle>'
+    yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>{_escape(diagram.entry)}</title></circle>'
     yield f'<path class="entry" marker-end="url(#{prefix}arrow)" d="M{x:g} {y + 7:g}V{start.y - 1:g}"/>'
 
 
@@ -222,11 +222,11 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     kind = "stop" if block.stop else "step"
     if text.figures and text.figures.heat is not None:
         kind += f" heat-{text.figures.heat}"
-    yield f'<g class="{kind}" data-block={quoteattr(block.identifier)} transform="translate({box.x:g} {box.y:g})">'
+    yield f'<g class="{kind}" data-block="{_attribute(block.identifier)}" transform="translate({box.x:g} {box.y:g})">'
     route = f"call_route = {block.route}" if block.route is not None else ""
     branches = [edge.label for edge, label, _ in text.rows if label != edge.label]
     tooltip = "\n".join(filter(None, (block.title, block.identifier, route, block.detail, *branches)))
-    yield f"<title>{escape(tooltip)}</title>"
+    yield f"<title>{_escape(tooltip)}</title>"
     yield f'<rect class="block" width="{box.width:g}" height="{box.height:g}" rx="6"/>'
     yield _text(_PADDING, 20, text.title, "title")
     if block.stop:
@@ -261,10 +261,19 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     yield "</g>"
 
 
+def _escape(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _attribute(text: str) -> str:
+    """Escapes an attribute value. XML parsers would replace line breaks and tabs with spaces."""
+    return escape(text).translate({ord(character): f"&#{ord(character)};" for character in "\t\n\r"})
+
+
 def _text(x: float, y: float, text: str, kind: str = "", *, end: bool = False) -> str:
     classes = f' class="{kind}"' if kind else ""
     anchor = ' text-anchor="end"' if end else ""
-    return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{escape(text)}</text>'
+    return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{_escape(text)}</text>'
 
 
 def _edges(
@@ -286,7 +295,7 @@ def _edges(
             )
             drawn = (
                 f'<path class="way{error}"{marker} d="{shape}">'
-                f"<title>{escape(block.name or block.title)}: {escape(edge.label or diagram.default)}</title></path>"
+                f"<title>{_escape(block.name or block.title)}: {_escape(edge.label or diagram.default)}</title></path>"
             )
             bundles.setdefault((edge.target, edge.error), []).append((shape, drawn))
     for bundle in bundles.values():
