@@ -13,7 +13,7 @@ visible in the flow.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,11 @@ Value = str | Dynamic | None
 """Possible value of an attribute: a string, a dynamic value, or None if it was never set."""
 
 CALLING_FLOW = Dynamic("the calling flow")
+
+
+def constants(values: Iterable[frozenset[Value]]) -> set[str]:
+    """Returns all strings in several sets of possible values."""
+    return {value for found in values for value in found if isinstance(value, str)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from callroute.flows.attribute_flow import Value, analyze
+from callroute.flows.attribute_flow import Value, analyze, constants
 from callroute.flows.tracking import strip_tracking
 from callroute.formats.json_document import member
 
@@ -144,20 +144,23 @@ def _untracked(flow: Flow | None) -> Flow | None:
 def _changed(old: Block, new: Block) -> BlockChange | None:
     before, after = dict(_values(old.parameters)), dict(_values(new.parameters))
     parameters = tuple(
-        ParameterChange(path.removeprefix("$."), before.get(path), after.get(path))
-        for path in dict.fromkeys((*before, *after))
-        if before.get(path) != after.get(path)
+        ParameterChange(path.removeprefix("$."), *values) for path, *values in _differing(before, after)
     )
-    targets = [{branch.name: branch.target for branch in block.branches} for block in (old, new)]
-    branches = tuple(
-        BranchChange(name, targets[0].get(name), targets[1].get(name))
-        for name in dict.fromkeys((*targets[0], *targets[1]))
-        if targets[0].get(name) != targets[1].get(name)
+    old_targets, new_targets = (
+        {branch.name: branch.target for branch in block.branches} for block in (old, new)
     )
+    branches = tuple(BranchChange(name, *targets) for name, *targets in _differing(old_targets, new_targets))
     old_type = None if old.type == new.type else old.type
     if not parameters and not branches and old_type is None:
         return None
     return BlockChange("changed", new.identifier, new.type, old_type, parameters, branches)
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yields the keys with different values, each with its old and new value; None represents a missing value."""
+    for key in dict.fromkeys((*old, *new)):
+        if old.get(key) != new.get(key):
+            yield key, old.get(key), new.get(key)
 
 
 def _values(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
@@ -171,7 +174,7 @@ def _values(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
 
 def _route_changes(old: Flow | None, new: Flow | None) -> RouteChanges:
     before, after = _routes_by_stop(old), _routes_by_stop(new)
-    old_routes, new_routes = _texts(before), _texts(after)
+    old_routes, new_routes = constants(before.values()), constants(after.values())
     return RouteChanges(
         new_stops=tuple(stop for stop in after if stop not in before),
         removed_stops=tuple(stop for stop in before if stop not in after),
@@ -185,10 +188,6 @@ def _route_changes(old: Flow | None, new: Flow | None) -> RouteChanges:
 
 def _routes_by_stop(flow: Flow | None) -> dict[str, frozenset[Value]]:
     return {stop.block.identifier: stop.routes for stop in analyze(flow).stops} if flow else {}
-
-
-def _texts(routes: Mapping[str, frozenset[Value]]) -> set[str]:
-    return {value for values in routes.values() for value in values if isinstance(value, str)}
 
 
 def shown(value: Any) -> str:

@@ -29,6 +29,8 @@ CONTENT_TOO_LONG = "content-too-long"
 _SPLIT = "Move part of the flow into another flow or a module"
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+CONNECT_RESPONSES = ("ContactFlow", "ContactFlowModule")
+"""Top-level keys in the output of `describe-contact-flow` and `describe-contact-flow-module`."""
 
 BranchKind = Literal["next", "condition", "error"]
 
@@ -202,6 +204,13 @@ class Flow:
         return self.json_document.positions
 
     @property
+    def block_metadata(self) -> Mapping[str, Any]:
+        """Metadata by block identifier, such as positions in the designer. The values are not validated."""
+        metadata = self.document.get("Metadata")
+        blocks = metadata.get("ActionMetadata") if isinstance(metadata, Mapping) else None
+        return blocks if isinstance(blocks, Mapping) else {}
+
+    @property
     def is_module(self) -> bool:
         """True if the flow is a flow module, which only other flows can invoke. Many modules have `Settings`."""
         return self.type == "MODULE" or (self.type is None and "Settings" in self.document)
@@ -287,7 +296,7 @@ class _Parser:
                 "Get the flow with `aws connect describe-contact-flow`, "
                 f"which returns flow language {LANGUAGE_VERSION}",
             )
-        response = next((key for key in ("ContactFlow", "ContactFlowModule") if key in document), None)
+        response = next((key for key in CONNECT_RESPONSES if key in document), None)
         if response:
             raise self._error(
                 response,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from callroute.errors import InputError
 from callroute.flows.block_types import KINDS, declared_type
-from callroute.flows.flow import Flow
+from callroute.flows.flow import CONNECT_RESPONSES, Flow
 from callroute.flows.placeholders import fill
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.formats.files import read_text
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     Placeholders = Mapping[str, str] | Callable[[RouteCatalog | None, str], Mapping[str, str] | None]
 
 STANDARD_INPUT = Path("-")
-_RESPONSES = ("ContactFlow", "ContactFlowModule")
-"""Top-level keys in the output of `describe-contact-flow` and `describe-contact-flow-module`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,6 @@ class LoadedFlow:
         text: the flow's text, including placeholders.
         catalog: the route catalog next to the file, or None.
         flow: the parsed flow, with placeholders filled if values were provided.
-        filled: the text from which `flow` was parsed.
         content_position: position of the flow in the output of an `aws connect` command; None for a plain flow.
         notes: remarks for the user.
         identifiers: ARN and ID of the flow in the output of an `aws connect` command.
@@ -47,15 +44,19 @@ class LoadedFlow:
     text: str
     catalog: RouteCatalog | None
     flow: Flow
-    filled: str
     content_position: Position | None = None
     notes: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
 
     @property
+    def filled(self) -> str:
+        """The text from which `flow` was parsed."""
+        return self.flow.json_document.text
+
+    @property
     def content(self) -> str:
         """The flow as deployed: placeholders filled in and whitespace removed."""
-        return json.dumps(json.loads(self.filled), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self.flow.document, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def positions(self) -> Mapping[str, Position]:
@@ -116,7 +117,7 @@ def load_flow(
                 "Fix the type, or use --type",
             )
     flow = replace(flow, type=type_ or next(iter(known.values()), None))
-    return LoadedFlow(path, text, catalog, flow, filled, position, tuple(notes), identifiers)
+    return LoadedFlow(path, text, catalog, flow, position, tuple(notes), identifiers)
 
 
 def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None, tuple[str, ...]]:
@@ -126,11 +127,12 @@ def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None
         The flow, its type, its position in the output, and its ARN and ID; for any other input, only the text
         itself.
     """
-    if not any(f'"{name}"' in text for name in _RESPONSES):
+    if not any(f'"{name}"' in text for name in CONNECT_RESPONSES):
         return text, None, None, ()
     document = JsonDocument.parse(text, source)
     name = next(
-        (name for name in _RESPONSES if isinstance(document.value, dict) and name in document.value), ""
+        (name for name in CONNECT_RESPONSES if isinstance(document.value, dict) and name in document.value),
+        "",
     )
     if not name:
         return text, None, None, ()
@@ -177,5 +179,5 @@ def may_be_flow(text: str) -> bool:
     except (ValueError, RecursionError):
         return True
     return isinstance(document, dict) and not document.keys().isdisjoint(
-        {"Actions", "StartAction", "modules", "ContactFlow", "ContactFlowModule"}
+        {"Actions", "StartAction", "modules", *CONNECT_RESPONSES}
     )

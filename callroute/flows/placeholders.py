@@ -14,7 +14,7 @@ from callroute.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _PARTIAL_ARN = re.compile(r"arn:(?:\$\{[^}]*\}|[\w:/.*+@=$-])*", re.ASCII)
 
 
@@ -79,12 +79,12 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
         place, problem, first_fix = problems[0]
         others = [f"Also {name}: {also}. {fix}" for name, also, fix in problems[1:]]
         raise InputError(source, place, problem, ". ".join([first_fix, *others]))
-    return _PLACEHOLDER.sub(lambda match: json.dumps(values[match[1]], ensure_ascii=False)[1:-1], text)
+    return PLACEHOLDER.sub(lambda match: json.dumps(values[match[1]], ensure_ascii=False)[1:-1], text)
 
 
 def names(text: str) -> tuple[str, ...]:
     """Returns the distinct placeholder names in a text, in order of appearance."""
-    return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
+    return tuple(dict.fromkeys(PLACEHOLDER.findall(text)))
 
 
 def inside_arns(text: str) -> tuple[str, ...]:

@@ -1,11 +1,9 @@
-"""Guards against placeholders that change a flow, and against ARNs that are left in it."""
+"""Tests that placeholders do not change a flow and that no ARNs are left in it."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +12,8 @@ from hypothesis import strategies as st
 from callroute.errors import InputError
 from callroute.flows.extraction import Resource, extract
 from callroute.flows.placeholders import fill
+from callroute.formats.files import read_text
+from tests.support import corpus
 
 INSTANCE = "arn:aws:connect:ap-northeast-1:111111111111:instance/00000000-0000-0000-0000-000000000000"
 QUEUE = f"{INSTANCE}/queue/00000000-0000-0000-0000-000000000001"
@@ -56,7 +56,7 @@ def test_the_names_in_the_stack_configuration_are_kept() -> None:
 
 
 @pytest.mark.parametrize("version", ["$LATEST", "$SAVED", "3"])
-def test_a_version_is_a_part_of_the_value(version: str) -> None:
+def test_a_version_is_part_of_the_value(version: str) -> None:
     flow = f"{INSTANCE}/flow-module/{MODULE_ID}:{version}"
 
     assert template_of(flow)[1].popitem()[1] == flow
@@ -92,14 +92,14 @@ def test_filling_in_the_values_gives_the_original(value: object) -> None:
     assert json.loads(fill(found.text, found.values, "menu")) == value
 
 
-@pytest.mark.skipif("CALLROUTE_CORPUS" not in os.environ, reason="needs CALLROUTE_CORPUS")
+@pytest.mark.skipif(corpus.CORPUS is None, reason=corpus.MISSING)
 def test_real_flows_stay_the_same() -> None:
     extracted = 0
-    for path in Path(os.environ["CALLROUTE_CORPUS"], "flows").rglob("*.json"):
-        content = path.read_text(encoding="utf-8")
+    for path in corpus.flows():
+        content = read_text(path)
         try:
             found = extract(content, path.name, resource)
-        except InputError:  # a template of another tool
+        except InputError:  # a template for another tool
             continue
         assert json.loads(fill(found.text, found.values, path.name)) == json.loads(content), path
         assert found.dynamic or "arn:aws" not in found.text, path

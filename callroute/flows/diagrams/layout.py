@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from callroute.flows.diagrams.routing import Box, Column, Layout, Line, route_lines, separate
+from callroute.flows.diagrams.routing import (
+    LANE_DISTANCE,
+    ROW_GAP,
+    Box,
+    Column,
+    Layout,
+    Line,
+    route_lines,
+    separate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,11 +24,9 @@ if TYPE_CHECKING:
     from callroute.flows.diagrams.diagram import Diagram
     from callroute.flows.flow import Flow
 
-GAP = 28.0
+_GAP = 28.0
 """Minimum distance between two blocks, in pixels."""
 
-_ROW_GAP = 32.0
-_LINE_GAP = 12.0
 _SWEEPS = 12
 _SCALES = (1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0, 2.5)
 
@@ -74,10 +81,8 @@ def _designer_columns(flow: Flow, sizes: Mapping[str, tuple[float, float]]) -> l
 
 def designer_positions(flow: Flow) -> dict[str, tuple[float, float]]:
     """Returns the positions of blocks in the flow designer, omitting invalid ones."""
-    metadata = flow.document.get("Metadata")
-    blocks = metadata.get("ActionMetadata") if isinstance(metadata, Mapping) else None
     positions = {}
-    for identifier, settings in blocks.items() if isinstance(blocks, Mapping) else ():
+    for identifier, settings in flow.block_metadata.items():
         position = settings.get("position") if isinstance(settings, Mapping) else None
         if isinstance(position, Mapping):
             x, y = _coordinate(position.get("x")), _coordinate(position.get("y"))
@@ -95,9 +100,9 @@ def _any_overlap(boxes: list[Box]) -> bool:
     boxes = sorted(boxes, key=lambda box: box.x)
     for number, box in enumerate(boxes):
         for other in boxes[number + 1 :]:
-            if other.x >= box.x + box.width + GAP:
+            if other.x >= box.x + box.width + _GAP:
                 break
-            if box.overlaps(other, GAP):
+            if box.overlaps(other, _GAP):
                 return True
     return False
 
@@ -231,7 +236,7 @@ class _LayeredLayout:
         distances = [
             halves[number]
             + halves[number + 1]
-            + (_LINE_GAP if isinstance(one, tuple) and isinstance(other, tuple) else _ROW_GAP)
+            + (LANE_DISTANCE if isinstance(one, tuple) and isinstance(other, tuple) else ROW_GAP)
             for number, (one, other) in enumerate(pairwise(column))
         ]
         return separate(ideal, distances)

@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 ENTRY_HEIGHT = 36.0
 """Space above the first block, for the arrow that marks where calls enter."""
 
+ROW_GAP = 32.0
+"""Minimum distance between two blocks in a column."""
+
+LANE_DISTANCE = 12.0
+"""Minimum distance between two lines that cross a column."""
+
+CORNER = 6.0
+"""Radius of the corners of lines."""
+
 _ENTRY = 15.0  # distance from the top of a block to the lines that lead to it
 _SECOND_ENTRY = 12.0  # further distance to error lines, if there are also other lines
-_ROW_GAP = 32.0
 _LANE_GAP = 20.0  # between a lane and a block
-_LANE_DISTANCE = 12.0
 _TRACK_DISTANCE = 10.0
 _TRACK_MARGINS = (22.0, 30.0)  # distance of the tracks to the columns on the left and on the right
 _CHANNEL_WIDTH = 72.0
 _PIN_DISTANCE = 5
-_CORNER = 6.0
 _SORT_PASSES = 8
 
 Point = tuple[float, float]
@@ -275,15 +281,14 @@ class _Router:
         On both sides of a channel, lines of different bundles keep a distance, so that they never run on top of each
         other.
         """
-        ideal, distances = [], []
+        ideal = []
         for node in order:
             if isinstance(node, str):
                 ideal.append(self._tops[node])
             else:
                 before = node.lanes.get(number - 1)
                 ideal.append(node.lanes[number] if before is None or number == node.column else before)
-        for above, below in pairwise(order):
-            distances.append(self._distance(above, below))
+        distances = [self._distance(above, below) for above, below in pairwise(order)]
         taken = self._taken(number)
         lowest = float("-inf")
         for index, (node, preferred) in enumerate(zip(order, separate(ideal, distances), strict=True)):
@@ -305,8 +310,8 @@ class _Router:
         height = self._sizes[above][1] if isinstance(above, str) else 0.0
         entry = ENTRY_HEIGHT if below == self._start else 0.0
         if isinstance(above, str) and isinstance(below, str):
-            return height + _ROW_GAP + entry
-        return height + (_LANE_DISTANCE if height == 0 and not isinstance(below, str) else _LANE_GAP) + entry
+            return height + ROW_GAP + entry
+        return height + (LANE_DISTANCE if height == 0 and not isinstance(below, str) else _LANE_GAP) + entry
 
     def _entries(self, node: str | _Bundle) -> list[tuple[float, _Bundle]]:
         """Returns the lines at the left edge of a block or lane."""
@@ -417,9 +422,9 @@ class _Router:
                 if x is not None:
                     points += [(x, y), (x, joint)]
                     if joint != out:
-                        points.append((x, joint + _CORNER * (1 if out > joint else -1)))
+                        points.append((x, joint + CORNER * (1 if out > joint else -1)))
                     else:
-                        points.append((x + _CORNER * (1 if rightwards else -1), joint))
+                        points.append((x + CORNER * (1 if rightwards else -1), joint))
                 return Path(_simplified(points), joins=True)
             drawn[channel] = min(y, out), max(y, out)
             if x is not None:
@@ -460,7 +465,7 @@ class _Gaps:
         def cost(number: int) -> float:
             y = self._nearest(number, before)
             top, bottom = self._gaps[number]
-            excess = max(len(self._lanes[number]) * _LANE_DISTANCE - (bottom - top), 0)
+            excess = max(len(self._lanes[number]) * LANE_DISTANCE - (bottom - top), 0)
             return 1.3 * abs(y - before) + abs(y - target) + excess
 
         number = min(range(len(self._gaps)), key=cost)
@@ -502,7 +507,7 @@ def _tracks(trunks: Mapping[int, _Trunk]) -> dict[int, int]:
         trunk, used, lowest = trunks[number], set(), 0
         for placed, track in tracks.items():
             other = trunks[placed]
-            if other.top - _LANE_DISTANCE < trunk.bottom and trunk.top < other.bottom + _LANE_DISTANCE:
+            if other.top - LANE_DISTANCE < trunk.bottom and trunk.top < other.bottom + LANE_DISTANCE:
                 used.add(track)
                 if track >= lowest and other.crossings(trunk) < trunk.crossings(other):
                     lowest = track + 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from callroute.flows.diagrams.diagram import build_diagram
 from callroute.flows.diagrams.layout import layout
-from callroute.flows.diagrams.routing import ENTRY_HEIGHT, Box, Line, Path
+from callroute.flows.diagrams.routing import CORNER, ENTRY_HEIGHT, Box, Line, Path
 from callroute.flows.diagrams.text_metrics import shorten, width, wrap
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _TITLE_SIZE, _TEXT_SIZE, _ROUTE_SIZE = 14.0, 13.0, 12.0
 _DETAIL_LINES = 4
 _NAME_GAP = 4.0
 _LEGEND_HEIGHT = 64.0
-_CORNER = 6.0
 _FIGURES_HEIGHT = 26.0
 
 HEAT_COLORS = ("#ffffff", "#fdebd9", "#fbcfa4", "#f3a45f", "#b9510d", "#7a2f06")
@@ -188,8 +187,8 @@ def _document(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total_width:g}" height="{total_height:g}" '
         f'viewBox="0 0 {total_width:g} {total_height:g}" class="flow" role="img" aria-labelledby="{prefix}title {prefix}description">'
     )
-    yield f'<title id="{prefix}title">{escape(diagram.title)}</title>'
-    yield f'<desc id="{prefix}description">{escape(diagram.description)}</desc>'
+    yield f'<title id="{prefix}title">{_escape(diagram.title)}</title>'
+    yield f'<desc id="{prefix}description">{_escape(diagram.description)}</desc>'
     if not prefix:
         yield f"<style>{_STYLE.replace('@', '')}</style>"
     yield (
@@ -215,7 +214,7 @@ def _document(
 def _entry(start: Box, diagram: Diagram, prefix: str) -> Iterator[str]:
     """Draws the point where calls enter the flow."""
     x, y = start.x + 20, start.y - ENTRY_HEIGHT + 8
-    yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>{escape(diagram.entry)}</title></circle>'
+    yield f'<circle class="port" cx="{x:g}" cy="{y:g}" r="7"><title>{_escape(diagram.entry)}</title></circle>'
     yield f'<path class="entry" marker-end="url(#{prefix}arrow)" d="M{x:g} {y + 7:g}V{start.y - 1:g}"/>'
 
 
@@ -223,11 +222,11 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     kind = "stop" if block.stop else "step"
     if text.figures and text.figures.heat is not None:
         kind += f" heat-{text.figures.heat}"
-    yield f'<g class="{kind}" data-block={quoteattr(block.identifier)} transform="translate({box.x:g} {box.y:g})">'
+    yield f'<g class="{kind}" data-block="{_attribute(block.identifier)}" transform="translate({box.x:g} {box.y:g})">'
     route = f"call_route = {block.route}" if block.route is not None else ""
     branches = [edge.label for edge, label, _ in text.rows if label != edge.label]
     tooltip = "\n".join(filter(None, (block.title, block.identifier, route, block.detail, *branches)))
-    yield f"<title>{escape(tooltip)}</title>"
+    yield f"<title>{_escape(tooltip)}</title>"
     yield f'<rect class="block" width="{box.width:g}" height="{box.height:g}" rx="6"/>'
     yield _text(_PADDING, 20, text.title, "title")
     if block.stop:
@@ -239,9 +238,8 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     if block.route is not None:
         y += _NAME_GAP if text.name else 0
         max_width = box.width - 2 * _PADDING - 12
-        label = f"call_route = {block.route}"
-        if width(label, _ROUTE_SIZE) > max_width:
-            label = shorten(block.route, _ROUTE_SIZE, max_width)
+        fits = width(route, _ROUTE_SIZE) <= max_width
+        label = route if fits else shorten(block.route, _ROUTE_SIZE, max_width)
         yield (
             f'<g class="route"><rect x="{_PADDING:g}" y="{y - 14:g}" width="{box.width - 2 * _PADDING:g}" '
             f'height="{_ROW_HEIGHT:g}" rx="4"/>{_text(_PADDING + 6, y + 2, label)}</g>'
@@ -263,10 +261,19 @@ def _block(block: DrawnBlock, text: _BlockText, box: Box) -> Iterator[str]:
     yield "</g>"
 
 
+def _escape(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _attribute(text: str) -> str:
+    """Escapes an attribute value. XML parsers would replace line breaks and tabs with spaces."""
+    return escape(text).translate({ord(character): f"&#{ord(character)};" for character in "\t\n\r"})
+
+
 def _text(x: float, y: float, text: str, kind: str = "", *, end: bool = False) -> str:
     classes = f' class="{kind}"' if kind else ""
     anchor = ' text-anchor="end"' if end else ""
-    return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{escape(text)}</text>'
+    return f'<text x="{x:g}" y="{y:g}"{classes}{anchor}>{_escape(text)}</text>'
 
 
 def _edges(
@@ -288,7 +295,7 @@ def _edges(
             )
             drawn = (
                 f'<path class="way{error}"{marker} d="{shape}">'
-                f"<title>{escape(block.name or block.title)}: {escape(edge.label or diagram.default)}</title></path>"
+                f"<title>{_escape(block.name or block.title)}: {_escape(edge.label or diagram.default)}</title></path>"
             )
             bundles.setdefault((edge.target, edge.error), []).append((shape, drawn))
     for bundle in bundles.values():
@@ -300,7 +307,7 @@ def _rounded(corners: Sequence[tuple[float, float]]) -> str:
     """Returns a path of straight segments with rounded corners."""
     path = f"M{corners[0][0]:g} {corners[0][1]:g}"
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
-        radius = min(_CORNER, *(math.dist(corner, other) / 2 for other in (before, after)))
+        radius = min(CORNER, *(math.dist(corner, other) / 2 for other in (before, after)))
         start, end = _towards(corner, before, radius), _towards(corner, after, radius)
         path += f"L{start[0]:g} {start[1]:g}Q{corner[0]:g} {corner[1]:g} {end[0]:g} {end[1]:g}"
     return path + f"L{corners[-1][0]:g} {corners[-1][1]:g}"

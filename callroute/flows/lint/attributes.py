@@ -147,11 +147,8 @@ def _personal_attributes(context: LintContext) -> Mapping[Path, Path]:
                     ((space, name), path) for path in (paths_in(value) if isinstance(value, str) else ())
                 ]
     tainted = {to: path for to, path in copies if _is_personal(context, path)}
-    grows = bool(tainted)
-    while grows:
-        more = {to: tainted[path[:2]] for to, path in copies if to not in tainted and path[:2] in tainted}
+    while more := {to: tainted[path[:2]] for to, path in copies if to not in tainted and path[:2] in tainted}:
         tainted |= more
-        grows = bool(more)
     return tainted
 
 

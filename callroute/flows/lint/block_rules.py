@@ -16,7 +16,7 @@ from callroute.flows.block_types import (
     Shape,
     declared_kind,
 )
-from callroute.flows.lint.rule import LintContext, Match, Rule, Source
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source, joined
 from callroute.flows.references import is_reference
 from callroute.formats.json_document import kind, member
 
@@ -186,7 +186,7 @@ def _missing_error_branch(context: LintContext) -> Iterator[Match]:
         needed = row.errors_needed(block.parameters)
         if missing := [label for label in needed if block.target("error", label) is None]:
             branches = "an error branch" if len(missing) == 1 else "error branches"
-            labels = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
+            labels = joined(missing, "and")
             yield Match(
                 block.identifier,
                 f"{block.path}.Transitions",

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import NUMBER_OPERATORS, OPERATORS
-from callroute.flows.lint.rule import LintContext, Match, Rule, Source
+from callroute.flows.lint.rule import LintContext, Match, Rule, Source, joined
 from callroute.formats.json_document import kind
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def _wrong_operator(context: LintContext) -> Iterator[Match]:
                 f"{block.type}{row.variant if row else ''} does not allow the operator {operator}."
                 if operator in OPERATORS
                 else f"The operator {operator!r} is not part of the flow language.",
-                f"Did you mean {near[0]}?" if near and operator not in OPERATORS else f"Use {_or(allowed)}.",
+                f"Did you mean {near[0]}?"
+                if near and operator not in OPERATORS
+                else f"Use {joined(allowed, 'or')}.",
             )
 
 
@@ -173,10 +175,6 @@ def _number(operand: object) -> float | None:
         return float(str(operand))
     except ValueError:
         return None
-
-
-def _or(names: Sequence[str]) -> str:
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 RULES = (

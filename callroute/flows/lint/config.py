@@ -114,6 +114,10 @@ class CheckConfig:
         for number, entry in enumerate(entries, 1):
             place = f"ignore {number}"
             _require_keys(entry, _IGNORE_KEYS, ("rule", "reason"), str(path), place)
+            for key, value in entry.items():
+                if not isinstance(value, str) or not value.strip():
+                    problem = f"{key} must be a nonempty string, not {value!r}"
+                    raise InputError(str(path), place, problem, "Use a nonempty string")
             _require_rule(entry["rule"], rules, str(path), place)
             ignores.append(
                 Ignore(
@@ -137,14 +141,12 @@ def ignores_in(flow: Flow, rules: Iterable[str]) -> Iterator[Ignore]:
         InputError: an ignore is invalid.
     """
     known = tuple(rules)
-    metadata = flow.document.get("Metadata")
-    actions = metadata.get("ActionMetadata") if isinstance(metadata, Mapping) else None
-    for block, entry in actions.items() if isinstance(actions, Mapping) else ():
-        ours = entry.get(METADATA_KEY) if isinstance(entry, Mapping) else None
-        if ours is None:
+    for block, entry in flow.block_metadata.items():
+        settings = entry.get(METADATA_KEY) if isinstance(entry, Mapping) else None
+        if settings is None:
             continue
         place = f"$.Metadata.ActionMetadata.{block}.{METADATA_KEY}"
-        entries = ours.get("ignore") if isinstance(ours, Mapping) else None
+        entries = settings.get("ignore") if isinstance(settings, Mapping) else None
         if not isinstance(entries, Mapping):
             fix = 'Write {"ignore": {"RULE": "REASON"}}'
             raise InputError(flow.source, place, "contains no rules to ignore", fix)
@@ -199,15 +201,11 @@ def _table(path: Path) -> Any:
 def _require_keys(table: Any, known: Sequence[str], required: Sequence[str], source: str, place: str) -> None:
     if not isinstance(table, dict):
         raise InputError(source, place, f"{table!r} is not a table", "Use a table")
-    for key, value in table.items():
+    for key in table:
         if key not in known:
             near = get_close_matches(key, known, n=1)
             fix = f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
             raise InputError(source, place, f"{key!r} is unknown", fix)
-        if place.startswith("ignore") and (not isinstance(value, str) or not value.strip()):
-            raise InputError(
-                source, place, f"{key} must be a nonempty string, not {value!r}", "Use a nonempty string"
-            )
     for key in required:
         if key not in table:
             raise InputError(source, place, f"{key} is missing", f"Add {key}")

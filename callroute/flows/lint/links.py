@@ -9,11 +9,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from callroute.flows.block_types import declared_kind
+from callroute.flows.placeholders import PLACEHOLDER
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _SUFFIX = re.compile("(Arn|ARN|Id|ID|[_-]arn|[_-]id)$")
 
 
@@ -114,6 +114,6 @@ class FlowLinks:
 
 def _plain(name: str) -> str:
     """Returns a name in lower case without punctuation, so that `${BillingArn}`, `billing` and `Billing` are equal."""
-    if placeholder := _PLACEHOLDER.fullmatch(name):
+    if placeholder := PLACEHOLDER.fullmatch(name):
         name = _SUFFIX.sub("", placeholder[1])
     return re.sub(r"[\W_]", "", name).lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -221,6 +221,11 @@ def _nested(outer: ParameterObject) -> Iterator[ParameterObject]:
                 yield ParameterObject(outer.block, name, member(path, inner_key), each, shape)
         else:
             yield ParameterObject(outer.block, name, path, value, shape)
+
+
+def joined(names: Sequence[str], conjunction: str) -> str:
+    """Returns `a, b and c` for three names and the conjunction `and`."""
+    return f" {conjunction} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from callroute.flows.attribute_flow import (
     Stop,
     Value,
     attributes_of,
+    constants,
     inherits,
 )
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
@@ -152,7 +153,7 @@ def _shared_route(one: Mapping[str, frozenset[Value]], other: Mapping[str, froze
     Choices can share a place with its own route, such as an announcement outside opening hours, if they differ
     elsewhere.
     """
-    routes, others = _texts(one.values()), _texts(other.values())
+    routes, others = constants(one.values()), constants(other.values())
     if routes == others:
         return min(routes, default="")
     stops = {value: {stop for stop, values in one.items() if value in values} for value in routes & others}
@@ -160,10 +161,6 @@ def _shared_route(one: Mapping[str, frozenset[Value]], other: Mapping[str, froze
         if stops[value] != {stop for stop, values in other.items() if value in values}:
             return value
     return ""
-
-
-def _texts(values: Iterable[frozenset[Value]]) -> set[str]:
-    return {value for found in values for value in found if isinstance(value, str)}
 
 
 def _set_values(context: LintContext, attribute: str = ROUTE) -> Iterator[tuple[Block, object]]:

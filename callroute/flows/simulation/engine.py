@@ -376,7 +376,7 @@ class CallSimulation:
                     self._contacts[-1] = replace(self._contacts[-1], queue=self._stay)
                 return None
             if waited is not None:
-                self.clock.advance(max(0.0, (deadline - self.now()).total_seconds()))
+                self._advance_to(deadline)
         elif waited is not None:
             self.clock.advance(waited)
         if waited is None:
@@ -398,8 +398,11 @@ class CallSimulation:
         deadline = held + timedelta(seconds=patience)
         yield from self._run_hook_flow(self._flow, context.identifier, deadline)
         if not self.over:
-            self.clock.advance(max(0.0, (deadline - self.now()).total_seconds()))
+            self._advance_to(deadline)
             yield self.end(context.identifier, "CUSTOMER_DISCONNECT", "hold")
+
+    def _advance_to(self, time: datetime) -> None:
+        self.clock.advance(max(0.0, (time - self.now()).total_seconds()))
 
     def _talk_to_agent(self, context: BlockContext, waited: float) -> Generator[Event, None, None]:
         self._agent_connected = self.now()
