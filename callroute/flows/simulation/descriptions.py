@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from callroute.flows.simulation import STEP_LIMIT, events
 
@@ -25,7 +26,7 @@ def describe(event: events.Event) -> tuple[str, str, str]:
         case events.TimedOut():
             return "silence", "the caller presses nothing", "cyan"
         case events.AttributesSet():
-            return "sets", ", ".join(f"{name} = {value}" for name, value in event.attributes.items()), "green"
+            return "sets", _pairs(event.attributes), "green"
         case events.LoopPassed():
             iteration = "done" if event.done else f"iteration {event.passes} of {event.count}"
             return "loop", f"{event.block}: {iteration}", "dim"
@@ -50,8 +51,7 @@ def describe(event: events.Event) -> tuple[str, str, str]:
         case events.InputStored():
             return "input", event.digits, "cyan"
         case events.FlowAttributesSet():
-            pairs = ", ".join(f"{name} = {value}" for name, value in event.attributes.items())
-            return "flow sets", pairs, "dim"
+            return "flow sets", _pairs(event.attributes), "dim"
         case events.Compared():
             outcome = f"is {event.value!r}: {event.branch or 'no match'}"
             return "compares", f"{event.subject} {outcome}", "dim"
@@ -76,6 +76,10 @@ def describe(event: events.Event) -> tuple[str, str, str]:
         case events.LoggingChanged():
             return "settings", f"logging {'on' if event.enabled else 'off'}", "dim"
     raise AssertionError(f"no description of {type(event).__name__}")
+
+
+def _pairs(attributes: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in attributes.items())
 
 
 _ENDINGS = {
