@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 
 from callroute.cli import output
 from callroute.cli.output import Column
-from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, flow_name
+from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, SHARED_TEXTS, WEEKDAYS, Labels, flow_name
 from callroute.reports.report import OUTCOMES, Change, Language, Report, ReportedFlow, Share, Stop
 
 BAR_WIDTH = 20
@@ -18,15 +19,10 @@ MAX_DAYS = 31
 NARROW = 120
 """Terminals with fewer columns show only some columns of the stops."""
 
-TEXT = {
-    "title": {"en": "Where callers gave up", "ja": "発信者の離脱箇所"},
+TEXT: Mapping[str, Labels] = {
+    **SHARED_TEXTS,
     "calls": {"en": "calls", "ja": "通話"},
     "previous": {"en": "previous", "ja": "前期間"},
-    "no_calls": {"en": "There are no calls in this span.", "ja": "この期間に通話はありません。"},
-    "available": {
-        "en": "The files contain calls from {first} to {last}. Choose days with --from and --to.",
-        "ja": "ファイルには{first}から{last}までの通話があります。--fromと--toで期間を指定してください。",
-    },
     "outcome": {"en": "outcome", "ja": "結果"},
     "share": {"en": "share", "ja": "割合"},
     "change": {"en": "change", "ja": "増減"},
@@ -37,7 +33,7 @@ TEXT = {
     "left_share": {"en": "left %", "ja": "離脱率"},
     "completed": {"en": "completed", "ja": "完了"},
     "answered": {"en": "answered", "ja": "応答"},
-    "queue": {"en": "left queue", "ja": "待ち放棄"},
+    "queue": {"en": "hung up in queue", "ja": "待ち時間中に切断"},
     "median": {"en": "median s", "ja": "中央値(秒)"},
     "p90": {"en": "90% s", "ja": "90%値(秒)"},
     "unknown": {
@@ -55,8 +51,6 @@ TEXT = {
     "contained": {"en": "no further call within {hours} hours", "ja": "{hours}時間以内に再入電なし"},
     "called_back": {"en": "called again within {hours} hours", "ja": "{hours}時間以内に再入電あり"},
     "too_recent": {"en": "less than {hours} hours ago", "ja": "{hours}時間が経過していない"},
-    "without_number": {"en": "withheld number", "ja": "番号非通知"},
-    "repeats_unknown": {"en": "Repeat callers are unknown: {reason}.", "ja": "再入電は不明です: {reason}。"},
     "significant": {
         "en": "▲▼ More than noise: the confidence interval of the change excludes 0 ({percent}% for all changes together).",
         "ja": "▲▼ 誤差を超える増減: 信頼区間が0を含みません（すべての増減を合わせて{percent}%）。",
@@ -159,7 +153,7 @@ class _Writer:
             keys = ["reached", "left", "left_share", "change", "median"]
         if flow.catalog is None:
             keys = [key for key in keys if key not in ("reached", "continued")]
-        columns = [Column(self.text(key), right=True, narrow=7) for key in keys]
+        columns = [_narrow_column(self.text(key)) for key in keys]
         rows = []
         for stop in self._report.stops_of(flow):
             cells = self._cells(stop)
@@ -195,13 +189,14 @@ class _Writer:
             return
         self.title("durations")
         shown = bins[used[0] : used[-1] + 1]
+        highest = max(each.calls for each in shown)
         output.write_table(
             [Column(right=True), Column(right=True), Column(style="red")],
             [
                 (
-                    f"{each.start}–{each.end}" if each.end else f"{each.start}–",
+                    each.label,
                     f"{each.calls:,}",
-                    _bar(each.calls, max(each.calls for each in shown)),
+                    _bar(each.calls, highest),
                 )
                 for each in shown
             ],
@@ -211,6 +206,7 @@ class _Writer:
         self.title("days")
         days = [day for day in self._report.days if day.date >= self._report.span.first]
         weekdays = WEEKDAYS[self._language]
+        highest = max(day.outcomes.abandoned_in_flow for day in days)
         output.write_table(
             [
                 Column(self.text("date")),
@@ -223,9 +219,7 @@ class _Writer:
                     _count(day.outcomes.calls),
                     _count(day.outcomes.abandoned_in_flow),
                     _percent(Share(day.outcomes.abandoned_in_flow, day.outcomes.calls)),
-                    _bar(
-                        day.outcomes.abandoned_in_flow, max(each.outcomes.abandoned_in_flow for each in days)
-                    ),
+                    _bar(day.outcomes.abandoned_in_flow, highest),
                 )
                 for day in days
             ],
@@ -262,6 +256,11 @@ class _Writer:
                 for each in ("contained", "called_back", "too_recent", "without_number")
             ],
         )
+
+
+def _narrow_column(heading: str) -> Column:
+    """Returns a column that can become narrow without breaking the words in its heading."""
+    return Column(heading, right=True, narrow=max(7, *map(len, heading.split())))
 
 
 def _count(number: int) -> str:

@@ -190,7 +190,7 @@ def _action(body: Mapping[str, Any]) -> Action:
     match body:
         case {"kind": "hangup"}:
             return HANGUP
-        case {"kind": "heard" | "skip" as kind, "prompt": int(prompt)}:
+        case {"kind": "played" | "skip" as kind, "prompt": int(prompt)}:
             return Action(kind, prompt)
         case {"kind": "key", "prompt": int(prompt), "key": str(key)} if len(key) == 1 and key in KEYS:
             return Action("key", prompt, key)

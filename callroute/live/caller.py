@@ -17,16 +17,16 @@ LONGEST_CONVERSATION = 600.0
 
 @dataclass(frozen=True)
 class Action:
-    """An action by the person.
+    """An action by the user of the page.
 
     Attributes:
-        kind: `heard` is the end of a prompt. `skip` ends a prompt or a silence early.
+        kind: `played` means that a prompt was played to its end. `skip` ends a prompt or a silence early.
         prompt: number of the prompt that the page showed. Actions for an earlier prompt are ignored, because the call
             has continued in the meantime.
         key: the key, for kind `key`.
     """
 
-    kind: Literal["key", "heard", "skip", "hangup"]
+    kind: Literal["key", "played", "skip", "hangup"]
     prompt: int = 0
     key: str = ""
 
@@ -50,7 +50,7 @@ class LiveCaller:
         self._hung_up = False
 
     def act(self, action: Action) -> None:
-        """Adds an action of the person."""
+        """Adds an action by the user of the page."""
         self._actions.put(action)
 
     def start_prompt(self) -> int:
@@ -78,7 +78,7 @@ class LiveCaller:
             self._playing = False
             if action and action.kind in ("key", "hangup"):
                 return action.key or simulation.HANGUP
-        action = self._next(time.monotonic() + menu.seconds, ignored=("heard",))
+        action = self._next(time.monotonic() + menu.seconds, ignored=("played",))
         if action is None or action.kind == "skip":
             return simulation.TIMEOUT
         return action.key or simulation.HANGUP
@@ -86,11 +86,11 @@ class LiveCaller:
     def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - the page shows the queue
         """Waits for the agent. Returns 0 if the caller hangs up first."""
         ends = time.monotonic() + self._agent_answers_after
-        return 0.0 if self._next(ends, ignored=("key", "heard", "skip")) else None
+        return 0.0 if self._next(ends, ignored=("key", "played", "skip")) else None
 
     def pause(self, seconds: float) -> None:
-        """Waits for a number of seconds, or until the person skips the wait or hangs up."""
-        self._next(time.monotonic() + seconds, ignored=("key", "heard"))
+        """Waits for a number of seconds, or until the user skips the wait or hangs up."""
+        self._next(time.monotonic() + seconds, ignored=("key", "played"))
 
     def _next(self, deadline: float, ignored: tuple[str, ...] = ()) -> Action | None:
         """Returns the next action for the current prompt, or None after the deadline. After `hangup`, returns it again."""
@@ -107,5 +107,5 @@ class LiveCaller:
 
 
 def _longest(text: str) -> float:
-    """Returns the time at which a prompt counts as heard, even if the page does not report its end."""
+    """Returns the time at which a prompt ends if the page does not report its end."""
     return time.monotonic() + 10 + 3 * speaking_seconds(text)

@@ -271,14 +271,13 @@ def _contact_id(handled: HandledRecord) -> str:
 
 def _step(event: events.Event, caller: LiveCaller) -> Message:
     """Returns the message about a call's event."""
-    label, text, style = describe(event)
+    label, text, _style = describe(event)
     message: dict[str, Any] = {
         "type": "step",
         "block": event.block,
         "kind": type(event).__name__,
         "label": label,
         "text": text,
-        "style": style,
     }
     if isinstance(event, events.Said | events.MenuOffered | events.BotAsked):
         message |= {

@@ -22,6 +22,17 @@ REPEAT_REASONS: Mapping[str, Labels] = {
     "no_numbers": {"en": "no call has a phone number", "ja": "電話番号のある通話がないため"},
 }
 """Reasons for unknown repeat callers, keyed by `Report.repeat_callers_reason`."""
+SHARED_TEXTS: Mapping[str, Labels] = {
+    "title": {"en": "Where callers gave up", "ja": "発信者の離脱箇所"},
+    "no_calls": {"en": "There are no calls in this span.", "ja": "この期間に通話はありません。"},
+    "available": {
+        "en": "The files contain calls from {first} to {last}. Choose days with --from and --to.",
+        "ja": "ファイルには{first}から{last}までの通話があります。--fromと--toで期間を指定してください。",
+    },
+    "without_number": {"en": "withheld number", "ja": "番号非通知"},
+    "repeats_unknown": {"en": "Repeat callers are unknown: {reason}.", "ja": "再入電は不明です: {reason}。"},
+}
+"""Strings that the text and the page have in common."""
 WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "ja": ("月", "火", "水", "木", "金", "土", "日"),

@@ -141,22 +141,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRoute:
-    """A route that the flow's catalog does not list, although calls ended there."""
+    """A route at which calls ended but that the flow's catalog does not list."""
 
     call_flow: str | None
     route: str
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A band of the Sankey diagram: callers who went from a stop to another stop, or whose call ended there."""
-
-    source: str
-    """Route of the stop."""
-    target: str
-    """Route of the next stop, or an outcome if `ends` is true."""
-    ends: bool
     calls: int
 
 
@@ -186,6 +174,11 @@ class DurationBin:
     end: int | None
     """Longest duration in seconds, exclusive; None if the range is open."""
     calls: int
+
+    @property
+    def label(self) -> str:
+        """The range, for example `5–10` or `600+`."""
+        return f"{self.start}–{self.end}" if self.end else f"{self.start}+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,16 +264,3 @@ class Report:
     def stops_of(self, flow: ReportedFlow) -> tuple[Stop, ...]:
         """Returns the stops of a flow."""
         return tuple(stop for stop in self.stops if stop.call_flow == flow.call_flow)
-
-    def links_of(self, flow: ReportedFlow) -> tuple[Link, ...]:
-        """Returns the bands of a flow's Sankey diagram that have calls, in the order of the stops."""
-        links = []
-        for stop in self.stops_of(flow):
-            if stop.parent is not None and stop.reached:
-                links.append(Link(stop.parent, stop.route, False, stop.reached))
-            links += [
-                Link(stop.route, outcome, True, stop.outcomes.of(outcome))
-                for outcome in OUTCOMES
-                if stop.outcomes.of(outcome)
-            ]
-        return tuple(links)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
 
 from callroute.flows import diagrams
 from callroute.flows.diagrams.diagram import build_diagram
@@ -31,6 +29,7 @@ from callroute.flows.flow import Flow
 from callroute.formats.files import read_text
 from tests.flows.generated import flow_documents
 from tests.support import corpus
+from tests.support.chromium import CHROMIUM, OPTIONS, chromium, needs_chromium
 from tests.support.paths import REPOSITORY
 
 OWN_FLOWS = sorted((REPOSITORY / "flow_definitions").glob("*.json"))
@@ -538,8 +537,6 @@ def test_every_corpus_flow_can_be_drawn(path: Path) -> None:
 
 # --- In a browser ----------------------------------------------------------------------------------------------------
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 # Measures the rendered page: text outside its block, overlapping blocks, the smallest font and the number of lines.
 MEASURE = """
 const box = element => element.getBoundingClientRect();
@@ -573,7 +570,7 @@ def measured(path: Path) -> dict[str, Any]:
         done = subprocess.run(  # noqa: S603 - the browser found above
             [
                 CHROMIUM,
-                *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+                *("--headless", *OPTIONS),
                 *(f"--user-data-dir={folder}/profile", "--dump-dom", file.as_uri()),
             ],
             capture_output=True,
@@ -589,9 +586,7 @@ def measured(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="needs Chromium (chromium, chromium-browser or google-chrome on PATH)"
-)
+@needs_chromium
 @pytest.mark.parametrize("path", [*OWN_FLOWS, *CORPUS_FLOWS[:3]], ids=lambda path: path.stem)
 def test_in_a_browser_all_text_is_inside_its_block_and_blocks_do_not_overlap(path: Path) -> None:
     found = measured(path)
@@ -612,7 +607,7 @@ def mermaid_script() -> Path:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@needs_chromium
 @pytest.mark.skipif(
     not mermaid_script().is_file(), reason=f"needs Mermaid {MERMAID_VERSION}, which .ci/run installs"
 )
@@ -620,10 +615,7 @@ def test_mermaid_itself_parses_every_chart() -> None:
     flows = [Flow.parse_lenient(read_text(path), path.name) for path in (*OWN_FLOWS, *CORPUS_FLOWS)]
     flows += [flow_with_text(text) for text in SPECIAL_TEXTS]
     charts = [diagrams.mermaid(flow) for flow in flows]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
+    with chromium() as browser:
         page = browser.new_page()
         page.add_script_tag(path=mermaid_script())
         problems = page.evaluate(
@@ -637,6 +629,5 @@ def test_mermaid_itself_parses_every_chart() -> None:
             charts,
         )
         broken = page.evaluate("mermaid.parse('flowchart LR\\n a[', {suppressErrors: true})")
-        browser.close()
     assert problems == []
     assert broken is False, "the parser reports errors"

@@ -1,4 +1,4 @@
-"""The live view in a server of this process, which all tests of this folder share."""
+"""Starts the live view in this process. All tests in this folder share it."""
 
 from __future__ import annotations
 

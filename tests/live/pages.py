@@ -94,5 +94,5 @@ class Page:
         assert self.post("/call", {"flow": self.flows.index(flow)}) == 204
 
     def act(self, kind: str, **fields: Any) -> None:
-        """Does something in the call."""
+        """Sends an action in the current call."""
         assert self.post("/action", {"kind": kind, **fields}) == 204

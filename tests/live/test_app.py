@@ -56,7 +56,7 @@ def test_silence_takes_the_timeout_branch_and_keys_during_a_message_are_ignored(
     page.step("TimedOut")
     message = page.step("Said")
     page.act("key", prompt=message["prompt"], key="*")
-    page.act("heard", prompt=message["prompt"])
+    page.act("played", prompt=message["prompt"])
     assert page.step("KeyIgnored")["block"] == message["block"]
     page.step("MenuOffered")
     page.act("hangup")
@@ -66,7 +66,7 @@ def test_silence_takes_the_timeout_branch_and_keys_during_a_message_are_ignored(
 def test_an_agent_answers_and_the_caller_ends_the_conversation(page: Page) -> None:
     page.call("call-route-with-operator")
     page.act("key", prompt=page.step("MenuOffered")["prompt"], key="1")
-    page.act("heard", prompt=page.step("Said")["prompt"])
+    page.act("played", prompt=page.step("Said")["prompt"])
     page.step("AgentConnected")
     page.act("hangup")
     assert page.step("Ended")["text"] == "the conversation with the agent ends (CUSTOMER_DISCONNECT)"

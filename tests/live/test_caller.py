@@ -1,4 +1,4 @@
-"""Tests of the caller whom a person controls, without waiting."""
+"""Tests the caller that the user of the page controls, without waiting."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_a_key_ends_the_prompt_of_a_menu() -> None:
 
 
 def test_the_time_limit_starts_at_the_end_of_the_prompt() -> None:
-    assert called(Action("heard", 1)).chooses(menu(0)) == simulation.TIMEOUT
-    assert called(Action("heard", 1), Action("key", 1, "2")).chooses(menu(60)) == "2"
+    assert called(Action("played", 1)).chooses(menu(0)) == simulation.TIMEOUT
+    assert called(Action("played", 1), Action("key", 1, "2")).chooses(menu(60)) == "2"
 
 
 def test_further_digits_do_not_wait_for_the_prompt() -> None:
@@ -61,7 +61,7 @@ def test_a_prompt_ends_even_if_the_page_never_reports_its_end(monkeypatch: pytes
 
 def test_keys_during_a_message_are_returned_at_its_end() -> None:
     pressed = [Action("key", 1, "1"), Action("key", 1, "*")]
-    assert called(*pressed, Action("heard", 1)).listens(MESSAGE) == "1*"
+    assert called(*pressed, Action("played", 1)).listens(MESSAGE) == "1*"
 
 
 def test_hanging_up_ends_whatever_comes_next() -> None:
@@ -73,5 +73,5 @@ def test_hanging_up_ends_whatever_comes_next() -> None:
 
 
 def test_only_hanging_up_leaves_the_queue() -> None:
-    impatient = [Action("key", 1, "1"), Action("skip", 1), Action("heard", 1)]
+    impatient = [Action("key", 1, "1"), Action("skip", 1), Action("played", 1)]
     assert called(*impatient, agent_answers_after=0).waits(QUEUED) is None

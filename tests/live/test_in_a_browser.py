@@ -1,24 +1,23 @@
-"""Tests of the page in headless Chromium, as a person uses it."""
+"""Tests the page in headless Chromium, from the user's point of view."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.live.pages import CROWD, Live
+from tests.support.chromium import chromium, needs_chromium
 from tests.support.contact_records import contact_record
 
 pytest.importorskip("playwright", reason="needs Playwright (requirements/dev.txt)")
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize, expect
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 MILLISECONDS = 30_000
@@ -36,19 +35,14 @@ Object.defineProperty(globalThis, "speechSynthesis", {
 pytestmark = [
     pytest.mark.emulator,
     pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="needs Chromium (chromium, chromium-browser or google-chrome on PATH)"
-    ),
+    needs_chromium,
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def opened(browser: Browser, live: Live, size: ViewportSize = DESKTOP, script: str = "") -> Page:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -14,16 +13,16 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from markupsafe import escape
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from callroute.reports.build import report_on
 from callroute.reports.html import write_html
 from callroute.reports.report import OUTCOMES, Language, Report, ReportedFlow, Span
+from tests.support.chromium import chromium, needs_chromium
 from tests.support.made_up_calls import bank_flow, made_up_items
 from tests.support.paths import REPOSITORY
 from tests.support.sample_report import sample_report
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SAMPLE = REPOSITORY / "docs/sample-report.html"
 LANGUAGES: tuple[Language, ...] = ("en", "ja")
 LARGEST = 1_500_000
@@ -33,9 +32,6 @@ WEEK = Span(date(2026, 11, 16), date(2026, 11, 22))
 MARKUP = "<img src=x onerror=\"document.title='run'\">&amp;'\""
 
 browser_test = pytest.mark.browser
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs Chromium (chromium, chromium-browser or google-chrome on PATH)"
-)
 
 
 def item(number: int, route: str, outcome: str, day: int = 16, **values: Any) -> dict[str, Any]:
@@ -71,12 +67,8 @@ def known_report() -> Report:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert CHROMIUM is not None
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield launched
-        launched.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +123,7 @@ def rows(page: Page) -> dict[str, list[str]]:
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 def test_the_page_shows_the_figures_of_a_known_set(opened: Opened) -> None:
     page = opened(write_html(known_report(), "en"))
     cards = {
@@ -162,7 +154,7 @@ def test_the_page_shows_the_figures_of_a_known_set(opened: Opened) -> None:
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 @pytest.mark.parametrize(
     ("language", "words"),
     [
@@ -186,7 +178,7 @@ def test_the_page_is_in_one_language(
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 def test_stops_can_be_searched_and_sorted(opened: Opened, pages: dict[Language, str]) -> None:
     page = opened(pages["en"])
     in_flow_order = list(rows(page))
@@ -214,7 +206,7 @@ def test_stops_can_be_searched_and_sorted(opened: Opened, pages: dict[Language, 
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_page_fits_the_screen(
@@ -250,7 +242,7 @@ def test_the_page_fits_the_screen(
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 @pytest.mark.parametrize(("language", "size"), [("en", DESKTOP), ("ja", PHONE)], ids=["desktop", "phone"])
 def test_axe_finds_nothing(
     opened: Opened, pages: dict[Language, str], language: Language, size: tuple[int, int]
@@ -260,7 +252,7 @@ def test_axe_finds_nothing(
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 def test_the_drawing_can_be_enlarged(opened: Opened, pages: dict[Language, str]) -> None:
     page = opened(pages["en"])
     drawing, width = page.locator(".drawing svg"), "element => element.getBoundingClientRect().width"
@@ -271,7 +263,7 @@ def test_the_drawing_can_be_enlarged(opened: Opened, pages: dict[Language, str])
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 @pytest.mark.parametrize(("language", "size"), [("en", DESKTOP), ("ja", PHONE)], ids=["desktop", "phone"])
 def test_the_enlarged_drawing_opens_at_the_block_where_most_callers_gave_up(
     opened: Opened, pages: dict[Language, str], language: Language, size: tuple[int, int]
@@ -291,7 +283,7 @@ def test_the_enlarged_drawing_opens_at_the_block_where_most_callers_gave_up(
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 @pytest.mark.parametrize(("size", "bands"), [(DESKTOP, True), (PHONE, False)], ids=["desktop", "phone"])
 def test_the_note_on_the_paths_describes_what_is_shown(
     opened: Opened, pages: dict[Language, str], size: tuple[int, int], bands: bool
@@ -303,7 +295,7 @@ def test_the_note_on_the_paths_describes_what_is_shown(
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_can_be_printed(opened: Opened, pages: dict[Language, str], language: Language) -> None:
     page = opened(pages[language], (690, 1000))
@@ -325,7 +317,7 @@ def test_the_page_can_be_printed(opened: Opened, pages: dict[Language, str], lan
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 def test_markup_in_the_data_is_shown_as_text(opened: Opened) -> None:
     flow = bank_flow()
     assert flow.catalog
@@ -453,7 +445,7 @@ def test_the_sample_report_in_the_documentation_is_up_to_date(pages: dict[Langua
 
 
 @browser_test
-@needs_browser
+@needs_chromium
 def test_the_sample_report_has_a_screenshot(opened: Opened, pages: dict[Language, str]) -> None:
     screenshot = REPOSITORY / "docs/sample-report.png"
     if os.environ.get("UPDATE_GOLDEN"):

@@ -84,7 +84,7 @@ function opened(message) {
 
 // --- Call ------------------------------------------------------------------------------------------------------------
 
-let call = null; // { contact, prompt, waiting, started } while the phone is off the hook
+let call = null; // { contact, prompt, kind, started } during a call
 const steps = [];
 let playing = false;
 
@@ -195,7 +195,7 @@ function playPrompt(step) {
   scrollDown();
   Object.assign(call, { prompt: step.prompt, kind: "playing" });
   update(step.limit === null ? "Listening" : "Press a key");
-  const finish = () => call?.prompt === step.prompt && call.kind === "playing" && heard(step);
+  const finish = () => call?.prompt === step.prompt && call.kind === "playing" && played(step);
   call.finish = finish;
   const voice = $("speak").checked && voiceFor(line.lang || "en");
   if (voice) {
@@ -208,9 +208,9 @@ function playPrompt(step) {
   promptTimer = setTimeout(finish, 1000 * step.speaking_seconds * (voice ? 2 : 1) + (voice ? 4000 : 0));
 }
 
-function heard(step) {
+function played(step) {
   stopPrompt();
-  post("action", { kind: "heard", prompt: step.prompt });
+  post("action", { kind: "played", prompt: step.prompt });
   if (step.limit === null) return;
   call.kind = "silent";
   updateSkip();

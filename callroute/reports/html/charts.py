@@ -58,11 +58,7 @@ def durations_chart(report: Report, label: str) -> str:
     """Returns a bar chart of the time until callers left, up to the longest time."""
     last = max((number for number, each in enumerate(report.durations) if each.calls), default=0)
     rows: list[dict[str, Any]] = [
-        {
-            "seconds": f"{each.start}–{each.end}" if each.end else f"{each.start}+",
-            "calls": each.calls,
-        }
-        for each in report.durations[: last + 1]
+        {"seconds": each.label, "calls": each.calls} for each in report.durations[: last + 1]
     ]
     base = _chart(rows).encode(
         y=alt.Y("seconds:N", sort=None).axis(title=None, ticks=False, domain=False),

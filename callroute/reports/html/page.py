@@ -31,6 +31,20 @@ _LONGEST_NAME = 80
 """Maximum number of characters in a displayed label, route or flow name."""
 _LONGEST_SOURCE = 1000
 _RULE_COLOR = "#c3ccd6"
+_COLUMNS = (
+    "stop",
+    "reached",
+    "continued",
+    "left",
+    "left_share",
+    "change",
+    "completed",
+    "answered",
+    "queue",
+    "median",
+    "p90",
+)
+"""Columns of the table of stops."""
 
 
 def write_html(report: Report, language: Language) -> str:
@@ -145,22 +159,7 @@ class _Page:
                 }
                 for each in report.unknown_routes
             ],
-            "columns": [
-                self.text(key)
-                for key in (
-                    *(
-                        "stop",
-                        "reached",
-                        "continued",
-                        "left",
-                        "left_share",
-                        "change",
-                        "completed",
-                        "answered",
-                    ),
-                    *("queue", "median", "p90"),
-                )
-            ],
+            "columns": [self.text(key) for key in _COLUMNS],
             "left_out": self.text("left_out", count=f"{self._left_out:,}") if self._left_out else "",
             "stops": [self._stop(stop) for stop in report.stops],
         }
@@ -300,8 +299,7 @@ class _Page:
         most = max(self._report.durations, key=lambda each: each.calls)
         if not most.calls:
             return None
-        span = f"{most.start}–{most.end}" if most.end else f"{most.start}+"
-        label = self.text("durations_label", calls=f"{most.calls:,}", range=span)
+        label = self.text("durations_label", calls=f"{most.calls:,}", range=most.label)
         return Markup(durations_chart(self._report, label))  # noqa: S704 - escapes its strings
 
     def _hours(self) -> dict[str, Any]:
@@ -373,7 +371,7 @@ class _Page:
 
 
 def _shortened(report: Report, most_stops: int) -> tuple[Report, int]:
-    """Shortens the names in a report and leaves out stops, and returns the number of those.
+    """Returns the report with shorter names and fewer stops, and the number of stops left out.
 
     A flow that sets call_route from a variable can have any number of routes of any length. Routes that no catalog lists
     are left out first, then the rarest ones. A stop is never left out before the stops below it.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callroute.reports.labels import Labels
+from callroute.reports.labels import OUTCOME_LABELS, SHARED_TEXTS, Labels
 
 TEXTS: Mapping[str, Labels] = {
-    "title": {"en": "Where callers gave up", "ja": "発信者の離脱箇所"},
+    **SHARED_TEXTS,
     "span": {"en": "{first} – {last}", "ja": "{first} 〜 {last}"},
     "compared": {"en": "compared with {first} – {last}", "ja": "比較期間 {first} 〜 {last}"},
     "source": {
         "en": "Source: {source} · times in {zone} · created {created}",
         "ja": "データ: {source} · 時刻は{zone} · 作成 {created}",
     },
-    "contents": {"en": "Contents", "ja": "目次"},
     # Headline figures
     "figures": {"en": "Key figures", "ja": "主要な数値"},
     "calls": {"en": "Calls", "ja": "通話数"},
@@ -39,11 +38,6 @@ TEXTS: Mapping[str, Labels] = {
     "headline_steady": {
         "en": "At no stop did the share of callers who left the menu grow by more than noise.",
         "ja": "メニューでの離脱率が誤差を超えて上がった箇所はありません。",
-    },
-    "no_calls": {"en": "There are no calls in this span.", "ja": "この期間に通話はありません。"},
-    "available": {
-        "en": "The files contain calls from {first} to {last}. Choose days with --from and --to.",
-        "ja": "ファイルには{first}から{last}までの通話があります。--fromと--toで期間を指定してください。",
     },
     # Sections
     "paths": {"en": "Paths through the menu", "ja": "メニュー内の経路"},
@@ -131,8 +125,6 @@ TEXTS: Mapping[str, Labels] = {
     "contained": {"en": "did not call again", "ja": "再入電なし"},
     "called_back": {"en": "called again", "ja": "再入電あり"},
     "too_recent": {"en": "too recent to know", "ja": "判定前"},
-    "without_number": {"en": "withheld number", "ja": "番号非通知"},
-    "repeats_unknown": {"en": "Repeat callers are unknown: {reason}.", "ja": "再入電は不明です: {reason}。"},
     "drift": {"en": "Routes that the catalog does not list", "ja": "カタログにない経路"},
     "drift_note": {
         "en": "Calls ended at these routes, but the flow’s route catalog does not list them. Update the catalog, or check "
@@ -160,7 +152,7 @@ TEXTS: Mapping[str, Labels] = {
     "left_share": {"en": "Left %", "ja": "離脱率"},
     "completed": {"en": "Completed", "ja": "完了"},
     "answered": {"en": "Answered", "ja": "応答"},
-    "queue": {"en": "Hung up in the queue", "ja": "待ち時間中に切断"},
+    "queue": OUTCOME_LABELS["abandoned_in_queue"],
     "median": {"en": "Median (s)", "ja": "中央値(秒)"},
     "p90": {"en": "90% (s)", "ja": "90%値(秒)"},
     "help": {"en": "What the figures mean", "ja": "数値の説明"},
@@ -187,7 +179,7 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Left in the menu", "ja": "メニューの途中で離脱"},
+        OUTCOME_LABELS["abandoned_in_flow"],
         {
             "en": "The caller hung up before the menu was completed, or the flow ended the call without a result. The call "
             "counts at its last stop.",
@@ -195,18 +187,18 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Hung up in the queue", "ja": "待ち時間中に切断"},
+        OUTCOME_LABELS["abandoned_in_queue"],
         {
             "en": "The caller was put into a queue and hung up before an agent answered.",
             "ja": "キューに入り、オペレーターが応答する前に切断された通話です。",
         },
     ),
     (
-        {"en": "Answered by an agent", "ja": "オペレーターが応答"},
+        OUTCOME_LABELS["answered"],
         {"en": "An agent answered the call.", "ja": "オペレーターが応答した通話です。"},
     ),
     (
-        {"en": "Completed in the menu", "ja": "メニューで完了"},
+        OUTCOME_LABELS["completed"],
         {
             "en": "The caller reached the end of the menu without an agent, for example after an announcement.",
             "ja": "案内を聞くなど、オペレーターなしでメニューの最後まで進んだ通話です。",
