@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from callroute.aws.batches import batches
 from callroute.errors import InputError, LocalCloudError
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import Call, Caller, Clock, Environment, Event, simulate
@@ -164,7 +165,7 @@ def put_records(emulator: Emulator, stream_arn: str, payloads: Iterable[bytes]) 
     """
     kinesis = emulator.client("kinesis")
     numbers: list[str] = []
-    for batch in _batches(payloads):
+    for batch in batches(payloads, size=len, max_items=RECORDS_PER_REQUEST, max_size=BYTES_PER_REQUEST):
         records = [{"Data": data, "PartitionKey": uuid.uuid4().hex} for data in batch]
         answer = kinesis.put_records(StreamARN=stream_arn, Records=records)
         if answer["FailedRecordCount"]:
@@ -174,16 +175,3 @@ def put_records(emulator: Emulator, stream_arn: str, payloads: Iterable[bytes]) 
             )
         numbers += [record["SequenceNumber"] for record in answer["Records"]]
     return numbers
-
-
-def _batches(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    size = 0
-    for data in payloads:
-        if batch and (len(batch) == RECORDS_PER_REQUEST or size + len(data) > BYTES_PER_REQUEST):
-            yield batch
-            batch, size = [], 0
-        batch.append(data)
-        size += len(data)
-    if batch:
-        yield batch

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from callroute.aws.batches import batches
 from callroute.aws.pipe import BATCH_BYTES
 from callroute.aws.pipe_delivery import StreamRecord
 from callroute.operations.deployed_pipe import DeployedPipe
@@ -186,7 +187,8 @@ class Redrive:
 
     def _run(self, records: Sequence[StreamRecord]) -> None:
         """Determines the results of new records."""
-        accepted: dict[str, StreamRecord] = {}
+        # Each record with the size of its input in bytes.
+        accepted: dict[str, tuple[StreamRecord, int]] = {}
         for record in records:
             if record.event_id in self._results or record.event_id in accepted:
                 continue
@@ -194,26 +196,17 @@ class Redrive:
                 self._finish([record], ["filtered"])
             elif self._dry_run:
                 self._finish([record], ["accepted"])
-            elif len(self._pipe.delivery.execution_input([record]).encode()) > BATCH_BYTES:
+            elif (size := len(self._pipe.delivery.execution_input([record]).encode())) > BATCH_BYTES:
                 self._finish([record], [f"the record is larger than {BATCH_BYTES:,} bytes"])
             else:
-                accepted[record.event_id] = record
-        for batch in self._batches(list(accepted.values())):
-            self._execute(batch)
-
-    def _batches(self, records: Sequence[StreamRecord]) -> Iterator[list[StreamRecord]]:
-        """Splits records into batches that fit the pipe's batch size and the size limit for an execution's input."""
-        batch: list[StreamRecord] = []
-        size = 0
-        for record in records:
-            length = len(self._pipe.delivery.execution_input([record]).encode())
-            if batch and (len(batch) == self._pipe.batch_size or size + length > BATCH_BYTES):
-                yield batch
-                batch, size = [], 0
-            batch.append(record)
-            size += length
-        if batch:
-            yield batch
+                accepted[record.event_id] = record, size
+        for batch in batches(
+            accepted.values(),
+            size=lambda each: each[1],
+            max_items=self._pipe.batch_size,
+            max_size=BATCH_BYTES,
+        ):
+            self._execute([record for record, _ in batch])
 
     def _execute(self, batch: Sequence[StreamRecord]) -> None:
         """Runs the state machine with a batch. If it fails, halves the batch until each failing record is isolated."""
@@ -238,12 +231,10 @@ class Redrive:
 
     def _call(self, batch: Sequence[StreamRecord]) -> tuple[list[str], str]:
         """Returns the result of each record, and the error if the execution failed. Errors contain no personal data."""
-        payload = self._pipe.delivery.execution_input(batch)
-        if len(payload.encode()) > BATCH_BYTES:
-            return [], f"the record is larger than {BATCH_BYTES:,} bytes"
         try:
             answer = self._states.start_sync_execution(
-                stateMachineArn=self._pipe.state_machine_arn, input=payload
+                stateMachineArn=self._pipe.state_machine_arn,
+                input=self._pipe.delivery.execution_input(batch),
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
@@ -277,7 +268,7 @@ class Redrive:
             problem = f"the records are on another stream, {position.stream_arn}"
             return _Message(handle, id_, str(position), problem=problem)
         records = self._reader.read(position)
-        found = {int(record.sequence_number) for record in records}
+        found = set(map(_number, records))
         lost = not {int(position.first), int(position.last)} <= found
         problem = "the stream no longer has all of these records" if lost else ""
         return _Message(handle, id_, str(position), tuple(records), problem)

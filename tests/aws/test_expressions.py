@@ -25,6 +25,8 @@ from tests.support.jsonata_engines import (
 )
 from tests.support.options import tracker_args
 
+pytestmark = pytest.mark.usefixtures("parsed_once")
+
 SALT = "pepper-for-tests-only"
 OPTIONS = {
     "domestic": tracker_args(time_zone="America/New_York"),
@@ -88,18 +90,6 @@ def evaluations(args: CallRouteTrackerArgs, contact: Any, run: Evaluate) -> Iter
         refused = {"record": element, "error": error}
         for name in ("WhyRefused", "WriteFailed", "Quarantine"):
             yield from run_all(states[name], refused)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def parsed_once() -> Iterator[None]:
-    pytest.importorskip("ministack", reason="needs the emulator: pip install -r requirements/local.txt")
-    from jsonata.parser import Parser
-
-    from callroute.local.ministack_patches.latency import parse_once
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Parser, "parse", parse_once(Parser.parse))
-        yield
 
 
 @pytest.fixture(scope="module")

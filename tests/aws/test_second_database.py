@@ -24,7 +24,7 @@ from tests.support.contact_records import contact_record, queue
 from tests.support.jsonata_engines import evaluate
 from tests.support.options import tracker_args
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("parsed_once")]
 
 DYNALITE_VERSION = "4.0.0"
 TABLE = f"compared-{uuid.uuid4().hex}"
@@ -57,18 +57,6 @@ def _command() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(cache) / "call-route-tracker" / f"dynalite-{DYNALITE_VERSION}"
     return folder / "node_modules" / "dynalite" / "cli.js"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def parsed_once() -> Iterator[None]:
-    pytest.importorskip("ministack", reason="needs the emulator: pip install -r requirements/local.txt")
-    from jsonata.parser import Parser
-
-    from callroute.local.ministack_patches.latency import parse_once
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Parser, "parse", parse_once(Parser.parse))
-        yield
 
 
 @pytest.fixture(scope="module")

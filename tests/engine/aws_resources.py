@@ -181,6 +181,44 @@ def _tags(listed: list[dict[str, str]], key: str = "Key", value: str = "Value") 
     return {tag[key]: tag[value] for tag in listed}
 
 
+def _set_tags(
+    new: Mapping[str, str] | None,
+    old: Mapping[str, str],
+    add: Callable[[dict[str, str]], object],
+    remove: Callable[[list[str]], object],
+) -> None:
+    new = new or {}
+    if added := {key: value for key, value in new.items() if old.get(key) != value}:
+        add(added)
+    if removed := sorted(old.keys() - new.keys()):
+        remove(removed)
+
+
+def _update_listed_tags(
+    changed: Properties,
+    read: Callable[..., Any],
+    add: Callable[..., Any],
+    remove: Callable[..., Any],
+    **resource: str,
+) -> None:
+    """Updates the tags of a service whose calls represent tags as a list.
+
+    The member names start with a lower-case letter if those that identify the resource do.
+    """
+    if "tags" not in changed:
+        return
+    lower = next(iter(resource))[0].islower()
+    tags, key, value, tag_keys = (
+        ("tags", "key", "value", "tagKeys") if lower else ("Tags", "Key", "Value", "TagKeys")
+    )
+    _set_tags(
+        changed.pop("tags"),
+        _tags(read(**resource)[tags], key, value),
+        lambda added: add(**resource, **{tags: [{key: name, value: text} for name, text in added.items()]}),
+        lambda removed: remove(**resource, **{tag_keys: removed}),
+    )
+
+
 # DynamoDB
 
 
@@ -223,29 +261,14 @@ def _update_table(cloud: Cloud, id_: str, changed: Properties, _new: Properties)
         key = changed.pop("serverSideEncryption").get("kmsKeyArn")
         specification = {"Enabled": True, "SSEType": "KMS", **({"KMSMasterKeyId": key} if key else {})}
         dynamodb.update_table(TableName=id_, SSESpecification=specification)
-    if "tags" in changed:
-        _set_tags(
-            changed.pop("tags"),
-            _tags(dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]),
-            lambda tags: dynamodb.tag_resource(
-                ResourceArn=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
-            ),
-            lambda keys: dynamodb.untag_resource(ResourceArn=arn, TagKeys=keys),
-        )
+    _update_listed_tags(
+        changed,
+        dynamodb.list_tags_of_resource,
+        dynamodb.tag_resource,
+        dynamodb.untag_resource,
+        ResourceArn=arn,
+    )
     _leftover(changed)
-
-
-def _set_tags(
-    new: Mapping[str, str] | None,
-    old: Mapping[str, str],
-    add: Callable[[dict[str, str]], object],
-    remove: Callable[[list[str]], object],
-) -> None:
-    new = new or {}
-    if added := {key: value for key, value in new.items() if old.get(key) != value}:
-        add(added)
-    if removed := sorted(old.keys() - new.keys()):
-        remove(removed)
 
 
 def _delete_table(cloud: Cloud, id_: str, _old: Properties) -> None:
@@ -397,15 +420,7 @@ def _update_role(cloud: Cloud, id_: str, changed: Properties, _new: Properties) 
             iam.put_role_permissions_boundary(RoleName=id_, PermissionsBoundary=boundary)
         else:
             iam.delete_role_permissions_boundary(RoleName=id_)
-    if "tags" in changed:
-        _set_tags(
-            changed.pop("tags"),
-            _tags(iam.list_role_tags(RoleName=id_)["Tags"]),
-            lambda tags: iam.tag_role(
-                RoleName=id_, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
-            ),
-            lambda keys: iam.untag_role(RoleName=id_, TagKeys=keys),
-        )
+    _update_listed_tags(changed, iam.list_role_tags, iam.tag_role, iam.untag_role, RoleName=id_)
     _leftover(changed)
 
 
@@ -502,15 +517,9 @@ def _update_state_machine(cloud: Cloud, id_: str, changed: Properties, _new: Pro
         request["loggingConfiguration"] = _logging(changed.pop("loggingConfiguration"))
     if request:
         states.update_state_machine(stateMachineArn=id_, **request)
-    if "tags" in changed:
-        _set_tags(
-            changed.pop("tags"),
-            _tags(states.list_tags_for_resource(resourceArn=id_)["tags"], "key", "value"),
-            lambda tags: states.tag_resource(
-                resourceArn=id_, tags=[{"key": key, "value": value} for key, value in tags.items()]
-            ),
-            lambda keys: states.untag_resource(resourceArn=id_, tagKeys=keys),
-        )
+    _update_listed_tags(
+        changed, states.list_tags_for_resource, states.tag_resource, states.untag_resource, resourceArn=id_
+    )
     _leftover(changed)
 
 
@@ -595,13 +604,12 @@ def _update_alarm(cloud: Cloud, id_: str, changed: Properties, new: Properties) 
     cloudwatch = cloud.client("cloudwatch")
     if "tags" in changed:
         arn = cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"][0]["AlarmArn"]
-        _set_tags(
-            changed.pop("tags"),
-            _tags(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]),
-            lambda tags: cloudwatch.tag_resource(
-                ResourceARN=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
-            ),
-            lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
+        _update_listed_tags(
+            changed,
+            cloudwatch.list_tags_for_resource,
+            cloudwatch.tag_resource,
+            cloudwatch.untag_resource,
+            ResourceARN=arn,
         )
     if changed:  # PutMetricAlarm replaces all settings except the tags
         given = {key: value for key, value in new.items() if key not in ("name", "tags")}
@@ -660,15 +668,9 @@ def _update_topic(cloud: Cloud, id_: str, changed: Properties, _new: Properties)
     for argument in [argument for argument in changed if argument in TOPIC_ATTRIBUTES]:
         value = changed.pop(argument) or ""
         sns.set_topic_attributes(TopicArn=id_, AttributeName=TOPIC_ATTRIBUTES[argument], AttributeValue=value)
-    if "tags" in changed:
-        _set_tags(
-            changed.pop("tags"),
-            _tags(sns.list_tags_for_resource(ResourceArn=id_)["Tags"]),
-            lambda tags: sns.tag_resource(
-                ResourceArn=id_, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
-            ),
-            lambda keys: sns.untag_resource(ResourceArn=id_, TagKeys=keys),
-        )
+    _update_listed_tags(
+        changed, sns.list_tags_for_resource, sns.tag_resource, sns.untag_resource, ResourceArn=id_
+    )
     _leftover(changed)
 
 

@@ -22,6 +22,7 @@ from zlib import crc32
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from callroute.aws.batches import batches
 from callroute.local import emulator
 from callroute.local.cloud import PIPE, LocalCloud
 from callroute.operations.deployed_pipe import DeployedPipe
@@ -181,7 +182,9 @@ class Chain:
     def put(self, records: Sequence[tuple[Sent, bytes]]) -> None:
         """Puts records on the stream and adds their positions to their contacts."""
         kinesis, stream = self.cloud.emulator.client("kinesis"), self.cloud.pipe.settings.stream_arn
-        for batch in _batches(records):
+        for batch in batches(
+            records, size=lambda each: len(each[1]), max_items=PUT_RECORDS, max_size=PUT_BYTES
+        ):
             entries = [{"Data": data, "PartitionKey": str(crc32(data))} for _, data in batch]
             answer = kinesis.put_records(StreamARN=stream, Records=entries)
             assert not answer["FailedRecordCount"]
@@ -224,19 +227,6 @@ class Chain:
         """Returns the memory of this process and of the pipe."""
         assert self._process
         return _resident_megabytes("self"), _resident_megabytes(str(self._process.pid))
-
-
-def _batches(records: Sequence[tuple[Sent, bytes]]) -> Iterator[list[tuple[Sent, bytes]]]:
-    batch: list[tuple[Sent, bytes]] = []
-    size = 0
-    for each in records:
-        if batch and (len(batch) == PUT_RECORDS or size + len(each[1]) > PUT_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(each)
-        size += len(each[1])
-    if batch:
-        yield batch
 
 
 def _resident_megabytes(process: str) -> float:
