@@ -50,9 +50,8 @@ def request_context(
         "kms:calleraccount": account,
         "kms:viaservice": f"{encrypting}.{region}.amazonaws.com" if encrypting and region else "",
     }
-    tags = [
-        role.get(name) or {} for name in ("tags", "tagsAll")
-    ]  # tagsAll includes the provider's default tags.
+    # tagsAll includes the provider's default tags.
+    tags = [role.get(name) or {} for name in ("tags", "tagsAll")]
     known |= {
         f"{_ROLE_TAG}{key}": value
         for each in tags

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .resource import Resource, of_type, referred
 from .resource_types import MACHINE, PIPE, STORAGE
@@ -11,12 +12,27 @@ from .rule import ResourceCheck, RuleConfig, StackCheck, StackFindings
 _COMPONENT = "::call-route-tracker:index:"
 
 
+def record_storages(resources: Sequence[Resource]) -> Iterator[Resource]:
+    """Returns the storage configurations that make Connect send contact records to a stream."""
+    return (
+        each for each in of_type(resources, STORAGE) if each.get("resourceType") == "CONTACT_TRACE_RECORDS"
+    )
+
+
+def stored_stream(storage: Resource) -> Any:
+    """Returns the ARN of the stream that a storage configuration names."""
+    return storage.get("storageConfig", "kinesisStreamConfig", "streamArn")
+
+
+def stream_parameter(pipe: Resource, *path: str) -> Any:
+    """Returns one of the parameters with which a pipe reads its stream."""
+    return pipe.get("sourceParameters", "kinesisStreamParameters", *path)
+
+
 def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
     """Returns the component's pipes and any others that read the stream to which Connect sends contact records."""
-    storages = [
-        each for each in of_type(resources, STORAGE) if each.get("resourceType") == "CONTACT_TRACE_RECORDS"
-    ]
-    streams = [each.get("storageConfig", "kinesisStreamConfig", "streamArn") for each in storages]
+    storages = list(record_storages(resources))
+    streams = list(map(stored_stream, storages))
     sources = {urn for each in storages for urn in each.dependencies.get("storageConfig", ())}
     return [
         pipe

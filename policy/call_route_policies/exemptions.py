@@ -51,10 +51,10 @@ def problems(value: Any) -> list[str]:
 
 def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, set[str]]:
     """Stores a rule's exemptions, and returns them with the URNs of the resources that have used them."""
-    configured = [Exemption(**each) for each in values]
-    if list(USED.get(rule, ())) != configured or rule not in USED:
-        USED[rule] = {each: set() for each in configured}
-    return USED[rule]
+    configured: dict[Exemption, set[str]] = {Exemption(**each): set() for each in values}
+    if list(USED.get(rule, ())) != list(configured):
+        USED[rule] = configured
+    return USED.setdefault(rule, configured)
 
 
 def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) -> str | None:

@@ -20,7 +20,7 @@ _REGIONAL_PROPERTY = re.compile(
 )
 """Properties whose resource must be in the stack's region."""
 _SUBJECTS = ("function", "keyId", "resourceArn", "tableArn", "topic")
-"""Properties that contain the ARN of the resource that another one shares. It is in the stack's account."""
+"""Properties with the ARN of the resource to which access is granted. It is in the stack's account."""
 
 
 def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:

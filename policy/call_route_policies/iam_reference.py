@@ -31,7 +31,7 @@ _VALUE_TESTS: Mapping[str, Callable[[str], Any]] = {
     "notip": ip_network,
     "numeric": re.compile(r"-?\d+(\.\d+)?").fullmatch,
 }
-"""Tests of the values for the operators that start with a word."""
+"""Tests for the values of a condition, by the start of its operator."""
 
 _SID = re.compile(r"[A-Za-z0-9]*")
 _PARTITION = re.compile(r"aws(-[a-z]+)*")

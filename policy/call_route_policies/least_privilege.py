@@ -260,12 +260,13 @@ def _compare(
         for document in policy_documents(policy)
         for statement in document.statements
     ]
-    for need in dict.fromkeys(() if principal.unknown else needs):
+    certain = [] if principal.unknown else [need for need in needs if need.certain]
+    for need in dict.fromkeys(certain):
         context = request_context(role, user, need.resource, need.encrypting, resources)
         allowed = _is_allowed(need, statements, context) and (
             not boundary or _is_allowed(need, boundary, context)
         )
-        if need.certain and not allowed:
+        if not allowed:
             yield f"must allow {need.action} on {need.resource} for {user.name}: {need.purpose}"
     if is_incomplete:
         return

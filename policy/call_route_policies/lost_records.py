@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .contact_records import processes_records, record_pipes
+from .contact_records import processes_records, record_pipes, stream_parameter
 from .json_values import decoded
-from .resource import Resource, Unknown, of_type, shown
+from .resource import Resource, Unknown, nested, of_type, shown
 from .resource_types import MACHINE
 from .rule import Finding, RuleConfig, StackFindings
 
@@ -49,16 +49,14 @@ _LOSSY_ELEMENTS: Sequence[tuple[str, Callable[[Any], bool], str]] = (
 
 def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Checks the state machines that process contact records."""
+    batches = [stream_parameter(pipe, "batchSize") for pipe in record_pipes(resources)]
+    is_single = bool(batches) and all(size == 1 for size in batches)
     for machine in of_type(resources, MACHINE):
         if processes_records(machine, resources):
             definition = machine.get("definition")
-            batches = [
-                pipe.get("sourceParameters", "kinesisStreamParameters", "batchSize")
-                for pipe in record_pipes(resources)
-            ]
             if isinstance(definition, Unknown):
                 yield machine, definition
-            for finding in _lost_records(decoded(definition), set(batches) == {1}, config):
+            for finding in _lost_records(decoded(definition), is_single, config):
                 yield machine, finding
 
 
@@ -91,15 +89,9 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
 
 def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
     """Yields the definition and every nested part that has its own States."""
-    pending = [definition]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, Mapping):
-            if isinstance(value.get("States"), Mapping):
-                yield value
-            pending += value.values()
-        elif isinstance(value, list):
-            pending += value
+    for part in nested(definition):
+        if isinstance(part, Mapping) and isinstance(part.get("States"), Mapping):
+            yield part
 
 
 def _mappings(value: Any) -> Iterator[State]:
@@ -173,10 +165,7 @@ def _lossy_arguments(state: State) -> dict[str, str]:
     found = {
         f"Arguments.{name} is {shown(value)}": "use data from the record"
         for name in _DATA
-        if (value := _argument(arguments, name)) is not None
-        and not any(
-            _INPUT.search(text) or _KEPT.search(text) for text in _expressions({name: value}, arguments)
-        )
+        if (value := _argument(arguments, name)) is not None and not _reads_record({name: value}, arguments)
     }
     resource, update = str(state.get("Resource")).lower(), _argument(arguments, "UpdateExpression")
     if resource.endswith(":updateitem") and not re.search(r"(?i)\b(set|add)\b|\{%", str(update)):
@@ -203,6 +192,11 @@ def _expressions(value: Any, parent: Mapping[str, Any]) -> Iterator[str]:
             pending += [(key, each) for each in part]
         elif isinstance(part, str) and (part.startswith("{%") or str(key).endswith(".$")):
             yield _TEXT_IN_EXPRESSION.sub("''", part)
+
+
+def _reads_record(value: Any, parent: Mapping[str, Any]) -> bool:
+    """Returns whether an expression inside a value reads the record, from the state's input or from elsewhere."""
+    return any(_INPUT.search(text) or _KEPT.search(text) for text in _expressions(value, parent))
 
 
 def _partial_batch(state: State) -> dict[str, str]:
@@ -232,9 +226,7 @@ def _keeps_record(step: State, is_jsonata: bool) -> bool:
     if is_jsonata or "Output" in step:
         if "Output" not in step:
             return step.get("Type") == "Pass"
-        return any(
-            _INPUT.search(text) or _KEPT.search(text) for text in _expressions({"": step["Output"]}, {})
-        )
+        return _reads_record({"": step["Output"]}, {})
     if step.get("Type") == "Pass" and "Result" not in step:
         return "Parameters" not in step or any(_expressions({"": step["Parameters"]}, {}))
     return bool(step.get("ResultPath", "$") != "$")

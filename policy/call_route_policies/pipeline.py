@@ -8,13 +8,20 @@ from typing import Any
 
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
-from .contact_records import invoked_machines, of_record_pipes, record_pipes
+from .contact_records import (
+    invoked_machines,
+    of_record_pipes,
+    record_pipes,
+    record_storages,
+    stored_stream,
+    stream_parameter,
+)
 from .data import data
 from .iam_patterns import service_of
 from .json_values import parse
 from .lost_records import check_kept_records
 from .resource import Resource, Unknown, of_type, referred, shown
-from .resource_types import MACHINE, PIPE, STORAGE, STREAM
+from .resource_types import MACHINE, PIPE, STREAM
 from .rule import Finding, Rule, RuleConfig, StackFindings, require, rule, stack_rule
 
 SECONDS_PER_HOUR = 3_600
@@ -23,12 +30,6 @@ _DEFAULT_STREAM_HOURS = 24
 """Default retention in Kinesis."""
 _DEFAULT_QUEUE_SECONDS = 4 * SECONDS_PER_DAY
 """Default retention in SQS."""
-
-_STREAM_PARAMETERS = ("sourceParameters", "kinesisStreamParameters")
-
-
-def _stream_parameter(pipe: Resource, *path: str) -> Any:
-    return pipe.get(*_STREAM_PARAMETERS, *path)
 
 
 def _is_number(value: Any) -> bool:
@@ -72,7 +73,7 @@ def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFin
 
 def _check_dead_letter_queue(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
     yield from require(
-        _stream_parameter(pipe, "deadLetterConfig", "arn"),
+        stream_parameter(pipe, "deadLetterConfig", "arn"),
         lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
         "must have a standard SQS queue for dead letters, or it loses records that keep failing",
     )
@@ -80,7 +81,7 @@ def _check_dead_letter_queue(pipe: Resource, _: RuleConfig) -> Iterator[Finding]
 
 def _check_retry_limits(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
     for name in ("maximumRetryAttempts", "maximumRecordAgeInSeconds"):
-        value = _stream_parameter(pipe, name)
+        value = stream_parameter(pipe, name)
         yield from require(
             value,
             lambda value: _is_number(value) and value >= 0,
@@ -90,7 +91,7 @@ def _check_retry_limits(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
 
 def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     for pipe in record_pipes(resources):
-        source, age = pipe.get("source"), _stream_parameter(pipe, "maximumRecordAgeInSeconds")
+        source, age = pipe.get("source"), stream_parameter(pipe, "maximumRecordAgeInSeconds")
         found = referred(resources, STREAM, source, pipe.dependencies.get("source", ()))
         if not found and isinstance(source, Unknown):
             yield pipe, source
@@ -163,10 +164,8 @@ _UNQUOTED_PATH = re.compile(r'(?<!")(<[^<>"]+>)(?!")')
 
 def _check_contact_records(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     pipes = list(of_type(resources, PIPE))
-    for storage in of_type(resources, STORAGE):
-        if storage.get("resourceType") != "CONTACT_TRACE_RECORDS":
-            continue
-        stream = storage.get("storageConfig", "kinesisStreamConfig", "streamArn")
+    for storage in record_storages(resources):
+        stream = stored_stream(storage)
         # A preview may not know the ARNs, but it knows which resources they depend on.
         dependencies = set(storage.dependencies.get("storageConfig", ()))
         if isinstance(stream, Unknown):

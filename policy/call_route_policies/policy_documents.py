@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from .data import data
 from .json_values import decoded, parse
-from .resource import Resource, Unknown, matches_any, shown
+from .resource import Resource, Unknown, matches_any, nested, shown
 
 Kind = Literal["identity", "resource", "trust"]
 """Kind of policy: attached to a principal, attached to a resource, or a role's trust policy."""
@@ -346,12 +346,4 @@ def _scalars(value: Any, key: str) -> tuple[str, ...]:
 
 
 def _first_unknown(value: Any) -> Unknown | None:
-    """Returns the first `Unknown` inside a value. Iterative, because JSON text may be deeply nested."""
-    pending = [value]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, Unknown):
-            return part
-        if isinstance(part, (Mapping, list)):
-            pending += list(part.values() if isinstance(part, Mapping) else part)[::-1]
-    return None
+    return next((part for part in nested(value) if isinstance(part, Unknown)), None)

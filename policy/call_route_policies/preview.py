@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .data import data
-from .resource import Resource, Unknown
+from .resource import Resource, Unknown, nested
 
 _TABLES = data("preview.yaml")
 _ARN_FORMATS: Mapping[str, str] = _TABLES["arns"]
@@ -56,7 +56,8 @@ def _location(resources: Sequence[Resource]) -> _Location | None:
     """Returns the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
     found: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
-    for text in _strings([resource.props for resource in resources]):
+    texts = (text for resource in resources for text in nested(resource.props) if isinstance(text, str))
+    for text in texts:
         for partition, service, region, account, name in _ARN.findall(text):
             if (service, name) in own or (service, name.partition(":")[0]) in own:
                 for counter, value in zip(found, (partition, region, account), strict=True):
@@ -97,15 +98,3 @@ def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:
             return [part for part in value if not isinstance(part, Unknown)] + values
         return [_resolved(part, key, dependencies) for part in value]
     return values[0] if isinstance(value, Unknown) and len(values) == 1 else value
-
-
-def _strings(value: Any) -> Iterator[str]:
-    pending = [value]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, str):
-            yield part
-        elif isinstance(part, Mapping):
-            pending += part.values()
-        elif isinstance(part, list):
-            pending += part

@@ -73,6 +73,16 @@ def _part(container: Any, key: Any, path: str) -> Any:
     return plain(part, part_path)
 
 
+def nested(value: Any) -> Iterator[Any]:
+    """Yields a value and every value nested in it. Iterative, because JSON text may be deeply nested."""
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        yield part
+        if isinstance(part, (Mapping, list)):
+            pending += list(part.values() if isinstance(part, Mapping) else part)[::-1]
+
+
 def shown(value: Any) -> str:
     """Formats a value for a message as JSON of limited length."""
     try:

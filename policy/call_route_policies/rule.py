@@ -101,7 +101,7 @@ class Rule:
 
     def _validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
         type_ = args.resource_type
-        if self.types and type_ not in self.types and not matches_any(type_, self.types):
+        if self.types and not matches_any(type_, self.types):
             return
         if self.check is None:
             raise TypeError(f"rule {self.name} has neither check nor check_stack")
@@ -177,9 +177,9 @@ def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     return f"a list of {', '.join(choices)}" if choices else "a list of strings"
 
 
-def rule(name: str, check: ResourceCheck, types: Sequence[str] = ()) -> Rule:
+def rule(name: str, check: ResourceCheck) -> Rule:
     """Returns a rule for single resources, with its text and settings from rules.yaml."""
-    return Rule(**{**_TEXTS[name], "name": name, "check": check, **({"types": types} if types else {})})
+    return Rule(**_TEXTS[name], name=name, check=check)
 
 
 def stack_rule(name: str, check: StackCheck) -> Rule:

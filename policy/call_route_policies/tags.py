@@ -9,11 +9,13 @@ from typing import Any
 from .resource import Resource, Unknown
 from .rule import Finding, RuleConfig, rule
 
-TAGGABLE_TYPES = tuple((files(__package__ or "") / "taggable_types.txt").read_text("utf-8").split())
+TAGGABLE_TYPES = frozenset((files(__package__ or "") / "taggable_types.txt").read_text("utf-8").split())
 """Every type with a `tags` argument. Source: schema of pulumi-aws 7.51.1."""
 
 
 def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
+    if resource.type not in TAGGABLE_TYPES:
+        return
     tags = resource.get("tags")
     if isinstance(tags, list):  # Auto Scaling groups have a list of objects.
         tags = {tag.get("key"): tag.get("value") for tag in tags if isinstance(tag, Mapping)}
@@ -30,4 +32,4 @@ def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     yield from (values[key] for key in config["required"] if isinstance(values.get(key), Unknown))
 
 
-RULES = (rule("resources-have-required-tags", _check_tags, types=TAGGABLE_TYPES),)
+RULES = (rule("resources-have-required-tags", _check_tags),)

@@ -23,7 +23,7 @@ from tests.support.paths import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs" / "policies.md"
 SHARED = 2
-"""A reason of more rules than this is listed once, before the rules."""
+"""A reason shared by more rules than this is listed once, before the rules."""
 
 
 def rule_list() -> str:

@@ -10,7 +10,7 @@ from pulumi_policy import deserialize
 from pulumi_policy.version import VERSION
 
 from call_route_policies.secrets import TESTED_SDK_VERSION, SecretText, keep_secret_marks
-from tests.policies.stacks import SECRET, SIGNATURE
+from call_route_policies.testing import secret
 
 
 def test_the_installed_sdk_is_the_one_that_the_patch_was_written_for() -> None:
@@ -26,11 +26,9 @@ def _restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_restored")
 def test_strings_of_a_secret_are_marked_at_any_depth() -> None:
-    secret = {SIGNATURE: SECRET, "value": {"inner": ["text"]}}
-
     keep_secret_marks()
     keep_secret_marks()
-    found = deserialize.deserialize_properties({"outer": [secret], "plain": "text"})
+    found = deserialize.deserialize_properties({"outer": [secret({"inner": ["text"]})], "plain": "text"})
 
     assert isinstance(found["outer"][0]["inner"][0], SecretText)
     assert not isinstance(found["plain"], SecretText)

@@ -30,7 +30,8 @@ from typing import Any
 
 import yaml
 
-from tests.policies.stacks import SECRET, SIGNATURE, UNKNOWN, Recorded
+from call_route_policies.testing import secret
+from tests.policies.stacks import UNKNOWN, Recorded
 
 FOLDER = Path(__file__).parent
 ACCOUNT = "111111111111"
@@ -353,7 +354,7 @@ def _resolved(value: Any, outputs: Mapping[str, Mapping[str, str]], preview: boo
         text = json.dumps(content, ensure_ascii=False)
         return UNKNOWN if UNKNOWN in text else text
     if isinstance(value, Secret):
-        return {SIGNATURE: SECRET, "value": value.value}
+        return secret(value.value)
     if isinstance(value, dict):
         return {key: _resolved(part, outputs, preview) for key, part in value.items()}
     if isinstance(value, list):

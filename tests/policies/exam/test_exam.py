@@ -1,4 +1,4 @@
-"""The exam's score may only rise: each kind has a floor, and so has the number of compliant programs that pass."""
+"""Guards against a lower exam score: fewer violations caught, or more compliant programs rejected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED_AT_MOST = 0
 LEAST_CASES = 30
 LEAST_COMPLIANT = 100
 
-# The SDK warns while its modules are imported, whichever types a case has.
+# The provider's modules emit deprecation warnings when they are imported.
 pytestmark = pytest.mark.filterwarnings("ignore:aws:DeprecationWarning")
 
 

@@ -55,5 +55,5 @@ def values(name: str, path: str, *alternatives: Any) -> list[tuple[Any, ...]]:
 
 
 def named(name: str, edit: Edit) -> Edit:
-    """Returns an edit that another resource must be reported for."""
+    """Returns the same edit for a finding about another resource."""
     return Edit(name, edit.change)
