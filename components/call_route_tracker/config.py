@@ -187,6 +187,8 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
         values["key"] = Path(file).stem.replace("_", "-")
         try:
             values["content"] = _content(folder, file, placeholders, spell)
+            if not problems:
+                problems += ContactFlowArgs.conflicts(values, spell)
         except ConfigError as error:
             problems += error.problems
     return values, problems

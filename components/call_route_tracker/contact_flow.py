@@ -40,7 +40,7 @@ class ContactFlow(pulumi.ComponentResource):
             name=args.name,
             description=args.description or None,
             type="CONTACT_FLOW",
-            content=args.content,
+            content=args.deployed_content,
             tags=tags,
             opts=child,
         )

@@ -16,7 +16,9 @@ import pulumi
 
 from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
+from callroute.errors import InputError
 from callroute.flows.flow import CONTENT_CHARACTERS
+from callroute.flows.tracking import add_detail_to_content
 
 from .constraints import (
     Constraint,
@@ -183,10 +185,27 @@ class ContactFlowArgs:
     """Description in Connect."""
     phone_number_id: str | None = option(None, _PHONE_NUMBER_ID)
     """ID of a claimed phone number whose calls start with this flow."""
+    detail: bool = option(False)
+    """Adds tracking to the flow that also records the stops that callers visit, and silence, wrong keys and errors there."""
 
     def __post_init__(self) -> None:
         """Checks the options."""
         validate(self, f"flow {self.key!r}")
+
+    @property
+    def deployed_content(self) -> str:
+        """The content with the detail, if it is turned on."""
+        return add_detail_to_content(self.content, self.name) if self.detail else self.content
+
+    @staticmethod
+    def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
+        """Yields the problem if the flow cannot have detail."""
+        if values.get("detail") and "content" in values and "name" in values:
+            try:
+                add_detail_to_content(values["content"], values["name"])
+            except InputError as error:
+                fix = f"Add the detail with `callroute track --detail` and turn this option off. {error}"
+                yield Problem(spell("detail"), "true", "false for this flow", fix)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -415,6 +415,19 @@ def test_placeholders_cannot_contain_placeholders() -> None:
     assert "${Left}" in found["flows[0].placeholders"].fix
 
 
+def test_a_flow_that_cannot_have_detail_is_reported_with_its_option(tmp_path: Path) -> None:
+    content = (FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8")
+    (tmp_path / "menu.json").write_text(content.replace('"call_route": "1-2"', '"call_route": "1+2"'))
+    config = {"flows": json.dumps([{"file": "menu.json", "name": "menu", "detail": "true"}])}
+
+    with pytest.raises(ConfigError) as raised:
+        parse(config, folder=tmp_path)
+
+    (problem,) = raised.value.problems
+    assert problem.key == "flows[0].detail"
+    assert "callroute track --detail" in problem.fix
+
+
 def test_all_problems_of_placeholders_are_reported() -> None:
     flow = {"file": "call_route_with_operator.json", "name": "bank"}
     placeholders = {"Operator": "1", "OperatorQueueArn": ""}

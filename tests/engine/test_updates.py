@@ -64,6 +64,7 @@ CHANGES: dict[str, tuple[Config, Config]] = {
         {"flows": [BANK]},
         {"flows": [{**BANK, "placeholders": {**OPERATOR, "OperatorQueueArn": OPERATOR["OperatorHoursArn"]}}]},
     ),
+    "`flows`: `detail`": ({}, {"flows": [{**MENU, "detail": True}]}),
     "`flows`: add `phoneNumberId`": ({}, {"flows": [{**MENU, **NUMBER}]}),
     "`flows`: change `phoneNumberId`": (
         {"flows": [{**MENU, **NUMBER}]},
