@@ -59,7 +59,8 @@ def simulated(chance: random.Random, calls: int) -> list[Call]:
 
 
 def simulated_call(chance: random.Random) -> Call:
-    stop, visits = "start", []
+    stop = "start"
+    visits: list[tuple[str, list[str]]] = []
     while True:
         visits.append((stop, [chance.choice(TROUBLES) for _ in range(chance.choice((0, 0, 0, 1, 2, 4)))]))
         if stop not in NEXT or chance.random() < 0.2:
@@ -234,6 +235,22 @@ def test_a_single_version_is_not_shown_and_a_single_arm_is_not_compared() -> Non
     assert report.versions == ()
     assert [(each.name, each.compared_with, each.change) for each in report.arms] == [("x", None, None)]
     assert (report.waterfall.detail.count, report.waterfall.stops) == (0, ())
+
+
+def test_arms_are_compared_within_their_experiment() -> None:
+    arms = ["color-1", "color-2", "color-2", "greeting-10", "greeting-9", "greeting-9", "b", "a"]
+    calls = [Call(SPAN.first, "bank", [("start", [])], "completed", False, "a", arm) for arm in arms]
+
+    found = report_on(map(item, calls), SPAN, [BANK]).arms
+
+    assert [(each.name, each.compared_with) for each in found] == [
+        ("a", None),
+        ("b", "a"),
+        ("color-2", None),
+        ("color-1", "color-2"),
+        ("greeting-9", None),
+        ("greeting-10", "greeting-9"),
+    ]
 
 
 def test_only_a_stop_with_a_real_difference_is_marked() -> None:
