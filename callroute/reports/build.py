@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -245,9 +246,18 @@ def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Varia
 
 
 def _arms(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the arms of experiments, each compared with the one that has the most calls."""
-    found = _variants(calls.variants("arm"), flows, lambda each: (-each.left_share.of, each.name))
-    return tuple(arm for arms in found for arm in _compared(arms, [None, *[arms[0]] * len(arms)]))
+    """Returns the arms of experiments, each compared with the arm of the same experiment that has the most calls."""
+    found = _variants(
+        calls.variants("arm"), flows, lambda each: (_experiment(each), -each.left_share.of, each.name)
+    )
+    experiments = (list(arms) for flow_arms in found for _, arms in groupby(flow_arms, _experiment))
+    return tuple(arm for arms in experiments for arm in _compared(arms, [None, *[arms[0]] * len(arms)]))
+
+
+def _experiment(arm: Variant) -> str:
+    """Returns the block in the name of an arm, for example `greeting` for `greeting-2`. Other names contain no block."""
+    block, _, number = arm.name.rpartition("-")
+    return block if number.isdecimal() else ""
 
 
 def _variants(

@@ -67,14 +67,14 @@ SHARED_TEXTS: Mapping[str, Labels] = {
         "ja": "各バージョンを直前のバージョンと比較します。",
     },
     "arms_note": {
-        "en": "Each arm is compared with the one that has the most calls.",
-        "ja": "各分岐を通話の最も多い分岐と比較します。",
+        "en": "Each arm is compared with the arm of the same experiment that has the most calls.",
+        "ja": "各分岐を、同じ実験で通話の最も多い分岐と比較します。",
     },
     "variants_note": {
         "en": "▲▼ marks a difference that is more than noise, according to both a two-proportion test and the confidence interval, "
-        "with Bonferroni’s correction for all comparisons of the flow. Stops are compared if at least {least} calls of both "
+        "with Bonferroni’s correction for the number of comparisons. Stops are compared if at least {least} calls of both "
         "groups reached them.",
-        "ja": "▲▼は誤差を超える差です (比率の差の検定と信頼区間の両方で判定し、フロー内の比較の数でボンフェローニ補正)。"
+        "ja": "▲▼は誤差を超える差です (比率の差の検定と信頼区間の両方で判定し、比較の数でボンフェローニ補正)。"
         "両方で{least}件以上の通話が到達した停止箇所を比較します。",
     },
     "variant_stops": {

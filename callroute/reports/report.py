@@ -198,7 +198,7 @@ class WaterfallStop:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """What happened at each stop, from the calls with detail."""
+    """Calls with detail, by stop and by what happened there."""
 
     detail: Share
     """Share of calls with detail."""
@@ -225,7 +225,7 @@ class Variant:
     stops: tuple[Stop, ...]
     """Its stops. Each `change` is the difference from the same stop of the other variant, or None."""
     compared_with: str | None
-    """Name of the other variant: the preceding version, or the arm with the most calls. None for the first one."""
+    """Name of the other variant: the preceding version, or the arm of the experiment with the most calls; or None."""
     change: Change | None
     """Difference of the share from that of the other variant."""
 
@@ -336,7 +336,7 @@ class Report:
     versions: tuple[Variant, ...]
     """Versions of flows that have several in the span, by flow and first day."""
     arms: tuple[Variant, ...]
-    """Arms of experiments, by flow. The one with the most calls comes first."""
+    """Arms of experiments, by flow and experiment. The one with the most calls comes first."""
     days: tuple[Day, ...]
     """One entry for each day in the span, after those for the previous span if it has calls."""
     hours: tuple[tuple[HourCount, ...], ...]

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from callroute.flows import simulation
+from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.simulation import Environment, Event, SimulatedClock, run_simulation
+from callroute.flows.simulation.contact_record import contact_record
+from callroute.flows.simulation.events import AgentConnected, AttributesSet, Compared, Queued
+from callroute.flows.tracking import add_tracking
+from callroute.local.crowd import RandomCaller
 from callroute.reports.build import report_on
-from callroute.reports.report import ENDINGS, LEAST_CALLS, TROUBLES, Report, ReportedFlow, Span, Variant
+from callroute.reports.report import (
+    ENDINGS,
+    LEAST_CALLS,
+    TROUBLES,
+    Report,
+    ReportedFlow,
+    Span,
+    Variant,
+    Waterfall,
+)
+from tests.flows.tracking import detail_replay
+from tests.flows.tracking.builders import block, flow_from, message
+from tests.support import oracle
+from tests.support.made_up_calls import bank_flow
 
 SPAN = Span(date(2026, 3, 9), date(2026, 3, 15))
 CATALOG = RouteCatalog.parse(
@@ -59,7 +80,8 @@ def simulated(chance: random.Random, calls: int) -> list[Call]:
 
 
 def simulated_call(chance: random.Random) -> Call:
-    stop, visits = "start", []
+    stop = "start"
+    visits: list[tuple[str, list[str]]] = []
     while True:
         visits.append((stop, [chance.choice(TROUBLES) for _ in range(chance.choice((0, 0, 0, 1, 2, 4)))]))
         if stop not in NEXT or chance.random() < 0.2:
@@ -134,6 +156,11 @@ def test_the_waterfall_equals_a_replay_of_the_calls(seed: int) -> None:
 
     waterfall = report_on(map(item, calls), SPAN, [BANK]).waterfall
 
+    check_waterfall(waterfall, calls)
+    assert all(any(stop.of(ending) for stop in waterfall.stops) for ending in ENDINGS)
+
+
+def check_waterfall(waterfall: Waterfall, calls: list[Call]) -> None:
     endings: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     met: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     detailed = [call for call in calls if call.detail]
@@ -145,7 +172,6 @@ def test_the_waterfall_equals_a_replay_of_the_calls(seed: int) -> None:
     assert {(stop.call_flow, stop.route) for stop in waterfall.stops} == expected
     assert waterfall.rare == len(endings) - len(expected) > 0
     assert (waterfall.detail.count, waterfall.detail.of) == (len(detailed), len(calls))
-    seen: set[str] = set()
     for each in waterfall.stops:
         key = (each.call_flow or "", each.route)
         assert {ending: each.of(ending) for ending in ENDINGS} == {
@@ -153,8 +179,82 @@ def test_the_waterfall_equals_a_replay_of_the_calls(seed: int) -> None:
         }
         assert each.met == {kind: met[key][kind] for kind in TROUBLES}
         assert each.reached == endings[key].total()
-        seen |= {ending for ending in ENDINGS if each.of(ending)}
-    assert seen == {*ENDINGS}
+
+
+def with_experiment(flow: Flow, prompt: str) -> Flow:
+    """Returns a flow that first distributes its calls to two messages."""
+    split = block("greeting", "DistributeByPercentage", "long", errors={"NoMatchingCondition": "long"})
+    half = {"Operator": "NumberLessThan", "Operands": ["51"]}
+    split["Transitions"]["Conditions"] = [{"NextAction": "short", "Condition": half}]
+    messages = [message("short", flow.start), message("long", flow.start)]
+    messages[0]["Parameters"]["Text"] = prompt
+    actions = [split, *messages, *flow.document["Actions"]]
+    return flow_from({**flow.document, "StartAction": "greeting", "Actions": actions})
+
+
+def test_the_items_of_a_tracked_flow_give_a_report_that_equals_a_replay_of_its_events() -> None:
+    bank, chance = bank_flow(), random.Random(3)
+    assert bank.flow
+    calls, items = [], []
+    for version, prompt in enumerate(("Hello.", "Welcome.")):
+        plain = with_experiment(bank.flow, prompt)
+        tracked = flow_from(add_tracking(plain, file="bank.json", call_flow="bank", detail=True))
+        for number in range(300):
+            day, seed = SPAN.first + timedelta(3 * version + number % 3), chance.random()
+            environment = Environment(
+                is_open=number % 10 > 0,
+                agent_answers_after=chance.choice((30, None)),
+                responses={
+                    "split": {"greeting": chance.randint(1, 100)},
+                    "errors": {"menu-open-account": "NoMatchingError"} if number % 7 == 0 else {},
+                },
+            )
+
+            def call_through(
+                flow: Flow, day: date = day, seed: float = seed, environment: Environment = environment
+            ) -> tuple[list[Event], simulation.Call]:
+                clock = SimulatedClock(
+                    datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
+                )
+                caller = RandomCaller(random.Random(seed))
+                return run_simulation(flow, caller, clock=clock, environment=environment)
+
+            events, _ = call_through(plain)
+            path = detail_replay.from_events(plain, events)
+            if not path.last_visits:
+                continue  # the caller hung up before the first stop
+            _, recorded = call_through(tracked)
+            items.append(oracle.item(contact_record(recorded, contact_id=f"{version}-{number}")))
+            (drawn,) = (
+                event for event in events if isinstance(event, Compared) and event.block == "greeting"
+            )
+            visits = [
+                (stop, list(Counter(path.trouble.get(stop, {})).elements())) for stop in path.last_visits
+            ]
+            arm = "greeting-1" if int(drawn.value) < 51 else "greeting-2"
+            calls.append(Call(day, "bank", visits, outcome_of(events), True, f"version {version}", arm))
+
+    report = report_on(items, SPAN, [bank])
+
+    check_waterfall(report.waterfall, calls)
+    assert {"continued", "transferred", "completed", "hung_up", "silence"} <= {
+        ending for ending in ENDINGS if any(stop.of(ending) for stop in report.waterfall.stops)
+    }
+    names = {each.name: f"version {number}" for number, each in enumerate(report.versions)}
+    named = replace(report, versions=tuple(replace(each, name=names[each.name]) for each in report.versions))
+    assert len(names) == 2
+    check_variants(named.versions, {("bank", "version 0"), ("bank", "version 1")}, calls, bank.catalog)
+    check_variants(report.arms, {("bank", "greeting-1"), ("bank", "greeting-2")}, calls, bank.catalog)
+    check_sums(report, calls)
+
+
+def outcome_of(events: list[Event]) -> str:
+    if any(isinstance(event, AgentConnected) for event in events):
+        return "answered"
+    if any(isinstance(event, Queued) for event in events):
+        return "abandoned_in_queue"
+    values = [event.attributes.get("call_completed") for event in events if isinstance(event, AttributesSet)]
+    return "completed" if [value for value in values if value][-1:] == ["true"] else "abandoned_in_flow"
 
 
 def test_the_worst_stop_is_first_and_stops_that_only_end_calls_are_last() -> None:
@@ -177,10 +277,10 @@ def test_a_stop_that_the_catalog_does_not_list_is_in_the_waterfall_and_among_the
     assert report.unknown_routes == ()
 
 
-def below(route: str | None) -> set[str]:
+def below(catalog: RouteCatalog, route: str) -> set[str]:
     """Returns a route and those below it in the catalog."""
-    children = (name for name, each in CATALOG.routes.items() if each.parent == route)
-    return {route or ""}.union(*map(below, children))
+    children = (name for name, each in catalog.routes.items() if each.parent == route)
+    return {route}.union(*(below(catalog, child) for child in children))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -196,7 +296,13 @@ def test_versions_and_arms_equal_a_replay_of_the_calls(seed: int) -> None:
     check_sums(report, calls)
 
 
-def check_variants(variants: tuple[Variant, ...], names: set[tuple[str, str]], calls: list[Call]) -> None:
+def check_variants(
+    variants: tuple[Variant, ...],
+    names: set[tuple[str, str]],
+    calls: list[Call],
+    catalog: RouteCatalog | None = CATALOG,
+) -> None:
+    assert catalog
     assert {(each.call_flow, each.name) for each in variants} == names
     for variant in variants:
         own = [
@@ -209,7 +315,7 @@ def check_variants(variants: tuple[Variant, ...], names: set[tuple[str, str]], c
         days = [call.day for call in own]
         assert (variant.days.first, variant.days.last) == (min(days), max(days))
         for stop in variant.stops:
-            routes = below(stop.route) if variant.call_flow == "bank" else {stop.route}
+            routes = below(catalog, stop.route) if variant.call_flow == "bank" else {stop.route}
             assert stop.left == sum(call.last == stop.route for call in left)
             assert stop.reached == sum(call.last in routes for call in own)
             if stop.change:
@@ -234,6 +340,22 @@ def test_a_single_version_is_not_shown_and_a_single_arm_is_not_compared() -> Non
     assert report.versions == ()
     assert [(each.name, each.compared_with, each.change) for each in report.arms] == [("x", None, None)]
     assert (report.waterfall.detail.count, report.waterfall.stops) == (0, ())
+
+
+def test_arms_are_compared_within_their_experiment() -> None:
+    arms = ["color-1", "color-2", "color-2", "greeting-10", "greeting-9", "greeting-9", "b", "a"]
+    calls = [Call(SPAN.first, "bank", [("start", [])], "completed", False, "a", arm) for arm in arms]
+
+    found = report_on(map(item, calls), SPAN, [BANK]).arms
+
+    assert [(each.name, each.compared_with) for each in found] == [
+        ("a", None),
+        ("b", "a"),
+        ("color-2", None),
+        ("color-1", "color-2"),
+        ("greeting-9", None),
+        ("greeting-10", "greeting-9"),
+    ]
 
 
 def test_only_a_stop_with_a_real_difference_is_marked() -> None:

@@ -29,7 +29,7 @@ TROUBLE = {
 }
 """Share of the callers of each menu who stay silent, press a wrong key or meet an error."""
 VERSIONS = ("3f9a1c07d2be", "b81d4e6f2a90")
-ARMS = ("first-prompt 50: A", "first-prompt 50: B")
+ARMS = ("greeting-1", "greeting-2")
 ANSWERED = 0.8
 """Share of the callers in a queue who are answered."""
 
