@@ -13,14 +13,14 @@ from click.exceptions import Exit
 
 from callroute.cli import output
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.input_files import files_in
+from callroute.cli.input_files import files_in, load
 from callroute.cli.parameters import FILE, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import lint
 from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline
 from callroute.flows.lint.config import write_baseline as write_baseline_file
 from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
-from callroute.flows.load import LoadedFlow, load_flow, may_be_flow
+from callroute.flows.load import LoadedFlow, may_be_flow
 from callroute.formats.files import read_text
 from callroute.formats.json_document import printable
 
@@ -240,9 +240,7 @@ def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[Loaded
         if text is not None and not may_be_flow(text):
             skipped += 1
             continue
-        loaded[path] = load_flow(path, text=text, lenient=True, type_=flow_type)
-        for note in loaded[path].notes:
-            output.note(note)
+        loaded[path] = load(path, text=text, lenient=True, flow_type=flow_type)
     if not loaded:
         source = ", ".join(map(str, paths))
         raise InputError(source, "", "none of the JSON files is a flow", "Pass a folder that contains flows")

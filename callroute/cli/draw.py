@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from callroute.cli import output
+from callroute.cli.input_files import load
 from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
-from callroute.flows.load import load_flow
 from callroute.formats.files import write_text
 
 SUFFIXES = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
@@ -37,7 +37,7 @@ def draw(flow: Path, out: Path | None, drawing_format: str | None, flow_type: st
     """
     if drawing_format is None:
         drawing_format = format_of(out) if out else "mermaid"
-    loaded = load_flow(flow, lenient=True, type_=flow_type)
+    loaded = load(flow, lenient=True, flow_type=flow_type)
     if drawing_format == "svg":
         drawing = diagrams.svg(loaded.flow)
     else:

@@ -41,7 +41,8 @@ type_option = click.option(
     metavar="TYPE",
     type=click.Choice(tuple(KINDS)),
     help="Type of the flow, for example CONTACT_FLOW, CUSTOMER_QUEUE or MODULE. The flow does not contain it. By default, "
-    "the type in the output of `aws connect describe-contact-flow`, in the route catalog (`type`), or what the blocks allow.",
+    "the type in the output of `aws connect describe-contact-flow`, in the route catalog or in the configuration of the "
+    "stacks that deploy it, otherwise what the blocks allow.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."

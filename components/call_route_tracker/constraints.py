@@ -133,10 +133,10 @@ def default_of(option: Field[Any]) -> Any:
 
 def type_of(option: Field[Any]) -> Any:
     """Returns the plain type of an option: `str` for `pulumi.Input[str] | None`, `Sequence` for any sequence."""
-    types = get_args(option.type)
     if get_origin(option.type) in _TYPE_TEXTS:
         return get_origin(option.type)
-    return types[0] if types else option.type
+    first, *_ = get_args(option.type) or (option.type,)
+    return get_origin(first) or first
 
 
 def allowed_values(option: Field[Any]) -> str:

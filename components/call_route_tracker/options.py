@@ -16,6 +16,7 @@ import pulumi
 
 from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
+from callroute.flows.block_types import FLOW_TYPES
 from callroute.flows.flow import CONTENT_CHARACTERS
 
 from .constraints import (
@@ -179,8 +180,12 @@ class ContactFlowArgs:
     """Name in Connect, unique in the instance."""
     content: str = option(constraint=characters(1, CONTENT_CHARACTERS))
     """The flow in the Amazon Connect flow language, with all placeholders filled in."""
+    type: str = option("CONTACT_FLOW", one_of(*FLOW_TYPES))
+    """Type in Connect. A change replaces the flow."""
     description: str = option("", characters(0, _DESCRIPTION_CHARACTERS))
     """Description in Connect."""
+    tags: Mapping[str, str] | None = option(None, _TAGS)
+    """Tags of the flow, instead of the tags of all resources. `{}` means no tags."""
     phone_number_id: str | None = option(None, _PHONE_NUMBER_ID)
     """ID of a claimed phone number whose calls start with this flow."""
 

@@ -240,6 +240,14 @@ def test_a_flow_is_deployed_unchanged_and_gets_its_phone_number(engine: Engine) 
     }
 
 
+def test_a_flow_has_its_own_type_and_tags(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, type="CUSTOMER_QUEUE", tags={})])
+
+    inputs = engine.one(FLOW_TYPE).inputs
+    assert inputs["type"] == "CUSTOMER_QUEUE"
+    assert "tags" not in inputs
+
+
 def test_flows_and_phone_numbers_are_optional(engine: Engine) -> None:
     build(engine)
     without_flows = Engine()
@@ -617,7 +625,7 @@ def test_outputs_are_accepted_for_inputs_only(engine: Engine) -> None:
         ({"phone_number_id": "+815000000000"}, r"\+815000000000"),
     ],
 )
-def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, str], message: str) -> None:
+def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as raised:
         replace(FLOW, **changes)
 
