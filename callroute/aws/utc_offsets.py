@@ -6,12 +6,13 @@ state machine contains the offset changes of the time zone.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
+
+from callroute.formats.spelling import did_you_mean
 
 FIRST_YEAR = 2020
 LAST_YEAR = 2045
@@ -37,9 +38,8 @@ def offset_changes(name: str) -> list[dict[str, int | str]]:
         ValueError: the zone does not exist. The message suggests similar names.
     """
     if name not in time_zones():
-        near = difflib.get_close_matches(name, time_zones(), n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; use an IANA name such as Asia/Tokyo"
-        raise ValueError(f"{name!r} is not an IANA time zone{hint}")
+        hint = did_you_mean(name, time_zones(), "Use an IANA name such as Asia/Tokyo.", limit=3)
+        raise ValueError(f"{name!r} is not an IANA time zone. {hint}")
     zone = _zone(name)
     changes = [_change(0, zone, START)]
     changes += [_change(int(at.timestamp()), zone, at) for at in _transitions(name)]

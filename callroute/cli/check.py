@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -17,7 +16,7 @@ from callroute.cli.input_files import files_in, load
 from callroute.cli.parameters import FILE, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import lint
-from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline
+from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline, require_rule
 from callroute.flows.lint.config import write_baseline as write_baseline_file
 from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
 from callroute.flows.load import LoadedFlow, may_be_flow
@@ -218,10 +217,7 @@ def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
     """
     known = [rule.id for rule in lint.RULES]
     for name in ignore:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
-            raise InputError("--ignore", "", f"rule {name!r} does not exist", fix)
+        require_rule(name, known, "--ignore")
     return tuple(rule for rule in lint.RULES if rule.id not in ignore)
 
 

@@ -274,7 +274,7 @@ class CallRouteTrackerArgs:
     alarm_after_hours_without_calls: int = option(
         0, between(0, 168, "hours", "Use 0 for no such alarm, or a number of hours up to one week.")
     )
-    """Hours without a processed call after which an alarm goes off. 0 creates no such alarm."""
+    """Hours without a recorded call after which an alarm goes off. 0 creates no such alarm."""
     dashboard: bool = option(True)
     """Creates a CloudWatch dashboard for the pipeline."""
     metrics: bool = option(False)

@@ -63,8 +63,15 @@ WATCHED = {
         *("Sum", 15, "<", 1, "breaching"),
     ),
     "no-calls": (
-        *("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": STATE_MACHINE_ARN}),
-        *("Sum", 24 * 60, "<", 1, "breaching"),
+        *("AWS/DynamoDB", "SuccessfulRequestLatency"),
+        *(
+            {"TableName": "call-records", "Operation": "UpdateItem"},
+            "SampleCount",
+            24 * 60,
+            "<",
+            1,
+            "breaching",
+        ),
     ),
 }
 COMPARISONS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}
