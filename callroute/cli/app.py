@@ -147,7 +147,7 @@ def usage_error(error: click.ClickException) -> InputError:
     """Converts a click error to the format of all other errors."""
     context: click.Context | None = getattr(error, "ctx", None)
     source = command = context.command_path if context else "callroute"
-    text = error.format_message()
+    text = " ".join(error.format_message().split())
     if (
         isinstance(error, click.BadParameter)
         and not isinstance(error, click.MissingParameter)

@@ -192,8 +192,13 @@ def lint_files(
 
 
 def write_findings(report: Report) -> None:
-    """Writes the findings as text, followed by the number of findings at each severity."""
+    """Writes the findings as text, followed by the number of findings at each severity.
+
+    With --quiet, writes only errors and warnings.
+    """
     for finding in report.findings:
+        if output.options.quiet and finding.severity == "note":
+            continue
         position = report.position_of(finding)
         output.write(
             f"{finding.file}:{position.line}:{position.column}: ",
@@ -204,6 +209,8 @@ def write_findings(report: Report) -> None:
         )
         output.write(printable(finding.message), margin=["    "])
         output.write((printable(finding.hint), "dim"), margin=["    "])
+    if output.options.quiet:
+        return
     counts: Counter[str] = Counter(finding.severity for finding in report.findings)
     found = ", ".join(output.counted(counts[severity], severity) for severity in STYLES if counts[severity])
     output.write(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}.")

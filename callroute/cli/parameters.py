@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from callroute.cli import output
+from callroute.errors import InputError
 from callroute.flows.block_types import KINDS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -57,6 +58,26 @@ stack_option = click.option("--stack", metavar="NAME", help="Stack that Pulumi h
 local_option = click.option(
     "--local", is_flag=True, help="Stack in the local cloud of a running `callroute serve`."
 )
+
+
+def format_of(path: Path, formats: Mapping[str, str], option: str = "--output", fix: str = "") -> str:
+    """Returns the format for a file's suffix.
+
+    Args:
+        path: the file.
+        formats: formats by suffix.
+        option: option that names the file.
+        fix: instruction if the suffix is unknown.
+
+    Raises:
+        InputError: the suffix is unknown.
+    """
+    if path.suffix.lower() not in formats:
+        *others, last = formats
+        suffixes = f"{', '.join(others)} or {last}" if others else last
+        problem = f"{str(path)!r} does not end in {suffixes}"
+        raise InputError(option, "", problem, fix or "Use one of these suffixes or choose a --format")
+    return formats[path.suffix.lower()]
 
 
 def general_options(function: Decorated) -> Decorated:

@@ -16,7 +16,7 @@ from callroute.cli import output
 from callroute.cli.catalog_files import save_catalog
 from callroute.cli.exit_codes import UNUSABLE_INPUT
 from callroute.cli.input_files import files_in, load
-from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
+from callroute.cli.parameters import FILE, flow_argument, format_of, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
@@ -131,6 +131,8 @@ def track_file(
     Raises:
         InputError: the flow cannot be tracked, or the file must not be overwritten.
     """
+    if picture is not None:
+        format_of(picture, {".svg": "svg"}, "--picture", "Use this suffix")
     loaded = load(flow, flow_type=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name

@@ -226,7 +226,7 @@ def test_the_dashboard_shows_the_health_of_the_pipeline(engine: Engine) -> None:
         *("ExecutionFailed", "ExecutionThrottled", "ExecutionTime", "ExecutionTimeout"),
         *("ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"),
         *("GetRecords.IteratorAgeMilliseconds", "GetRecords.Records", "IncomingRecords"),
-        *("WriteProvisionedThroughputExceeded", "WriteThrottleEvents"),
+        *("SuccessfulRequestLatency", "WriteProvisionedThroughputExceeded", "WriteThrottleEvents"),
     }
     assert engine.one(DASHBOARD).inputs["dashboardName"] == "calls-test-ap-northeast-1"
 

@@ -16,7 +16,7 @@ from callroute.flows.block_types import (
     declared_kind,
 )
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source, joined
-from callroute.flows.references import is_reference
+from callroute.flows.references import is_reference, is_variable
 from callroute.formats.json_document import kind, member
 from callroute.formats.spelling import did_you_mean
 
@@ -164,10 +164,9 @@ def _allowed(shape: Shape, name: str, value: object) -> str:
         return "text"
     if name == "TagKeys":
         return "a list of at least one key" if value == [] else ""
-    reference = text.startswith("$") or "{" in text
     if name in shape.references:
         return "" if is_reference(text) or "{" in text else "a single reference such as $.Attributes.name"
-    if reference:
+    if is_variable(text):
         return ""
     if name in shape.values:
         fits = text.lower() in {option.lower() for option in shape.values[name]}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import NUMBER_OPERATORS, OPERATORS
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source, joined
+from callroute.flows.references import is_variable
 from callroute.formats.json_document import kind
 from callroute.formats.spelling import did_you_mean
 
@@ -164,7 +165,7 @@ def _agents(context: LintContext, block: Block) -> Iterator[Match]:
 
 def _is_constant(operand: object) -> bool:
     """Returns whether an operand is a constant, that is, neither empty nor a reference or placeholder."""
-    return str(operand) != "" and not str(operand).startswith("$") and "{" not in str(operand)
+    return str(operand) != "" and not is_variable(str(operand))
 
 
 def _number(operand: object) -> float | None:
