@@ -147,13 +147,14 @@ def usage_error(error: click.ClickException) -> InputError:
     """Converts a click error to the format of all other errors."""
     context: click.Context | None = getattr(error, "ctx", None)
     source = command = context.command_path if context else "callroute"
-    text = " ".join(error.format_message().split())
+    text = error.format_message()
     if (
         isinstance(error, click.BadParameter)
         and not isinstance(error, click.MissingParameter)
         and error.param
     ):
         source, text = max(error.param.opts, key=len), error.message
+    text = " ".join(text.split()).replace("a valid integer range", "a whole number")
     problem, _, suggestion = text.rstrip(".").partition(". ")
     return InputError(source, "", problem[:1].lower() + problem[1:], suggestion or f"See `{command} --help`.")
 

@@ -131,6 +131,8 @@ def track_file(
     Raises:
         InputError: the flow cannot be tracked, or the file must not be overwritten.
     """
+    if out is not None:
+        format_of(out, {".json": "json"}, fix="Use this suffix")
     if picture is not None:
         format_of(picture, {".svg": "svg"}, "--picture", "Use this suffix")
     loaded = load(flow, flow_type=flow_type)
