@@ -154,6 +154,7 @@ def usage_error(error: click.ClickException) -> InputError:
         and error.param
     ):
         source, text = max(error.param.opts, key=len), error.message
+    text = " ".join(text.split()).replace("a valid integer range", "a whole number")
     problem, _, suggestion = text.rstrip(".").partition(". ")
     return InputError(source, "", problem[:1].lower() + problem[1:], suggestion or f"See `{command} --help`.")
 

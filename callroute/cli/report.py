@@ -15,7 +15,7 @@ import click
 
 from callroute.cli import output
 from callroute.cli.input_files import files_in
-from callroute.cli.parameters import FILE, general_options, project_option
+from callroute.cli.parameters import FILE, format_of, general_options, project_option
 from callroute.cli.report_text import write_report
 from callroute.errors import InputError
 from callroute.flows.load import STANDARD_INPUT, load_flow
@@ -31,8 +31,8 @@ DEFAULT_DAYS = 7
 DEFAULT_TIME_ZONE = "Asia/Tokyo"
 YEARS = (2000, 2099)
 """Years of call records (docs/record.md)."""
-SUFFIX_OF = {"csv": ".csv", "html": ".html", "json": ".json"}
-"""File suffix of each format that --output can write."""
+FORMATS = {".csv": "csv", ".html": "html", ".json": "json"}
+"""Formats that --output can write, by suffix."""
 INPUT_SUFFIXES = (".jsonl", ".gz")
 """Suffixes of the files to read from folders. DynamoDB exports contain .json.gz files; their manifests are .json files."""
 
@@ -89,7 +89,7 @@ class Day(click.ParamType[date]):
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", *SUFFIX_OF]),
+    type=click.Choice(["text", *FORMATS.values()]),
     help="Overrides the suffix of --output. Without either, text.",
 )
 @click.option(
@@ -120,9 +120,11 @@ def report(
     report. docs/report.md explains every figure.
     """
     if output_format is None:
-        output_format = format_of(out) if out else "text"
+        output_format = format_of(out, FORMATS) if out else "text"
     elif out and output_format == "text":
-        raise InputError("--output", "", "text is only printed", f"Choose one of {', '.join(SUFFIX_OF)}")
+        raise InputError(
+            "--output", "", "text is only printed", f"Choose one of {', '.join(FORMATS.values())}"
+        )
     source = choose_source(files, stack, table, region, local, time_zone, project)
     span = span_of(first, last, source.time_zone)
     flows = load_flows(flow_files, project)
@@ -152,20 +154,6 @@ def rendered(report: Report, output_format: str, language: Language) -> str:
 
         return write_html(report, language)
     return output.json_text(as_json(report, language)) + "\n"
-
-
-def format_of(path: Path) -> str:
-    """Returns the format for a file's suffix.
-
-    Raises:
-        InputError: the suffix is unknown.
-    """
-    for name, suffix in SUFFIX_OF.items():
-        if path.suffix.lower() == suffix:
-            return name
-    *others, last = SUFFIX_OF.values()
-    problem = f"{str(path)!r} does not end in {', '.join(others)} or {last}"
-    raise InputError("--output", "", problem, "Use one of these suffixes or choose a --format")
 
 
 def span_of(first: date | None, last: date | None, time_zone: str) -> Span:
