@@ -72,12 +72,12 @@ class StopNode:
     Attributes:
         first: places to which callers get when they reach the stop.
         prompts: all prompts of the stop.
-        failures: other places that a call can reach from here only if a block fails, for example because a queue is full.
+        exits: all stops and ends to which calls can get from here, even if a block fails, for example because a queue is full.
     """
 
     first: frozenset[Place]
     prompts: Mapping[Place, Prompt]
-    failures: frozenset[Place]
+    exits: frozenset[Place]
 
     @cached_property
     def choices(self) -> frozenset[Place]:
@@ -85,10 +85,10 @@ class StopNode:
         return _outside((self.first, *(prompt.choices for prompt in self.prompts.values())))
 
     @cached_property
-    def exits(self) -> frozenset[Place]:
-        """All stops and ends to which callers can get from here."""
+    def usual_exits(self) -> frozenset[Place]:
+        """Stops and ends to which callers get if no block fails."""
         trouble = (places for prompt in self.prompts.values() for places in prompt.trouble.values())
-        return self.choices | _outside(trouble) | self.failures
+        return self.choices | _outside(trouble)
 
     @cached_property
     def counts_attempts(self) -> bool:
@@ -100,9 +100,7 @@ class StopNode:
             return False
         return not any(
             any(place.kind == "prompt" for place in prompt.choices)
-            or any(
-                len(places) != 1 or Place("end", "queue") in places for places in prompt.trouble.values()
-            )
+            or any(len(places) != 1 or Place("end", "queue") in places for places in prompt.trouble.values())
             for prompt in self.prompts.values()
         )
 
@@ -161,7 +159,7 @@ class StopGraph:
             if identifier in self._completed and (route := self._route_set_in(identifier)) is not None:
                 entries.setdefault(route, []).append(identifier)
         self.stops = {route: self._stop(route, blocks) for route, blocks in entries.items()}
-        started = self._follow("", [flow.start], {(flow.start, (), False)}, prompts=False)
+        started = self._follow("", (), {(flow.start, (), False)}, prompts=False)
         self.first = frozenset(place.name for place in started if place.kind == "stop")
 
     def _stop(self, route: str, entries: list[str]) -> StopNode:

@@ -46,7 +46,8 @@ def journey(
 ) -> Journey:
     """Returns the path of a call. Without detail, it is the path to its last stop in the catalog's tree."""
     if visits is not None:
-        return Journey(tuple(visits), outcome)
+        last = [visit for visit in visits if visit.stop == route]
+        return Journey((*(visit for visit in visits if visit.stop != route), *last), outcome)
     path: list[Visit] = []
     above: str | None = route
     while above is not None:
@@ -95,7 +96,7 @@ class Observation:
         counted: stops whose attempts are counted, with the stop as the calls encountered it.
     """
 
-    def __init__(self, calls: Mapping[Journey, int], counted: Mapping[str, StopNode]) -> None:
+    def __init__(self, calls: Mapping[Journey, float], counted: Mapping[str, StopNode]) -> None:
         self.calls = list(calls.values())
         numbers: dict[_Cell, int] = {}
         self._cells = [

@@ -11,7 +11,7 @@ import random
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from callroute.errors import InputError
@@ -74,7 +74,7 @@ class WhatIf:
 
 
 def what_if(
-    calls: Mapping[Journey, int],
+    calls: Mapping[Journey, float],
     old: StopGraph,
     new: StopGraph,
     assumptions: Iterable[str] = (),
@@ -118,7 +118,7 @@ def what_if(
         ),
     ]
     return WhatIf(
-        calls=sum(calls.values()),
+        calls=round(sum(calls.values())),
         outcomes={outcome: compare(partial(_Expected.share, outcome=outcome)) for outcome in OUTCOMES},
         stops=tuple(
             StopComparison(
@@ -143,8 +143,15 @@ class _Expected:
     reached: dict[str, float] = field(default_factory=dict)
     ended: dict[tuple[str, str], float] = field(default_factory=dict)
 
+    @cached_property
+    def _outcomes(self) -> Mapping[str, float]:
+        found: dict[str, float] = defaultdict(float)
+        for (_, outcome), share in self.ended.items():
+            found[outcome] += share
+        return found
+
     def share(self, outcome: Outcome) -> float:
-        return sum(share for (_, ended), share in self.ended.items() if ended == outcome)
+        return self._outcomes.get(outcome, 0.0)
 
     def reaching(self, stop: str) -> float:
         return self.reached.get(stop, 0.0)
@@ -190,8 +197,8 @@ def _expected(first: Mapping[Place, float], exits: Callable[[str], Mapping[Place
         here = {stop: mass for stop, mass in following.items() if mass > _NEGLIGIBLE}
         if not here:
             return _Expected(dict(reached), dict(ended))
-    stops = ", ".join(sorted(here))
-    raise InputError(OPTION, "", f"calls never leave the stops {stops}", "Assume that some callers leave")
+    problem = f"some calls return to {min(here)} again and again and never end"
+    raise InputError(OPTION, "", problem, "Assume that some callers leave")
 
 
 class _Estimate(NamedTuple):
@@ -398,12 +405,15 @@ class _Model:
             stop = pending.popleft()
             if stop in self._recipes:
                 continue
+            known = len(self._missing)
             recipe = self._recipes[stop] = self._recipe(stop)
-            for place, share in recipe.exits(observed).items():
-                if place.kind == "stop" and share:
-                    pending.append(place.name)
+            places = {place for place, share in recipe.exits(observed).items() if share}
+            if len(self._missing) > known and (node := self._node(stop)):
+                seen = {place for place in node.usual_exits if place.name in observed.exits}
+                places |= node.choices | seen
+            pending += [place.name for place in sorted(places) if place.kind == "stop"]
         if self._missing:
-            options = "".join(f"\n  {option}  ({reason})" for option, reason in self._missing.items())
+            options = "".join(f"\n  {option}\n      {reason}" for option, reason in self._missing.items())
             number = len(self._missing)
             what = "an assumption is missing" if number == 1 else f"{number} assumptions are missing"
             raise InputError("callroute whatif", "", what, f"Add:{options}")
@@ -439,11 +449,13 @@ class _Model:
         if stop == START:
             return self._recipe_between(START, START, _starts(self._old), _starts(self._new), same=True)
         old = self._assumptions.counterparts.get(stop, stop)
+        before, after = self._old.stops.get(old), self._new.stops.get(stop)
+        if old not in self._observed.exits and after and _exits(after.exits) == {LEAVE}:
+            return _Recipe(old, fixed={LEAVE: 1.0})  # the flow ends all calls there
         if old not in self._observed.exits:
             template = f"{OPTION} {stop}=STOP or {OPTION} {stop}={self._template(stop)}"
             self._missing[template] = f"no call reached {old}, so the behavior of its callers is unknown"
             return _Recipe(old)
-        before, after = self._old.stops.get(old), self._new.stops.get(stop)
         if before is None or after is None:  # a module or another flow sets this route
             return _Recipe(
                 old, targets={place: {self._new_name(place): 1.0} for place in self._observed.exits[old]}
@@ -522,7 +534,8 @@ class _Model:
 
 def _starts(graph: StopGraph) -> StopNode:
     """Returns a stop that represents the start of the call."""
-    return StopNode(frozenset(Place("stop", stop) for stop in graph.first), {}, frozenset())
+    first = frozenset(Place("stop", stop) for stop in graph.first)
+    return StopNode(first, {}, first)
 
 
 def _exits(places: Iterable[Place]) -> set[Place]:

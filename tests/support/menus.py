@@ -50,7 +50,10 @@ def menu_flow(menus: Mapping[str, Menu], queues: Sequence[str] = (), ends: Seque
         ends: stops at which the flow ends calls that are not completed. All others complete the call.
     """
     blocks: list[dict[str, Any]] = []
-    stops = [*menus, *(stop for menu in menus.values() for stop in (*menu.keys.values(), menu.otherwise) if stop)]
+    stops = [
+        *menus,
+        *(stop for menu in menus.values() for stop in (*menu.keys.values(), menu.otherwise) if stop),
+    ]
     for stop in dict.fromkeys(stops):
         completed = "false" if stop in menus or stop in ends else "true"
         then = f"tries-{stop}" if stop in menus else f"queue-{stop}" if stop in queues else "end"
@@ -101,7 +104,7 @@ def _condition(operand: str, then: str) -> dict[str, Any]:
     return {"NextAction": then, "Condition": {"Operator": "Equals", "Operands": [operand]}}
 
 
-class _OpenDecision(Exception):
+class _OpenDecisionError(Exception):
     """Raised when a caller has no decision left."""
 
 
@@ -122,7 +125,7 @@ class _Caller:
 
     def _next(self) -> str:
         if not self._left:
-            raise _OpenDecision
+            raise _OpenDecisionError
         return self._left.pop()
 
 
@@ -171,7 +174,9 @@ def _played(flow: Flow, decisions: Sequence[str]) -> tuple[tuple[Visit, ...], Ou
     completed = "false"
     outcome: Outcome | None = None
     try:
-        for event in simulate(flow, _Caller(decisions), clock=SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))):
+        for event in simulate(
+            flow, _Caller(decisions), clock=SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))
+        ):
             if isinstance(event, AttributesSet):
                 completed = event.attributes["call_completed"]
                 stops.append({"stop": event.attributes["call_route"], "silence": 0, "wrong_key": 0})
@@ -183,6 +188,6 @@ def _played(flow: Flow, decisions: Sequence[str]) -> tuple[tuple[Visit, ...], Ou
                 in_queue: dict[str, Outcome] = {"conversation": "answered", "queue": "abandoned_in_queue"}
                 unqueued: Outcome = "completed" if completed == "true" else "abandoned_in_flow"
                 outcome = in_queue.get(event.during, unqueued)
-    except _OpenDecision:
+    except _OpenDecisionError:
         pass
     return tuple(Visit(**stop) for stop in stops), outcome
