@@ -36,8 +36,8 @@ _State = tuple[str, Passes, bool]
 """Block, passes of Loop blocks, and whether the call is completed."""
 
 
-class Place(NamedTuple):
-    """Place to which a call can go.
+class Destination(NamedTuple):
+    """Destination of a call.
 
     Attributes:
         kind: `stop` for another stop, `prompt` for a block of the same stop that waits for input, `end` for the end of the
@@ -61,8 +61,8 @@ class Prompt:
         trouble: places to which each kind of trouble leads. There are several if a check decides between them.
     """
 
-    choices: frozenset[Place]
-    trouble: Mapping[str, frozenset[Place]]
+    choices: frozenset[Destination]
+    trouble: Mapping[str, frozenset[Destination]]
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,17 @@ class StopNode:
         exits: all stops and ends to which calls can get from here, even if a block fails, for example because a queue is full.
     """
 
-    first: frozenset[Place]
-    prompts: Mapping[Place, Prompt]
-    exits: frozenset[Place]
+    first: frozenset[Destination]
+    prompts: Mapping[Destination, Prompt]
+    exits: frozenset[Destination]
 
     @cached_property
-    def choices(self) -> frozenset[Place]:
+    def choices(self) -> frozenset[Destination]:
         """Stops and ends to which callers get without running out of attempts."""
         return _outside((self.first, *(prompt.choices for prompt in self.prompts.values())))
 
     @cached_property
-    def usual_exits(self) -> frozenset[Place]:
+    def usual_exits(self) -> frozenset[Destination]:
         """Stops and ends to which callers get if no block fails."""
         trouble = (places for prompt in self.prompts.values() for places in prompt.trouble.values())
         return self.choices | _outside(trouble)
@@ -100,16 +100,19 @@ class StopNode:
             return False
         return not any(
             any(place.kind == "prompt" for place in prompt.choices)
-            or any(len(places) != 1 or Place("end", "queue") in places for places in prompt.trouble.values())
+            or any(
+                len(places) != 1 or Destination("end", "queue") in places
+                for places in prompt.trouble.values()
+            )
             for prompt in self.prompts.values()
         )
 
     @property
-    def first_prompt(self) -> Place:
+    def first_prompt(self) -> Destination:
         """First prompt of a stop that counts attempts."""
         return next(iter(self.first))
 
-    def after_trouble(self, prompt: Place, kind: str) -> Place:
+    def after_trouble(self, prompt: Destination, kind: str) -> Destination:
         """Returns the place to which trouble leads at a stop that counts attempts."""
         return next(iter(self.prompts[prompt].trouble[kind]))
 
@@ -119,10 +122,10 @@ class StopNode:
         Args:
             renamed: new names of stops.
         """
-        numbers: dict[Place, int] = {}
+        numbers: dict[Destination, int] = {}
         found: list[object] = []
 
-        def numbered(places: Iterable[Place]) -> frozenset[object]:
+        def numbered(places: Iterable[Destination]) -> frozenset[object]:
             return frozenset(
                 numbers.setdefault(place, len(numbers))
                 if place.kind == "prompt"
@@ -138,7 +141,7 @@ class StopNode:
         return start, found
 
 
-def _outside(places: Iterable[frozenset[Place]]) -> frozenset[Place]:
+def _outside(places: Iterable[frozenset[Destination]]) -> frozenset[Destination]:
     """Returns the places that are not prompts of the same stop."""
     return frozenset(place for each in places for place in each if place.kind != "prompt")
 
@@ -167,7 +170,7 @@ class StopGraph:
             (entry, (), value == "true") for entry in entries for value in self._completed[entry]
         }
         first = self._follow(route, entries, starts)
-        prompts: dict[Place, Prompt] = {}
+        prompts: dict[Destination, Prompt] = {}
         pending = [place for place in first if place.kind == "prompt"]
         while pending:
             place = pending.pop()
@@ -178,7 +181,7 @@ class StopGraph:
         anywhere = self._follow(route, entries, starts, prompts=False, failures=True)
         return StopNode(first, prompts, _outside([anywhere]))
 
-    def _prompt(self, route: str, place: Place) -> Prompt:
+    def _prompt(self, route: str, place: Destination) -> Prompt:
         block = self._flow.blocks[place.name]
         branches = list(outgoing_branches(self._flow, block))
         kind = "condition" if any(branch.kind == "condition" for branch in branches) else "next"
@@ -189,7 +192,9 @@ class StopGraph:
         chosen = [branch.target for branch in branches if branch.kind == kind]
         return Prompt(self._after(route, place, chosen), trouble)
 
-    def _after(self, route: str, prompt: Place, targets: Iterable[str | None]) -> frozenset[Place]:
+    def _after(
+        self, route: str, prompt: Destination, targets: Iterable[str | None]
+    ) -> frozenset[Destination]:
         completed = {value == "true" for value in self._completed[prompt.name]}
         starts = {(target, prompt.passes, each) for target in targets if target for each in completed}
         return self._follow(route, [], starts)
@@ -202,7 +207,7 @@ class StopGraph:
         *,
         prompts: bool = True,
         failures: bool = False,
-    ) -> frozenset[Place]:
+    ) -> frozenset[Destination]:
         """Returns the next places on all paths.
 
         Args:
@@ -212,27 +217,27 @@ class StopGraph:
             prompts: whether to end at prompts. Otherwise, their branches are followed.
             failures: whether to follow the branches of blocks that fail.
         """
-        found: set[Place] = set()
+        found: set[Destination] = set()
         pending, seen = list(starts), set(starts)
         while pending:
             identifier, passes, completed = pending.pop()
             block = self._flow.blocks[identifier]
             reached = self._route_set_in(identifier)
             if reached is not None and reached != route and identifier not in entries:
-                found.add(Place("stop", reached))
+                found.add(Destination("stop", reached))
                 continue
             attributes = attributes_of(block)
             if COMPLETED in attributes:
                 completed = str(attributes[COMPLETED]) == "true"
             if prompts and _is_prompt(block):
-                found.add(Place("prompt", identifier, passes))
+                found.add(Destination("prompt", identifier, passes))
                 continue
             after = dict(passes)
             branches = list(self._branches(block, after, failures=failures))
             if block.type in _TO_QUEUE:
-                found.add(Place("end", "queue"))
+                found.add(Destination("end", "queue"))
             elif not branches or block.type == "TransferToFlow":
-                found.add(Place("end", "completed" if completed else "incomplete"))
+                found.add(Destination("end", "completed" if completed else "incomplete"))
             for branch in branches:
                 state = (branch.target, tuple(sorted(after.items())), completed)
                 if state not in seen:

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from callroute.errors import InputError
-from callroute.flows.stop_graph import Place
+from callroute.flows.stop_graph import Destination
 from callroute.reports.behavior import START
 
 OPTION = "--assume"
-LEAVE = Place("end", "abandoned_in_flow")
-ENDS: Mapping[str, Place] = {
+LEAVE = Destination("end", "abandoned_in_flow")
+ENDS: Mapping[str, Destination] = {
     "leave": LEAVE,
-    **{name: Place("end", name) for name in ("completed", "answered", "abandoned_in_queue")},
+    **{name: Destination("end", name) for name in ("completed", "answered", "abandoned_in_queue")},
 }
 """Ends of a call by the name that assumptions use."""
 
-Shares = dict[Place, float]
+Shares = dict[Destination, float]
 """Shares of callers by the place to which they go next. They add up to 1."""
 
 
@@ -35,7 +35,7 @@ class Assumptions:
 
     counterparts: dict[str, str] = field(default_factory=dict)
     shares: dict[str, Shares] = field(default_factory=dict)
-    redirected: dict[tuple[str, Place], Shares] = field(default_factory=dict)
+    redirected: dict[tuple[str, Destination], Shares] = field(default_factory=dict)
     added: dict[str, Shares] = field(default_factory=dict)
 
     @classmethod
@@ -122,12 +122,12 @@ def _share(text: str, value: str) -> float:
     return share / 100
 
 
-def _place(text: str, name: str, stops: set[str]) -> Place:
+def _place(text: str, name: str, stops: set[str]) -> Destination:
     if name in ENDS:
         return ENDS[name]
     if name not in stops - {START}:
         raise _invalid(text, f"{name!r} is not a stop", f"Use {', '.join(ENDS)}, {_listed(stops)}")
-    return Place("stop", name)
+    return Destination("stop", name)
 
 
 def _listed(stops: Iterable[str]) -> str:
@@ -139,6 +139,6 @@ def _invalid(text: str, problem: str, fix: str = "") -> InputError:
     return InputError(OPTION, text, problem, fix)
 
 
-def named(place: Place) -> str:
+def named(place: Destination) -> str:
     """Returns the name of a place in assumptions."""
     return next((name for name, end in ENDS.items() if end == place), place.name)

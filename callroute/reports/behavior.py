@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from callroute.flows.stop_graph import TROUBLES, Place
+from callroute.flows.stop_graph import TROUBLES, Destination
 
 if TYPE_CHECKING:
     from callroute.flows.route_catalog import RouteCatalog
@@ -58,7 +58,7 @@ def journey(
 
 @dataclass
 class Behavior:
-    """What callers did at each stop, in numbers of calls.
+    """Numbers of calls by what callers did at each stop.
 
     Attributes:
         exits: calls by stop and by the place to which they went next: another stop, or an end named after the outcome. START
@@ -69,10 +69,10 @@ class Behavior:
         kinds: occurrences of each kind of trouble by stop.
     """
 
-    exits: dict[str, dict[Place, float]] = field(default_factory=dict)
+    exits: dict[str, dict[Destination, float]] = field(default_factory=dict)
     trouble: dict[str, dict[int, float]] = field(default_factory=dict)
     passed: dict[str, dict[int, float]] = field(default_factory=dict)
-    decided: dict[str, dict[int, dict[Place, float]]] = field(default_factory=dict)
+    decided: dict[str, dict[int, dict[Destination, float]]] = field(default_factory=dict)
     kinds: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def last_attempt(self, stop: str) -> int:
@@ -125,7 +125,7 @@ class Observation:
 
 def _cells(call: Journey, counted: Mapping[str, StopNode]) -> Iterator[_Cell]:
     """Yields the cells in which a call counts."""
-    places = [*(Place("stop", visit.stop) for visit in call.visits), Place("end", call.outcome)]
+    places = [*(Destination("stop", visit.stop) for visit in call.visits), Destination("end", call.outcome)]
     yield _Cell("exits", START, (places[0],))
     for visit, place in zip(call.visits, places[1:], strict=True):
         yield _Cell("exits", visit.stop, (place,))
@@ -133,7 +133,7 @@ def _cells(call: Journey, counted: Mapping[str, StopNode]) -> Iterator[_Cell]:
             yield from _attempts(visit, place, counted[visit.stop])
 
 
-def _attempts(visit: Visit, place: Place, node: StopNode) -> Iterator[_Cell]:
+def _attempts(visit: Visit, place: Destination, node: StopNode) -> Iterator[_Cell]:
     stop = visit.stop
     troubles, gave_up = count_attempts(visit, place, node)
     for attempt in range(min(troubles, LAST_ATTEMPT + 1)):
@@ -148,7 +148,7 @@ def _attempts(visit: Visit, place: Place, node: StopNode) -> Iterator[_Cell]:
             yield _Cell("passed", stop, (attempt,))
 
 
-def count_attempts(visit: Visit, place: Place, node: StopNode) -> tuple[int, bool]:
+def count_attempts(visit: Visit, place: Destination, node: StopNode) -> tuple[int, bool]:
     """Returns how often a caller met trouble at a stop, and whether the flow then sent the caller on.
 
     A flow sends callers on if they run out of attempts. If the caller went to another place, the caller must have chosen
@@ -174,11 +174,11 @@ def count_attempts(visit: Visit, place: Place, node: StopNode) -> tuple[int, boo
     return len(kinds), False
 
 
-def outcomes_of(place: Place) -> frozenset[Place]:
+def outcomes_of(place: Destination) -> frozenset[Destination]:
     """Returns the exits of calls to a place of a flow: the stop, or an end for each possible outcome."""
     if place.kind == "stop":
         return frozenset((place,))
-    return frozenset(Place("end", outcome) for outcome in _OUTCOMES[place.name])
+    return frozenset(Destination("end", outcome) for outcome in _OUTCOMES[place.name])
 
 
 _OUTCOMES = {

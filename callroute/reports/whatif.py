@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from callroute.errors import InputError
-from callroute.flows.stop_graph import Place, StopGraph, StopNode
+from callroute.flows.stop_graph import Destination, StopGraph, StopNode
 from callroute.reports.assumptions import ENDS, LEAVE, OPTION, Assumptions, Shares, named
 from callroute.reports.behavior import LAST_ATTEMPT, START, Behavior, Journey, Observation, outcomes_of
 from callroute.reports.report import OUTCOMES, Outcome
@@ -173,7 +173,9 @@ def _observed(behavior: Behavior) -> _Expected:
     return found
 
 
-def _expected(first: Mapping[Place, float], exits: Callable[[str], Mapping[Place, float]]) -> _Expected:
+def _expected(
+    first: Mapping[Destination, float], exits: Callable[[str], Mapping[Destination, float]]
+) -> _Expected:
     """Returns the expected shares in a Markov chain.
 
     Raises:
@@ -181,7 +183,7 @@ def _expected(first: Mapping[Place, float], exits: Callable[[str], Mapping[Place
     """
     reached: dict[str, float] = defaultdict(float)
     ended: dict[tuple[str, str], float] = defaultdict(float)
-    exits_of: dict[str, Mapping[Place, float]] = {}
+    exits_of: dict[str, Mapping[Destination, float]] = {}
     here = {place.name: share for place, share in first.items()}
     for _ in range(_MAX_STEPS):
         following: dict[str, float] = defaultdict(float)
@@ -262,11 +264,11 @@ class _Recipe:
 
     old: str
     fixed: Shares | None = None
-    targets: dict[Place, Shares] = field(default_factory=dict)
+    targets: dict[Destination, Shares] = field(default_factory=dict)
     added: Shares = field(default_factory=dict)
     attempts: StopNode | None = None
 
-    def exits(self, behavior: Behavior) -> Mapping[Place, float]:
+    def exits(self, behavior: Behavior) -> Mapping[Destination, float]:
         """Returns the shares of the callers at the stop, by the place to which they go next."""
         if self.fixed is not None:
             return self.fixed
@@ -307,7 +309,7 @@ def _attempted(old: str, node: StopNode, behavior: Behavior) -> tuple[Shares, Sh
     attempts = [_attempt(old, number, behavior) for number in range(LAST_ATTEMPT + 1)]
     here = {(node.first_prompt, 0): 1.0}
     for _ in range(_MAX_STEPS):
-        following: dict[tuple[Place, int], float] = defaultdict(float)
+        following: dict[tuple[Destination, int], float] = defaultdict(float)
         for (prompt, number), mass in here.items():
             fails, decided = attempts[number]
             for place, share in decided.items():
@@ -336,7 +338,7 @@ def _attempt(stop: str, number: int, behavior: Behavior) -> tuple[float, Shares]
     passed = behavior.passed.get(stop, {}).get(number, 0.0)
     if not trouble + passed:
         return _attempt(stop, number - 1, behavior)
-    decided: Mapping[Place, float] = behavior.decided.get(stop, {}).get(number, {})
+    decided: Mapping[Destination, float] = behavior.decided.get(stop, {}).get(number, {})
     total = sum(decided.values())
     # Calls that decided on a later attempt than the last one counted are not in `passed`.
     return trouble / (trouble + (passed or total)), {place: each / total for place, each in decided.items()}
@@ -418,7 +420,7 @@ class _Model:
             what = "an assumption is missing" if number == 1 else f"{number} assumptions are missing"
             raise InputError("callroute whatif", "", what, f"Add:{options}")
 
-    def exits(self, stop: str, behavior: Behavior) -> Mapping[Place, float]:
+    def exits(self, stop: str, behavior: Behavior) -> Mapping[Destination, float]:
         """Returns the shares of the callers at a stop, by the place to which they go next."""
         return self._recipes[stop].exits(behavior)
 
@@ -486,7 +488,7 @@ class _Model:
             if self._observed.last_attempt(old) + 1 < min(len(after.prompts), LAST_ATTEMPT + 1):
                 number = self._observed.last_attempt(old) + 1
                 self.remarks.append(Remark("unseen_attempt", {"stop": stop, "attempts": number}))
-        covered: set[Place] = set()
+        covered: set[Destination] = set()
         for place in observed:
             target = self._new_name(place)
             redirected = self._assumptions.redirected.get((stop, place))
@@ -517,10 +519,12 @@ class _Model:
                 self._missing[f"{OPTION} {stop}/{place.name}=…%"] = f"{place.name} was not offered before"
         return recipe
 
-    def _new_name(self, place: Place) -> Place:
-        return Place("stop", self._renames.get(place.name, place.name)) if place.kind == "stop" else place
+    def _new_name(self, place: Destination) -> Destination:
+        return (
+            Destination("stop", self._renames.get(place.name, place.name)) if place.kind == "stop" else place
+        )
 
-    def _is_known(self, place: Place) -> bool:
+    def _is_known(self, place: Destination) -> bool:
         """Returns whether calls in the new flow can be at a place. Stops outside of both flows can be set by modules."""
         return place.kind == "end" or place.name in self._new.stops or place.name not in self._old.stops
 
@@ -534,10 +538,10 @@ class _Model:
 
 def _starts(graph: StopGraph) -> StopNode:
     """Returns a stop that represents the start of the call."""
-    first = frozenset(Place("stop", stop) for stop in graph.first)
+    first = frozenset(Destination("stop", stop) for stop in graph.first)
     return StopNode(first, {}, first)
 
 
-def _exits(places: Iterable[Place]) -> set[Place]:
+def _exits(places: Iterable[Destination]) -> set[Destination]:
     """Returns the exits of calls to places of a flow. Callers can leave anywhere."""
     return {LEAVE, *(each for place in places for each in outcomes_of(place))}

@@ -10,14 +10,14 @@ import pytest
 from callroute.flows.flow import Flow
 from callroute.flows.load import load_flow
 from callroute.flows.route_catalog import RouteCatalog
-from callroute.flows.stop_graph import Place, StopGraph
+from callroute.flows.stop_graph import Destination, StopGraph
 from tests.support.menus import Menu, menu_flow
 from tests.support.paths import REPOSITORY
 
 FLOWS = sorted((REPOSITORY / "flow_definitions").glob("*.json"))
 
 
-def names(places: frozenset[Place]) -> set[str]:
+def names(places: frozenset[Destination]) -> set[str]:
     return {f"{place.kind} {place.name}" for place in places}
 
 
@@ -35,7 +35,7 @@ def test_stops_and_edges_of_the_sample_flows_are_those_of_their_catalogs(path: A
             "closed",
             "operator_unavailable",
         ):  # reached from several stops
-            assert Place("stop", route.route) in graph.stops[route.parent].usual_exits, route
+            assert Destination("stop", route.route) in graph.stops[route.parent].usual_exits, route
 
 
 def test_places_after_checks_and_failures_are_known() -> None:
