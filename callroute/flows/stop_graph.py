@@ -85,10 +85,14 @@ class StopNode:
         return _outside((self.first, *(prompt.choices for prompt in self.prompts.values())))
 
     @cached_property
+    def out_of_attempts(self) -> frozenset[Destination]:
+        """Stops and ends to which callers get after trouble."""
+        return _outside(places for prompt in self.prompts.values() for places in prompt.trouble.values())
+
+    @property
     def usual_exits(self) -> frozenset[Destination]:
         """Stops and ends to which callers get if no block fails."""
-        trouble = (places for prompt in self.prompts.values() for places in prompt.trouble.values())
-        return self.choices | _outside(trouble)
+        return self.choices | self.out_of_attempts
 
     @cached_property
     def counts_attempts(self) -> bool:
@@ -115,6 +119,16 @@ class StopNode:
     def after_trouble(self, prompt: Destination, kind: str) -> Destination:
         """Returns the place to which trouble leads at a stop that counts attempts."""
         return next(iter(self.prompts[prompt].trouble[kind]))
+
+    def attempts_allowed(self, limit: int) -> int:
+        """Returns the number of attempts at a stop that counts attempts, up to a limit."""
+        allowed = 0
+        for kind in TROUBLES:
+            place, number = self.first_prompt, 0
+            while place.kind == "prompt" and number < limit:
+                place, number = self.after_trouble(place, kind), number + 1
+            allowed = max(allowed, number)
+        return allowed
 
     def attempts(self, renamed: Mapping[str, str]) -> object:
         """Returns a value that is equal for two stops if they repeat their prompts in the same way.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from callroute.reports.changed_flow import Remark
 from callroute.reports.labels import Labels
 from callroute.reports.report import Language
-from callroute.reports.whatif import Remark
 
 REMARKS: Mapping[str, Labels] = {
     "behavior": {

@@ -138,6 +138,18 @@ def test_the_expected_outcomes_are_those_of_simulated_callers(
     )
 
 
+def test_callers_who_choose_a_stop_are_distinguished_from_those_who_run_out_of_attempts() -> None:
+    old = {"start": replace(START, otherwise="c"), "a": A}
+    new = {"start": replace(START, keys={"1": "a", "2": "b"}, otherwise="c"), "a": A}
+    behavior = {"a": 0.3, "b": 0.2, "silence": 0.12, "wrong_key": 0.08, "leave": 0.3}
+
+    found = estimate(calls_of(old), new, ["start/c=leave"], old=old)
+
+    truth = outcomes(calls_of(new, {**BEHAVIOR, "start": behavior}))
+    assert {each: found.outcomes[each].after.value for each in OUTCOMES} == pytest.approx(truth, abs=1e-3)
+    assert estimate(calls_of(old), old, old=old).outcomes["answered"].change.value == pytest.approx(0)
+
+
 def test_a_flow_compared_with_itself_changes_nothing() -> None:
     loaded = load_flow(BANK)
     bank = StopGraph(loaded.flow)
