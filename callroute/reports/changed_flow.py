@@ -220,14 +220,20 @@ class ChangedFlow:
             *self._assumptions.added.items(),
         ]
         for stop, shares in given:
-            node = self._node(stop)
-            for place in sorted(shares.keys() - _exits(node.exits) if node else ()):
+            offered = self._offered(stop)
+            for place in sorted(shares.keys() - offered):
                 problem = f"the new flow has no way from {stop} to {named(place)}"
-                fix = f"Choose from {', '.join(map(named, sorted(_exits(node.exits))))}" if node else ""
-                raise InputError(OPTION, stop, problem, fix)
+                raise InputError(OPTION, stop, problem, f"Choose from {', '.join(map(named, offered))}")
 
     def _node(self, stop: str) -> StopNode | None:
         return _starts(self._new) if stop == START else self._new.stops.get(stop)
+
+    def _offered(self, stop: str) -> list[Destination]:
+        """Returns the exits from a stop of the new flow. Callers reach the first stop before they can leave."""
+        node = self._node(stop)
+        exits = _exits(node.exits) if node else {LEAVE}
+        order = [*ENDS.values(), *sorted(exits)]
+        return [place for place in dict.fromkeys(order) if place in exits and (place, stop) != (LEAVE, START)]
 
     def _stop(self, stop: str) -> StopModel:
         if stop in self._assumptions.shares:
@@ -315,10 +321,7 @@ class ChangedFlow:
 
     def _template(self, stop: str) -> str:
         """Returns shares to fill in."""
-        node = self._node(stop)
-        places = _exits(node.exits) if node else {LEAVE}
-        order = [*ENDS.values(), *sorted(places)]
-        return ",".join(f"{named(place)}=…%" for place in dict.fromkeys(order) if place in places)
+        return ",".join(f"{named(place)}=…%" for place in self._offered(stop))
 
 
 def _starts(graph: StopGraph) -> StopNode:

@@ -309,6 +309,7 @@ def test_a_call_can_end_in_another_way_only_with_an_assumption(observed: dict[Jo
         ("a=leave=50%,leave=50%", "'leave' occurs twice"),
         ("a=b=100%", "the new flow has no way from a to b. Choose from leave, a1, a2"),
         ("start/c=x", "'x' is not a stop"),
+        ("@start=leave=100%", "the new flow has no way from @start to leave. Choose from start"),
         ("start/x=b", "'x' is not a stop"),
         ("start/c=120%", "'120%' is not a share"),
     ],
