@@ -27,7 +27,8 @@ from callroute.local.crowd import place_random_call
 from callroute.local.dialer import CONTACT_FLOW
 from callroute.local.pipe import HandledRecord
 from callroute.reports.call_records import read_items
-from callroute.reports.drop_off import OUTCOMES, drop_off
+from callroute.reports.drop_off import drop_off
+from callroute.reports.report import OUTCOMES
 
 AGENT_ANSWERS_AFTER = 5.0
 """Seconds in the queue until an agent answers a call from the page."""

@@ -34,12 +34,12 @@ from callroute.local.shared_cloud import share
 from callroute.local.stack_config import StackConfig, tracker_options
 from callroute.reports import call_records
 from callroute.reports.call_records import read_days
-from callroute.reports.report import Span
-from tests.support.made_up_calls import BANK, made_up_items
+from callroute.reports.report import ENDINGS, LEAST_CALLS, Span
+from tests.support.made_up_calls import ARMS, BANK, VERSIONS, made_up_items
 
 SPAN = Span(date(2026, 3, 9), date(2026, 3, 11))
 DAYS = ("--from", str(SPAN.first), "--to", str(SPAN.last))
-ITEMS = list(made_up_items(SPAN, 40))
+ITEMS = list(made_up_items(SPAN, 60, detailed_from=date(2026, 3, 10)))
 KEY = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001"
 KEYS = {
     "from",
@@ -50,6 +50,10 @@ KEYS = {
     "unknown_routes",
     "repeat_callers",
     "previous",
+    "waterfall",
+    "detail_share",
+    "versions",
+    "arms",
 }
 
 
@@ -100,6 +104,11 @@ def test_json_has_the_documented_keys(expected: Any) -> None:
     assert expected["calls"] == sum(expected["outcomes"].values()) > 0
     assert expected["previous"]["calls"] > 0
     assert set(expected["outcomes"]) == {"answered", "abandoned_in_queue", "completed", "abandoned_in_flow"}
+    assert 0 < expected["detail_share"] < 1
+    assert [each["flow_version"] for each in expected["versions"]] == list(VERSIONS)
+    assert {each["arm"] for each in expected["arms"]} == set(ARMS)
+    for stop in expected["waterfall"]:
+        assert stop["reached"] == sum(stop[ending] for ending in ENDINGS) >= LEAST_CALLS
     stops = {stop["route"]: stop for stop in expected["stops"]}
     assert stops["start"]["reached"] == expected["calls"]
     assert stops["balance"]["label"] == "Balance and transactions"
@@ -134,13 +143,37 @@ def test_csv_has_one_line_per_stop(items_file: Path, expected: Any, tmp_path: Pa
     assert [row["route"] for row in rows] == [stop["route"] for stop in expected["stops"]]
     assert [int(row["reached"]) for row in rows] == [stop["reached"] for stop in expected["stops"]]
     assert rows[0]["label"] == "最初のメニュー"
+    (start,) = (stop for stop in expected["waterfall"] if stop["route"] == "start")
+    assert int(rows[0]["waterfall_silence"]) == start["silence"]
+    assert int(rows[0]["waterfall_met_silence"]) == start["met_silence"] > start["silence"]
+    assert rows[-1]["waterfall_reached"] == "", "fewer than 30 calls"
 
 
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
-        ("en", ("Where callers gave up", "Balance and transactions", "Left in the menu")),
-        ("ja", ("発信者の離脱箇所", "残高・入出金の照会", "メニューの途中で離脱")),
+        (
+            "en",
+            (
+                "Where callers gave up",
+                "Balance and transactions",
+                "Left in the menu",
+                "Why callers left, worst stop first",
+                "with fewer than 30 calls with detail",
+                f"{VERSIONS[1]} compared with {VERSIONS[0]}, by stop",
+            ),
+        ),
+        (
+            "ja",
+            (
+                "発信者の離脱箇所",
+                "残高・入出金の照会",
+                "メニューの途中で離脱",
+                "離脱の理由",
+                "詳細のある通話が30件未満の停止箇所",
+                "実験の分岐",
+            ),
+        ),
     ],
 )
 def test_text_is_in_the_chosen_language(items_file: Path, language: str, texts: tuple[str, ...]) -> None:
@@ -218,6 +251,16 @@ GOOD = lines(ITEMS[:1]).strip()
         (GOOD.replace('"outcome": "', '"outcome": "x'), "has an invalid outcome"),
         (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not valid JSON"),
         (GOOD.replace('"2026-03-06"', '"2026-02-30"'), "does not exist"),
+        (
+            GOOD.replace("{", '{"stops_visited": 5, ', 1),
+            "has an invalid stops_visited (not a list of strings)",
+        ),
+        (GOOD.replace("{", '{"stops_visited": [null], ', 1), "has an invalid stops_visited"),
+        (GOOD.replace("{", '{"trouble": "x", ', 1), "has an invalid trouble (not an object)"),
+        (
+            '{"ContactId": "x", "Attributes": {}}',
+            "is a contact record, not a call record. Turn contact records into",
+        ),
         (GOOD.replace("2026-03-06", "2020-01-01").replace("call_route", "route"), "has no call_route"),
     ],
 )
