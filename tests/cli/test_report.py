@@ -403,6 +403,21 @@ def test_the_reader_role_is_enough_for_a_table(
     assert as_json(*table(cloud), env=reader) == expected
 
 
+def test_the_reader_role_is_enough_for_an_estimate_from_a_table(
+    cloud: LocalCloud, reader: dict[str, str | None], expected: Any
+) -> None:
+    arguments = ["whatif", str(BANK), str(BANK), *table(cloud), *DAYS, "--samples", "20", "--json"]
+
+    result = CliRunner().invoke(app, arguments, env=reader)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert found["calls"] == expected["calls"]
+    assert {name: round(each["before"] * found["calls"]) for name, each in found["outcomes"].items()} == (
+        expected["outcomes"]
+    )
+
+
 def test_items_that_are_not_call_records_are_left_out(
     cloud: LocalCloud, reader: dict[str, str | None], expected: Any
 ) -> None:
