@@ -196,7 +196,10 @@ def alarm_topic_policy(*, topic_arn: str, alarm_arns: str, account_id: str) -> D
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
-    """Returns a trust policy for one service acting for one resource, to prevent the confused deputy problem."""
+    """Returns a trust policy that lets a service assume the role for one resource only.
+
+    The conditions prevent the confused deputy problem.
+    """
     return _document(
         [
             {

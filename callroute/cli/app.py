@@ -1,4 +1,4 @@
-"""Defines the command group, which imports each command only when it runs, and prints its errors."""
+"""Defines the command group, which imports each command only when it runs and prints the errors of all commands."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def check(
 
 
 def identified(report: Report, settings: CheckConfig) -> Iterator[tuple[lint.Finding, str, str]]:
-    """Yields each finding with its file, relative to the settings, and its fingerprint."""
+    """Yields each finding, the path of its file relative to the settings file, and its fingerprint."""
     for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True):
         yield finding, settings.relative(Path(finding.file)), fingerprint
 

@@ -24,6 +24,9 @@ MAX_BLOCKS = 250
 CONTENT_CHARACTERS = 256_000
 """Maximum number of characters in a flow, not counting whitespace (docs/fidelity.md)."""
 
+IDENTIFIER_CHARACTERS = 50
+"""Maximum number of characters in a block's identifier (docs/fidelity.md)."""
+
 TOO_MANY_BLOCKS = "too-many-blocks"
 CONTENT_TOO_LONG = "content-too-long"
 _SPLIT = "Move part of the flow into another flow or a module"

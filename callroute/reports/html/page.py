@@ -201,12 +201,12 @@ class _Page:
         return self.text(key, first=self._date(span.first), last=self._date(span.last))
 
     def _name(self, stop: Stop) -> str:
-        """Returns the label of a stop, with its flow if there are several."""
+        """Returns the label of a stop, with the name of its flow if the report contains several flows."""
         label = stop.label(self.language)
         return f"{label} ({self._flow_names[stop.call_flow]})" if len(self._flow_names) > 1 else label
 
     def _change(self, change: Change | None) -> dict[str, Any]:
-        """Returns a change as text, with its interval in points."""
+        """Returns a change as text, with its confidence interval in percentage points."""
         if change is None or change.difference is None or change.low is None or change.high is None:
             return {
                 "text": None,
