@@ -16,17 +16,17 @@ from callroute.cli.call_sources import choose_source, source_options, span_of
 from callroute.cli.output import Column
 from callroute.cli.parameters import FILE, NumberRange, general_options, json_option, project_option
 from callroute.errors import InputError
-from callroute.flows.attribute_flow import CALL_FLOW, attributes_of
+from callroute.flows.attribute_flow import CALL_FLOW, FLOW_VERSION, attributes_of
 from callroute.flows.load import LoadedFlow, load_flow
 from callroute.flows.references import paths_in
 from callroute.flows.stop_graph import StopGraph
 from callroute.reports.report import OUTCOMES, Language, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from callroute.reports.behavior import Journey
-    from callroute.reports.call_database import CallDatabase
+    from callroute.reports.call_database import CallDatabase, JourneyCount
     from callroute.reports.changed_flow import Remark
     from callroute.reports.whatif import Comparison, Range, WhatIf
 
@@ -178,7 +178,10 @@ class _Observed:
 
 
 def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observed:
-    """Returns the calls of a flow. If any of them have detail, the others are left out.
+    """Returns the calls of a flow.
+
+    If any of them went through this version of the flow, calls of other versions are left out. If any of the remaining calls
+    have detail, the others are left out.
 
     Raises:
         InputError: there are no calls of the flow, or their paths are not known.
@@ -198,6 +201,15 @@ def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observe
         elif available := database.available():
             fix = f"Choose days from {available.first} to {available.last} with --from and --to"
         raise InputError(source, "", problem, fix)
+    remarks = []
+    versions = _constants(flow, FLOW_VERSION)
+    same = [each for each in found if each.flow_version in versions]
+    if same and len(same) < len(found):
+        left_out = _number(found) - _number(same)
+        remarks.append(Remark("other_versions", {"calls": f"{left_out:,}"}))
+        found = same
+    elif not same and versions and any(each.flow_version for each in found):
+        remarks.append(Remark("all_versions", {}))
     detailed = [each for each in found if each.visits is not None]
     catalog = flow.catalog
     if not detailed and not (catalog and any(route.parent for route in catalog.routes.values())):
@@ -207,25 +219,30 @@ def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observe
     calls: Counter[Journey] = Counter()
     for each in detailed or found:
         calls[journey(each.route, each.outcome, each.visits, catalog)] += each.calls
-    remarks = []
     if not detailed:
         remarks.append(Remark("no_detail", {}))
     elif len(detailed) < len(found):
-        left_out = sum(each.calls for each in found) - calls.total()
+        left_out = _number(found) - _number(detailed)
         remarks.append(Remark("left_out", {"calls": f"{left_out:,}"}))
     return _Observed(calls, bool(detailed), remarks)
 
 
+def _number(counts: Iterable[JourneyCount]) -> int:
+    return sum(each.calls for each in counts)
+
+
 def _call_flow(flow: LoadedFlow) -> str | None:
     """Returns the value of `call_flow` that a flow sets; otherwise, that in its catalog."""
-    values = {
-        str(attributes[CALL_FLOW])
-        for block in flow.flow.blocks.values()
-        if CALL_FLOW in (attributes := attributes_of(block)) and not paths_in(str(attributes[CALL_FLOW]))
-    }
+    values = _constants(flow, CALL_FLOW)
     if len(values) == 1:
         return values.pop()
     return flow.catalog.call_flow if flow.catalog else None
+
+
+def _constants(flow: LoadedFlow, attribute: str) -> set[str]:
+    """Returns the values that a flow sets for a contact attribute, without references."""
+    given = (attributes_of(block).get(attribute) for block in flow.flow.blocks.values())
+    return {str(value) for value in given if value is not None and not paths_in(str(value))}
 
 
 # --- Output ----------------------------------------------------------------------------------------------------------

@@ -232,6 +232,7 @@ class JourneyCount:
     """Calls with the same path and outcome. Calls without detail have no `visits`."""
 
     call_flow: str | None
+    flow_version: str | None
     route: str
     outcome: Outcome
     visits: tuple[Visit, ...] | None
@@ -381,13 +382,15 @@ class CallDatabase:
     def journeys(self) -> list[JourneyCount]:
         """Returns the number of calls in the span, by path and outcome."""
         rows = self._all(
-            "SELECT call_flow, call_route, outcome, visits, count(*) FROM calls WHERE day BETWEEN $first AND $last"
-            " GROUP BY ALL ORDER BY ALL",
+            "SELECT call_flow, flow_version, call_route, outcome, visits, count(*) FROM calls"
+            " WHERE day BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL",
             self.span,
         )
         return [
-            JourneyCount(call_flow, route, outcome, visits and tuple(Visit(**each) for each in visits), calls)
-            for call_flow, route, outcome, visits, calls in rows
+            JourneyCount(
+                call_flow, version, route, outcome, visits and tuple(Visit(**each) for each in visits), calls
+            )
+            for call_flow, version, route, outcome, visits, calls in rows
         ]
 
     def days(self, span: Span) -> dict[tuple[date, str], int]:

@@ -25,6 +25,14 @@ REMARKS: Mapping[str, Labels] = {
         "en": "Calls without detail are left out ({calls}).",
         "ja": "詳細のない通話は除外する ({calls})。",
     },
+    "other_versions": {
+        "en": "Calls of other versions of the old flow are left out ({calls}).",
+        "ja": "旧フローの別の版の通話は除外する ({calls})。",
+    },
+    "all_versions": {
+        "en": "No call has the flow_version of the old flow. Calls of its other versions are used instead.",
+        "ja": "旧フローのflow_versionをもつ通話がないため、別の版の通話を使用する。",
+    },
     "attempts": {
         "en": "{stop}: the new flow repeats the prompt in another way. Callers behave alike from the third attempt on.",
         "ja": "{stop}: 新フローでは案内の繰り返し方が異なる。3回目以降の試行では発信者の行動は変わらない。",

@@ -171,6 +171,31 @@ def test_calls_of_other_flows_and_days_are_ignored_and_those_without_detail_left
     ]
 
 
+@pytest.mark.parametrize(
+    ("version", "calls", "assumption"),
+    [
+        ("0123456789ab", 100, "Calls of other versions of the old flow are left out (40)."),
+        (
+            "fedcba987654",
+            140,
+            "No call has the flow_version of the old flow. Calls of its other versions are used instead.",
+        ),
+    ],
+)
+def test_calls_of_other_versions_are_left_out_if_any_has_the_version_of_the_old_flow(
+    version: str, calls: int, assumption: str
+) -> None:
+    old = Path("old.json").read_text("utf-8")
+    Path("old.json").write_text(old.replace('"call_flow"', f'"flow_version": "{version}", "call_flow"', 1))
+    other = items({Journey((START,), "abandoned_in_flow"): 40}, flow_version="other")
+    write_items("items.jsonl", [*items(CALLS, flow_version="0123456789ab"), *other])
+
+    found = as_json()
+
+    assert found["calls"] == calls
+    assert assumption in found["assumptions"]
+
+
 def test_without_detail_calls_follow_the_tree_of_the_catalog() -> None:
     write_items("items.jsonl", [item("a", "completed")] * 6 + [item("start", "abandoned_in_flow")] * 4)
     Path("keys.json").write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,17 @@ from datetime import date
 import pytest
 
 from callroute.errors import InputError
+from callroute.flows.flow import Flow
 from callroute.flows.load import load_flow
 from callroute.flows.stop_graph import StopGraph
+from callroute.flows.tracking import add_tracking
 from callroute.reports.behavior import Journey, Visit, journey
+from callroute.reports.call_database import CallDatabase
 from callroute.reports.report import OUTCOMES, Span
 from callroute.reports.whatif import Range, WhatIf, what_if
 from tests.support.made_up_calls import BANK, made_up_items
-from tests.support.menus import Attempt, Menu, every_journey, menu_flow
+from tests.support.menus import Attempt, Menu, every_call, every_journey, menu_flow
+from tests.support.oracle import call_detail
 
 BEHAVIOR: Mapping[str, Attempt] = {
     "start": {"a": 0.3, "b": 0.2, "c": 0.15, "silence": 0.12, "wrong_key": 0.08, "leave": 0.15},
@@ -148,6 +153,38 @@ def test_callers_who_choose_a_stop_are_distinguished_from_those_who_run_out_of_a
     truth = outcomes(calls_of(new, {**BEHAVIOR, "start": behavior}))
     assert {each: found.outcomes[each].after.value for each in OUTCOMES} == pytest.approx(truth, abs=1e-3)
     assert estimate(calls_of(old), old, old=old).outcomes["answered"].change.value == pytest.approx(0)
+
+
+def test_items_with_detail_contain_the_paths_of_simulated_callers() -> None:
+    flow = menu_flow(MENUS, queues=["c"], ends=["none"])
+    document = add_tracking(flow, file="menus.json", call_flow="menus", detail=True).document
+    tracked = Flow.parse(json.dumps(document), "menus.json")
+    made = list(every_call(tracked, MENUS, BEHAVIOR))
+    items = [
+        {
+            "call_route": call.attributes["call_route"],
+            "outcome": call.journey.outcome,
+            "call_date": "2026-04-06",
+            "start_time": "2026-04-06T10:00:00+09:00",
+            **call_detail(call.attributes),
+        }
+        for call in made
+    ]
+
+    with CallDatabase(Span(date(2026, 4, 6), date(2026, 4, 6)), compared=False) as database:
+        database.load_items(items)
+        counts = database.journeys()
+
+    found: Counter[Journey] = Counter()
+    for each in counts:
+        found[journey(each.route, each.outcome, each.visits, None)] += each.calls
+    assert found == Counter(call.journey for call in made)
+    assert len(found) > 100
+    before, after = graph(MENUS), StopGraph(tracked)
+    assert before.stops.keys() == after.stops.keys()
+    for route, stop in before.stops.items():
+        assert stop.attempts({}) == after.stops[route].attempts({})
+        assert (stop.choices, stop.exits) == (after.stops[route].choices, after.stops[route].exits)
 
 
 def test_a_flow_compared_with_itself_changes_nothing() -> None:

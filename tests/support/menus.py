@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callroute.flows.flow import Flow
 from callroute.flows.simulation import HANGUP, TIMEOUT, SimulatedClock, simulate
@@ -129,10 +129,28 @@ class _Caller:
         return self._left.pop()
 
 
+class SimulatedCall(NamedTuple):
+    """A simulated call, with its contact attributes and its probability."""
+
+    journey: Journey
+    attributes: Mapping[str, str]
+    probability: float
+
+
 def every_journey(
-    flow: Flow, menus: Mapping[str, Menu], behavior: Mapping[str, Attempt], answered: float = 0.8
+    flow: Flow, menus: Mapping[str, Menu], behavior: Mapping[str, Attempt]
 ) -> dict[Journey, float]:
-    """Returns the probability of each call, without calls that are very rare.
+    """Returns the probability of each path. See `every_call`."""
+    found: dict[Journey, float] = {}
+    for call in every_call(flow, menus, behavior):
+        found[call.journey] = found.get(call.journey, 0.0) + call.probability
+    return found
+
+
+def every_call(
+    flow: Flow, menus: Mapping[str, Menu], behavior: Mapping[str, Attempt], answered: float = 0.8
+) -> Iterator[SimulatedCall]:
+    """Yields every call, except those that are very rare.
 
     Args:
         flow: the flow of the menus.
@@ -140,14 +158,12 @@ def every_journey(
         behavior: behavior of callers by menu.
         answered: share of the callers in a queue who are answered.
     """
-    found: dict[Journey, float] = {}
     pending: list[tuple[tuple[str, ...], float]] = [((), 1.0)]
     while pending:
         decisions, probability = pending.pop()
-        visits, ended = _played(flow, decisions)
+        visits, attributes, ended = _played(flow, decisions)
         if ended is not None:
-            journey = Journey(visits, ended)
-            found[journey] = found.get(journey, 0.0) + probability
+            yield SimulatedCall(Journey(visits, ended), attributes, probability)
             continue
         stop = visits[-1].stop
         options = {HANGUP: 1 - answered, "waits": answered}
@@ -165,29 +181,32 @@ def every_journey(
             for each, share in options.items()
             if probability * share > RARE
         ]
-    return found
 
 
-def _played(flow: Flow, decisions: Sequence[str]) -> tuple[tuple[Visit, ...], Outcome | None]:
-    """Returns the stops of a simulated call, and its outcome if it ended."""
+def _played(
+    flow: Flow, decisions: Sequence[str]
+) -> tuple[tuple[Visit, ...], Mapping[str, str], Outcome | None]:
+    """Returns the stops of a simulated call, its attributes, and its outcome if it ended."""
     stops: list[dict[str, Any]] = []
-    completed = "false"
+    attributes: dict[str, str] = {}
     outcome: Outcome | None = None
     try:
         for event in simulate(
             flow, _Caller(decisions), clock=SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))
         ):
             if isinstance(event, AttributesSet):
-                completed = event.attributes["call_completed"]
-                stops.append({"stop": event.attributes["call_route"], "silence": 0, "wrong_key": 0})
+                attributes.update(event.attributes)
+                if "call_route" in event.attributes:
+                    stops.append({"stop": event.attributes["call_route"], "silence": 0, "wrong_key": 0})
             elif isinstance(event, TimedOut):
                 stops[-1]["silence"] = min(3, stops[-1]["silence"] + 1)
             elif isinstance(event, Pressed) and not event.accepted:
                 stops[-1]["wrong_key"] = min(3, stops[-1]["wrong_key"] + 1)
             elif isinstance(event, Ended):
                 in_queue: dict[str, Outcome] = {"conversation": "answered", "queue": "abandoned_in_queue"}
-                unqueued: Outcome = "completed" if completed == "true" else "abandoned_in_flow"
+                completed = attributes["call_completed"] == "true"
+                unqueued: Outcome = "completed" if completed else "abandoned_in_flow"
                 outcome = in_queue.get(event.during, unqueued)
     except _OpenDecisionError:
         pass
-    return tuple(Visit(**stop) for stop in stops), outcome
+    return tuple(Visit(**stop) for stop in stops), attributes, outcome
