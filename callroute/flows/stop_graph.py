@@ -24,11 +24,9 @@ from callroute.flows.references import paths_in
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
 
-TROUBLES = ("silence", "wrong_key", "error")
-"""Kinds of trouble at a prompt (docs/record.md)."""
 _TO_QUEUE = ("TransferContactToQueue", "TransferContactToAgent", "DequeueContactAndTransferToQueue")
 _ERRORS = {"silence": "InputTimeLimitExceeded", "wrong_key": NO_CONDITION, "error": NO_MATCH}
-
+"""Error branch of a prompt for each kind of trouble (docs/record.md)."""
 
 Passes = tuple[tuple[str, int], ...]
 """Passes of Loop blocks."""
@@ -123,7 +121,7 @@ class StopNode:
     def attempts_allowed(self, limit: int) -> int:
         """Returns the number of attempts at a stop that counts attempts, up to a limit."""
         allowed = 0
-        for kind in TROUBLES:
+        for kind in _ERRORS:
             place, number = self.first_prompt, 0
             while place.kind == "prompt" and number < limit:
                 place, number = self.after_trouble(place, kind), number + 1
@@ -151,7 +149,7 @@ class StopNode:
         while len(found) < len(numbers):
             prompt = self.prompts[list(numbers)[len(found)]]
             inner = numbered(place for place in prompt.choices if place.kind == "prompt")
-            found.append((inner, [numbered(prompt.trouble[kind]) for kind in TROUBLES]))
+            found.append((inner, [numbered(prompt.trouble[kind]) for kind in _ERRORS]))
         return start, found
 
 
@@ -176,14 +174,14 @@ class StopGraph:
             if identifier in self._completed and (route := self._route_set_in(identifier)) is not None:
                 entries.setdefault(route, []).append(identifier)
         self.stops = {route: self._stop(route, blocks) for route, blocks in entries.items()}
-        started = self._follow("", (), {(flow.start, (), False)}, prompts=False)
+        started = self._follow("", {(flow.start, (), False)}, prompts=False)
         self.first = frozenset(place.name for place in started if place.kind == "stop")
 
     def _stop(self, route: str, entries: list[str]) -> StopNode:
         starts: set[_State] = {
             (entry, (), value == "true") for entry in entries for value in self._completed[entry]
         }
-        first = self._follow(route, entries, starts)
+        first = self._follow(route, starts)
         prompts: dict[Destination, Prompt] = {}
         pending = [place for place in first if place.kind == "prompt"]
         while pending:
@@ -192,7 +190,7 @@ class StopGraph:
                 prompts[place] = prompt = self._prompt(route, place)
                 for places in (prompt.choices, *prompt.trouble.values()):
                     pending += [each for each in places if each.kind == "prompt"]
-        anywhere = self._follow(route, entries, starts, prompts=False, failures=True)
+        anywhere = self._follow(route, starts, prompts=False, failures=True)
         return StopNode(first, prompts, _outside([anywhere]))
 
     def _prompt(self, route: str, place: Destination) -> Prompt:
@@ -211,12 +209,11 @@ class StopGraph:
     ) -> frozenset[Destination]:
         completed = {value == "true" for value in self._completed[prompt.name]}
         starts = {(target, prompt.passes, each) for target in targets if target for each in completed}
-        return self._follow(route, [], starts)
+        return self._follow(route, starts)
 
     def _follow(
         self,
         route: str,
-        entries: Iterable[str],
         starts: set[_State],
         *,
         prompts: bool = True,
@@ -226,7 +223,6 @@ class StopGraph:
 
         Args:
             route: route of the stop.
-            entries: blocks that set this route.
             starts: blocks to start from, each with the passes of Loop blocks and whether the call is completed.
             prompts: whether to end at prompts. Otherwise, their branches are followed.
             failures: whether to follow the branches of blocks that fail.
@@ -237,7 +233,7 @@ class StopGraph:
             identifier, passes, completed = pending.pop()
             block = self._flow.blocks[identifier]
             reached = self._route_set_in(identifier)
-            if reached is not None and reached != route and identifier not in entries:
+            if reached is not None and reached != route:
                 found.add(Destination("stop", reached))
                 continue
             attributes = attributes_of(block)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from callroute.flows.stop_graph import TROUBLES, Destination
+from callroute.flows.stop_graph import Destination
+from callroute.reports.report import TROUBLES
 
 if TYPE_CHECKING:
     from callroute.flows.route_catalog import RouteCatalog
