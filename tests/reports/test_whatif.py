@@ -114,6 +114,12 @@ A_WITH_C = {"a1": 0.36, "a2": 0.18, "c": 0.07, "silence": 0.2, "wrong_key": 0.1,
             id="choice moved to another menu, with more attempts",
         ),
         pytest.param(
+            {"language": Menu({"1": "start"}), **MENUS},
+            ["language=start=95%,leave=5%"],
+            {"language": {"start": 0.95, "leave": 0.05, "silence": 0, "wrong_key": 0}},
+            id="another first menu",
+        ),
+        pytest.param(
             {"start": replace(START, keys={"1": "x", "2": "b", "3": "c"}), "x": A},
             ["x=a"],
             {"start": {**BEHAVIOR["start"], "x": 0.3}, "x": BEHAVIOR["a"]},
