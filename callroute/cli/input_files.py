@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callroute.cli import output
 from callroute.errors import InputError
-from callroute.flows.block_types import FLOW_TYPES
+from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
 from callroute.flows.placeholders import inside_arns
 from callroute.formats.files import read_text
@@ -17,9 +17,6 @@ from callroute.local.stack_config import FLOW_FOLDER, PROJECT_FILE, Secret, Stac
 if TYPE_CHECKING:
     from callroute.flows.load import Placeholders
     from callroute.flows.route_catalog import RouteCatalog
-
-DEFAULT_TYPE = "CONTACT_FLOW"
-"""Type as which a stack deploys a flow without a type."""
 
 
 def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[Path, bool]]:

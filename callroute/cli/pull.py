@@ -20,12 +20,11 @@ from callroute.arn import Arn
 from callroute.cli import output
 from callroute.cli.catalog_files import save_catalog
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.input_files import DEFAULT_TYPE
 from callroute.cli.parameters import FILE, general_options, json_option, project_option
 from callroute.cli.stacks import aws_errors
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import ROUTE, attributes_of
-from callroute.flows.block_types import MODULE
+from callroute.flows.block_types import DEFAULT_TYPE, MODULE
 from callroute.flows.flow import Flow
 from callroute.flows.lint import RULES, check
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog

@@ -833,6 +833,8 @@ KINDS: Mapping[str, FlowKind] = {
 MODULE = "MODULE"
 FLOW_TYPES = tuple(type_ for type_ in KINDS if type_ != MODULE)
 """Types of CreateContactFlow."""
+DEFAULT_TYPE = "CONTACT_FLOW"
+"""Type of a flow in which calls start. A stack deploys flows as this type unless its configuration says otherwise."""
 
 # Types by the value that the console writes to Metadata.type.
 _CONSOLE_TYPES = {

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from callroute.errors import InputError, LocalCloudError
 from callroute.flows import diagrams, simulation
+from callroute.flows.block_types import DEFAULT_TYPE
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.flows.simulation import events
@@ -75,8 +76,9 @@ class LiveView:
         self._records_expected = threading.Event()
         self._stopping = threading.Event()
         self._threads: set[threading.Thread] = set()
-        registered = (flow.outputs for flow in cloud.deployment.all(CONTACT_FLOW))
-        self.flows = sorted(map(_live_flow, registered), key=lambda flow: flow.name)
+        flows = cloud.deployment.all(CONTACT_FLOW)
+        called = (each for each in flows if each.inputs.get("type", DEFAULT_TYPE) == DEFAULT_TYPE)
+        self.flows = sorted((_live_flow(each.outputs) for each in called), key=lambda flow: flow.name)
 
     def __enter__(self) -> LiveView:
         self._start(self._run_pipe)

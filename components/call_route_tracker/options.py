@@ -17,7 +17,7 @@ import pulumi
 from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
 from callroute.errors import InputError
-from callroute.flows.block_types import FLOW_TYPES
+from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
 from callroute.flows.flow import CONTENT_CHARACTERS
 from callroute.flows.tracking import add_detail_to_content
 
@@ -182,7 +182,7 @@ class ContactFlowArgs:
     """Name in Connect, unique in the instance."""
     content: str = option(constraint=characters(1, CONTENT_CHARACTERS))
     """The flow in the Amazon Connect flow language, with all placeholders filled in."""
-    type: str = option("CONTACT_FLOW", one_of(*FLOW_TYPES))
+    type: str = option(DEFAULT_TYPE, one_of(*FLOW_TYPES))
     """Type in Connect. A change replaces the flow."""
     description: str = option("", characters(0, _DESCRIPTION_CHARACTERS))
     """Description in Connect."""
@@ -207,7 +207,7 @@ class ContactFlowArgs:
         """Yields the problem if the flow cannot have detail."""
         if values.get("detail") and "content" in values and "name" in values:
             try:
-                add_detail_to_content(values["content"], values["name"], values.get("type", "CONTACT_FLOW"))
+                add_detail_to_content(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
             except InputError as error:
                 fix = f"Add the detail with `callroute track --detail` and turn this option off. {error}"
                 yield Problem(spell("detail"), "true", "false for this flow", fix)
