@@ -830,6 +830,9 @@ KINDS: Mapping[str, FlowKind] = {
     "MODULE": "module",
 }
 """Kind of flow by type. The types are those of CreateContactFlow, and MODULE for flow modules."""
+MODULE = "MODULE"
+FLOW_TYPES = tuple(type_ for type_ in KINDS if type_ != MODULE)
+"""Types of CreateContactFlow."""
 
 # Types by the value that the console writes to Metadata.type.
 _CONSOLE_TYPES = {

@@ -19,7 +19,8 @@ from typing import Any, Literal
 import duckdb
 
 from callroute.errors import InputError
-from callroute.reports.report import OUTCOMES, TROUBLES, RepeatCallers, Span
+from callroute.reports.behavior import Visit
+from callroute.reports.report import OUTCOMES, TROUBLES, Outcome, RepeatCallers, Span
 
 MEMORY_LIMIT = "256MB"
 """DuckDB's memory limit. Larger intermediate results go to a temporary file."""
@@ -80,6 +81,11 @@ _VALUES = ", ".join(
 )
 """Each attribute, from a line of plain values or from the `Item` in an export."""
 _STOPS = "list_transform(try_cast(stops_visited AS JSON[]), lambda stop: coalesce(stop->>'S', stop->>'$'))"
+_DISTINCT_STOPS = (
+    "list_filter(list_append(stops, call_route),"
+    " lambda stop, place: list_position(list_append(stops, call_route), stop) = place)"
+)
+"""The stops in their order, which `list_distinct` does not keep."""
 _TROUBLE = "STRUCT({plain}, M STRUCT({typed}))".format(
     plain=", ".join(f"{kind} UTINYINT" for kind in TROUBLES),
     typed=", ".join(f"{kind} STRUCT(N UTINYINT)" for kind in TROUBLES),
@@ -96,7 +102,7 @@ SELECT
     CASE WHEN NOT starts_with(phone_number, '{MASKED}') THEN hash($salt || phone_number) END,
     coalesce(starts_with(phone_number, '{MASKED}'), false), flow_version, arm,
     CASE WHEN stops IS NOT NULL
-        THEN list_transform(list_distinct(list_append(stops, call_route)), lambda stop: struct_pack({_VISIT})) END,
+        THEN list_transform({_DISTINCT_STOPS}, lambda stop: struct_pack({_VISIT})) END,
     day IS NULL OR started IS NULL OR call_route IS NULL OR outcome IS NULL OR outcome NOT IN {OUTCOMES}
         OR (duration IS NULL AND duration_seconds IS NOT NULL)
         OR (stops IS NULL AND stops_visited IS NOT NULL) OR coalesce(len(stops) <> list_count(stops), false)
@@ -221,14 +227,31 @@ class VariantCount:
     last: date
 
 
+@dataclass(frozen=True)
+class JourneyCount:
+    """Calls with the same path and outcome. Calls without detail have no `visits`."""
+
+    call_flow: str | None
+    flow_version: str | None
+    route: str
+    outcome: Outcome
+    visits: tuple[Visit, ...] | None
+    calls: int
+
+
 class CallDatabase:
     """Calls in a span, in the previous span and on the following day. Use it in a `with` block.
 
     Keeps numbers only as salted hashes, in a temporary folder that is removed at the end.
+
+    Args:
+        span: the span.
+        compared: whether to load the other days too.
     """
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, *, compared: bool = True) -> None:
         self.span = span
+        self._compared = compared
         self._folder = tempfile.TemporaryDirectory(prefix="callroute-")
         self.folder = Path(self._folder.name)
         """Folder for temporary files that only this user can read."""
@@ -260,6 +283,8 @@ class CallDatabase:
     @property
     def needed(self) -> Span:
         """Days to load: the previous span for comparison, the span, and the next day for repeat callers."""
+        if not self._compared:
+            return self.span
         return Span(self.span.previous.first, self.span.last + timedelta(1))
 
     def load(self, files: Mapping[Path, str]) -> None:
@@ -353,6 +378,20 @@ class CallDatabase:
             self.span,
         )
         return [VariantCount(*row) for row in rows]
+
+    def journeys(self) -> list[JourneyCount]:
+        """Returns the number of calls in the span, by path and outcome."""
+        rows = self._all(
+            "SELECT call_flow, flow_version, call_route, outcome, visits, count(*) FROM calls"
+            " WHERE day BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL",
+            self.span,
+        )
+        return [
+            JourneyCount(
+                call_flow, version, route, outcome, visits and tuple(Visit(**each) for each in visits), calls
+            )
+            for call_flow, version, route, outcome, visits, calls in rows
+        ]
 
     def days(self, span: Span) -> dict[tuple[date, str], int]:
         """Returns the number of calls by day and outcome."""

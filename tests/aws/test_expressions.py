@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from call_route_tracker import CallRouteTrackerArgs
 from callroute.aws.state_machine import definition
-from tests.aws.test_state_machine import CASES, DETAIL, UNSTORABLE, garbled
+from tests.aws.test_state_machine import CASES, DETAIL, LARGEST, UNSTORABLE, garbled
 from tests.support import oracle
 from tests.support.contact_records import agent, contact_record, detailed, queue
 from tests.support.jsonata_engines import (
@@ -198,6 +199,24 @@ def test_the_number_of_evaluations_is_bounded() -> None:
 
     assert evaluations_for(contact_record(Attributes={**hostile, "call_route": "1"})) < 60_000
     assert evaluations_for(contact_record(Attributes={**trouble, "call_route": "1"})) < 60_000
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_the_largest_attributes_with_detail_fit_into_states_and_items(name: str) -> None:
+    machine = definition(OPTIONS["domestic"], table_name="t", quarantine_queue_url="q")["States"]
+    states, variables = machine["EachContact"]["ItemProcessor"]["States"], machine["Settings"]["Assign"]
+    record = {"event_id": "e", "sequence_number": "1", "contact": contact_record(Attributes=LARGEST[name])}
+
+    def run(part: str, value: Any) -> Any:
+        return work(part[2:-2].strip(), {"states": {"input": value}, **variables}).value
+
+    reading = run(states["Read"]["Output"]["reading"], record)
+    output = {"record": record, "reading": reading}
+    values = run(states["Store"]["Arguments"]["ExpressionAttributeValues"], output)
+
+    # Limits: 256 KiB for the input and output of a state, 400 KB for an item.
+    assert len(json.dumps(output, ensure_ascii=False).encode()) < 262_144 / 2
+    assert len(json.dumps(values, ensure_ascii=False).encode()) < 262_144 / 2
 
 
 def read(contact: Any) -> dict[str, Any]:

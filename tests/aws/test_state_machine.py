@@ -183,6 +183,29 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+MAX_ATTRIBUTES = 32_768
+"""Maximum size of a contact's attributes in bytes (docs/fidelity.md)."""
+
+
+def filled(values: dict[str, str]) -> dict[str, str]:
+    """Adds an attribute that brings the size of the attributes to the maximum."""
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in values.items())
+    return {**values, "other": "x" * (MAX_ATTRIBUTES - size - len("other"))}
+
+
+LARGEST = {
+    "200 long names": filled(
+        {f"call_from_{n:0>72}": f"{n - 1:0>72}" for n in range(1, 201)} | {"call_route": f"{200:0>72}"}
+    ),
+    "1,600 short names": filled({"call_route": "1"} | {f"call_from_{n}": f"s{n}" for n in range(1_600)}),
+    "1,500 kinds of trouble": filled({"call_route": "1"} | {f"call_error3_{n}": "1" for n in range(1_500)}),
+    "Japanese names": filled(
+        {"call_route": "1"} | {f"call_from_{n}": "紛失" * 100 + str(n) for n in range(50)}
+    ),
+}
+"""Contact attributes of the maximum size, with call detail."""
+
+
 @pytest.fixture(scope="module")
 def case_items(emulator: Emulator) -> dict[str, dict[str, Any]]:
     machine = Recorder(emulator)
@@ -202,6 +225,13 @@ def test_the_item_has_the_documented_values(case: str, case_items: dict[str, dic
 @pytest.mark.parametrize("case", CASES)
 def test_an_item_has_only_documented_attributes(case: str, case_items: dict[str, dict[str, Any]]) -> None:
     assert set(case_items[case]) <= set(ITEM_ATTRIBUTES)
+
+
+def test_the_largest_attributes_with_detail_are_stored(recorder: MakeRecorder) -> None:
+    machine = recorder()
+
+    assert machine.store([contact_record("a", Attributes=LARGEST["200 long names"])]) == ["stored"]
+    assert machine.items()["a"]["stops_visited"] == [f"{number:0>72}" for number in range(201)]
 
 
 def test_missing_fields_are_treated_as_null(recorder: MakeRecorder) -> None:

@@ -11,6 +11,7 @@ import io
 import json
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -401,6 +402,25 @@ def test_the_reader_role_is_enough_for_a_table(
     cloud: LocalCloud, reader: dict[str, str | None], expected: Any
 ) -> None:
     assert as_json(*table(cloud), env=reader) == expected
+
+
+def test_the_reader_role_is_enough_for_an_estimate_from_a_table(
+    cloud: LocalCloud, reader: dict[str, str | None]
+) -> None:
+    days = {str(day) for day in SPAN}
+    outcomes = Counter(
+        item["outcome"] for item in ITEMS if item["call_date"] in days and "stops_visited" in item
+    )
+    arguments = ["whatif", str(BANK), str(BANK), *table(cloud), *DAYS, "--samples", "20", "--json"]
+
+    result = CliRunner().invoke(app, arguments, env=reader)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert found["calls"] == outcomes.total()
+    assert {
+        name: round(each["before"] * found["calls"]) for name, each in found["outcomes"].items()
+    } == outcomes
 
 
 def test_items_that_are_not_call_records_are_left_out(

@@ -6,7 +6,7 @@ from callroute.flows.tracking.catalog import catalog_text, route_line
 from callroute.flows.tracking.detail import ATTRIBUTE_BYTES, Detail
 from callroute.flows.tracking.removal import PREFIX, flow_version, strip_tracking
 from callroute.flows.tracking.route_names import RouteName, RouteNames
-from callroute.flows.tracking.tracked_flow import TrackedFlow, add_tracking
+from callroute.flows.tracking.tracked_flow import TrackedFlow, add_detail_to_content, add_tracking
 
 __all__ = [
     "ATTRIBUTE_BYTES",
@@ -15,6 +15,7 @@ __all__ = [
     "RouteName",
     "RouteNames",
     "TrackedFlow",
+    "add_detail_to_content",
     "add_tracking",
     "catalog_text",
     "flow_version",

@@ -48,7 +48,11 @@ def _contact_attributes(context: BlockContext) -> Step:
         )
     given = parameters.mapping(context, "Attributes")
     values = parameters.attributes(context, given)
-    read = [path[1] for path in map(whole, map(str, given.values())) if path and path[:1] == ("Attributes",) and path[1:]]
+    read = [
+        path[1]
+        for path in map(whole, map(str, given.values()))
+        if path and path[:1] == ("Attributes",) and path[1:]
+    ]
     next_branch, identifier = context.next(), context.identifier
 
     def step(call: CallSimulation) -> tuple[AttributesSet | Failed, Branch]:
