@@ -164,6 +164,8 @@ def test_the_page_shows_the_waterfall_and_compares_versions_and_arms(
     detail = report.waterfall.detail
     assert f"Based on the {detail.count:,} of {detail.of:,} calls that have detail" in waterfall.inner_text()
     worst = report.waterfall.stops[0]
+    headline = f"{worst.silence} left after silence, {worst.wrong_key} after wrong keys and {worst.error} after an error."
+    assert headline in page.locator(".headline").nth(1).inner_text()
     cells = waterfall.locator("tbody tr").first.locator("th, td").all_inner_texts()
     assert cells == [
         worst.en,

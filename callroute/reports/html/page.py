@@ -23,6 +23,7 @@ from callroute.reports.html.texts import EXPLANATIONS, TEXTS
 from callroute.reports.labels import ENDING_LABELS, OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, flow_name
 from callroute.reports.report import (
     LEAST_CALLS,
+    LEFT,
     OUTCOMES,
     TROUBLES,
     Change,
@@ -252,6 +253,14 @@ class _Page:
                 reached=f"{counts.reached:,}",
                 percent=_percent(counts.share),
             )
+        for each in self._report.waterfall.stops[:1]:
+            if 0 < (each.left_share.value or 0) < 1:
+                yield self.text(
+                    "headline_waterfall",
+                    stop=self._waterfall_name(each),
+                    percent=_percent(each.left_share.value),
+                    **{ending: f"{each.of(ending):,}" for ending in LEFT},
+                )
         changes = [(stop, stop.change) for stop in self._report.stops if stop.change]
         grown = [
             (change.difference, stop, change)

@@ -39,6 +39,12 @@ TEXTS: Mapping[str, Labels] = {
         "en": "At no stop did the share of callers who left the menu grow by more than noise.",
         "ja": "メニューでの離脱率が誤差を超えて上がった箇所はありません。",
     },
+    "headline_waterfall": {
+        "en": "The worst stop is “{stop}”: {percent} of the callers who reached it left the menu there. {hung_up} hung up without any "
+        "trouble, {silence} left after silence, {wrong_key} after wrong keys and {error} after an error.",
+        "ja": "離脱率が最も高い停止箇所は「{stop}」です (到達した通話の{percent})。内訳: 問題なく切断{hung_up}件、"
+        "無操作{silence}件、誤ったキー{wrong_key}件、エラー{error}件。",
+    },
     # Sections
     "paths": {"en": "Paths through the menu", "ja": "メニュー内の経路"},
     "paths_note": {
