@@ -121,10 +121,10 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
     """Parses every document in a resource: in the listed properties, and in any other property that contains one."""
     listed = set()
     for kind, properties in DOCUMENT_PROPERTIES:
-        keys = properties[resource.type].split(".") if resource.type in properties else None
-        for path, value in _values_at(resource.props, keys, "") if keys else ():
-            listed.add(path)
-            yield parse_document(value, kind, path)
+        for path, value in resource.values(properties[resource.type]) if resource.type in properties else ():
+            if value is not None:
+                listed.add(path)
+                yield parse_document(value, kind, path)
     if not matches_any(resource.type, _TYPES) or matches_any(resource.type, _TABLES["restricting"]):
         return
     for path, value, content in walk(resource.props, "statement"):
@@ -177,17 +177,6 @@ def _elements(document: Any) -> set[str]:
         statements = [part for each in statements for part in (each if isinstance(each, list) else [each])]
     found = {str(key).lower() for each in statements if isinstance(each, Mapping) for key in each}
     return found | ({"effect"} if any(isinstance(each, Unknown) for each in statements) else set())
-
-
-def _values_at(value: Any, keys: Sequence[str], path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Unknown) or not keys:
-        if value is not None:
-            yield path, value
-    elif keys[0] == "*":
-        for index, each in enumerate(value if isinstance(value, list) else ()):
-            yield from _values_at(each, keys[1:], f"{path}[{index}]")
-    elif isinstance(value, Mapping):
-        yield from _values_at(value.get(keys[0]), keys[1:], f"{path}.{keys[0]}".lstrip("."))
 
 
 class _InvalidError(ValueError):

@@ -52,6 +52,21 @@ class Resource:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
+    def values(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Yields (path, value) for each value at a path. In the path, `*` represents every element of a list."""
+        return _values(self.props, path.split("."), "")
+
+
+def _values(value: Any, keys: Sequence[str], path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Unknown) or not keys:
+        yield path, value
+    elif keys[0] == "*":
+        for index, each in enumerate(value if isinstance(value, list) else ()):
+            yield from _values(each, keys[1:], f"{path}[{index}]")
+    else:
+        part = value.get(keys[0]) if isinstance(value, Mapping) else None
+        yield from _values(part, keys[1:], f"{path}.{keys[0]}".lstrip("."))
+
 
 def plain(value: Any, path: str = "") -> Any:
     """Converts the SDK's proxies to dicts, lists and scalars; integral floats to int; unknown values to `Unknown`."""
