@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .data import data
-from .iam_patterns import is_wildcard, matches, parse_arn
+from .iam_patterns import arn_of, is_wildcard, matches
 from .policy_documents import Condition, Statement
 from .resource import Resource, Unknown
 
@@ -36,17 +36,18 @@ def request_context(
         encrypting: service through which the request uses a key, for example `sqs`.
         resources: all resources in the stack.
     """
-    own, other = parse_arn(user.get("arn")), parse_arn(target)
-    region = (other and other.region) or (own.region if own else "")
-    account = own.account_id if own else ""
+    own, other = arn_of(user.get("arn")), arn_of(target)
+    region, account = other.region or own.region, own.account_id
     known: dict[str, Any] = {
         "aws:principalaccount": account,
         "aws:principalarn": str(role.get("arn")),
         "aws:principalisawsservice": "false",
         "aws:principaltype": "AssumedRole",
         "aws:requestedregion": region,
-        "aws:resourceaccount": (other and other.account_id) or account,
+        "aws:resourceaccount": other.account_id or account,
         "aws:securetransport": "true",
+        # A service uses a key on behalf of the role.
+        "aws:viaawsservice": "true" if encrypting else "false",
         "kms:calleraccount": account,
         "kms:viaservice": f"{encrypting}.{region}.amazonaws.com" if encrypting and region else "",
     }
@@ -60,7 +61,7 @@ def request_context(
     }
     return {
         **({} if any(isinstance(each, Unknown) for each in tags) else {_ROLE_TAG: ()}),
-        **dict.fromkeys(_ABSENT_KEYS, ()),
+        **{key: () for key in _ABSENT_KEYS if not (encrypting and "calledvia" in key)},
         **{key.lower(): (value.lower(),) for key, value in known.items() if value and isinstance(value, str)},
         _NAMES: [str(each.get(name)) for each in resources for name in ("arn", "id", "name")],
     }

@@ -46,8 +46,8 @@ _CREDENTIALS = {
 _SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
     re.compile(_SECRETS["names"][kind], re.IGNORECASE) for kind in ("secret", "identifier", "count")
 )
-_REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
-"""Start of a reference to a value that is stored elsewhere."""
+_NO_SECRET = re.compile(rf"{_SECRETS['harmless']}$|arn:|alias/|\$\.|\{{%|\$\{{")
+"""A harmless value, or the start of a reference to a value that is stored elsewhere."""
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
 """CodeBuild variable types whose value is the name of a secret."""
 _NAMED = "a secret (because of its name)"
@@ -97,7 +97,7 @@ def _secrets_in(name: str, value: str) -> list[str]:
     """Returns the kinds of secrets that a string contains, in plain text or Base64, or that its name suggests."""
     text = f"{value} {_from_base64(value)}"
     found = [kind for kind, pattern in _CREDENTIALS.items() if pattern.search(text)]
-    is_named = value and _is_secret_name(name) and not _REFERENCE.match(value)
+    is_named = value and _is_secret_name(name) and not _NO_SECRET.match(value)
     return found or ([_NAMED] if is_named else [])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .iam_patterns import parse_arn
+from .iam_patterns import arn_of
 from .policy_documents import walk
 from .principals import own_accounts
 from .property_rules import property_check
@@ -23,20 +23,20 @@ _SUBJECTS = ("function", "keyId", "resourceArn", "tableArn", "topic")
 
 def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     found = own_accounts(resources)
-    arns = [parse_arn(resource.get("arn")) for resource in resources]
-    regions = {arn.region for arn in arns if arn and arn.region}
+    regions = {arn_of(resource.get("arn")).region for resource in resources} | {""}
     for resource in resources:
-        subjects = [arn.account_id for name in _SUBJECTS if (arn := parse_arn(resource.get(name)))]
-        own = found or set(subjects)
+        subjects = {arn_of(resource.get(name)).account_id for name in _SUBJECTS} - {""}
+        own = found or subjects
         allowed = {*own, *config["accounts"]}
         for path, value, _ in walk(resource.props, "arn:"):
-            arn = parse_arn(value)
-            account = arn.account_id if arn else str(value) if _ACCOUNT_PROPERTY.search(path) else ""
+            arn = arn_of(value)
+            is_account = not arn.partition and _ACCOUNT_PROPERTY.search(path)
+            account = str(value) if is_account else arn.account_id
             is_other = re.fullmatch(r"\d{12}", account) and account not in allowed
-            if is_other and (own or (arn and arn.service == "organizations" and path == "principal")):
+            if is_other and (own or (arn.service == "organizations" and path == "principal")):
                 yield resource, f"must not use another account in {path}: {value}"
             is_regional = _REGIONAL_PROPERTY.search(path) and not path.startswith("replicas")
-            if is_regional and found and arn and account in allowed and arn.region not in ("", *regions):
+            if is_regional and found and account in allowed and arn.region not in regions:
                 yield resource, f"must not use another region in {path}: {value}"
 
 

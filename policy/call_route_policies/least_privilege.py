@@ -18,14 +18,12 @@ from .conditions import Context, hold, request_context
 from .contact_records import processes_records
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
-    account_of,
+    arn_of,
     has_resource_level,
     is_lambda,
     is_wildcard,
     matches,
     names_one_resource,
-    parse_arn,
-    service_of,
 )
 from .json_values import parse
 from .policy_documents import Statement, policy_documents, walk
@@ -128,10 +126,7 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     """Returns the ARN of a table, in the state machine's account and region, or of a queue URL."""
     if target.startswith("arn:"):
         return target
-    machine = parse_arn(machine_arn)
-    partition, region, account = (
-        (machine.partition, machine.region, machine.account_id) if machine else ("",) * 3
-    )
+    partition, _, region, account, _ = arn_of(machine_arn)
     name = f"table/{target}" if service == "dynamodb" else target.rpartition("/")[2]
     if url := _QUEUE_URL.fullmatch(target):
         region, account, name = url[1] or region, url[2], url[3]
@@ -143,7 +138,7 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
     if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
         raise _NotDerivedError(None)  # Reported by no-lambda.
     for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
-        if service_of(arn) != service:
+        if arn_of(arn).service != service:
             raise _NotDerivedError(
                 f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
             )
@@ -161,7 +156,7 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
     yield Need(start, target, "used to invoke its target")
     dead_letters = _string(pipe, "sourceParameters", "kinesisStreamParameters", "deadLetterConfig", "arn")
     if dead_letters:
-        action = "sns:Publish" if service_of(dead_letters) == "sns" else "sqs:SendMessage"
+        action = "sns:Publish" if arn_of(dead_letters).service == "sns" else "sqs:SendMessage"
         yield Need(action, dead_letters, "used to send dead letters")
         yield from _key_needs("sqs", dead_letters, resources)
 
@@ -334,7 +329,11 @@ def _accepts_source(arn: str, statement: Statement) -> bool:
 
 def _is_other_source(source: str, arn: str) -> bool:
     """Returns whether a source is another resource of the same account. The rules about trust report other sources."""
-    is_reported = not service_of(source) or "${" in source or account_of(source) not in ("", account_of(arn))
+    is_reported = (
+        not arn_of(source).service
+        or "${" in source
+        or arn_of(source).account_id not in ("", arn_of(arn).account_id)
+    )
     return not is_reported and not matches(source, arn)
 
 

@@ -16,7 +16,7 @@ from .contact_records import (
     stored_stream,
     stream_parameter,
 )
-from .iam_patterns import service_of
+from .iam_patterns import arn_of
 from .json_values import parse
 from .lost_records import check_kept_records
 from .property_rules import is_number, property_check, property_rule
@@ -37,7 +37,7 @@ def _pipe_property(name: str) -> Rule:
 def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     for pipe in record_pipes(resources):
         target = pipe.get("target")
-        if not isinstance(target, Unknown) and service_of(target) != "states":
+        if not isinstance(target, Unknown) and arn_of(target).service != "states":
             continue  # Reported by no-lambda or pipe-role-matches-pipe.
         machines = invoked_machines(pipe, resources)
         if isinstance(target, Unknown) and not machines:

@@ -35,7 +35,14 @@ _VERSIONS = (None, "2008-10-17", "2012-10-17")
 _ACTION = re.compile(r"\*|[\w-]+:[\w*?-]+", re.ASCII)
 """Syntax of an IAM action."""
 
-POSITIVE_OPERATORS = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
+_POSITIVE_OPERATORS = {
+    "stringequals",
+    "stringequalsignorecase",
+    "stringlike",
+    "arnequals",
+    "arnlike",
+    "ipaddress",
+}
 """Lowercase operators that fail if the key is missing. With IfExists they do not."""
 
 
@@ -63,7 +70,7 @@ class Condition:
     @property
     def requires_value(self) -> bool:
         """True if the condition fails when the key is missing or has another value."""
-        return self.operator.removeprefix("foranyvalue:") in POSITIVE_OPERATORS
+        return self.operator.removeprefix("foranyvalue:") in _POSITIVE_OPERATORS
 
 
 @dataclass(frozen=True)
@@ -90,16 +97,6 @@ class Statement:
     def unknown_in(self, *elements: str) -> Iterator[Unknown]:
         """Yields the first unknown value in each of the given elements."""
         return (self.unknown[element] for element in elements if element in self.unknown)
-
-    def unknown_restrictions(self, keys: Iterable[str]) -> Iterator[Unknown]:
-        """Yields the unknown values of conditions that may restrict the statement.
-
-        Args:
-            keys: endings of the lowercase keys that restrict it.
-        """
-        for each in self.conditions:
-            if each.unknown and (not each.key or (each.requires_value and each.key.endswith(tuple(keys)))):
-                yield each.unknown
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
         is_irrelevant = isinstance(value, str) and word not in value.lower() and not _ESCAPED.search(value)
         content = value if is_irrelevant else decoded(value)
         yield path, value, content
-        if isinstance(content, Mapping) and not is_document(content):
+        if isinstance(content, dict) and not is_document(content):
             pending += [(f"{path}.{key}", part) for key, part in content.items()][::-1]
         elif isinstance(content, list):
             pending += [(f"{path}[{index}]", part) for index, part in enumerate(content)][::-1]

@@ -70,9 +70,11 @@ def _values(value: Any, keys: Sequence[str], path: str) -> Iterator[tuple[str, A
 
 def plain(value: Any, path: str = "") -> Any:
     """Converts the SDK's proxies to dicts, lists and scalars; integral floats to int; unknown values to `Unknown`."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
         return {key: _part(value, key, path) for key in value}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [_part(value, index, path) for index in range(len(value))]
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -94,8 +96,8 @@ def nested(value: Any) -> Iterator[Any]:
     while pending:
         part = pending.pop()
         yield part
-        if isinstance(part, (Mapping, list)):
-            pending += list(part.values() if isinstance(part, Mapping) else part)[::-1]
+        if isinstance(part, (dict, list)):
+            pending += list(part.values() if isinstance(part, dict) else part)[::-1]
 
 
 def shown(value: Any) -> str:

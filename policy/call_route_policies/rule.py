@@ -56,7 +56,7 @@ class Rule:
     """Documentation of the requirement."""
     check: ResourceCheck | None = None
     types: Sequence[str] = ()
-    """Type tokens that `check` applies to; may contain wildcards. Empty means all types."""
+    """Type tokens that `check` applies to, or one of which `check_stack` needs. May contain wildcards; empty means all."""
     check_stack: StackCheck | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """JSON schema of each setting, including description and default."""
@@ -118,7 +118,10 @@ class Rule:
         config, problems = self.configured(args.get_config())
         for problem in problems:
             report(f"The stack cannot be checked: the rule {problem}.", None)
-        if not problems:
+        applies = not self.types or any(
+            matches_any(each.resource_type, self.types) for each in args.resources
+        )
+        if applies and not problems:
             resources = preview.resolve([_stack_resource(resource) for resource in args.resources])
             self._report(self.check_stack(resources, config), report, config)
 
