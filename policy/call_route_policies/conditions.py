@@ -70,7 +70,7 @@ def request_context(
 def hold(statement: Statement, context: Context) -> bool | None:
     """Returns whether all of a statement's conditions are met, or None if that depends on unknown values."""
     results = [_holds(condition, context) for condition in statement.conditions]
-    if False in results or _exclude_each_other(statement.conditions):
+    if False in results or _exclude_each_other(statement.conditions, context):
         return False
     return None if None in results else True
 
@@ -135,20 +135,14 @@ def _time(value: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _exclude_each_other(conditions: Sequence[Condition]) -> bool:
-    """Returns whether two conditions on the same key can never both be met."""
-    exact = [
-        each
-        for each in conditions
-        if each.operator in ("stringequals", "stringnotequals") and not each.unknown and each.values
-    ]
-    for key in {each.key for each in exact}:
-        required = [set(each.values) for each in exact if each.key == key and "not" not in each.operator]
-        excluded = {
-            value for each in exact if each.key == key and "not" in each.operator for value in each.values
-        }
-        if required and not set.intersection(*required) - excluded:
-            return True
+def _exclude_each_other(conditions: Sequence[Condition], context: Context) -> bool:
+    """Returns whether each value that a condition requires for a key is excluded by another condition on the key."""
+    for one in conditions:
+        if one.operator == "stringequals" and one.values and not one.unknown:
+            others = [each for each in conditions if each.key == one.key]
+            assumed = [{**context, one.key: (value.lower(),)} for value in one.values]
+            if all(any(_holds(each, world) is False for each in others) for world in assumed):
+                return True
     return False
 
 

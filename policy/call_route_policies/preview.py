@@ -55,20 +55,17 @@ def resolve(resources: Sequence[Resource]) -> list[Resource]:
 def _location(resources: Sequence[Resource]) -> _Location | None:
     """Returns the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
-    found: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
-    texts = (text for resource in resources for text in nested(resource.props) if isinstance(text, str))
-    for text in texts:
-        for partition, service, region, account, name in _ARN.findall(text):
-            if (service, name) in own or (service, name.partition(":")[0]) in own:
-                for counter, value in zip(found, (partition, region, account), strict=True):
-                    counter.update([value] if value else [])
-    winners = []
-    for counter in found:
-        ranked = counter.most_common(2)
-        if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
-            return None
-        winners.append(ranked[0][0])
-    return _Location(*winners)
+    found = Counter(
+        _Location(partition, region, account)
+        for resource in resources
+        for text in nested(resource.props)
+        if isinstance(text, str) and ":" in text
+        for partition, service, region, account, name in _ARN.findall(text)
+        if region and not own.isdisjoint({(service, name), (service, name.partition(":")[0])})
+    )
+    ranked = found.most_common(2)
+    is_clear = len(ranked) == 1 or (len(ranked) == 2 and ranked[0][1] > ranked[1][1])
+    return ranked[0][0] if is_clear else None
 
 
 def _service_and_resource(resource: Resource) -> tuple[str, str] | None:
