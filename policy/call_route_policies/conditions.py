@@ -27,14 +27,9 @@ Context = Mapping[str, Sequence[str]]
 def request_context(
     role: Resource, user: Resource, target: str, encrypting: str, resources: Sequence[Resource]
 ) -> Context:
-    """Returns the values of condition keys in a request.
+    """Returns the values of condition keys in a request that a role's user, a state machine or pipe, sends to a target.
 
-    Args:
-        role: the role.
-        user: the state machine or pipe that uses the role.
-        target: ARN of the resource that the request is for, or `*`.
-        encrypting: service through which the request uses a key, for example `sqs`.
-        resources: all resources in the stack.
+    If `encrypting` names a service, for example `sqs`, the service sends the request to use a key.
     """
     own, other = arn_of(user.get("arn")), arn_of(target)
     region, account = other.region or own.region, own.account_id

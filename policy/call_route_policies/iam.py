@@ -88,8 +88,6 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
 
 
 _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
-
-
 _IN_KEY_POLICY = ("kms:generatedatakey*", "kms:reencrypt*")
 """Wildcard actions in the default key policy that KMS documents. Each matches variants of one action."""
 
@@ -190,11 +188,7 @@ def _unless_restricted(
 ) -> Iterator[Finding]:
     """Yields violations unless a condition limits a statement to specific callers, or unknown values that may do so.
 
-    Args:
-        statement: the statement.
-        keys: endings of the lowercase condition keys that limit it.
-        is_specific: test of a key and each of its values.
-        violations: violations to yield.
+    The condition's lowercase key has one of the given endings, and each of its values is specific.
     """
     unknown = []
     for each in statement.conditions if violations else ():

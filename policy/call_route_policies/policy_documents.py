@@ -134,14 +134,16 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
             yield parse_document(value, "resource", path)
 
 
+def statements_in(documents: Iterable[Document]) -> list[Statement]:
+    """Returns the statements of all documents."""
+    return [statement for document in documents for statement in document.statements]
+
+
 def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
     """Yields every value in the properties as (path, value, decoded value), where the path looks like `rules[0].arn`.
 
-    Descends into JSON text, but not into policy documents. Iterative, because JSON text may be deeply nested.
-
-    Args:
-        props: properties of a resource.
-        word: lowercase text to search for. JSON text that does not contain it is not decoded.
+    Descends into JSON text that contains a lowercase word, but not into policy documents. Iterative, because JSON text
+    may be deeply nested.
     """
     pending = list(props.items())[::-1]
     while pending:
@@ -182,13 +184,8 @@ class _InvalidError(ValueError):
 
 def parse_document(value: Any, kind: Kind, path: str) -> Document:
     """Parses a document: JSON text, or an object of plain values and `Unknown`."""
-    return _parse_text(value, kind, path) if isinstance(value, str) else _parse(value, kind, path)
-
-
-@lru_cache(maxsize=256)
-def _parse_text(text: str, kind: Kind, path: str) -> Document:
-    # Every rule about IAM parses the same documents.
-    return _parse(text, kind, path)
+    # Every rule about IAM parses the same text.
+    return (_parse_text if isinstance(value, str) else _parse)(value, kind, path)
 
 
 def _parse(value: Any, kind: Kind, path: str) -> Document:
@@ -211,6 +208,9 @@ def _parse(value: Any, kind: Kind, path: str) -> Document:
         except _InvalidError as error:
             problems.append(f"have a valid {_label(each, number)} in {path}: {error}")
     return Document(kind, path, tuple(statements), tuple(problems), unknown, version)
+
+
+_parse_text = lru_cache(maxsize=256)(_parse)
 
 
 def _version_and_statements(value: Any) -> tuple[str, list[Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from .data import data
 from .iam_patterns import arn_of
-from .policy_documents import Document, Statement, policy_documents
-from .resource import Resource, Unknown, of_type
+from .policy_documents import Document, Statement, policy_documents, statements_in
+from .resource import Resource, Unknown, by_arn, of_type
 from .resource_types import POLICY
 
 _TYPES = data("principals.yaml")
@@ -56,11 +56,7 @@ def principals(resources: Sequence[Resource]) -> Principals:
     # The order in which the engine registers resources varies, and must not affect the findings.
     resources = sorted(resources, key=lambda resource: resource.urn)
     found: dict[tuple[str, str], Principal] = {}
-    managed = {
-        policy.get("arn"): policy
-        for policy in of_type(resources, POLICY)
-        if isinstance(policy.get("arn"), str)
-    }
+    managed = by_arn(resources, POLICY)
 
     def principal(kind: str, name: Any, source: Resource) -> Principal:
         one = found.setdefault(_key(kind, name, source), Principal(source))
@@ -103,17 +99,18 @@ def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[
     """Returns the statements in resource policies that grant or deny something to a principal."""
     account = arn_of(arn).account_id
     denied = {("*", "*"), ("AWS", "*"), ("AWS", account), ("AWS", f"arn:aws:iam::{account}:root")}
-    return [
-        statement
+    statements = statements_in(
+        document
         for resource in resources
         for document in policy_documents(resource)
         if document.kind == "resource"
-        for statement in document.statements
-        if ("AWS", arn) in statement.principals
-        or (not statement.allows and denied & set(statement.principals))
-        or (
-            not statement.allows and statement.not_principals and ("AWS", arn) not in statement.not_principals
-        )
+    )
+    return [
+        each
+        for each in statements
+        if ("AWS", arn) in each.principals
+        or (not each.allows and not denied.isdisjoint(each.principals))
+        or (not each.allows and each.not_principals and ("AWS", arn) not in each.not_principals)
     ]
 
 

@@ -31,7 +31,7 @@ def property_check(rule: str) -> ResourceCheck:
                 for path, given in resource.values(entry["property"]):
                     value = entry.get("default") if given is None else given
                     violation = entry["violation"].format(
-                        **config, path=path, stack=resource.stack, value=shown(value)
+                        **config, name=resource.name, path=path, stack=resource.stack, value=shown(value)
                     )
                     yield from require(value, partial(_is_valid, entry, config), violation)
 

@@ -119,17 +119,15 @@ def of_type(resources: Iterable[Resource], type_: str) -> Iterator[Resource]:
     return (resource for resource in resources if resource.type == type_)
 
 
+def by_arn(resources: Iterable[Resource], type_: str) -> dict[str, Resource]:
+    """Returns the resources of a type whose ARN is known, by ARN."""
+    return {arn: each for each in of_type(resources, type_) if isinstance(arn := each.get("arn"), str)}
+
+
 def referred(
     resources: Iterable[Resource], type_: str, arn: Any, dependencies: Sequence[str]
 ) -> list[Resource]:
-    """Returns the resources of a type that an ARN names. If an ARN is unknown, the dependencies decide.
-
-    Args:
-        resources: all resources in the stack.
-        type_: type of the resources to return.
-        arn: the ARN, or `Unknown`.
-        dependencies: URNs of the resources that the property with the ARN depends on.
-    """
+    """Returns the resources of a type that an ARN names. If an ARN is unknown, the URNs of dependencies decide."""
     return [
         each
         for each in of_type(resources, type_)
