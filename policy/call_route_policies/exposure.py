@@ -40,10 +40,6 @@ def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> Stack
                 yield resource, f"must not use another region in {path}: {value}"
 
 
-def _check_credentials(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-    yield f"must not be part of the stack: {resource.type.rpartition(':')[2]} is a long-lived credential"
-
-
 _PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 
 
@@ -75,7 +71,6 @@ def _check_buckets(resources: Sequence[Resource], _: RuleConfig) -> StackFinding
 
 RULES = (
     stack_rule("data-stays-in-account", _check_locations),
-    rule("no-long-lived-credentials", _check_credentials),
     rule("data-settings-are-safe", _check_settings),
     stack_rule("buckets-block-public-access", _check_buckets),
 )

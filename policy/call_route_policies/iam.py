@@ -62,13 +62,9 @@ def _check_reference(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         yield from mistakes(document)
 
 
-def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
-    """Yields the Allow statements in documents of the given kinds, and an `Unknown` if there may be more."""
-    for document in policy_documents(resource):
-        if document.kind in kinds:
-            yield from (statement for statement in document.statements if statement.allows)
-            if document.unknown:
-                yield document.unknown
+def _allowing_statements(resource: Resource, *kinds: Kind) -> list[Statement]:
+    documents = [document for document in policy_documents(resource) if document.kind in kinds]
+    return [statement for document in documents for statement in document.allowing]
 
 
 def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceCheck]:
@@ -77,10 +73,7 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
     def decorate(check_statement: StatementCheck) -> ResourceCheck:
         def check(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
             for statement in _allowing_statements(resource, *kinds):
-                if isinstance(statement, Unknown):
-                    yield statement
-                else:
-                    yield from check_statement(statement, config)
+                yield from check_statement(statement, config)
 
         return check
 
@@ -93,27 +86,23 @@ _IN_KEY_POLICY = ("kms:generatedatakey*", "kms:reencrypt*")
 
 
 def _check_wildcard_actions(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-    allowing = list(_allowing_statements(resource, "identity", "resource", "trust"))
+    allowing = _allowing_statements(resource, "identity", "resource", "trust")
     ignored: list[str] = []
     if resource.type.startswith("aws:kms/"):
         ignored += _IN_KEY_POLICY
         ignored += ["kms:*"] if all(map(_is_default_key_statement, allowing)) else []
     for statement in allowing:
-        if isinstance(statement, Unknown):
-            yield statement
-            continue
         for action in filter(is_wildcard, statement.actions):
             if action.lower() not in ignored:
                 yield f"must list individual actions in {statement.label}, not {action}"
         yield from statement.unknown_in("Action")
 
 
-def _is_default_key_statement(statement: Statement | Unknown) -> bool:
-    """Returns whether a statement has no wildcard action, or lets the account manage its key."""
-    if isinstance(statement, Unknown) or {*map(str.lower, statement.actions)}.isdisjoint({"kms:*"}):
-        return True
+def _is_default_key_statement(statement: Statement) -> bool:
+    """Returns whether a statement does not allow all actions, or lets the account manage its key."""
     names = [name for _, name in statement.principals]
-    return bool(names) and all(map(_ACCOUNT_ROOT.fullmatch, names))
+    is_root = bool(names) and all(map(_ACCOUNT_ROOT.fullmatch, names))
+    return is_root or "kms:*" not in map(str.lower, statement.actions)
 
 
 @_for_each_statement("identity", "resource", "trust")
@@ -121,6 +110,7 @@ def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     for element in ("NotAction", "NotResource", "NotPrincipal"):
         if element in statement.elements:
             yield f"must list what {statement.label} allows instead of using {element}"
+    yield from statement.unknown_in()
 
 
 def _check_wildcard_resources(resource: Resource, config: RuleConfig) -> Iterable[Finding]:
@@ -148,11 +138,8 @@ def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         if document.kind == "identity":
             for actions in escalations(usable_actions(document)):
                 yield f"must not allow {actions}, which permits privilege escalation"
-            if document.unknown:
-                yield document.unknown
-            for statement in document.statements:
-                if statement.allows:
-                    yield from statement.unknown_in("Action")
+            for statement in document.allowing:
+                yield from statement.unknown_in("Action")
 
 
 def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
@@ -284,9 +271,6 @@ def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -
     for role in of_type(resources, ROLE):
         own = arn_of(role.get("arn")).account_id
         for statement in _allowing_statements(role, "trust"):
-            if isinstance(statement, Unknown):
-                yield role, statement
-                continue
             named = list(_accounts_in_conditions(statement, _SOURCES))
             named += [
                 ("its identity provider", arn_of(name).account_id)
@@ -318,9 +302,6 @@ def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
         for statement in _allowing_statements(resource, "resource"):
-            if isinstance(statement, Unknown):
-                yield resource, statement
-                continue
             own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
             named = {
                 arn_of(name).account_id or name for type_, name in statement.principals if type_ == "AWS"

@@ -53,7 +53,9 @@ def mistakes(document: Document) -> Iterator[str]:
     for statement in document.statements:
         if document.kind != "resource" and not _SID.fullmatch(statement.sid):
             yield f"must use only letters and digits in the Sid {statement.sid!r}"
-        variables = {name.strip() for text in _texts(statement) for name in _VARIABLE.findall(text)}
+        values = [value for each in statement.conditions for value in each.values]
+        texts = (*statement.resources, *statement.not_resources, *values)
+        variables = {name.strip() for text in texts for name in _VARIABLE.findall(text)}
         if document.version != "2012-10-17" and variables:
             yield f"must have the Version 2012-10-17 in {document.path}, which the variables in {statement.label} require"
         for name in sorted(variables - {"*", "?", "$"}):
@@ -69,13 +71,6 @@ def mistakes(document: Document) -> Iterator[str]:
             if arn != "*" and not arn.startswith("execute-api:/") and not _is_arn(arn):
                 yield f"must use ARNs as resources in {statement.label}, not {arn}"
         yield from _mismatches(statement)
-
-
-def _texts(statement: Statement) -> Iterator[str]:
-    yield from statement.resources
-    yield from statement.not_resources
-    for condition in statement.conditions:
-        yield from condition.values
 
 
 def _wrong_principals(statement: Statement) -> Iterator[str]:

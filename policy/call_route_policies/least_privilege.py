@@ -29,7 +29,7 @@ from .json_values import parse
 from .policy_documents import Statement, policy_documents, statements_in, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
 from .resource import Resource, Unknown, by_arn, of_type, shown
-from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
+from .resource_types import KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
 from .rule import Finding, RuleConfig, StackFindings, stack_rule
 
 _SERVICES = {
@@ -37,6 +37,13 @@ _SERVICES = {
     PIPE: re.compile(r"pipes\.amazonaws\.com"),
 }
 """Service principal that assumes the role, by type. The one for Step Functions may contain a region."""
+
+_KEY_PROPERTIES = {
+    QUEUE: ("kmsMasterKeyId",),
+    STREAM: ("kmsKeyId",),
+    TABLE: ("serverSideEncryption", "kmsKeyArn"),
+}
+"""Path of the property that names the customer managed key, by type."""
 
 # Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
 _TRACE = (
@@ -187,7 +194,7 @@ def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterato
 
 
 def _key(resource: Resource) -> Any:
-    value = resource.get(*CUSTOMER_MANAGED_KEY[resource.type])
+    value = resource.get(*_KEY_PROPERTIES[resource.type])
     return value if isinstance(value, (str, Unknown)) else None
 
 

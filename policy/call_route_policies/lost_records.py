@@ -185,17 +185,15 @@ def _partial_batch(state: State) -> dict[str, str]:
 
 def _lost_before(state: State, states: Mapping[str, Any], is_jsonata: bool) -> dict[str, str]:
     """Returns a requirement if a state replaces the record with other data before a later state stores it."""
-    transitions = [(state, state.get("Next"))] if state.get("Type") == "Pass" or _is_reading(state) else []
+    transitions = (
+        [(state, state.get("Next"))] if state.get("Type") in ("Pass", "Task") and not _stores(state) else []
+    )
     transitions += [(catch, catch.get("Next")) for catch in _mappings(state.get("Catch"))]
     return {
         f"{consumer!r} does not receive it": "pass on the record"
         for step, following in transitions
         if not _keeps_record(step, is_jsonata) and (consumer := _consumer(states, following))
     }
-
-
-def _is_reading(state: State) -> bool:
-    return state.get("Type") == "Task" and not _stores(state)
 
 
 def _keeps_record(step: State, is_jsonata: bool) -> bool:

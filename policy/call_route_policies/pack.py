@@ -12,10 +12,9 @@ from . import (
     data_protection,
     exempt_resources,
     exposure,
+    forbidden,
     iam,
-    inspectable,
     least_privilege,
-    no_lambda,
     pipeline,
     tags,
 )
@@ -23,7 +22,7 @@ from .pack_version import report_pack_version
 from .secrets import keep_secret_marks
 
 _MODULES = (
-    *(inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, exposure, connect_flows, tags),
+    *(forbidden, iam, least_privilege, pipeline, data_protection, exposure, connect_flows, tags),
     exempt_resources,  # Last, because it lists what the other rules have ignored.
 )
 

@@ -80,23 +80,23 @@ class Statement:
     label: str
     """Name for messages: `statement 'Sid'`, or `statement 1` if it has no Sid."""
     allows: bool
-    actions: tuple[str, ...]
-    not_actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    not_resources: tuple[str, ...]
-    principals: tuple[tuple[str, str], ...]
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    not_resources: tuple[str, ...] = ()
+    principals: tuple[tuple[str, str], ...] = ()
     """Pairs of type and name, for example ("Service", "pipes.amazonaws.com"). ("*", "*") means every principal."""
-    not_principals: tuple[tuple[str, str], ...]
-    conditions: tuple[Condition, ...]
+    not_principals: tuple[tuple[str, str], ...] = ()
+    conditions: tuple[Condition, ...] = ()
     elements: Set[str] = frozenset()
     """Names of the elements, including those with unknown values."""
     sid: str = ""
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
-    """The first unknown value in each element. The tuples contain only known values."""
+    """The first unknown value in each element, or in "" if the statement is unknown. The tuples contain only known values."""
 
     def unknown_in(self, *elements: str) -> Iterator[Unknown]:
-        """Yields the first unknown value in each of the given elements."""
-        return (self.unknown[element] for element in elements if element in self.unknown)
+        """Yields the first unknown value in each of the given elements, or the statement if it is unknown."""
+        return (self.unknown[element] for element in ("", *elements) if element in self.unknown)
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,12 @@ class Document:
     unknown: Unknown | None = None
     """The document, or the first statement or effect in it, if it is unknown."""
     version: str = ""
+
+    @property
+    def allowing(self) -> list[Statement]:
+        """The Allow statements. An unknown document or statement counts as one."""
+        unknown = [Statement("", True, unknown={"": self.unknown})] if self.unknown else []
+        return [*(each for each in self.statements if each.allows), *unknown]
 
 
 def policy_documents(resource: Resource) -> Iterator[Document]:

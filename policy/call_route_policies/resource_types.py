@@ -1,4 +1,4 @@
-"""Pulumi type tokens, and the property that names each type's customer managed key."""
+"""Pulumi type tokens."""
 
 from __future__ import annotations
 
@@ -13,11 +13,3 @@ ROLE = "aws:iam/role:Role"
 STORAGE = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 STREAM = "aws:kinesis/stream:Stream"
 TABLE = "aws:dynamodb/table:Table"
-TOPIC = "aws:sns/topic:Topic"
-
-CUSTOMER_MANAGED_KEY = {
-    QUEUE: ("kmsMasterKeyId",),
-    STREAM: ("kmsKeyId",),
-    TABLE: ("serverSideEncryption", "kmsKeyArn"),
-}
-"""Path of the property that names the key, by type."""
