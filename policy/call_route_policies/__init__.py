@@ -7,10 +7,11 @@ Each module with rules ends in a table `RULES` and imports no other module with 
 - `least_privilege`: roles of state machines and pipes, compared with what these do;
 - `exposure`: data in other accounts, and settings that expose or lose data;
 - `pipeline`, `data_protection`, `connect_flows`, `tags`;
-- `exempt_resources`: exemptions from the other rules.
+- `exemptions`: exemptions from the other rules.
 
-They share `rule` (rules and findings), `property_rules` (rules that a table declares), `resource`, `preview` (values that a preview does not know), `policy_documents` (IAM policy documents), `principals` (the policies of each principal),
-`iam_patterns`, `json_values`, `secrets`, `pack_version` and `resource_types`. `testing` is a test kit for any pack.
+They share `rule` (rules and findings), `property_rules` (rules that a table declares), `resource`, `preview` (values that
+a preview does not know), `policy_documents`, `principals` (the policies of each principal), `iam_patterns`, `json_values`,
+`secrets`, `pack_version` and `resource_types`. `testing` is a test kit for any pack.
 """
 
 from __future__ import annotations

@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .data import data
-from .iam_patterns import arn_of, is_wildcard, matches
+from .iam_patterns import PRINCIPAL_TAG, REQUEST_TAG, arn_of, matches
 from .policy_documents import Condition, Statement
 from .resource import Resource, Unknown
 
 _ABSENT_KEYS = data("iam_reference.yaml")["absent"]
 _TIMES = ("aws:currenttime", "aws:epochtime", "aws:tokenissuetime")
 _TIME_OPERATOR = re.compile(r"(?:date|numeric)(less|greater)than(?:equals)?")
-_ROLE_TAG = "aws:principaltag/"
-"""Key prefix for the role's tags. The context contains it if all tags are known."""
 _NAMES = "names"
 """Key for the names and ARNs of the stack's resources, which an encryption context may contain."""
 
@@ -49,14 +47,16 @@ def request_context(
     # tagsAll includes the provider's default tags.
     tags = [role.get(name) or {} for name in ("tags", "tagsAll")]
     known |= {
-        f"{_ROLE_TAG}{key}": value
+        f"{PRINCIPAL_TAG}{key}": value
         for each in tags
         if isinstance(each, Mapping)
         for key, value in each.items()
     }
+    # The context contains the prefix if all tags of the role are known. Step Functions and Pipes neither pass session tags nor send tags.
     return {
-        **({} if any(isinstance(each, Unknown) for each in tags) else {_ROLE_TAG: ()}),
+        **({} if any(isinstance(each, Unknown) for each in tags) else {PRINCIPAL_TAG: ()}),
         **{key: () for key in _ABSENT_KEYS if not (encrypting and "calledvia" in key)},
+        **dict.fromkeys(_TIMES, ("now",)),
         **{key.lower(): (value.lower(),) for key, value in known.items() if value and isinstance(value, str)},
         _NAMES: [str(each.get(name)) for each in resources for name in ("arn", "id", "name")],
     }
@@ -76,7 +76,10 @@ def _holds(condition: Condition, context: Context) -> bool | None:
         names = context[_NAMES]
         is_known = any(matches(value, name) for value in condition.values for name in names)
         return None if condition.unknown or is_known != ("not" in operator) else False
-    actual = _actual(condition.key, context)
+    default = context.get(PRINCIPAL_TAG) if condition.key.startswith(PRINCIPAL_TAG) else None
+    actual = context.get(condition.key, default)
+    if condition.key.startswith(REQUEST_TAG):
+        actual = ()
     if actual is None:
         return None
     if operator == "null":
@@ -98,19 +101,9 @@ def _holds(condition: Condition, context: Context) -> bool | None:
     return None if condition.unknown and not found else found != is_negated
 
 
-def _actual(key: str, context: Context) -> Sequence[str] | None:
-    """Returns the values of a key in a request, or None if they are not known."""
-    if key in _TIMES:
-        return ("now",)
-    # Step Functions and Pipes neither pass session tags nor send tags.
-    if key.startswith(_ROLE_TAG):
-        return context.get(key, context.get(_ROLE_TAG))
-    return context.get(key, () if key.startswith("aws:requesttag/") else None)
-
-
 def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool | None:
     """Returns whether a comparison with the current time is true."""
-    times = [time for value in values if (time := _time(value))]
+    times = [time for value in values if (time := time_of(value))]
     if len(times) < len(values):
         return None
     now = datetime.now(UTC)
@@ -119,7 +112,7 @@ def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool |
     return is_negated
 
 
-def _time(value: str) -> datetime | None:
+def time_of(value: str) -> datetime | None:
     """Parses a time in ISO 8601 format or in seconds since 1970. Returns None for any other value."""
     try:
         time = (
@@ -139,8 +132,3 @@ def _exclude_each_other(conditions: Sequence[Condition], context: Context) -> bo
             if all(any(_holds(each, world) is False for each in others) for world in assumed):
                 return True
     return False
-
-
-def is_date(value: str) -> bool:
-    """Returns whether a date operator accepts a value."""
-    return is_wildcard(value) or _time(value) is not None

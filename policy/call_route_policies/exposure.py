@@ -41,8 +41,6 @@ def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> Stack
 
 
 _PUBLIC_GROUPS = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
-
-
 _check_properties = property_check("data-settings-are-safe")
 
 

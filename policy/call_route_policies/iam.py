@@ -13,6 +13,7 @@ from .data import data
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
+    VARIABLE,
     arn_of,
     has_resource_level,
     ip_network,
@@ -165,8 +166,11 @@ def _merged(actions: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 _WEB_IDENTITY = "sts:assumerolewithwebidentity"
 _ASSUMING = {
-    *("sts:assumerole", "sts:assumerolewithsaml", _WEB_IDENTITY),
-    *("sts:setsourceidentity", "sts:tagsession"),
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    _WEB_IDENTITY,
+    "sts:setsourceidentity",
+    "sts:tagsession",
 }
 
 
@@ -236,7 +240,7 @@ _WIDEST_NETWORKS = {4: 8, 6: 32}
 
 def _is_specific(key: str, value: str) -> bool:
     """Returns whether a value of a condition key matches at most one account, organization or network."""
-    if "${" in value:  # The request decides the value of a policy variable.
+    if VARIABLE.search(value):  # The request decides the value of a policy variable.
         return False
     if key == "aws:sourceip":
         network = ip_network(value)
@@ -292,7 +296,7 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
         if condition.requires_value and condition.key in keys:
             for value in condition.values:
                 account = arn_of(value).account_id if ":" in value else value
-                if account and not is_wildcard(account) and "${" not in account:
+                if account and not is_wildcard(account) and not VARIABLE.search(account):
                     yield condition.written_key, account
 
 
@@ -303,9 +307,7 @@ def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -
     for resource in resources:
         for statement in _allowing_statements(resource, "resource"):
             own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
-            named = {
-                arn_of(name).account_id or name for type_, name in statement.principals if type_ == "AWS"
-            }
+            named = {arn_of(name).account_id or name for kind, name in statement.principals if kind == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
             for account in sorted(named - own - {*config["accounts"], "*"}):
                 if not own:

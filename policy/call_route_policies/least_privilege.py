@@ -18,6 +18,7 @@ from .conditions import Context, hold, request_context
 from .contact_records import processes_records
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
+    VARIABLE,
     arn_of,
     has_resource_level,
     is_lambda,
@@ -328,7 +329,11 @@ def _accepts_source(arn: str, statement: Statement) -> bool:
 def _is_other_source(source: str, arn: str) -> bool:
     """Returns whether a source is another resource of the same account. The rules about trust report other sources."""
     parsed = arn_of(source)
-    is_own = bool(parsed.service) and "${" not in source and parsed.account_id in ("", arn_of(arn).account_id)
+    is_own = (
+        bool(parsed.service)
+        and not VARIABLE.search(source)
+        and parsed.account_id in ("", arn_of(arn).account_id)
+    )
     return is_own and not matches(source, arn)
 
 

@@ -34,6 +34,9 @@ def _pipe_property(name: str) -> Rule:
     return stack_rule(name, of_record_pipes(property_check(name)))
 
 
+_check_type = property_check("pipe-target-is-express")
+
+
 def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     for pipe in record_pipes(resources):
         target = pipe.get("target")
@@ -48,12 +51,7 @@ def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFin
                 f"must invoke a state machine in this stack: the type of {shown(target)} is not known",
             )
         for machine in machines:
-            type_ = machine.get("type")
-            for finding in require(
-                type_,
-                lambda value: value == "EXPRESS",
-                f"must have the type EXPRESS, not {shown(type_ or 'STANDARD')}: {pipe.name} invokes it synchronously",
-            ):
+            for finding in _check_type(machine, {"pipe": pipe.name}):
                 yield machine, finding
 
 
@@ -71,9 +69,7 @@ def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> Stac
                 yield pipe, value
         if not isinstance(hours, Unknown) and not is_number(hours):
             yield pipe, f"must read a stream with a numeric retentionPeriod, not {shown(hours)}"
-        if not is_number(age) or age < 0:
-            continue  # Unknown, or reported by pipe-retries-are-limited.
-        if is_number(hours) and age >= hours * _SECONDS_PER_HOUR:
+        elif is_number(age) and is_number(hours) and age >= hours * _SECONDS_PER_HOUR:
             yield (
                 pipe,
                 f"must have a maximumRecordAgeInSeconds below the {hours} hours that its stream retains records,"

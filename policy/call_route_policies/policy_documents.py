@@ -24,9 +24,6 @@ _TABLES = data("policy_properties.yaml")
 DOCUMENT_PROPERTIES: Sequence[tuple[Kind, Mapping[str, str]]] = tuple(_TABLES["properties"].items())
 """Kinds of policies, each with the properties that contain one, by type."""
 
-_TYPES = ("aws:*",)
-"""Types that may contain a document: all of the AWS provider's types."""
-
 _ELEMENTS = {
     *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"),
     "Condition",
@@ -128,7 +125,7 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
             if value is not None:
                 listed.add(path)
                 yield parse_document(value, kind, path)
-    if not matches_any(resource.type, _TYPES) or matches_any(resource.type, _TABLES["restricting"]):
+    if not resource.type.startswith("aws:") or matches_any(resource.type, _TABLES["restricting"]):
         return
     for path, value, content in walk(resource.props, "statement"):
         if path in listed:

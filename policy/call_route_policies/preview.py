@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from callroute.arn import Arn
 
 from .data import data
 from .resource import Resource, Unknown, nested
@@ -20,17 +22,6 @@ _TABLES = data("preview.yaml")
 _ARN_FORMATS: Mapping[str, str] = _TABLES["arns"]
 _REFERENCES: Mapping[str, Mapping[str, Any]] = _TABLES["references"]
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'\\,*?]+)")
-
-
-@dataclass(frozen=True)
-class _Location:
-    partition: str
-    region: str
-    account: str
-
-    def arn(self, service: str, resource: str) -> str:
-        region = "" if service == "iam" else self.region
-        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
 
 def resolve(resources: Sequence[Resource]) -> list[Resource]:
@@ -52,11 +43,11 @@ def resolve(resources: Sequence[Resource]) -> list[Resource]:
     ]
 
 
-def _location(resources: Sequence[Resource]) -> _Location | None:
-    """Returns the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
+def _location(resources: Sequence[Resource]) -> Arn | None:
+    """Returns an ARN with the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
     found = Counter(
-        _Location(partition, region, account)
+        Arn(partition, "", region, account, "")
         for resource in resources
         for text in nested(resource.props)
         if isinstance(text, str) and ":" in text
@@ -76,10 +67,13 @@ def _service_and_resource(resource: Resource) -> tuple[str, str] | None:
     return service, format_.format(name=name, path=path or "/")
 
 
-def _with_arn(resource: Resource, location: _Location) -> Resource:
+def _with_arn(resource: Resource, location: Arn) -> Resource:
     if isinstance(resource.get("arn"), str) or not (parts := _service_and_resource(resource)):
         return resource
-    return replace(resource, props={**resource.props, "arn": location.arn(*parts)})
+    service, name = parts
+    region = "" if service == "iam" else location.region
+    arn = location._replace(service=service, region=region, resource=name)
+    return replace(resource, props={**resource.props, "arn": str(arn)})
 
 
 def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:

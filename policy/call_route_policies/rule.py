@@ -154,15 +154,13 @@ def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iter
 def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     """Describes the values that a setting accepts if the given one is invalid. Otherwise returns an empty string."""
     if schema["type"] == "integer":
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        is_valid = is_integer and value >= schema["minimum"]
+        is_valid = type(value) is int and value >= schema["minimum"]
         return "" if is_valid else f"an integer of at least {schema['minimum']}"
     choices = schema["items"].get("enum")
-    if isinstance(value, list) and all(
-        isinstance(each, str) and (choices is None or each in choices) for each in value
-    ):
-        return ""
-    return f"a list of {', '.join(choices)}" if choices else "a list of strings"
+    is_valid = isinstance(value, list) and all(
+        isinstance(each, str) and each in (choices or value) for each in value
+    )
+    return "" if is_valid else f"a list of {', '.join(choices or ['strings'])}"
 
 
 def rule(name: str, check: ResourceCheck) -> Rule:
