@@ -51,6 +51,7 @@ _NO_SECRET = re.compile(rf"{_SECRETS['harmless']}$|arn:|alias/|\$\.|\{{%|\$\{{")
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
 """CodeBuild variable types whose value is the name of a secret."""
 _NAMED = "a secret (because of its name)"
+_PARAMETER = "aws:ssm/parameter:Parameter"
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
 
 
@@ -63,10 +64,7 @@ def _is_secret_name(name: str) -> bool:
 def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     """Searches all properties, including JSON text. Iterative, because JSON text may be deeply nested."""
     # Systems Manager stores a String in plain text, even if Pulumi knows that it is a secret.
-    is_plain = resource.type == "aws:ssm/parameter:Parameter" and resource.get("type") in (
-        "String",
-        "StringList",
-    )
+    is_plain = resource.type == _PARAMETER and resource.get("type") in ("String", "StringList")
     # Tuples of path, name and value. List items have the list's name.
     pending = [(name, _name_of(name, resource.props), value) for name, value in resource.props.items()]
     while pending:

@@ -25,8 +25,6 @@ from .resource_types import PIPE, STREAM
 from .rule import Finding, Rule, RuleConfig, StackFindings, require, stack_rule
 
 _SECONDS_PER_HOUR = 3_600
-_DEFAULT_STREAM_HOURS = 24
-"""Default retention in Kinesis."""
 
 
 def _pipe_property(name: str) -> Rule:
@@ -63,7 +61,7 @@ def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> Stac
             yield pipe, source
             continue
         hours = found[0].get("retentionPeriod") if found else config["existingStreamRetentionHours"]
-        hours = _DEFAULT_STREAM_HOURS if hours is None else hours
+        hours = 24 if hours is None else hours  # Default in Kinesis.
         for value in (age, hours):
             if isinstance(value, Unknown):
                 yield pipe, value
