@@ -7,7 +7,8 @@ iam-no-wildcard-actions, and the other rules skip that action.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from .data import data
 from .escalation import escalations, usable_actions
@@ -149,19 +150,15 @@ def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> 
             yield principal.resource, principal.unknown
         separate = [usable_actions(document) for document in principal.documents]
         # Actions that one group's policies permit are reported for the group.
-        separate += [_merged(map(usable_actions, group.documents)) for group in principal.groups]
+        separate += [dict(ChainMap(*map(usable_actions, group.documents))) for group in principal.groups]
         reported = {actions for each in separate for actions in escalations(each)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
-        for actions in escalations(_merged(separate)):
+        for actions in escalations(ChainMap(*separate)):
             if actions not in reported:
                 yield (
                     principal.resource,
                     f"must not be allowed {actions} by {source} together, which permits privilege escalation",
                 )
-
-
-def _merged(actions: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {lower: action for each in actions for lower, action in each.items()}
 
 
 _WEB_IDENTITY = "sts:assumerolewithwebidentity"

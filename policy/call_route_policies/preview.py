@@ -26,6 +26,16 @@ _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'
 
 def resolve(resources: Sequence[Resource]) -> list[Resource]:
     """Returns the resources with their unknown ARNs and references replaced by values, where possible."""
+    if _LAST[:1] != [resources]:  # Each stack rule receives the same resources.
+        _LAST[:] = [resources, _resolve(resources)]
+    return list(_LAST[1])
+
+
+_LAST: list[Sequence[Resource]] = []
+"""The resources resolved last, and the result."""
+
+
+def _resolve(resources: Sequence[Resource]) -> list[Resource]:
     location = _location(resources)
     found = [_with_arn(resource, location) if location else resource for resource in resources]
     by_urn = {resource.urn: resource for resource in found}

@@ -54,7 +54,7 @@ class Rule:
     remediation: str
     url: str
     types: Sequence[str] = ()
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     check: ResourceCheck | None = None
     check_stack: StackCheck | None = None
 
@@ -85,12 +85,7 @@ class Rule:
             "enforcement_level": self.level,
             "remediation_steps": self.remediation,
             "url": self.url,
-            "config_schema": PolicyConfigSchema(
-                {
-                    **{name: dict(schema) for name, schema in self.settings.items()},
-                    exemptions.SETTING: exemptions.SCHEMA,
-                }
-            ),
+            "config_schema": PolicyConfigSchema({**self.settings, exemptions.SETTING: exemptions.SCHEMA}),
         }
         if self.check_stack:
             return StackValidationPolicy(**metadata, validate=partial(self._validate_stack, self.check_stack))
