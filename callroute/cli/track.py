@@ -15,14 +15,14 @@ from click.exceptions import Exit
 from callroute.cli import output
 from callroute.cli.catalog_files import save_catalog
 from callroute.cli.exit_codes import UNUSABLE_INPUT
-from callroute.cli.input_files import files_in
-from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
+from callroute.cli.input_files import files_in, load
+from callroute.cli.parameters import FILE, flow_argument, format_of, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow, is_readable
 from callroute.flows.lint import RULES, check
-from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow, may_be_flow
+from callroute.flows.load import STANDARD_INPUT, LoadedFlow, may_be_flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
 from callroute.flows.tracking import (
     ATTRIBUTE_BYTES,
@@ -161,7 +161,11 @@ def track_file(
     Raises:
         InputError: the flow cannot be tracked, or the file must not be overwritten.
     """
-    loaded = load_flow(flow, type_=flow_type)
+    if out is not None:
+        format_of(out, {".json": "json"}, fix="Use this suffix")
+    if picture is not None:
+        format_of(picture, {".svg": "svg"}, "--picture", "Use this suffix")
+    loaded = load(flow, flow_type=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name
     call_flow = flow_name(loaded.flow, name)
@@ -210,9 +214,8 @@ def track_file(
     write_ambiguous(ambiguous)
     if picture is not None:
         write_text(picture, diagrams.svg(written))
-    notes = (*tracked.notes, *(tracked.detail.notes if tracked.detail else ()))
-    for text in (*loaded.notes, *(f"note: {each}" for each in notes)):
-        output.note(text)
+    for text in (*tracked.notes, *(tracked.detail.notes if tracked.detail else ())):
+        output.note(f"note: {text}")
 
 
 def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteName]:

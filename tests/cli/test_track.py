@@ -74,6 +74,9 @@ def test_one_run_writes_flow_and_picture_and_summarizes_the_stops(menu: Path) ->
     assert "1 stop, all with a route on every path" in ran.stderr
     assert picture.read_text(encoding="utf-8") == callroute("draw", out, "--format", "svg").stdout
     assert "track-main-1" in picture.read_text(encoding="utf-8")
+    refused = callroute("track", menu, "--picture", "x.png")
+    assert refused.returncode == 2
+    assert "'x.png' does not end in .svg" in refused.stderr
 
 
 def test_written_flow_and_catalog_pass_the_check(menu: Path) -> None:

@@ -261,6 +261,14 @@ def test_a_flow_that_cannot_have_detail_is_rejected() -> None:
         replace(FLOW, content=content.replace('"call_route": "1-2"', '"call_route": "1+2"'), detail=True)
 
 
+def test_a_flow_has_its_own_type_and_tags(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, type="CUSTOMER_QUEUE", tags={})])
+
+    inputs = engine.one(FLOW_TYPE).inputs
+    assert inputs["type"] == "CUSTOMER_QUEUE"
+    assert "tags" not in inputs
+
+
 def test_flows_and_phone_numbers_are_optional(engine: Engine) -> None:
     build(engine)
     without_flows = Engine()
@@ -638,7 +646,7 @@ def test_outputs_are_accepted_for_inputs_only(engine: Engine) -> None:
         ({"phone_number_id": "+815000000000"}, r"\+815000000000"),
     ],
 )
-def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, str], message: str) -> None:
+def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as raised:
         replace(FLOW, **changes)
 

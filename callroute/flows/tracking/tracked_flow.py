@@ -113,8 +113,8 @@ def add_tracking(
     )
 
 
-def add_detail_to_content(content: str, name: str) -> str:
-    """Returns the content of a contact flow, as it is deployed, with tracking and detail.
+def add_detail_to_content(content: str, name: str, flow_type: str) -> str:
+    """Returns the content of a flow, as it is deployed, with tracking and detail.
 
     If the flow already has detail, the stops without detail stay without. An existing `flow_version` is kept, because it is
     the version of the flow before its placeholders were filled in.
@@ -122,11 +122,12 @@ def add_detail_to_content(content: str, name: str) -> str:
     Args:
         content: the flow's JSON.
         name: name of the flow, which is `call_flow` if the flow is not tracked yet.
+        flow_type: type of the flow in Connect, such as `CONTACT_FLOW`.
 
     Raises:
         InputError: the flow is invalid or cannot have detail.
     """
-    flow = Flow.parse(content, name, "CONTACT_FLOW")
+    flow = Flow.parse(content, name, flow_type)
     detail = None if detail_keys(flow) else True
     tracked = add_tracking(flow, file=name, call_flow=name, detail=detail, keep_version=True)
     return flow.style.write(tracked.document)
