@@ -146,7 +146,7 @@ def _routes(flow: Flow) -> Iterator[str]:
             yield str(attributes_of(each)[ROUTE])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)  # each example simulates every call of a flow in four ways
 @given(flow=any_flow())
 def test_detail_of_any_flow_agrees_with_a_replay_and_changes_nothing_for_callers(flow: Flow) -> None:
     compares_route = "$.Attributes.call_route" in [
