@@ -11,18 +11,12 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS, QUEUE_ATTRIBUTES, TOPIC_ATTRIBUTES
-
-ENDPOINT = "CALLROUTE_ENGINE_ENDPOINT"
-STATE = "CALLROUTE_ENGINE_STATE"
-FAILURES = "failures"
-"""File in the provider's folder: the types of which one creation must fail."""
 
 Properties = dict[str, Any]
 
@@ -90,36 +84,22 @@ REPLACED_BY: Mapping[str, frozenset[str]] = {
 }
 
 
-class AttachedEmulator(Emulator):
-    """An emulator that another process has started."""
-
-    def __init__(self, endpoint: str, region: str) -> None:
-        super().__init__(region)
-        self.endpoint = endpoint
-
-    def _running(self) -> Any:
-        return None
-
-
 class Cloud:
     """The emulator, and the settings of Amazon Connect instances that it lacks.
 
     Args:
-        emulator: the emulator.
-        folder: folder for the Amazon Connect settings and for the failures that a test demands.
+        emulator: the emulator. Previews of new stacks do not need it to run.
+
+    Attributes:
+        connect: resources of Amazon Connect by their IDs.
+        failing: types of which one creation must fail.
     """
 
-    def __init__(self, emulator: Emulator, folder: Path) -> None:
+    def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self._folder = folder
+        self.connect: dict[str, Properties] = {}
+        self.failing: set[str] = set()
         self._lock = threading.Lock()
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Cloud:
-        """Returns the cloud whose endpoint and folder the environment names; a preview needs no emulator."""
-        endpoint = environment.get(ENDPOINT, "")
-        region = environment["AWS_REGION"]
-        return cls(AttachedEmulator(endpoint, region), Path(environment[STATE]))
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator."""
@@ -127,28 +107,20 @@ class Cloud:
 
     @property
     def is_running(self) -> bool:
-        """True if there is an emulator. Previews of new stacks do not need one."""
+        """True if the emulator runs."""
         return bool(self.emulator.endpoint)
 
     def take_failure(self, type_: str) -> bool:
-        """Returns whether this creation of a resource must fail, which is demanded once for each type."""
-        file = self._folder / FAILURES
+        """Returns whether this creation of a resource must fail, which happens once for each type in `failing`."""
         with self._lock:
-            demanded = file.read_text(encoding="utf-8").split() if file.exists() else []
-            if type_ not in demanded:
-                return False
-            demanded.remove(type_)
-            file.write_text("\n".join(demanded), encoding="utf-8")
-        return True
+            is_failing = type_ in self.failing
+            self.failing.discard(type_)
+        return is_failing
 
     def created(self, type_: str, id_: str, outputs: Properties) -> None:
         """Stores a resource of Amazon Connect."""
         if type_ in (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER):
-            self.connect_file(id_).write_text(json.dumps(outputs), encoding="utf-8")
-
-    def connect_file(self, id_: str) -> Path:
-        """The file with a resource of Amazon Connect."""
-        return self._folder / f"{id_.replace('/', '_').replace(':', '_')}.json"
+            self.connect[id_] = outputs
 
 
 @dataclass(frozen=True)
@@ -713,19 +685,15 @@ def _delete_subscription(cloud: Cloud, id_: str, _old: Properties) -> None:
 
 
 def _read_connect(cloud: Cloud, id_: str, _old: Properties) -> Properties | None:
-    file = cloud.connect_file(id_)
-    found: Properties | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
+    return cloud.connect.get(id_)
 
 
 def _update_connect(cloud: Cloud, id_: str, _changed: Properties, new: Properties) -> None:
-    file = cloud.connect_file(id_)
-    stored = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**stored, **new}), encoding="utf-8")
+    cloud.connect[id_] = {**cloud.connect[id_], **new}
 
 
 def _delete_connect(cloud: Cloud, id_: str, _old: Properties) -> None:
-    cloud.connect_file(id_).unlink()
+    del cloud.connect[id_]
 
 
 RESOURCES: Mapping[str, Resource] = {

@@ -40,8 +40,7 @@ def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch:
         "type": "CONTACT_FLOW",
         "content": json.dumps(json.loads(MENU_CONTENT), separators=(",", ":")),
     }
-    file = previews.home / "state" / f"{INSTANCE}_{MENU}.json"
-    file.write_text(json.dumps({**in_connect, "contactFlowId": MENU, "arn": "arn"}), encoding="utf-8")
+    previews.cloud.connect[f"{INSTANCE}:{MENU}"] = {**in_connect, "contactFlowId": MENU, "arn": "arn"}
     imports = ("import", "--file", "import.json", "--generate-code=false", "--protect=false")
     previews.succeed(*imports, "--yes", "--skip-preview")
 

@@ -11,7 +11,6 @@ from call_route_policies import RULES
 from tests.engine.event_log import AUTOMATIC_SUFFIX, Finding, run_with_pack
 from tests.engine.mutated_program import MUTATIONS, case_of
 from tests.engine.project import Project
-from tests.engine.provider import ANY_TYPE
 from tests.policies.values import STACK
 
 GROUPS: tuple[dict[str, str], ...] = (
@@ -89,12 +88,12 @@ def expected(group: dict[str, str], level: str = "") -> list[Finding]:
 @pytest.fixture
 def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
     """A copy of the project whose program contains the mutations of a group."""
-    project = Project.copy(tmp_path)
+    project = Project.copy(tmp_path, any_type=True)
     (project.folder / "__main__.py").rename(project.folder / "program.py")
     program = "from tests.engine.mutated_program import run\n\nrun()\n"
     (project.folder / "__main__.py").write_text(program, encoding="utf-8")
     project.stack(STACK)
-    project.variables.update({MUTATIONS: json.dumps(list(request.param.items())), ANY_TYPE: "1"})
+    project.variables[MUTATIONS] = json.dumps(list(request.param.items()))
     return project
 
 
