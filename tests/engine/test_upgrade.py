@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import subprocess
 import tarfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from callroute.local.emulator import Emulator
+from tests.engine.event_log import operations, run_with_log
 from tests.engine.project import Project
 from tests.support.paths import REPOSITORY
 
@@ -64,13 +64,14 @@ def upgrade(project: Project, earlier: bytes, stack: str, current: Path) -> None
         (current / name).rename(old)
     project.stack(stack)
 
-    steps = json.loads(project.succeed("preview", "--json").out)["steps"]
-    project.succeed("up", "--yes", "--skip-preview")
+    done, events = run_with_log(project, "up", "--yes", "--skip-preview")
 
+    assert done.code == 0, done.text
+    steps = operations(events)
     after = {each["urn"]: each for each in project.state()}
-    assert {each["op"] for each in steps} <= {"same", "update", "create"}
+    assert {operation for operation, *_ in steps} <= {"same", "update", "create"}
     assert before.keys() <= after.keys()
     assert {urn: each["id"] for urn, each in before.items() if each.get("custom")}.items() <= {
         urn: each["id"] for urn, each in after.items() if each.get("custom")
     }.items()
-    assert not [each["urn"] for each in steps if each["op"] == "update" and each["newState"]["type"] in DATA]
+    assert not [name for operation, type_, name in steps if operation == "update" and type_ in DATA]
