@@ -73,7 +73,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         variables = dict(variable.split("=", 1) for variable in request.env)
         process = self._start(request.info, command, context, variables)
         for name, chunk in process.output():
-            yield language_pb2.RunPluginResponse(**{name: chunk})
+            response = language_pb2.RunPluginResponse
+            yield response(stdout=chunk) if name == "stdout" else response(stderr=chunk)
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure

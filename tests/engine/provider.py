@@ -21,7 +21,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from callroute.local.emulator import ACCOUNT_ID
 from callroute.local.resource_creators import CREATORS, INVOKES, UnknownArgumentError
 from callroute.local.stack_config import DEFAULT_REGION
-from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud
+from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud, merged
 from tests.support.engine import computed_outputs
 
 VERSION = "7.51.1"
@@ -120,7 +120,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
-        type_, _ = _type_and_name(request.urn)
+        type_, logical_name = _type_and_name(request.urn)
         inputs = _plain(request.properties)
         if request.preview:
             outputs = {
@@ -131,7 +131,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if not self._cloud.is_running:
             outputs = {**_invented(type_, request.urn, inputs), **_without_defaults(inputs)}
             return provider_pb2.CreateResponse(id=outputs["id"], properties=_struct(outputs))
-        if self._cloud.take_failure(type_):
+        if self._cloud.take_failure(type_, logical_name):
             context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")
         given = copy.deepcopy(_without_defaults(inputs))
         name = given.pop("name", "")
@@ -148,13 +148,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         type_, _ = _type_and_name(request.urn)
         outputs, inputs = _plain(request.properties), _plain(request.inputs)
-        is_import = not outputs
         found = RESOURCES[type_].read(self._cloud, request.id, outputs)
         if found is None:
             return provider_pb2.ReadResponse()
-        for key, value in found.items():
+        for key, value in merged(outputs, found).items():
             outputs[key] = value
-            if key in inputs or (is_import and key not in COMPUTED[type_]):
+            if key not in COMPUTED[type_]:
                 inputs[key] = value
         return provider_pb2.ReadResponse(id=request.id, properties=_struct(outputs), inputs=_struct(inputs))
 

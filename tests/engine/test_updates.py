@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -150,25 +151,36 @@ KINDS = {
 Effects = dict[str, list[str]]
 
 
-def trackers(number: int) -> dict[str, Config]:
-    """Returns the configuration of all trackers by name, before (0) or after (1) the changes."""
-    return {
-        f"t{index}": {
-            "connectInstance": "00000000-0000-0000-0000-000000000000",
-            "tableName": f"records-{index}",
-            "flows": [MENU],
-            "protectData": "false",
-            **({} if any(title.startswith(f"`{name}") for name in MONITORED) else UNMONITORED),
-            **change[number],
-        }
-        for index, (title, change) in enumerate(CHANGES.items())
+def deploy(project: Project, options: Mapping[str, Config]) -> None:
+    """Replaces the program by one with these trackers.
+
+    Args:
+        project: the project.
+        options: configuration of each tracker, apart from the options that all of them need.
+    """
+    required: Config = {
+        "connectInstance": "00000000-0000-0000-0000-000000000000",
+        "flows": [MENU],
+        "protectData": "false",
     }
-
-
-def deploy_trackers(project: Project, number: int) -> None:
     (project.folder / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-    text = json.dumps(trackers(number))
-    (project.folder / "trackers.json").write_text(text, encoding="utf-8")
+    trackers = {name: {**required, **each} for name, each in options.items()}
+    (project.folder / "trackers.json").write_text(json.dumps(trackers), encoding="utf-8")
+
+
+def deploy_changes(project: Project, number: int) -> None:
+    """Replaces the program by one with all trackers before (0) or after (1) their changes."""
+    deploy(
+        project,
+        {
+            f"t{index}": {
+                "tableName": f"records-{index}",
+                **({} if any(title.startswith(f"`{name}") for name in MONITORED) else UNMONITORED),
+                **change[number],
+            }
+            for index, (title, change) in enumerate(CHANGES.items())
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +192,9 @@ def effects(project: Project) -> dict[str, Effects]:
     project.stack("dev")
     # By default, the engine writes the whole state before and after each of the 1,000 steps.
     project.variables = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-    deploy_trackers(project, 0)
+    deploy_changes(project, 0)
     project.succeed("up", "--yes", "--skip-preview")
-    deploy_trackers(project, 1)
+    deploy_changes(project, 1)
     done, events = run_with_log(project, "up", "--yes", "--skip-preview")
     assert done.code == 0, done.text
     found: dict[str, Effects] = {title: defaultdict(list) for title in CHANGES}
