@@ -67,11 +67,21 @@ GROUPS: tuple[dict[str, str], ...] = (
 """One mutation of each rule, by its title. Those in a group do not affect each other, so that one program contains them all."""
 
 
-def test_every_rule_has_a_violation_in_one_of_the_groups() -> None:
-    # exemptions-are-needed is about the configuration of the pack, not about a program.
-    rules = [rule.name for rule in RULES if rule.name != "exemptions-are-needed"]
+UNUSED = {"resource": "urn:pulumi:dev::shop::*::orders", "reason": "SHOP-1", "until": "2999-12-31"}
+STRICT = {"all": "mandatory", "no-lambda": {"exemptions": [UNUSED]}}
+"""Settings in which every violation is mandatory. They violate exemptions-are-needed, which is about the settings."""
+UNUSED_EXEMPTION = (
+    "mandatory",
+    "exemptions-are-needed",
+    f"call-route-tracker-{STACK}",
+    f"call-route-tracker-{STACK} has an unused exemption from no-lambda for {UNUSED['resource']}.",
+)
 
-    assert sorted(rule for group in GROUPS for rule in group) == sorted(rules)
+
+def test_every_rule_has_a_violation_in_one_of_the_groups() -> None:
+    rules = [*(rule for group in GROUPS for rule in group), "exemptions-are-needed"]
+
+    assert sorted(rules) == sorted(rule.name for rule in RULES)
 
 
 def expected(group: dict[str, str], level: str = "") -> list[Finding]:
@@ -101,8 +111,10 @@ def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
 def test_violations_are_found_in_a_first_preview_an_update_and_a_later_preview(
     broken: Project, group: dict[str, str], tmp_path: Path
 ) -> None:
-    done, found = run_with_pack(broken, "preview")
-    assert found == expected(group), done.text
+    strict = tmp_path / "strict.json"
+    strict.write_text(json.dumps(STRICT), encoding="utf-8")
+    done, found = run_with_pack(broken, "preview", "--policy-pack-config", str(strict))
+    assert found == sorted([*expected(group, "mandatory"), UNUSED_EXEMPTION]), done.text
     assert done.code != 0
 
     # A violation of a mandatory rule would end the update before the next resource is registered.
