@@ -86,7 +86,10 @@ def test_calls_without_record_exit_with_1_and_the_reason(tmp_path: Path) -> None
     ran = callroute("call", "--flow", flow, "--keys", "")
 
     assert ran.returncode == 1
-    assert "the call left no record, because the flow did not set call_route" in ran.stderr
+    assert (
+        "the call left no record, because the flow did not set call_route. Run `callroute track`"
+        in ran.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_placeholders_of_flows_without_catalog_are_kept(tmp_path: Path) -> None:
     [
         ((PLAIN, "--keys", "1,x"), ["--keys: key 2", "'x'", "0-9, *, #, timeout and hangup"]),
         (("nowhere.json", "--keys", ""), ["nowhere.json", "no such file"]),
-        ((str(FLOW_DEFINITIONS), "--keys", ""), [str(FLOW_DEFINITIONS), "cannot be read"]),
+        ((str(FLOW_DEFINITIONS), "--keys", ""), [str(FLOW_DEFINITIONS), "is a folder"]),
         (
             (str(FLOW_DEFINITIONS / "call_route.routes.yaml"), "--keys", ""),
             ["call_route.routes.yaml: line 1", "not JSON"],
