@@ -12,7 +12,7 @@ MAXIMUM_MESSAGE_BYTES = 400 << 20
 
 
 def serve(*add_servicers: Callable[[grpc.Server], None]) -> tuple[grpc.Server, int]:
-    """Returns a server, which runs until it is stopped or garbage, and its port on this machine."""
+    """Starts a server, which runs until it is garbage collected, and returns it with its port on this machine."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=16),
         options=[
