@@ -19,7 +19,7 @@ REMARKS: Mapping[str, Labels] = {
     },
     "no_detail": {
         "en": "No call has detail, so calls take the paths in the tree of the route catalog.",
-        "ja": "詳細記録のある通話がないため、通話は経路カタログのツリーに沿って進んだものとする。",
+        "ja": "詳細記録のある通話がないため、通話はルートカタログのツリーに沿って進んだものとする。",
     },
     "left_out": {
         "en": "Calls without detail are left out ({calls}).",

@@ -101,7 +101,7 @@ TEXTS: Mapping[str, Labels] = {
         "en": "Each block in which callers can hang up shows how many gave up at its stop. Blocks of the same stop show the "
         "same figures. Blocks that several stops share show none, because a call record contains the last stop, but not the block. "
         "The darker a block, the more callers gave up.",
-        "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。通話レコードには"
+        "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。通話記録には"
         "最後の停止箇所は含まれますが、ブロックは含まれないため、複数の停止箇所で共用するブロックには数値を示しません。色が濃いほど離脱数が多いことを示します。",
     },
     "drawing_too_large": {
@@ -165,15 +165,15 @@ TEXTS: Mapping[str, Labels] = {
     "contained": {"en": "did not call again", "ja": "再入電なし"},
     "called_back": {"en": "called again", "ja": "再入電あり"},
     "too_recent": {"en": "too recent to know", "ja": "判定前"},
-    "drift": {"en": "Routes that the catalog does not list", "ja": "カタログにない経路"},
+    "drift": {"en": "Routes that the catalog does not list", "ja": "カタログにないルート"},
     "drift_note": {
         "en": "Calls ended at these routes, but the flow’s route catalog does not list them. Update the catalog, or check "
         "whether another version of the flow is deployed.",
-        "ja": "これらの経路で終わった通話がありますが、フローの経路カタログにありません。カタログを更新するか、別のバージョンのフローが"
+        "ja": "これらのルートで終わった通話がありますが、フローのルートカタログにありません。カタログを更新するか、別のバージョンのフローが"
         "デプロイされていないか確認してください。",
     },
     "flow": {"en": "Flow", "ja": "フロー"},
-    "route": {"en": "Route", "ja": "経路"},
+    "route": {"en": "Route", "ja": "ルート"},
     "stops": {"en": "All stops", "ja": "すべての停止箇所"},
     "stops_note": {
         "en": "Select a column heading to sort. ▲▼ marks changes that are more than noise.",
@@ -211,11 +211,11 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Stop and route", "ja": "停止箇所と経路"},
+        {"en": "Stop and route", "ja": "停止箇所とルート"},
         {
             "en": "A stop is a place in the menu where callers can hang up. Its route is the value that the flow stores in "
             "the attribute call_route.",
-            "ja": "停止箇所は、発信者が切断できるメニュー内の場所です。経路は、フローが属性call_routeに保存する値です。",
+            "ja": "停止箇所は、発信者が切断できるメニュー内の場所です。ルートは、フローが属性call_routeに保存する値です。",
         },
     ),
     (
