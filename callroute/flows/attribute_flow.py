@@ -65,7 +65,7 @@ class Stop:
         block: the block.
         kind: what the caller does in the block.
         routes: values of `call_route` on entry; empty if calls reach the block only after a block that sets
-            `call_route` has failed.
+            `call_route` has failed, or not at all because of comparisons with `call_route`.
         completed: values of `call_completed` on entry.
         routes_after_failure: values of `call_route` on entry if blocks that set it can fail; includes `routes`.
     """
@@ -211,9 +211,7 @@ class ReachingValues:
         dynamic = operands and any(isinstance(value, Dynamic) for value in self._from_bits(others))
         for target, operand in transfer.comparisons:
             bit = operands.get(operand or "", 0)
-            arriving = others if operand is None else bit if dynamic else values & bit
-            if arriving:
-                yield target, arriving
+            yield target, others if operand is None else bit if dynamic else values & bit
         if transfer.comparisons:
             return
         after = transfer.generated | values if transfer.keeps else transfer.generated

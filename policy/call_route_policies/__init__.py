@@ -2,15 +2,16 @@
 
 Each module with rules ends in a table `RULES` and imports no other module with rules:
 
-- `inspectable`: resources that the rules cannot inspect;
+- `forbidden`: types of resources that a stack must not contain, and calls to Lambda;
 - `iam`: permissions, principals and trust;
 - `least_privilege`: roles of state machines and pipes, compared with what these do;
 - `exposure`: data in other accounts, and settings that expose or lose data;
-- `no_lambda`, `pipeline`, `data_protection`, `connect_flows`, `tags`;
-- `exempt_resources`: exemptions from the other rules.
+- `pipeline`, `data_protection`, `connect_flows`, `tags`;
+- `exemptions`: exemptions from the other rules.
 
-They share `rule` (rules and findings), `resource`, `preview` (values that a preview does not know), `policy_documents` (IAM policy documents), `principals` (the policies of each principal),
-`iam_patterns`, `json_values`, `secrets`, `pack_version` and `resource_types`. `testing` is a test kit for any pack.
+They share `rule` (rules and findings), `property_rules` (rules that a table declares), `resource`, `preview` (values that
+a preview does not know), `policy_documents`, `principals` (the policies of each principal), `iam_patterns`, `json_values`,
+`secrets`, `pack_version` and `resource_types`. `testing` is a test kit for any pack.
 """
 
 from __future__ import annotations

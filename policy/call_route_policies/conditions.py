@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .data import data
-from .iam_patterns import is_wildcard, matches, parse_arn
+from .iam_patterns import PRINCIPAL_TAG, REQUEST_TAG, arn_of, matches
 from .policy_documents import Condition, Statement
 from .resource import Resource, Unknown
 
 _ABSENT_KEYS = data("iam_reference.yaml")["absent"]
 _TIMES = ("aws:currenttime", "aws:epochtime", "aws:tokenissuetime")
 _TIME_OPERATOR = re.compile(r"(?:date|numeric)(less|greater)than(?:equals)?")
-_ROLE_TAG = "aws:principaltag/"
-"""Key prefix for the role's tags. The context contains it if all tags are known."""
 _NAMES = "names"
 """Key for the names and ARNs of the stack's resources, which an encryption context may contain."""
 
@@ -27,40 +25,38 @@ Context = Mapping[str, Sequence[str]]
 def request_context(
     role: Resource, user: Resource, target: str, encrypting: str, resources: Sequence[Resource]
 ) -> Context:
-    """Returns the values of condition keys in a request.
+    """Returns the values of condition keys in a request that a role's user, a state machine or pipe, sends to a target.
 
-    Args:
-        role: the role.
-        user: the state machine or pipe that uses the role.
-        target: ARN of the resource that the request is for, or `*`.
-        encrypting: service through which the request uses a key, for example `sqs`.
-        resources: all resources in the stack.
+    If `encrypting` names a service, for example `sqs`, the service sends the request to use a key.
     """
-    own, other = parse_arn(user.get("arn")), parse_arn(target)
-    region = (other and other.region) or (own.region if own else "")
-    account = own.account_id if own else ""
+    own, other = arn_of(user.get("arn")), arn_of(target)
+    region, account = other.region or own.region, own.account_id
     known: dict[str, Any] = {
         "aws:principalaccount": account,
         "aws:principalarn": str(role.get("arn")),
         "aws:principalisawsservice": "false",
         "aws:principaltype": "AssumedRole",
         "aws:requestedregion": region,
-        "aws:resourceaccount": (other and other.account_id) or account,
+        "aws:resourceaccount": other.account_id or account,
         "aws:securetransport": "true",
+        # A service uses a key on behalf of the role.
+        "aws:viaawsservice": "true" if encrypting else "false",
         "kms:calleraccount": account,
         "kms:viaservice": f"{encrypting}.{region}.amazonaws.com" if encrypting and region else "",
     }
     # tagsAll includes the provider's default tags.
     tags = [role.get(name) or {} for name in ("tags", "tagsAll")]
     known |= {
-        f"{_ROLE_TAG}{key}": value
+        f"{PRINCIPAL_TAG}{key}": value
         for each in tags
         if isinstance(each, Mapping)
         for key, value in each.items()
     }
+    # The context contains the prefix if all tags of the role are known. Step Functions and Pipes neither pass session tags nor send tags.
     return {
-        **({} if any(isinstance(each, Unknown) for each in tags) else {_ROLE_TAG: ()}),
-        **dict.fromkeys(_ABSENT_KEYS, ()),
+        **({} if any(isinstance(each, Unknown) for each in tags) else {PRINCIPAL_TAG: ()}),
+        **{key: () for key in _ABSENT_KEYS if not (encrypting and "calledvia" in key)},
+        **dict.fromkeys(_TIMES, ("now",)),
         **{key.lower(): (value.lower(),) for key, value in known.items() if value and isinstance(value, str)},
         _NAMES: [str(each.get(name)) for each in resources for name in ("arn", "id", "name")],
     }
@@ -69,7 +65,7 @@ def request_context(
 def hold(statement: Statement, context: Context) -> bool | None:
     """Returns whether all of a statement's conditions are met, or None if that depends on unknown values."""
     results = [_holds(condition, context) for condition in statement.conditions]
-    if False in results or _exclude_each_other(statement.conditions):
+    if False in results or _exclude_each_other(statement.conditions, context):
         return False
     return None if None in results else True
 
@@ -80,7 +76,10 @@ def _holds(condition: Condition, context: Context) -> bool | None:
         names = context[_NAMES]
         is_known = any(matches(value, name) for value in condition.values for name in names)
         return None if condition.unknown or is_known != ("not" in operator) else False
-    actual = _actual(condition.key, context)
+    default = context.get(PRINCIPAL_TAG) if condition.key.startswith(PRINCIPAL_TAG) else None
+    actual = context.get(condition.key, default)
+    if condition.key.startswith(REQUEST_TAG):
+        actual = ()
     if actual is None:
         return None
     if operator == "null":
@@ -102,19 +101,9 @@ def _holds(condition: Condition, context: Context) -> bool | None:
     return None if condition.unknown and not found else found != is_negated
 
 
-def _actual(key: str, context: Context) -> Sequence[str] | None:
-    """Returns the values of a key in a request, or None if they are not known."""
-    if key in _TIMES:
-        return ("now",)
-    # Step Functions and Pipes neither pass session tags nor send tags.
-    if key.startswith(_ROLE_TAG):
-        return context.get(key, context.get(_ROLE_TAG))
-    return context.get(key, () if key.startswith("aws:requesttag/") else None)
-
-
 def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool | None:
     """Returns whether a comparison with the current time is true."""
-    times = [time for value in values if (time := _time(value))]
+    times = [time for value in values if (time := time_of(value))]
     if len(times) < len(values):
         return None
     now = datetime.now(UTC)
@@ -123,7 +112,7 @@ def _holds_now(operator: str, is_negated: bool, values: Sequence[str]) -> bool |
     return is_negated
 
 
-def _time(value: str) -> datetime | None:
+def time_of(value: str) -> datetime | None:
     """Parses a time in ISO 8601 format or in seconds since 1970. Returns None for any other value."""
     try:
         time = (
@@ -134,23 +123,12 @@ def _time(value: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _exclude_each_other(conditions: Sequence[Condition]) -> bool:
-    """Returns whether two conditions on the same key can never both be met."""
-    exact = [
-        each
-        for each in conditions
-        if each.operator in ("stringequals", "stringnotequals") and not each.unknown and each.values
-    ]
-    for key in {each.key for each in exact}:
-        required = [set(each.values) for each in exact if each.key == key and "not" not in each.operator]
-        excluded = {
-            value for each in exact if each.key == key and "not" in each.operator for value in each.values
-        }
-        if required and not set.intersection(*required) - excluded:
-            return True
+def _exclude_each_other(conditions: Sequence[Condition], context: Context) -> bool:
+    """Returns whether each value that a condition requires for a key is excluded by another condition on the key."""
+    for one in conditions:
+        if one.operator == "stringequals" and one.values and not one.unknown:
+            others = [each for each in conditions if each.key == one.key]
+            assumed = [{**context, one.key: (value.lower(),)} for value in one.values]
+            if all(any(_holds(each, world) is False for each in others) for world in assumed):
+                return True
     return False
-
-
-def is_date(value: str) -> bool:
-    """Returns whether a date operator accepts a value."""
-    return is_wildcard(value) or _time(value) is not None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
 
 from callroute.errors import InputError
 from callroute.flows import lint
+from callroute.flows.block_types import KINDS
 from callroute.flows.flow import Flow
 from callroute.flows.lint import tracking
 
@@ -28,14 +27,7 @@ _TRACKING = {
 """Lint rules that report tracking gaps, each with the start of its message. The block name follows."""
 
 _CONTACT_FLOW = "CONTACT_FLOW"
-"""Default flow type."""
-
-_LATER_FLOWS = (
-    *("AGENT_HOLD", "AGENT_TRANSFER", "AGENT_WHISPER"),
-    *("CUSTOMER_HOLD", "CUSTOMER_QUEUE", "CUSTOMER_WHISPER"),
-    *("CAMPAIGN", "OUTBOUND_WHISPER", "QUEUE_TRANSFER"),
-)
-"""Flow types in which inbound calls cannot start. They run after a flow of another type."""
+"""Default type, and the only one in which inbound calls start. Flows of the other types run after such a flow."""
 
 
 def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -46,35 +38,21 @@ def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         yield f"must have a string as content, not {shown(content)}"
     else:
         try:
-            flow = Flow.parse_lenient(content, "content")
+            flow = _parse(content, resource)
         except InputError as error:
             yield f"must have content in the Connect flow language: {str(error).rstrip('.')}"
             return
-        if resource.type == MODULE and not flow.is_module:
+        if resource.type == MODULE and "Settings" not in flow.document:
             yield "must have Settings in its content, because it is a module"
-        for each in _findings(_as_registered(flow, resource), _VALIDITY):
+        for each in _findings(flow, _VALIDITY):
             location = f"block {each.block!r}" if each.block else each.path
-            yield f"must have content that Connect accepts: {location}: {each.message} {each.hint}".rstrip(
-                "."
-            )
+            problem = f"{location}: {each.message} {each.hint}".rstrip(".")
+            yield f"must have content that Connect accepts: {problem}"
 
 
-def _type(flow: Resource) -> Any:
-    type_ = flow.get("type")
-    return _CONTACT_FLOW if type_ is None else type_
-
-
-def _as_registered(flow: Flow, resource: Resource) -> Flow:
-    """Returns the flow with its resource's type, which takes precedence over the type in the content."""
-    if resource.type == MODULE:
-        return replace(flow, document={**flow.document, "Settings": {}})
-    first, *others = str(_type(resource)).lower().split("_")
-    # Spelling in the content, for example contactFlow.
-    kind = "".join([first, *map(str.capitalize, others)])
-    metadata = flow.document.get("Metadata")
-    document = {key: value for key, value in flow.document.items() if key != "Settings"}
-    document["Metadata"] = {**(metadata if isinstance(metadata, Mapping) else {}), "type": kind}
-    return replace(flow, document=document)
+def _parse(content: str, resource: Resource) -> Flow:
+    type_ = "MODULE" if resource.type == MODULE else str(resource.get("type") or _CONTACT_FLOW)
+    return Flow.parse_lenient(content, "content", type_ if type_ in KINDS else None)
 
 
 def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
@@ -85,18 +63,17 @@ def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Fi
     """Returns a check that runs the given lint rules on flows in which calls start."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-        content, type_ = resource.get("content"), _type(resource)
-        for value in (content, type_):
-            if isinstance(value, Unknown):
-                yield value
-                return
-        if isinstance(content, str) and type_ not in _LATER_FLOWS:
-            try:
-                flow = _as_registered(Flow.parse_lenient(content, "content"), resource)
-            except InputError:
-                return  # Reported by flow-content-is-valid.
-            if flow.is_too_large:
-                return  # Reported by flow-content-is-valid. Analyzing it could take a very long time.
+        content = resource.get("content")
+        unknown = [value for value in (content, resource.get("type")) if isinstance(value, Unknown)]
+        yield from unknown[:1]
+        if unknown or not isinstance(content, str):
+            return
+        try:
+            flow = _parse(content, resource)
+        except InputError:
+            return  # Reported by flow-content-is-valid.
+        # A flow that is too large is reported by flow-content-is-valid. Analyzing it could take a very long time.
+        if flow.type in (None, _CONTACT_FLOW) and not flow.is_too_large:
             for each in _findings(flow, rules):
                 yield f"must {_TRACKING[each.rule]} block {each.block!r}"
 

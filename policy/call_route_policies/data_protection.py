@@ -9,85 +9,10 @@ from typing import Any
 
 from .data import data
 from .json_values import decoded
+from .property_rules import property_rule
 from .resource import Resource, Unknown, matches_any, shown
-from .resource_types import CUSTOMER_MANAGED_KEY, FIREHOSE, LOG_GROUP, QUEUE, REPLICA, STREAM, TABLE
 from .rule import Finding, RuleConfig, require, rule
 from .secrets import SecretText
-
-_NAMES = {
-    FIREHOSE: "streams",
-    LOG_GROUP: "logs",
-    QUEUE: "queues",
-    REPLICA: "tables",
-    STREAM: "streams",
-    TABLE: "tables",
-}
-
-
-def _check_encryption(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    key = resource.get(*CUSTOMER_MANAGED_KEY[resource.type])
-    if resource.type == FIREHOSE and resource.get("kinesisSourceConfiguration"):
-        return  # It reads from an encrypted stream and stores no data.
-    if resource.type in (FIREHOSE, TABLE):
-        yield from require(
-            resource.get("serverSideEncryption", "enabled"),
-            lambda value: value is True,
-            "must have serverSideEncryption enabled, to be encrypted with a KMS key",
-        )
-    elif resource.type == STREAM:
-        type_ = resource.get("encryptionType")
-        yield from require(
-            type_,
-            lambda value: value == "KMS",
-            f"must have the encryptionType KMS, not {shown(type_ or 'NONE')}",
-        )
-        yield from require(key, _is_text, "must have a kmsKeyId")
-    elif resource.type == QUEUE and not isinstance(key, Unknown) and not _is_text(key):
-        yield from require(
-            resource.get("sqsManagedSseEnabled"),
-            lambda value: value is None or value is True,  # SQS enables it by default.
-            "must have sqsManagedSseEnabled or a kmsMasterKeyId",
-        )
-    if _NAMES[resource.type] in config["customerManagedKeys"]:
-        for path, value in (
-            (".".join(CUSTOMER_MANAGED_KEY[resource.type]), key),
-            *_replica_values(resource, "kmsKeyArn"),
-        ):
-            yield from require(
-                value,
-                lambda value: _is_text(value) and not re.match(r"(arn:.*:)?alias/aws/", value),
-                f"must be encrypted with a customer managed key: {path} is {shown(value)}",
-            )
-
-
-def _replica_values(table: Resource, name: str) -> Iterator[tuple[str, Any]]:
-    """Yields (path, value) for a property of each replica declared in a table."""
-    replicas = table.get("replicas")
-    if isinstance(replicas, Unknown):
-        yield "replicas", replicas
-    for index, replica in enumerate(replicas if isinstance(replicas, list) else ()):
-        value = replica.get(name) if isinstance(replica, Mapping) else replica
-        yield f"replicas[{index}].{name}", value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _check_recovery(table: Resource, config: RuleConfig) -> Iterator[Finding]:
-    if matches_any(table.stack, config["stacks"]):
-        recovery = ("pointInTimeRecovery", "enabled") if table.type == TABLE else ("pointInTimeRecovery",)
-        for path, value in (
-            ("pointInTimeRecovery", table.get(*recovery)),
-            ("deletionProtectionEnabled", table.get("deletionProtectionEnabled")),
-            *_replica_values(table, "pointInTimeRecovery"),
-            *_replica_values(table, "deletionProtectionEnabled"),
-        ):
-            yield from require(
-                value,
-                lambda value: value is True,
-                f"must have {path} on the protected stack {table.stack}",
-            )
 
 
 def _check_protect_option(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
@@ -121,13 +46,13 @@ _CREDENTIALS = {
 _SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
     re.compile(_SECRETS["names"][kind], re.IGNORECASE) for kind in ("secret", "identifier", "count")
 )
-_REFERENCE = re.compile(r"(arn:|alias/|\$\.|\{%|\$\{)")
-"""Start of a reference to a value that is stored elsewhere."""
+_NO_SECRET = re.compile(rf"{_SECRETS['harmless']}$|arn:|alias/|\$\.|\{{%|\$\{{")
+"""A harmless value, or the start of a reference to a value that is stored elsewhere."""
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
 """CodeBuild variable types whose value is the name of a secret."""
 _NAMED = "a secret (because of its name)"
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
 _PARAMETER = "aws:ssm/parameter:Parameter"
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
 
 
 def _is_secret_name(name: str) -> bool:
@@ -172,7 +97,7 @@ def _secrets_in(name: str, value: str) -> list[str]:
     """Returns the kinds of secrets that a string contains, in plain text or Base64, or that its name suggests."""
     text = f"{value} {_from_base64(value)}"
     found = [kind for kind, pattern in _CREDENTIALS.items() if pattern.search(text)]
-    is_named = value and _is_secret_name(name) and not _REFERENCE.match(value)
+    is_named = value and _is_secret_name(name) and not _NO_SECRET.match(value)
     return found or ([_NAMED] if is_named else [])
 
 
@@ -196,8 +121,8 @@ def _name_of(key: str, entry: Mapping[str, Any]) -> str:
 
 
 RULES = (
-    rule("data-is-encrypted-at-rest", _check_encryption),
-    rule("tables-are-recoverable", _check_recovery),
+    property_rule("data-is-encrypted-at-rest"),
+    property_rule("tables-are-recoverable"),
     rule("data-has-protect-option", _check_protect_option),
     rule("tables-have-explicit-expiry", _check_expiry),
     rule("no-secrets-in-plain-text", _check_secrets),

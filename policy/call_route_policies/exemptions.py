@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from .resource import matches_any, shown
+from .resource import Resource, matches_any, of_type, shown
 
 SETTING = "exemptions"
 _KEYS = ("resource", "reason", "until")
@@ -66,3 +66,15 @@ def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) 
             urns.add(urn)
             return None
     return violation
+
+
+def check(resources: Sequence[Resource], _: Mapping[str, Any]) -> Iterator[tuple[Resource, str]]:
+    """Reports the exemptions that are in use, with their reasons, and those that are not."""
+    by_urn = {resource.urn: resource for resource in resources}
+    root = next(of_type(resources, "pulumi:pulumi:Stack"), None)
+    for rule, exemptions in list(USED.items()):
+        for exemption, urns in exemptions.items():
+            for urn in sorted(urns & set(by_urn)):
+                yield by_urn[urn], f"is exempt from {rule} until {exemption.until}: {exemption.reason}"
+            if root and not urns and not exemption.is_expired:
+                yield root, f"has an unused exemption from {rule} for {exemption.resource}"

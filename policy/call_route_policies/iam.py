@@ -7,21 +7,22 @@ iam-no-wildcard-actions, and the other rules skip that action.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from .data import data
 from .escalation import escalations, usable_actions
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
-    account_of,
+    VARIABLE,
+    arn_of,
     has_resource_level,
     ip_network,
     is_wildcard,
     names_one_resource,
-    parse_arn,
 )
 from .iam_reference import mistakes
-from .policy_documents import POSITIVE_OPERATORS, Kind, Statement, policy_documents, walk
+from .policy_documents import Kind, Statement, policy_documents, walk
 from .principals import own_accounts, principals
 from .resource import Resource, Unknown, matches_any, of_type
 from .resource_types import ROLE
@@ -63,13 +64,9 @@ def _check_reference(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         yield from mistakes(document)
 
 
-def _allowing_statements(resource: Resource, *kinds: Kind) -> Iterator[Statement | Unknown]:
-    """Yields the Allow statements in documents of the given kinds, and an `Unknown` if there may be more."""
-    for document in policy_documents(resource):
-        if document.kind in kinds:
-            yield from (statement for statement in document.statements if statement.allows)
-            if document.unknown:
-                yield document.unknown
+def _allowing_statements(resource: Resource, *kinds: Kind) -> list[Statement]:
+    documents = [document for document in policy_documents(resource) if document.kind in kinds]
+    return [statement for document in documents for statement in document.allowing]
 
 
 def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceCheck]:
@@ -78,10 +75,7 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
     def decorate(check_statement: StatementCheck) -> ResourceCheck:
         def check(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
             for statement in _allowing_statements(resource, *kinds):
-                if isinstance(statement, Unknown):
-                    yield statement
-                else:
-                    yield from check_statement(statement, config)
+                yield from check_statement(statement, config)
 
         return check
 
@@ -89,30 +83,28 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
 
 
 _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
+_IN_KEY_POLICY = ("kms:generatedatakey*", "kms:reencrypt*")
+"""Wildcard actions in the default key policy that KMS documents. Each matches variants of one action."""
 
 
-def _check_wildcard_actions(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
-    is_default_key_policy = resource.type.startswith("aws:kms/") and all(
-        map(_is_default_key_statement, _allowing_statements(resource, "resource"))
-    )
-    for finding in _check_individual_actions(resource, config):
-        if not (is_default_key_policy and isinstance(finding, str) and "kms:*" in finding):
-            yield finding
+def _check_wildcard_actions(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+    allowing = _allowing_statements(resource, "identity", "resource", "trust")
+    ignored: list[str] = []
+    if resource.type.startswith("aws:kms/"):
+        ignored += _IN_KEY_POLICY
+        ignored += ["kms:*"] if all(map(_is_default_key_statement, allowing)) else []
+    for statement in allowing:
+        for action in filter(is_wildcard, statement.actions):
+            if action.lower() not in ignored:
+                yield f"must list individual actions in {statement.label}, not {action}"
+        yield from statement.unknown_in("Action")
 
 
-def _is_default_key_statement(statement: Statement | Unknown) -> bool:
-    """Returns whether a statement has no wildcard action, or lets the account manage its key."""
-    return isinstance(statement, Unknown) or (
-        not any(map(is_wildcard, statement.actions))
-        or all(_ACCOUNT_ROOT.fullmatch(name) for _, name in statement.principals)
-    )
-
-
-@_for_each_statement("identity", "resource", "trust")
-def _check_individual_actions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
-    for action in filter(is_wildcard, statement.actions):
-        yield f"must list individual actions in {statement.label}, not {action}"
-    yield from statement.unknown_in("Action")
+def _is_default_key_statement(statement: Statement) -> bool:
+    """Returns whether a statement does not allow all actions, or lets the account manage its key."""
+    names = [name for _, name in statement.principals]
+    is_root = bool(names) and all(map(_ACCOUNT_ROOT.fullmatch, names))
+    return is_root or "kms:*" not in map(str.lower, statement.actions)
 
 
 @_for_each_statement("identity", "resource", "trust")
@@ -120,6 +112,7 @@ def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
     for element in ("NotAction", "NotResource", "NotPrincipal"):
         if element in statement.elements:
             yield f"must list what {statement.label} allows instead of using {element}"
+    yield from statement.unknown_in()
 
 
 def _check_wildcard_resources(resource: Resource, config: RuleConfig) -> Iterable[Finding]:
@@ -147,11 +140,8 @@ def _check_escalation(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         if document.kind == "identity":
             for actions in escalations(usable_actions(document)):
                 yield f"must not allow {actions}, which permits privilege escalation"
-            if document.unknown:
-                yield document.unknown
-            for statement in document.statements:
-                if statement.allows:
-                    yield from statement.unknown_in("Action")
+            for statement in document.allowing:
+                yield from statement.unknown_in("Action")
 
 
 def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
@@ -160,10 +150,10 @@ def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> 
             yield principal.resource, principal.unknown
         separate = [usable_actions(document) for document in principal.documents]
         # Actions that one group's policies permit are reported for the group.
-        separate += [_merged(map(usable_actions, group.documents)) for group in principal.groups]
+        separate += [dict(ChainMap(*map(usable_actions, group.documents))) for group in principal.groups]
         reported = {actions for each in separate for actions in escalations(each)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
-        for actions in escalations(_merged(separate)):
+        for actions in escalations(ChainMap(*separate)):
             if actions not in reported:
                 yield (
                     principal.resource,
@@ -171,26 +161,36 @@ def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> 
                 )
 
 
-def _merged(actions: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {lower: action for each in actions for lower, action in each.items()}
-
-
+_WEB_IDENTITY = "sts:assumerolewithwebidentity"
 _ASSUMING = {
-    *("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"),
-    *("sts:setsourceidentity", "sts:tagsession"),
+    "sts:assumerole",
+    "sts:assumerolewithsaml",
+    _WEB_IDENTITY,
+    "sts:setsourceidentity",
+    "sts:tagsession",
 }
-_EXTERNAL_ID = "sts:externalid"
 
 
-def _has_value(statement: Statement, *keys: str) -> bool:
-    """Returns whether a condition requires a specific value for a key with one of the given endings."""
-    return any(
-        condition.operator in POSITIVE_OPERATORS
-        and condition.key.endswith(keys)
-        and condition.values
-        and all(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value) for value in condition.values)
-        for condition in statement.conditions
-    )
+def _unless_restricted(
+    statement: Statement, keys: Iterable[str], is_specific: Callable[[str, str], bool], *violations: str
+) -> Iterator[Finding]:
+    """Yields violations unless a condition limits a statement to specific callers, or unknown values that may do so.
+
+    The condition's lowercase key has one of the given endings, and each of its values is specific.
+    """
+    unknown = []
+    for each in statement.conditions if violations else ():
+        is_relevant = not each.key or (each.requires_value and each.key.endswith(tuple(keys)))
+        if is_relevant and all(is_specific(each.key, value) for value in each.values):
+            if each.values and not each.unknown:
+                return
+            unknown += [each.unknown] if each.unknown else []
+    yield from unknown or violations
+
+
+def _is_bound(_: str, value: str) -> bool:
+    """Returns whether a value names one client, or starts with a name, for example `repo:example/calls:*`."""
+    return bool(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value))
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
@@ -208,13 +208,19 @@ def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Itera
             elif not matches_any(name, config["services"]):
                 yield f"must trust only {', '.join(config['services'])} in {statement.label}, not {name}"
             continue
-        keys = _identity_keys(name) if type_ == "Federated" else (_EXTERNAL_ID,)
-        can_be_restricted = type_ == "Federated" or (type_ == "AWS" and not is_wildcard(name))
-        if not can_be_restricted or not _has_value(statement, *keys):
-            principal = "every principal" if type_ == "*" else f"{type_} {name}"
-            unknown: list[Finding] = list(statement.unknown_restrictions(keys)) if can_be_restricted else []
-            violation = f"must trust only named services in {statement.label}, not {principal}"
-            yield from unknown or [violation]
+        principal = "every principal" if type_ == "*" else f"{type_} {name}"
+        violation = f"must trust only named services in {statement.label}, not {principal}"
+        if type_ == "Federated":
+            yield from _unless_restricted(statement, _identity_keys(name), _is_bound, violation)
+        elif type_ == "AWS" and not is_wildcard(name):
+            yield from _unless_restricted(statement, ["sts:externalid"], _is_bound, violation)
+        else:
+            yield violation
+    if "Principal" in statement.unknown and _WEB_IDENTITY in map(str.lower, statement.actions):
+        # The provider is unknown, but its condition keys contain its name.
+        keys = _identity_keys(" ".join(each.key for each in statement.conditions))
+        violation = f"must trust only named users of its identity provider in {statement.label}"
+        yield from _unless_restricted(statement, keys, _is_bound, violation)
     for action in statement.actions:
         if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
@@ -231,7 +237,7 @@ _WIDEST_NETWORKS = {4: 8, 6: 32}
 
 def _is_specific(key: str, value: str) -> bool:
     """Returns whether a value of a condition key matches at most one account, organization or network."""
-    if "${" in value:  # The request decides the value of a policy variable.
+    if VARIABLE.search(value):  # The request decides the value of a policy variable.
         return False
     if key == "aws:sourceip":
         network = ip_network(value)
@@ -242,53 +248,35 @@ def _is_specific(key: str, value: str) -> bool:
         value = value.partition(":")[0]
     if not key.endswith("arn"):
         return value.strip() != "" and not is_wildcard(value)
-    arn = parse_arn(value)
-    if not arn:
-        return False
+    arn = arn_of(value)
     # Some ARNs, for example those in S3, contain no account. The resource must then be named in full.
     identifier = arn.account_id or arn.resource
     return identifier.strip() != "" and not is_wildcard(identifier)
 
 
-def _is_restricted(statement: Statement, keys: Set[str]) -> bool:
-    """Returns whether a condition on one of the given lowercase keys limits a statement to specific callers."""
-    return any(
-        (condition.requires_value or condition.operator == "ipaddress")
-        and condition.key in keys
-        and condition.values
-        and all(_is_specific(condition.key, value) for value in condition.values)
-        for condition in statement.conditions
-    )
-
-
 @_for_each_statement("trust", "resource")
 def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterator[Finding]:
     keys = _SOURCES | _ORGANIZATIONS | {"aws:sourceowner", "kms:calleraccount"}
-    in_key = any("kms:encryptioncontext:" in condition.key for condition in statement.conditions)
-    if in_key or _is_restricted(statement, keys):
-        return
-    unknown: list[Finding] = list(statement.unknown_restrictions(keys))
-    for type_, name in statement.principals:
-        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"]):
-            yield from unknown or [
-                f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
-            ]
+    violations = [
+        f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
+        for type_, name in statement.principals
+        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"])
+    ]
+    if not any("kms:encryptioncontext:" in condition.key for condition in statement.conditions):
+        yield from _unless_restricted(statement, keys, _is_specific, *violations)
     yield from statement.unknown_in("Principal")
 
 
 def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the account in the role's own ARN, which is known after the role is created."""
     for role in of_type(resources, ROLE):
-        own = account_of(role.get("arn"))
+        own = arn_of(role.get("arn")).account_id
         for statement in _allowing_statements(role, "trust"):
-            if isinstance(statement, Unknown):
-                yield role, statement
-                continue
             named = list(_accounts_in_conditions(statement, _SOURCES))
             named += [
-                ("its identity provider", account_of(name))
+                ("its identity provider", arn_of(name).account_id)
                 for type_, name in statement.principals
-                if type_ == "Federated" and account_of(name)
+                if type_ == "Federated" and arn_of(name).account_id
             ]
             for key, account in named:
                 if not own:
@@ -304,8 +292,8 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
     for condition in statement.conditions:
         if condition.requires_value and condition.key in keys:
             for value in condition.values:
-                account = account_of(value) if ":" in value else value
-                if account and not is_wildcard(account) and "${" not in account:
+                account = arn_of(value).account_id if ":" in value else value
+                if account and not is_wildcard(account) and not VARIABLE.search(account):
                     yield condition.written_key, account
 
 
@@ -315,11 +303,8 @@ def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
         for statement in _allowing_statements(resource, "resource"):
-            if isinstance(statement, Unknown):
-                yield resource, statement
-                continue
-            own = found or {account_of(arn) for arn in statement.resources} - {""}
-            named = {account_of(name) or name for type_, name in statement.principals if type_ == "AWS"}
+            own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
+            named = {arn_of(name).account_id or name for kind, name in statement.principals if kind == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
             for account in sorted(named - own - {*config["accounts"], "*"}):
                 if not own:
@@ -344,12 +329,11 @@ def _other_grantees(statement: Statement, organizations: Sequence[str]) -> Itera
 
 @_for_each_statement("resource")
 def _check_public_access(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
-    is_open = any(is_wildcard(name) for _, name in statement.principals)
-    if is_open and not _is_restricted(statement, _CALLERS):
-        unknown: list[Finding] = list(statement.unknown_restrictions(_CALLERS))
-        yield from unknown or [
+    if any(is_wildcard(name) for _, name in statement.principals):
+        violation = (
             f"must name the principals that {statement.label} allows instead of allowing every principal"
-        ]
+        )
+        yield from _unless_restricted(statement, _CALLERS, _is_specific, violation)
     yield from statement.unknown_in("Principal")
 
 

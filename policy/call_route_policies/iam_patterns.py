@@ -13,26 +13,22 @@ from policy_sentry.shared.iam_data import get_service_prefix_data
 from callroute.arn import Arn
 
 AWS_MANAGED_POLICY = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(.*)", re.DOTALL)
+VARIABLE = re.compile(r"\$\{\s*([^},]*)[^}]*\}")
+"""A policy variable, or a placeholder in policy_sentry's ARN formats. The group is its name."""
+TAG_KEYS = PRINCIPAL_TAG, REQUEST_TAG, RESOURCE_TAG = (
+    "aws:principaltag/",
+    "aws:requesttag/",
+    "aws:resourcetag/",
+)
+"""Start of the lowercase condition keys about tags."""
 
 
-def parse_arn(value: Any) -> Arn | None:
-    """Returns the parts of an ARN, or None if the value is not an ARN."""
+def arn_of(value: Any) -> Arn:
+    """Returns the parts of an ARN, all of which are empty if the value is not an ARN."""
     try:
-        return Arn.parse(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def service_of(value: Any) -> str:
-    """Returns the service in an ARN, for example `sqs`, or an empty string if the value is not an ARN."""
-    arn = parse_arn(value)
-    return arn.service if arn else ""
-
-
-def account_of(value: Any) -> str:
-    """Returns the account in an ARN, or an empty string if it has no account or is not an ARN."""
-    arn = parse_arn(value)
-    return arn.account_id if arn else ""
+        return Arn.parse(value)
+    except (AttributeError, ValueError):
+        return Arn("", "", "", "", "")
 
 
 def ip_network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -54,13 +50,18 @@ def is_wildcard(text: str) -> bool:
 
 
 @cache
+def action_data(action: str) -> list[dict[str, Any]]:
+    """Returns the entries for an action in policy_sentry's data, one for each type of resource. Empty if it is unknown."""
+    service, _, name = action.partition(":")
+    # The result is False for an unknown service or action, contrary to the annotation.
+    found = get_action_data(service.lower(), name) if name else None
+    return [entry for entries in found.values() for entry in entries] if found else []
+
+
 def has_resource_level(action: str) -> bool:
     """Returns whether an action supports resource-level permissions, or True if policy_sentry does not know the action."""
-    service, _, name = action.partition(":")
-    found = get_action_data(service.lower(), name) if name else None
-    # The result is False for an unknown service or action, contrary to the annotation.
-    known = [each for entries in found.values() for each in entries] if found else []
-    return not known or any(each["resource_arn_format"] != "*" for each in known)
+    entries = action_data(action)
+    return not entries or any(each["resource_arn_format"] != "*" for each in entries)
 
 
 @cache
@@ -69,26 +70,19 @@ def names_one_resource(arn: str) -> bool:
 
     A wildcard is allowed at the end of a name that is not global, for example `table/call-*`, after a name, for example
     `table/calls/index/*`, and for the random suffix of a secret's name. A policy variable counts as a
-    wildcard, except the user name in an IAM ARN.
+    wildcard, except the caller's name in an IAM ARN.
     """
-    pattern = re.sub(r"\$\{.*?\}", "*", arn.replace(":user/${aws:username}", ":user/own"))
-    parsed = parse_arn(pattern.removesuffix("-??????") if ":secret:" in pattern else pattern)
-    if not parsed or any(map(is_wildcard, parsed[:4])):
-        return not is_wildcard(pattern)
-    if matches_every_resource(str(parsed)):
+    pattern = VARIABLE.sub("*", re.sub(r":(mfa|user)/\$\{aws:username\}", ":user/own", arn))
+    parsed = arn_of(pattern.removesuffix("-??????") if ":secret:" in pattern else pattern)
+    if not is_wildcard(str(parsed)):
+        return not is_wildcard(pattern) or bool(parsed.resource)
+    if any(map(is_wildcard, parsed[:4])) or matches_every_resource(str(parsed)):
         return False
-    name = min(
-        (parsed.resource.removeprefix(each) for each in _prefixes(parsed.service)),
-        key=len,
-        default=parsed.resource,
-    )
-    before, wildcard, after = (
-        re.split(r"([*?])", f"{name}\n", maxsplit=1) if is_wildcard(name) else (name, "", "")
-    )
+    names = [parsed.resource.removeprefix(each) for each in _prefixes(parsed.service)]
+    name = min(names, key=len, default=parsed.resource)
+    before, wildcard, after = re.split(r"([*?])", f"{name}\n", maxsplit=1)
     is_named = bool(re.search(r"[^/:][/:]", before))
-    if not wildcard or is_named:
-        return True
-    return parsed.service != "s3" and bool(before) and wildcard == "*" and after[:1] in "\n/:"
+    return is_named or (parsed.service != "s3" and bool(before) and wildcard == "*" and after[:1] in "\n/:")
 
 
 @cache
@@ -104,12 +98,12 @@ def matches_every_resource(arn: str) -> bool:
 
     The test uses a resource name that no pattern can contain.
     """
-    parsed = parse_arn(arn)
-    if not parsed or is_wildcard(parsed.service):
+    parsed = arn_of(arn)
+    if not parsed.service or is_wildcard(parsed.service):
         return is_wildcard(arn)
     # get_raw_arns_for_service fails for a service that policy_sentry does not know.
     types = get_service_prefix_data(parsed.service).get("resources", {}).values()
-    known = [re.sub(r"\$\{.*?\}", _ANY_NAME, each["arn"].split(":", 5)[5]) for each in types]
+    known = [VARIABLE.sub(_ANY_NAME, each["arn"].split(":", 5)[5]) for each in types]
     return any(
         matches(parsed.resource, resource) for resource in (_ANY_NAME, f"{_ANY_NAME}/{_ANY_NAME}", *known)
     )

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from policy_sentry.querying.actions import get_action_data
+from policy_sentry.querying.conditions import get_condition_keys_available_to_raw_arn
 from policy_sentry.shared.iam_data import iam_definition
 
-from .conditions import is_date
+from .conditions import time_of
 from .data import data
-from .iam_patterns import ip_network, is_wildcard, matches, parse_arn
+from .iam_patterns import TAG_KEYS, VARIABLE, action_data, arn_of, ip_network, is_wildcard, matches
 from .policy_documents import Condition, Document, Statement
 
 _REFERENCE = data("iam_reference.yaml")
@@ -26,7 +26,7 @@ _OPERATOR = re.compile(
 _VALUE_TESTS: Mapping[str, Callable[[str], Any]] = {
     "arn": lambda value: value.startswith("arn:") or is_wildcard(value[:1]),
     "bool": re.compile("true|false", re.IGNORECASE).fullmatch,
-    "date": is_date,
+    "date": lambda value: is_wildcard(value) or time_of(value),
     "ip": ip_network,
     "notip": ip_network,
     "numeric": re.compile(r"-?\d+(\.\d+)?").fullmatch,
@@ -42,7 +42,6 @@ _PRINCIPAL = re.compile(
     r"\*|\d{12}|A[A-Z]{3}[A-Z0-9]{12,}|arn:aws[a-z-]*:iam::\d{12}:(root|(user|role)/.+)"
     r"|arn:aws[a-z-]*:iam::cloudfront:user/.+|arn:aws[a-z-]*:sts::\d{12}:(assumed-role|federated-user|self).*"
 )
-_VARIABLE = re.compile(r"\$\{([^},]+)[^}]*\}")
 
 
 def mistakes(document: Document) -> Iterator[str]:
@@ -53,10 +52,12 @@ def mistakes(document: Document) -> Iterator[str]:
     for statement in document.statements:
         if document.kind != "resource" and not _SID.fullmatch(statement.sid):
             yield f"must use only letters and digits in the Sid {statement.sid!r}"
-        variables = {name.strip() for text in _texts(statement) for name in _VARIABLE.findall(text)}
+        values = [value for each in statement.conditions for value in each.values]
+        texts = (*statement.resources, *statement.not_resources, *values)
+        variables = {name.strip() for text in texts for name in VARIABLE.findall(text)}
         if document.version != "2012-10-17" and variables:
             yield f"must have the Version 2012-10-17 in {document.path}, which the variables in {statement.label} require"
-        for name in sorted(variables - {"*", "?", "$"}):
+        for name in sorted(variables - {"", "*", "?", "$"}):
             if not _key_exists(name.lower()):
                 yield f"must use existing variables in {statement.label}, not ${{{name}}}"
         for action in (*statement.actions, *statement.not_actions):
@@ -69,13 +70,6 @@ def mistakes(document: Document) -> Iterator[str]:
             if arn != "*" and not arn.startswith("execute-api:/") and not _is_arn(arn):
                 yield f"must use ARNs as resources in {statement.label}, not {arn}"
         yield from _mismatches(statement)
-
-
-def _texts(statement: Statement) -> Iterator[str]:
-    yield from statement.resources
-    yield from statement.not_resources
-    for condition in statement.conditions:
-        yield from condition.values
 
 
 def _wrong_principals(statement: Statement) -> Iterator[str]:
@@ -104,7 +98,7 @@ def _wrong_condition(condition: Condition, statement: Statement) -> Iterator[str
             f" not {condition.written_operator}"
         )
     for value in condition.values:
-        if "${" in value:
+        if VARIABLE.search(value):
             continue
         kind = next((kind for kind in _VALUE_TESTS if operator.startswith(kind)), None)
         if kind and not _VALUE_TESTS[kind](value):
@@ -134,9 +128,7 @@ def _is_for_all_services(key: str) -> bool:
     return (
         key in _KEY_TYPES
         or key in _REFERENCE["sessions"]
-        or key.startswith(
-            ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "saml:", "graph:", "sts:")
-        )
+        or key.startswith((*TAG_KEYS, "saml:", "graph:", "sts:"))
         or "." in key.partition(":")[0]
     )
 
@@ -157,16 +149,10 @@ def _is_supported(key: str, statement: Statement) -> bool:
 @cache
 def _supported_keys(action: str) -> tuple[str, ...]:
     """Returns patterns for the lowercase condition keys that an action supports, itself or for its resources."""
-    service, _, name = action.partition(":")
-    definition = _service(service)
-    privilege = definition.get("privileges", {}).get(
-        definition.get("privileges_lower_name", {}).get(name), {}
-    )
-    keys = set()
-    for each in privilege.get("resource_types", {}).values():
-        resource = definition["resources"].get(each["resource_type"].rstrip("*"), {})
-        keys |= {*each["condition_keys"], *resource.get("condition_keys", ())}
-    return tuple(_with_wildcards(key.lower()) for key in keys) if privilege else ("*",)
+    keys = {key for each in action_data(action) for key in each["condition_keys"]}
+    formats = {each["resource_arn_format"] for each in action_data(action)} - {"*"}
+    keys.update(*map(get_condition_keys_available_to_raw_arn, formats))
+    return tuple(_with_wildcards(key.lower()) for key in keys) if action_data(action) else ("*",)
 
 
 def _service(prefix: str) -> dict[str, Any]:
@@ -176,12 +162,12 @@ def _service(prefix: str) -> dict[str, Any]:
 
 def _with_wildcards(text: str) -> str:
     """Replaces policy variables and the reference's placeholders with wildcards."""
-    return re.sub(r"\$\{.*?\}|<key>|\btag-key$", "*", text)
+    return re.sub(r"<key>|\btag-key$", "*", VARIABLE.sub("*", text))
 
 
 def _is_arn(text: str) -> bool:
-    arn = parse_arn(text)
-    if not arn or not arn.service or not arn.resource:
+    arn = arn_of(text)
+    if not arn.service or not arn.resource:
         return text.startswith("arn:") and is_wildcard(text)
     parts = {arn.partition: _PARTITION, arn.region: _REGION, arn.account_id: _ACCOUNT}
     return all(is_wildcard(_with_wildcards(part)) or parts[part].fullmatch(part) for part in parts)
@@ -205,12 +191,9 @@ def _mismatches(statement: Statement) -> Iterator[str]:
 @cache
 def _formats(action: str) -> tuple[str, ...]:
     """Returns the ARN formats of an action, with wildcards for the variables."""
-    service, _, name = action.partition(":")
-    found = get_action_data(service, name)
-    entries = [each for listed in found.values() for each in listed] if found else []
-    if service in _REFERENCE["incomplete_services"]:
+    if action.partition(":")[0] in _REFERENCE["incomplete_services"]:
         return ()
-    return tuple(_with_wildcards(each["resource_arn_format"]) for each in entries)
+    return tuple(_with_wildcards(each["resource_arn_format"]) for each in action_data(action))
 
 
 def _accepts(formats: Sequence[str], arn: str) -> bool:
@@ -219,9 +202,9 @@ def _accepts(formats: Sequence[str], arn: str) -> bool:
 
 @cache
 def _fits(format_: str, text: str) -> bool:
-    arn, expected = parse_arn(_with_wildcards(text)), parse_arn(format_)
-    if not arn or not expected:
-        return not arn and format_ != "*"
+    arn, expected = arn_of(_with_wildcards(text)), arn_of(format_)
+    if not arn.partition or not expected.partition:
+        return not arn.partition and format_ != "*"
     # The names of buckets, queues and topics contain no slash. The ARN of an object does.
     if arn.service in ("s3", "sns", "sqs") and expected.resource == "*" and "/" in arn.resource:
         return False

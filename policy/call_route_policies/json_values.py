@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from callroute.formats.json_document import is_deeper
@@ -39,10 +40,17 @@ def decoded(value: Any) -> Any:
     """
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
+    found = _decoded(value)
+    return value if found is None else found
+
+
+@lru_cache(maxsize=256)
+def _decoded(text: str) -> Any:
+    # Many rules decode the same text.
     try:
-        return _load(value, _merged)
+        return _load(text, _merged)
     except (RecursionError, ValueError):
-        return value
+        return None
 
 
 def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

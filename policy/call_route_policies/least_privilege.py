@@ -18,20 +18,19 @@ from .conditions import Context, hold, request_context
 from .contact_records import processes_records
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
-    account_of,
+    VARIABLE,
+    arn_of,
     has_resource_level,
     is_lambda,
     is_wildcard,
     matches,
     names_one_resource,
-    parse_arn,
-    service_of,
 )
 from .json_values import parse
-from .policy_documents import Statement, policy_documents, walk
+from .policy_documents import Statement, policy_documents, statements_in, walk
 from .principals import Principal, principal_of, principals, resource_policy_statements
-from .resource import Resource, Unknown, of_type, shown
-from .resource_types import CUSTOMER_MANAGED_KEY, KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
+from .resource import Resource, Unknown, by_arn, of_type, shown
+from .resource_types import KEY, MACHINE, PIPE, POLICY, QUEUE, ROLE, STREAM, TABLE
 from .rule import Finding, RuleConfig, StackFindings, stack_rule
 
 _SERVICES = {
@@ -39,6 +38,13 @@ _SERVICES = {
     PIPE: re.compile(r"pipes\.amazonaws\.com"),
 }
 """Service principal that assumes the role, by type. The one for Step Functions may contain a region."""
+
+_KEY_PROPERTIES = {
+    QUEUE: ("kmsMasterKeyId",),
+    STREAM: ("kmsKeyId",),
+    TABLE: ("serverSideEncryption", "kmsKeyArn"),
+}
+"""Path of the property that names the customer managed key, by type."""
 
 # Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
 _TRACE = (
@@ -79,22 +85,24 @@ Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
 """Function that returns the permissions that a resource requires, and any unknown value that may require more."""
 
 
-def _string(resource: Resource, *path: str) -> str | None:
-    value = resource.get(*path)
+def _known(resource: Resource, path: str) -> Any:
+    value = resource.get(*path.split("."))
     if isinstance(value, Unknown):
         raise _NotDerivedError(value)
+    return value
+
+
+def _string(resource: Resource, path: str) -> str:
+    value = _known(resource, path)
     if value is not None and not isinstance(value, str):
-        raise _NotDerivedError(f"must have a string as {'.'.join(path)}, not {shown(value)}")
-    return value or None
+        raise _NotDerivedError(f"must have a string as {path}, not {shown(value)}")
+    return value or ""
 
 
 def _reject(resource: Resource, *paths: str) -> None:
     """Rejects properties whose required permissions are not known."""
     for path in paths:
-        value = resource.get(*path.split("."))
-        if isinstance(value, Unknown):
-            raise _NotDerivedError(value)
-        if value:
+        if _known(resource, path):
             raise _NotDerivedError(f"must not set {path}: its required permissions are not known")
 
 
@@ -104,7 +112,7 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
     if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
         raise _NotDerivedError(None)  # Reported by no-lambda.
     try:
-        needs = task_needs(parse(text or ""))
+        needs = task_needs(parse(text))
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
         raise _NotDerivedError(f"must have a definition with known permissions: {reason}") from None
@@ -112,10 +120,10 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
     for need in needs:
         service = need.action.partition(":")[0]
         # Metrics have no ARN.
-        resource = "*" if service == "cloudwatch" else _target(need.target, service, arn or "")
+        resource = "*" if service == "cloudwatch" else _target(need.target, service, arn)
         yield Need(need.action, resource, f"used by its state {need.state!r}")
         yield from _key_needs(service, resource, resources)
-    if (_string(machine, "loggingConfiguration", "level") or "OFF") != "OFF":
+    if _string(machine, "loggingConfiguration.level") not in ("", "OFF"):
         yield from (Need(action, "*", "used for its log") for action in DELIVER_LOGS)
     if machine.get("tracingConfiguration", "enabled") is True:
         yield from (Need(action, "*", "used for tracing") for action in _TRACE)
@@ -128,10 +136,7 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     """Returns the ARN of a table, in the state machine's account and region, or of a queue URL."""
     if target.startswith("arn:"):
         return target
-    machine = parse_arn(machine_arn)
-    partition, region, account = (
-        (machine.partition, machine.region, machine.account_id) if machine else ("",) * 3
-    )
+    partition, _, region, account, _ = arn_of(machine_arn)
     name = f"table/{target}" if service == "dynamodb" else target.rpartition("/")[2]
     if url := _QUEUE_URL.fullmatch(target):
         region, account, name = url[1] or region, url[2], url[3]
@@ -139,11 +144,11 @@ def _target(target: str, service: str, machine_arn: str) -> str:
 
 
 def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
-    source, target = _string(pipe, "source") or "", _string(pipe, "target") or ""
+    source, target = _string(pipe, "source"), _string(pipe, "target")
     if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
         raise _NotDerivedError(None)  # Reported by no-lambda.
     for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
-        if service_of(arn) != service:
+        if arn_of(arn).service != service:
             raise _NotDerivedError(
                 f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
             )
@@ -156,12 +161,12 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
     )
     yield from (Need(action, source, "used to read its source") for action in READ_STREAM)
     yield from _key_needs("kinesis", source, resources)
-    invocation = _string(pipe, "targetParameters", "stepFunctionStateMachineParameters", "invocationType")
+    invocation = _string(pipe, "targetParameters.stepFunctionStateMachineParameters.invocationType")
     start = "states:StartExecution" if invocation == "FIRE_AND_FORGET" else "states:StartSyncExecution"
     yield Need(start, target, "used to invoke its target")
-    dead_letters = _string(pipe, "sourceParameters", "kinesisStreamParameters", "deadLetterConfig", "arn")
+    dead_letters = _string(pipe, "sourceParameters.kinesisStreamParameters.deadLetterConfig.arn")
     if dead_letters:
-        action = "sns:Publish" if service_of(dead_letters) == "sns" else "sqs:SendMessage"
+        action = "sns:Publish" if arn_of(dead_letters).service == "sns" else "sqs:SendMessage"
         yield Need(action, dead_letters, "used to send dead letters")
         yield from _key_needs("sqs", dead_letters, resources)
 
@@ -190,7 +195,7 @@ def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterato
 
 
 def _key(resource: Resource) -> Any:
-    value = resource.get(*CUSTOMER_MANAGED_KEY[resource.type])
+    value = resource.get(*_KEY_PROPERTIES[resource.type])
     return value if isinstance(value, (str, Unknown)) else None
 
 
@@ -199,15 +204,13 @@ def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], R
 
     def check(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
         by_principal = principals(resources)
-        roles = {
-            role.get("arn"): role for role in of_type(resources, ROLE) if isinstance(role.get("arn"), str)
-        }
+        roles = by_arn(resources, ROLE)
         for resource in of_type(resources, type_):
             try:
                 arn = _string(resource, "roleArn")
                 if arn not in roles:
                     raise _NotDerivedError(
-                        f"must use a role from this stack: the permissions of {shown(arn)} are not known"
+                        f"must use a role from this stack: the permissions of {shown(arn or None)} are not known"
                     )
                 found = list(needs_of(resource, resources))
             except _NotDerivedError as error:
@@ -217,7 +220,7 @@ def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], R
                     yield resource, error.finding
             else:
                 principal = principal_of(by_principal, roles[arn])
-                granted = resource_policy_statements(resources, arn or "")
+                granted = resource_policy_statements(resources, arn)
                 needs = [each for each in found if isinstance(each, Need)]
                 unknown = [each for each in found if isinstance(each, Unknown)]
                 yield from ((resource, each) for each in unknown)
@@ -247,19 +250,13 @@ def _compare(
     for arn in principal.external:
         if not AWS_MANAGED_POLICY.fullmatch(arn):  # Reported by iam-no-broad-managed-policies.
             yield f"must use only policies from this stack: the permissions of {arn} are not known"
-    statements = [statement for document in principal.documents for statement in document.statements]
-    statements += granted
+    statements = [*statements_in(principal.documents), *granted]
     unknown = [principal.unknown] if principal.unknown else []
     unknown += [each for statement in statements for each in statement.unknown_in(*_PERMISSION_ELEMENTS)]
     yield from unknown[:1]
     role = principal.resource
-    boundary = [
-        statement
-        for policy in of_type(resources, POLICY)
-        if isinstance(policy.get("arn"), str) and policy.get("arn") == role.get("permissionsBoundary")
-        for document in policy_documents(policy)
-        for statement in document.statements
-    ]
+    policy = by_arn(resources, POLICY).get(str(role.get("permissionsBoundary")))
+    boundary = statements_in(policy_documents(policy)) if policy else []
     certain = [] if principal.unknown else [need for need in needs if need.certain]
     for need in dict.fromkeys(certain):
         context = request_context(role, user, need.resource, need.encrypting, resources)
@@ -279,10 +276,8 @@ def _compare(
         for resource in statement.resources
     }
     for action, resource in sorted(pairs):
-        if not _is_reported_as_wildcard(action, resource) and not needed & {
-            (action.lower(), resource),
-            (action.lower(), "*"),
-        }:
+        uses = {(action.lower(), resource), (action.lower(), "*")}
+        if not _is_reported_as_wildcard(action, resource) and needed.isdisjoint(uses):
             yield f"must not allow {action} on {resource}: not used by {user.name}"
 
 
@@ -300,8 +295,7 @@ def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
 
     The rules about trust report all other principals.
     """
-    trust = [document for document in policy_documents(role) if document.kind == "trust"]
-    statements = [statement for document in trust for statement in document.statements]
+    statements = statements_in(each for each in policy_documents(role) if each.kind == "trust")
     trusted = {principal for each in statements if each.allows for principal in each.principals}
     services = sorted(name for type_, name in trusted if type_ == "Service" and not is_wildcard(name))
     is_own = _SERVICES[user.type].fullmatch
@@ -325,17 +319,22 @@ def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
 def _accepts_source(arn: str, statement: Statement) -> bool:
     """Returns whether the conditions of a trust statement let the service act on behalf of a resource."""
     return not any(
-        condition.key == "aws:sourcearn"
-        and not condition.unknown
-        and all(_is_other_source(value, arn) for value in condition.values)
-        for condition in statement.conditions
+        each.key == "aws:sourcearn"
+        and not each.unknown
+        and all(_is_other_source(value, arn) for value in each.values)
+        for each in statement.conditions
     )
 
 
 def _is_other_source(source: str, arn: str) -> bool:
     """Returns whether a source is another resource of the same account. The rules about trust report other sources."""
-    is_reported = not service_of(source) or "${" in source or account_of(source) not in ("", account_of(arn))
-    return not is_reported and not matches(source, arn)
+    parsed = arn_of(source)
+    is_own = (
+        bool(parsed.service)
+        and not VARIABLE.search(source)
+        and parsed.account_id in ("", arn_of(arn).account_id)
+    )
+    return is_own and not matches(source, arn)
 
 
 def _applies(statement: Statement, need: Need) -> bool | None:

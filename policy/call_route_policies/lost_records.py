@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .contact_records import processes_records, record_pipes, stream_parameter
 from .json_values import decoded
+from .property_rules import property_check
 from .resource import Resource, Unknown, nested, of_type, shown
 from .resource_types import MACHINE
 from .rule import Finding, RuleConfig, StackFindings
@@ -35,16 +36,7 @@ _METRICS = ":states:::aws-sdk:cloudwatch:putMetricData"
 _DATA = ("Key", "Item", "ExpressionAttributeValues", "MessageBody", "Message", "Data", "Entries")
 """Task arguments that must contain data from the record."""
 
-_LOSSY_ELEMENTS: Sequence[tuple[str, Callable[[Any], bool], str]] = (
-    # Element of a Map, test of a lossy value, requirement
-    ("ToleratedFailurePercentage", bool, "tolerate no failures"),
-    ("ToleratedFailurePercentagePath", bool, "tolerate no failures"),
-    ("ToleratedFailureCount", bool, "tolerate no failures"),
-    ("ToleratedFailureCountPath", bool, "tolerate no failures"),
-    ("InputPath", lambda value: value != "$", "process its whole input"),
-    ("ItemReader.ReaderConfig.MaxItems", bool, "process its whole input"),
-    ("ItemSelector", lambda value: not _WHOLE_ITEM.search(str(value)), "pass the whole item"),
-)
+_check_map = property_check("state-machine-keeps-every-record")
 
 
 def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
@@ -61,7 +53,8 @@ def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> Sta
 
 
 def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Iterator[Finding]:
-    for scope in _scopes(definition) if isinstance(definition, Mapping) else ():
+    scopes = [part for part in nested(definition) if isinstance(part, Mapping)]
+    for scope in (each for each in scopes if isinstance(each.get("States"), Mapping)):
         states = scope["States"]
         if end := _end_without_storing(states, scope.get("StartAt"), config["expired"]):
             yield f"must store or fail every record that enters {scope['StartAt']!r}, not end in {end!r}"
@@ -69,11 +62,10 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
             if not isinstance(state, Mapping):
                 continue
             language = state.get("QueryLanguage", definition.get("QueryLanguage"))
-            findings = {
-                **_lossy_elements(state, definition),
-                **_lossy_arguments(state),
-                **_lost_before(state, states, language == "JSONata"),
-            }
+            findings = {**_lossy_arguments(state), **_lost_before(state, states, language == "JSONata")}
+            if state.get("Type") == "Map":
+                yield from _check_map(Resource("Map", str(name), "", state), config)
+                findings |= _lossy_items(state, definition)
             if scope is definition and not is_single and state.get("Type") in ("Pass", "Task"):
                 findings |= _partial_batch(state)
             for place, requirement in findings.items():
@@ -87,26 +79,14 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
                     yield f"must store or fail records after an error in {name!r}, not end in {end!r}: {shown(errors)}"
 
 
-def _scopes(definition: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the definition and every nested part that has its own States."""
-    for part in nested(definition):
-        if isinstance(part, Mapping) and isinstance(part.get("States"), Mapping):
-            yield part
-
-
 def _mappings(value: Any) -> Iterator[State]:
     return (each for each in (value if isinstance(value, list) else ()) if isinstance(each, Mapping))
 
 
 def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
-    """Returns a state in which an execution can succeed without storing anything, or None.
+    """Returns a state in which an execution can succeed without storing anything, unless a Choice leads to a chosen state.
 
     The states inside a Map or Parallel form separate scopes, which are checked on their own.
-
-    Args:
-        states: the states of a scope.
-        start: name of the state to start from.
-        chosen: states in which a Choice may end the processing.
     """
     pending, seen = [start], []
     while pending:
@@ -134,19 +114,16 @@ def _publishes_metrics(state: State) -> bool:
     return str(state.get("Resource")).endswith(_METRICS)
 
 
-def _lossy_elements(state: State, definition: Mapping[str, Any]) -> dict[str, str]:
-    """Returns requirements that a Map's elements do not meet, by element and value."""
-    found = {}
-    if state.get("Type") == "Map":
-        for path, is_lossy, requirement in _LOSSY_ELEMENTS:
-            value: Any = state
-            for key in path.split("."):
-                value = value.get(key) if isinstance(value, Mapping) else None
-            if value is not None and is_lossy(value):
-                found[f"{path} is {shown(value)}"] = requirement
-        for path in ("Items", "ItemsPath"):
-            if path in state and not _is_whole_input(state[path], definition):
-                found[f"{path} is {shown(state[path])}"] = "process its whole input"
+def _lossy_items(state: State, definition: Mapping[str, Any]) -> dict[str, str]:
+    """Returns requirements that a Map's items do not meet, by element and value."""
+    found = {
+        f"{path} is {shown(state[path])}": "process its whole input"
+        for path in ("Items", "ItemsPath")
+        if path in state and not _is_whole_input(state[path], definition)
+    }
+    selector = state.get("ItemSelector")
+    if selector is not None and not _WHOLE_ITEM.search(str(selector)):
+        found[f"ItemSelector is {shown(selector)}"] = "pass the whole item"
     return found
 
 
@@ -208,17 +185,15 @@ def _partial_batch(state: State) -> dict[str, str]:
 
 def _lost_before(state: State, states: Mapping[str, Any], is_jsonata: bool) -> dict[str, str]:
     """Returns a requirement if a state replaces the record with other data before a later state stores it."""
-    transitions = [(state, state.get("Next"))] if state.get("Type") == "Pass" or _is_reading(state) else []
+    transitions = (
+        [(state, state.get("Next"))] if state.get("Type") in ("Pass", "Task") and not _stores(state) else []
+    )
     transitions += [(catch, catch.get("Next")) for catch in _mappings(state.get("Catch"))]
     return {
         f"{consumer!r} does not receive it": "pass on the record"
         for step, following in transitions
         if not _keeps_record(step, is_jsonata) and (consumer := _consumer(states, following))
     }
-
-
-def _is_reading(state: State) -> bool:
-    return state.get("Type") == "Task" and not _stores(state)
 
 
 def _keeps_record(step: State, is_jsonata: bool) -> bool:

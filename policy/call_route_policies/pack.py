@@ -7,27 +7,20 @@ from pathlib import Path
 
 from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
-from . import (
-    connect_flows,
-    data_protection,
-    exempt_resources,
-    exposure,
-    iam,
-    inspectable,
-    least_privilege,
-    no_lambda,
-    pipeline,
-    tags,
-)
+from . import connect_flows, data_protection, exposure, forbidden, iam, least_privilege, pipeline, tags
+from .exemptions import check as check_exemptions
 from .pack_version import report_pack_version
+from .rule import stack_rule
 from .secrets import keep_secret_marks
 
-_MODULES = (
-    *(inspectable, iam, least_privilege, no_lambda, pipeline, data_protection, exposure, connect_flows, tags),
-    exempt_resources,  # Last, because it lists what the other rules have ignored.
-)
+_MODULES = (forbidden, iam, least_privilege, pipeline, data_protection, exposure, connect_flows, tags)
 
-RULES = tuple(rule for module in _MODULES for rule in module.RULES)
+RULES = (
+    *(rule for module in _MODULES for rule in module.RULES),
+    stack_rule(
+        "exemptions-are-needed", check_exemptions
+    ),  # Last, because it lists what the other rules have ignored.
+)
 """All rules, in documentation order."""
 
 

@@ -16,42 +16,29 @@ from .contact_records import (
     stored_stream,
     stream_parameter,
 )
-from .data import data
-from .iam_patterns import service_of
+from .iam_patterns import arn_of
 from .json_values import parse
 from .lost_records import check_kept_records
+from .property_rules import is_number, property_check, property_rule
 from .resource import Resource, Unknown, of_type, referred, shown
-from .resource_types import MACHINE, PIPE, STREAM
-from .rule import Finding, Rule, RuleConfig, StackFindings, require, rule, stack_rule
+from .resource_types import PIPE, STREAM
+from .rule import Finding, Rule, RuleConfig, StackFindings, require, stack_rule
 
-SECONDS_PER_HOUR = 3_600
-SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
-_DEFAULT_STREAM_HOURS = 24
-"""Default retention in Kinesis."""
-_DEFAULT_QUEUE_SECONDS = 4 * SECONDS_PER_DAY
-"""Default retention in SQS."""
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+_SECONDS_PER_HOUR = 3_600
 
 
 def _pipe_property(name: str) -> Rule:
-    """Returns a rule that requires one of the values in pipe_properties.yaml for a property of record pipes."""
-    expected = data("pipe_properties.yaml")[name]
+    """Returns a rule about the properties of record pipes in property_rules.yaml."""
+    return stack_rule(name, of_record_pipes(property_check(name)))
 
-    def check(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
-        value = pipe.get(*expected["property"].split("."))
-        violation = expected["violation"].format(shown(value))
-        yield from require(value, lambda value: value in expected["allowed"], violation)
 
-    return stack_rule(name, of_record_pipes(check))
+_check_type = property_check("pipe-target-is-express")
 
 
 def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     for pipe in record_pipes(resources):
         target = pipe.get("target")
-        if not isinstance(target, Unknown) and service_of(target) != "states":
+        if not isinstance(target, Unknown) and arn_of(target).service != "states":
             continue  # Reported by no-lambda or pipe-role-matches-pipe.
         machines = invoked_machines(pipe, resources)
         if isinstance(target, Unknown) and not machines:
@@ -62,31 +49,8 @@ def _check_target_type(resources: Sequence[Resource], _: RuleConfig) -> StackFin
                 f"must invoke a state machine in this stack: the type of {shown(target)} is not known",
             )
         for machine in machines:
-            type_ = machine.get("type")
-            for finding in require(
-                type_,
-                lambda value: value == "EXPRESS",
-                f"must have the type EXPRESS, not {shown(type_ or 'STANDARD')}: {pipe.name} invokes it synchronously",
-            ):
+            for finding in _check_type(machine, {"pipe": pipe.name}):
                 yield machine, finding
-
-
-def _check_dead_letter_queue(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
-    yield from require(
-        stream_parameter(pipe, "deadLetterConfig", "arn"),
-        lambda arn: service_of(arn) == "sqs" and not arn.endswith(".fifo"),
-        "must have a standard SQS queue for dead letters, or it loses records that keep failing",
-    )
-
-
-def _check_retry_limits(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
-    for name in ("maximumRetryAttempts", "maximumRecordAgeInSeconds"):
-        value = stream_parameter(pipe, name)
-        yield from require(
-            value,
-            lambda value: _is_number(value) and value >= 0,
-            f"must limit {name}, not {shown(value)}, or one failing record blocks its shard",
-        )
 
 
 def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
@@ -97,15 +61,13 @@ def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> Stac
             yield pipe, source
             continue
         hours = found[0].get("retentionPeriod") if found else config["existingStreamRetentionHours"]
-        hours = _DEFAULT_STREAM_HOURS if hours is None else hours
+        hours = 24 if hours is None else hours  # Default in Kinesis.
         for value in (age, hours):
             if isinstance(value, Unknown):
                 yield pipe, value
-        if not isinstance(hours, Unknown) and not _is_number(hours):
+        if not isinstance(hours, Unknown) and not is_number(hours):
             yield pipe, f"must read a stream with a numeric retentionPeriod, not {shown(hours)}"
-        if not _is_number(age) or age < 0:
-            continue  # Unknown, or reported by pipe-retries-are-limited.
-        if _is_number(hours) and age >= hours * SECONDS_PER_HOUR:
+        elif is_number(age) and is_number(hours) and age >= hours * _SECONDS_PER_HOUR:
             yield (
                 pipe,
                 f"must have a maximumRecordAgeInSeconds below the {hours} hours that its stream retains records,"
@@ -179,42 +141,11 @@ def _check_contact_records(resources: Sequence[Resource], _: RuleConfig) -> Stac
             )
 
 
-def _check_queue_retention(queue: Resource, config: RuleConfig) -> Iterator[Finding]:
-    seconds, days = queue.get("messageRetentionSeconds"), config["minimumDays"]
-    yield from require(
-        _DEFAULT_QUEUE_SECONDS if seconds is None else seconds,
-        lambda value: _is_number(value) and value >= days * SECONDS_PER_DAY,
-        f"must have a messageRetentionSeconds of at least {days} days, not {shown(seconds)}",
-    )
-
-
-def _check_execution_data(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-    path = (
-        ("loggingConfiguration", "includeExecutionData")
-        if resource.type == MACHINE
-        else ("logConfiguration", "includeExecutionDatas")
-    )
-    yield from require(
-        resource.get(*path),
-        lambda value: not value,
-        f"must not set {path[1]}, which writes callers' numbers to the log",
-    )
-
-
-def _check_log_retention(group: Resource, config: RuleConfig) -> Iterator[Finding]:
-    days, minimum = group.get("retentionInDays"), config["minimumDays"]
-    yield from require(
-        days,
-        lambda value: _is_number(value) and value >= max(minimum, 1),
-        f"must have a retentionInDays of at least {minimum}, not {shown(days)}",
-    )
-
-
 RULES = (
     _pipe_property("pipe-invokes-synchronously"),
     stack_rule("pipe-target-is-express", _check_target_type),
-    stack_rule("pipe-has-dead-letter-queue", of_record_pipes(_check_dead_letter_queue)),
-    stack_rule("pipe-retries-are-limited", of_record_pipes(_check_retry_limits)),
+    _pipe_property("pipe-has-dead-letter-queue"),
+    _pipe_property("pipe-retries-are-limited"),
     stack_rule("pipe-age-below-stream-retention", _check_record_age),
     _pipe_property("pipe-bisects-failing-batches"),
     _pipe_property("pipe-starts-at-trim-horizon"),
@@ -223,7 +154,7 @@ RULES = (
     stack_rule("pipe-passes-whole-record", of_record_pipes(_check_input_template)),
     stack_rule("contact-records-reach-a-pipe", _check_contact_records),
     stack_rule("state-machine-keeps-every-record", check_kept_records),
-    rule("queues-retain-messages", _check_queue_retention),
-    rule("no-execution-data-in-logs", _check_execution_data),
-    rule("log-groups-have-retention", _check_log_retention),
+    property_rule("queues-retain-messages"),
+    property_rule("no-execution-data-in-logs"),
+    property_rule("log-groups-have-retention"),
 )

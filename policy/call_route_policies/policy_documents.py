@@ -24,9 +24,6 @@ _TABLES = data("policy_properties.yaml")
 DOCUMENT_PROPERTIES: Sequence[tuple[Kind, Mapping[str, str]]] = tuple(_TABLES["properties"].items())
 """Kinds of policies, each with the properties that contain one, by type."""
 
-_TYPES = ("aws:*",)
-"""Types that may contain a document: all of the AWS provider's types."""
-
 _ELEMENTS = {
     *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal"),
     "Condition",
@@ -35,7 +32,14 @@ _VERSIONS = (None, "2008-10-17", "2012-10-17")
 _ACTION = re.compile(r"\*|[\w-]+:[\w*?-]+", re.ASCII)
 """Syntax of an IAM action."""
 
-POSITIVE_OPERATORS = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
+_POSITIVE_OPERATORS = {
+    "stringequals",
+    "stringequalsignorecase",
+    "stringlike",
+    "arnequals",
+    "arnlike",
+    "ipaddress",
+}
 """Lowercase operators that fail if the key is missing. With IfExists they do not."""
 
 
@@ -63,7 +67,7 @@ class Condition:
     @property
     def requires_value(self) -> bool:
         """True if the condition fails when the key is missing or has another value."""
-        return self.operator.removeprefix("foranyvalue:") in POSITIVE_OPERATORS
+        return self.operator.removeprefix("foranyvalue:") in _POSITIVE_OPERATORS
 
 
 @dataclass(frozen=True)
@@ -73,33 +77,23 @@ class Statement:
     label: str
     """Name for messages: `statement 'Sid'`, or `statement 1` if it has no Sid."""
     allows: bool
-    actions: tuple[str, ...]
-    not_actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    not_resources: tuple[str, ...]
-    principals: tuple[tuple[str, str], ...]
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    not_resources: tuple[str, ...] = ()
+    principals: tuple[tuple[str, str], ...] = ()
     """Pairs of type and name, for example ("Service", "pipes.amazonaws.com"). ("*", "*") means every principal."""
-    not_principals: tuple[tuple[str, str], ...]
-    conditions: tuple[Condition, ...]
+    not_principals: tuple[tuple[str, str], ...] = ()
+    conditions: tuple[Condition, ...] = ()
     elements: Set[str] = frozenset()
     """Names of the elements, including those with unknown values."""
     sid: str = ""
     unknown: Mapping[str, Unknown] = field(default_factory=dict)
-    """The first unknown value in each element. The tuples contain only known values."""
+    """The first unknown value in each element, or in "" if the statement is unknown. The tuples contain only known values."""
 
     def unknown_in(self, *elements: str) -> Iterator[Unknown]:
-        """Yields the first unknown value in each of the given elements."""
-        return (self.unknown[element] for element in elements if element in self.unknown)
-
-    def unknown_restrictions(self, keys: Iterable[str]) -> Iterator[Unknown]:
-        """Yields the unknown values of conditions that may restrict the statement.
-
-        Args:
-            keys: endings of the lowercase keys that restrict it.
-        """
-        for each in self.conditions:
-            if each.unknown and (not each.key or (each.requires_value and each.key.endswith(tuple(keys)))):
-                yield each.unknown
+        """Yields the first unknown value in each of the given elements, or the statement if it is unknown."""
+        return (self.unknown[element] for element in ("", *elements) if element in self.unknown)
 
 
 @dataclass(frozen=True)
@@ -116,16 +110,22 @@ class Document:
     """The document, or the first statement or effect in it, if it is unknown."""
     version: str = ""
 
+    @property
+    def allowing(self) -> list[Statement]:
+        """The Allow statements. An unknown document or statement counts as one."""
+        unknown = [Statement("", True, unknown={"": self.unknown})] if self.unknown else []
+        return [*(each for each in self.statements if each.allows), *unknown]
+
 
 def policy_documents(resource: Resource) -> Iterator[Document]:
     """Parses every document in a resource: in the listed properties, and in any other property that contains one."""
     listed = set()
     for kind, properties in DOCUMENT_PROPERTIES:
-        keys = properties[resource.type].split(".") if resource.type in properties else None
-        for path, value in _values_at(resource.props, keys, "") if keys else ():
-            listed.add(path)
-            yield parse_document(value, kind, path)
-    if not matches_any(resource.type, _TYPES) or matches_any(resource.type, _TABLES["restricting"]):
+        for path, value in resource.values(properties[resource.type]) if resource.type in properties else ():
+            if value is not None:
+                listed.add(path)
+                yield parse_document(value, kind, path)
+    if not resource.type.startswith("aws:") or matches_any(resource.type, _TABLES["restricting"]):
         return
     for path, value, content in walk(resource.props, "statement"):
         if path in listed:
@@ -137,14 +137,16 @@ def policy_documents(resource: Resource) -> Iterator[Document]:
             yield parse_document(value, "resource", path)
 
 
+def statements_in(documents: Iterable[Document]) -> list[Statement]:
+    """Returns the statements of all documents."""
+    return [statement for document in documents for statement in document.statements]
+
+
 def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
     """Yields every value in the properties as (path, value, decoded value), where the path looks like `rules[0].arn`.
 
-    Descends into JSON text, but not into policy documents. Iterative, because JSON text may be deeply nested.
-
-    Args:
-        props: properties of a resource.
-        word: lowercase text to search for. JSON text that does not contain it is not decoded.
+    Descends into JSON text that contains a lowercase word, but not into policy documents. Iterative, because JSON text
+    may be deeply nested.
     """
     pending = list(props.items())[::-1]
     while pending:
@@ -152,7 +154,7 @@ def walk(props: Mapping[str, Any], word: str) -> Iterator[tuple[str, Any, Any]]:
         is_irrelevant = isinstance(value, str) and word not in value.lower() and not _ESCAPED.search(value)
         content = value if is_irrelevant else decoded(value)
         yield path, value, content
-        if isinstance(content, Mapping) and not is_document(content):
+        if isinstance(content, dict) and not is_document(content):
             pending += [(f"{path}.{key}", part) for key, part in content.items()][::-1]
         elif isinstance(content, list):
             pending += [(f"{path}[{index}]", part) for index, part in enumerate(content)][::-1]
@@ -179,30 +181,14 @@ def _elements(document: Any) -> set[str]:
     return found | ({"effect"} if any(isinstance(each, Unknown) for each in statements) else set())
 
 
-def _values_at(value: Any, keys: Sequence[str], path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Unknown) or not keys:
-        if value is not None:
-            yield path, value
-    elif keys[0] == "*":
-        for index, each in enumerate(value if isinstance(value, list) else ()):
-            yield from _values_at(each, keys[1:], f"{path}[{index}]")
-    elif isinstance(value, Mapping):
-        yield from _values_at(value.get(keys[0]), keys[1:], f"{path}.{keys[0]}".lstrip("."))
-
-
 class _InvalidError(ValueError):
     """An invalid document or statement. The message completes "a document that must", for example "be JSON"."""
 
 
 def parse_document(value: Any, kind: Kind, path: str) -> Document:
     """Parses a document: JSON text, or an object of plain values and `Unknown`."""
-    return _parse_text(value, kind, path) if isinstance(value, str) else _parse(value, kind, path)
-
-
-@lru_cache(maxsize=256)
-def _parse_text(text: str, kind: Kind, path: str) -> Document:
-    # Every rule about IAM parses the same documents.
-    return _parse(text, kind, path)
+    # Every rule about IAM parses the same text.
+    return (_parse_text if isinstance(value, str) else _parse)(value, kind, path)
 
 
 def _parse(value: Any, kind: Kind, path: str) -> Document:
@@ -225,6 +211,9 @@ def _parse(value: Any, kind: Kind, path: str) -> Document:
         except _InvalidError as error:
             problems.append(f"have a valid {_label(each, number)} in {path}: {error}")
     return Document(kind, path, tuple(statements), tuple(problems), unknown, version)
+
+
+_parse_text = lru_cache(maxsize=256)(_parse)
 
 
 def _version_and_statements(value: Any) -> tuple[str, list[Any]]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from callroute.arn import Arn
 
 from .data import data
 from .resource import Resource, Unknown, nested
@@ -22,19 +24,18 @@ _REFERENCES: Mapping[str, Mapping[str, Any]] = _TABLES["references"]
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'\\,*?]+)")
 
 
-@dataclass(frozen=True)
-class _Location:
-    partition: str
-    region: str
-    account: str
-
-    def arn(self, service: str, resource: str) -> str:
-        region = "" if service == "iam" else self.region
-        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
-
-
 def resolve(resources: Sequence[Resource]) -> list[Resource]:
     """Returns the resources with their unknown ARNs and references replaced by values, where possible."""
+    if _LAST[:1] != [resources]:  # Each stack rule receives the same resources.
+        _LAST[:] = [resources, _resolve(resources)]
+    return list(_LAST[1])
+
+
+_LAST: list[Sequence[Resource]] = []
+"""The resources resolved last, and the result."""
+
+
+def _resolve(resources: Sequence[Resource]) -> list[Resource]:
     location = _location(resources)
     found = [_with_arn(resource, location) if location else resource for resource in resources]
     by_urn = {resource.urn: resource for resource in found}
@@ -52,23 +53,20 @@ def resolve(resources: Sequence[Resource]) -> list[Resource]:
     ]
 
 
-def _location(resources: Sequence[Resource]) -> _Location | None:
-    """Returns the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
+def _location(resources: Sequence[Resource]) -> Arn | None:
+    """Returns an ARN with the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
-    found: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
-    texts = (text for resource in resources for text in nested(resource.props) if isinstance(text, str))
-    for text in texts:
-        for partition, service, region, account, name in _ARN.findall(text):
-            if (service, name) in own or (service, name.partition(":")[0]) in own:
-                for counter, value in zip(found, (partition, region, account), strict=True):
-                    counter.update([value] if value else [])
-    winners = []
-    for counter in found:
-        ranked = counter.most_common(2)
-        if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
-            return None
-        winners.append(ranked[0][0])
-    return _Location(*winners)
+    found = Counter(
+        Arn(partition, "", region, account, "")
+        for resource in resources
+        for text in nested(resource.props)
+        if isinstance(text, str) and ":" in text
+        for partition, service, region, account, name in _ARN.findall(text)
+        if region and not own.isdisjoint({(service, name), (service, name.partition(":")[0])})
+    )
+    ranked = found.most_common(2)
+    is_clear = len(ranked) == 1 or (len(ranked) == 2 and ranked[0][1] > ranked[1][1])
+    return ranked[0][0] if is_clear else None
 
 
 def _service_and_resource(resource: Resource) -> tuple[str, str] | None:
@@ -79,10 +77,13 @@ def _service_and_resource(resource: Resource) -> tuple[str, str] | None:
     return service, format_.format(name=name, path=path or "/")
 
 
-def _with_arn(resource: Resource, location: _Location) -> Resource:
+def _with_arn(resource: Resource, location: Arn) -> Resource:
     if isinstance(resource.get("arn"), str) or not (parts := _service_and_resource(resource)):
         return resource
-    return replace(resource, props={**resource.props, "arn": location.arn(*parts)})
+    service, name = parts
+    region = "" if service == "iam" else location.region
+    arn = location._replace(service=service, region=region, resource=name)
+    return replace(resource, props={**resource.props, "arn": str(arn)})
 
 
 def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:

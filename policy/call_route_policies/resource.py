@@ -52,12 +52,29 @@ class Resource:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
+    def values(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Yields (path, value) for each value at a path. In the path, `*` represents every element of a list."""
+        return _values(self.props, path.split("."), "")
+
+
+def _values(value: Any, keys: Sequence[str], path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Unknown) or not keys:
+        yield path, value
+    elif keys[0] == "*":
+        for index, each in enumerate(value if isinstance(value, list) else ()):
+            yield from _values(each, keys[1:], f"{path}[{index}]")
+    else:
+        part = value.get(keys[0]) if isinstance(value, Mapping) else None
+        yield from _values(part, keys[1:], f"{path}.{keys[0]}".lstrip("."))
+
 
 def plain(value: Any, path: str = "") -> Any:
     """Converts the SDK's proxies to dicts, lists and scalars; integral floats to int; unknown values to `Unknown`."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
         return {key: _part(value, key, path) for key in value}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [_part(value, index, path) for index in range(len(value))]
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -79,8 +96,8 @@ def nested(value: Any) -> Iterator[Any]:
     while pending:
         part = pending.pop()
         yield part
-        if isinstance(part, (Mapping, list)):
-            pending += list(part.values() if isinstance(part, Mapping) else part)[::-1]
+        if isinstance(part, (dict, list)):
+            pending += list(part.values() if isinstance(part, dict) else part)[::-1]
 
 
 def shown(value: Any) -> str:
@@ -102,17 +119,15 @@ def of_type(resources: Iterable[Resource], type_: str) -> Iterator[Resource]:
     return (resource for resource in resources if resource.type == type_)
 
 
+def by_arn(resources: Iterable[Resource], type_: str) -> dict[str, Resource]:
+    """Returns the resources of a type whose ARN is known, by ARN."""
+    return {arn: each for each in of_type(resources, type_) if isinstance(arn := each.get("arn"), str)}
+
+
 def referred(
     resources: Iterable[Resource], type_: str, arn: Any, dependencies: Sequence[str]
 ) -> list[Resource]:
-    """Returns the resources of a type that an ARN names. If an ARN is unknown, the dependencies decide.
-
-    Args:
-        resources: all resources in the stack.
-        type_: type of the resources to return.
-        arn: the ARN, or `Unknown`.
-        dependencies: URNs of the resources that the property with the ARN depends on.
-    """
+    """Returns the resources of a type that an ARN names. If an ARN is unknown, the URNs of dependencies decide."""
     return [
         each
         for each in of_type(resources, type_)

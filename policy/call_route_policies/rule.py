@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pulumi_policy import (
@@ -40,26 +41,22 @@ StackCheck = Callable[[Sequence[Resource], RuleConfig], Iterable[tuple[Resource,
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule. It has either `check`, for single resources, or `check_stack`, for all resources in a stack."""
+    """A rule. It has either `check`, for single resources, or `check_stack`, for all resources in a stack.
+
+    rules.yaml describes the other fields.
+    """
 
     name: str
-    """ID in kebab case."""
     description: str
-    """The requirement, as a complete sentence."""
     severity: Severity
-    level: EnforcementLevel = EnforcementLevel.MANDATORY
+    level: EnforcementLevel
     reason: str
-    """Reason for the level."""
     remediation: str
-    """Instructions to fix a violation."""
     url: str
-    """Documentation of the requirement."""
-    check: ResourceCheck | None = None
     types: Sequence[str] = ()
-    """Type tokens that `check` applies to; may contain wildcards. Empty means all types."""
+    settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    check: ResourceCheck | None = None
     check_stack: StackCheck | None = None
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """JSON schema of each setting, including description and default."""
 
     def configured(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Returns the values of all settings, and a list of problems with the given ones."""
@@ -88,39 +85,31 @@ class Rule:
             "enforcement_level": self.level,
             "remediation_steps": self.remediation,
             "url": self.url,
-            "config_schema": PolicyConfigSchema(
-                {
-                    **{name: dict(schema) for name, schema in self.settings.items()},
-                    exemptions.SETTING: exemptions.SCHEMA,
-                }
-            ),
+            "config_schema": PolicyConfigSchema({**self.settings, exemptions.SETTING: exemptions.SCHEMA}),
         }
         if self.check_stack:
-            return StackValidationPolicy(**metadata, validate=self._validate_stack)
-        return ResourceValidationPolicy(**metadata, validate=self._validate)
+            return StackValidationPolicy(**metadata, validate=partial(self._validate_stack, self.check_stack))
+        if self.check:
+            return ResourceValidationPolicy(**metadata, validate=partial(self._validate, self.check))
+        raise TypeError(f"rule {self.name} has neither check nor check_stack")
 
-    def _validate(self, args: ResourceValidationArgs, report: ReportViolation) -> None:
-        type_ = args.resource_type
-        if self.types and not matches_any(type_, self.types):
-            return
-        if self.check is None:
-            raise TypeError(f"rule {self.name} has neither check nor check_stack")
-        resource = Resource(type_, args.name, args.urn, plain(args.props), bool(args.opts.protect))
-        config, problems = self.configured(args.get_config())
-        findings = [f"cannot be checked: the rule {problem}" for problem in problems] or self.check(
-            resource, config
-        )
-        self._report(((resource, finding) for finding in findings), report, {} if problems else config)
+    def _applies(self, types: Iterable[str]) -> bool:
+        return not self.types or any(matches_any(type_, self.types) for type_ in types)
 
-    def _validate_stack(self, args: StackValidationArgs, report: ReportViolation) -> None:
-        if self.check_stack is None:
-            raise TypeError(f"rule {self.name} has neither check nor check_stack")
+    def _validate(self, check: ResourceCheck, args: ResourceValidationArgs, report: ReportViolation) -> None:
+        if self._applies([args.resource_type]):
+            resource = _resource(args, {})
+            config, problems = self.configured(args.get_config())
+            findings = [f"cannot be checked: the rule {each}" for each in problems] or check(resource, config)
+            self._report(((resource, each) for each in findings), report, {} if problems else config)
+
+    def _validate_stack(self, check: StackCheck, args: StackValidationArgs, report: ReportViolation) -> None:
         config, problems = self.configured(args.get_config())
         for problem in problems:
             report(f"The stack cannot be checked: the rule {problem}.", None)
-        if not problems:
-            resources = preview.resolve([_stack_resource(resource) for resource in args.resources])
-            self._report(self.check_stack(resources, config), report, config)
+        if not problems and self._applies(each.resource_type for each in args.resources):
+            found = [_resource(each, each.property_dependencies) for each in args.resources]
+            self._report(check(preview.resolve(found), config), report, config)
 
     def _report(
         self, findings: Iterable[tuple[Resource, Finding]], report: ReportViolation, config: RuleConfig
@@ -141,18 +130,12 @@ class Rule:
             raise unknown
 
 
-def _stack_resource(resource: PolicyResource) -> Resource:
-    return Resource(
-        resource.resource_type,
-        resource.name,
-        resource.urn,
-        plain(resource.props),
-        bool(resource.opts.protect),
-        {
-            name: [source.urn for source in sources]
-            for name, sources in resource.property_dependencies.items()
-        },
-    )
+def _resource(
+    source: PolicyResource | ResourceValidationArgs, dependencies: Mapping[str, Sequence[PolicyResource]]
+) -> Resource:
+    urns = {name: [each.urn for each in sources] for name, sources in dependencies.items()}
+    protect = bool(source.opts.protect)
+    return Resource(source.resource_type, source.name, source.urn, plain(source.props), protect, urns)
 
 
 def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iterator[Finding]:
@@ -166,33 +149,26 @@ def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iter
 def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
     """Describes the values that a setting accepts if the given one is invalid. Otherwise returns an empty string."""
     if schema["type"] == "integer":
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        is_valid = is_integer and value >= schema["minimum"]
+        is_valid = type(value) is int and value >= schema["minimum"]
         return "" if is_valid else f"an integer of at least {schema['minimum']}"
     choices = schema["items"].get("enum")
-    if isinstance(value, list) and all(
-        isinstance(each, str) and (choices is None or each in choices) for each in value
-    ):
-        return ""
-    return f"a list of {', '.join(choices)}" if choices else "a list of strings"
+    is_valid = isinstance(value, list) and all(
+        isinstance(each, str) and each in (choices or value) for each in value
+    )
+    return "" if is_valid else f"a list of {', '.join(choices or ['strings'])}"
 
 
 def rule(name: str, check: ResourceCheck) -> Rule:
     """Returns a rule for single resources, with its text and settings from rules.yaml."""
-    return Rule(**_TEXTS[name], name=name, check=check)
+    return Rule(**_text(name), check=check)
 
 
 def stack_rule(name: str, check: StackCheck) -> Rule:
     """Returns a rule for all resources in a stack, with its text and settings from rules.yaml."""
-    return Rule(**_TEXTS[name], name=name, check_stack=check)
+    return Rule(**_text(name), check_stack=check)
 
 
-def _text(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **entry,
-        "severity": Severity(entry["severity"]),
-        "level": EnforcementLevel(entry.get("level", "mandatory")),
-    }
-
-
-_TEXTS = {name: _text(entry) for name, entry in data("rules.yaml").items()}
+def _text(name: str) -> dict[str, Any]:
+    entry = data("rules.yaml")[name]
+    level = EnforcementLevel(entry.get("level", "mandatory"))
+    return {**entry, "name": name, "severity": Severity(entry["severity"]), "level": level}

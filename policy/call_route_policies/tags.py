@@ -20,16 +20,13 @@ def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     if isinstance(tags, list):  # Auto Scaling groups have a list of objects.
         tags = {tag.get("key"): tag.get("value") for tag in tags if isinstance(tag, Mapping)}
     values: Mapping[str, Any] = tags if isinstance(tags, Mapping) else {}
+    unknown = [each for each in (tags, *map(values.get, config["required"])) if isinstance(each, Unknown)]
     missing = [
-        key
-        for key in config["required"]
-        if not isinstance(value := values.get(key), Unknown) and (not isinstance(value, str) or not value)
+        key for key in config["required"] if not isinstance(values.get(key), Unknown | str) or not values[key]
     ]
-    if isinstance(tags, Unknown):
-        yield tags
-    elif missing:
+    yield from unknown
+    if missing and not isinstance(tags, Unknown):
         yield f"must have the tag{'s' if missing[1:] else ''} {' and '.join(missing)}"
-    yield from (values[key] for key in config["required"] if isinstance(values.get(key), Unknown))
 
 
 RULES = (rule("resources-have-required-tags", _check_tags),)

@@ -172,7 +172,7 @@ def test_csv_has_one_line_per_stop(items_file: Path, expected: Any, tmp_path: Pa
                 "メニューの途中で離脱",
                 "離脱の理由",
                 "詳細記録のある通話が30件未満の停止箇所",
-                "実験の分岐",
+                "テストパターン",
             ),
         ),
     ],

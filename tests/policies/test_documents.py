@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from call_route_policies import RULES
 from call_route_policies.iam_patterns import matches_every_resource, names_one_resource
 from call_route_policies.policy_documents import DOCUMENT_PROPERTIES, parse_document, policy_documents
-from call_route_policies.resource import Resource, Unknown, matches_any
+from call_route_policies.resource import Resource, Unknown, matches_any, plain
 from tests.policies.pack import Pack
 from tests.policies.stacks import Stack, recorded
 from tests.policies.values import KEY_ARN, TAGS, arn, policy
@@ -241,11 +241,8 @@ def odd_stack(value: Any) -> Stack:
     return stack
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=as_sent)
-@example(value=[[]])
-@example(value={"a": {}})
-def test_no_value_crashes_the_pack(pack: Pack, value: Any) -> None:
+@pytest.mark.parametrize("value", [[[]], {"a": {}}, "text", None], ids=str)
+def test_no_odd_value_crashes_the_pack(pack: Pack, value: Any) -> None:
     found = pack.analyze(odd_stack(value))
 
     # A crash would be an error of the call.
@@ -253,6 +250,22 @@ def test_no_value_crashes_the_pack(pack: Pack, value: Any) -> None:
         {"flow-content-is-valid"} if value is None else {"flow-content-is-valid", "iam-documents-are-valid"}
     )
     assert expected <= {each.rule for each in found}
+
+
+@settings(max_examples=15, deadline=None)
+@given(value=as_sent)
+def test_no_value_crashes_a_rule(value: Any) -> None:
+    """The rules run in this process, which takes a tenth of the time that the pack takes."""
+    stack = [
+        Resource(each.type, each.name, each.urn, plain(each.state), each.protect) for each in odd_stack(value)
+    ]
+    for rule in RULES:
+        configured, _ = rule.configured({})
+        for resource in stack:
+            if rule.check and matches_any(resource.type, rule.types or ("*",)):
+                assert all(isinstance(finding, str) for finding in rule.check(resource, configured))
+        if rule.check_stack:
+            assert all(isinstance(finding, str) for _, finding in rule.check_stack(stack, configured))
 
 
 @settings(max_examples=300, deadline=None)

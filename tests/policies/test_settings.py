@@ -33,11 +33,10 @@ def attach(stack: Stack, name: str) -> None:
 
 
 def violations(pack: Pack, stack: Stack, rule: str, settings: dict[str, Any]) -> list[Violation]:
-    """Returns the violations of a rule with some settings. Other rules must not report anything."""
-    pack.configure({rule: settings})
-    found = pack.analyze(stack)
-    assert {each.rule for each in found} <= {rule}
-    return found
+    """Returns the violations of a rule with some settings. The other rules are disabled, which saves most of the time."""
+    others = {each.name: {"enforcementLevel": "disabled"} for each in RULES if each.name != rule}
+    pack.configure({**others, rule: settings})
+    return pack.analyze(stack)
 
 
 def test_a_narrow_managed_policy_can_be_allowed_and_a_broad_one_cannot(pack: Pack) -> None:

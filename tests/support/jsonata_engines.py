@@ -76,7 +76,7 @@ class Work:
     value: Any = FAILED
     evaluations: int = 0
     depth: int = 0
-    """How deeply the evaluations are nested."""
+    """Deepest nesting of evaluations."""
 
 
 def work(expression: str, bindings: dict[str, Any]) -> Work:

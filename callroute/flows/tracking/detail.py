@@ -71,7 +71,7 @@ class Detail:
 
 
 def stops_left_out(flow: Flow) -> frozenset[str]:
-    """Returns the stops of a flow with detail that have none themselves."""
+    """Returns the stops without detail of a flow with detail."""
     with_detail = {stop_of_key(name) for name in detail_keys(flow)}
     return frozenset(route for route in _routes(flow) if route not in with_detail)
 

@@ -53,7 +53,7 @@ class TrackedFlow:
         blocks: number of tracking blocks.
         added: number of new tracking blocks.
         notes: notes about parts that could not be tracked or are left to the flow's own blocks.
-        detail: the detail, or None if the flow has none.
+        detail: the detail of the flow, or None.
     """
 
     document: Mapping[str, Any]

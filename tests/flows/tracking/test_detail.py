@@ -16,6 +16,7 @@ from callroute.errors import InputError
 from callroute.flows.attribute_flow import ARM, FLOW_VERSION, ROUTE, analyze, attributes_of, inherits
 from callroute.flows.flow import MAX_BLOCKS, Flow
 from callroute.flows.lint import check
+from callroute.flows.references import whole
 from callroute.flows.simulation import Environment, SimulationError
 from callroute.flows.tracking import (
     PREFIX,
@@ -452,3 +453,21 @@ def test_a_flow_that_sets_its_own_arm_gets_none() -> None:
         if ARM in attributes_of(each)
     }
     assert arms == {"a": "mine"}
+
+
+def test_the_order_in_which_a_block_sets_its_attributes_does_not_matter() -> None:
+    before = {ROUTE: "start", "call_silence1_1": "0", "call_silence2_1": "0", "call_silence3_1": "1"}
+    for each in flow_from(detailed(RETRIED)).blocks.values():
+        given = {name: str(value) for name, value in attributes_of(each).items()}
+        if not any(map(stop_of_key, given)):
+            continue
+        results = []
+        for order in (list(given), sorted(given)):
+            attributes = dict(before)
+            for name in order:
+                path = whole(given[name])
+                attributes[name] = attributes.get(path[1], "") if path else given[name]
+            results.append(attributes)
+        paths = {name: whole(value) for name, value in given.items()}
+        at_once = {name: before.get(path[1], "") if path else given[name] for name, path in paths.items()}
+        assert results == [before | at_once] * 2
