@@ -1,4 +1,4 @@
-"""Tests of `callroute whatif`: its calls, its output and its errors, and the comment of the action."""
+"""Tests `callroute whatif`: the calls it uses, its output and errors, and the action's comment."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_text_contains_both_tables_and_the_assumptions(language: str, expected: 
     assert [cell.strip() for cell in row if cell][1:3] == ["35.0%", "31.0%"]
 
 
-def test_calls_of_other_flows_and_days_are_ignored_and_those_without_detail_left_out() -> None:
+def test_calls_of_other_flows_and_days_and_calls_without_detail_are_left_out() -> None:
     expected = as_json()
     other = items({Journey((START,), "abandoned_in_flow"): 40}, call_flow="other")
     earlier = items({Journey((START,), "abandoned_in_flow"): 40}, call_date="2026-04-05")
