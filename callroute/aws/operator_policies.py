@@ -20,7 +20,7 @@ INDEX_ATTRIBUTES = ["call_date", "contact_id", "start_time"]
 
 
 def operator_documents(target: DeploymentTarget) -> dict[str, Document]:
-    """Returns the policies for operators, and what the policy of a customer managed key needs, keyed by file name."""
+    """Returns the operators' policies and the key policy statement for a customer managed key, keyed by file name."""
     args = target.args
     uses_key = args.kms_key_arn and args.alarms and not args.alarm_topic_arn
     return {

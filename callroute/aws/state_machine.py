@@ -330,7 +330,7 @@ ITEM_ATTRIBUTES = (
 )
 """Attributes of an item, excluding its key `contact_id`. None of the names is a DynamoDB reserved word."""
 
-# Lists the attributes of the item first and then the others, so that the others follow the text of the first ones.
+# `$all` starts with the attributes of the item, so the rest of its text lists the attributes to remove.
 _UPDATE = f"""(
   $present := $keys($states.input.reading.item);
   $all := $distinct($append($present, $split('{" ".join(ITEM_ATTRIBUTES)}', ' ')));

@@ -45,9 +45,7 @@ COMMANDS = {
     ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
-    "whatif": Entry(
-        "Estimate what the callers of a flow would do in a changed version of it.", extra="report"
-    ),
+    "whatif": Entry("Estimate what callers would do in a changed version of a flow.", extra="report"),
     "pull": Entry("Read flows and modules from a Connect instance into files.", extra="local"),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
     "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),

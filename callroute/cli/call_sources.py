@@ -71,7 +71,7 @@ SOURCE_OPTIONS = (
 
 
 def source_options(function: Decorated) -> Decorated:
-    """Adds the options that select call records, other than files."""
+    """Adds the options that select call records from a source other than files."""
     for option in reversed(SOURCE_OPTIONS):
         function = option(function)
     return function
@@ -178,7 +178,7 @@ def table_source(name: str, table: str, dynamodb: Callable[[], Any], time_zone: 
         with output.progress_bar(f"Reading {table}", len(days)) as day_read:
             skipped = calls.load_items(read_days(client, table, days, TABLE_ATTRIBUTES, day_read))
         if skipped:
-            output.note(f"note: {output.counted(skipped, 'item')} in the table left out: not a call record")
+            output.note(f"note: table items left out because they are not call records: {skipped:,}")
 
     return Source(name, time_zone, load)
 

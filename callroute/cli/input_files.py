@@ -80,10 +80,10 @@ def load(
 
 
 def configured_types(path: Path) -> dict[str, str]:
-    """Returns the types as which stacks deploy a flow, by the name of the stack's configuration file.
+    """Returns the type of a flow in each stack's configuration, by file name.
 
     Raises:
-        InputError: a configuration that contains the name of the flow is invalid.
+        InputError: a configuration that mentions the flow's file name is invalid.
     """
     flow = path.resolve()
     project = next((each for each in flow.parents if (each / PROJECT_FILE).is_file()), None)
@@ -99,7 +99,7 @@ def configured_types(path: Path) -> dict[str, str]:
             type_ = str(entry.get("type", DEFAULT_TYPE))
             if type_ not in FLOW_TYPES:
                 place = f"{config.project}:flows[{position}].type"
-                problem = f"{type_!r} is not a type of flow"
+                problem = f"{type_!r} is not a flow type"
                 raise InputError(str(file), place, problem, f"Use {', '.join(FLOW_TYPES)}")
             types[file.name] = type_
     return types

@@ -41,9 +41,9 @@ type_option = click.option(
     "flow_type",
     metavar="TYPE",
     type=click.Choice(tuple(KINDS)),
-    help="Type of the flow, for example CONTACT_FLOW, CUSTOMER_QUEUE or MODULE. The flow does not contain it. By default, "
-    "the type in the output of `aws connect describe-contact-flow`, in the route catalog or in the configuration of the "
-    "stacks that deploy it, otherwise what the blocks allow.",
+    help="Type of the flow, for example CONTACT_FLOW, CUSTOMER_QUEUE or MODULE. By default, the type in the output of "
+    "`aws connect describe-contact-flow`, in the route catalog or in the configuration of the stacks that deploy the flow. "
+    "If none of them contains a type, every type that the blocks allow.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."

@@ -122,10 +122,11 @@ def pull(
 ) -> None:
     """Read flows and modules from a Connect instance into files.
 
-    Without NAME, reads all of them. ARNs and resource IDs become placeholders, for example ${SalesQueueArn}.
-    Their values are printed for a stack's configuration, with the `pulumi import` commands that adopt the flows.
-    With --stack, Pulumi sets the configuration, and only the commands are printed. A route catalog beside each flow contains its type and its placeholders. Files that differ from
-    the flow in Connect are not overwritten. Nothing in Connect changes. See docs/pull.md.
+    Without NAME, reads all of them. ARNs and resource IDs become placeholders, for example ${SalesQueueArn}. The output
+    contains their values, for a stack's configuration, and the `pulumi import` commands that adopt the flows. With --stack,
+    Pulumi sets the configuration, and the output contains only the commands. A route catalog beside each flow contains its
+    type and its placeholders. Files that differ from the flow in Connect are not overwritten. Nothing in Connect changes. See
+    docs/pull.md.
 
     Exit code: 0, or 1 if a flow was not written, or 2 if the instance cannot be used.
     """

@@ -62,7 +62,7 @@ TEXT: Mapping[str, Labels] = {
     "p90": {"en": "90% s", "ja": "90%値(秒)"},
     "unknown": {
         "en": "Routes that the catalog does not list (the flow and its catalog differ):",
-        "ja": "カタログにない経路 (フローとカタログが一致していません):",
+        "ja": "カタログにないルート (フローとカタログが一致していません):",
     },
     "durations": {"en": "Seconds until callers left in the menu", "ja": "メニューで離脱するまでの秒数"},
     "days": {"en": "Calls by day", "ja": "日別の通話"},

@@ -159,7 +159,7 @@ def aws_errors(source: str, fix: str = "Check it with `callroute doctor`") -> It
     except ClientError as error:
         details = error.response["Error"]
         if "AccessDenied" in details["Code"]:
-            fix = "`callroute roles` prints the permissions"
+            fix = "Grant the permissions that `callroute roles` prints"
         problem = f"{details['Code']}: {details.get('Message', '').rstrip('.')}"
         raise InputError(source, error.operation_name, problem, fix) from error
     except BotoCoreError as error:

@@ -62,8 +62,8 @@ MAX_RUNS = 5
 @click.option(
     "--detail/--no-detail",
     default=None,
-    help="Also record the stops that callers visit, and silence, wrong keys and errors there (docs/waterfall.md), or stop "
-    "recording them. By default, a flow keeps its detail.",
+    help="Also record each stop that a caller visits, and silence, wrong keys and errors there (docs/waterfall.md). "
+    "--no-detail removes this detail. By default, a flow keeps the detail it has.",
 )
 @click.option(
     "--without-detail",
@@ -89,9 +89,9 @@ def track(
     """Add drop-off tracking to a flow, or update it.
 
     Adds blocks that set the contact attributes call_route, call_completed, call_flow, flow_version and, on the branches of a
-    percentage block, arm. Callers hear no difference, and everything else in the flow stays as it is. Running the command again on its output changes nothing. A summary on
-    standard error lists the number of tracking blocks, stops without a route, stops that records would not distinguish, and
-    what the command cannot determine.
+    percentage block, arm. Callers hear no difference, and everything else in the flow stays as it is. Running the command
+    again on its output changes nothing. A summary on standard error lists the number of tracking blocks, stops without a
+    route, stops that records would not distinguish, and what the command cannot determine.
 
     FLOW can be a folder, whose flows are written to the same places in the folder given with --output.
     """
@@ -153,8 +153,8 @@ def track_file(
         names: names for its routes.
         flow_type: type of the flow.
         resolve: assign a route to each stop that records would not distinguish from another one.
-        detail: whether the flow gets detail; None to keep what it has.
-        without_detail: stops that get no detail.
+        detail: whether the flow gets detail; None to keep the detail it has.
+        without_detail: stops without detail.
         picture: SVG file to write.
         force: overwrite files that are not tracked flows.
 
@@ -191,7 +191,7 @@ def track_file(
             names = replace(names, blocks={**names.blocks, **ambiguous})
             tracked, written = track_again(loaded.flow, names, known_routes(loaded, target))
             ambiguous = names_for_ambiguous_stops(written, names)
-        # A named stop can give the keys that lead to it new routes in the next run.
+        # In the next run, the keys that lead to a newly named stop can get other routes.
         for _ in range(MAX_RUNS):
             before = tracked
             tracked, written = track_again(written, given, before.catalog)
@@ -317,8 +317,8 @@ def summary(tracked: TrackedFlow, catalog: str) -> str:
 def detail_summary(detail: Detail) -> str:
     """Summarizes the detail and its costs."""
     return (
-        f"detail of {output.counted(detail.stops, 'stop')}: {output.counted(detail.blocks, 'tracking block')}, and "
-        f"attributes of up to {detail.attribute_bytes:,} of {ATTRIBUTE_BYTES:,} bytes per contact"
+        f"detail for {output.counted(detail.stops, 'stop')}: {output.counted(detail.blocks, 'tracking block')}, and "
+        f"up to {detail.attribute_bytes:,} of {ATTRIBUTE_BYTES:,} bytes of attributes per contact"
     )
 
 

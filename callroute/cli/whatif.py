@@ -1,4 +1,4 @@
-"""Implements `callroute whatif`, which estimates the effect of a change of a flow on observed calls."""
+"""Implements `callroute whatif`, which estimates what callers would do in a changed flow."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from callroute.reports.whatif import Comparison, Range, WhatIf
 
 UNCHANGED = 1e-9
-"""Largest change of a share that is only a rounding error."""
+"""Largest change in a share that counts as a rounding error."""
 NARROW = 110
-"""Terminals with fewer columns show no intervals of stops."""
+"""Minimum number of terminal columns to show the intervals of stops."""
 TEXT: Mapping[str, Mapping[Language, str]] = {
     "title": {"en": "What if", "ja": "フロー変更の影響予測"},
-    "calls": {"en": "calls", "ja": "通話"},
+    "calls": {"en": "calls", "ja": "件の通話"},
     "outcome": {"en": "outcome", "ja": "結果"},
     "stop": {"en": "stop", "ja": "停止箇所"},
     "reached": {"en": "reached %", "ja": "到達率"},
@@ -50,7 +50,7 @@ TEXT: Mapping[str, Mapping[Language, str]] = {
 
 
 @click.command
-@click.argument("old", metavar="OLD", type=FILE, help="Flow through which the calls went.")
+@click.argument("old", metavar="OLD", type=FILE, help="Flow that handled the calls.")
 @click.argument("new", metavar="NEW", type=FILE, help="Changed version of the flow.")
 @click.option(
     "--items",
@@ -58,7 +58,7 @@ TEXT: Mapping[str, Mapping[Language, str]] = {
     metavar="FILE",
     multiple=True,
     type=FILE,
-    help="File or folder of call records, as for `callroute report`. Can be repeated.",
+    help="File or folder of call records that `callroute report` can read. Can be repeated.",
 )
 @source_options
 @click.option(
@@ -66,8 +66,8 @@ TEXT: Mapping[str, Mapping[Language, str]] = {
     "assumptions",
     metavar="ASSUMPTION",
     multiple=True,
-    help="What callers do where no call shows it: NEW=OLD, STOP=NAME=60%,leave=40%, MENU/GONE=NAME or MENU/NEW=10%. "
-    "Can be repeated.",
+    help="Assumption about callers that past calls do not show: NEW=OLD, STOP=NAME=60%,leave=40%, MENU/GONE=NAME or "
+    "MENU/NEW=10%. Can be repeated.",
 )
 @click.option(
     "--interval",
@@ -106,10 +106,10 @@ def whatif(
     as_json: bool,
     project: Path | None,
 ) -> None:
-    """Estimate what the callers of a flow would do in a changed version of it.
+    """Estimate what callers would do in a changed version of a flow.
 
-    Callers follow the stops that they chose, whatever key leads there now. If calls do not show what callers would do,
-    the command lists the missing assumptions. docs/whatif.md explains the method.
+    Callers are assumed to choose the same stops, even if other keys lead there now. If past calls do not show what callers
+    would do, the command lists the missing assumptions. docs/whatif.md explains the method.
 
     Exit code: 0, or 2 if a file cannot be used or an assumption is missing.
     """
@@ -117,7 +117,7 @@ def whatif(
     graphs = StopGraph(before.flow), StopGraph(after.flow)
     for path, graph in zip((old, new), graphs, strict=True):
         if not graph.stops:
-            raise InputError(str(path), "", "sets no call_route", "Run `callroute track` on it")
+            raise InputError(str(path), "", "the flow does not set call_route", "Run `callroute track` on it")
     source = choose_source("whatif", files, stack, table, region, local, time_zone, project)
     span = span_of(first, last, source.time_zone)
 
@@ -180,8 +180,8 @@ class _Observed:
 def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observed:
     """Returns the calls of a flow.
 
-    If any of them went through this version of the flow, calls of other versions are left out. If any of the remaining calls
-    have detail, the others are left out.
+    If any call has this version of the flow, calls with other versions are left out. If any of the remaining calls have
+    detail, those without it are left out.
 
     Raises:
         InputError: there are no calls of the flow, or their paths are not known.
@@ -232,7 +232,7 @@ def _number(counts: Iterable[JourneyCount]) -> int:
 
 
 def _call_flow(flow: LoadedFlow) -> str | None:
-    """Returns the value of `call_flow` that a flow sets; otherwise, that in its catalog."""
+    """Returns the `call_flow` that a flow sets or, if it sets none, the one in its catalog."""
     values = _constants(flow, CALL_FLOW)
     if len(values) == 1:
         return values.pop()
@@ -348,7 +348,7 @@ def _write(
 
 
 def _cells(comparison: Comparison) -> tuple[str, ...]:
-    """Returns the shares before and after, the interval, and the change with its interval, which are empty without a change."""
+    """Returns the shares before and after, the interval, and the change with its interval. An unchanged share has no change."""
     change = comparison.change
     changed = any(abs(each or 0) > UNCHANGED for each in change)
     return (

@@ -5,9 +5,9 @@ the caller hung up. For each block, this module computes every value that an att
 block. The analysis is a least fixpoint over sets of values, so loops and shared blocks need no special handling.
 
 Limitations (docs/checks.md): A block that sets an attribute can fail and take its error branch, leaving the old value
-in place. No flow can prevent that, so these paths are followed only on request (`failures`). Conditions are evaluated only
-if they compare the attribute itself, so every other branch counts as possible. Lambda functions can change attributes through the API, which is not
-visible in the flow.
+in place. No flow can prevent that, so these paths are followed only on request (`failures`). Only conditions that compare the
+attribute itself are evaluated. Every other branch counts as possible. Lambda functions can change attributes through the API,
+which is not visible in the flow.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class ReachingValues:
 class _Transfer:
     """Transfer function of a block: the values that it generates, as a bit set, and the blocks that follow it.
 
-    A block that compares the attribute has the value that leads to each target, or None for all other values.
+    If the block compares the attribute, each target has the value that leads to it, or None for all other values.
     """
 
     generated: int

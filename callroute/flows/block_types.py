@@ -832,9 +832,9 @@ KINDS: Mapping[str, FlowKind] = {
 """Kind of flow by type. The types are those of CreateContactFlow, and MODULE for flow modules."""
 MODULE = "MODULE"
 FLOW_TYPES = tuple(type_ for type_ in KINDS if type_ != MODULE)
-"""Types of CreateContactFlow."""
+"""Flow types that CreateContactFlow accepts."""
 DEFAULT_TYPE = "CONTACT_FLOW"
-"""Type of a flow in which calls start. A stack deploys flows as this type unless its configuration says otherwise."""
+"""Type of a flow in which calls start. Stacks deploy flows as this type unless the configuration contains another."""
 
 # Types by the value that the console writes to Metadata.type.
 _CONSOLE_TYPES = {

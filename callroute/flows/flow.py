@@ -39,7 +39,7 @@ BranchKind = Literal["next", "condition", "error"]
 
 
 def is_readable(identifier: str) -> bool:
-    """Returns whether a block's identifier can mean something to a reader. The flow designer generates UUIDs."""
+    """Returns whether a block's identifier is readable, unlike the UUIDs that the flow designer generates."""
     return not _UUID.fullmatch(identifier)
 
 

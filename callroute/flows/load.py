@@ -84,7 +84,7 @@ def load_flow(
         text: the text of the file, if it has already been read.
         lenient: whether to collect structural defects in `flow.defects` instead of raising an error.
         type_: type of the flow (see KINDS). Takes precedence over all other types.
-        configured_types: types of the flow in stack configurations, by the name of the file.
+        configured_types: types of the flow in stack configurations, by file name.
 
     Raises:
         InputError: the flow or its catalog is invalid, a placeholder has no value, or the file, its catalog and the
@@ -153,7 +153,7 @@ def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None
     type_ = MODULE if name == "ContactFlowModule" else described.get("Type")
     if type_ is not None and type_ not in KINDS:
         fix = f"Use {', '.join(KINDS)}, or choose one with --type"
-        raise InputError(source, f"$.{name}.Type", f"{type_!r} is not a type of flow", fix)
+        raise InputError(source, f"$.{name}.Type", f"{type_!r} is not a flow type", fix)
     identifiers = (described.get(key) for key in ("Arn", "Id"))
     return (
         content,

@@ -1,7 +1,7 @@
 """Graph of a flow's stops: where the keys of each stop lead, and what follows silence, wrong keys and errors.
 
-A stop is a value of `call_route`. Blocks in which callers make no choice are skipped, and Loop blocks are counted. Checks
-whose result depends on something other than the caller, such as opening hours, can take every branch.
+A stop is a value of `call_route`. Blocks in which callers make no choice are skipped, and passes through Loop blocks are
+counted. A check that does not depend on the caller, such as opening hours, can take any branch.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _ERRORS = {"silence": "InputTimeLimitExceeded", "wrong_key": NO_CONDITION, "erro
 """Error branch of a prompt for each kind of trouble (docs/record.md)."""
 
 Passes = tuple[tuple[str, int], ...]
-"""Passes of Loop blocks."""
+"""Passes through each Loop block."""
 _State = tuple[str, Passes, bool]
-"""Block, passes of Loop blocks, and whether the call is completed."""
+"""Block, passes through each Loop block, and whether the call is completed."""
 
 
 class Destination(NamedTuple):
-    """Destination of a call.
+    """A place that a call can reach next.
 
     Attributes:
         kind: `stop` for another stop, `prompt` for a block of the same stop that waits for input, `end` for the end of the
             call.
-        name: the route, the block, or for an end `completed`, `queue` or `incomplete` (the flow ends the call before it is
-            completed).
-        passes: passes of Loop blocks before a prompt.
+        name: the route, the block, or the kind of end: `completed`, `queue` or `incomplete` (the flow ends the call before
+            it is completed).
+        passes: passes through Loop blocks before a prompt.
     """
 
     kind: Literal["stop", "prompt", "end"]
@@ -68,9 +68,9 @@ class StopNode:
     """A stop and everything that can happen there.
 
     Attributes:
-        first: places to which callers get when they reach the stop.
+        first: places that callers at the stop can reach first.
         prompts: all prompts of the stop.
-        exits: all stops and ends to which calls can get from here, even if a block fails, for example because a queue is full.
+        exits: all stops and ends that calls can reach from here, even if a block fails, for example because a queue is full.
     """
 
     first: frozenset[Destination]
@@ -79,17 +79,17 @@ class StopNode:
 
     @cached_property
     def choices(self) -> frozenset[Destination]:
-        """Stops and ends to which callers get without running out of attempts."""
+        """Stops and ends that callers can reach without running out of attempts."""
         return _outside((self.first, *(prompt.choices for prompt in self.prompts.values())))
 
     @cached_property
     def out_of_attempts(self) -> frozenset[Destination]:
-        """Stops and ends to which callers get after trouble."""
+        """Stops and ends that callers can reach after trouble."""
         return _outside(places for prompt in self.prompts.values() for places in prompt.trouble.values())
 
     @property
     def usual_exits(self) -> frozenset[Destination]:
-        """Stops and ends to which callers get if no block fails."""
+        """Stops and ends that callers can reach if no block fails."""
         return self.choices | self.out_of_attempts
 
     @cached_property
@@ -111,15 +111,15 @@ class StopNode:
 
     @property
     def first_prompt(self) -> Destination:
-        """First prompt of a stop that counts attempts."""
+        """First prompt of a stop whose attempts can be counted."""
         return next(iter(self.first))
 
     def after_trouble(self, prompt: Destination, kind: str) -> Destination:
-        """Returns the place to which trouble leads at a stop that counts attempts."""
+        """Returns the place to which trouble leads at a stop whose attempts can be counted."""
         return next(iter(self.prompts[prompt].trouble[kind]))
 
     def attempts_allowed(self, limit: int) -> int:
-        """Returns the number of attempts at a stop that counts attempts, up to a limit."""
+        """Returns the number of attempts at a stop whose attempts can be counted, up to a limit."""
         allowed = 0
         for kind in _ERRORS:
             place, number = self.first_prompt, 0
@@ -223,7 +223,7 @@ class StopGraph:
 
         Args:
             route: route of the stop.
-            starts: blocks to start from, each with the passes of Loop blocks and whether the call is completed.
+            starts: blocks to start from, each with the passes through Loop blocks and whether the call is completed.
             prompts: whether to end at prompts. Otherwise, their branches are followed.
             failures: whether to follow the branches of blocks that fail.
         """
@@ -256,7 +256,7 @@ class StopGraph:
         return frozenset(found)
 
     def _branches(self, block: Block, passes: dict[str, int], *, failures: bool) -> Iterator[Branch]:
-        """Yields the branches that a call can take from a block, and counts the passes of a Loop block."""
+        """Yields the branches that a call can take from a block, and counts the passes through a Loop block."""
         branches = list(outgoing_branches(self._flow, block))
         if block.type == "Loop" and str(block.parameters.get("LoopCount")).isdecimal():
             done = passes.get(block.identifier, 0) >= int(block.parameters["LoopCount"])

@@ -1,4 +1,4 @@
-"""Assumptions about callers that `callroute whatif` cannot observe, as given with `--assume`."""
+"""Assumptions, given with `--assume`, about behavior that `callroute whatif` cannot observe."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Shares = dict[Destination, float]
 
 @dataclass
 class Assumptions:
-    """Assumptions of the user.
+    """The user's assumptions.
 
     Attributes:
-        counterparts: old stop whose behavior a stop of the new flow has.
+        counterparts: for stops of the new flow, the old stop whose callers behave the same.
         shares: what callers do at a stop of the new flow.
-        redirected: what callers at a stop do who chose a place that the stop no longer offers.
+        redirected: what callers at a stop do if the stop no longer offers the place that they chose.
         added: share of the callers at a stop who choose a place that the stop did not offer before.
     """
 
@@ -48,7 +48,7 @@ class Assumptions:
             new: stops of the new flow.
 
         Raises:
-            InputError: an assumption has another form, names an unknown stop, or repeats an earlier one.
+            InputError: an assumption is malformed, names an unknown stop, or contradicts an earlier assumption.
         """
         found = cls()
         before, after = set(old), {*new, START}
@@ -86,7 +86,7 @@ class Assumptions:
 
 
 def _split(stop: str, stops: set[str]) -> tuple[str, str | None]:
-    """Splits `MENU/CHOICE`. Routes can contain a slash themselves."""
+    """Splits `MENU/CHOICE`, in which the routes can also contain slashes."""
     if stop in stops or "/" not in stop:
         return stop, None
     for position in (number for number, each in enumerate(stop) if each == "/"):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from callroute.reports.report import Outcome
 
 START = "@start"
-"""Name of the start of the call, from which callers get to their first stop."""
+"""Name for the start of the call, before the first stop."""
 LAST_ATTEMPT = 2
-"""Index of the last attempt that is distinguished: attempts from the third one on are counted together."""
+"""Index of the third attempt, which includes all later ones."""
 MANY = 3
 """Count in an item that means "three or more" (docs/record.md)."""
 _TOO_MANY = 100
@@ -59,7 +59,7 @@ def journey(
 
 @dataclass
 class Behavior:
-    """Numbers of calls by what callers did at each stop.
+    """Counts of calls by what callers did at each stop.
 
     Attributes:
         exits: calls by stop and by the place to which they went next: another stop, or an end named after the outcome. START
@@ -94,7 +94,7 @@ class Observation:
 
     Args:
         calls: number of calls with each path.
-        counted: stops whose attempts are counted, with the stop as the calls encountered it.
+        counted: stops whose attempts are counted, as they were in the calls.
     """
 
     def __init__(self, calls: Mapping[Journey, float], counted: Mapping[str, StopNode]) -> None:
@@ -152,8 +152,8 @@ def _attempts(visit: Visit, place: Destination, node: StopNode) -> Iterator[_Cel
 def count_attempts(visit: Visit, place: Destination, node: StopNode) -> tuple[int, bool]:
     """Returns how often a caller met trouble at a stop, and whether the flow then sent the caller on.
 
-    A flow sends callers on if they run out of attempts. If the caller went to another place, the caller must have chosen
-    it before that.
+    A flow sends callers on when they run out of attempts. A caller who went to another place must have chosen it before
+    that.
 
     Args:
         visit: the visit.
@@ -176,7 +176,7 @@ def count_attempts(visit: Visit, place: Destination, node: StopNode) -> tuple[in
 
 
 def outcomes_of(place: Destination) -> frozenset[Destination]:
-    """Returns the exits of calls to a place of a flow: the stop, or an end for each possible outcome."""
+    """Returns the exits for a place of a flow: the stop, or an end for each possible outcome."""
     if place.kind == "stop":
         return frozenset((place,))
     return frozenset(Destination("end", outcome) for outcome in _OUTCOMES[place.name])
@@ -187,4 +187,4 @@ _OUTCOMES = {
     "queue": ("answered", "abandoned_in_queue"),
     "incomplete": ("abandoned_in_flow",),
 }
-"""Outcomes of each end of a flow."""
+"""Possible outcomes for each end of a flow."""

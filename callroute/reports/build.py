@@ -233,7 +233,7 @@ def _ends_calls(stop: WaterfallStop, routes: Mapping[str, Route]) -> bool:
 
 
 def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the versions of flows that have several, each compared with the preceding one."""
+    """Returns the versions of each flow that has several, each compared with the preceding one."""
     found = _variants(
         calls.variants("flow_version"), flows, lambda each: (each.days.first, each.days.last, each.name)
     )
@@ -263,7 +263,7 @@ def _experiment(arm: Variant) -> str:
 def _variants(
     counts: Sequence[VariantCount], flows: Sequence[ReportedFlow], order: Callable[[Variant], Any]
 ) -> list[list[Variant]]:
-    """Returns the variants of each flow in an order, without comparisons."""
+    """Returns the variants of each flow in the given order, without comparisons."""
     by_name: dict[tuple[str | None, str], list[VariantCount]] = {}
     for each in counts:
         by_name.setdefault((each.call_flow, each.variant), []).append(each)
@@ -286,8 +286,8 @@ def _variants(
 def _compared(variants: Sequence[Variant], others: Sequence[Variant | None]) -> list[Variant]:
     """Returns variants with their differences from other variants.
 
-    The differences of a flow have one correction for all its comparisons: the share of calls that left, and the stops
-    that at least LEAST_CALLS calls of both variants reached.
+    One correction covers all comparisons of a flow: the share of calls that left, and each stop that at least LEAST_CALLS
+    calls of both variants reached.
     """
     pairs = list(zip(variants, others, strict=False))
     stops = [

@@ -85,7 +85,7 @@ _DISTINCT_STOPS = (
     "list_filter(list_append(stops, call_route),"
     " lambda stop, place: list_position(list_append(stops, call_route), stop) = place)"
 )
-"""The stops in their order, which `list_distinct` does not keep."""
+"""The distinct stops in their original order, which `list_distinct` does not keep."""
 _TROUBLE = "STRUCT({plain}, M STRUCT({typed}))".format(
     plain=", ".join(f"{kind} UTINYINT" for kind in TROUBLES),
     typed=", ".join(f"{kind} STRUCT(N UTINYINT)" for kind in TROUBLES),

@@ -34,7 +34,7 @@ class StopModel:
         fixed: assumed shares, which replace all other fields; None if the callers are observed.
         targets: for each observed place, the places in the new flow to which these callers go.
         added: shares of new choices.
-        attempts: the stop of the new flow, if it repeats its prompt in another way than the old one.
+        attempts: the stop of the new flow if it repeats its prompt differently from the old one.
     """
 
     old: str
@@ -66,7 +66,7 @@ class StopModel:
 
 
 def _attempted(old: str, node: StopNode, behavior: Behavior) -> tuple[Shares, Shares]:
-    """Returns the shares of callers at a prompt that is repeated in another way than the observed one.
+    """Returns the shares of callers at a prompt that the new flow repeats differently.
 
     Args:
         old: the observed stop.
@@ -74,8 +74,8 @@ def _attempted(old: str, node: StopNode, behavior: Behavior) -> tuple[Shares, Sh
         behavior: what callers did at the old stop.
 
     Returns:
-        The places that callers choose, in the old flow, and the places to which the new flow sends them if their attempts
-        run out.
+        The places of the old flow that callers choose, and the places to which the new flow sends callers who run out of
+        attempts.
     """
     chosen: Shares = defaultdict(float)
     out_of_attempts: Shares = defaultdict(float)
@@ -120,7 +120,7 @@ def _attempt(stop: str, number: int, behavior: Behavior) -> tuple[float, Shares]
 
 
 def _renamed(new: StopGraph, assumptions: Assumptions) -> dict[str, str]:
-    """Returns the new names of stops: of the counterparts of stops that the new flow no longer contains."""
+    """Returns the new names of the old stops that the new flow contains only under another name."""
     names: dict[str, list[str]] = {}
     for stop, counterpart in assumptions.counterparts.items():
         if counterpart not in new.stops:
@@ -131,7 +131,7 @@ def _renamed(new: StopGraph, assumptions: Assumptions) -> dict[str, str]:
 def stops_with_other_attempts(
     old: StopGraph, new: StopGraph, assumptions: Assumptions
 ) -> dict[str, StopNode]:
-    """Returns the old stops whose attempts must be counted, because a counterpart repeats its prompt in another way."""
+    """Returns the old stops whose attempts must be counted, because a counterpart repeats its prompt differently."""
     renamed = _renamed(new, assumptions)
     found = {}
     for route, node in new.stops.items():
@@ -145,8 +145,8 @@ def stops_with_other_attempts(
 def _must_count(before: StopNode, after: StopNode, renamed: Mapping[str, str]) -> bool:
     """Returns whether the attempts at a stop matter for its shares.
 
-    They do if the new flow repeats the prompt in another way, or if callers who ran out of attempts were sent to a place
-    that others chose and that is no longer a choice.
+    They do if the new flow repeats the prompt differently, or if the old flow sent callers who ran out of attempts to a
+    place that others chose and that is no longer a choice.
     """
     if before.attempts(renamed) != after.attempts({}):
         return True
@@ -162,7 +162,7 @@ class ChangedFlow:
     Args:
         old: the old flow.
         new: the new flow.
-        assumptions: assumptions of the user.
+        assumptions: the user's assumptions.
         observed: what callers did in the old flow.
         counted: old stops whose attempts were counted.
 
@@ -209,7 +209,7 @@ class ChangedFlow:
         return self._stops[stop].exits(behavior)
 
     def _check_places(self) -> None:
-        """Checks that callers can get to the places of the assumptions.
+        """Checks that callers can reach the places that the assumptions name.
 
         Raises:
             InputError: a place cannot be reached from its stop.
@@ -255,9 +255,9 @@ class ChangedFlow:
         same = not _must_count(before, after, self._renames)
         if not same and old not in self._counted:
             reason = (
-                "its prompts are repeated in another way, and no call has detail (`callroute track --detail`)"
+                "the new flow repeats its prompts differently, and no call has detail (`callroute track --detail`)"
                 if before.counts_attempts and after.counts_attempts
-                else "its prompts are connected in another way"
+                else "the new flow connects its prompts differently"
             )
             self._missing[f"{OPTION} {stop}={self._template(stop)}"] = reason
             return StopModel(old)
@@ -304,7 +304,7 @@ class ChangedFlow:
         if any(place.kind == "end" for place in new):
             for option in [each for each in self._missing if each.startswith(f"{OPTION} {stop}/")]:
                 del self._missing[option]
-            self._missing[f"{OPTION} {stop}={self._template(stop)}"] = "calls can now end here in another way"
+            self._missing[f"{OPTION} {stop}={self._template(stop)}"] = "calls can now end here in a new way"
         else:
             for place in sorted(new):
                 self._missing[f"{OPTION} {stop}/{place.name}=…%"] = f"{place.name} was not offered before"
@@ -316,7 +316,7 @@ class ChangedFlow:
         )
 
     def _is_known(self, place: Destination) -> bool:
-        """Returns whether calls in the new flow can be at a place. Stops outside of both flows can be set by modules."""
+        """Returns whether calls in the new flow can reach a place. Modules can set stops that neither flow contains."""
         return place.kind == "end" or place.name in self._new.stops or place.name not in self._old.stops
 
     def _template(self, stop: str) -> str:

@@ -19,8 +19,8 @@ ENDING_LABELS: Mapping[Ending, Labels] = {
     "transferred": {"en": "Transferred", "ja": "転送"},
     "completed": {"en": "Completed", "ja": "完了"},
     "hung_up": {"en": "Hung up", "ja": "切断"},
-    "silence": {"en": "Silence", "ja": "無操作"},
-    "wrong_key": {"en": "Wrong key", "ja": "誤ったキー"},
+    "silence": {"en": "Silence", "ja": "無入力"},
+    "wrong_key": {"en": "Wrong key", "ja": "誤入力"},
     "error": {"en": "Error", "ja": "エラー"},
 }
 REPEAT_REASONS: Mapping[str, Labels] = {
@@ -40,23 +40,23 @@ SHARED_TEXTS: Mapping[str, Labels] = {
     },
     "waterfall": {"en": "Why callers left, worst stop first", "ja": "離脱の理由 (離脱率の高い順)"},
     "detail": {
-        "en": "Based on the {detailed} of {calls} calls that have detail ({percent}). The worst stop is the one with the largest "
-        "share of calls that left the menu there, among those that reached it. Stops that only end calls come last.",
-        "ja": "{calls}件中、詳細のある{detailed}件 ({percent}) の集計です。到達した通話のうち、そこでメニューを離脱した割合が高い順です。"
-        "通話を終えるだけの停止箇所は最後に並びます。",
+        "en": "Based on the {detailed} of {calls} calls that have detail ({percent}). The worst stop is the one where the largest "
+        "share of the calls that reached it left the menu. Stops that only end calls come last.",
+        "ja": "{calls}件中、詳細記録のある{detailed}件 ({percent}) の集計です。到達した通話のうち、そこでメニューを離脱した割合が高い順に"
+        "並びます。通話を終了するだけの停止箇所は最後に並びます。",
     },
     "troubles": {
-        "en": "Silence, wrong key and error: callers who left after it, of those who met it at the stop.",
-        "ja": "無操作・誤ったキー・エラー: その後に離脱した通話 / その停止箇所で発生した通話。",
+        "en": "Silence, wrong key and error: calls that left after this trouble / all calls that met it at the stop.",
+        "ja": "無入力・誤入力・エラー: 発生後に離脱した通話 / その停止箇所で発生した通話。",
     },
     "rare": {
         "en": "Not shown: {count} with fewer than {least} calls with detail.",
-        "ja": "詳細のある通話が{least}件未満の停止箇所{count}件は表示しません。",
+        "ja": "詳細記録のある通話が{least}件未満の停止箇所{count}件は表示していません。",
     },
     "versions": {"en": "Versions of the flow", "ja": "フローのバージョン"},
-    "arms": {"en": "Arms of experiments", "ja": "実験の分岐"},
+    "arms": {"en": "Arms of experiments", "ja": "テストパターン"},
     "version": {"en": "Version", "ja": "バージョン"},
-    "arm": {"en": "Arm", "ja": "分岐"},
+    "arm": {"en": "Arm", "ja": "パターン"},
     "days_seen": {"en": "First and last day", "ja": "最初と最後の日"},
     "variant_calls": {"en": "Calls", "ja": "通話"},
     "variant_left": {"en": "Left in the menu", "ja": "メニューの途中で離脱"},
@@ -68,14 +68,14 @@ SHARED_TEXTS: Mapping[str, Labels] = {
     },
     "arms_note": {
         "en": "Each arm is compared with the arm of the same experiment that has the most calls.",
-        "ja": "各分岐を、同じ実験で通話の最も多い分岐と比較します。",
+        "ja": "各パターンを、同じテストで通話が最も多いパターンと比較します。",
     },
     "variants_note": {
-        "en": "▲▼ marks a difference that is more than noise, according to both a two-proportion test and the confidence interval, "
-        "with Bonferroni’s correction for the number of comparisons. Stops are compared if at least {least} calls of both "
-        "groups reached them.",
-        "ja": "▲▼は誤差を超える差です (比率の差の検定と信頼区間の両方で判定し、比較の数でボンフェローニ補正)。"
-        "両方で{least}件以上の通話が到達した停止箇所を比較します。",
+        "en": "▲▼ marks a significant difference, according to both a two-proportion test and the confidence interval, with "
+        "Bonferroni’s correction for the number of comparisons. Stops are compared if at least {least} calls of each group "
+        "reached them.",
+        "ja": "▲▼は有意な差を示します (比率の差の検定と信頼区間の両方で判定し、比較の数に応じてボンフェローニ補正を行います)。"
+        "双方で{least}件以上の通話が到達した停止箇所を比較します。",
     },
     "variant_stops": {
         "en": "{name} compared with {other}, by stop",

@@ -225,9 +225,9 @@ class Variant:
     stops: tuple[Stop, ...]
     """Its stops. Each `change` is the difference from the same stop of the other variant, or None."""
     compared_with: str | None
-    """Name of the other variant: the preceding version, or the arm of the experiment with the most calls; or None."""
+    """Name of the other variant: the preceding version, or the experiment's arm with the most calls. None if there is none."""
     change: Change | None
-    """Difference of the share from that of the other variant."""
+    """Difference from the other variant's share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,10 @@ def change(now: Share, before: Share, comparisons: int = 1) -> Change:
 
 
 def difference(share: Share, other: Share, comparisons: int) -> Change:
-    """Returns the difference of the shares of two groups of calls, as `change` does.
+    """Returns the difference between the shares of two groups of calls, like `change`.
 
-    It is significant only if the two-proportion test with a pooled variance rejects equal shares, too. Both the test and
-    the interval have Bonferroni's correction.
+    Unlike there, it is significant only if the two-proportion test with a pooled variance also rejects equal shares. Both
+    the test and the interval use Bonferroni's correction.
 
     Args:
         share: share in one group.

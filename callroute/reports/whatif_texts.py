@@ -11,7 +11,7 @@ from callroute.reports.report import Language
 REMARKS: Mapping[str, Labels] = {
     "behavior": {
         "en": "Callers at a stop do what callers at the same stop of the old flow did, even if the keys have moved.",
-        "ja": "停止箇所に到達した発信者は、キーの割り当てが変わっても、旧フローの同じ停止箇所と同じ行動をとる。",
+        "ja": "各停止箇所の発信者は、キーの割り当てが変わっても、旧フローの同じ停止箇所の発信者と同じ行動をとる。",
     },
     "checks": {
         "en": "Opening hours, queues and other checks have the same results as before.",
@@ -19,27 +19,27 @@ REMARKS: Mapping[str, Labels] = {
     },
     "no_detail": {
         "en": "No call has detail, so calls take the paths in the tree of the route catalog.",
-        "ja": "詳細のある通話がないため、通話は経路カタログの木に沿って進んだものとする。",
+        "ja": "詳細記録のある通話がないため、通話はルートカタログのツリーに沿って進んだものとする。",
     },
     "left_out": {
         "en": "Calls without detail are left out ({calls}).",
-        "ja": "詳細のない通話は除外する ({calls})。",
+        "ja": "詳細記録のない通話は除外する ({calls}件)。",
     },
     "other_versions": {
-        "en": "Calls of other versions of the old flow are left out ({calls}).",
-        "ja": "旧フローの別の版の通話は除外する ({calls})。",
+        "en": "Calls with other versions of the old flow are left out ({calls}).",
+        "ja": "旧フローの別バージョンの通話は除外する ({calls}件)。",
     },
     "all_versions": {
-        "en": "No call has the flow_version of the old flow. Calls of its other versions are used instead.",
-        "ja": "旧フローのflow_versionをもつ通話がないため、別の版の通話を使用する。",
+        "en": "No call has the flow_version of the old flow, so calls with its other versions are used.",
+        "ja": "旧フローのflow_versionを持つ通話がないため、別バージョンの通話を使用する。",
     },
     "attempts": {
-        "en": "{stop}: the new flow repeats the prompt in another way. Callers behave alike from the third attempt on.",
-        "ja": "{stop}: 新フローでは案内の繰り返し方が異なる。3回目以降の試行では発信者の行動は変わらない。",
+        "en": "{stop}: the new flow repeats the prompt differently. From the third attempt on, callers behave the same.",
+        "ja": "{stop}: 新フローでは案内の繰り返し方が異なる。発信者の行動は3回目以降変わらないものとする。",
     },
     "unseen_attempt": {
-        "en": "{stop}: no caller made more attempts than {attempts}. On further ones, callers behave as on the last.",
-        "ja": "{stop}: {attempts}回を超えて試行した発信者はいない。それ以降は最後の試行と同じ行動をとる。",
+        "en": "{stop}: no caller made more attempts than {attempts}. On further attempts, callers behave as on the last one.",
+        "ja": "{stop}: {attempts}回を超えて試行した発信者がいないため、それ以降は最後の試行と同じ行動をとるものとする。",
     },
     "given": {"en": "Given: {text}", "ja": "指定: {text}"},
 }

@@ -134,7 +134,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 f"No call has been recorded for {args.alarm_after_hours_without_calls} hours. Place a test"
                 " call, and check that the flow sets call_route and that the instance sends contact records to the"
                 " stream. See 'When no calls are recorded' in docs/operations.md.",
-                # Counts successful writes. Records that are quarantined, expired or not newer are not part of it.
+                # Counts successful writes. Quarantined, expired and outdated records are not written.
                 namespace="AWS/DynamoDB",
                 metric_name="SuccessfulRequestLatency",
                 dimensions={"TableName": table.name, "Operation": "UpdateItem"},

@@ -191,7 +191,7 @@ class ContactFlowArgs:
     phone_number_id: str | None = option(None, _PHONE_NUMBER_ID)
     """ID of a claimed phone number whose calls start with this flow."""
     detail: bool = option(False)
-    """Adds tracking to the flow that also records the stops that callers visit, and silence, wrong keys and errors there."""
+    """Adds tracking that also records each stop that a caller visits, and silence, wrong keys and errors there."""
 
     def __post_init__(self) -> None:
         """Checks the options."""
@@ -199,7 +199,7 @@ class ContactFlowArgs:
 
     @property
     def deployed_content(self) -> str:
-        """The content with the detail, if it is turned on."""
+        """The flow's content, with detail if `detail` is true."""
         return add_detail_to_content(self.content, self.name, self.type) if self.detail else self.content
 
     @staticmethod
@@ -293,7 +293,7 @@ class CallRouteTrackerArgs:
     alarm_after_hours_without_calls: int = option(
         0, between(0, 168, "hours", "Use 0 for no such alarm, or a number of hours up to one week.")
     )
-    """Hours without a recorded call after which an alarm goes off. 0 creates no such alarm."""
+    """Hours without a recorded call after which an alarm goes off. 0 means no alarm."""
     dashboard: bool = option(True)
     """Creates a CloudWatch dashboard for the pipeline."""
     metrics: bool = option(False)

@@ -25,7 +25,7 @@ Context = Mapping[str, Sequence[str]]
 def request_context(
     role: Resource, user: Resource, target: str, encrypting: str, resources: Sequence[Resource]
 ) -> Context:
-    """Returns the values of condition keys in a request that a role's user, a state machine or pipe, sends to a target.
+    """Returns the condition keys of a request that a state machine or pipe sends to a target with its role.
 
     If `encrypting` names a service, for example `sqs`, the service sends the request to use a key.
     """
@@ -124,7 +124,7 @@ def time_of(value: str) -> datetime | None:
 
 
 def _exclude_each_other(conditions: Sequence[Condition], context: Context) -> bool:
-    """Returns whether each value that a condition requires for a key is excluded by another condition on the key."""
+    """Returns whether the conditions contradict each other: each value that one requires for a key, another excludes."""
     for one in conditions:
         if one.operator == "stringequals" and one.values and not one.unknown:
             others = [each for each in conditions if each.key == one.key]

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-# The loader written in C is ten times as fast, but PyYAML can be built without it.
+# The C loader is ten times as fast, but not every build of PyYAML contains it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

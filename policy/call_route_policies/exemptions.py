@@ -69,7 +69,7 @@ def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) 
 
 
 def check(resources: Sequence[Resource], _: Mapping[str, Any]) -> Iterator[tuple[Resource, str]]:
-    """Reports the exemptions that are in use, with their reasons, and those that are not."""
+    """Reports the exemptions in use, with their reasons, and the unused ones."""
     by_urn = {resource.urn: resource for resource in resources}
     root = next(of_type(resources, "pulumi:pulumi:Stack"), None)
     for rule, exemptions in list(USED.items()):

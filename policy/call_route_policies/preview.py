@@ -32,7 +32,7 @@ def resolve(resources: Sequence[Resource]) -> list[Resource]:
 
 
 _LAST: list[Sequence[Resource]] = []
-"""The resources resolved last, and the result."""
+"""The last resources to be resolved, and the result."""
 
 
 def _resolve(resources: Sequence[Resource]) -> list[Resource]:

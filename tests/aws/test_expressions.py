@@ -45,7 +45,7 @@ ERRORS: list[dict[str, Any]] = [
 
 
 def path(stops: int) -> dict[str, str]:
-    """Returns the attributes of a call that visited so many stops one after another, with trouble at each tenth."""
+    """Returns the attributes of a call that visited a number of stops in a row, with trouble at every tenth."""
     return {
         "call_route": f"s{stops}",
         **{f"call_from_s{number}": f"s{number - 1}" for number in range(stops, 1, -1)},
@@ -166,7 +166,7 @@ def test_each_part_of_the_detail_changes_the_version(name: str) -> None:
     assert one != other
 
 
-# Digests that the release before call detail computed.
+# Digests computed by the last release without call detail.
 DIGESTS = {
     "completed": "43a6cbd9ce3da323",
     "queued": "f107d8a2e6fa0346",

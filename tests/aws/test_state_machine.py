@@ -137,11 +137,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         attributes(call_detail="true", arm="split 50%"),
         {"arm": "split 50%", "stops_visited": ["1"], "trouble": None},
     ),
-    "visits that go around in a circle": (
+    "visits that form a cycle": (
         attributes(call_from_1="2", call_from_2="3", call_from_3="1", call_from_9="8"),
         {"stops_visited": ["8", "9", "3", "2", "1"]},
     ),
-    "stops without a stop before them": (
+    "stops without a previous stop": (
         attributes(call_from_1="", call_from_2="-", call_from_3="3", call_from_é="4"),
         {"stops_visited": ["2", "3", "1"]},
     ),
@@ -534,7 +534,7 @@ DETAIL = st.dictionaries(
     STOPS | st.sampled_from(["true", "0", "1", 1, None, True, ["1"], {"1": "1"}]),
     max_size=12,
 )
-"""Attributes of call detail, valid and invalid ones."""
+"""Valid and invalid attributes of call detail."""
 
 
 @st.composite

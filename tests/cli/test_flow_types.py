@@ -70,4 +70,4 @@ def test_a_type_in_the_route_catalog_that_disagrees_is_an_error(flow: Path) -> N
 def test_an_unknown_type_in_a_configuration_is_an_error(flow: Path) -> None:
     configure(flow, "dev", type="CALL")
 
-    assert "menus:flows[0].type: 'CALL' is not a type of flow" in run("check", flow).stderr
+    assert "menus:flows[0].type: 'CALL' is not a flow type" in run("check", flow).stderr

@@ -171,8 +171,8 @@ def test_csv_has_one_line_per_stop(items_file: Path, expected: Any, tmp_path: Pa
                 "残高・入出金の照会",
                 "メニューの途中で離脱",
                 "離脱の理由",
-                "詳細のある通話が30件未満の停止箇所",
-                "実験の分岐",
+                "詳細記録のある通話が30件未満の停止箇所",
+                "テストパターン",
             ),
         ),
     ],
@@ -435,7 +435,7 @@ def test_items_that_are_not_call_records_are_left_out(
         dynamodb.delete_item(TableName=cloud.table_name, Key=key)
 
     assert json.loads(result.stdout)["calls"] == expected["calls"]
-    assert result.stderr == "note: 1 item in the table left out: not a call record\n"
+    assert result.stderr == "note: table items left out because they are not call records: 1\n"
 
 
 def test_the_reader_role_needs_each_of_its_actions(cloud: LocalCloud, policy: dict[str, Any]) -> None:

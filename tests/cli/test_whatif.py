@@ -1,4 +1,4 @@
-"""Tests of `callroute whatif`: its calls, its output and its errors, and the comment of the action."""
+"""Tests `callroute whatif`: the calls it uses, its output and errors, and the action's comment."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_json_contains_the_shares_before_and_after() -> None:
             "ja",
             [
                 "フロー変更の影響予測",
-                "100 通話",
+                "100 件の通話",
                 "90%区間",
                 "メニューの途中で離脱",
                 "最初のメニュー",
@@ -157,7 +157,7 @@ def test_text_contains_both_tables_and_the_assumptions(language: str, expected: 
     assert [cell.strip() for cell in row if cell][1:3] == ["35.0%", "31.0%"]
 
 
-def test_calls_of_other_flows_and_days_are_ignored_and_those_without_detail_left_out() -> None:
+def test_calls_of_other_flows_and_days_and_calls_without_detail_are_left_out() -> None:
     expected = as_json()
     other = items({Journey((START,), "abandoned_in_flow"): 40}, call_flow="other")
     earlier = items({Journey((START,), "abandoned_in_flow"): 40}, call_date="2026-04-05")
@@ -174,11 +174,11 @@ def test_calls_of_other_flows_and_days_are_ignored_and_those_without_detail_left
 @pytest.mark.parametrize(
     ("version", "calls", "assumption"),
     [
-        ("0123456789ab", 100, "Calls of other versions of the old flow are left out (40)."),
+        ("0123456789ab", 100, "Calls with other versions of the old flow are left out (40)."),
         (
             "fedcba987654",
             140,
-            "No call has the flow_version of the old flow. Calls of its other versions are used instead.",
+            "No call has the flow_version of the old flow, so calls with its other versions are used.",
         ),
     ],
 )
@@ -235,7 +235,7 @@ def test_missing_assumptions_exit_with_2_and_can_be_added() -> None:
         (["old.json", "new.json", "--items", "x.jsonl"], "error: x.jsonl: there is no such file"),
         (
             ["old.json", "plain.json", "--items", "items.jsonl"],
-            "plain.json: sets no call_route. Run `callroute track`",
+            "plain.json: the flow does not set call_route. Run `callroute track`",
         ),
         (
             ["old.json", "new.json", "--items", "items.jsonl", "--to", "2026-01-01"],

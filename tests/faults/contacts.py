@@ -99,7 +99,7 @@ def _record(random: Random) -> Record:
 
 
 def _detail(random: Random, last: str) -> dict[str, str]:
-    """Returns the attributes that a tracked flow sets with detail: a way to the last stop, with trouble at some stops."""
+    """Returns the attributes that a flow with detail sets: the path to the last stop, with trouble at some stops."""
     stops = random.sample(("start", "1", "1-2", "2", "2-1", "closing"), random.randrange(1, 5))
     detail = {"call_detail": "true", "flow_version": f"{random.getrandbits(48):012x}"}
     for stop, following in pairwise([*stops, last]):

@@ -121,7 +121,7 @@ def test_a_given_type_that_agrees_needs_no_note(tmp_path: Path) -> None:
             "its content has the type CUSTOMER_QUEUE, but its route catalog",
         ),
         (None, "CONTACT_FLOWS", {}, "'CONTACT_FLOWS' is unknown .did you mean 'CONTACT_FLOW'"),
-        ("CALL", "", {}, "'CALL' is not a type of flow"),
+        ("CALL", "", {}, "'CALL' is not a flow type"),
     ],
 )
 def test_disagreeing_and_unknown_types_are_errors(

@@ -1,4 +1,4 @@
-"""Tests of the graph of a flow's stops."""
+"""Tests the graph of a flow's stops."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def route(name: str, then: str, **attributes: str) -> dict[str, Any]:
     )
 
 
-def test_a_menu_before_the_first_route_and_a_pause_are_passed() -> None:
+def test_a_menu_before_the_first_route_and_a_pause_are_skipped() -> None:
     menu = block("language", "GetParticipantInput", "end", {"Text": "…"}, NoMatchingError="route-a")
     menu["Transitions"]["Conditions"] = [condition("1", "route-a"), condition("2", "route-b")]
     pause = block("pause", "GetParticipantInput", "end", {"Text": "…"}, InputTimeLimitExceeded="route-c")
@@ -103,7 +103,7 @@ def test_a_menu_before_the_first_route_and_a_pause_are_passed() -> None:
     assert not graph.stops["a"].counts_attempts
 
 
-def test_a_second_menu_of_a_stop_and_a_choice_of_a_check_prevent_counting() -> None:
+def test_attempts_are_not_counted_at_a_stop_with_a_second_menu_or_a_choice_by_a_check() -> None:
     first, second = (
         block(name, "GetParticipantInput", "end", {"Text": "…"}, NoMatchingError=again)
         for name, again in (("first", "first"), ("second", "hours"))

@@ -65,7 +65,7 @@ class Stack:
         assert [each.output for each in self.run_pipe()] == ["quarantined"] * len(records)
 
     def run_pipe(self, now: Callable[[], float] = time.time, **settings: Any) -> list[HandledRecord]:
-        """Runs the pipe with some settings of its delivery changed until the stream is empty."""
+        """Runs the pipe with changed delivery settings until the stream is empty."""
         registered = PipeSettings.read(self.registered.outputs["arn"], self.registered.inputs)
         changed = replace(registered, delivery=replace(registered.delivery, **settings))
         pipe = Pipe(changed, self.emulator.client, self.positions, now=now)

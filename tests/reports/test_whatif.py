@@ -1,4 +1,4 @@
-"""Tests of the estimate of `callroute whatif`. The truth is computed from simulated calls with the same behavior."""
+"""Tests the estimate of `callroute whatif` against simulated calls with the same behavior."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_a_90_percent_interval_contains_the_truth_in_about_90_of_100_worlds(
             hits[outcome] += contains(value, truth)
             hits[f"change of {outcome}"] += contains(change, truth - before[outcome])
 
-    # Of 100 intervals that contain the truth with a probability of 90%, 82 to 97 do in 99% of cases.
+    # If each interval contains the truth with a probability of 90%, 82 to 97 of 100 do so in 99% of cases.
     assert len(hits) == 4
     assert all(82 <= number <= 97 for number in hits.values()), hits
 

@@ -71,7 +71,7 @@ def reference() -> Iterator[Reference]:
 
 @dataclass
 class Work:
-    """Work of the emulator's engine for an expression. It is the same on every machine."""
+    """Work that the emulator's engine does for an expression. The same on every machine."""
 
     value: Any = FAILED
     evaluations: int = 0

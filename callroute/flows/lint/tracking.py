@@ -247,7 +247,7 @@ def _outdated_version(context: LintContext) -> Iterator[Match]:
             yield Match(
                 block.identifier,
                 _path(block, FLOW_VERSION),
-                f"The flow was edited after it was tracked: {FLOW_VERSION} is {value!r}, but the flow is now {current!r}.",
+                f"The flow was edited after it was tracked: {FLOW_VERSION} is {value!r} instead of {current!r}.",
                 "Run `callroute track` on the flow.",
             )
 
@@ -442,7 +442,7 @@ RULES = (
     Rule(
         "outdated-version",
         "warning",
-        "`flow_version`, set by `callroute track`, is the version of the flow.",
+        "`flow_version`, set by `callroute track`, matches the flow.",
         Source.RECORDS,
         _outdated_version,
     ),

@@ -64,8 +64,8 @@ class Environment:
         contact_id: value of `$.ContactId`.
         instance_arn: ARN of the Connect instance.
         attributes: contact attributes at the start of the call.
-        missing_attributes_fail: whether a block that sets an attribute to one that was never set fails, instead of setting
-            it to an empty string.
+        missing_attributes_fail: whether a block fails if it copies an attribute that was never set. Otherwise, the copy is
+            an empty string.
         responses: responses by kind and place.
         flows: other flows and modules by block identifier, flow identifier or name. END or RETURN represents a flow
             that has no file.

@@ -1,4 +1,4 @@
-"""Adds detail to a tracked flow: attributes that record each visited stop and the trouble that the caller had there.
+"""Adds detail to a tracked flow: attributes that record each visited stop and the trouble there.
 
 Each block that sets `call_route` also stores the route before it, and each error branch of a block that asks for input
 counts up to three silences, wrong keys or errors at the stop. docs/waterfall.md describes the attributes and their costs.
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow
 
 ATTRIBUTE_BYTES = 32_768
-"""Maximum size of the attributes of a contact, in UTF-8 (docs/fidelity.md)."""
+"""Maximum size of a contact's attributes in UTF-8 (docs/fidelity.md)."""
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS = {"InputTimeLimitExceeded": "silence", NO_CONDITION: "wrong_key"}
@@ -60,7 +60,7 @@ class Detail:
     Attributes:
         stops: number of stops with detail.
         blocks: number of blocks that exist only for the detail.
-        attribute_bytes: upper bound for the attributes that the flow sets on a contact, without values of other references.
+        attribute_bytes: upper bound for the attributes that the flow sets on a contact, without values known only in a call.
         notes: notes about parts of the flow that have no detail.
     """
 
@@ -71,7 +71,7 @@ class Detail:
 
 
 def stops_left_out(flow: Flow) -> frozenset[str]:
-    """Returns the stops without detail of a flow with detail."""
+    """Returns the stops without detail, if the flow has detail."""
     with_detail = {stop_of_key(name) for name in detail_keys(flow)}
     return frozenset(route for route in _routes(flow) if route not in with_detail)
 
@@ -83,12 +83,12 @@ def add_detail(
 
     Args:
         tracked: the flow with its tracking blocks, without detail.
-        original: the flow before tracking. Detail that it already has keeps its place in the file and in the designer.
+        original: the flow before tracking. Existing detail keeps its place in the file and in the designer.
         without: stops to leave out, which must exist.
         left_out: other stops to leave out.
 
     Raises:
-        InputError: a stop does not exist or cannot be part of an attribute's name, or the flow would exceed a limit of Connect.
+        InputError: a stop does not exist or cannot be part of an attribute name, or the flow would exceed a limit of Connect.
     """
     routes = _routes(tracked)
     for route in without:
@@ -124,7 +124,7 @@ def _check_names(flow: Flow, plan: _Plan) -> None:
         raise InputError(
             flow.source,
             "",
-            f"names of attributes cannot contain the routes {', '.join(map(repr, wrong))}; they can contain only ASCII "
+            f"attribute names cannot contain the routes {', '.join(map(repr, wrong))}, because they allow only ASCII "
             "letters, digits, - and _",
             f"Rename them in a route file, for example `routes: {{{names}}}`, or leave them out: {_options(wrong)}",
         )
@@ -138,7 +138,7 @@ def _options(stops: Iterable[str]) -> str:
 
 
 def attribute_bytes(document: Mapping[str, Any]) -> int:
-    """Returns the largest size of the attributes that a flow sets on a contact, without values of other references."""
+    """Returns the maximum size of the attributes that a flow sets on a contact, without values known only in a call."""
     given = [
         (str(name), str(value))
         for block in document["Actions"]
@@ -301,7 +301,7 @@ class _Setting:
 
     @property
     def others(self) -> frozenset[Value]:
-        """The other stops from which calls come."""
+        """The other stops from which calls arrive."""
         return self.arriving - {None, self.stop}
 
     @property
@@ -329,7 +329,7 @@ class _Planner:
         self._arriving = ReachingValues(flow, ROUTE).values()
 
     def plan(self, without: Collection[str]) -> _Plan:
-        """Plans the detail of all stops except some."""
+        """Plans the detail of all stops except those to leave out."""
         plan = _Plan()
         setting = [each for each in self._setting_blocks() if each.stop not in without]
         first = [each for each in self._setting_blocks() if None in each.arriving]
@@ -482,7 +482,7 @@ def _count(plan: _Plan, identifier: str, first: str, kind: str, stop: str, targe
 
 
 def _reference(name: str) -> str:
-    # The documentation asks for brackets if a name contains special characters.
+    # AWS's documentation requires brackets if a name contains special characters.
     return f"$.Attributes.{name}" if name.replace("_", "").isalnum() else f"$.Attributes.['{name}']"
 
 
@@ -547,7 +547,7 @@ def _attributes(block: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _add_attributes(parameters: dict[str, Any], added: dict[str, str]) -> None:
-    """Adds attributes in front of the route, so that they are read before it changes, or at the end."""
+    """Adds attributes before `call_route`, because they read it before it changes, or at the end."""
     attributes: dict[str, str] = {}
     for name, value in parameters["Attributes"].items():
         if name == ROUTE:

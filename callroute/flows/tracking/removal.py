@@ -40,7 +40,7 @@ def is_tracking(block: Block) -> bool:
 
 
 def stop_of_key(attribute: str) -> str | None:
-    """Returns the stop to which an attribute of the detail belongs, or None."""
+    """Returns the stop to which a detail attribute belongs, or None for other attributes."""
     found = _STOP_OF_KEY.fullmatch(attribute)
     return found[1] if found else None
 
@@ -51,7 +51,7 @@ def is_detail_key(attribute: str) -> bool:
 
 
 def detail_keys(flow: Flow) -> frozenset[str]:
-    """Returns the attributes that the tracking blocks of a flow set as detail."""
+    """Returns the detail attributes that the tracking blocks of a flow set."""
     return frozenset(
         name
         for block in flow.blocks.values()
@@ -107,7 +107,7 @@ def strip_detail(flow: Flow) -> tuple[Flow, dict[str, Block]]:
 
 
 def _detail_blocks(flow: Flow) -> Iterator[tuple[str, str]]:
-    """Yields the blocks that exist only for the detail, each with the block that follows without it."""
+    """Yields the blocks that exist only for detail, each with the block that follows once detail is removed."""
     for block in flow.blocks.values():
         names = set(attributes_of(block))
         following, copied = block.target("next"), block.target("error", NO_MATCH)
@@ -139,7 +139,7 @@ def _names(flow: Flow, identifier: str) -> set[str]:
 
 
 def _own_names(flow: Flow, identifier: str) -> set[str]:
-    """Returns the names of the attributes that a tracking block sets without its detail."""
+    """Returns the names of the attributes that a tracking block sets, apart from detail."""
     return {name for name in _names(flow, identifier) if not is_detail_key(name)}
 
 
@@ -152,7 +152,7 @@ def _sets_attributes(block: Block) -> bool:
 
 
 def _without(flow: Flow, targets: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the document without some blocks. Branches that led to one lead to its target."""
+    """Returns the document without some blocks. Branches to a removed block lead to its target instead."""
 
     def skip(target: str) -> str:
         seen: set[str] = set()

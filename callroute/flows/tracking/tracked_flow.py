@@ -86,8 +86,8 @@ def add_tracking(
         catalog: the existing route catalog, whose entries are kept.
         file: file name of the flow, for the catalog.
         call_flow: value of `call_flow`, unless the route file, the catalog or the flow contains one.
-        detail: whether the flow gets detail. By default, it keeps its detail, and the stops without detail stay without.
-        without: stops that get no detail.
+        detail: whether the flow gets detail. By default, it keeps the detail it has, and stops without detail get none.
+        without: stops without detail.
         keep_version: whether an existing `flow_version` is kept. Use it if the placeholders of the flow have been filled in.
 
     Raises:
@@ -114,14 +114,14 @@ def add_tracking(
 
 
 def add_detail_to_content(content: str, name: str, flow_type: str) -> str:
-    """Returns the content of a flow, as it is deployed, with tracking and detail.
+    """Returns the content of a flow with tracking and detail, for deployment.
 
-    If the flow already has detail, the stops without detail stay without. An existing `flow_version` is kept, because it is
-    the version of the flow before its placeholders were filled in.
+    If the flow already has detail, stops without detail get none. An existing `flow_version` is kept, because it is the
+    version of the flow before its placeholders were filled in.
 
     Args:
         content: the flow's JSON.
-        name: name of the flow, which is `call_flow` if the flow is not tracked yet.
+        name: name of the flow, used as `call_flow` if the flow is not tracked yet.
         flow_type: type of the flow in Connect, such as `CONTACT_FLOW`.
 
     Raises:

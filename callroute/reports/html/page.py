@@ -591,7 +591,7 @@ def _with_stops(variant: Variant, left_out: Collection[tuple[str | None, str]]) 
 
 
 def _difference(change: Change | None) -> dict[str, Any]:
-    """Returns the difference of two shares, with a mark if it is more than noise, and its interval."""
+    """Returns the difference between two shares, marked if it is significant, and its interval."""
     difference = change.difference if change else None
     if change is None or difference is None:
         return {"text": "", "interval": "", "marked": False}

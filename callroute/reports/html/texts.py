@@ -42,8 +42,8 @@ TEXTS: Mapping[str, Labels] = {
     "headline_waterfall": {
         "en": "The worst stop is “{stop}”: {percent} of the callers who reached it left the menu there. {hung_up} hung up without any "
         "trouble, {silence} left after silence, {wrong_key} after wrong keys and {error} after an error.",
-        "ja": "離脱率が最も高い停止箇所は「{stop}」です (到達した通話の{percent})。内訳: 問題なく切断{hung_up}件、"
-        "無操作{silence}件、誤ったキー{wrong_key}件、エラー{error}件。",
+        "ja": "離脱率が最も高い停止箇所は「{stop}」です (到達した通話の{percent})。内訳: そのまま切断{hung_up}件、"
+        "無入力{silence}件、誤入力{wrong_key}件、エラー{error}件。",
     },
     # Sections
     "paths": {"en": "Paths through the menu", "ja": "メニュー内の経路"},
@@ -69,32 +69,32 @@ TEXTS: Mapping[str, Labels] = {
     "waterfall_label": {
         "en": "Stacked bars for the {count} worst stops: the shares of callers who left, by reason, and of those who went on, were "
         "transferred or completed the menu; the table below contains the same figures",
-        "ja": "離脱率の高い{count}件の停止箇所の積み上げ棒グラフ。離脱の理由別と、通過・転送・完了の割合。下の表に同じ数値があります",
+        "ja": "離脱率の高い停止箇所{count}件の積み上げ棒グラフ。理由別の離脱と、通過・転送・完了の割合を示します。下の表に同じ数値があります",
     },
     "hung_up_note": {
         "en": "left the menu at this stop without any trouble there",
-        "ja": "この停止箇所で問題なくメニューを離脱",
+        "ja": "この停止箇所で無入力・誤入力・エラーなしにメニューを離脱",
     },
-    "silence_note": {"en": "left after pressing no key in time", "ja": "時間内にキーが押されず離脱"},
+    "silence_note": {"en": "left after pressing no key in time", "ja": "時間内にキー入力がなく離脱"},
     "wrong_key_note": {
         "en": "left after more wrong keys than silences",
-        "ja": "無操作より多く誤ったキーが押されて離脱",
+        "ja": "無入力より誤入力が多く、その後に離脱",
     },
-    "error_note": {"en": "left after an error in the flow", "ja": "フローのエラーの後に離脱"},
+    "error_note": {"en": "left after an error in the flow", "ja": "フローのエラー後に離脱"},
     "completed_note": {"en": "completed the menu here", "ja": "ここでメニューを完了"},
     "transferred_note": {
         "en": "ended here with an agent or in the queue",
-        "ja": "ここでオペレーターまたはキューへ",
+        "ja": "ここからオペレーターまたはキューへ転送",
     },
-    "continued_note": {"en": "went on to another stop", "ja": "ほかの停止箇所へ進行"},
+    "continued_note": {"en": "went on to another stop", "ja": "ほかの停止箇所に進んだ通話"},
     "ended": {"en": "How calls continued or ended", "ja": "その後の通話"},
     "other_stops": {
-        "en": "{count} more stops are only in --format csv and --format json.",
-        "ja": "ほかの停止箇所{count}件は--format csvと--format jsonにあります。",
+        "en": "Only --format csv and --format json contain {count} more stops.",
+        "ja": "ほかの停止箇所{count}件は--format csvまたは--format jsonで確認できます。",
     },
     "other_variants": {
         "en": "{count} more are only in --format json.",
-        "ja": "ほかの{count}件は--format jsonにあります。",
+        "ja": "ほかの{count}件は--format jsonで確認できます。",
     },
     "drawing": {"en": "The flow", "ja": "フロー図"},
     "drawing_note": {
@@ -102,7 +102,7 @@ TEXTS: Mapping[str, Labels] = {
         "same figures. Blocks that several stops share show none, because a call record contains the last stop, but not the block. "
         "The darker a block, the more callers gave up.",
         "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。通話記録には"
-        "最後の停止箇所だけがありブロックはないため、複数の停止箇所で共用するブロックには数値がありません。色が濃いほど離脱数が多いことを示します。",
+        "最後の停止箇所は含まれますが、ブロックは含まれないため、複数の停止箇所で共用するブロックには数値を示しません。色が濃いほど離脱数が多いことを示します。",
     },
     "drawing_too_large": {
         "en": "This flow is too large to be drawn here. Draw it with callroute draw.",
@@ -165,15 +165,15 @@ TEXTS: Mapping[str, Labels] = {
     "contained": {"en": "did not call again", "ja": "再入電なし"},
     "called_back": {"en": "called again", "ja": "再入電あり"},
     "too_recent": {"en": "too recent to know", "ja": "判定前"},
-    "drift": {"en": "Routes that the catalog does not list", "ja": "カタログにない経路"},
+    "drift": {"en": "Routes that the catalog does not list", "ja": "カタログにないルート"},
     "drift_note": {
         "en": "Calls ended at these routes, but the flow’s route catalog does not list them. Update the catalog, or check "
         "whether another version of the flow is deployed.",
-        "ja": "これらの経路で終わった通話がありますが、フローの経路カタログにありません。カタログを更新するか、別のバージョンのフローが"
+        "ja": "これらのルートで終わった通話がありますが、フローのルートカタログにありません。カタログを更新するか、別のバージョンのフローが"
         "デプロイされていないか確認してください。",
     },
     "flow": {"en": "Flow", "ja": "フロー"},
-    "route": {"en": "Route", "ja": "経路"},
+    "route": {"en": "Route", "ja": "ルート"},
     "stops": {"en": "All stops", "ja": "すべての停止箇所"},
     "stops_note": {
         "en": "Select a column heading to sort. ▲▼ marks changes that are more than noise.",
@@ -211,11 +211,11 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Stop and route", "ja": "停止箇所と経路"},
+        {"en": "Stop and route", "ja": "停止箇所とルート"},
         {
             "en": "A stop is a place in the menu where callers can hang up. Its route is the value that the flow stores in "
             "the attribute call_route.",
-            "ja": "停止箇所は、発信者が切断できるメニュー内の場所です。経路は、フローが属性call_routeに保存する値です。",
+            "ja": "停止箇所は、発信者が切断できるメニュー内の場所です。ルートは、フローが属性call_routeに保存する値です。",
         },
     ),
     (
@@ -267,11 +267,11 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         },
     ),
     (
-        {"en": "Detail", "ja": "詳細"},
+        {"en": "Detail", "ja": "詳細記録"},
         {
-            "en": "Calls have detail if the flow is tracked with callroute track --detail. Their records contain all stops that the "
-            "caller reached, and silences, wrong keys and errors.",
-            "ja": "callroute track --detailで記録するフローの通話には詳細があり、通ったすべての停止箇所と、無操作・誤ったキー・エラーが"
+            "en": "Calls have detail if the flow is tracked with callroute track --detail. Their records contain every stop that the "
+            "caller reached, and the silences, wrong keys and errors there.",
+            "ja": "callroute track --detailで追跡しているフローの通話では、到達したすべての停止箇所と、そこでの無入力・誤入力・エラーも"
             "記録されます。",
         },
     ),

@@ -302,7 +302,7 @@ def attributes_in(flow: Flow) -> set[str]:
     return {name for each in flow.blocks.values() for name in attributes_of(each)}
 
 
-def test_a_route_that_is_no_name_of_an_attribute_is_rejected() -> None:
+def test_a_route_that_cannot_be_part_of_an_attribute_name_is_rejected() -> None:
     flow = flow_of(menu("main", **{"k*": "sub", "k1": "end"}), menu("sub", k1="end"))
     with pytest.raises(InputError, match=re.escape("cannot contain the routes '*', '*-1'")) as error:
         detailed(flow)
