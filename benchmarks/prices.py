@@ -1,8 +1,10 @@
-"""AWS list prices in us-east-1, in US dollars, and the monthly cost of the pipeline. docs/scaling.md lists the sources."""
+"""AWS list prices in us-east-1, in US dollars, and the cost of the pipeline. docs/scaling.md lists the sources."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 PER_TRANSITION = 25 / 1e6
 """Price of a state transition in a Standard state machine."""
@@ -49,3 +51,29 @@ def monthly_costs(calls_per_second: float, *, shards: int, batch_size: int) -> d
         "state machine": batches * express_cost(SECONDS_PER_RECORD * batch_size),
         "table and index": records * 2 * PER_WRITE_UNIT,
     }
+
+
+def cost_of_size(record_bytes: int, item_bytes: int, *, batch_size: int) -> float:
+    """Returns the cost per call that depends on sizes: PUT units, pipe requests, and write units of table and index."""
+    put = math.ceil(record_bytes / 25_600) * PER_PUT_UNIT
+    pipe = math.ceil(batch_size * record_bytes / 65_536) * PER_PIPE_REQUEST / batch_size
+    return VERSIONS * (put + pipe + 2 * math.ceil(item_bytes / 1_024) * PER_WRITE_UNIT)
+
+
+def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
+    """Returns the size of an item in DynamoDB's JSON, in bytes. Source: DynamoDB developer guide, item sizes and formats."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return math.ceil(len(content) / 2) + 1
+        case "L":
+            return 3 + sum(1 + _value_size(each) for each in content)
+        case "M":
+            return 3 + len(content) + item_size(content)
+    raise ValueError(f"unknown type {kind!r}")

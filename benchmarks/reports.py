@@ -25,8 +25,9 @@ MEGABYTE = 1024 * 1024
 def measure() -> list[Measurement]:
     """Measures time and memory, and how memory grows with the number of items."""
     with tempfile.TemporaryDirectory() as folder:
-        small, large = Path(folder, "small.jsonl"), Path(folder, "large.jsonl")
+        small, large, detailed = (Path(folder, f"{name}.jsonl") for name in ("small", "large", "detailed"))
         count = _write(small, large)
+        _write_detailed(detailed)
         start = time.perf_counter()
         with small.open("rb") as file:
             while file.read(MEGABYTE):
@@ -34,6 +35,7 @@ def measure() -> list[Measurement]:
         reading = time.perf_counter() - start
         elapsed, processor, memory = _report(small)
         _, _, more_memory = _report(large)
+        detail_elapsed, detail_processor, detail_memory = _report(detailed)
     return [
         Measurement(
             f"report on {count:,} items from a file",
@@ -57,6 +59,20 @@ def measure() -> list[Measurement]:
             more_memory <= 500,
             "peak, whole process",
         ),
+        Measurement(
+            f"report on {count:,} items with call detail",
+            f"{detail_elapsed:.1f} s",
+            "at most 60 s",
+            detail_elapsed <= 60,
+            f"{detail_processor:.1f} s of processor time; all items have detail, a version and an arm",
+        ),
+        Measurement(
+            f"memory for {count:,} items with call detail",
+            f"{detail_memory:.0f} MB",
+            "at most 500 MB",
+            detail_memory <= 500,
+            "peak, whole process",
+        ),
     ]
 
 
@@ -71,6 +87,13 @@ def _write(small: Path, large: Path) -> int:
             for number in range(MORE):
                 more.write(line.replace(contact_id, f"{number}{contact_id[1:]}", 1))
     return count
+
+
+def _write_detailed(file: Path) -> None:
+    """Writes made-up items with call detail."""
+    with file.open("w", encoding="utf-8") as lines:
+        for item in made_up_items(SPAN, ITEMS // (2 * SPAN.days), detailed_from=SPAN.previous.first):
+            lines.write(json.dumps(item) + "\n")
 
 
 def _report(file: Path) -> tuple[float, float, float]:

@@ -101,6 +101,20 @@ def dashboard_body(
             ],
         ),
         _widget(
+            "Items written",
+            [
+                [
+                    "AWS/DynamoDB",
+                    "SuccessfulRequestLatency",
+                    *table,
+                    "Operation",
+                    "UpdateItem",
+                    {"label": "items"},
+                ]
+            ],
+            stat="SampleCount",
+        ),
+        _widget(
             "Throttled writes",
             [
                 ["AWS/DynamoDB", "WriteThrottleEvents", *table, {"label": "table"}],

@@ -109,7 +109,7 @@ def preview_policy(target: DeploymentTarget) -> Document:
 
 
 def reader_policy(target: DeploymentTarget) -> Document:
-    """Returns the policy for the role that runs `callroute report`: it queries the table's index by day and nothing else."""
+    """Returns the policy for the role that runs `callroute report` and `whatif`: it only queries the table's index by day."""
     table = target.arn("dynamodb", f"table/{target.args.table_name}")
     query = Grant("QueryCallRecords", (f"{table}/index/{INDEX}",), reads=("dynamodb:Query",))
     key = target.args.kms_key_arn

@@ -13,15 +13,18 @@ from callroute.aws.deployment_roles import (
     state_grants,
     stream_arn,
 )
-from callroute.aws.permissions import Document
+from callroute.aws.permissions import Document, alarm_key_policy
 
 INDEX_ATTRIBUTES = ["call_date", "contact_id", "start_time"]
 """Attributes that `callroute doctor` may read: the keys of the table and of its index, which DynamoDB requires."""
 
 
 def operator_documents(target: DeploymentTarget) -> dict[str, Document]:
-    """Returns the policies for operators, keyed by file name."""
+    """Returns the policies for operators, and what the policy of a customer managed key needs, keyed by file name."""
+    args = target.args
+    uses_key = args.kms_key_arn and args.alarms and not args.alarm_topic_arn
     return {
+        **({"key-policy.json": alarm_key_policy(target.account_id)} if uses_key else {}),
         "doctor-policy.json": doctor_policy(target),
         "pull-policy.json": pull_policy(target),
         "redrive-policy.json": redrive_policy(target),

@@ -193,10 +193,31 @@ def alarm_topic_policy(*, topic_arn: str, alarm_arns: str, account_id: str) -> D
     )
 
 
+def alarm_key_policy(account_id: str) -> Document:
+    """Returns the statement that a customer managed key needs in its policy so that alarms reach an encrypted topic.
+
+    Args:
+        account_id: the AWS account of the alarms.
+    """
+    return _document(
+        [
+            {
+                # In a key policy, the resource is the key itself.
+                **_allow("EncryptAlarms", ["kms:Decrypt", "kms:GenerateDataKey*"], "*"),
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
+            }
+        ]
+    )
+
+
 def trust_policy(
     service: Literal["states.amazonaws.com", "pipes.amazonaws.com"], *, account_id: str, source_arn: str
 ) -> Document:
-    """Returns a trust policy for one service acting for one resource, to prevent the confused deputy problem."""
+    """Returns a trust policy that lets a service assume the role for one resource only.
+
+    The conditions prevent the confused deputy problem.
+    """
     return _document(
         [
             {

@@ -69,21 +69,28 @@ class StreamRecord:
 
 @dataclass(frozen=True)
 class PipeDelivery:
-    """The source, filter and input template of a pipe."""
+    """The source, filter, input template and limits of a pipe."""
 
     stream_arn: str
     patterns: tuple[Mapping[str, Any], ...]
     """Event patterns. A record is delivered if one of them matches, or if the pipe has no filter."""
     input_template: str
+    batch_size: int
+    record_age: int
+    """Maximum age of a record in seconds; -1 means no limit."""
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> PipeDelivery:
         """Reads the arguments of an `aws:pipes/pipe:Pipe`."""
-        criteria = (arguments.get("sourceParameters") or {}).get("filterCriteria") or {}
+        source = arguments.get("sourceParameters") or {}
+        criteria = source.get("filterCriteria") or {}
+        kinesis = source.get("kinesisStreamParameters") or {}
         return cls(
             stream_arn=arguments["source"],
             patterns=tuple(json.loads(each["pattern"]) for each in criteria.get("filters") or []),
             input_template=(arguments.get("targetParameters") or {}).get("inputTemplate", "<$>"),
+            batch_size=int(kinesis.get("batchSize", 100)),
+            record_age=int(kinesis.get("maximumRecordAgeInSeconds", -1)),
         )
 
     def accepts(self, record: StreamRecord) -> bool:

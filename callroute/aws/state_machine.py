@@ -146,12 +146,9 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
                 "Key": {"contact_id": {"S": "{% $states.input.record.contact.ContactId %}"}},
                 # An update keeps the attributes that other programs added. Attributes that this version does not have
                 # are removed, so that an item never combines two versions.
-                "UpdateExpression": _jsonata(_update_expression()),
+                "UpdateExpression": _jsonata(_UPDATE),
                 "ConditionExpression": _NEWER,
-                "ExpressionAttributeValues": _jsonata(
-                    "$merge($each($states.input.reading.item, function($value, $name) {"
-                    " {':' & $name: $type($value) = 'number' ? {'N': $string($value)} : {'S': $value}} }))"
-                ),
+                "ExpressionAttributeValues": _jsonata(_VALUES),
             },
             "Output": "stored",
             "Retry": [_retry(_THROTTLING_AND_SERVICE_FAULTS)],
@@ -322,6 +319,10 @@ ITEM_ATTRIBUTES = (
     "queue_seconds",
     "call_flow",
     "initiation_method",
+    "flow_version",
+    "arm",
+    "stops_visited",
+    "trouble",
     "call_date",
     "last_update",
     "version",
@@ -329,15 +330,24 @@ ITEM_ATTRIBUTES = (
 )
 """Attributes of an item, excluding its key `contact_id`. None of the names is a DynamoDB reserved word."""
 
+# Lists the attributes of the item first and then the others, so that the others follow the text of the first ones.
+_UPDATE = f"""(
+  $present := $keys($states.input.reading.item);
+  $all := $distinct($append($present, $split('{" ".join(ITEM_ATTRIBUTES)}', ' ')));
+  $set := $join($present, ', ');
+  $remove := $substring($join($all, ', '), $length($set) + 2);
+  'SET ' & $replace($set, /[a-z_]+/, '$0 = :$0') & ($remove != '' ? ' REMOVE ' & $remove : '')
+)"""
 
-def _update_expression() -> str:
-    names = ", ".join(f"'{name}'" for name in ITEM_ATTRIBUTES)
-    return (
-        f"($present := $keys($states.input.reading.item);"
-        f" $absent := [{names}][$not($ in $present)];"
-        " 'SET ' & $join($map($present, function($name) { $name & ' = :' & $name }), ', ')"
-        " & ($count($absent) > 0 ? ' REMOVE ' & $join($absent, ', ') : ''))"
-    )
+_VALUES = """$merge($each($states.input.reading.item, function($value, $name) {{
+  ':' & $name:
+    $type($value) = 'string' ? {'S': $value}
+    : $type($value) = 'number' ? {'N': $string($value)}
+    : $type($value) = 'array' ? {'L': [$value.{'S': $}]}
+    : {'M': $merge($each($value, function($kinds, $stop) {{
+        $stop: {'M': $merge($each($kinds, function($count, $kind) {{ $kind: {'N': $string($count)} }}))}
+      }}))}
+}}))"""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Defines the command group, which imports each command only when it runs, and prints its errors."""
+"""Defines the command group, which imports each command only when it runs and prints the errors of all commands."""
 
 from __future__ import annotations
 
@@ -45,6 +45,9 @@ COMMANDS = {
     ),
     "track": Entry("Add drop-off tracking to a flow, or update it."),
     "diff": Entry("Compare two versions of a flow, or of all flows that changed since a Git revision."),
+    "whatif": Entry(
+        "Estimate what the callers of a flow would do in a changed version of it.", extra="report"
+    ),
     "pull": Entry("Read flows and modules from a Connect instance into files.", extra="local"),
     "draw": Entry("Draw a flow as an SVG image or a Mermaid chart."),
     "redrive": Entry("Put dead-lettered or quarantined records through the pipeline again.", extra="local"),
@@ -154,6 +157,7 @@ def usage_error(error: click.ClickException) -> InputError:
         and error.param
     ):
         source, text = max(error.param.opts, key=len), error.message
+    text = " ".join(text.split()).replace("a valid integer range", "a whole number")
     problem, _, suggestion = text.rstrip(".").partition(". ")
     return InputError(source, "", problem[:1].lower() + problem[1:], suggestion or f"See `{command} --help`.")
 

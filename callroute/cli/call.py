@@ -89,8 +89,9 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
     if item is None:
         local_cloud.write_deliveries(counts, quarantined)
         if counts.filtered:
+            problem = "the call left no record, because the flow did not set call_route"
             output.error(
-                f"{loaded.flow.source}: the call left no record, because the flow did not set call_route"
+                f"{loaded.flow.source}: {problem}. Run `callroute track` to add tracking to the flow"
             )
         raise Exit(FINDINGS)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -13,14 +12,14 @@ from click.exceptions import Exit
 
 from callroute.cli import output
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.input_files import files_in
+from callroute.cli.input_files import files_in, load
 from callroute.cli.parameters import FILE, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import lint
-from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline
+from callroute.flows.lint.config import CheckConfig, Ignore, ignores_in, read_baseline, require_rule
 from callroute.flows.lint.config import write_baseline as write_baseline_file
 from callroute.flows.lint.report import Report, as_json, as_sarif, fingerprints
-from callroute.flows.load import LoadedFlow, load_flow, may_be_flow
+from callroute.flows.load import LoadedFlow, may_be_flow
 from callroute.formats.files import read_text
 from callroute.formats.json_document import printable
 
@@ -112,7 +111,7 @@ def check(
 
 
 def identified(report: Report, settings: CheckConfig) -> Iterator[tuple[lint.Finding, str, str]]:
-    """Yields each finding with its file, relative to the settings, and its fingerprint."""
+    """Yields each finding, the path of its file relative to the settings file, and its fingerprint."""
     for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True):
         yield finding, settings.relative(Path(finding.file)), fingerprint
 
@@ -193,8 +192,13 @@ def lint_files(
 
 
 def write_findings(report: Report) -> None:
-    """Writes the findings as text, followed by the number of findings at each severity."""
+    """Writes the findings as text, followed by the number of findings at each severity.
+
+    With --quiet, writes only errors and warnings.
+    """
     for finding in report.findings:
+        if output.options.quiet and finding.severity == "note":
+            continue
         position = report.position_of(finding)
         output.write(
             f"{finding.file}:{position.line}:{position.column}: ",
@@ -205,6 +209,8 @@ def write_findings(report: Report) -> None:
         )
         output.write(printable(finding.message), margin=["    "])
         output.write((printable(finding.hint), "dim"), margin=["    "])
+    if output.options.quiet:
+        return
     counts: Counter[str] = Counter(finding.severity for finding in report.findings)
     found = ", ".join(output.counted(counts[severity], severity) for severity in STYLES if counts[severity])
     output.write(f"{output.counted(len(report.files), 'flow')} checked: {found or 'no findings'}.")
@@ -218,10 +224,7 @@ def rules_except(ignore: Sequence[str]) -> tuple[lint.Rule, ...]:
     """
     known = [rule.id for rule in lint.RULES]
     for name in ignore:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
-            raise InputError("--ignore", "", f"rule {name!r} does not exist", fix)
+        require_rule(name, known, "--ignore")
     return tuple(rule for rule in lint.RULES if rule.id not in ignore)
 
 
@@ -240,9 +243,7 @@ def load_all(paths: Sequence[Path], flow_type: str | None = None) -> list[Loaded
         if text is not None and not may_be_flow(text):
             skipped += 1
             continue
-        loaded[path] = load_flow(path, text=text, lenient=True, type_=flow_type)
-        for note in loaded[path].notes:
-            output.note(note)
+        loaded[path] = load(path, text=text, lenient=True, flow_type=flow_type)
     if not loaded:
         source = ", ".join(map(str, paths))
         raise InputError(source, "", "none of the JSON files is a flow", "Pass a folder that contains flows")

@@ -19,7 +19,8 @@ from callroute.cli.parameters import general_options, json_option, project_optio
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.local.crowd import place_random_call
 from callroute.local.stack_config import find_project
-from callroute.reports.drop_off import OUTCOMES, DropOffRow, drop_off
+from callroute.reports.drop_off import DropOffRow, drop_off
+from callroute.reports.report import Outcome
 
 FLOW = "call-route-with-operator"
 CATALOG = "flow_definitions/call_route_with_operator.routes.yaml"
@@ -31,6 +32,13 @@ MAX_CALLS = 10_000
 RECORDS_SHOWN = 10
 
 BAR_WIDTH = 8
+OUTCOME_COLUMNS: dict[Outcome, tuple[str, int]] = {
+    "abandoned_in_flow": ("left in menu", 5),
+    "abandoned_in_queue": ("hung up in queue", 7),
+    "completed": ("completed", 9),
+    "answered": ("answered", 8),
+}
+"""Heading and minimum width of the column for each outcome."""
 
 
 @click.command
@@ -90,17 +98,17 @@ def write_stops(stops: list[DropOffRow]) -> None:
     columns = [
         Column("stop"),
         Column("calls", right=True, narrow=5),
-        Column("left menu", right=True, narrow=5),
-        Column("left queue", right=True, narrow=5),
-        Column("completed", right=True, narrow=9),
-        Column("answered", right=True, narrow=8),
+        *(Column(name, right=True, narrow=width) for name, width in OUTCOME_COLUMNS.values()),
         Column("lost here", style="red", narrow=BAR_WIDTH),
     ]
     highest = max((stop.dropped for stop in stops), default=0) or 1
     rows = [
         (
             "  " * stop.depth + stop.label,
-            *(str(count or "·") for count in (stop.calls, *(stop.outcomes[outcome] for outcome in OUTCOMES))),
+            *(
+                str(count or "·")
+                for count in (stop.calls, *(stop.outcomes[outcome] for outcome in OUTCOME_COLUMNS))
+            ),
             "█" * ceil(BAR_WIDTH * stop.dropped / highest),
         )
         for stop in stops

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from callroute.cli import output
-from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
+from callroute.cli.input_files import load
+from callroute.cli.parameters import FILE, flow_argument, format_of, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
-from callroute.flows.load import load_flow
 from callroute.formats.files import write_text
 
-SUFFIXES = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
+FORMATS = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
 
 
 @click.command
@@ -36,8 +36,10 @@ def draw(flow: Path, out: Path | None, drawing_format: str | None, flow_type: st
     designer of Amazon Connect; Mermaid is for pull requests and wikis. The same flow always gives the same drawing.
     """
     if drawing_format is None:
-        drawing_format = format_of(out) if out else "mermaid"
-    loaded = load_flow(flow, lenient=True, type_=flow_type)
+        drawing_format = format_of(out, FORMATS) if out else "mermaid"
+    loaded = load(flow, lenient=True, flow_type=flow_type)
+    if not loaded.flow.blocks:
+        raise InputError(loaded.flow.source, "", "the flow has no blocks to draw", "Pass a flow with blocks")
     if drawing_format == "svg":
         drawing = diagrams.svg(loaded.flow)
     else:
@@ -48,15 +50,3 @@ def draw(flow: Path, out: Path | None, drawing_format: str | None, flow_type: st
         output.write_document(drawing)
     else:
         write_text(out, drawing)
-
-
-def format_of(path: Path) -> str:
-    """Returns the format for a file suffix.
-
-    Raises:
-        InputError: the suffix is unknown.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        problem = f"{str(path)!r} does not end in .svg or .mmd"
-        raise InputError("--output", "", problem, "Use one of these suffixes or choose a --format")
-    return SUFFIXES[path.suffix.lower()]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 import click
 
 from callroute.cli import output
 from callroute.cli.parameters import general_options
-from callroute.errors import InputError
 from callroute.flows.lint import RULES
+from callroute.flows.lint.config import require_rule
 
 SEVERITIES = {
     "error": "Amazon Connect rejects the flow, or calls or records fail.",
@@ -24,10 +22,7 @@ SEVERITIES = {
 def explain(rule: str) -> None:
     """Describe a `callroute check` rule: its requirement, severity and source, and how to ignore it."""
     rules = {each.id: each for each in RULES}
-    if rule not in rules:
-        near = get_close_matches(rule, rules, n=1)
-        fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
-        raise InputError("RULE", "", f"rule {rule!r} does not exist", fix)
+    require_rule(rule, list(rules), "RULE")
     found = rules[rule]
     output.write((found.id, "bold"))
     output.write(found.description)

@@ -1,4 +1,4 @@
-"""Finds the files that arguments name and fills placeholders in flows."""
+"""Finds the files that arguments name, and loads flows from them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callroute.cli import output
 from callroute.errors import InputError
-from callroute.flows.load import STANDARD_INPUT
+from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
+from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
 from callroute.flows.placeholders import inside_arns
+from callroute.formats.files import read_text
+from callroute.local.stack_config import FLOW_FOLDER, PROJECT_FILE, Secret, StackConfig
 
 if TYPE_CHECKING:
+    from callroute.flows.load import Placeholders
     from callroute.flows.route_catalog import RouteCatalog
 
 
@@ -46,6 +51,58 @@ def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[P
             problem = f"this folder has no {' or '.join(suffixes)} files"
             raise InputError(str(path), "", problem, "Pass a folder with such files")
         yield from ((file, True) for file in found)
+
+
+def load(
+    path: Path,
+    placeholders: Placeholders | None = None,
+    *,
+    text: str | None = None,
+    lenient: bool = False,
+    flow_type: str | None = None,
+) -> LoadedFlow:
+    """Loads a flow and prints the notes about it. See `load_flow`.
+
+    Raises:
+        InputError: the flow cannot be used, or the sources of its type disagree.
+    """
+    loaded = load_flow(
+        path,
+        placeholders,
+        text=text,
+        lenient=lenient,
+        type_=flow_type,
+        configured_types=configured_types(path),
+    )
+    for note in loaded.notes:
+        output.note(note)
+    return loaded
+
+
+def configured_types(path: Path) -> dict[str, str]:
+    """Returns the types as which stacks deploy a flow, by the name of the stack's configuration file.
+
+    Raises:
+        InputError: a configuration that contains the name of the flow is invalid.
+    """
+    flow = path.resolve()
+    project = next((each for each in flow.parents if (each / PROJECT_FILE).is_file()), None)
+    types = {}
+    for file in sorted(project.glob("Pulumi.*.yaml")) if project else ():
+        if path.name not in read_text(file):  # faster than parsing it
+            continue
+        stack = file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+        config = StackConfig.read(stack, project=project, encrypted=Secret("encrypted"))
+        for position, entry in enumerate(config.flows):
+            if (config.folder / FLOW_FOLDER / str(entry.get("file"))).resolve() != flow:
+                continue
+            type_ = str(entry.get("type", DEFAULT_TYPE))
+            if type_ not in FLOW_TYPES:
+                place = f"{config.project}:flows[{position}].type"
+                problem = f"{type_!r} is not a type of flow"
+                raise InputError(str(file), place, problem, f"Use {', '.join(FLOW_TYPES)}")
+            types[file.name] = type_
+    return types
 
 
 def stand_ins(catalog: RouteCatalog | None, text: str) -> dict[str, str] | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from callroute.cli import output
+from callroute.errors import InputError
 from callroute.flows.block_types import KINDS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -41,7 +42,8 @@ type_option = click.option(
     metavar="TYPE",
     type=click.Choice(tuple(KINDS)),
     help="Type of the flow, for example CONTACT_FLOW, CUSTOMER_QUEUE or MODULE. The flow does not contain it. By default, "
-    "the type in the output of `aws connect describe-contact-flow`, in the route catalog (`type`), or what the blocks allow.",
+    "the type in the output of `aws connect describe-contact-flow`, in the route catalog or in the configuration of the "
+    "stacks that deploy it, otherwise what the blocks allow.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
@@ -56,6 +58,26 @@ stack_option = click.option("--stack", metavar="NAME", help="Stack that Pulumi h
 local_option = click.option(
     "--local", is_flag=True, help="Stack in the local cloud of a running `callroute serve`."
 )
+
+
+def format_of(path: Path, formats: Mapping[str, str], option: str = "--output", fix: str = "") -> str:
+    """Returns the format for a file's suffix.
+
+    Args:
+        path: the file.
+        formats: formats by suffix.
+        option: option that names the file.
+        fix: instruction if the suffix is unknown.
+
+    Raises:
+        InputError: the suffix is unknown.
+    """
+    if path.suffix.lower() not in formats:
+        *others, last = formats
+        suffixes = f"{', '.join(others)} or {last}" if others else last
+        problem = f"{str(path)!r} does not end in {suffixes}"
+        raise InputError(option, "", problem, fix or "Use one of these suffixes or choose a --format")
+    return formats[path.suffix.lower()]
 
 
 def general_options(function: Decorated) -> Decorated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,13 +24,14 @@ from callroute.cli.parameters import FILE, general_options, json_option, project
 from callroute.cli.stacks import aws_errors
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import ROUTE, attributes_of
+from callroute.flows.block_types import DEFAULT_TYPE, MODULE
 from callroute.flows.flow import Flow
 from callroute.flows.lint import RULES, check
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
 from callroute.flows.tracking import add_tracking, catalog_text
 from callroute.formats.files import read_text, write_text
 from callroute.formats.json_document import printable, walk
-from callroute.local.stack_config import PROJECT_FILE, StackConfig, find_project
+from callroute.local.stack_config import FLOW_FOLDER, PROJECT_FILE, StackConfig, find_project
 from callroute.operations.pull import Instance, PulledFlow, find_instance
 
 if TYPE_CHECKING:
@@ -37,13 +39,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 10
 """Attempts of a call before it fails. Connect allows 2 requests per second."""
-FOLDER = "flow_definitions"
 PROJECT = "call-route-tracker"
 """Name of the Pulumi project, unless the command runs in another project."""
-DEPLOYED = "CONTACT_FLOW"
-"""Type of the flows that the component deploys."""
-TRACKER = "call-route-tracker:index:CallRouteTracker"
-FLOW_COMPONENT = "call-route-tracker:index:ContactFlow"
 FLOW_RESOURCE = "aws:connect/contactFlow:ContactFlow"
 
 _PLACEHOLDERS = "placeholders:"
@@ -77,10 +74,13 @@ class Target:
     def entry(self) -> dict[str, Any]:
         """The flow's entry under `flows` in the stack's configuration."""
         listed = self.pulled.listed
-        optional = {"description": self.pulled.description, "placeholders": dict(self.pulled.template.values)}
-        return {"file": self.path.name, "name": listed.name} | {
-            key: value for key, value in optional.items() if value
+        optional = {
+            "type": "" if listed.type == DEFAULT_TYPE else listed.type,
+            "description": self.pulled.description,
+            "placeholders": dict(self.pulled.template.values),
         }
+        entry = {key: value for key, value in optional.items() if value}
+        return {"file": self.path.name, "name": listed.name, **entry, "tags": dict(self.pulled.tags)}
 
 
 @click.command
@@ -96,7 +96,7 @@ class Target:
     "out",
     metavar="DIR",
     type=FILE,
-    help=f"Folder for the flows. By default, {FOLDER} in the Pulumi project.",
+    help=f"Folder for the flows. By default, {FLOW_FOLDER} in the Pulumi project.",
 )
 @click.option(
     "--stack",
@@ -104,12 +104,6 @@ class Target:
     help="Also set `flows` in this stack's configuration, and reuse its placeholder names.",
 )
 @project_option
-@click.option(
-    "--import-file",
-    metavar="FILE",
-    type=FILE,
-    help="Write a file for `pulumi import --file` to adopt the flows.",
-)
 @click.option("--list", "list_only", is_flag=True, help="Only list the flows and modules in the instance.")
 @click.option("--force", is_flag=True, help="Overwrite files that differ from the flows in Connect.")
 @json_option
@@ -122,7 +116,6 @@ def pull(
     out: Path | None,
     stack: str | None,
     project: Path | None,
-    import_file: Path | None,
     list_only: bool,
     force: bool,
     as_json: bool,
@@ -130,9 +123,9 @@ def pull(
     """Read flows and modules from a Connect instance into files.
 
     Without NAME, reads all of them. ARNs and resource IDs become placeholders, for example ${SalesQueueArn}.
-    Their values are printed for a stack's configuration. A route catalog beside each flow contains its type
-    and its placeholders. Files that differ from the flow in Connect are not overwritten. Nothing in Connect
-    changes. See docs/pull.md.
+    Their values are printed for a stack's configuration, with the `pulumi import` commands that adopt the flows.
+    With --stack, Pulumi sets the configuration, and only the commands are printed. A route catalog beside each flow contains its type and its placeholders. Files that differ from
+    the flow in Connect are not overwritten. Nothing in Connect changes. See docs/pull.md.
 
     Exit code: 0, or 1 if a flow was not written, or 2 if the instance cannot be used.
     """
@@ -176,19 +169,18 @@ def pull(
             _write(target)
     for note in source.notes:
         output.note(f"note: {note}")
-    deployable = [each for each in targets if each.pulled.listed.type == DEPLOYED]
+    deployable = [each for each in targets if each.pulled.listed.type != MODULE]
     name = config.project if config else PROJECT
-    if import_file:
-        write_text(import_file, output.json_text(_imports(source.id, name, deployable)) + "\n")
-        output.note(
-            f"{import_file}: adopt the flows with `pulumi import --file {import_file} --generate-code=false`"
-        )
+    imports = [_import_command(source.id, name, each, stack) for each in deployable]
     if config:
         _set_flows(config, deployable)
     if as_json:
-        output.write_json({"instance": source.id, "flows": [_as_json(each, source.id) for each in targets]})
+        flows = [_as_json(each, source.id) for each in targets]
+        output.write_json({"instance": source.id, "flows": flows, "imports": imports})
+    elif config:
+        output.write_document("".join(f"{command}\n" for command in imports))
     else:
-        _write_configuration(name, targets)
+        _write_configuration(name, targets, imports)
     if failed:
         raise Exit(FINDINGS)
 
@@ -230,7 +222,7 @@ def _folder(project: Path | None) -> Path:
     except InputError as error:
         fix = "Pass a folder with --output, or run the command in a Pulumi project"
         raise InputError("--output", "", f"no {PROJECT_FILE} in this folder or its parents", fix) from error
-    return found / FOLDER
+    return found / FLOW_FOLDER
 
 
 def _stack_config(stack: str, project: Path | None) -> StackConfig:
@@ -239,22 +231,9 @@ def _stack_config(stack: str, project: Path | None) -> StackConfig:
     return StackConfig.read(stack, project=project, encrypted=Secret("encrypted"))
 
 
-def _flows_of(config: StackConfig) -> list[Any]:
-    """Returns the entries of `flows` in a stack's configuration."""
-    try:
-        flows = json.loads(config.project_values.get("flows", "[]"))
-    except ValueError:
-        flows = None
-    if not isinstance(flows, list) or not all(isinstance(each, dict) for each in flows):
-        raise InputError(
-            str(config.file), f"{config.project}:flows", "is not a list of mappings", "Correct it"
-        )
-    return flows
-
-
 def _known_names(config: StackConfig | None) -> dict[str, dict[str, str]]:
     """Returns the placeholder names in a stack's configuration, by file and value."""
-    entries = _flows_of(config) if config else []
+    entries = config.flows if config else []
     return {
         str(each.get("file")): {str(value): name for name, value in (each.get("placeholders") or {}).items()}
         for each in entries
@@ -263,18 +242,19 @@ def _known_names(config: StackConfig | None) -> dict[str, dict[str, str]]:
 
 def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
     """Sets the flows in a stack's configuration with the Pulumi CLI, which preserves the rest of the file."""
-    files = [each.get("file") for each in _flows_of(config)]
+    files = [each.get("file") for each in config.flows]
     words = []
     for target in targets:
         if target.path.name not in files:
             files.append(target.path.name)
         place = f"{config.project}:flows[{files.index(target.path.name)}]"
         entry = target.entry
-        placeholders: Mapping[str, str] = entry.pop("placeholders", {})
         for key, value in entry.items():
-            words += ["--plaintext", f"{place}.{key}={value}"]
-        for key, value in placeholders.items():
-            words += ["--plaintext", f'{place}.placeholders["{key}"]={value}']
+            if isinstance(value, dict) and value:
+                for name, text in value.items():
+                    words += ["--plaintext", f"{place}.{key}[{json.dumps(name)}]={text}"]
+            else:
+                words += ["--plaintext", f"{place}.{key}={value or '{}'}"]
     if not words:
         return
     command = [
@@ -301,31 +281,12 @@ def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
     output.note(f"{config.file}: {output.counted(len(targets), 'flow')}")
 
 
-def _imports(instance_id: str, project: str, targets: Sequence[Target]) -> dict[str, Any]:
-    """Returns the input of `pulumi import --file`. Components need different names in the file, but not in the stack."""
-    resources: list[dict[str, Any]] = [{"type": TRACKER, "name": project, "component": True}]
-    for target in targets:
-        name = _resource_name(project, target)
-        resources += [
-            {
-                "type": FLOW_COMPONENT,
-                "name": f"{name}-component",
-                "logicalName": name,
-                "parent": project,
-                "component": True,
-            },
-            {
-                "type": FLOW_RESOURCE,
-                "name": name,
-                "parent": f"{name}-component",
-                "id": f"{instance_id}:{target.pulled.listed.id}",
-            },
-        ]
-    return {"resources": resources}
-
-
-def _resource_name(project: str, target: Target) -> str:
-    return f"{project}-{target.path.stem.replace('_', '-')}"
+def _import_command(instance_id: str, project: str, target: Target, stack: str | None) -> str:
+    """Returns the command that adopts a flow. The component has an alias for flows at the root of the stack."""
+    name = f"{project}-{target.path.stem.replace('_', '-')}"
+    options = ["--generate-code=false", "--protect=false", *(["--stack", stack] if stack else [])]
+    words = ["pulumi", "import", FLOW_RESOURCE, name, f"{instance_id}:{target.pulled.listed.id}", *options]
+    return shlex.join(words)
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -442,16 +403,18 @@ def _as_json(target: Target, instance_id: str) -> dict[str, Any]:
     }
 
 
-def _write_configuration(project: str, targets: Sequence[Target]) -> None:
-    """Prints the configuration of the flows. Flows that the stack does not deploy are commented out."""
-    entries = [each.entry for each in targets if each.pulled.listed.type == DEPLOYED]
-    others = [{**each.entry, "type": each.pulled.listed.type} for each in targets]
-    others = [each for each in others if each["type"] != DEPLOYED]
+def _write_configuration(project: str, targets: Sequence[Target], imports: Sequence[str]) -> None:
+    """Prints the configuration of the flows, followed by comments: modules, and the commands that adopt the flows."""
+    entries = [each.entry for each in targets if each.pulled.listed.type != MODULE]
+    others = [each.entry for each in targets if each.pulled.listed.type == MODULE]
     if entries:
         output.write_document(_yaml({"config": {f"{project}:flows": entries}}))
+    comments = []
     if others:
-        lines = _yaml(others).splitlines()
-        output.write_document("".join(f"# {line}\n" for line in ["Not deployed by this project:", *lines]))
+        comments += ["Not deployed by this project:", *_yaml(others).splitlines()]
+    if imports:
+        comments += ["Adopt the flows after you have set the configuration:", *imports]
+    output.write_document("".join(f"# {line}\n" for line in comments))
 
 
 def _yaml(value: Any) -> str:

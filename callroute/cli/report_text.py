@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 from callroute.cli import output
 from callroute.cli.output import Column
-from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, SHARED_TEXTS, WEEKDAYS, Labels, flow_name
-from callroute.reports.report import OUTCOMES, Change, Language, Report, ReportedFlow, Share, Stop
+from callroute.reports.labels import (
+    ENDING_LABELS,
+    OUTCOME_LABELS,
+    REPEAT_REASONS,
+    SHARED_TEXTS,
+    WEEKDAYS,
+    Labels,
+    flow_name,
+)
+from callroute.reports.report import (
+    ENDINGS,
+    LEAST_CALLS,
+    LEFT,
+    OUTCOMES,
+    TROUBLES,
+    Change,
+    Ending,
+    Language,
+    Report,
+    ReportedFlow,
+    Share,
+    Stop,
+    Variant,
+    WaterfallStop,
+)
+from callroute.reports.statistics import interval
 
 BAR_WIDTH = 20
 LEVELS = "·▁▂▃▄▅▆▇█"
@@ -25,7 +49,7 @@ TEXT: Mapping[str, Labels] = {
     "previous": {"en": "previous", "ja": "前期間"},
     "outcome": {"en": "outcome", "ja": "結果"},
     "share": {"en": "share", "ja": "割合"},
-    "change": {"en": "change", "ja": "増減"},
+    "change": {"en": "change (points)", "ja": "増減 (ポイント)"},
     "stop": {"en": "stop", "ja": "停止箇所"},
     "reached": {"en": "reached", "ja": "到達"},
     "continued": {"en": "continued", "ja": "通過"},
@@ -71,6 +95,11 @@ def write_report(report: Report, language: Language) -> None:
     for flow in report.flows:
         if any(stop.reached for stop in report.stops_of(flow)):
             write.stops(flow)
+    write.waterfall()
+    write.variants("versions", report.versions)
+    write.variants("arms", report.arms)
+    if report.versions or report.arms:
+        write.title("variants_note", "dim", least=LEAST_CALLS)
     write.unknown_routes()
     write.durations()
     if report.span.days <= MAX_DAYS:
@@ -175,6 +204,96 @@ class _Writer:
             "p90": _seconds(stop.p90_seconds),
         }
 
+    def waterfall(self) -> None:
+        waterfall = self._report.waterfall
+        if not waterfall.detail.count:
+            return
+        self.title("waterfall")
+        self.line(
+            "detail",
+            detailed=f"{waterfall.detail.count:,}",
+            calls=f"{waterfall.detail.of:,}",
+            percent=_percent(waterfall.detail),
+        )
+        if waterfall.stops:
+            self.line("troubles")
+        endings: tuple[Ending, ...] = ENDINGS if output.width() >= NARROW else LEFT
+        several = len({stop.call_flow for stop in waterfall.stops}) > 1
+        output.write_table(
+            [
+                Column(self.text("stop")),
+                _narrow_column(self.text("reached")),
+                _narrow_column(self.text("left_share")),
+                *(_narrow_column(ENDING_LABELS[each][self._language].lower()) for each in endings),
+            ],
+            [
+                (
+                    (f"{stop.call_flow}: " if several and stop.call_flow else "")
+                    + stop.label(self._language),
+                    _count(stop.reached),
+                    _percent(stop.left_share),
+                    *(self._ending(stop, each) for each in endings),
+                )
+                for stop in waterfall.stops
+            ],
+        )
+        if waterfall.rare:
+            self.line("rare", "dim", count=self._stops(waterfall.rare), least=LEAST_CALLS)
+
+    def _ending(self, stop: WaterfallStop, ending: Ending) -> str:
+        """Returns the calls with an ending, and for trouble, the calls that met it."""
+        count = _count(stop.of(ending))
+        met = next((stop.met[kind] for kind in TROUBLES if kind == ending), 0)
+        return f"{count}/{met:,}" if met else count
+
+    def _stops(self, number: int) -> str:
+        return output.counted(number, "stop") if self._language == "en" else f"{number:,}"
+
+    def variants(self, key: str, variants: Sequence[Variant]) -> None:
+        if not variants:
+            return
+        self.title(key)
+        self.line(f"{key}_note")
+        several = len({each.call_flow for each in variants}) > 1
+        columns = ("days_seen", "variant_calls", "variant_left", "interval", "difference")
+        output.write_table(
+            [
+                Column(self.text(key.removesuffix("s")).lower()),
+                *(Column(self.text(each).lower(), right=each != "days_seen") for each in columns),
+            ],
+            [
+                (
+                    (f"{each.call_flow}: " if several and each.call_flow else "") + each.name,
+                    f"{each.days.first} – {each.days.last}",
+                    f"{each.left_share.of:,}",
+                    _percent(each.left_share),
+                    _interval(each.left_share),
+                    _points(each.change),
+                )
+                for each in variants
+            ],
+        )
+        for each in variants:
+            compared = [(stop, stop.change) for stop in each.stops if stop.change]
+            if compared:
+                self.title("variant_stops", "", name=each.name, other=each.compared_with)
+                output.write_table(
+                    [
+                        Column(self.text("stop")),
+                        *(Column(name or "", right=True) for name in (each.compared_with, each.name)),
+                        Column(self.text("difference").lower(), right=True),
+                    ],
+                    [
+                        (
+                            stop.label(self._language),
+                            _percent(change.before),
+                            _percent(change.now),
+                            _points(change),
+                        )
+                        for stop, change in compared
+                    ],
+                )
+
     def unknown_routes(self) -> None:
         if self._report.unknown_routes:
             self.title("unknown", "yellow")
@@ -210,7 +329,7 @@ class _Writer:
         output.write_table(
             [
                 Column(self.text("date")),
-                *(Column(self.text(each), right=True) for each in ("calls", "left", "share")),
+                *(Column(self.text(each), right=True) for each in ("calls", "left", "left_share")),
                 Column(style="red"),
             ],
             [
@@ -269,6 +388,11 @@ def _count(number: int) -> str:
 
 def _percent(share: Share) -> str:
     return "·" if share.value is None else f"{100 * share.value:.1f}%"
+
+
+def _interval(share: Share) -> str:
+    bounds = interval(share)
+    return f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}%" if bounds else ""
 
 
 def _points(change: Change | None) -> str:

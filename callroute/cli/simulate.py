@@ -18,7 +18,7 @@ from callroute.cli import output
 from callroute.cli.call_events import write_event
 from callroute.cli.callers import TerminalCaller
 from callroute.cli.exit_codes import FINDINGS
-from callroute.cli.input_files import stand_ins
+from callroute.cli.input_files import load, stand_ins
 from callroute.cli.parameters import (
     FILE,
     NumberRange,
@@ -29,7 +29,7 @@ from callroute.cli.parameters import (
 )
 from callroute.errors import InputError
 from callroute.flows import simulation
-from callroute.flows.load import STANDARD_INPUT, load_flow
+from callroute.flows.load import STANDARD_INPUT
 from callroute.flows.simulation.contact_record import contact_records
 from callroute.flows.simulation.coverage import entered_flows, measure_coverage
 from callroute.flows.simulation.environment import RESPONSE_KINDS
@@ -145,11 +145,13 @@ def simulate(
     start = parse_time(at)
     if scenario_file is not None:
         require_no_call_options()
-        run_scenarios(load(flow, flow_type), scenario_file, start, minimum_coverage, as_json)
+        run_scenarios(
+            load(flow, stand_ins, flow_type=flow_type).flow, scenario_file, start, minimum_coverage, as_json
+        )
         return
     if minimum_coverage is not None:
         raise InputError("--minimum-coverage", "", "it applies only to scenarios", "Add --scenarios FILE")
-    loaded = load(flow, flow_type)
+    loaded = load(flow, stand_ins, flow_type=flow_type).flow
     if keys is None:
         require_terminal(flow)
     pressed = simulation.read_keys(keys or "")
@@ -226,12 +228,9 @@ def derive_contact_id(
     return str(uuid.uuid5(uuid.NAMESPACE_URL, text))
 
 
-def load(path: Path, flow_type: str | None = None) -> Flow:
-    """Loads a flow, with stand-ins for the placeholders that its route catalog declares."""
-    loaded = load_flow(path, stand_ins, type_=flow_type)
-    for note in loaded.notes:
-        output.note(note)
-    return loaded.flow
+def load_other_flow(path: Path) -> Flow:
+    """Loads a flow to which the simulated flow refers."""
+    return load(path, stand_ins).flow
 
 
 def require_terminal(flow: Path) -> None:
@@ -266,7 +265,9 @@ def run_scenarios(
     Raises:
         Exit: with code 1, if a scenario fails or the coverage is below the minimum.
     """
-    results = [run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, load)]
+    results = [
+        run_scenario(flow, scenario, start) for scenario in load_scenarios(path, flow, load_other_flow)
+    ]
     covered = measure_coverage(flow, results)
     others = {other.source: measure_coverage(other, results) for other in entered_flows(flow, results)}
     too_few = minimum_coverage is not None and covered.percent < minimum_coverage
@@ -370,7 +371,7 @@ def named_flow(text: str) -> tuple[str, Flow | str]:
     name, equals, file = text.partition("=")
     if not (equals and name and file):
         raise InputError("--flow-file", "", f"{text!r} is not NAME=FILE", "Use NAME=FILE")
-    return name, file if file in {simulation.END, simulation.RETURN} else load(Path(file))
+    return name, file if file in {simulation.END, simulation.RETURN} else load_other_flow(Path(file))
 
 
 def parse_time(text: str) -> datetime:
@@ -404,7 +405,7 @@ def call_environment(
     environment = simulation.Environment()
     if environment_file is not None:
         environment = read_environment(
-            YamlNode.parse(read_text(environment_file), str(environment_file)), load
+            YamlNode.parse(read_text(environment_file), str(environment_file)), load_other_flow
         )
     if closed:
         environment = dataclasses.replace(environment, is_open=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -15,16 +15,18 @@ from click.exceptions import Exit
 from callroute.cli import output
 from callroute.cli.catalog_files import save_catalog
 from callroute.cli.exit_codes import UNUSABLE_INPUT
-from callroute.cli.input_files import files_in
-from callroute.cli.parameters import FILE, flow_argument, general_options, type_option
+from callroute.cli.input_files import files_in, load
+from callroute.cli.parameters import FILE, flow_argument, format_of, general_options, type_option
 from callroute.errors import InputError
 from callroute.flows import diagrams
 from callroute.flows.attribute_flow import analyze
 from callroute.flows.flow import Flow, is_readable
 from callroute.flows.lint import RULES, check
-from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow, may_be_flow
+from callroute.flows.load import STANDARD_INPUT, LoadedFlow, may_be_flow
 from callroute.flows.route_catalog import SUFFIX, RouteCatalog
 from callroute.flows.tracking import (
+    ATTRIBUTE_BYTES,
+    Detail,
     RouteName,
     RouteNames,
     TrackedFlow,
@@ -57,6 +59,18 @@ MAX_RUNS = 5
     is_flag=True,
     help="Assign a route to each stop that records would not distinguish from another one.",
 )
+@click.option(
+    "--detail/--no-detail",
+    default=None,
+    help="Also record the stops that callers visit, and silence, wrong keys and errors there (docs/waterfall.md), or stop "
+    "recording them. By default, a flow keeps its detail.",
+)
+@click.option(
+    "--without-detail",
+    metavar="ROUTE",
+    multiple=True,
+    help="Record no detail for this stop. Repeatable.",
+)
 @type_option
 @click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
 @click.option("--force", is_flag=True, help="Let --output overwrite a file that is not a tracked flow.")
@@ -67,13 +81,15 @@ def track(
     out: Path | None,
     flow_type: str | None,
     resolve: bool,
+    detail: bool | None,
+    without_detail: tuple[str, ...],
     picture: Path | None,
     force: bool,
 ) -> None:
     """Add drop-off tracking to a flow, or update it.
 
-    Adds blocks that set the contact attributes call_route, call_completed and call_flow. Callers hear no difference, and
-    everything else in the flow stays as it is. Running the command again on its output changes nothing. A summary on
+    Adds blocks that set the contact attributes call_route, call_completed, call_flow, flow_version and, on the branches of a
+    percentage block, arm. Callers hear no difference, and everything else in the flow stays as it is. Running the command again on its output changes nothing. A summary on
     standard error lists the number of tracking blocks, stops without a route, stops that records would not distinguish, and
     what the command cannot determine.
 
@@ -81,10 +97,20 @@ def track(
     """
     names = RouteNames.load(routes) if routes else RouteNames()
     if not flow.is_dir():
-        track_file(flow, out, names, flow_type=flow_type, resolve=resolve, picture=picture, force=force)
+        track_file(
+            flow,
+            out,
+            names,
+            flow_type=flow_type,
+            resolve=resolve,
+            detail=detail,
+            without_detail=without_detail,
+            picture=picture,
+            force=force,
+        )
         return
-    for option, value in (("--routes", routes), ("--picture", picture)):
-        if value is not None:
+    for option, value in (("--routes", routes), ("--picture", picture), ("--without-detail", without_detail)):
+        if value:
             raise InputError(
                 option, "", "it applies to a single flow, but a folder is given", f"Omit {option}"
             )
@@ -99,7 +125,7 @@ def track(
         target = out / path.relative_to(flow)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            track_file(path, target, names, flow_type=flow_type, resolve=resolve, force=force)
+            track_file(path, target, names, flow_type=flow_type, resolve=resolve, detail=detail, force=force)
         except InputError as error:
             output.error(str(error))
             failed = True
@@ -114,6 +140,8 @@ def track_file(
     *,
     flow_type: str | None = None,
     resolve: bool = False,
+    detail: bool | None = None,
+    without_detail: Collection[str] = (),
     picture: Path | None = None,
     force: bool = False,
 ) -> None:
@@ -125,19 +153,33 @@ def track_file(
         names: names for its routes.
         flow_type: type of the flow.
         resolve: assign a route to each stop that records would not distinguish from another one.
+        detail: whether the flow gets detail; None to keep what it has.
+        without_detail: stops that get no detail.
         picture: SVG file to write.
         force: overwrite files that are not tracked flows.
 
     Raises:
         InputError: the flow cannot be tracked, or the file must not be overwritten.
     """
-    loaded = load_flow(flow, type_=flow_type)
+    if out is not None:
+        format_of(out, {".json": "json"}, fix="Use this suffix")
+    if picture is not None:
+        format_of(picture, {".svg": "svg"}, "--picture", "Use this suffix")
+    loaded = load(flow, flow_type=flow_type)
     name = flow if flow != STANDARD_INPUT else Path("flow.json")
     target = out or name
     call_flow = flow_name(loaded.flow, name)
 
     def track_again(flow: Flow, names: RouteNames, catalog: RouteCatalog | None) -> tuple[TrackedFlow, Flow]:
-        tracked = add_tracking(flow, names, catalog, file=target.name, call_flow=call_flow)
+        tracked = add_tracking(
+            flow,
+            names,
+            catalog,
+            file=target.name,
+            call_flow=call_flow,
+            detail=detail,
+            without=without_detail,
+        )
         text = flow.style.write(tracked.document)
         return tracked, Flow.parse(text, str(target), flow.type)
 
@@ -166,12 +208,14 @@ def track_file(
     else:
         write_text(out, content)
     output.note(summary(tracked, write_catalog(tracked, out)))
+    if tracked.detail is not None:
+        output.note(detail_summary(tracked.detail))
     output.note(stops_summary(written))
     write_ambiguous(ambiguous)
     if picture is not None:
         write_text(picture, diagrams.svg(written))
-    for text in (*loaded.notes, *(f"note: {each}" for each in tracked.notes)):
-        output.note(text)
+    for text in (*tracked.notes, *(tracked.detail.notes if tracked.detail else ())):
+        output.note(f"note: {text}")
 
 
 def names_for_ambiguous_stops(flow: Flow, names: RouteNames) -> dict[str, RouteName]:
@@ -268,6 +312,14 @@ def summary(tracked: TrackedFlow, catalog: str) -> str:
     if not tracked.blocks:
         return f"no tracking blocks needed; {catalog}"
     return f"{output.counted(tracked.blocks, 'tracking block')}, {tracked.added} of them new; {catalog}"
+
+
+def detail_summary(detail: Detail) -> str:
+    """Summarizes the detail and its costs."""
+    return (
+        f"detail of {output.counted(detail.stops, 'stop')}: {output.counted(detail.blocks, 'tracking block')}, and "
+        f"attributes of up to {detail.attribute_bytes:,} of {ATTRIBUTE_BYTES:,} bytes per contact"
+    )
 
 
 def stops_summary(flow: Flow) -> str:

@@ -5,8 +5,8 @@ the caller hung up. For each block, this module computes every value that an att
 block. The analysis is a least fixpoint over sets of values, so loops and shared blocks need no special handling.
 
 Limitations (docs/checks.md): A block that sets an attribute can fail and take its error branch, leaving the old value
-in place. No flow can prevent that, so these paths are followed only on request (`failures`). Conditions are not
-evaluated, so every branch counts as possible. Lambda functions can change attributes through the API, which is not
+in place. No flow can prevent that, so these paths are followed only on request (`failures`). Conditions are evaluated only
+if they compare the attribute itself, so every other branch counts as possible. Lambda functions can change attributes through the API, which is not
 visible in the flow.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from callroute.flows.block_types import StopKind, kinds_of, type_of
 from callroute.flows.flow import is_readable
-from callroute.flows.references import paths_in
+from callroute.flows.references import paths_in, whole
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ROUTE = "call_route"
 COMPLETED = "call_completed"
 CALL_FLOW = "call_flow"
+FLOW_VERSION = "flow_version"
+ARM = "arm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Stop:
         block: the block.
         kind: what the caller does in the block.
         routes: values of `call_route` on entry; empty if calls reach the block only after a block that sets
-            `call_route` has failed.
+            `call_route` has failed, or not at all because of comparisons with `call_route`.
         completed: values of `call_completed` on entry.
         routes_after_failure: values of `call_route` on entry if blocks that set it can fail; includes `routes`.
     """
@@ -183,18 +185,40 @@ class ReachingValues:
             if transfer.is_stop and not beyond_stops:
                 continue
             before = entry[identifier]
-            after = transfer.generated | before if transfer.keeps else transfer.generated
-            for targets, arriving in (
-                (transfer.targets, after),
-                (transfer.targets_of_failure if failures else (), before),
-            ):
-                for target in targets:
-                    known = entry.get(target)
-                    if known is None or arriving & ~known:
-                        entry[target] = arriving | (known or 0)
-                        pending.append(target)
+            for target, arriving in self._arriving(transfer, before, failures=failures):
+                known = entry.get(target)
+                if known is None or arriving & ~known:
+                    entry[target] = arriving | (known or 0)
+                    pending.append(target)
         sets = {bits: self._from_bits(bits) for bits in set(entry.values())}
         return {identifier: sets[bits] for identifier, bits in entry.items()}
+
+    def _comparisons(self, block: Block, branches: Iterable[Branch]) -> tuple[tuple[str, str | None], ...]:
+        """Returns the targets of a block that compares the attribute, with the value that leads to each, or None."""
+        if block.type != "Compare" or whole(str(block.parameters.get("ComparisonValue"))) != (
+            "Attributes",
+            self._attribute,
+        ):
+            return ()
+        found = [(branch.target, branch.label if branch.kind == "condition" else None) for branch in branches]
+        exact = all(branch.operator == "Equals" for branch in block.branches if branch.kind == "condition")
+        return tuple(found) if exact else ()
+
+    def _arriving(self, transfer: _Transfer, values: int, *, failures: bool) -> Iterator[tuple[str, int]]:
+        """Yields the targets of a block, each with the values that arrive there."""
+        operands = {operand: self._to_bits((operand,)) for _, operand in transfer.comparisons if operand}
+        others = values & ~sum(operands.values())
+        dynamic = operands and any(isinstance(value, Dynamic) for value in self._from_bits(others))
+        for target, operand in transfer.comparisons:
+            bit = operands.get(operand or "", 0)
+            yield target, others if operand is None else bit if dynamic else values & bit
+        if transfer.comparisons:
+            return
+        after = transfer.generated | values if transfer.keeps else transfer.generated
+        for target in transfer.targets:
+            yield target, after
+        for target in transfer.targets_of_failure if failures else ():
+            yield target, values
 
     def _add_transfer(self, identifier: str) -> _Transfer:
         block = self._flow.blocks[identifier]
@@ -209,6 +233,7 @@ class ReachingValues:
             targets=tuple(dict.fromkeys(branch.target for branch in branches if branch not in failures)),
             targets_of_failure=tuple(dict.fromkeys(branch.target for branch in failures)),
             is_stop=row is not None and row.stop is not None,
+            comparisons=self._comparisons(block, branches),
         )
         return transfer
 
@@ -221,13 +246,17 @@ class ReachingValues:
 
 @dataclass(frozen=True, slots=True)
 class _Transfer:
-    """Transfer function of a block: the values that it generates, as a bit set, and the blocks that follow it."""
+    """Transfer function of a block: the values that it generates, as a bit set, and the blocks that follow it.
+
+    A block that compares the attribute has the value that leads to each target, or None for all other values.
+    """
 
     generated: int
     keeps: bool
     targets: tuple[str, ...]
     targets_of_failure: tuple[str, ...]
     is_stop: bool
+    comparisons: tuple[tuple[str, str | None], ...]
 
 
 def outgoing_branches(flow: Flow, block: Block) -> Iterator[Branch]:

@@ -830,6 +830,11 @@ KINDS: Mapping[str, FlowKind] = {
     "MODULE": "module",
 }
 """Kind of flow by type. The types are those of CreateContactFlow, and MODULE for flow modules."""
+MODULE = "MODULE"
+FLOW_TYPES = tuple(type_ for type_ in KINDS if type_ != MODULE)
+"""Types of CreateContactFlow."""
+DEFAULT_TYPE = "CONTACT_FLOW"
+"""Type of a flow in which calls start. A stack deploys flows as this type unless its configuration says otherwise."""
 
 # Types by the value that the console writes to Metadata.type.
 _CONSOLE_TYPES = {

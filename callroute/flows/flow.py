@@ -24,6 +24,9 @@ MAX_BLOCKS = 250
 CONTENT_CHARACTERS = 256_000
 """Maximum number of characters in a flow, not counting whitespace (docs/fidelity.md)."""
 
+IDENTIFIER_CHARACTERS = 50
+"""Maximum number of characters in a block's identifier (docs/fidelity.md)."""
+
 TOO_MANY_BLOCKS = "too-many-blocks"
 CONTENT_TOO_LONG = "content-too-long"
 _SPLIT = "Move part of the flow into another flow or a module"
@@ -221,6 +224,9 @@ class Flow:
         return any(defect.rule in (TOO_MANY_BLOCKS, CONTENT_TOO_LONG) for defect in self.defects)
 
 
+_MEMBERS = ("Version", "StartAction", "Actions")
+
+
 class _Parser:
     """Builds a flow from JSON text and collects structural defects.
 
@@ -295,6 +301,12 @@ class _Parser:
                 "this was exported from the Connect console and is not in the flow language",
                 "Get the flow with `aws connect describe-contact-flow`, "
                 f"which returns flow language {LANGUAGE_VERSION}",
+            )
+        if not any(key in document for key in (*_MEMBERS, *CONNECT_RESPONSES)):
+            raise self._error(
+                "",
+                f"the JSON is not a flow, because it contains none of {', '.join(_MEMBERS)}",
+                "Pass the file of a flow",
             )
         response = next((key for key in CONNECT_RESPONSES if key in document), None)
         if response:

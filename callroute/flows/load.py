@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callroute.errors import InputError
-from callroute.flows.block_types import KINDS, declared_type
+from callroute.flows.block_types import KINDS, MODULE, declared_type
 from callroute.flows.flow import CONNECT_RESPONSES, Flow
 from callroute.flows.placeholders import fill
 from callroute.flows.route_catalog import RouteCatalog
@@ -71,6 +71,7 @@ def load_flow(
     text: str | None = None,
     lenient: bool = False,
     type_: str | None = None,
+    configured_types: Mapping[str, str] | None = None,
 ) -> LoadedFlow:
     """Loads a flow file.
 
@@ -82,11 +83,12 @@ def load_flow(
             text. If None, the placeholders remain in the flow.
         text: the text of the file, if it has already been read.
         lenient: whether to collect structural defects in `flow.defects` instead of raising an error.
-        type_: type of the flow (see KINDS). Takes precedence over the type in the file or in its catalog.
+        type_: type of the flow (see KINDS). Takes precedence over all other types.
+        configured_types: types of the flow in stack configurations, by the name of the file.
 
     Raises:
-        InputError: the flow or its catalog is invalid, a placeholder has no value, or the file and its catalog disagree
-            about the type.
+        InputError: the flow or its catalog is invalid, a placeholder has no value, or the file, its catalog and the
+            stack configurations disagree about the type.
     """
     standard_input = path == STANDARD_INPUT
     source = "standard input" if standard_input else str(path)
@@ -100,24 +102,27 @@ def load_flow(
         filled = fill(text, values, source, catalog.placeholders if catalog else None)
     parse = Flow.parse_lenient if lenient else Flow.parse
     flow = parse(filled, source)
-    types = {"its output of `aws connect`": described, "its route catalog": catalog.type if catalog else None}
-    known = {name: each for name, each in types.items() if each is not None}
-    declared = declared_type(flow)
-    notes = []
-    for name, each in known.items():
-        others = [other for other in known.values() if other != each]
-        if type_ is not None and each != type_:
-            notes.append(f"note: {source}: checked as {type_}, although {name} contains the type {each}")
-        elif type_ is None and (others or declared not in (None, each)):
-            other = others[0] if others else declared
-            raise InputError(
-                source,
-                "",
-                f"is {other}, but {name} contains the type {each}",
-                "Fix the type, or use --type",
-            )
-    flow = replace(flow, type=type_ or next(iter(known.values()), None))
-    return LoadedFlow(path, text, catalog, flow, position, tuple(notes), identifiers)
+    types = {
+        "its content has the type": declared_type(flow),
+        "its output of `aws connect` contains the type": described,
+        "its route catalog contains the type": catalog.type if catalog else None,
+        **{f"{file} deploys it as": each for file, each in (configured_types or {}).items()},
+    }
+    known = [(clause, each) for clause, each in types.items() if each is not None]
+    notes: tuple[str, ...] = ()
+    if type_ is not None:
+        disagreeing = [(clause, each) for clause, each in known if each != type_]
+        notes = tuple(
+            f"note: {source}: used as {type_}, although {clause} {each}" for clause, each in disagreeing
+        )
+    elif known:
+        clause, type_ = known[0]
+        for other, each in known:
+            if each != type_:
+                problem = f"{clause} {type_}, but {other} {each}"
+                raise InputError(source, "", problem, "Fix the type, or use --type")
+    flow = replace(flow, type=type_)
+    return LoadedFlow(path, text, catalog, flow, position, notes, identifiers)
 
 
 def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None, tuple[str, ...]]:
@@ -145,7 +150,7 @@ def _unwrapped(text: str, source: str) -> tuple[str, str | None, Position | None
             "has no flow in Content",
             "Use the whole output of the `aws connect` command",
         )
-    type_ = "MODULE" if name == "ContactFlowModule" else described.get("Type")
+    type_ = MODULE if name == "ContactFlowModule" else described.get("Type")
     if type_ is not None and type_ not in KINDS:
         fix = f"Use {', '.join(KINDS)}, or choose one with --type"
         raise InputError(source, f"$.{name}.Type", f"{type_!r} is not a type of flow", fix)

@@ -58,6 +58,11 @@ def is_reference(text: str) -> bool:
     return _WHOLE.fullmatch(text) is not None
 
 
+def is_variable(text: str) -> bool:
+    """Returns whether a string starts with a reference or contains a placeholder."""
+    return text.startswith("$") or "{" in text
+
+
 def written(path: Path) -> str:
     """Returns the reference for a path."""
     return "$" + "".join(f".{part}" if _PLAIN.fullmatch(part) else f"['{part}']" for part in path)

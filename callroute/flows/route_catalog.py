@@ -115,7 +115,7 @@ def _routes(listed: YamlNode) -> dict[str, Route]:
         if route.parent is not None and route.parent not in routes:
             raise fields["parent"].error(
                 f"the parent {route.parent!r} of route {route.route!r} is not listed above it",
-                "List parents above their children. Omit `parent` for a route where calls start",
+                "List parents above their children. Omit `parent` for a route at which calls start",
             )
         routes[route.route] = route
     return routes

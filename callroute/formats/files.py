@@ -23,6 +23,8 @@ def read_text(path: Path) -> str:
         raise InputError(
             str(path), "", "there is no such file", "Provide the path of an existing file"
         ) from error
+    except IsADirectoryError as error:
+        raise InputError(str(path), "", "is a folder", "Provide the path of a file") from error
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise InputError(str(path), "", problem, "Provide the path of a readable file") from error

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from callroute.errors import InputError
+from callroute.formats.spelling import suggestion as suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _CONSTRUCTOR = yaml.SafeLoader("")
 _NOT_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null")}
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """Returns ` (did you mean 'x'?)` for the most similar known word, or an empty string if none is similar."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 @dataclass(frozen=True, slots=True)

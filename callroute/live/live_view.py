@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from callroute.errors import InputError, LocalCloudError
 from callroute.flows import diagrams, simulation
+from callroute.flows.block_types import DEFAULT_TYPE
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.flows.simulation import events
@@ -27,7 +28,8 @@ from callroute.local.crowd import place_random_call
 from callroute.local.dialer import CONTACT_FLOW
 from callroute.local.pipe import HandledRecord
 from callroute.reports.call_records import read_items
-from callroute.reports.drop_off import OUTCOMES, drop_off
+from callroute.reports.drop_off import drop_off
+from callroute.reports.report import OUTCOMES
 
 AGENT_ANSWERS_AFTER = 5.0
 """Seconds in the queue until an agent answers a call from the page."""
@@ -74,8 +76,9 @@ class LiveView:
         self._records_expected = threading.Event()
         self._stopping = threading.Event()
         self._threads: set[threading.Thread] = set()
-        registered = (flow.outputs for flow in cloud.deployment.all(CONTACT_FLOW))
-        self.flows = sorted(map(_live_flow, registered), key=lambda flow: flow.name)
+        flows = cloud.deployment.all(CONTACT_FLOW)
+        called = (each for each in flows if each.inputs.get("type", DEFAULT_TYPE) == DEFAULT_TYPE)
+        self.flows = sorted((_live_flow(each.outputs) for each in called), key=lambda flow: flow.name)
 
     def __enter__(self) -> LiveView:
         self._start(self._run_pipe)

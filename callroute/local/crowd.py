@@ -41,7 +41,7 @@ def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.R
 
 
 class RandomCaller:
-    """A caller who usually presses one of the menu's keys but may also hesitate, press a wrong key or hang up.
+    """A caller who usually presses one of the menu's keys but may also stay silent, press a wrong key or hang up.
 
     Args:
         chance: source of the random decisions.
@@ -49,19 +49,23 @@ class RandomCaller:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
+        self._troubled_by = ""
 
     def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
         """Hangs up during 1 message in 20."""
         return self._chance.random() > 0.05
 
     def chooses(self, menu: events.MenuOffered) -> str:
-        """Hangs up at 1 menu in 6. Otherwise waits, presses any key, or presses one of the menu's keys."""
+        """Hangs up at 1 menu in 7, or at 1 in 3 after silence or a wrong key. Otherwise, usually presses a valid key."""
         draw = self._chance.random()
-        if draw < 0.17:
+        if draw < (0.33 if self._troubled_by == menu.block else 0.14):
             return simulation.HANGUP
-        if draw < 0.25:
-            return simulation.TIMEOUT
-        return self._chance.choice(menu.keys if draw >= 0.28 and menu.keys else simulation.KEYS)
+        wrong = [key for key in simulation.KEYS if key not in menu.keys]
+        action = self._chance.random()
+        if action < 0.18:
+            self._troubled_by = menu.block
+            return simulation.TIMEOUT if action < 0.11 or not wrong else self._chance.choice(wrong)
+        return self._chance.choice(menu.keys or simulation.KEYS)
 
     def waits(self, queued: events.Queued) -> float | None:  # noqa: ARG002 - does not depend on the queue
         """Waits for half a minute, a minute and a half, or ten minutes."""

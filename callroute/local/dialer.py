@@ -127,7 +127,9 @@ class Dialer:
 
     def _parse(self, registered: Registered) -> Flow:
         if registered.id not in self._flows:
-            self._flows[registered.id] = Flow.parse(registered.inputs["content"], registered.outputs["name"])
+            inputs = registered.inputs
+            flow = Flow.parse(inputs["content"], registered.outputs["name"], inputs.get("type"))
+            self._flows[registered.id] = flow
         return self._flows[registered.id]
 
     def _stream_arn(self, instance_id: str) -> str:

@@ -59,11 +59,9 @@ class PipeSettings:
     arn: str
     state_machine_arn: str
     delivery: PipeDelivery
-    batch_size: int
     window: int
     starting_position: str
     retry_attempts: int
-    record_age: int
     bisect: bool
     lanes: int
     dead_letter_arn: str | None
@@ -83,8 +81,14 @@ class PipeSettings:
         source = dict(registered.get("sourceParameters") or {})
         kinesis = dict(source.pop("kinesisStreamParameters", None) or {})
         target = dict(registered.get("targetParameters") or {})
-        for argument, where in (("filterCriteria", source), ("inputTemplate", target)):
-            where.pop(argument, None)  # read by PipeDelivery
+        read_by_delivery = (
+            (source, "filterCriteria"),
+            (target, "inputTemplate"),
+            (kinesis, "batchSize"),
+            (kinesis, "maximumRecordAgeInSeconds"),
+        )
+        for parameters, argument in read_by_delivery:
+            parameters.pop(argument, None)
         call = dict(target.pop("stepFunctionStateMachineParameters", None) or {})
         invocation = call.pop("invocationType", "REQUEST_RESPONSE")
         if invocation != "REQUEST_RESPONSE":
@@ -95,11 +99,9 @@ class PipeSettings:
             arn=arn,
             state_machine_arn=registered["target"],
             delivery=PipeDelivery.read(registered),
-            batch_size=int(kinesis.pop("batchSize", 100)),
             window=int(kinesis.pop("maximumBatchingWindowInSeconds", 0)),
             starting_position=kinesis.pop("startingPosition"),
             retry_attempts=int(kinesis.pop("maximumRetryAttempts", -1)),
-            record_age=int(kinesis.pop("maximumRecordAgeInSeconds", -1)),
             bisect=kinesis.pop("onPartialBatchItemFailure", None) == "AUTOMATIC_BISECT",
             lanes=int(kinesis.pop("parallelizationFactor", 1)),
             dead_letter_arn=(kinesis.pop("deadLetterConfig", None) or {}).get("arn"),
@@ -194,7 +196,7 @@ class Pipe:
         Returns:
             The records and the iterator for the next read, which is None at the end of a closed shard.
         """
-        wanted = self.settings.batch_size * self.settings.lanes
+        wanted = self.settings.delivery.batch_size * self.settings.lanes
         iterator: str | None = self._iterators.get(shard_id) or self._iterator(shard_id)
         records: list[StreamRecord] = []
         deadline: float | None = None
@@ -254,7 +256,7 @@ class Pipe:
         return self.settings.delivery.filter_reason(record)
 
     def _run_lane(self, records: Sequence[StreamRecord]) -> list[HandledRecord]:
-        size = self.settings.batch_size
+        size = self.settings.delivery.batch_size
         handled: list[HandledRecord] = []
         for start in range(0, len(records), size):
             handled += self._deliver(records[start : start + size])
@@ -286,7 +288,7 @@ class Pipe:
         return handled
 
     def _is_too_old(self, record: StreamRecord) -> bool:
-        return 0 <= self.settings.record_age < self._now() - record.arrived.timestamp()
+        return 0 <= self.settings.delivery.record_age < self._now() - record.arrived.timestamp()
 
     def _call_target(self, batch: Sequence[StreamRecord]) -> list[Any] | None:
         """Runs the state machine. Returns the output for each record, or None if the execution failed."""

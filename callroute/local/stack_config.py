@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = "Pulumi.yaml"
 DEFAULT_REGION = "ap-northeast-1"
+FLOW_FOLDER = "flow_definitions"
+"""Folder of a project's flows."""
 
 
 def find_project(start: Path | None = None) -> Path:
@@ -78,6 +80,23 @@ class StackConfig:
         }
 
     @property
+    def flows(self) -> list[dict[str, Any]]:
+        """The entries under `flows`.
+
+        Raises:
+            InputError: the value is not a list of mappings.
+        """
+        try:
+            flows = json.loads(self.project_values.get("flows", "[]"))
+        except ValueError:
+            flows = None
+        if not isinstance(flows, list) or not all(isinstance(each, dict) for each in flows):
+            raise InputError(
+                str(self.file), f"{self.project}:flows", "is not a list of mappings", "Correct it"
+            )
+        return flows
+
+    @property
     def project_secrets(self) -> frozenset[str]:
         """The project's own secret keys, without the project name."""
         prefix = f"{self.project}:"
@@ -104,7 +123,9 @@ class StackConfig:
             InputError: a file is missing, is not valid YAML, or contains an encrypted value.
         """
         folder = project.resolve() if project else find_project()
-        name = _read_yaml(folder / PROJECT_FILE)["name"]
+        name = _read_yaml(folder / PROJECT_FILE).get("name")
+        if not isinstance(name, str):
+            raise InputError(str(folder / PROJECT_FILE), "name", "is not set", "Set the name of the project.")
         file = folder / f"Pulumi.{stack}.yaml"
         values = {
             key if ":" in key else f"{name}:{key}": value
@@ -141,7 +162,7 @@ def tracker_options(config: StackConfig) -> CallRouteTrackerArgs:
 
     return parse_config(
         config.project_values,
-        flow_folder=config.folder / "flow_definitions",
+        flow_folder=config.folder / FLOW_FOLDER,
         secrets=config.project_secrets,
         region=config.region,
     )

@@ -20,9 +20,6 @@ class DeployedPipe:
     role_arn: str
     state_machine_arn: str
     delivery: PipeDelivery
-    batch_size: int
-    record_age: int
-    """Maximum age of a record in seconds; -1 means no limit."""
 
     @classmethod
     def describe(cls, pipes: Any, name: str, registered: Mapping[str, Any] | None = None) -> DeployedPipe:
@@ -35,7 +32,6 @@ class DeployedPipe:
         """
         described = pipes.describe_pipe(Name=name)
         arguments = {**_argument_names(described), **(registered or {})}
-        kinesis = (arguments.get("sourceParameters") or {}).get("kinesisStreamParameters") or {}
         return cls(
             name=name,
             state=described["CurrentState"],
@@ -43,8 +39,6 @@ class DeployedPipe:
             role_arn=described["RoleArn"],
             state_machine_arn=arguments["target"],
             delivery=PipeDelivery.read(arguments),
-            batch_size=int(kinesis.get("batchSize", 100)),
-            record_age=int(kinesis.get("maximumRecordAgeInSeconds", -1)),
         )
 
 

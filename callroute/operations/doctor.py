@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,10 +16,9 @@ from botocore.exceptions import ClientError
 
 from callroute.arn import Arn
 from callroute.aws.permissions import Document, pipe_policy, state_machine_policy
+from callroute.aws.thresholds import MAX_ITERATOR_AGE_SECONDS, OBSERVED_SECONDS
 from callroute.operations.deployed_pipe import DeployedPipe
 
-METRIC_MINUTES = 15
-MAX_ITERATOR_AGE_SECONDS = 600
 DAYS_WITHOUT_CALLS = 7
 """Number of days without a call after which the check reports a problem."""
 HOUR = 3600
@@ -78,19 +78,30 @@ class CheckedStack:
     registered_pipe: Mapping[str, Any] | None = None
     """Arguments of the pipe in a local cloud, because the emulator omits a pipe's parameters."""
 
+    @cached_property
     def pipe(self) -> DeployedPipe:
-        """Describes the pipe."""
+        """The pipe."""
         return DeployedPipe.describe(self.client("pipes"), self.outputs["pipeName"], self.registered_pipe)
 
+    @cached_property
     def stream(self) -> Mapping[str, Any]:
-        """Describes the stream."""
+        """The stream."""
         summary: Mapping[str, Any] = self.client("kinesis").describe_stream_summary(
             StreamARN=self.outputs["streamArn"]
         )["StreamDescriptionSummary"]
         return summary
 
-    def queue(self, output: str) -> Mapping[str, str]:
-        """Returns the attributes of a queue."""
+    @cached_property
+    def dead_letters(self) -> Mapping[str, str]:
+        """Attributes of the dead-letter queue."""
+        return self._queue("deadLetterQueueUrl")
+
+    @cached_property
+    def quarantine(self) -> Mapping[str, str]:
+        """Attributes of the quarantine queue."""
+        return self._queue("quarantineQueueUrl")
+
+    def _queue(self, output: str) -> Mapping[str, str]:
         attributes: Mapping[str, str] = self.client("sqs").get_queue_attributes(
             QueueUrl=self.outputs[output], AttributeNames=["All"]
         )["Attributes"]
@@ -120,7 +131,7 @@ def _failure(error: ClientError) -> Result:
 
 
 def _pipe(stack: CheckedStack) -> Result:
-    pipe = stack.pipe()
+    pipe = stack.pipe
     if pipe.state == "RUNNING":
         return Result("ok", "running")
     reason = f": {pipe.state_reason.rstrip('.')}" if pipe.state_reason else ""
@@ -147,7 +158,7 @@ def _contact_records(stack: CheckedStack) -> Result:
 
 
 def _retention(stack: CheckedStack) -> Result:
-    pipe, stream = stack.pipe(), stack.stream()
+    age, stream = stack.pipe.delivery.record_age, stack.stream
     if stream["StreamStatus"] not in ("ACTIVE", "UPDATING"):
         return Result(
             "problem",
@@ -156,11 +167,11 @@ def _retention(stack: CheckedStack) -> Result:
         )
     kept = int(stream["RetentionPeriodHours"])
     message = f"the stream keeps records for {kept} hours"
-    if pipe.record_age == -1:
+    if age == -1:
         fix = "Set `maximumRecordAgeSeconds` and deploy the stack"
         return Result("problem", f"{message}, and the pipe retries them indefinitely", fix)
-    message += f", and the pipe gives up after {pipe.record_age / HOUR:g} hours"
-    if pipe.record_age < kept * HOUR:
+    message += f", and the pipe gives up after {age / HOUR:g} hours"
+    if age < kept * HOUR:
         return Result("ok", message)
     fix = "Increase `streamRetentionHours` or reduce `maximumRecordAgeSeconds`, and deploy the stack"
     return Result("problem", message, fix)
@@ -168,12 +179,12 @@ def _retention(stack: CheckedStack) -> Result:
 
 def _dead_letters(stack: CheckedStack) -> Result:
     fix = f"Fix the cause, then run `callroute redrive {stack.option}`"
-    return _empty(stack.queue("deadLetterQueueUrl"), fix)
+    return _empty(stack.dead_letters, fix)
 
 
 def _quarantine(stack: CheckedStack) -> Result:
     fix = f"`callroute redrive {stack.option} --quarantined --dry-run` prints the reasons"
-    return _empty(stack.queue("quarantineQueueUrl"), fix)
+    return _empty(stack.quarantine, fix)
 
 
 def _empty(queue: Mapping[str, str], fix: str) -> Result:
@@ -196,15 +207,16 @@ def _iterator_age(stack: CheckedStack) -> Result:
         MetricDataQueries=[
             {"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}},
         ],
-        StartTime=stack.now - timedelta(minutes=METRIC_MINUTES),
+        StartTime=stack.now - timedelta(seconds=OBSERVED_SECONDS),
         EndTime=stack.now,
     )
+    minutes = OBSERVED_SECONDS // 60
     values = answer["MetricDataResults"][0]["Values"]
     if not values:
-        message = f"the stream was not read in the last {METRIC_MINUTES} minutes"
+        message = f"the stream was not read in the last {minutes} minutes"
         return Result("problem", message, "Find the cause in the pipe's log")
     seconds = max(values) / 1000
-    message = f"the pipe was at most {seconds:,.0f} s behind in the last {METRIC_MINUTES} minutes"
+    message = f"the pipe was at most {seconds:,.0f} s behind in the last {minutes} minutes"
     if seconds <= MAX_ITERATOR_AGE_SECONDS:
         return Result("ok", message)
     return Result("problem", message, "Find the cause in the logs. See docs/scaling.md if the load has grown")
@@ -256,7 +268,7 @@ def _role_of_state_machine(stack: CheckedStack) -> Result:
             json.loads(machine["definition"]),
             table_arn=stack.outputs["tableArn"],
             quarantine_queue_arn=queue_arn,
-            kms_key_arn=_customer_key(stack.queue("quarantineQueueUrl").get("KmsMasterKeyId"), queue_arn),
+            kms_key_arn=_customer_key(stack.quarantine.get("KmsMasterKeyId"), queue_arn),
         )
     except ValueError as error:
         return Result("problem", f"unknown: {error}", "Deploy the stack again with `pulumi up --refresh`")
@@ -269,10 +281,10 @@ def _role_of_pipe(stack: CheckedStack) -> Result:
         stream_arn=stream_arn,
         state_machine_arn=stack.outputs["stateMachineArn"],
         dead_letter_queue_arn=queue_arn,
-        kms_key_arn=_customer_key(stack.queue("deadLetterQueueUrl").get("KmsMasterKeyId"), queue_arn),
-        stream_kms_key_arn=_customer_key(stack.stream().get("KeyId"), stream_arn),
+        kms_key_arn=_customer_key(stack.dead_letters.get("KmsMasterKeyId"), queue_arn),
+        stream_kms_key_arn=_customer_key(stack.stream.get("KeyId"), stream_arn),
     )
-    return _role(stack, stack.pipe().role_arn, needed)
+    return _role(stack, stack.pipe.role_arn, needed)
 
 
 def _customer_key(key: str | None, resource_arn: str) -> str | None:

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from callroute.arn import Arn
 from callroute.errors import InputError
+from callroute.flows.block_types import MODULE
 from callroute.flows.extraction import Resource, Template, extract
 
-MODULE = "MODULE"
 PAGE_SIZE = 1000
 """Entries per request, the maximum of Connect's list operations."""
 INSTANCE_PAGE_SIZE = 10
@@ -69,11 +69,13 @@ class PulledFlow:
     Attributes:
         listed: its entry in the list.
         description: description of the flow.
+        tags: tags of the flow, without those of AWS itself.
         template: content of the flow, with placeholders.
     """
 
     listed: ListedFlow
     description: str
+    tags: Mapping[str, str]
     template: Template
 
 
@@ -180,7 +182,8 @@ class Instance:
                 problem = "the flow has never been published"
                 raise InputError(flow.name, "", problem, "Publish it in Connect") from error
         template = extract(response["Content"], flow.name, self._resource, known_names)
-        return PulledFlow(flow, response.get("Description", ""), template)
+        tags = {key: value for key, value in response.get("Tags", {}).items() if not key.startswith("aws:")}
+        return PulledFlow(flow, response.get("Description", ""), tags, template)
 
     def _list(self, operation: str, member: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
         pages = self.connect.get_paginator(operation).paginate(

@@ -203,7 +203,7 @@ class Redrive:
         for batch in batches(
             accepted.values(),
             size=lambda each: each[1],
-            max_items=self._pipe.batch_size,
+            max_items=self._pipe.delivery.batch_size,
             max_size=BATCH_BYTES,
         ):
             self._execute([record for record, _ in batch])

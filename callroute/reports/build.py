@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callroute.flows.route_catalog import RouteCatalog
-from callroute.reports.call_database import DURATIONS, CallDatabase, StopCount
+from callroute.flows.route_catalog import Route, RouteCatalog
+from callroute.reports.call_database import (
+    DURATIONS,
+    CallDatabase,
+    StopCount,
+    VariantCount,
+    VisitCount,
+)
 from callroute.reports.report import (
+    ENDINGS,
+    LEAST_CALLS,
     OUTCOMES,
+    TROUBLES,
     Day,
     DurationBin,
     HourCount,
@@ -24,8 +34,11 @@ from callroute.reports.report import (
     Span,
     Stop,
     UnknownRoute,
+    Variant,
+    Waterfall,
+    WaterfallStop,
 )
-from callroute.reports.statistics import CONFIDENCE, change
+from callroute.reports.statistics import CONFIDENCE, change, difference
 
 Key = tuple[str | None, str]
 """Value of `call_flow`, and route."""
@@ -72,7 +85,10 @@ def build(
     others = sorted(with_calls - {flow.call_flow for flow in given}, key=lambda name: name or "")
     reported = (*given, *(ReportedFlow(name, name or "") for name in others))
     quantiles = calls.quantiles()
-    stops = [stop for flow in reported for stop in _stops(flow, ended, quantiles)]
+    visits = calls.visits()
+    waterfall = _waterfall(visits, reported, Share(calls.detailed(), _total(ended).calls))
+    visited = {(stop.call_flow, stop.route) for stop in waterfall.stops}
+    stops = [stop for flow in reported for stop in _stops(flow, ended, quantiles, visited)]
     earlier = {(stop.call_flow, stop.route): stop for flow in reported for stop in _stops(flow, before, {})}
     total, total_before = _total(ended), _total(before)
     pairs = [(stop, earlier.get((stop.call_flow, stop.route))) for stop in stops]
@@ -90,8 +106,13 @@ def build(
             for stop, old in pairs
         ),
         unknown_routes=tuple(
-            UnknownRoute(stop.call_flow, stop.route, stop.outcomes.calls) for stop in stops if not stop.known
+            UnknownRoute(stop.call_flow, stop.route, stop.outcomes.calls)
+            for stop in stops
+            if not stop.known and stop.outcomes.calls
         ),
+        waterfall=waterfall,
+        versions=_versions(calls, reported),
+        arms=_arms(calls, reported),
         days=_days(calls, total_before.calls > 0),
         hours=_hours(calls),
         durations=_durations(calls),
@@ -114,7 +135,7 @@ def build(
     )
 
 
-def _by_stop(counts: Iterable[StopCount]) -> dict[Key, Outcomes]:
+def _by_stop(counts: Iterable[StopCount | VariantCount]) -> dict[Key, Outcomes]:
     found: dict[Key, Outcomes] = {}
     for each in counts:
         key = (each.call_flow, each.route)
@@ -137,9 +158,14 @@ def _stops(
     flow: ReportedFlow,
     ended: Mapping[Key, Outcomes],
     quantiles: Mapping[Key, tuple[float | None, float | None]],
+    visited: Collection[Key] = (),
 ) -> list[Stop]:
     """Returns the stops of a flow: those in the catalog's tree, depth first, then unknown routes by name."""
-    own = {route: outcomes for (call_flow, route), outcomes in ended.items() if call_flow == flow.call_flow}
+    own = {
+        route: ended.get((call_flow, route), Outcomes())
+        for call_flow, route in (*ended, *visited)
+        if call_flow == flow.call_flow
+    }
     routes = dict(flow.catalog.routes) if flow.catalog else {}
     depths: dict[str, int] = {}
     reached: dict[str, int] = {route: own.get(route, Outcomes()).calls for route in routes}
@@ -169,6 +195,134 @@ def _stops(
             )
         )
     return stops
+
+
+def _waterfall(visits: Sequence[VisitCount], flows: Sequence[ReportedFlow], detail: Share) -> Waterfall:
+    catalogs = {flow.call_flow: flow.catalog.routes for flow in flows if flow.catalog}
+    stops = []
+    for each in visits:
+        listed = catalogs.get(each.call_flow, {}).get(each.route)
+        stops.append(
+            WaterfallStop(
+                call_flow=each.call_flow,
+                route=each.route,
+                en=listed.en if listed else each.route,
+                ja=listed.ja if listed else each.route,
+                **{ending: getattr(each, ending) for ending in ENDINGS},
+                met={kind: getattr(each, f"met_{kind}") for kind in TROUBLES},
+            )
+        )
+    shown = [stop for stop in stops if stop.reached >= LEAST_CALLS]
+    worst_first = sorted(
+        shown,
+        key=lambda stop: (
+            _ends_calls(stop, catalogs.get(stop.call_flow, {})),
+            -(stop.left_share.value or 0),
+            -stop.reached,
+            stop.call_flow or "",
+            stop.route,
+        ),
+    )
+    return Waterfall(detail, tuple(worst_first), len(stops) - len(shown))
+
+
+def _ends_calls(stop: WaterfallStop, routes: Mapping[str, Route]) -> bool:
+    """Returns whether the flow ends all calls at a stop: every caller left, and the catalog lists no stop below it."""
+    below = any(route.parent == stop.route for route in routes.values())
+    return stop.route in routes and not below and stop.left_share.value == 1
+
+
+def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
+    """Returns the versions of flows that have several, each compared with the preceding one."""
+    found = _variants(
+        calls.variants("flow_version"), flows, lambda each: (each.days.first, each.days.last, each.name)
+    )
+    return tuple(
+        version
+        for versions in found
+        if len(versions) > 1
+        for version in _compared(versions, [None, *versions])
+    )
+
+
+def _arms(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
+    """Returns the arms of experiments, each compared with the arm of the same experiment that has the most calls."""
+    found = _variants(
+        calls.variants("arm"), flows, lambda each: (_experiment(each), -each.left_share.of, each.name)
+    )
+    experiments = (list(arms) for flow_arms in found for _, arms in groupby(flow_arms, _experiment))
+    return tuple(arm for arms in experiments for arm in _compared(arms, [None, *[arms[0]] * len(arms)]))
+
+
+def _experiment(arm: Variant) -> str:
+    """Returns the block in the name of an arm, for example `greeting` for `greeting-2`. Other names contain no block."""
+    block, _, number = arm.name.rpartition("-")
+    return block if number.isdecimal() else ""
+
+
+def _variants(
+    counts: Sequence[VariantCount], flows: Sequence[ReportedFlow], order: Callable[[Variant], Any]
+) -> list[list[Variant]]:
+    """Returns the variants of each flow in an order, without comparisons."""
+    by_name: dict[tuple[str | None, str], list[VariantCount]] = {}
+    for each in counts:
+        by_name.setdefault((each.call_flow, each.variant), []).append(each)
+    found = []
+    for flow in flows:
+        variants = []
+        for (call_flow, name), own in by_name.items():
+            if call_flow != flow.call_flow:
+                continue
+            ended = _by_stop(own)
+            total = _total(ended)
+            days = Span(min(each.first for each in own), max(each.last for each in own))
+            share = Share(total.abandoned_in_flow, total.calls)
+            variants.append(Variant(call_flow, name, days, share, tuple(_stops(flow, ended, {})), None, None))
+        if variants:
+            found.append(sorted(variants, key=order))
+    return found
+
+
+def _compared(variants: Sequence[Variant], others: Sequence[Variant | None]) -> list[Variant]:
+    """Returns variants with their differences from other variants.
+
+    The differences of a flow have one correction for all its comparisons: the share of calls that left, and the stops
+    that at least LEAST_CALLS calls of both variants reached.
+    """
+    pairs = list(zip(variants, others, strict=False))
+    stops = [
+        [
+            (stop, old if _enough(stop, old) else None)
+            for stop, old in zip(variant.stops, _matching(variant, other), strict=True)
+        ]
+        for variant, other in pairs
+    ]
+    comparisons = sum(other is not None for _, other in pairs)
+    comparisons += sum(old is not None for own in stops for _, old in own)
+    return [
+        replace(
+            variant,
+            stops=tuple(
+                replace(
+                    stop, change=difference(stop.left_share, old.left_share, comparisons) if old else None
+                )
+                for stop, old in own
+            ),
+            compared_with=other.name if other else None,
+            change=difference(variant.left_share, other.left_share, comparisons) if other else None,
+        )
+        for (variant, other), own in zip(pairs, stops, strict=True)
+    ]
+
+
+def _matching(variant: Variant, other: Variant | None) -> list[Stop | None]:
+    """Returns the other variant's stop for each stop of a variant."""
+    by_route = {stop.route: stop for stop in other.stops} if other else {}
+    return [by_route.get(stop.route) for stop in variant.stops]
+
+
+def _enough(stop: Stop, other: Stop | None) -> bool:
+    return other is not None and min(stop.reached, other.reached) >= LEAST_CALLS and _comparable(stop, other)
 
 
 def _depth_first(catalog: RouteCatalog | None) -> list[str]:

@@ -14,12 +14,13 @@ from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
 from callroute.errors import InputError
-from callroute.reports.report import OUTCOMES, RepeatCallers, Span
+from callroute.reports.behavior import Visit
+from callroute.reports.report import OUTCOMES, TROUBLES, Outcome, RepeatCallers, Span
 
 MEMORY_LIMIT = "256MB"
 """DuckDB's memory limit. Larger intermediate results go to a temporary file."""
@@ -40,6 +41,10 @@ ATTRIBUTES = {
     "phone_number": "S",
     "version": "S",
     "last_update": "S",
+    "flow_version": "S",
+    "arm": "S",
+    "stops_visited": "L",
+    "trouble": "M",
 }
 """Item attributes that a report reads, with their DynamoDB types (docs/record.md)."""
 TABLE_ATTRIBUTES = [name for name in ATTRIBUTES if name not in ("contact_id", "version", "last_update")]
@@ -55,38 +60,62 @@ _FORMS = {
 """Required attributes, with the patterns that their values must match."""
 MAX_LINE = 4_194_304
 """Maximum length of a line in bytes. A DynamoDB item can be up to 400 KB."""
+CONTACT_RECORD = "is a contact record, not a call record"
 GZIP = b"\x1f\x8b"
 
 _TABLE = """
 CREATE TABLE calls (
     id UBIGINT, version VARCHAR, day DATE, started BIGINT, hour UTINYINT, call_flow VARCHAR, call_route VARCHAR,
-    outcome VARCHAR, duration DOUBLE, caller UBIGINT, masked BOOLEAN, broken BOOLEAN
+    outcome VARCHAR, duration DOUBLE, caller UBIGINT, masked BOOLEAN, flow_version VARCHAR, arm VARCHAR,
+    visits STRUCT(stop VARCHAR, silence UTINYINT, wrong_key UTINYINT, error UTINYINT)[], broken BOOLEAN
 )
 """
+_SCALARS = ("S", "N")
 _COLUMNS = {
     "Item": f"STRUCT({', '.join(f'{name} JSON' for name in ATTRIBUTES)})",
-    **dict.fromkeys(ATTRIBUTES, "VARCHAR"),
+    **{name: "VARCHAR" if kind in _SCALARS else "JSON" for name, kind in ATTRIBUTES.items()},
 }
 _VALUES = ", ".join(
-    f"coalesce(plain.{name}, Item.{name}->>'{kind}') AS {name}" for name, kind in ATTRIBUTES.items()
+    f"coalesce(plain.{name}, Item.{name}->{'>' if kind in _SCALARS else ''}'{kind}') AS {name}"
+    for name, kind in ATTRIBUTES.items()
 )
 """Each attribute, from a line of plain values or from the `Item` in an export."""
+_STOPS = "list_transform(try_cast(stops_visited AS JSON[]), lambda stop: coalesce(stop->>'S', stop->>'$'))"
+_DISTINCT_STOPS = (
+    "list_filter(list_append(stops, call_route),"
+    " lambda stop, place: list_position(list_append(stops, call_route), stop) = place)"
+)
+"""The stops in their order, which `list_distinct` does not keep."""
+_TROUBLE = "STRUCT({plain}, M STRUCT({typed}))".format(
+    plain=", ".join(f"{kind} UTINYINT" for kind in TROUBLES),
+    typed=", ".join(f"{kind} STRUCT(N UTINYINT)" for kind in TROUBLES),
+)
+"""Counts at one stop, as plain values or in an export."""
+_VISIT = ", ".join(
+    ["stop := stop", *(f"{kind} := coalesce(met[stop].{kind}, met[stop].M.{kind}.N, 0)" for kind in TROUBLES)]
+)
 _LOAD = f"""
 INSERT INTO calls
 SELECT
     CASE WHEN contact_id IS NOT NULL THEN hash(contact_id) END, coalesce(version, last_update, ''), day, started,
     hour(try_cast(left(start_time, 19) AS TIMESTAMP)), call_flow, call_route, outcome, duration,
     CASE WHEN NOT starts_with(phone_number, '{MASKED}') THEN hash($salt || phone_number) END,
-    coalesce(starts_with(phone_number, '{MASKED}'), false),
+    coalesce(starts_with(phone_number, '{MASKED}'), false), flow_version, arm,
+    CASE WHEN stops IS NOT NULL
+        THEN list_transform({_DISTINCT_STOPS}, lambda stop: struct_pack({_VISIT})) END,
     day IS NULL OR started IS NULL OR call_route IS NULL OR outcome IS NULL OR outcome NOT IN {OUTCOMES}
-        OR (duration IS NULL AND duration_seconds IS NOT NULL) AS broken
+        OR (duration IS NULL AND duration_seconds IS NOT NULL)
+        OR (stops IS NULL AND stops_visited IS NOT NULL) OR coalesce(len(stops) <> list_count(stops), false)
+        OR (met IS NULL AND trouble IS NOT NULL) AS broken
 FROM (
     SELECT
         *,
         CASE WHEN regexp_full_match(call_date, '{_FORMS["call_date"]}') THEN try_cast(call_date AS DATE) END AS day,
         CASE WHEN regexp_full_match(start_time, '{_FORMS["start_time"]}')
             THEN epoch(try_cast(start_time AS TIMESTAMPTZ))::BIGINT END AS started,
-        try_cast(duration_seconds AS DOUBLE) AS duration
+        try_cast(duration_seconds AS DOUBLE) AS duration,
+        {_STOPS} AS stops,
+        try_cast(trouble AS MAP(VARCHAR, {_TROUBLE})) AS met
     FROM (
         SELECT {_VALUES}
         FROM read_json(
@@ -115,6 +144,27 @@ DELETE FROM calls WHERE rowid IN (
     )
     WHERE place > 1
 )
+"""
+_WATERFALL = """
+SELECT
+    call_flow, stop,
+    count(*) FILTER (stop <> call_route),
+    count(*) FILTER (stop = call_route AND outcome IN ('answered', 'abandoned_in_queue')),
+    count(*) FILTER (stop = call_route AND outcome = 'completed'),
+    count(*) FILTER (left_here AND error = 0 AND silence = 0 AND wrong_key = 0),
+    count(*) FILTER (left_here AND error = 0 AND silence > 0 AND silence >= wrong_key),
+    count(*) FILTER (left_here AND error = 0 AND wrong_key > silence),
+    count(*) FILTER (left_here AND error > 0),
+    count(*) FILTER (silence > 0), count(*) FILTER (wrong_key > 0), count(*) FILTER (error > 0)
+FROM (
+    SELECT *, stop = call_route AND outcome = 'abandoned_in_flow' AS left_here
+    FROM (
+        SELECT call_flow, call_route, outcome, unnest(visits, max_depth := 2)
+        FROM calls
+        WHERE day BETWEEN $first AND $last
+    )
+)
+GROUP BY ALL
 """
 _REPEATS = """
 SELECT
@@ -146,14 +196,62 @@ class StopCount:
     calls: int
 
 
+@dataclass(frozen=True)
+class VisitCount:
+    """Calls with detail that reached one stop."""
+
+    call_flow: str | None
+    route: str
+    continued: int
+    transferred: int
+    completed: int
+    hung_up: int
+    silence: int
+    wrong_key: int
+    error: int
+    met_silence: int
+    met_wrong_key: int
+    met_error: int
+
+
+@dataclass(frozen=True)
+class VariantCount:
+    """Calls of one version or arm that ended at one stop with one outcome."""
+
+    call_flow: str | None
+    variant: str
+    route: str
+    outcome: str
+    calls: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
+class JourneyCount:
+    """Calls with the same path and outcome. Calls without detail have no `visits`."""
+
+    call_flow: str | None
+    flow_version: str | None
+    route: str
+    outcome: Outcome
+    visits: tuple[Visit, ...] | None
+    calls: int
+
+
 class CallDatabase:
     """Calls in a span, in the previous span and on the following day. Use it in a `with` block.
 
     Keeps numbers only as salted hashes, in a temporary folder that is removed at the end.
+
+    Args:
+        span: the span.
+        compared: whether to load the other days too.
     """
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: Span, *, compared: bool = True) -> None:
         self.span = span
+        self._compared = compared
         self._folder = tempfile.TemporaryDirectory(prefix="callroute-")
         self.folder = Path(self._folder.name)
         """Folder for temporary files that only this user can read."""
@@ -185,6 +283,8 @@ class CallDatabase:
     @property
     def needed(self) -> Span:
         """Days to load: the previous span for comparison, the span, and the next day for repeat callers."""
+        if not self._compared:
+            return self.span
         return Span(self.span.previous.first, self.span.last + timedelta(1))
 
     def load(self, files: Mapping[Path, str]) -> None:
@@ -261,6 +361,38 @@ class CallDatabase:
         )
         return [StopCount(*row) for row in rows]
 
+    def detailed(self) -> int:
+        """Returns the number of calls with detail in the span."""
+        query = "SELECT count(visits) FROM calls WHERE day BETWEEN $first AND $last"
+        return int(self._all(query, self.span)[0][0])
+
+    def visits(self) -> list[VisitCount]:
+        """Returns the number of calls with detail in the span, by stop and what happened there."""
+        return [VisitCount(*row) for row in self._all(_WATERFALL, self.span)]
+
+    def variants(self, attribute: Literal["flow_version", "arm"]) -> list[VariantCount]:
+        """Returns the number of calls in the span that have an attribute, by its value, stop and outcome."""
+        rows = self._all(
+            f"SELECT call_flow, {attribute}, call_route, outcome, count(*), min(day), max(day) FROM calls"  # noqa: S608 - one of two names
+            f" WHERE day BETWEEN $first AND $last AND {attribute} IS NOT NULL GROUP BY ALL",
+            self.span,
+        )
+        return [VariantCount(*row) for row in rows]
+
+    def journeys(self) -> list[JourneyCount]:
+        """Returns the number of calls in the span, by path and outcome."""
+        rows = self._all(
+            "SELECT call_flow, flow_version, call_route, outcome, visits, count(*) FROM calls"
+            " WHERE day BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL",
+            self.span,
+        )
+        return [
+            JourneyCount(
+                call_flow, version, route, outcome, visits and tuple(Visit(**each) for each in visits), calls
+            )
+            for call_flow, version, route, outcome, visits, calls in rows
+        ]
+
     def days(self, span: Span) -> dict[tuple[date, str], int]:
         """Returns the number of calls by day and outcome."""
         rows = self._all(
@@ -332,7 +464,12 @@ def _first_defect(files: Mapping[Path, str], compressed: Mapping[Path, bool]) ->
             with gzip.open(path) if compressed[path] else path.open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
                     if line.strip() and (defect := _defect(line)):
-                        return InputError(f"{name}:{number}", "", defect, "Fix or remove the line")
+                        fix = (
+                            "Turn contact records into call records with `callroute replay`"
+                            if defect == CONTACT_RECORD
+                            else "Fix or remove the line"
+                        )
+                        return InputError(f"{name}:{number}", "", defect, fix)
         except (OSError, EOFError, zlib.error) as error:
             return InputError(name, "", f"cannot be decompressed ({error})", "Provide the complete file")
     return InputError(", ".join(files.values()), "", "contains lines that are not items", "Check the files")
@@ -369,6 +506,8 @@ def _defect(line: bytes) -> str | None:
         }
     if not isinstance(item, dict):
         return "is not a JSON object"
+    if "ContactId" in item:
+        return CONTACT_RECORD
     for name, form in _FORMS.items():
         value = item.get(name)
         if value is None:
@@ -381,4 +520,9 @@ def _defect(line: bytes) -> str | None:
         float(item.get("duration_seconds") or 0)
     except (TypeError, ValueError):
         return "has a date, time or duration that does not exist"
+    stops, trouble = item.get("stops_visited"), item.get("trouble")
+    if stops is not None and not (isinstance(stops, list) and None not in stops):
+        return "has an invalid stops_visited (not a list of strings)"
+    if trouble is not None and not isinstance(trouble, dict):
+        return "has an invalid trouble (not an object)"
     return None

@@ -8,7 +8,20 @@ from dataclasses import asdict
 from typing import Any
 
 from callroute.reports.labels import REPEAT_REASONS
-from callroute.reports.report import Change, Language, Outcomes, Report, Span, Stop
+from callroute.reports.report import (
+    ENDINGS,
+    TROUBLES,
+    Change,
+    Language,
+    Outcomes,
+    Report,
+    Share,
+    Span,
+    Stop,
+    Variant,
+    WaterfallStop,
+)
+from callroute.reports.statistics import interval
 
 COLUMNS = (
     "call_flow",
@@ -24,6 +37,8 @@ COLUMNS = (
     "p90_seconds",
 )
 """Keys of a stop in JSON, and the columns in CSV."""
+WATERFALL_COLUMNS = ("reached", *ENDINGS, *(f"met_{kind}" for kind in TROUBLES))
+"""Counts of a stop in the waterfall: the columns in CSV, each with the prefix `waterfall_`."""
 CHANGES = ("now", "before", "difference", "low", "high", "significant")
 
 
@@ -46,6 +61,20 @@ def as_json(report: Report, language: Language = "en") -> dict[str, Any]:
             for stop in report.stops
         ],
         "unknown_routes": [asdict(route) for route in report.unknown_routes],
+        "waterfall": [
+            {
+                "call_flow": stop.call_flow,
+                "route": stop.route,
+                "label": stop.label(language),
+                **_waterfall(stop),
+                "left_share": stop.left_share.value,
+            }
+            for stop in report.waterfall.stops
+        ],
+        "waterfall_rare_stops": report.waterfall.rare,
+        "detail_share": report.waterfall.detail.value,
+        "versions": [_variant(each, "flow_version", language) for each in report.versions],
+        "arms": [_variant(each, "arm", language) for each in report.arms],
         "days": [{"date": day.date.isoformat(), **_counts(day.outcomes)} for day in report.days],
         "hours": [
             {"weekday": weekday, "hour": hour, **asdict(count)}
@@ -71,14 +100,54 @@ def as_json(report: Report, language: Language = "en") -> dict[str, Any]:
 
 
 def as_csv(report: Report, language: Language = "en") -> str:
-    """Returns the stops of a report as CSV, one stop per line."""
+    """Returns the stops of a report as CSV, one stop per line. The columns of the waterfall are empty if unknown."""
+    waterfall = {(stop.call_flow, stop.route): _waterfall(stop) for stop in report.waterfall.stops}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, *(f"left_share_{name}" for name in CHANGES)))
+    prefixed = [f"waterfall_{name}" for name in WATERFALL_COLUMNS]
+    writer.writerow((*COLUMNS, *(f"left_share_{name}" for name in CHANGES), *prefixed))
     for stop in report.stops:
         change = _change(stop.change) or dict.fromkeys(CHANGES)
-        writer.writerow((*_stop(stop, language).values(), *change.values()))
+        counts = waterfall.get((stop.call_flow, stop.route)) or dict.fromkeys(WATERFALL_COLUMNS)
+        writer.writerow((*_stop(stop, language).values(), *change.values(), *counts.values()))
     return text.getvalue()
+
+
+def _waterfall(stop: WaterfallStop) -> dict[str, int]:
+    return {
+        "reached": stop.reached,
+        **{ending: stop.of(ending) for ending in ENDINGS},
+        **{f"met_{kind}": stop.met[kind] for kind in TROUBLES},
+    }
+
+
+def _variant(variant: Variant, attribute: str, language: Language) -> dict[str, Any]:
+    return {
+        "call_flow": variant.call_flow,
+        attribute: variant.name,
+        **_span(variant.days),
+        "calls": variant.left_share.of,
+        "left": variant.left_share.count,
+        **_share(variant.left_share),
+        "compared_with": variant.compared_with,
+        "change": _change(variant.change),
+        "stops": [
+            {
+                "route": stop.route,
+                "label": stop.label(language),
+                "reached": stop.reached,
+                "left": stop.left,
+                **_share(stop.left_share),
+                "change": _change(stop.change),
+            }
+            for stop in variant.stops
+        ],
+    }
+
+
+def _share(share: Share) -> dict[str, float | None]:
+    low, high = interval(share) or (None, None)
+    return {"left_share": share.value, "low": low, "high": high}
 
 
 def _stop(stop: Stop, language: Language) -> dict[str, Any]:

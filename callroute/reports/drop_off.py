@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callroute.flows.route_catalog import RouteCatalog
-
-OUTCOMES = ("abandoned_in_flow", "abandoned_in_queue", "completed", "answered")
-"""Possible outcomes of a call (docs/record.md), with dropped calls first."""
+from callroute.reports.report import OUTCOMES
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callroute.reports.report import Language, Outcome, ReportedFlow
+from callroute.reports.report import Ending, Language, Outcome, ReportedFlow
 
 Labels = Mapping[Language, str]
 
@@ -13,6 +13,15 @@ OUTCOME_LABELS: Mapping[Outcome, Labels] = {
     "abandoned_in_queue": {"en": "Hung up in the queue", "ja": "待ち時間中に切断"},
     "completed": {"en": "Completed in the menu", "ja": "メニューで完了"},
     "abandoned_in_flow": {"en": "Left in the menu", "ja": "メニューの途中で離脱"},
+}
+ENDING_LABELS: Mapping[Ending, Labels] = {
+    "continued": {"en": "Went on", "ja": "通過"},
+    "transferred": {"en": "Transferred", "ja": "転送"},
+    "completed": {"en": "Completed", "ja": "完了"},
+    "hung_up": {"en": "Hung up", "ja": "切断"},
+    "silence": {"en": "Silence", "ja": "無操作"},
+    "wrong_key": {"en": "Wrong key", "ja": "誤ったキー"},
+    "error": {"en": "Error", "ja": "エラー"},
 }
 REPEAT_REASONS: Mapping[str, Labels] = {
     "masked": {
@@ -28,6 +37,49 @@ SHARED_TEXTS: Mapping[str, Labels] = {
     "available": {
         "en": "The files contain calls from {first} to {last}. Choose days with --from and --to.",
         "ja": "ファイルには{first}から{last}までの通話があります。--fromと--toで期間を指定してください。",
+    },
+    "waterfall": {"en": "Why callers left, worst stop first", "ja": "離脱の理由 (離脱率の高い順)"},
+    "detail": {
+        "en": "Based on the {detailed} of {calls} calls that have detail ({percent}). The worst stop is the one with the largest "
+        "share of calls that left the menu there, among those that reached it. Stops that only end calls come last.",
+        "ja": "{calls}件中、詳細のある{detailed}件 ({percent}) の集計です。到達した通話のうち、そこでメニューを離脱した割合が高い順です。"
+        "通話を終えるだけの停止箇所は最後に並びます。",
+    },
+    "troubles": {
+        "en": "Silence, wrong key and error: callers who left after it, of those who met it at the stop.",
+        "ja": "無操作・誤ったキー・エラー: その後に離脱した通話 / その停止箇所で発生した通話。",
+    },
+    "rare": {
+        "en": "Not shown: {count} with fewer than {least} calls with detail.",
+        "ja": "詳細のある通話が{least}件未満の停止箇所{count}件は表示しません。",
+    },
+    "versions": {"en": "Versions of the flow", "ja": "フローのバージョン"},
+    "arms": {"en": "Arms of experiments", "ja": "実験の分岐"},
+    "version": {"en": "Version", "ja": "バージョン"},
+    "arm": {"en": "Arm", "ja": "分岐"},
+    "days_seen": {"en": "First and last day", "ja": "最初と最後の日"},
+    "variant_calls": {"en": "Calls", "ja": "通話"},
+    "variant_left": {"en": "Left in the menu", "ja": "メニューの途中で離脱"},
+    "interval": {"en": "95% interval", "ja": "95%信頼区間"},
+    "difference": {"en": "Difference (points)", "ja": "差 (ポイント)"},
+    "versions_note": {
+        "en": "Each version is compared with the preceding one.",
+        "ja": "各バージョンを直前のバージョンと比較します。",
+    },
+    "arms_note": {
+        "en": "Each arm is compared with the arm of the same experiment that has the most calls.",
+        "ja": "各分岐を、同じ実験で通話の最も多い分岐と比較します。",
+    },
+    "variants_note": {
+        "en": "▲▼ marks a difference that is more than noise, according to both a two-proportion test and the confidence interval, "
+        "with Bonferroni’s correction for the number of comparisons. Stops are compared if at least {least} calls of both "
+        "groups reached them.",
+        "ja": "▲▼は誤差を超える差です (比率の差の検定と信頼区間の両方で判定し、比較の数でボンフェローニ補正)。"
+        "両方で{least}件以上の通話が到達した停止箇所を比較します。",
+    },
+    "variant_stops": {
+        "en": "{name} compared with {other}, by stop",
+        "ja": "停止箇所別: {name}と{other}の比較",
     },
     "without_number": {"en": "withheld number", "ja": "番号非通知"},
     "repeats_unknown": {"en": "Repeat callers are unknown: {reason}.", "ja": "再入電は不明です: {reason}。"},

@@ -13,9 +13,19 @@ if TYPE_CHECKING:
 
 Language = Literal["en", "ja"]
 Outcome = Literal["answered", "abandoned_in_queue", "completed", "abandoned_in_flow"]
+Trouble = Literal["silence", "wrong_key", "error"]
+Ending = Literal["continued", "transferred", "completed", "hung_up", "silence", "wrong_key", "error"]
 
 OUTCOMES: tuple[Outcome, ...] = ("answered", "abandoned_in_queue", "completed", "abandoned_in_flow")
 """Possible outcomes of a call (docs/record.md)."""
+TROUBLES: tuple[Trouble, ...] = ("silence", "wrong_key", "error")
+"""Kinds of trouble that a caller can meet at a stop (docs/record.md)."""
+LEFT: tuple[Ending, ...] = ("hung_up", "silence", "wrong_key", "error")
+"""Ways to leave the menu at a stop."""
+ENDINGS: tuple[Ending, ...] = ("continued", "transferred", "completed", *LEFT)
+"""Ways in which a call can continue from a stop or end there (docs/waterfall.md)."""
+LEAST_CALLS = 30
+"""Minimum number of calls that reached a stop in the waterfall, and in a comparison of versions or arms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,87 @@ class Stop:
         return self.ja if language == "ja" else self.en
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterfallStop:
+    """The calls with detail that reached a stop, by what happened there. Each call counts in exactly one ending."""
+
+    call_flow: str | None
+    route: str
+    en: str
+    """English label from the route catalog, or the route."""
+    ja: str
+    """Japanese label, or the route."""
+    continued: int
+    """Calls that went on to another stop."""
+    transferred: int
+    """Calls that ended here with an agent or in the queue."""
+    completed: int
+    """Calls that were completed here."""
+    hung_up: int
+    """Calls that left here without any trouble at this stop."""
+    silence: int
+    """Calls that left here after silence: the caller pressed no key in time."""
+    wrong_key: int
+    """Calls that left here after more wrong keys than silences."""
+    error: int
+    """Calls that left here after an error of the flow."""
+    met: Mapping[Trouble, int]
+    """Calls that met each kind of trouble here, including those that continued."""
+
+    def of(self, ending: Ending) -> int:
+        """Returns the number of calls with an ending."""
+        count: int = getattr(self, ending)
+        return count
+
+    @property
+    def reached(self) -> int:
+        """Calls that reached this stop."""
+        return sum(map(self.of, ENDINGS))
+
+    @property
+    def left_share(self) -> Share:
+        """Share of callers who left the menu here among those who reached the stop."""
+        return Share(sum(map(self.of, LEFT)), self.reached)
+
+    def label(self, language: Language) -> str:
+        """Returns the label in a language."""
+        return self.ja if language == "ja" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Calls with detail, by stop and by what happened there."""
+
+    detail: Share
+    """Share of calls with detail."""
+    stops: tuple[WaterfallStop, ...]
+    """Stops that at least LEAST_CALLS calls with detail reached, starting with the largest share of callers who left.
+
+    Stops at which the flow ends every call come last.
+    """
+    rare: int
+    """Number of other stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The calls of one version of a flow, or of one arm of an experiment."""
+
+    call_flow: str | None
+    name: str
+    """Value of `flow_version` or `arm`."""
+    days: Span
+    """Days of its first and last call in the span."""
+    left_share: Share
+    """Share of calls that were abandoned in the flow."""
+    stops: tuple[Stop, ...]
+    """Its stops. Each `change` is the difference from the same stop of the other variant, or None."""
+    compared_with: str | None
+    """Name of the other variant: the preceding version, or the arm of the experiment with the most calls; or None."""
+    change: Change | None
+    """Difference of the share from that of the other variant."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownRoute:
     """A route at which calls ended but that the flow's catalog does not list."""
@@ -241,6 +332,11 @@ class Report:
     Contains every route of a catalog, with zeros if no call reached it. Each call ended at exactly one stop.
     """
     unknown_routes: tuple[UnknownRoute, ...]
+    waterfall: Waterfall
+    versions: tuple[Variant, ...]
+    """Versions of flows that have several in the span, by flow and first day."""
+    arms: tuple[Variant, ...]
+    """Arms of experiments, by flow and experiment. The one with the most calls comes first."""
     days: tuple[Day, ...]
     """One entry for each day in the span, after those for the previous span if it has calls."""
     hours: tuple[tuple[HourCount, ...], ...]

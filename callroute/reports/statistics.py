@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from statistics import NormalDist
 
@@ -25,12 +26,42 @@ def change(now: Share, before: Share, comparisons: int = 1) -> Change:
     share, earlier = now.value, before.value
     if share is None or earlier is None:
         return Change(now, before, None, None, None, significant=False)
-    z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / comparisons / 2)
+    z = _quantile(comparisons)
     (low, high), (earlier_low, earlier_high) = _wilson(now, z), _wilson(before, z)
     difference = share - earlier
     lower = difference - sqrt((share - low) ** 2 + (earlier_high - earlier) ** 2)
     upper = difference + sqrt((high - share) ** 2 + (earlier - earlier_low) ** 2)
     return Change(now, before, difference, lower, upper, significant=lower > 0 or upper < 0)
+
+
+def difference(share: Share, other: Share, comparisons: int) -> Change:
+    """Returns the difference of the shares of two groups of calls, as `change` does.
+
+    It is significant only if the two-proportion test with a pooled variance rejects equal shares, too. Both the test and
+    the interval have Bonferroni's correction.
+
+    Args:
+        share: share in one group.
+        other: share in the other group.
+        comparisons: number of comparisons.
+    """
+    found = change(share, other, comparisons)
+    calls = share.of + other.of
+    pooled = (share.count + other.count) / calls if calls else 0.0
+    if found.difference is None or not 0 < pooled < 1:
+        return replace(found, significant=False)
+    score = found.difference / sqrt(pooled * (1 - pooled) * (1 / share.of + 1 / other.of))
+    return replace(found, significant=found.significant and abs(score) > _quantile(comparisons))
+
+
+def interval(share: Share) -> tuple[float, float] | None:
+    """Returns the 95% score interval of a share, or None if there are no calls."""
+    return _wilson(share, _quantile(1)) if share.of else None
+
+
+def _quantile(comparisons: int) -> float:
+    """Returns the quantile of the normal distribution for two-sided intervals with Bonferroni's correction."""
+    return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / comparisons / 2)
 
 
 def _wilson(share: Share, z: float) -> tuple[float, float]:

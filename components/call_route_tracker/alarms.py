@@ -7,13 +7,13 @@ import pulumi
 import pulumi_aws as aws
 
 from callroute.aws.permissions import alarm_topic_policy
+from callroute.aws.thresholds import MAX_ITERATOR_AGE_SECONDS, OBSERVED_SECONDS
 
 from .options import CallRouteTrackerArgs
 from .shared import Account
 
 _FIVE_MINUTES = 300
 _ONE_HOUR = 3_600
-_TEN_MINUTES_IN_MILLISECONDS = 600_000
 _BAND = "band"
 
 
@@ -31,6 +31,7 @@ class PipelineAlarms(pulumi.ComponentResource):
         stream_name: name of the stream.
         state_machine: the state machine.
         pipe: the pipe.
+        table: the table of call records.
         dead_letter_queue: the pipe's dead-letter queue.
         quarantine_queue: the queue for records that cannot be stored.
         opts: options of this component.
@@ -48,6 +49,7 @@ class PipelineAlarms(pulumi.ComponentResource):
         stream_name: pulumi.Input[str],
         state_machine: aws.sfn.StateMachine,
         pipe: aws.pipes.Pipe,
+        table: aws.dynamodb.Table,
         dead_letter_queue: aws.sqs.Queue,
         quarantine_queue: aws.sqs.Queue,
         opts: pulumi.ResourceOptions | None = None,
@@ -87,9 +89,9 @@ class PipelineAlarms(pulumi.ComponentResource):
                 dimensions={"StreamName": stream_name},
                 statistic="Maximum",
                 period=_FIVE_MINUTES,
-                evaluation_periods=3,
+                evaluation_periods=OBSERVED_SECONDS // _FIVE_MINUTES,
                 comparison_operator="GreaterThanThreshold",
-                threshold=_TEN_MINUTES_IN_MILLISECONDS,
+                threshold=MAX_ITERATOR_AGE_SECONDS * 1_000,
                 # Missing if nothing reads the stream, which has its own alarm.
                 treat_missing_data="notBreaching",
             ),
@@ -103,7 +105,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 dimensions={"StateMachineArn": account.state_machine_arn(state_machine.name)},
                 statistic="Sum",
                 period=_FIVE_MINUTES,
-                evaluation_periods=3,
+                evaluation_periods=OBSERVED_SECONDS // _FIVE_MINUTES,
                 comparison_operator="GreaterThanThreshold",
                 threshold=0,
                 # Missing if there were no executions.
@@ -119,7 +121,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 dimensions={"StreamName": stream_name},
                 statistic="Sum",
                 period=_FIVE_MINUTES,
-                evaluation_periods=3,
+                evaluation_periods=OBSERVED_SECONDS // _FIVE_MINUTES,
                 comparison_operator="LessThanThreshold",
                 threshold=1,
                 # A running pipe reads the stream all the time. Kinesis reports nothing for a stream that is not read.
@@ -129,18 +131,19 @@ class PipelineAlarms(pulumi.ComponentResource):
         if args.alarm_after_hours_without_calls:
             self.alarms["no-calls"] = self._alarm(
                 "no-calls",
-                f"No tracked call has been processed for {args.alarm_after_hours_without_calls} hours. Place a test"
+                f"No call has been recorded for {args.alarm_after_hours_without_calls} hours. Place a test"
                 " call, and check that the flow sets call_route and that the instance sends contact records to the"
                 " stream. See 'When no calls are recorded' in docs/operations.md.",
-                namespace="AWS/States",
-                metric_name="ExecutionsSucceeded",
-                dimensions={"StateMachineArn": account.state_machine_arn(state_machine.name)},
-                statistic="Sum",
+                # Counts successful writes. Records that are quarantined, expired or not newer are not part of it.
+                namespace="AWS/DynamoDB",
+                metric_name="SuccessfulRequestLatency",
+                dimensions={"TableName": table.name, "Operation": "UpdateItem"},
+                statistic="SampleCount",
                 period=_ONE_HOUR,
                 evaluation_periods=args.alarm_after_hours_without_calls,
                 comparison_operator="LessThanThreshold",
                 threshold=1,
-                # Step Functions reports nothing while there are no executions.
+                # DynamoDB reports nothing while there are no writes.
                 treat_missing_data="breaching",
             )
         if args.metrics:

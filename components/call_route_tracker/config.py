@@ -12,6 +12,7 @@ from pulumi.runtime import config as pulumi_config
 
 from callroute.arn import Arn
 from callroute.errors import InputError
+from callroute.flows.block_types import FLOW_TYPES, MODULE, declared_type
 from callroute.flows.load import load_flow
 from callroute.flows.placeholders import names
 
@@ -186,27 +187,37 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
     if isinstance(file, str):
         values["key"] = Path(file).stem.replace("_", "-")
         try:
-            values["content"] = _content(folder, file, placeholders, spell)
+            values["content"] = _content(folder, file, placeholders, values, spell)
+            if not problems:
+                problems += ContactFlowArgs.conflicts(values, spell)
         except ConfigError as error:
             problems += error.problems
     return values, problems
 
 
-def _content(folder: Path, file: str, placeholders: Any, spell: Callable[[str], str]) -> str:
+def _content(
+    folder: Path, file: str, placeholders: Any, values: Mapping[str, Any], spell: Callable[[str], str]
+) -> str:
     """Returns the flow's content as it is deployed.
 
     Raises:
-        ConfigError: the file or a placeholder is invalid.
+        ConfigError: the file, its type or a placeholder is invalid.
     """
 
     def invalid(option: str, value: object, allowed: str, fix: str) -> ConfigError:
         return ConfigError([Problem(spell(option), shown(value), allowed, fix)])
 
     try:
-        load_flow(folder / file)
+        declared = declared_type(load_flow(folder / file).flow)
     except InputError as error:
         allowed = "a file in flow_definitions/ in the Amazon Connect flow language"
         raise invalid("file", file, allowed, str(error)) from None
+    type_ = values.get("type", ContactFlowArgs.type)
+    if declared not in (None, type_) and type_ in FLOW_TYPES:
+        fix = f"Set it: pulumi config set --path '{spell('type')}' {declared}"
+        if declared == MODULE:
+            fix = "Remove the flow, because a stack cannot deploy modules."
+        raise invalid("type", type_, f"{declared}, the type in the flow or its route catalog", fix)
     if not isinstance(placeholders, dict) or not all(isinstance(each, str) for each in placeholders.values()):
         return ""
     try:

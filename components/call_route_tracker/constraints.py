@@ -1,6 +1,5 @@
 """Declares options with constraints, and checks values against them."""
 
-import difflib
 import json
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -8,6 +7,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, get_args, get_origin
 
 import pulumi
+
+from callroute.formats.spelling import did_you_mean
 
 _TYPE_TEXTS = {
     str: "text",
@@ -110,9 +111,8 @@ def characters(least: int, most: int) -> Constraint:
 
 
 def suggestion(word: str, words: Collection[str]) -> str:
-    """Returns a question that suggests similar words, or an empty string if no word is similar."""
-    similar = difflib.get_close_matches(word, words, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(similar)}?" if similar else ""
+    """Returns a question that suggests up to three similar words, or an empty string if no word is similar."""
+    return did_you_mean(word, words, limit=3)
 
 
 def camel_case(name: str) -> str:
@@ -133,10 +133,10 @@ def default_of(option: Field[Any]) -> Any:
 
 def type_of(option: Field[Any]) -> Any:
     """Returns the plain type of an option: `str` for `pulumi.Input[str] | None`, `Sequence` for any sequence."""
-    types = get_args(option.type)
     if get_origin(option.type) in _TYPE_TEXTS:
         return get_origin(option.type)
-    return types[0] if types else option.type
+    first, *_ = get_args(option.type) or (option.type,)
+    return get_origin(first) or first
 
 
 def allowed_values(option: Field[Any]) -> str:

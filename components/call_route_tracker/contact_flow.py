@@ -15,7 +15,7 @@ class ContactFlow(pulumi.ComponentResource):
         name: name of the resource.
         args: options of the flow.
         instance_id: ID of the Connect instance.
-        tags: tags of the flow.
+        tags: tags of the flow, unless its options contain other tags.
         opts: options of this component.
     """
 
@@ -39,10 +39,13 @@ class ContactFlow(pulumi.ComponentResource):
             instance_id=instance_id,
             name=args.name,
             description=args.description or None,
-            type="CONTACT_FLOW",
-            content=args.content,
-            tags=tags,
-            opts=child,
+            type=args.type,
+            content=args.deployed_content,
+            tags=tags if args.tags is None else args.tags or None,
+            # `pulumi import` adds flows to the root of the stack. The alias moves them into this component.
+            opts=pulumi.ResourceOptions(
+                parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
+            ),
         )
         self.phone_number: aws.connect.PhoneNumberContactFlowAssociation | None = None
         if args.phone_number_id:

@@ -16,7 +16,10 @@ import pulumi
 
 from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
+from callroute.errors import InputError
+from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
 from callroute.flows.flow import CONTENT_CHARACTERS
+from callroute.flows.tracking import add_detail_to_content
 
 from .constraints import (
     Constraint,
@@ -179,14 +182,35 @@ class ContactFlowArgs:
     """Name in Connect, unique in the instance."""
     content: str = option(constraint=characters(1, CONTENT_CHARACTERS))
     """The flow in the Amazon Connect flow language, with all placeholders filled in."""
+    type: str = option(DEFAULT_TYPE, one_of(*FLOW_TYPES))
+    """Type in Connect. A change replaces the flow."""
     description: str = option("", characters(0, _DESCRIPTION_CHARACTERS))
     """Description in Connect."""
+    tags: Mapping[str, str] | None = option(None, _TAGS)
+    """Tags of the flow, instead of the tags of all resources. `{}` means no tags."""
     phone_number_id: str | None = option(None, _PHONE_NUMBER_ID)
     """ID of a claimed phone number whose calls start with this flow."""
+    detail: bool = option(False)
+    """Adds tracking to the flow that also records the stops that callers visit, and silence, wrong keys and errors there."""
 
     def __post_init__(self) -> None:
         """Checks the options."""
         validate(self, f"flow {self.key!r}")
+
+    @property
+    def deployed_content(self) -> str:
+        """The content with the detail, if it is turned on."""
+        return add_detail_to_content(self.content, self.name, self.type) if self.detail else self.content
+
+    @staticmethod
+    def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
+        """Yields the problem if the flow cannot have detail."""
+        if values.get("detail") and "content" in values and "name" in values:
+            try:
+                add_detail_to_content(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
+            except InputError as error:
+                fix = f"Add the detail with `callroute track --detail` and turn this option off. {error}"
+                yield Problem(spell("detail"), "true", "false for this flow", fix)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,7 +293,7 @@ class CallRouteTrackerArgs:
     alarm_after_hours_without_calls: int = option(
         0, between(0, 168, "hours", "Use 0 for no such alarm, or a number of hours up to one week.")
     )
-    """Hours without a processed call after which an alarm goes off. 0 creates no such alarm."""
+    """Hours without a recorded call after which an alarm goes off. 0 creates no such alarm."""
     dashboard: bool = option(True)
     """Creates a CloudWatch dashboard for the pipeline."""
     metrics: bool = option(False)

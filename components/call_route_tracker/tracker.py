@@ -162,6 +162,7 @@ class CallRouteTracker(pulumi.ComponentResource):
                 stream_name=stream_name,
                 state_machine=self.recorder.state_machine,
                 pipe=self.pipe.pipe,
+                table=self.table.table,
                 dead_letter_queue=self.pipe.dead_letter_queue,
                 quarantine_queue=self.quarantine_queue,
                 opts=child,

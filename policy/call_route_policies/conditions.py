@@ -1,4 +1,4 @@
-"""Evaluates conditions in policy statements for the requests that a state machine or pipe sends with its role."""
+"""Evaluates conditions in policy statements for the requests that a state machine or pipe makes with its role."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,17 +12,18 @@ from hypothesis import strategies as st
 
 from call_route_tracker import CallRouteTrackerArgs
 from callroute.aws.state_machine import definition
-from tests.aws.test_state_machine import CASES, UNSTORABLE, garbled
-from tests.support.contact_records import agent, contact_record, queue
+from tests.aws.test_state_machine import CASES, DETAIL, LARGEST, UNSTORABLE, garbled
+from tests.support import oracle
+from tests.support.contact_records import agent, contact_record, detailed, queue
 from tests.support.jsonata_engines import (
     FAILED,
     Reference,
-    depth,
     evaluate,
     expressions,
     missing_reference,
     reference,
     same,
+    work,
 )
 from tests.support.options import tracker_args
 
@@ -40,6 +42,17 @@ ERRORS: list[dict[str, Any]] = [
     {"Error": "DynamoDB.AmazonDynamoDBException", "Cause": "Error Code: AccessDeniedException"},
     {"Error": "DynamoDB.AmazonDynamoDBException"},
 ]
+
+
+def path(stops: int) -> dict[str, str]:
+    """Returns the attributes of a call that visited so many stops one after another, with trouble at each tenth."""
+    return {
+        "call_route": f"s{stops}",
+        **{f"call_from_s{number}": f"s{number - 1}" for number in range(stops, 1, -1)},
+        **{f"call_wrong_key3_s{number}": "1" for number in range(1, stops + 1, 10)},
+    }
+
+
 RECORDS = {
     **{name: contact_record(name, **changes) for name, (changes, _) in CASES.items()},
     **{name: record for name, (record, _) in UNSTORABLE.items()},
@@ -56,6 +69,7 @@ RECORDS = {
     ),
     "a large duration": contact_record("large", Queue=queue(Duration=1e21)),
     "a small duration": contact_record("small", Queue=queue(Duration=1e-7)),
+    "a path through 100 stops": contact_record("path", Attributes=path(100)),
     "a long route": contact_record("long", Attributes={"call_route": 0.12345678901234567}),
 }
 
@@ -123,14 +137,119 @@ def test_both_engines_agree_on_any_record(engine: Reference, contact: Any, optio
     compare(OPTIONS[options], contact, engine)
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(attributes=DETAIL)
+def test_call_detail_is_converted_as_documented(attributes: dict[str, Any]) -> None:
+    record = contact_record(Attributes={**attributes, "call_route": "1"})
+
+    item = read(record)["item"]
+
+    assert {name: item[name] for name in ("stops_visited", "trouble") if name in item} == oracle.call_detail(
+        record["Attributes"]
+    )
+
+
+def test_the_order_of_the_attributes_does_not_matter() -> None:
+    attributes = detailed(call_error1_10="1", call_error1_2="1", call_from_start="9", call_from_8="7")
+
+    assert read(contact_record(Attributes=attributes)) == read(
+        contact_record(Attributes=dict(reversed(attributes.items())))
+    )
+
+
+@pytest.mark.parametrize("name", ["flow_version", "arm", "call_from_1", "call_silence1_1"])
+def test_each_part_of_the_detail_changes_the_version(name: str) -> None:
+    one, other = (
+        read(contact_record(Attributes={**detailed(), name: value}))["item"]["version"] for value in "12"
+    )
+
+    assert one != other
+
+
+# Digests that the release before call detail computed.
+DIGESTS = {
+    "completed": "43a6cbd9ce3da323",
+    "queued": "f107d8a2e6fa0346",
+    "answered": "0800173f18dca492",
+    "call flow": "224d2c375081b117",
+    "Japanese route": "32b60825973ace33",
+    "still connected": "ab085ffde1b8ccd0",
+    "fractions": "055219fec929aeb2",
+}
+
+
+@pytest.mark.parametrize("case", DIGESTS)
+def test_a_call_without_detail_keeps_its_version(case: str) -> None:
+    item = read(RECORDS[case])["item"]
+
+    assert item["version"].rpartition("-")[2] == DIGESTS[case]
+    assert not {"flow_version", "arm", "stops_visited", "trouble"} & set(item)
+
+
+def test_the_evaluations_grow_linearly_with_the_visited_stops() -> None:
+    counts = [evaluations_for(contact_record(Attributes=path(stops))) for stops in (100, 200, 300)]
+
+    assert counts[2] - counts[1] == counts[1] - counts[0]
+
+
+def test_the_number_of_evaluations_is_bounded() -> None:
+    """The emulator evaluates at least 100 expressions in a millisecond, and the limit in Step Functions is a second."""
+    hostile = {f"call_{kind}_s{n}": f"t{n}" for n in range(5_000) for kind in ("from", "error1")}
+    trouble = dict.fromkeys(hostile, "1")
+
+    assert evaluations_for(contact_record(Attributes={**hostile, "call_route": "1"})) < 60_000
+    assert evaluations_for(contact_record(Attributes={**trouble, "call_route": "1"})) < 60_000
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_the_largest_attributes_with_detail_fit_into_states_and_items(name: str) -> None:
+    machine = definition(OPTIONS["domestic"], table_name="t", quarantine_queue_url="q")["States"]
+    states, variables = machine["EachContact"]["ItemProcessor"]["States"], machine["Settings"]["Assign"]
+    record = {"event_id": "e", "sequence_number": "1", "contact": contact_record(Attributes=LARGEST[name])}
+
+    def run(part: str, value: Any) -> Any:
+        return work(part[2:-2].strip(), {"states": {"input": value}, **variables}).value
+
+    reading = run(states["Read"]["Output"]["reading"], record)
+    output = {"record": record, "reading": reading}
+    values = run(states["Store"]["Arguments"]["ExpressionAttributeValues"], output)
+
+    # Limits: 256 KiB for the input and output of a state, 400 KB for an item.
+    assert len(json.dumps(output, ensure_ascii=False).encode()) < 262_144 / 2
+    assert len(json.dumps(values, ensure_ascii=False).encode()) < 262_144 / 2
+
+
+def read(contact: Any) -> dict[str, Any]:
+    """Returns the state machine's reading of a contact record."""
+    machine = definition(OPTIONS["domestic"], table_name="t", quarantine_queue_url="q")["States"]
+    (_, expression) = expressions(machine["EachContact"]["ItemProcessor"]["States"]["Read"])
+    reading: dict[str, Any] = evaluate(
+        expression, {"states": {"input": {"contact": contact}}, **machine["Settings"]["Assign"]}
+    )
+    return reading
+
+
+def evaluations_for(contact: Any) -> int:
+    """Returns the number of evaluations for a contact record."""
+    total = 0
+
+    def run(expression: str, bindings: dict[str, Any]) -> Any:
+        nonlocal total
+        done = work(expression, bindings)
+        total += done.evaluations
+        return done.value
+
+    assert list(evaluations(OPTIONS["domestic"], contact, run))
+    return total
+
+
 def test_no_expression_evaluates_deeper_than_the_limit_that_others_measured() -> None:
     depths: list[int] = []
 
     def run(expression: str, bindings: dict[str, Any]) -> Any:
-        value = evaluate(expression, bindings)
-        if value is not FAILED:
-            depths.append(depth(expression, bindings))
-        return value
+        done = work(expression, bindings)
+        depths.append(done.depth)
+        return done.value
 
     for contact in RECORDS.values():
         assert list(evaluations(OPTIONS["domestic"], contact, run))

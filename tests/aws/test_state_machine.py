@@ -23,7 +23,8 @@ from statelint.linter import Linter
 
 from callroute.aws.state_machine import ITEM_ATTRIBUTES, definition
 from callroute.local.emulator import Emulator
-from tests.support.contact_records import agent, contact_record, queue
+from tests.support import oracle
+from tests.support.contact_records import agent, contact_record, detailed, queue
 from tests.support.options import tracker_args
 from tests.support.recorder import Recorder
 
@@ -123,8 +124,86 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"InitiationTimestamp": "2026-04-17T15:00:00Z"},
         {"start_time": "2026-04-18T00:00:00+09:00", "call_date": "2026-04-18"},
     ),
+    "detail": (
+        {"Attributes": detailed()},
+        {
+            "call_flow": "bank",
+            "flow_version": "0a1b2c3d4e5f",
+            "stops_visited": ["start", "1", "1-2"],
+            "trouble": {"1": {"silence": Decimal(2)}},
+        },
+    ),
+    "detail at the first stop": (
+        attributes(call_detail="true", arm="split 50%"),
+        {"arm": "split 50%", "stops_visited": ["1"], "trouble": None},
+    ),
+    "visits that go around in a circle": (
+        attributes(call_from_1="2", call_from_2="3", call_from_3="1", call_from_9="8"),
+        {"stops_visited": ["8", "9", "3", "2", "1"]},
+    ),
+    "stops without a stop before them": (
+        attributes(call_from_1="", call_from_2="-", call_from_3="3", call_from_é="4"),
+        {"stops_visited": ["2", "3", "1"]},
+    ),
+    "detail that is not text": (
+        attributes(call_detail=True, call_from_2=2, call_error1_1=1, flow_version=3, arm=["a"]),
+        {"stops_visited": None, "trouble": None, "flow_version": None, "arm": None},
+    ),
+    "trouble of each kind": (
+        attributes(
+            call_silence1_a="1",
+            call_silence2_a="1",
+            call_silence3_a="1",
+            call_wrong_key1_a="0",
+            call_wrong_key3_a="1",
+            call_error3_10="1",
+            call_silence9_a="1",
+            call_error1_="1",
+            xcall_error1_10="1",
+        ),
+        {
+            "trouble": {"a": {"silence": Decimal(3), "wrong_key": Decimal(1)}, "10": {"error": Decimal(1)}},
+            "stops_visited": None,
+        },
+    ),
+    "names with a meaning in JavaScript": (
+        attributes(
+            call_from_1="__proto__",
+            call_from___proto__="constructor",
+            call_error3___proto__="1",
+            call_error3_constructor="1",
+            call_error3_hasOwnProperty="1",
+        ),
+        {
+            "stops_visited": ["constructor", "__proto__", "1"],
+            "trouble": {"constructor": {"error": Decimal(1)}, "hasOwnProperty": {"error": Decimal(1)}},
+        },
+    ),
     "unknown fields": ({"SomethingNew": {"deep": [1, None]}, "SegmentAttributes": None}, {"call_route": "1"}),
 }
+
+
+MAX_ATTRIBUTES = 32_768
+"""Maximum size of a contact's attributes in bytes (docs/fidelity.md)."""
+
+
+def filled(values: dict[str, str]) -> dict[str, str]:
+    """Adds an attribute that brings the size of the attributes to the maximum."""
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in values.items())
+    return {**values, "other": "x" * (MAX_ATTRIBUTES - size - len("other"))}
+
+
+LARGEST = {
+    "200 long names": filled(
+        {f"call_from_{n:0>72}": f"{n - 1:0>72}" for n in range(1, 201)} | {"call_route": f"{200:0>72}"}
+    ),
+    "1,600 short names": filled({"call_route": "1"} | {f"call_from_{n}": f"s{n}" for n in range(1_600)}),
+    "1,500 kinds of trouble": filled({"call_route": "1"} | {f"call_error3_{n}": "1" for n in range(1_500)}),
+    "Japanese names": filled(
+        {"call_route": "1"} | {f"call_from_{n}": "紛失" * 100 + str(n) for n in range(50)}
+    ),
+}
+"""Contact attributes of the maximum size, with call detail."""
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +225,13 @@ def test_the_item_has_the_documented_values(case: str, case_items: dict[str, dic
 @pytest.mark.parametrize("case", CASES)
 def test_an_item_has_only_documented_attributes(case: str, case_items: dict[str, dict[str, Any]]) -> None:
     assert set(case_items[case]) <= set(ITEM_ATTRIBUTES)
+
+
+def test_the_largest_attributes_with_detail_are_stored(recorder: MakeRecorder) -> None:
+    machine = recorder()
+
+    assert machine.store([contact_record("a", Attributes=LARGEST["200 long names"])]) == ["stored"]
+    assert machine.items()["a"]["stops_visited"] == [f"{number:0>72}" for number in range(201)]
 
 
 def test_missing_fields_are_treated_as_null(recorder: MakeRecorder) -> None:
@@ -428,6 +514,29 @@ def test_the_version_does_not_depend_on_the_number(recorder: MakeRecorder, phone
     assert first["version"] == second["version"]
 
 
+STOPS = st.sampled_from(["start", "1", "1-2", "2", "10", "紛失", "📞", "constructor", "__proto__", "-", ""])
+KINDS = st.sampled_from(
+    ["from_", *(f"{kind}{n}_" for kind in ("silence", "wrong_key", "error") for n in (1, 2, 3))]
+)
+DETAIL = st.dictionaries(
+    st.tuples(st.just("call_"), KINDS, STOPS).map("".join)
+    | st.sampled_from(
+        [
+            "call_detail",
+            "flow_version",
+            "arm",
+            "call_silence9_1",
+            "xcall_from_1",
+            "call_from_1 call_from_2",
+            "call_from_1\n",
+        ]
+    ),
+    STOPS | st.sampled_from(["true", "0", "1", 1, None, True, ["1"], {"1": "1"}]),
+    max_size=12,
+)
+"""Attributes of call detail, valid and invalid ones."""
+
+
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
     """Generates versions of a few contacts, and batches that deliver them in any order, some more than once."""
@@ -443,7 +552,11 @@ def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[dict[st
                 CustomerEndpoint=draw(st.sampled_from([None, {"Address": "+815000000001"}])),
                 DisconnectTimestamp=draw(st.sampled_from([None, "2026-04-17T23:48:34Z"])),
                 DisconnectReason=draw(st.sampled_from([None, "CUSTOMER_DISCONNECT", "OTHER"])),
-                Attributes={"call_route": draw(st.sampled_from(["1", "2"])), "call_completed": "true"},
+                Attributes={
+                    **draw(st.sampled_from([{}, detailed(), {"call_silence3_1": "1"}]) | DETAIL),
+                    "call_route": draw(st.sampled_from(["1", "2"])),
+                    "call_completed": "true",
+                },
             )
             for _ in range(draw(st.integers(1, 4)))
         ]
@@ -483,6 +596,9 @@ def test_the_order_and_number_of_deliveries_does_not_matter(
         ]
         assert item["call_route"] in [each["Attributes"]["call_route"] for each in candidates]
         assert item.get("disconnect_reason") in [each["DisconnectReason"] for each in candidates]
+        assert {name: item[name] for name in ("stops_visited", "trouble") if name in item} in [
+            oracle.call_detail(each["Attributes"]) for each in candidates
+        ]
     items = actual.items()
     actual.use(tracker_args(time_zone="UTC", phone_number="masked", retention_days=retention_days))
     for batch in batches:
@@ -557,6 +673,14 @@ UNSTORABLE: dict[str, tuple[Any, str]] = {
     ),
     "half of a pair in the route": (
         contact_record("x", Attributes={"call_route": "a\ud800b"}),
+        "half of a surrogate pair",
+    ),
+    "half of a pair in a visited stop": (
+        contact_record("x", Attributes=detailed(call_from_1="a\ud800")),
+        "half of a surrogate pair",
+    ),
+    "half of a pair in the arm": (
+        contact_record("x", Attributes=detailed(arm="\ude00")),
         "half of a surrogate pair",
     ),
     "half of a pair at the end of a name": (
@@ -636,7 +760,7 @@ def garbled(draw: st.DrawFn) -> Any:
     """Generates contact records in which some fields are missing or replaced by random JSON, and random JSON values."""
     if draw(st.integers(0, 9)) == 0:
         return draw(JSON)
-    record = contact_record("garbled")
+    record = contact_record("garbled", Attributes={**draw(DETAIL), **contact_record()["Attributes"]})
     for field in draw(st.lists(st.sampled_from(FIELDS), max_size=4, unique=True)):
         outer, _, inner = field.partition(".")
         if inner:
@@ -809,8 +933,9 @@ def test_the_definition_matches_the_schema_of_the_language(metrics: bool) -> Non
 
 # Functions of JSONata 2.0.6 and Step Functions that the expressions may call. The emulator supports more.
 KNOWN_FUNCTIONS = {
-    "contains", "count", "each", "encodeUrlComponent", "exists", "fromMillis", "hash", "join", "keys", "length", "lowercase",
-    "map", "merge", "millis", "not", "number", "string", "substring", "substringBefore", "toMillis", "trim", "type",
+    "append", "contains", "count", "decodeUrlComponent", "distinct", "each", "encodeUrlComponent", "exists", "fromMillis",
+    "hash", "join", "keys", "length", "lookup", "lowercase", "match", "merge", "millis", "not", "reduce", "replace", "reverse",
+    "sort", "split", "string", "substring", "substringAfter", "substringBefore", "toMillis", "trim", "type",
 }  # fmt: skip
 
 

@@ -60,6 +60,6 @@ def test_changes_are_exact_to_the_second() -> None:
     assert {"from": 1730613600, "seconds": -18000, "text": "-05:00"} in offset_changes("America/New_York")
 
 
-def test_an_unknown_zone_is_rejected_with_suggestions() -> None:
-    with pytest.raises(ValueError, match=r"'Asia/Tokio' is not an IANA time zone; did you mean .*Asia/Tokyo"):
+def test_an_unknown_zone_is_rejected() -> None:
+    with pytest.raises(ValueError, match=r"'Asia/Tokio' is not an IANA time zone"):
         offset_changes("Asia/Tokio")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from callroute.flows.flow import Flow
+from callroute.flows.tracking import flow_version, strip_tracking
 from tests.cli.commands import FLOWS, callroute
 
 pytestmark = pytest.mark.emulator
@@ -18,7 +20,11 @@ def test_the_record_of_a_call_with_keys_is_stored() -> None:
 
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
-    assert answer["contact_record"]["Attributes"] == {"call_route": "2-1", "call_completed": "true"}
+    attributes = answer["contact_record"]["Attributes"]
+    assert attributes.pop("flow_version") == flow_version(
+        strip_tracking(Flow.load(FLOWS / "call_route.json"))[0]
+    )
+    assert attributes == {"call_route": "2-1", "call_completed": "true"}
     item = answer["item"]
     assert item["contact_id"] == answer["contact_record"]["ContactId"]
     assert (item["call_route"], item["outcome"]) == ("2-1", "completed")
@@ -86,7 +92,10 @@ def test_calls_without_record_exit_with_1_and_the_reason(tmp_path: Path) -> None
     ran = callroute("call", "--flow", flow, "--keys", "")
 
     assert ran.returncode == 1
-    assert "the call left no record, because the flow did not set call_route" in ran.stderr
+    assert (
+        "the call left no record, because the flow did not set call_route. Run `callroute track`"
+        in ran.stderr
+    )
 
 
 @pytest.mark.parametrize(

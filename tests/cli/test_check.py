@@ -35,6 +35,14 @@ def test_flows_of_this_repository_have_only_notes_and_notes_do_not_fail() -> Non
     assert err == ""
 
 
+def test_quiet_output_contains_only_errors_and_warnings() -> None:
+    assert run(*FLOWS, "--quiet") == (0, "", "")
+    code, out, _ = run(UNTRACKED, "--quiet")
+    assert code == 1
+    assert " error " in out
+    assert " note " not in out
+
+
 def test_text_has_file_line_column_rule_block_message_and_hint() -> None:
     code, out, _ = run(UNTRACKED)
     assert code == 1

@@ -112,13 +112,16 @@ def test_a_flow_can_come_from_standard_input() -> None:
     [
         (("nowhere.json",), "nowhere.json"),
         ((PLAIN, "--format", "png"), "--format: 'png' is not one of 'mermaid', 'svg'. See"),
-        ((PLAIN, "-o", "flow.png"), "'flow.png' does not end in .svg or .mmd"),
-        ((PLAIN, "-o", "flow"), "'flow' does not end in .svg or .mmd"),
+        ((PLAIN, "-o", "flow.png"), "'flow.png' does not end in .svg, .mmd or .mermaid"),
+        ((PLAIN, "-o", "flow"), "'flow' does not end in .svg, .mmd or .mermaid"),
         ((PLAIN, "-o", "/nowhere/at/all.svg"), "/nowhere/at/all.svg"),
+        (("EMPTY",), "the flow has no blocks to draw"),
         ((), "missing argument 'FLOW'"),
     ],
 )
-def test_unusable_arguments_exit_with_2(arguments: tuple[str, ...], message: str) -> None:
-    result = draw(*arguments)
+def test_unusable_arguments_exit_with_2(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"Version": "2019-10-30", "StartAction": "a", "Actions": []}', encoding="utf-8")
+    result = draw(*(each.replace("EMPTY", str(empty)) for each in arguments))
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr

@@ -71,8 +71,17 @@ def test_a_pulled_flow_passes_the_check_and_is_deployed_with_the_same_content(aw
         "OrdersBotArn": BOT,
     }
     assert config == [
-        {"file": "main_menu.json", "name": "Main menu", "description": "First", "placeholders": placeholders}
+        {
+            "file": "main_menu.json",
+            "name": "Main menu",
+            "description": "First",
+            "placeholders": placeholders,
+            "tags": {"team": "telephony"},
+        }
     ]
+    flow = f"aws:connect/contactFlow:ContactFlow call-route-tracker-main-menu {INSTANCE}:{MENU}"
+    options = "--generate-code=false --protect=false"
+    assert pulled.stdout.endswith(f"\n# pulumi import {flow} {options}\n")
     assert "arn:" not in path.read_text(encoding="utf-8")
     loaded = load_flow(path, placeholders)
     assert loaded.content == json.dumps(json.loads(MENU_CONTENT), ensure_ascii=False, separators=(",", ":"))
@@ -86,12 +95,11 @@ def test_all_flows_and_modules_are_read_with_their_types(aws: Aws) -> None:
     aws.lists()
     aws.menu()
     aws.resources()
-    hold = {"Id": HOLD, "Name": "Hold", "Type": "CUSTOMER_HOLD", "Content": HOLD_CONTENT}
-    aws.answer("describe_contact_flow", {"ContactFlow": hold}, ContactFlowId=HOLD)
+    aws.hold()
     module = {"Id": MODULE, "Name": "Balance", "Content": HOLD_CONTENT}
     aws.answer("describe_contact_flow_module", {"ContactFlowModule": module}, ContactFlowModuleId=MODULE)
 
-    pulled = pull("--import-file", "import.json")
+    pulled = pull()
 
     assert pulled.exit_code == 0, pulled.stderr
     types = {path.name: RouteCatalog.load(path).type for path in Path("flows").glob("*.yaml")}
@@ -101,10 +109,10 @@ def test_all_flows_and_modules_are_read_with_their_types(aws: Aws) -> None:
         "balance.routes.yaml": "MODULE",
     }
     assert "待って" in Path("flows/hold.json").read_text(encoding="utf-8")
-    assert len(yaml.safe_load(pulled.stdout)["config"]["call-route-tracker:flows"]) == 1
-    assert "#   type: CUSTOMER_HOLD\n" in pulled.stdout
-    imported = json.loads(Path("import.json").read_text(encoding="utf-8"))["resources"]
-    assert [each.get("id") for each in imported] == [None, None, f"{INSTANCE}:{MENU}"]
+    menu, hold = yaml.safe_load(pulled.stdout)["config"]["call-route-tracker:flows"]
+    assert "type" not in menu
+    assert hold == {"file": "hold.json", "name": "Hold", "type": "CUSTOMER_HOLD", "tags": {}}
+    assert "# - file: balance.json\n" in pulled.stdout
 
 
 def test_local_edits_are_kept_without_force(aws: Aws) -> None:

@@ -11,6 +11,7 @@ import io
 import json
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -34,12 +35,12 @@ from callroute.local.shared_cloud import share
 from callroute.local.stack_config import StackConfig, tracker_options
 from callroute.reports import call_records
 from callroute.reports.call_records import read_days
-from callroute.reports.report import Span
-from tests.support.made_up_calls import BANK, made_up_items
+from callroute.reports.report import ENDINGS, LEAST_CALLS, Span
+from tests.support.made_up_calls import ARMS, BANK, VERSIONS, made_up_items
 
 SPAN = Span(date(2026, 3, 9), date(2026, 3, 11))
 DAYS = ("--from", str(SPAN.first), "--to", str(SPAN.last))
-ITEMS = list(made_up_items(SPAN, 40))
+ITEMS = list(made_up_items(SPAN, 60, detailed_from=date(2026, 3, 10)))
 KEY = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000001"
 KEYS = {
     "from",
@@ -50,6 +51,10 @@ KEYS = {
     "unknown_routes",
     "repeat_callers",
     "previous",
+    "waterfall",
+    "detail_share",
+    "versions",
+    "arms",
 }
 
 
@@ -100,6 +105,11 @@ def test_json_has_the_documented_keys(expected: Any) -> None:
     assert expected["calls"] == sum(expected["outcomes"].values()) > 0
     assert expected["previous"]["calls"] > 0
     assert set(expected["outcomes"]) == {"answered", "abandoned_in_queue", "completed", "abandoned_in_flow"}
+    assert 0 < expected["detail_share"] < 1
+    assert [each["flow_version"] for each in expected["versions"]] == list(VERSIONS)
+    assert {each["arm"] for each in expected["arms"]} == set(ARMS)
+    for stop in expected["waterfall"]:
+        assert stop["reached"] == sum(stop[ending] for ending in ENDINGS) >= LEAST_CALLS
     stops = {stop["route"]: stop for stop in expected["stops"]}
     assert stops["start"]["reached"] == expected["calls"]
     assert stops["balance"]["label"] == "Balance and transactions"
@@ -134,13 +144,37 @@ def test_csv_has_one_line_per_stop(items_file: Path, expected: Any, tmp_path: Pa
     assert [row["route"] for row in rows] == [stop["route"] for stop in expected["stops"]]
     assert [int(row["reached"]) for row in rows] == [stop["reached"] for stop in expected["stops"]]
     assert rows[0]["label"] == "最初のメニュー"
+    (start,) = (stop for stop in expected["waterfall"] if stop["route"] == "start")
+    assert int(rows[0]["waterfall_silence"]) == start["silence"]
+    assert int(rows[0]["waterfall_met_silence"]) == start["met_silence"] > start["silence"]
+    assert rows[-1]["waterfall_reached"] == "", "fewer than 30 calls"
 
 
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
-        ("en", ("Where callers gave up", "Balance and transactions", "Left in the menu")),
-        ("ja", ("発信者の離脱箇所", "残高・入出金の照会", "メニューの途中で離脱")),
+        (
+            "en",
+            (
+                "Where callers gave up",
+                "Balance and transactions",
+                "Left in the menu",
+                "Why callers left, worst stop first",
+                "with fewer than 30 calls with detail",
+                f"{VERSIONS[1]} compared with {VERSIONS[0]}, by stop",
+            ),
+        ),
+        (
+            "ja",
+            (
+                "発信者の離脱箇所",
+                "残高・入出金の照会",
+                "メニューの途中で離脱",
+                "離脱の理由",
+                "詳細のある通話が30件未満の停止箇所",
+                "実験の分岐",
+            ),
+        ),
     ],
 )
 def test_text_is_in_the_chosen_language(items_file: Path, language: str, texts: tuple[str, ...]) -> None:
@@ -218,6 +252,16 @@ GOOD = lines(ITEMS[:1]).strip()
         (GOOD.replace('"outcome": "', '"outcome": "x'), "has an invalid outcome"),
         (GOOD.replace('"duration_seconds": ', '"duration_seconds": "x'), "is not valid JSON"),
         (GOOD.replace('"2026-03-06"', '"2026-02-30"'), "does not exist"),
+        (
+            GOOD.replace("{", '{"stops_visited": 5, ', 1),
+            "has an invalid stops_visited (not a list of strings)",
+        ),
+        (GOOD.replace("{", '{"stops_visited": [null], ', 1), "has an invalid stops_visited"),
+        (GOOD.replace("{", '{"trouble": "x", ', 1), "has an invalid trouble (not an object)"),
+        (
+            '{"ContactId": "x", "Attributes": {}}',
+            "is a contact record, not a call record. Turn contact records into",
+        ),
         (GOOD.replace("2026-03-06", "2020-01-01").replace("call_route", "route"), "has no call_route"),
     ],
 )
@@ -358,6 +402,25 @@ def test_the_reader_role_is_enough_for_a_table(
     cloud: LocalCloud, reader: dict[str, str | None], expected: Any
 ) -> None:
     assert as_json(*table(cloud), env=reader) == expected
+
+
+def test_the_reader_role_is_enough_for_an_estimate_from_a_table(
+    cloud: LocalCloud, reader: dict[str, str | None]
+) -> None:
+    days = {str(day) for day in SPAN}
+    outcomes = Counter(
+        item["outcome"] for item in ITEMS if item["call_date"] in days and "stops_visited" in item
+    )
+    arguments = ["whatif", str(BANK), str(BANK), *table(cloud), *DAYS, "--samples", "20", "--json"]
+
+    result = CliRunner().invoke(app, arguments, env=reader)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert found["calls"] == outcomes.total()
+    assert {
+        name: round(each["before"] * found["calls"]) for name, each in found["outcomes"].items()
+    } == outcomes
 
 
 def test_items_that_are_not_call_records_are_left_out(

@@ -102,6 +102,29 @@ def test_documents_match_the_options_of_the_stack(
     assert json.loads(result.stdout) == documents_
 
 
+@pytest.mark.parametrize(
+    ("config", "printed"),
+    [
+        ({"kmsKeyArn": KEY}, True),
+        ({}, False),
+        ({"kmsKeyArn": KEY, "alarms": False}, False),
+        ({"kmsKeyArn": KEY, "alarmTopicArn": "arn:aws:sns:ap-northeast-1:111111111111:on-call"}, False),
+    ],
+)
+def test_the_key_policy_is_printed_for_an_encrypted_topic(
+    project: Project, config: dict[str, Any], printed: bool
+) -> None:
+    project.configure(**config)
+
+    documents_ = json.loads(project.roles().stdout)
+
+    assert ("key-policy.json" in documents_) is printed
+    if printed:
+        (statement,) = documents_["key-policy.json"]["Statement"]
+        assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": REQUIRED["account-id"]}}
+
+
 def test_documents_can_be_written_to_a_folder(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "roles"
 

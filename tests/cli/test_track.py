@@ -12,6 +12,7 @@ from callroute.cli.app import app
 from callroute.cli.track import stops_summary
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
+from callroute.flows.tracking import flow_version
 from tests.cli.commands import FLOWS, callroute
 from tests.support import corpus
 from tests.support.paths import REPOSITORY
@@ -73,6 +74,9 @@ def test_one_run_writes_flow_and_picture_and_summarizes_the_stops(menu: Path) ->
     assert "1 stop, all with a route on every path" in ran.stderr
     assert picture.read_text(encoding="utf-8") == callroute("draw", out, "--format", "svg").stdout
     assert "track-main-1" in picture.read_text(encoding="utf-8")
+    refused = callroute("track", menu, "--picture", "x.png")
+    assert refused.returncode == 2
+    assert "'x.png' does not end in .svg" in refused.stderr
 
 
 def test_written_flow_and_catalog_pass_the_check(menu: Path) -> None:
@@ -89,6 +93,7 @@ def test_written_flow_and_catalog_pass_the_check(menu: Path) -> None:
     simulated = callroute("simulate", out, "--keys", "2", "--json")
     assert json.loads(simulated.stdout)["attributes"] == {
         "call_flow": "Sample line",
+        "flow_version": flow_version(Flow.load(menu)),
         "call_route": "2",
         "call_completed": "true",
     }
@@ -115,7 +120,7 @@ def test_flows_with_manual_tracking_are_not_changed() -> None:
     for path in sorted(FLOWS.glob("*.json")):
         ran = callroute("track", path)
         assert ran.stdout == path.read_text(encoding="utf-8")
-        assert "no tracking blocks needed" in ran.stderr
+        assert "1 tracking block, 0 of them new" in ran.stderr
 
 
 def test_labels_and_comments_in_the_catalog_are_kept_when_routes_are_added(menu: Path) -> None:
@@ -348,3 +353,19 @@ def test_resolved_flows_of_the_corpus_stay_as_they_are(tmp_path: Path) -> None:
         again = CliRunner().invoke(app, ["track", str(out), "-o", str(out)])
         assert again.exit_code == 0, path.name
         assert [file.read_bytes() for file in written if file.exists()] == resolved, path.name
+
+
+def test_detail_can_be_added_left_out_for_a_stop_and_removed(menu: Path) -> None:
+    plain, out = callroute("track", menu).stdout, menu.with_name("tracked.json")
+    ran = callroute("track", menu, "-o", out, "--detail", "--without-detail", "2")
+    assert ran.returncode == 0
+    assert "detail of 2 stops: 6 tracking blocks, and attributes of up to " in ran.stderr
+    detailed = out.read_text(encoding="utf-8")
+    assert "call_from_1" in detailed
+    assert "call_from_2" not in detailed
+    assert callroute("check", out).returncode == 0
+    assert callroute("track", out).stdout == detailed
+    assert callroute("track", out, "--no-detail").stdout == plain
+    ran = callroute("track", out, "--detail", "--without-detail", "0")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "no route '0'" in ran.stderr

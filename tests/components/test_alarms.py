@@ -63,8 +63,15 @@ WATCHED = {
         *("Sum", 15, "<", 1, "breaching"),
     ),
     "no-calls": (
-        *("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": STATE_MACHINE_ARN}),
-        *("Sum", 24 * 60, "<", 1, "breaching"),
+        *("AWS/DynamoDB", "SuccessfulRequestLatency"),
+        *(
+            {"TableName": "call-records", "Operation": "UpdateItem"},
+            "SampleCount",
+            24 * 60,
+            "<",
+            1,
+            "breaching",
+        ),
     ),
 }
 COMPARISONS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}
@@ -219,7 +226,7 @@ def test_the_dashboard_shows_the_health_of_the_pipeline(engine: Engine) -> None:
         *("ExecutionFailed", "ExecutionThrottled", "ExecutionTime", "ExecutionTimeout"),
         *("ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"),
         *("GetRecords.IteratorAgeMilliseconds", "GetRecords.Records", "IncomingRecords"),
-        *("WriteProvisionedThroughputExceeded", "WriteThrottleEvents"),
+        *("SuccessfulRequestLatency", "WriteProvisionedThroughputExceeded", "WriteThrottleEvents"),
     }
     assert engine.one(DASHBOARD).inputs["dashboardName"] == "calls-test-ap-northeast-1"
 

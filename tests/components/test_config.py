@@ -44,6 +44,22 @@ def problems(
     return found
 
 
+def test_flows_have_types_and_tags(tmp_path: Path) -> None:
+    entry = {**FLOW, "type": "CUSTOMER_QUEUE", "tags": "{}"}
+    (flow,) = parse({"flows": json.dumps([entry])}).flows
+    assert (flow.type, flow.tags) == ("CUSTOMER_QUEUE", {})
+    (flow,) = parse({"flows": json.dumps([FLOW])}).flows
+    assert (flow.type, flow.tags) == ("CONTACT_FLOW", None)
+
+    file = tmp_path / "queue.json"
+    file.write_text((FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8"), encoding="utf-8")
+    catalog = "flow: queue.json\ntype: CUSTOMER_QUEUE\n"
+    file.with_name("queue.routes.yaml").write_text(catalog, encoding="utf-8")
+    found = problems({"flows": json.dumps([{**FLOW, "file": "queue.json"}])}, folder=tmp_path)
+    assert found["flows[0].type"].fix == "Set it: pulumi config set --path 'flows[0].type' CUSTOMER_QUEUE"
+    assert "flows[0].type" in problems({"flows": json.dumps([{**FLOW, "type": "QUEUE"}])})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "allowed", "fix"),
     [
@@ -413,6 +429,19 @@ def test_placeholders_cannot_contain_placeholders() -> None:
     found = problems({"flows": json.dumps([{**flow, "placeholders": placeholders}])})
 
     assert "${Left}" in found["flows[0].placeholders"].fix
+
+
+def test_a_flow_that_cannot_have_detail_is_reported_with_its_option(tmp_path: Path) -> None:
+    content = (FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8")
+    (tmp_path / "menu.json").write_text(content.replace('"call_route": "1-2"', '"call_route": "1+2"'))
+    config = {"flows": json.dumps([{"file": "menu.json", "name": "menu", "detail": "true"}])}
+
+    with pytest.raises(ConfigError) as raised:
+        parse(config, folder=tmp_path)
+
+    (problem,) = raised.value.problems
+    assert problem.key == "flows[0].detail"
+    assert "callroute track --detail" in problem.fix
 
 
 def test_all_problems_of_placeholders_are_reported() -> None:

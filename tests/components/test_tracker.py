@@ -13,8 +13,12 @@ import pytest
 from call_route_tracker import CallRouteTracker, ContactFlowArgs, tracker
 from call_route_tracker.constraints import ConfigError
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
+from callroute.flows.attribute_flow import attributes_of
+from callroute.flows.flow import Flow
+from callroute.flows.tracking import strip_tracking
 from tests.support.engine import Engine, Registered
 from tests.support.options import INSTANCE, tracker_args
+from tests.support.paths import FLOW_DEFINITIONS
 
 STREAM_ARN = "arn:aws:kinesis:ap-northeast-1:111111111111:stream/contact-records"
 KEY_ARN = "arn:aws:kms:ap-northeast-1:111111111111:key/00000000-0000-0000-0000-000000000003"
@@ -238,6 +242,31 @@ def test_a_flow_is_deployed_unchanged_and_gets_its_phone_number(engine: Engine) 
         "phoneNumberId": NUMBER_ID,
         "contactFlowId": "id-of-Menu",
     }
+
+
+def test_detail_is_added_to_a_flow_and_keeps_its_version(engine: Engine) -> None:
+    content = (FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8")
+    build(engine, flows=[replace(FLOW, content=content, detail=True)])
+
+    deployed = Flow.parse(engine.one(FLOW_TYPE).inputs["content"], "deployed")
+    start = attributes_of(deployed.blocks["track-start"])
+    version = attributes_of(Flow.parse(content, "flow").blocks["track-start"])["flow_version"]
+    assert start == {"flow_version": version, "call_detail": "true", "call_from_start": "-"}
+    assert strip_tracking(deployed)[0].blocks == strip_tracking(Flow.parse(content, "flow"))[0].blocks
+
+
+def test_a_flow_that_cannot_have_detail_is_rejected() -> None:
+    content = (FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"detail is true.*cannot contain the routes '1\+2'"):
+        replace(FLOW, content=content.replace('"call_route": "1-2"', '"call_route": "1+2"'), detail=True)
+
+
+def test_a_flow_has_its_own_type_and_tags(engine: Engine) -> None:
+    build(engine, flows=[replace(FLOW, type="CUSTOMER_QUEUE", tags={})])
+
+    inputs = engine.one(FLOW_TYPE).inputs
+    assert inputs["type"] == "CUSTOMER_QUEUE"
+    assert "tags" not in inputs
 
 
 def test_flows_and_phone_numbers_are_optional(engine: Engine) -> None:
@@ -617,7 +646,7 @@ def test_outputs_are_accepted_for_inputs_only(engine: Engine) -> None:
         ({"phone_number_id": "+815000000000"}, r"\+815000000000"),
     ],
 )
-def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, str], message: str) -> None:
+def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as raised:
         replace(FLOW, **changes)
 

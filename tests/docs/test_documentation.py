@@ -178,7 +178,7 @@ def test_links_lead_to_existing_files_and_headings(document: Path) -> None:
 
 def test_the_record_contract_lists_exactly_the_attributes_of_an_item() -> None:
     listed = re.findall(
-        r"^\| `(\w+)` \| [SN](?=[ ,])",
+        r"^\| `(\w+)` \| [SNLM](?=[ ,])",
         (REPOSITORY / "docs/record.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )

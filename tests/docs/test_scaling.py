@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from benchmarks.prices import SECONDS_PER_RECORD, VERSIONS, monthly_costs
+from benchmarks.prices import SECONDS_PER_RECORD, VERSIONS, cost_of_size, item_size, monthly_costs
 from call_route_tracker.options import RECORD_BYTES
 from callroute.aws.pipe import BATCH_BYTES
+from callroute.aws.state_machine import definition
+from tests.support.contact_records import contact_record
+from tests.support.jsonata_engines import expressions, work
 from tests.support.options import tracker_args
 from tests.support.paths import REPOSITORY
 
@@ -58,3 +64,49 @@ def test_the_largest_batch_stays_within_the_limits_of_an_execution() -> None:
         f"limits `batchSize` to {largest}; 5 minutes, of which it uses {largest * SECONDS_PER_RECORD:g} s"
         in TEXT
     )
+
+
+def test_the_cost_of_call_detail_follows_from_the_sizes() -> None:
+    pytest.importorskip("jsonata", reason="needs the emulator: pip install -r requirements/local.txt")
+    rows = re.findall(
+        r"^\| (\d+|without detail) \| ([\d,]+) bytes \| ([\d,]+) bytes \| \$([\d.]+) \|$", TEXT, re.MULTILINE
+    )
+    plain = len(json.dumps(record_of_a_call(0)))
+
+    found = []
+    for stops in (0, 10, 30, 100):
+        record = record_of_a_call(stops)
+        size, item = RECORD_BYTES + len(json.dumps(record)) - plain, item_size(item_of(record))
+        cost = 1_000_000 * cost_of_size(size, item, batch_size=10)
+        found.append((str(stops or "without detail"), f"{size:,}", f"{item:,}", f"{cost:.2f}"))
+    assert rows == found
+
+
+def record_of_a_call(stops: int) -> dict[str, Any]:
+    """Returns the record of a call that visited so many stops, with silence at each fifth stop."""
+    names = [f"lost_card_{number:02}" for number in range(stops)] or ["lost_card_00"]
+    attributes = {
+        "call_completed": "false",
+        "call_flow": "bank",
+        "call_route": names[-1],
+        "flow_version": "0a1b2c3d4e5f",
+    }
+    if stops:
+        attributes |= {"call_detail": "true"} | {
+            f"call_from_{stop}": before for before, stop in pairwise(names)
+        }
+        for stop in names[::5]:
+            attributes |= {f"call_silence{n}_{stop}": str(n // 3) for n in (1, 2, 3)}
+    return contact_record(Attributes=attributes)
+
+
+def item_of(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the item for a contact record, in DynamoDB's JSON."""
+    machine = definition(tracker_args(), table_name="t", quarantine_queue_url="q")["States"]
+    states, variables = machine["EachContact"]["ItemProcessor"]["States"], machine["Settings"]["Assign"]
+    _, read = expressions(states["Read"])
+    (values,) = expressions(states["Store"]["Arguments"]["ExpressionAttributeValues"])
+    entry = {"contact": record}
+    reading = work(read, {"states": {"input": entry}, **variables}).value
+    item = work(values, {"states": {"input": {"record": entry, "reading": reading}}, **variables}).value
+    return {"contact_id": {"S": record["ContactId"]}, **{name[1:]: value for name, value in item.items()}}

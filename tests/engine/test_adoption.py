@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from callroute.cli.app import app
 from tests.engine.aws_resources import CONTACT_FLOW
 from tests.engine.project import Project
-from tests.support.connect_instance import INSTANCE, MENU, MENU_CONTENT, QUEUE, Aws
+from tests.support.connect_instance import HOLD, HOLD_CONTENT, INSTANCE, MENU, MENU_CONTENT, QUEUE, Aws
 
 
 def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,32 +23,45 @@ def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch:
     aws = Aws()
     monkeypatch.setattr("callroute.cli.pull._client", lambda _session, service, *_: aws.clients[service])
     aws.pulls_menu()
+    aws.hold()
 
-    options = ["--instance", INSTANCE, "--stack", "dev", "--import-file", "import.json"]
-    pulled = CliRunner().invoke(app, ["pull", "Main menu", *options])
+    options = ["--instance", INSTANCE, "--stack", "dev"]
+    pulled = CliRunner().invoke(app, ["pull", "Main menu", "Hold", *options])
 
     assert pulled.exit_code == 0, pulled.stderr
     configuration = (previews.folder / "Pulumi.dev.yaml").read_text(encoding="utf-8")
-    sample, menu = yaml.safe_load(configuration)["config"]["call-route-tracker:flows"]
+    sample, menu, hold = yaml.safe_load(configuration)["config"]["call-route-tracker:flows"]
     assert "# Replace with the ID or ARN of your instance." in configuration
     assert (sample["file"], menu["file"], menu["name"]) == ("call_route.json", "main_menu.json", "Main menu")
     assert menu["placeholders"]["SalesQueueArn"].endswith(f"/queue/{QUEUE}")
 
-    in_connect = {
-        "instanceId": INSTANCE,
-        "name": "Main menu",
-        "description": "First",
-        "type": "CONTACT_FLOW",
-        "content": json.dumps(json.loads(MENU_CONTENT), separators=(",", ":")),
-    }
-    file = previews.home / "state" / f"{INSTANCE}_{MENU}.json"
-    file.write_text(json.dumps({**in_connect, "contactFlowId": MENU, "arn": "arn"}), encoding="utf-8")
-    imports = ("import", "--file", "import.json", "--generate-code=false", "--protect=false")
-    previews.succeed(*imports, "--yes", "--skip-preview")
+    assert (menu["tags"], hold["tags"]) == ({"team": "telephony"}, "{}")
+    assert hold["type"] == "CUSTOMER_HOLD"
 
-    steps = json.loads(previews.succeed("preview", "--json").out)["steps"]
-    flows = {each["urn"].rpartition("::")[2]: each for each in steps if f"${CONTACT_FLOW}::" in each["urn"]}
-    assert flows["call-route-tracker-call-route"]["op"] == "create"
-    adopted = flows["call-route-tracker-main-menu"]
-    assert (adopted["op"], adopted.get("diffReasons")) == ("update", ["tags"])
-    assert json.loads(adopted["newState"]["inputs"]["content"]) == json.loads(MENU_CONTENT)
+    for identifier, properties in (
+        (MENU, {"name": "Main menu", "description": "First", "tags": menu["tags"], "content": MENU_CONTENT}),
+        (HOLD, {"name": "Hold", "type": "CUSTOMER_HOLD", "content": HOLD_CONTENT}),
+    ):
+        in_connect = {"instanceId": INSTANCE, "type": "CONTACT_FLOW", **properties}
+        # The provider ignores differences of whitespace. The provider of these tests does not.
+        content = json.dumps(json.loads(in_connect["content"]), ensure_ascii=False, separators=(",", ":"))
+        outputs = {**in_connect, "content": content, "contactFlowId": identifier, "arn": "arn"}
+        file = previews.home / "state" / f"{INSTANCE}_{identifier}.json"
+        file.write_text(json.dumps(outputs), encoding="utf-8")
+    commands = pulled.stdout.splitlines()
+    assert len(commands) == 2
+    for command in commands:
+        pulumi, *words = shlex.split(command)
+        assert pulumi == "pulumi"
+        previews.succeed(*words, "--yes", "--skip-preview")
+
+    steps = json.loads(previews.succeed("preview", "--json", "--show-sames").out)["steps"]
+    flows = [each for each in steps if f"{CONTACT_FLOW}::" in each["urn"]]
+    assert {each["urn"].rpartition("::")[2]: each["op"] for each in flows} == {
+        "call-route-tracker-call-route": "create",
+        "call-route-tracker-main-menu": "same",
+        "call-route-tracker-hold": "same",
+    }
+    assert {each["op"] for each in steps} == {"create", "same"}
+    (content,) = (each["newState"]["inputs"]["content"] for each in flows if "main-menu" in each["urn"])
+    assert json.loads(content) == json.loads(MENU_CONTENT)

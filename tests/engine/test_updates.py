@@ -59,11 +59,14 @@ CHANGES: dict[str, tuple[Config, Config]] = {
     "`flows`: remove a flow": ({"flows": [MENU, BANK]}, {"flows": [MENU]}),
     "`flows`: `file`": ({}, {"flows": [{**BANK, "name": "menu"}]}),
     "`flows`: `name`": ({}, {"flows": [{**MENU, "name": "main menu"}]}),
+    "`flows`: `type`": ({}, {"flows": [{**MENU, "type": "CUSTOMER_QUEUE"}]}),
+    "`flows`: `tags`": ({}, {"flows": [{**MENU, "tags": {"team": "telephony"}}]}),
     "`flows`: `description`": ({}, {"flows": [{**MENU, "description": "Main menu"}]}),
     "`flows`: `placeholders`": (
         {"flows": [BANK]},
         {"flows": [{**BANK, "placeholders": {**OPERATOR, "OperatorQueueArn": OPERATOR["OperatorHoursArn"]}}]},
     ),
+    "`flows`: `detail`": ({}, {"flows": [{**MENU, "detail": True}]}),
     "`flows`: add `phoneNumberId`": ({}, {"flows": [{**MENU, **NUMBER}]}),
     "`flows`: change `phoneNumberId`": (
         {"flows": [{**MENU, **NUMBER}]},

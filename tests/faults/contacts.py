@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 
-from tests.support.contact_records import agent, contact_record, queue
+from tests.support.contact_records import agent, contact_record, detailed, queue
 
 START = datetime.fromisoformat("2026-04-17T00:00:00+00:00")
 LARGE = 45_000
@@ -77,6 +78,8 @@ def _record(random: Random) -> Record:
         attributes["call_completed"] = random.choice(("true", "false"))
     if random.random() < 0.3:
         attributes["call_flow"] = "bank"
+    if random.random() < 0.3:
+        attributes |= _detail(random, attributes["call_route"])
     queued = random.random() < 0.3
     return contact_record(
         str(uuid.UUID(int=random.getrandbits(128))),
@@ -95,6 +98,19 @@ def _record(random: Random) -> Record:
     )
 
 
+def _detail(random: Random, last: str) -> dict[str, str]:
+    """Returns the attributes that a tracked flow sets with detail: a way to the last stop, with trouble at some stops."""
+    stops = random.sample(("start", "1", "1-2", "2", "2-1", "closing"), random.randrange(1, 5))
+    detail = {"call_detail": "true", "flow_version": f"{random.getrandbits(48):012x}"}
+    for stop, following in pairwise([*stops, last]):
+        detail[f"call_from_{following}"] = stop
+        kind = random.choice(("silence", "wrong_key", "error"))
+        detail |= {f"call_{kind}{n}_{stop}": random.choice(("1", "0", "")) for n in (1, 2, 3)}
+    if random.random() < 0.5:
+        detail["arm"] = random.choice(("50%", "紛失"))
+    return detail
+
+
 def _next_version(random: Random, record: Record) -> Record:
     """Returns another version: later, of the same second, or with the same time."""
     at = datetime.fromisoformat(record["LastUpdateTimestamp"][:19])
@@ -103,6 +119,8 @@ def _next_version(random: Random, record: Record) -> Record:
     changed = {**record, "LastUpdateTimestamp": f"{at.isoformat()}{fraction}Z"}
     if random.random() < 0.5:
         changed["Attributes"] = {**record["Attributes"], "call_route": random.choice(("2", "2-1", "closing"))}
+    if random.random() < 0.2:
+        changed["Attributes"] = {**changed["Attributes"], **_detail(random, "closing")}
     if random.random() < 0.3:
         changed.update(Agent=agent(), Queue=record["Queue"] or queue())
     if random.random() < 0.3:
@@ -157,6 +175,7 @@ UNSTORABLE: tuple[Change, ...] = (
     lambda record: _with(record, Queue="none"),
     lambda record: _with(record, CustomerEndpoint=[record["CustomerEndpoint"]]),
     lambda record: _with(record, DisconnectReason="?").replace(b'"?"', b'"\\ud83d"'),
+    lambda record: _with(record, Attributes=detailed(call_from_1="?")).replace(b'"?"', b'"\\ude00"'),
     lambda record: _with(record, InitiationTimestamp="2026-02-30T00:00:00Z"),
     lambda record: _with(record, InitiationTimestamp="1999-12-31T00:00:00Z"),
     lambda record: _with(record, InitiationTimestamp=None),

@@ -26,6 +26,7 @@ from callroute.flows.simulation import (
 )
 from callroute.flows.simulation.events import AttributesSet, MenuOffered, Queued, Said
 from tests.flows.generated import flow_documents
+from tests.flows.tracking.builders import compare, flow_of, menu, message, set_attributes
 from tests.support.paths import FLOW_DEFINITIONS
 
 BLOCK_KEYS = ("Identifier", "Type", "Parameters", "Transitions")
@@ -243,3 +244,20 @@ def test_calls_with_failing_attribute_blocks_have_only_predicted_values_if_failu
         run(of, keys, Environment(responses={"errors": fails}), step_limit=100)
     ):
         assert value in found[attribute][stop]
+
+
+def test_a_comparison_of_the_attribute_separates_its_values() -> None:
+    flow = flow_of(
+        menu("main", k1="one", k2="two", k3="check"),
+        set_attributes("one", "check", call_route="1"),
+        set_attributes("two", "check", call_route="2"),
+        compare("check", "$.Attributes.call_route", "others", k1="first", k9="never"),
+        message("first", "end"),
+        message("others", "end"),
+        message("never", "end"),
+    )
+    routes = analyze(flow).routes
+    assert routes["first"] == {"1"}
+    assert routes["others"] == {"2", None}
+    assert routes["never"] == set()
+    assert "never" in analyze(flow).reached

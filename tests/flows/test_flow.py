@@ -93,6 +93,11 @@ def test_a_block_can_lack_transitions() -> None:
         (json.dumps({"modules": [], "version": "1"}), "modules", "exported from the Connect console"),
         (json.dumps({"ContactFlow": {"Content": "{}"}}), "ContactFlow", "output of an `aws connect` command"),
         (json.dumps({"ContactFlowModule": {}}), "ContactFlowModule", "output of an `aws connect` command"),
+        (
+            '{"hello": 1}',
+            "",
+            "the JSON is not a flow, because it contains none of Version, StartAction, Actions",
+        ),
         (json.dumps(document(Version=None)), "Version", "Version is missing"),
         (json.dumps(document(Version="2020-01-01")), "Version", "'2020-01-01'"),
         (json.dumps(document(StartAction=None)), "the flow", "StartAction is missing"),

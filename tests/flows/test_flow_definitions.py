@@ -297,7 +297,7 @@ def test_calls_are_completed_in_the_queue_but_not_in_menus(path: Path) -> None:
 @each_flow
 def test_logging_and_the_voice_are_set_before_the_first_prompt(path: Path) -> None:
     flow = Flow.load(path)
-    first = flow.blocks[flow.start]
+    first = flow.blocks[flow.blocks[flow.start].target("next") or ""]  # after the block that sets the version
     second = flow.blocks[first.target("next") or ""]
     assert (first.type, first.parameters["FlowLoggingBehavior"]) == ("UpdateFlowLoggingBehavior", "Enabled")
     assert second.parameters == {"TextToSpeechVoice": "Kazuha", "TextToSpeechEngine": "Neural"}

@@ -96,8 +96,7 @@ def test_the_given_type_takes_precedence_with_a_note(tmp_path: Path) -> None:
     assert loaded.flow.type == "CONTACT_FLOW"
     assert len(loaded.notes) == 2
     assert (
-        "checked as CONTACT_FLOW, although its route catalog contains the type CUSTOMER_QUEUE"
-        in loaded.notes[1]
+        "used as CONTACT_FLOW, although its route catalog contains the type CUSTOMER_QUEUE" in loaded.notes[1]
     )
 
 
@@ -108,13 +107,18 @@ def test_a_given_type_that_agrees_needs_no_note(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("type_", "catalog", "more", "message"),
     [
-        ("CONTACT_FLOW", "CUSTOMER_QUEUE", {}, "is CUSTOMER_QUEUE, but its output of `aws connect` contains"),
+        (
+            "CONTACT_FLOW",
+            "CUSTOMER_QUEUE",
+            {},
+            "its output of `aws connect` contains the type CONTACT_FLOW, but its route catalog",
+        ),
         ("CONTACT_FLOW", "", {"Settings": {}}, None),
         (
             None,
             "CONTACT_FLOW",
             {"Metadata": {"type": "customerQueue"}},
-            "is CUSTOMER_QUEUE, but its route catalog",
+            "its content has the type CUSTOMER_QUEUE, but its route catalog",
         ),
         (None, "CONTACT_FLOWS", {}, "'CONTACT_FLOWS' is unknown .did you mean 'CONTACT_FLOW'"),
         ("CALL", "", {}, "'CALL' is not a type of flow"),
@@ -123,7 +127,7 @@ def test_a_given_type_that_agrees_needs_no_note(tmp_path: Path) -> None:
 def test_disagreeing_and_unknown_types_are_errors(
     tmp_path: Path, type_: str | None, catalog: str, more: dict[str, object], message: str | None
 ) -> None:
-    with pytest.raises(InputError, match=message or "is MODULE, but its output"):
+    with pytest.raises(InputError, match=message or "its content has the type MODULE, but its output"):
         load_flow(described(tmp_path, type_, catalog, **more))
 
 

@@ -280,6 +280,24 @@ def test_a_problem_is_reported_with_its_fix(
     assert finding.fix.startswith(fix)
 
 
+def test_each_resource_is_described_once(bench: Bench) -> None:
+    described: list[str] = []
+
+    def record(model: Any, **_: Any) -> None:
+        described.append(model.name)
+
+    def client(service: str) -> Any:
+        created = bench.client(service)
+        if service in ("pipes", "kinesis", "sqs"):
+            created.meta.events.register("before-call", record, unique_id="described")
+        return created
+
+    bench.set(client=client)
+    list(run_checks(bench.stack))
+
+    assert sorted(described) == ["DescribePipe", "DescribeStreamSummary", *["GetQueueAttributes"] * 2]
+
+
 def test_every_check_is_tested() -> None:
     assert {name for name, *_ in PROBLEMS} == set(CHECKS)
 

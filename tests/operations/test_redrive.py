@@ -65,9 +65,10 @@ class Stack:
         assert [each.output for each in self.run_pipe()] == ["quarantined"] * len(records)
 
     def run_pipe(self, now: Callable[[], float] = time.time, **settings: Any) -> list[HandledRecord]:
-        """Runs the pipe with some settings changed until the stream is empty."""
+        """Runs the pipe with some settings of its delivery changed until the stream is empty."""
         registered = PipeSettings.read(self.registered.outputs["arn"], self.registered.inputs)
-        pipe = Pipe(replace(registered, **settings), self.emulator.client, self.positions, now=now)
+        changed = replace(registered, delivery=replace(registered.delivery, **settings))
+        pipe = Pipe(changed, self.emulator.client, self.positions, now=now)
         return list(pipe.drain())
 
     def redrive(self, **options: Any) -> Redrive:

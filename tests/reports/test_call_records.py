@@ -12,7 +12,7 @@ from callroute.reports.call_records import read_all
 
 
 @pytest.mark.emulator
-def test_items_are_plain_values_even_with_unknown_attributes(emulator: Emulator) -> None:
+def test_items_are_plain_values_even_with_lists_maps_and_unknown_attributes(emulator: Emulator) -> None:
     dynamodb = emulator.client("dynamodb")
     table = f"records-{uuid.uuid4().hex}"
     dynamodb.create_table(
@@ -27,8 +27,12 @@ def test_items_are_plain_values_even_with_unknown_attributes(emulator: Emulator)
         "notes": {"L": [{"S": "x"}, {"NULL": True}]},
         "picture": {"B": b"1"},
     }
+    detail = {
+        "stops_visited": {"L": [{"S": "start"}, {"S": "1"}]},
+        "trouble": {"M": {"start": {"M": {"silence": {"N": "2"}}}}},
+    }
     for contact_id in ("b", "a"):
-        dynamodb.put_item(TableName=table, Item={"contact_id": {"S": contact_id}, **foreign})
+        dynamodb.put_item(TableName=table, Item={"contact_id": {"S": contact_id}, **foreign, **detail})
 
     first, second = read_all(dynamodb, table)
 
@@ -39,5 +43,7 @@ def test_items_are_plain_values_even_with_unknown_attributes(emulator: Emulator)
         "tags": ["a", "b"],
         "notes": ["x", None],
         "picture": "MQ==",
+        "stops_visited": ["start", "1"],
+        "trouble": {"start": {"silence": 2}},
     }
     assert json.loads(json.dumps(first)) == first

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callroute.flows.route_catalog import RouteCatalog
-from callroute.reports.drop_off import OUTCOMES, drop_off
+from callroute.reports.drop_off import drop_off
+from callroute.reports.report import OUTCOMES
 
 CATALOG = RouteCatalog.parse(
     """

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page
 
 from callroute.reports.build import report_on
 from callroute.reports.html import write_html
-from callroute.reports.report import OUTCOMES, Language, Report, ReportedFlow, Span
+from callroute.reports.html.periods import periods
+from callroute.reports.report import OUTCOMES, Day, Language, Outcomes, Report, ReportedFlow, Span
 from tests.support.chromium import chromium, needs_chromium
 from tests.support.made_up_calls import bank_flow, made_up_items
 from tests.support.paths import REPOSITORY
@@ -151,6 +152,43 @@ def test_the_page_shows_the_figures_of_a_known_set(opened: Opened) -> None:
     assert "40 calls reached" in page.locator(".drawing [data-block=route-start]").inner_html()
     sankey = page.locator(".sankey text").all_text_contents()
     assert {"First menu", "40", "6 Left in the menu", "14 Answered by an agent"} <= {*sankey}
+
+
+@browser_test
+@needs_chromium
+def test_the_page_shows_the_waterfall_and_compares_versions_and_arms(
+    opened: Opened, pages: dict[Language, str]
+) -> None:
+    report, page = sample_report(), opened(pages["en"])
+    waterfall = page.locator("section.waterfall")
+    detail = report.waterfall.detail
+    assert f"Based on the {detail.count:,} of {detail.of:,} calls that have detail" in waterfall.inner_text()
+    worst = report.waterfall.stops[0]
+    headline = f"{worst.silence} left after silence, {worst.wrong_key} after wrong keys and {worst.error} after an error."
+    assert headline in page.locator(".headline").nth(1).inner_text()
+    cells = waterfall.locator("tbody tr").first.locator("th, td").all_inner_texts()
+    assert cells == [
+        worst.en,
+        f"{worst.reached}",
+        f"{100 * (worst.left_share.value or 0):.1f}%",
+        f"{worst.hung_up}",
+        f"{worst.silence} / {worst.met['silence']}",
+        f"{worst.wrong_key} / {worst.met['wrong_key']}",
+        f"{worst.error} / {worst.met['error']}",
+        "0",
+        "0",
+        f"{worst.continued}",
+    ]
+    assert waterfall.locator(".chart text").first.text_content() == worst.en
+    marked = page.locator(".variants td.marked").all_inner_texts()
+    differences = [
+        change
+        for variant in (*report.versions, *report.arms)
+        for change in (variant.change, *(stop.change for stop in variant.stops))
+        if change and change.significant
+    ]
+    assert len(marked) == len(differences) > 1
+    assert all(text.startswith(("▲ +", "▼ −")) for text in marked)
 
 
 @browser_test
@@ -398,21 +436,68 @@ def test_the_page_remains_small_if_a_catalog_lists_thousands_of_routes() -> None
     assert "First menu" in html
 
 
-def test_the_page_remains_small_with_a_year_of_calls() -> None:
-    items = [
+@pytest.mark.parametrize(
+    ("first", "days", "title"),
+    [
+        (date(2026, 11, 16), 7, "日別の通話数"),
+        (date(2025, 7, 1), 184, "週別の通話数"),
+        (date(2023, 1, 1), 3 * 365, "月別の通話数"),
+        (date(2052, 1, 1), 40 * 365, "年別の通話数"),
+    ],
+)
+def test_the_page_remains_small_if_the_span_is_long(first: date, days: int, title: str) -> None:
+    span = Span(first, first + timedelta(days - 1))
+    calls = [
         item(
             number,
             "start",
-            outcome,
-            call_date=f"2025-{month:02}-{day:02}",
-            start_time=f"2025-{month:02}-{day:02}T10:00:00Z",
+            OUTCOMES[number % 4],
+            call_date=f"{day}",
+            start_time=f"{day}T10:00:00Z",
         )
-        for month in range(1, 13)
-        for day in range(1, 29)
-        for number, outcome in enumerate(OUTCOMES)
+        for number, day in enumerate(Span(span.previous.first, span.last))
+        if number % 7 < 2
     ]
-    html = write_html(report_on(items, Span(date(2025, 7, 1), date(2025, 12, 31)), [bank_flow()]), "ja")
-    assert len(html.encode()) < LARGEST
+    html = write_html(report_on(calls, span, [bank_flow()]), "ja")
+    assert len(html.encode()) < 300_000
+    assert f'<h2 id="trend">{title}</h2>' in html
+
+
+@pytest.mark.parametrize("days", [7, 100, 800, 6000])
+def test_the_trend_contains_every_day_once_and_no_period_contains_days_of_both_spans(days: int) -> None:
+    span = Span(date(2052, 2, 15), date(2052, 2, 15) + timedelta(days - 1))
+    every = [Day(day, Outcomes(completed=day.day)) for day in Span(span.previous.first, span.last)]
+    _, found = periods(every, span.first)
+    starts = [each.first for each in found]
+    assert span.first in starts
+    assert [each.first + timedelta(each.days) for each in found] == [*starts[1:], span.last + timedelta(1)]
+    assert sum(each.outcomes.completed for each in found) == sum(each.date.day for each in every)
+    assert len(found) <= 100
+
+
+def test_the_page_remains_small_with_many_versions_and_arms() -> None:
+    calls = [
+        item(
+            number,
+            f"stop {number % 3}",
+            "abandoned_in_flow",
+            flow_version=f"{number % 40:012x}",
+            arm=f"{number % 41} " + "言" * 300,
+            stops_visited=[f"stop {visited}" for visited in range(100)],
+        )
+        for number in range(4000)
+    ]
+    html = write_html(report_on(calls, WEEK, [ReportedFlow("bank", "bank")]), "en")
+    assert len(html.encode()) < 400_000
+    assert "32 more are only in --format json." in html
+    assert "33 more are only in --format json." in html
+    assert "50 more stops are only in --format csv and --format json." in html
+
+
+def test_calls_without_detail_versions_and_arms_have_no_such_sections() -> None:
+    html = write_html(known_report(), "en")
+    assert 'class="waterfall"' not in html
+    assert 'class="variants"' not in html
 
 
 def test_a_large_flow_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,5 +534,7 @@ def test_the_sample_report_in_the_documentation_is_up_to_date(pages: dict[Langua
 def test_the_sample_report_has_a_screenshot(opened: Opened, pages: dict[Language, str]) -> None:
     screenshot = REPOSITORY / "docs/sample-report.png"
     if os.environ.get("UPDATE_GOLDEN"):
-        opened(pages["en"], (1180, 1160)).screenshot(path=screenshot)
+        page = opened(pages["en"], (1180, 1160))
+        page.screenshot(path=screenshot)
+        page.locator(".waterfall .columns").screenshot(path=REPOSITORY / "docs/waterfall.png")
     assert screenshot.read_bytes().startswith(b"\x89PNG")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from callroute.reports.report import Share
-from callroute.reports.statistics import change
+from callroute.reports.report import Change, Share
+from callroute.reports.statistics import change, difference, interval
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,8 @@ def test_a_share_without_calls_has_no_change() -> None:
     assert (found.difference, found.significant) == (None, False)
 
 
-def test_noise_is_rarely_marked_in_any_of_many_comparisons() -> None:
+@pytest.mark.parametrize("compare", [change, difference])
+def test_noise_is_rarely_marked_in_any_of_many_comparisons(compare: Callable[..., Change]) -> None:
     chance, stops, marked = random.Random(1), 12, 0
 
     def share() -> Share:
@@ -40,7 +42,7 @@ def test_noise_is_rarely_marked_in_any_of_many_comparisons() -> None:
 
     for _ in range(200):
         shares = [(share(), share()) for _ in range(stops)]
-        marked += any(change(now, before, stops).significant for now, before in shares)
+        marked += any(compare(now, before, stops).significant for now, before in shares)
 
     assert marked / 200 <= 0.08
 
@@ -48,3 +50,25 @@ def test_noise_is_rarely_marked_in_any_of_many_comparisons() -> None:
 def test_a_large_change_is_marked_even_among_many_comparisons() -> None:
     assert change(Share(80, 400), Share(40, 400), 12).significant
     assert not change(Share(50, 400), Share(40, 400), 12).significant
+
+
+@pytest.mark.parametrize(
+    ("share", "other", "significant"),
+    [
+        # The pooled two-proportion test gives z = 2.01 and 1.93. The limit is 1.96.
+        (Share(117, 400), Share(92, 400), True),
+        (Share(116, 400), Share(92, 400), False),
+        (Share(0, 400), Share(0, 400), False),
+        (Share(400, 400), Share(400, 400), False),
+        (Share(0, 0), Share(1, 400), False),
+    ],
+)
+def test_the_difference_of_two_groups_is_tested(share: Share, other: Share, significant: bool) -> None:
+    assert difference(share, other, 1).significant is significant
+    assert not difference(share, other, 12).significant
+
+
+def test_the_interval_of_a_share_equals_a_published_value() -> None:
+    # R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
+    assert interval(Share(81, 263)) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert interval(Share(0, 0)) is None

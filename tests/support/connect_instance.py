@@ -117,8 +117,14 @@ class Aws:
             "Type": "CONTACT_FLOW",
             "Description": "First",
             "Content": content,
+            "Tags": {"team": "telephony", "aws:cloudformation:stack-name": "menus"},
         }
         self.answer("describe_contact_flow", {"ContactFlow": described}, ContactFlowId=MENU)
+
+    def hold(self) -> None:
+        """Expects the request for the hold flow."""
+        described = {"Id": HOLD, "Name": "Hold", "Type": "CUSTOMER_HOLD", "Content": HOLD_CONTENT}
+        self.answer("describe_contact_flow", {"ContactFlow": described}, ContactFlowId=HOLD)
 
     def pulls_menu(self, content: str = MENU_CONTENT) -> None:
         """Expects all requests of `pull "Main menu"`."""

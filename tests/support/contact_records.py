@@ -77,3 +77,19 @@ def agent(**changes: Any) -> dict[str, Any]:
         "Username": "agent-one",
         **changes,
     }
+
+
+def detailed(**changes: Any) -> dict[str, Any]:
+    """Returns the contact attributes of a call with detail: silent twice at the stop 1, and left at 1-2."""
+    return {
+        "call_detail": "true",
+        "call_flow": "bank",
+        "call_from_1": "start",
+        "call_from_1-2": "1",
+        "call_route": "1-2",
+        "call_silence1_1": "",
+        "call_silence2_1": "1",
+        "call_silence3_1": "1",
+        "flow_version": "0a1b2c3d4e5f",
+        **changes,
+    }

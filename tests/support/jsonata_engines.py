@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,19 +69,31 @@ def reference() -> Iterator[Reference]:
             process.kill()
 
 
-def depth(expression: str, bindings: dict[str, Any]) -> int:
-    """Returns how deeply the emulator's engine nests its evaluations of an expression."""
+@dataclass
+class Work:
+    """Work of the emulator's engine for an expression. It is the same on every machine."""
+
+    value: Any = FAILED
+    evaluations: int = 0
+    depth: int = 0
+    """Deepest nesting of evaluations."""
+
+
+def work(expression: str, bindings: dict[str, Any]) -> Work:
+    """Evaluates an expression in the emulator's engine, without its time limit."""
+    from jsonata.jexception import JException
     from jsonata.jsonata import Jsonata
     from ministack.services import stepfunctions
 
     parsed = Jsonata.jsonata(expression)
     stepfunctions._register_sfn_jsonata_functions(parsed)
-    current = deepest = 0
+    done, current = Work(), 0
 
     def enter(*_: Any) -> None:
-        nonlocal current, deepest
+        nonlocal current
         current += 1
-        deepest = max(deepest, current)
+        done.evaluations += 1
+        done.depth = max(done.depth, current)
 
     def leave(*_: Any) -> None:
         nonlocal current
@@ -89,8 +101,9 @@ def depth(expression: str, bindings: dict[str, Any]) -> int:
 
     parsed.environment.set_evaluate_entry_callback(enter)
     parsed.environment.set_evaluate_exit_callback(leave)
-    parsed.evaluate(None, bindings)
-    return deepest
+    with suppress(JException):
+        done.value = parsed.evaluate(None, bindings)
+    return done
 
 
 def evaluate(expression: str, bindings: dict[str, Any]) -> Any:

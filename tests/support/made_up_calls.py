@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callroute.flows.load import load_flow
+from callroute.flows.route_catalog import RouteCatalog
 from callroute.reports.report import ReportedFlow, Span
 from tests.support.paths import REPOSITORY
 
@@ -19,6 +20,16 @@ WEEKDAYS = (12, 10, 10, 10, 11, 5, 4)
 """Relative number of calls by weekday, Monday first."""
 LEAVES = {"start": 0.12, "balance": 0.1, "open_account": 0.18, "lost_card": 0.03, "other": 0.06}
 """Share of the callers of each menu who hang up there."""
+TROUBLE = {
+    "start": (0.05, 0.02, 0.004),
+    "balance": (0.03, 0.07, 0.002),
+    "open_account": (0.08, 0.02, 0.002),
+    "lost_card": (0.02, 0.01, 0.002),
+    "other": (0.04, 0.02, 0.02),
+}
+"""Share of the callers of each menu who stay silent, press a wrong key or meet an error."""
+VERSIONS = ("3f9a1c07d2be", "b81d4e6f2a90")
+ARMS = ("greeting-1", "greeting-2")
 ANSWERED = 0.8
 """Share of the callers in a queue who are answered."""
 
@@ -30,7 +41,13 @@ def bank_flow() -> ReportedFlow:
 
 
 def made_up_items(
-    span: Span, per_day: int, seed: int = 1, *, worse: str | None = "balance", zone: str = "Asia/Tokyo"
+    span: Span,
+    per_day: int,
+    seed: int = 1,
+    *,
+    worse: str | None = "balance",
+    zone: str = "Asia/Tokyo",
+    detailed_from: date | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yields items of the span and of the previous span, in the order of their days.
 
@@ -40,6 +57,8 @@ def made_up_items(
         seed: the same seed gives the same items.
         worse: route of a menu at which twice as many callers leave in the span as before.
         zone: time zone of the stack.
+        detailed_from: first day of calls with detail. Those calls also have a version, which changes in the middle of the
+            span, and the arm of an experiment with the first prompt.
     """
     chance = random.Random(seed)
     catalog = bank_flow().catalog
@@ -55,8 +74,24 @@ def made_up_items(
             leaves[worse] *= 2
         for _ in range(round(per_day * WEEKDAYS[day.weekday()] * 7 / sum(WEEKDAYS))):
             number += 1
-            route, outcome, seconds = _call(chance, below, leaves)
-            yield _item(chance, number, day, zone, route, outcome, seconds, callers)
+            if detailed_from is None or day < detailed_from:
+                route, outcome, seconds = _call(chance, below, leaves)
+                yield _item(chance, number, day, zone, route, outcome, seconds, callers)
+                continue
+            version = VERSIONS[day > span.first + (span.last - span.first) / 2]
+            arm = chance.choice(ARMS)
+            changed = {
+                **leaves,
+                "open_account": leaves["open_account"] * (0.5 if version == VERSIONS[1] else 1),
+                "start": leaves["start"] * (0.6 if arm == ARMS[1] else 1),
+            }
+            route, outcome, seconds = _call(chance, below, changed)
+            yield {
+                **_item(chance, number, day, zone, route, outcome, seconds, callers),
+                **_detail(chance, catalog, route, outcome),
+                "flow_version": version,
+                "arm": arm,
+            }
 
 
 def _call(
@@ -85,6 +120,27 @@ def _call(
     if route.endswith(("_no_choice", "closed", "_unavailable")):
         return route, "abandoned_in_flow", seconds
     return route, "completed", seconds + 15
+
+
+def _detail(chance: random.Random, catalog: RouteCatalog, route: str, outcome: str) -> dict[str, Any]:
+    """Returns the stops of a call, and the trouble that the caller met there."""
+    stops = [route]
+    while (parent := catalog.routes[stops[0]].parent) is not None:
+        stops.insert(0, parent)
+    trouble = {}
+    for stop in stops:
+        if stop not in TROUBLE:
+            continue
+        left = stop == route and outcome == "abandoned_in_flow"
+        factor = 5 if left or f"{stop}_no_choice" == route else 1
+        met = {
+            kind: chance.choice((1, 1, 2, 3) if left else (1, 1, 1, 2))
+            for kind, share in zip(("silence", "wrong_key", "error"), TROUBLE[stop], strict=True)
+            if chance.random() < share * factor
+        }
+        if met:
+            trouble[stop] = met
+    return {"stops_visited": stops, **({"trouble": trouble} if trouble else {})}
 
 
 def _item(

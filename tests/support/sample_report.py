@@ -16,5 +16,5 @@ def sample_report() -> Report:
     """Returns the report, which is always the same."""
     span = Span(date(2026, 11, 16), date(2026, 11, 22))
     created = datetime(2026, 11, 23, 9, 0, tzinfo=ZoneInfo("Asia/Tokyo"))
-    items = made_up_items(span, CALLS_PER_DAY)
+    items = made_up_items(span, CALLS_PER_DAY, detailed_from=date(2026, 11, 17))
     return report_on(items, span, [bank_flow()], source="made-up calls", created=created)

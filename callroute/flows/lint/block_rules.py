@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from callroute.flows.block_types import (
     ALL,
@@ -17,8 +16,9 @@ from callroute.flows.block_types import (
     declared_kind,
 )
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source, joined
-from callroute.flows.references import is_reference
+from callroute.flows.references import is_reference, is_variable
 from callroute.formats.json_document import kind, member
+from callroute.formats.spelling import did_you_mean
 
 # Parameters that are strings in every block type.
 _TEXTS = frozenset(
@@ -34,13 +34,13 @@ _MAX_TAGS = 6
 def _unknown_block_type(context: LintContext) -> Iterator[Match]:
     for block in context.blocks:
         if block.identifier not in context.types and block.type not in {*NAMES_ONLY, *context.allowed_types}:
-            near = get_close_matches(block.type, BLOCK_TYPES, n=1)
-            suggestion = OTHER_NAMES.get(block.type) or (near[0] if near else "")
+            other = OTHER_NAMES.get(block.type)
+            near = did_you_mean(block.type, BLOCK_TYPES, "Check the spelling.")
             yield Match(
                 block.identifier,
                 f"{block.path}.Type",
                 f"The block type {block.type!r} is unknown.",
-                (f"Did you mean {suggestion}?" if suggestion else "Check the spelling.")
+                (f"Did you mean {other}?" if other else near)
                 + f" If the type is new in Connect, allow it with --allow-block {block.type}.",
             )
 
@@ -164,10 +164,9 @@ def _allowed(shape: Shape, name: str, value: object) -> str:
         return "text"
     if name == "TagKeys":
         return "a list of at least one key" if value == [] else ""
-    reference = text.startswith("$") or "{" in text
     if name in shape.references:
         return "" if is_reference(text) or "{" in text else "a single reference such as $.Attributes.name"
-    if reference:
+    if is_variable(text):
         return ""
     if name in shape.values:
         fits = text.lower() in {option.lower() for option in shape.values[name]}

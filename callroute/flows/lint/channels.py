@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
 
 _VOICE = "VOICE"
-# Stops that only voice calls can use. A flow that contains one is for calls.
+# Stops that only voice calls can use. A flow whose calls reach one is assumed to be for calls.
 _VOICE_STOPS = frozenset(("menu", "input", "hold"))
 _CHAT_EVENTS = frozenset(("CustomerReturned", "BotParticipantDisconnected"))
 
@@ -25,11 +25,21 @@ def _unsupported_on_voice(context: LintContext) -> Iterator[Match]:
     if not problems:
         return
     reached = _reached_by_calls(context.flow)
-    if not any(context.types[each].stop in _VOICE_STOPS for each in reached if each in context.types):
+    evidence = next(
+        (
+            f"The flow is assumed to be for calls, because block {block.identifier!r} works only in calls."
+            for block in context.blocks
+            if block.identifier in reached
+            and (row := context.types.get(block.identifier))
+            and row.stop in _VOICE_STOPS
+        ),
+        None,
+    )
+    if evidence is None:
         return
     for identifier, (message, hint) in problems.items():
         if identifier in reached:
-            yield Match(identifier, context.flow.blocks[identifier].path, message, hint)
+            yield Match(identifier, context.flow.blocks[identifier].path, f"{message} {evidence}", hint)
 
 
 def _problem(context: LintContext, block: Block) -> tuple[str, str] | None:

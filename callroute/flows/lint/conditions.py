@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from callroute.flows.block_types import NUMBER_OPERATORS, OPERATORS
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source, joined
+from callroute.flows.references import is_variable
 from callroute.formats.json_document import kind
+from callroute.formats.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from callroute.flows.block_types import BlockType
     from callroute.flows.flow import Block
 
-_SIMILARITY = 0.5
 _AGENT_METRICS = "NumberOfAgents"
 
 
@@ -83,16 +83,14 @@ def _wrong_operator(context: LintContext) -> Iterator[Match]:
         for path, operator, _ in context.conditions(block):
             if operator in allowed:
                 continue
-            near = get_close_matches(operator, allowed, n=1, cutoff=_SIMILARITY)
+            instruction = f"Use {joined(allowed, 'or')}."
             yield Match(
                 block.identifier,
                 f"{path}.Operator",
                 f"{block.type}{row.variant if row else ''} does not allow the operator {operator}."
                 if operator in OPERATORS
                 else f"The operator {operator!r} is not part of the flow language.",
-                f"Did you mean {near[0]}?"
-                if near and operator not in OPERATORS
-                else f"Use {joined(allowed, 'or')}.",
+                instruction if operator in OPERATORS else did_you_mean(operator, allowed, instruction),
             )
 
 
@@ -167,7 +165,7 @@ def _agents(context: LintContext, block: Block) -> Iterator[Match]:
 
 def _is_constant(operand: object) -> bool:
     """Returns whether an operand is a constant, that is, neither empty nor a reference or placeholder."""
-    return str(operand) != "" and not str(operand).startswith("$") and "{" not in str(operand)
+    return str(operand) != "" and not is_variable(str(operand))
 
 
 def _number(operand: object) -> float | None:

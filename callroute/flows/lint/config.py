@@ -11,12 +11,12 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
 from callroute.formats.files import read_text, write_text
+from callroute.formats.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Flow
@@ -118,7 +118,7 @@ class CheckConfig:
                 if not isinstance(value, str) or not value.strip():
                     problem = f"{key} must be a nonempty string, not {value!r}"
                     raise InputError(str(path), place, problem, "Use a nonempty string")
-            _require_rule(entry["rule"], rules, str(path), place)
+            require_rule(entry["rule"], rules, str(path), place)
             ignores.append(
                 Ignore(
                     entry["rule"], entry.get("files"), entry.get("block"), entry["reason"], f"{path}: {place}"
@@ -151,7 +151,7 @@ def ignores_in(flow: Flow, rules: Iterable[str]) -> Iterator[Ignore]:
             fix = 'Write {"ignore": {"RULE": "REASON"}}'
             raise InputError(flow.source, place, "contains no rules to ignore", fix)
         for rule, reason in entries.items():
-            _require_rule(rule, known, flow.source, place)
+            require_rule(rule, known, flow.source, place)
             if not isinstance(reason, str) or not reason.strip():
                 raise InputError(flow.source, place, f"the ignore for {rule} has no reason", "Add a reason")
             yield Ignore(rule, None, block, reason, f"{flow.source}: {place}")
@@ -203,16 +203,19 @@ def _require_keys(table: Any, known: Sequence[str], required: Sequence[str], sou
         raise InputError(source, place, f"{table!r} is not a table", "Use a table")
     for key in table:
         if key not in known:
-            near = get_close_matches(key, known, n=1)
-            fix = f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
+            fix = did_you_mean(key, known, f"Use {', '.join(known)}")
             raise InputError(source, place, f"{key!r} is unknown", fix)
     for key in required:
         if key not in table:
             raise InputError(source, place, f"{key} is missing", f"Add {key}")
 
 
-def _require_rule(rule: str, rules: Sequence[str], source: str, place: str) -> None:
+def require_rule(rule: str, rules: Sequence[str], source: str, place: str = "") -> None:
+    """Checks that a rule exists.
+
+    Raises:
+        InputError: the rule does not exist. The message suggests a similar one.
+    """
     if rule not in rules:
-        near = get_close_matches(rule, rules, n=1)
-        fix = f"Did you mean {near[0]}?" if near else "The rules are listed in docs/checks.md"
+        fix = did_you_mean(rule, rules, "The rules are listed in docs/checks.md")
         raise InputError(source, place, f"rule {rule!r} does not exist", fix)

@@ -6,12 +6,17 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from callroute.flows.flow import CONTENT_CHARACTERS, CONTENT_TOO_LONG, MAX_BLOCKS, TOO_MANY_BLOCKS
+from callroute.flows.flow import (
+    CONTENT_CHARACTERS,
+    CONTENT_TOO_LONG,
+    IDENTIFIER_CHARACTERS,
+    MAX_BLOCKS,
+    TOO_MANY_BLOCKS,
+)
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.placeholders import names
 from callroute.formats.json_document import LONE_SURROGATE
 
-IDENTIFIER_CHARACTERS = 50
 SPOKEN_CHARACTERS = 3_000
 SPOKEN_CHARACTERS_WITH_TAGS = 6_000
 """Maximum length of SSML, including tags."""

@@ -101,7 +101,7 @@ def _may_repeat_forever(context: LintContext) -> bool:
 
 
 def _edges(context: LintContext, include: Callable[[Block, Branch], bool]) -> dict[str, list[str]]:
-    """Returns the targets of each reachable block through the included branches."""
+    """Returns the targets of each reachable block, following only the included branches."""
     blocks = context.flow.blocks
     return {
         identifier: [

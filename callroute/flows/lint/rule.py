@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from callroute.flows.attribute_flow import Analysis, analyze
 from callroute.flows.block_types import BlockType, FlowKind, Shape, kinds_of, type_of
 from callroute.flows.lint.links import FlowLinks
+from callroute.flows.references import is_variable
 from callroute.formats.json_document import member, walk
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def _nested(outer: ParameterObject) -> Iterator[ParameterObject]:
         return
     for key, shape in outer.shape.nested.items():
         value, path = outer.value.get(key, ""), member(outer.path, key)
-        if value == "" or (isinstance(value, str) and (value.startswith("$") or "{" in value)):
+        if value == "" or (isinstance(value, str) and is_variable(value)):
             continue
         name = f"{key} of {outer.name}"
         if shape.container == "list" and isinstance(value, list):

@@ -12,9 +12,11 @@ from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from callroute.errors import InputError
 from callroute.flows.attribute_flow import (
     CALL_FLOW,
     COMPLETED,
+    FLOW_VERSION,
     ROUTE,
     Dynamic,
     ReachingValues,
@@ -26,6 +28,7 @@ from callroute.flows.attribute_flow import (
 )
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import paths_in, written
+from callroute.flows.tracking.removal import PREFIX, flow_version, strip_tracking
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:
@@ -227,6 +230,28 @@ def _unknown_call_flow(context: LintContext) -> Iterator[Match]:
         )
 
 
+def _outdated_version(context: LintContext) -> Iterator[Match]:
+    versions = [
+        (block, value)
+        for block, value in _set_values(context, FLOW_VERSION)
+        if block.identifier.startswith(PREFIX)
+    ]
+    if not versions or context.flow.defects:
+        return
+    try:
+        current = flow_version(strip_tracking(context.flow)[0])
+    except InputError:
+        return  # a cycle of tracking blocks, which other rules report
+    for block, value in versions:
+        if value != current:
+            yield Match(
+                block.identifier,
+                _path(block, FLOW_VERSION),
+                f"The flow was edited after it was tracked: {FLOW_VERSION} is {value!r}, but the flow is now {current!r}.",
+                "Run `callroute track` on the flow.",
+            )
+
+
 def _completion_unset(context: LintContext) -> Iterator[Match]:
     first = ReachingValues(context.flow, COMPLETED).first_stops(context.flow.start, (None,))
     for stop in _stops(context):
@@ -413,6 +438,13 @@ RULES = (
         "The flow and its route catalog have the same `call_flow`.",
         Source.RECORDS,
         _unknown_call_flow,
+    ),
+    Rule(
+        "outdated-version",
+        "warning",
+        "`flow_version`, set by `callroute track`, is the version of the flow.",
+        Source.RECORDS,
+        _outdated_version,
     ),
     Rule(
         "completion-unset",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from callroute.flows.block_types import type_of
 from callroute.flows.simulation.handlers import TYPES_WITHOUT_NEXT
+from callroute.flows.tracking.removal import PREFIX
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
@@ -18,7 +19,8 @@ class Coverage:
     """The branch coverage of a flow.
 
     Coverage counts branches instead of blocks, because two branches can lead to the same block. NextAction is not
-    counted for blocks that require it but never take it.
+    counted for blocks that require it but never take it. Tracking blocks are not counted, because their branches lead to
+    the same place for the caller.
 
     Attributes:
         taken: number of branches taken at least once.
@@ -39,7 +41,8 @@ class Coverage:
 def measure_coverage(flow: Flow, results: list[Result]) -> Coverage:
     """Returns the coverage of a flow over all its scenarios."""
     taken = {branch for result in results for branch in result.taken.get(flow.source, ())}
-    branches = [branch for block in flow.blocks.values() for branch in countable_branches(block)]
+    blocks = [block for block in flow.blocks.values() if not block.identifier.startswith(PREFIX)]
+    branches = [branch for block in blocks for branch in countable_branches(block)]
     not_taken = tuple(branch for branch in branches if branch not in taken)
     return Coverage(len(branches) - len(not_taken), len(branches), not_taken)
 

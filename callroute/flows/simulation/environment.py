@@ -64,6 +64,8 @@ class Environment:
         contact_id: value of `$.ContactId`.
         instance_arn: ARN of the Connect instance.
         attributes: contact attributes at the start of the call.
+        missing_attributes_fail: whether a block that sets an attribute to one that was never set fails, instead of setting
+            it to an empty string.
         responses: responses by kind and place.
         flows: other flows and modules by block identifier, flow identifier or name. END or RETURN represents a flow
             that has no file.
@@ -80,6 +82,7 @@ class Environment:
     contact_id: str = CONTACT_ID
     instance_arn: str = INSTANCE_ARN
     attributes: Mapping[str, str] = field(default_factory=dict)
+    missing_attributes_fail: bool = False
     responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     flows: Mapping[str, Flow | str] = field(default_factory=dict, repr=False)
 

@@ -15,7 +15,8 @@ from callroute.flows.simulation.environment import (
     Environment,
     response_problem,
 )
-from callroute.formats.yaml_document import YamlNode, suggestion
+from callroute.formats.spelling import suggestion
+from callroute.formats.yaml_document import YamlNode
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Flow

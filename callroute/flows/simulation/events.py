@@ -195,7 +195,7 @@ class NoEffect(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """A block failed because the environment forces an error or because a required value is empty."""
+    """A block failed because the environment forced an error or because a required value was empty."""
 
     error: str
 

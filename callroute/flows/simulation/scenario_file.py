@@ -15,7 +15,8 @@ from callroute.flows.simulation.environment_file import MAX_WAIT_SECONDS, read_e
 from callroute.flows.simulation.handlers import HANDLERS
 from callroute.flows.simulation.participants import read_keys
 from callroute.formats.files import read_text
-from callroute.formats.yaml_document import YamlNode, suggestion
+from callroute.formats.spelling import suggestion
+from callroute.formats.yaml_document import YamlNode
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Flow

@@ -1,4 +1,4 @@
-"""Inserts tracking blocks into the JSON of a flow, and removes them."""
+"""Inserts tracking blocks into the JSON of a flow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import hypot
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import COMPLETED
 from callroute.flows.block_types import NO_MATCH
-from callroute.flows.flow import CONTENT_CHARACTERS, MAX_BLOCKS, Flow
-from callroute.flows.lint.content import IDENTIFIER_CHARACTERS
+from callroute.flows.flow import CONTENT_CHARACTERS, IDENTIFIER_CHARACTERS, MAX_BLOCKS, Flow
 from callroute.flows.tracking.graph import ENTRY, Edge
+from callroute.flows.tracking.removal import PREFIX, json_branches
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block
-
-PREFIX = "track-"
-"""Prefix of tracking block identifiers."""
 
 _FORBIDDEN = re.compile("[%:()\\\\/=$,;\\[\\]{}\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HASH_LENGTH = 6
@@ -71,55 +68,6 @@ def _front_parts(target: str, attributes: Mapping[str, str], named: set[str]) ->
     if set(attributes) == {COMPLETED}:
         return ("done" if attributes[COMPLETED] == "true" else "undone", target)
     return ("to", target)
-
-
-# --- Removal ---------------------------------------------------------------------------------------------------------
-
-
-def is_tracking(block: Block) -> bool:
-    """Returns whether tracking added this block, and the block still does nothing but set attributes and continue."""
-    return (
-        block.identifier.startswith(PREFIX)
-        and block.type == "UpdateContactAttributes"
-        and block.parameters.get("TargetContact") == "Current"
-        and isinstance(block.parameters.get("Attributes"), Mapping)
-        and {branch.kind for branch in block.branches} <= {"next", "error"}
-        and len({branch.target for branch in block.branches}) == 1
-    )
-
-
-def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
-    """Returns the flow without its tracking blocks, and a mapping of identifiers to the removed blocks.
-
-    Raises:
-        InputError: tracking blocks form a cycle.
-    """
-    removed = {block.identifier: block for block in flow.blocks.values() if is_tracking(block)}
-    if not removed:
-        return flow, {}
-
-    def skip(target: str) -> str:
-        seen: set[str] = set()
-        while target in removed:
-            if target in seen:
-                raise InputError(
-                    flow.source,
-                    f"block {target!r}",
-                    "the block is part of a cycle of tracking blocks",
-                    "Connect one of them to the block that should follow",
-                )
-            seen.add(target)
-            target = removed[target].branches[0].target
-        return target
-
-    document = copy.deepcopy(dict(flow.document))
-    document["StartAction"] = skip(flow.start)
-    document["Actions"] = [block for block in document["Actions"] if block["Identifier"] not in removed]
-    for block in document["Actions"]:
-        for _, branch in _json_branches(block.get("Transitions") or {}):
-            if "NextAction" in branch:
-                branch["NextAction"] = skip(branch["NextAction"])
-    return Flow.parse(json.dumps(document), flow.source, flow.type), removed
 
 
 # --- Insertion -------------------------------------------------------------------------------------------------------
@@ -245,13 +193,13 @@ def insert_blocks(flow: Flow, insertions: Insertions, existing: Mapping[str, Blo
             if identifier in needed:
                 blocks.append(_updated(block, needed.pop(identifier)))
             continue
-        for slot, branch in _json_branches(block.get("Transitions") or {}):
+        for slot, branch in json_branches(block.get("Transitions") or {}):
             if "NextAction" in branch:
                 branch["NextAction"] = targets.get((identifier, slot), skip(branch["NextAction"]))
         blocks.append(block)
     document["Actions"] = blocks + [_updated({}, block) for block in needed.values()]
     kept = {block.identifier for block in insertions.blocks}
-    _position_blocks(
+    position_blocks(
         document, insertions.blocks, [identifier for identifier in existing if identifier not in kept]
     )
     _check_size(flow, document, len(insertions.blocks))
@@ -267,7 +215,7 @@ def _updated(json_block: dict[str, Any], block: TrackingBlock) -> dict[str, Any]
             "NextAction": block.target,
             "Errors": [{"NextAction": block.target, "ErrorType": NO_MATCH}],
         }
-    for _, branch in _json_branches(transitions):
+    for _, branch in json_branches(transitions):
         if "NextAction" in branch:
             branch["NextAction"] = block.target
     return {
@@ -277,14 +225,6 @@ def _updated(json_block: dict[str, Any], block: TrackingBlock) -> dict[str, Any]
         "Parameters": parameters,
         "Transitions": transitions,
     }
-
-
-def _json_branches(transitions: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the JSON objects that contain a NextAction, each with its slot (see Edge)."""
-    yield "NextAction", transitions
-    for key in ("Conditions", "Errors"):
-        for index, branch in enumerate(transitions.get(key) or ()):
-            yield f"{key}[{index}].NextAction", branch
 
 
 def _check_size(flow: Flow, document: Mapping[str, Any], added: int) -> None:
@@ -313,7 +253,7 @@ def _check_size(flow: Flow, document: Mapping[str, Any], added: int) -> None:
 # --- Positions -------------------------------------------------------------------------------------------------------
 
 
-def _position_blocks(
+def position_blocks(
     document: dict[str, Any], blocks: Iterable[TrackingBlock], removed: Iterable[str]
 ) -> None:
     """Positions new blocks between their neighbors without overlaps. Other blocks do not move."""
@@ -324,7 +264,7 @@ def _position_blocks(
     for identifier in removed:
         settings.pop(identifier, None)
     branches = {
-        block["Identifier"]: len(list(_json_branches(block.get("Transitions") or {})))
+        block["Identifier"]: len(list(json_branches(block.get("Transitions") or {})))
         for block in document["Actions"]
     }
     boxes: dict[str, tuple[float, float, int]] = {

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
-from callroute.flows.attribute_flow import CALL_FLOW, COMPLETED, ROUTE, attributes_of
+from callroute.flows.attribute_flow import ARM, CALL_FLOW, COMPLETED, FLOW_VERSION, ROUTE, attributes_of
 from callroute.flows.flow import Flow
+from callroute.flows.tracking.arms import arms
 from callroute.flows.tracking.catalog import build_catalog
 from callroute.flows.tracking.completion import Completion
+from callroute.flows.tracking.detail import Detail, add_detail, stops_left_out
 from callroute.flows.tracking.graph import ENTRY, Edge, FlowGraph
 from callroute.flows.tracking.notes import notes_for
-from callroute.flows.tracking.rewrite import (
+from callroute.flows.tracking.removal import (
     PREFIX,
+    detail_keys,
+    flow_version,
+    strip_detail,
+    strip_tracking,
+)
+from callroute.flows.tracking.rewrite import (
     Insertions,
     TrackingBlock,
     block_identifier,
     edge_identifier,
     insert_blocks,
-    is_tracking,
     make_identifier,
     plan_insertions,
-    strip_tracking,
 )
 from callroute.flows.tracking.route_assignment import START, RouteAssignment, RouteSource
 from callroute.flows.tracking.route_names import RouteName, RouteNames
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from callroute.flows.route_catalog import RouteCatalog
 
 _MAX_PASSES = 8
+_GENERATED = (ROUTE, COMPLETED, CALL_FLOW, FLOW_VERSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class TrackedFlow:
         blocks: number of tracking blocks.
         added: number of new tracking blocks.
         notes: notes about parts that could not be tracked or are left to the flow's own blocks.
+        detail: the detail of the flow, or None.
     """
 
     document: Mapping[str, Any]
@@ -53,6 +61,7 @@ class TrackedFlow:
     blocks: int
     added: int
     notes: tuple[str, ...]
+    detail: Detail | None = None
 
 
 def add_tracking(
@@ -62,6 +71,9 @@ def add_tracking(
     *,
     file: str,
     call_flow: str,
+    detail: bool | None = None,
+    without: Collection[str] = (),
+    keep_version: bool = False,
 ) -> TrackedFlow:
     """Adds tracking to a flow, or updates its existing tracking.
 
@@ -74,22 +86,25 @@ def add_tracking(
         catalog: the existing route catalog, whose entries are kept.
         file: file name of the flow, for the catalog.
         call_flow: value of `call_flow`, unless the route file, the catalog or the flow contains one.
+        detail: whether the flow gets detail. By default, it keeps its detail, and the stops without detail stay without.
+        without: stops that get no detail.
+        keep_version: whether an existing `flow_version` is kept. Use it if the placeholders of the flow have been filled in.
 
     Raises:
         InputError: the route file refers to something that does not exist in the flow, the result would be too large
             for Connect, or edited tracking blocks prevent the result from becoming stable.
     """
-    current, tracked = flow, _add_once(flow, names, catalog, file, call_flow)
+    request = _Request(names, catalog, file, call_flow, detail, frozenset(without), keep_version)
+    before = strip_tracking(flow)[1]
+    current, tracked = flow, _add_once(flow, request)
     for _ in range(_MAX_PASSES):
         if tracked.document == current.document:
-            before = {block.identifier for block in flow.blocks.values() if is_tracking(block)}
-            after = {block.identifier for block in current.blocks.values() if is_tracking(block)}
-            return replace(tracked, added=len(after - before))
+            return replace(tracked, added=len(strip_tracking(current)[1].keys() - before.keys()))
         # A tracking block whose branches were edited to lead to different targets counts as one of the flow's own
         # blocks. If new blocks reunite its branches, it becomes a tracking block again, which can make other blocks
         # unnecessary.
         current = Flow.parse(json.dumps(tracked.document), flow.source, flow.type)
-        tracked = _add_once(current, names, catalog, file, call_flow)
+        tracked = _add_once(current, request)
     raise InputError(
         flow.source,
         "",
@@ -98,23 +113,72 @@ def add_tracking(
     )
 
 
-def _add_once(
-    flow: Flow, names: RouteNames | None, catalog: RouteCatalog | None, file: str, call_flow: str
-) -> TrackedFlow:
+def add_detail_to_content(content: str, name: str, flow_type: str) -> str:
+    """Returns the content of a flow, as it is deployed, with tracking and detail.
+
+    If the flow already has detail, the stops without detail stay without. An existing `flow_version` is kept, because it is
+    the version of the flow before its placeholders were filled in.
+
+    Args:
+        content: the flow's JSON.
+        name: name of the flow, which is `call_flow` if the flow is not tracked yet.
+        flow_type: type of the flow in Connect, such as `CONTACT_FLOW`.
+
+    Raises:
+        InputError: the flow is invalid or cannot have detail.
+    """
+    flow = Flow.parse(content, name, flow_type)
+    detail = None if detail_keys(flow) else True
+    tracked = add_tracking(flow, file=name, call_flow=name, detail=detail, keep_version=True)
+    return flow.style.write(tracked.document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Arguments of `add_tracking`, without the flow."""
+
+    names: RouteNames | None
+    catalog: RouteCatalog | None
+    file: str
+    call_flow: str
+    detail: bool | None
+    without: frozenset[str]
+    keep_version: bool
+
+
+def _add_once(flow: Flow, request: _Request) -> TrackedFlow:
+    plain, _ = strip_detail(flow)
+    tracked = _add_plain(plain, request)
+    has_detail = bool(detail_keys(flow))
+    if not (has_detail if request.detail is None else request.detail):
+        if request.without:
+            raise InputError(
+                "--without-detail", "", "the flow gets no detail", "Add --detail, or omit --without-detail"
+            )
+        return tracked
+    left_out = stops_left_out(flow) if has_detail and request.detail is None else ()
+    parsed = Flow.parse(json.dumps(tracked.document), flow.source, flow.type)
+    document, detail = add_detail(parsed, flow, request.without, left_out)
+    return replace(tracked, document=document, blocks=tracked.blocks + detail.blocks, detail=detail)
+
+
+def _add_plain(flow: Flow, request: _Request) -> TrackedFlow:
     bare, existing = strip_tracking(flow)
+    catalog = request.catalog
     graph = FlowGraph(bare)
-    names = _with_previous_names(names or RouteNames(), graph, existing)
+    names = _with_previous_names(request.names or RouteNames(), graph, existing)
     assignment = RouteAssignment(graph, names)
     values = assignment.values(_previous_values(assignment, existing))
     completion = Completion(assignment)
 
     at_edge_start = {edge: {ROUTE: values[source]} for edge, source in assignment.at_edge_start.items()}
     if assignment.starts_calls:
-        given = names.call_flow or (catalog.call_flow if catalog else None)
-        start_values = _start_values(assignment, values, given, call_flow, existing)
         at_edge_start.pop(graph.entry, None)
+        start_values = _start_values(assignment, values, request, existing)
         if start_values:
             at_edge_start[graph.entry] = start_values
+    for edge, arm in arms(graph, existing).items():
+        at_edge_start.setdefault(edge, {})[ARM] = arm
     at_edge_end = {edge: {ROUTE: values[source]} for edge, source in assignment.at_edge_end.items()}
     for edge, value in completion.at_edge_end.items():
         at_edge_end.setdefault(edge, {})[COMPLETED] = value
@@ -131,7 +195,7 @@ def _add_once(
             assignment,
             _used_values(assignment, values, insertions),
             catalog,
-            file=file,
+            file=request.file,
             call_flow=at_edge_start.get(graph.entry, {}).get(CALL_FLOW),
         ),
         len(insertions.blocks),
@@ -148,7 +212,7 @@ def _in_file_order(attributes: Mapping[Edge, dict[str, str]], flow: Flow) -> dic
 def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
     """Preserves the order of attributes in a tracking block and any attributes that users added."""
     old = attributes_of(existing)
-    added = {name: str(value) for name, value in old.items() if name not in (ROUTE, COMPLETED, CALL_FLOW)}
+    added = {name: str(value) for name, value in old.items() if name not in _GENERATED}
     order = {name: index for index, name in enumerate(old)}
     attributes = block.attributes | added
     block.attributes = dict(sorted(attributes.items(), key=lambda item: order.get(item[0], len(order))))
@@ -203,16 +267,23 @@ def _first_identifier(source: RouteSource) -> str:
 def _start_values(
     assignment: RouteAssignment,
     values: Mapping[RouteSource, str],
-    given: str | None,
-    default: str,
+    request: _Request,
     existing: Mapping[str, Block],
 ) -> dict[str, str]:
     """Returns the attributes to set at the start, except those that the flow itself sets before the first stop."""
-    start = assignment.graph.flow.start
+    flow = assignment.graph.flow
     old = existing.get(edge_identifier(assignment.graph.entry))
-    previous = attributes_of(old).get(CALL_FLOW) if old and assignment.names.call_flow is None else None
-    all_values = {CALL_FLOW: str(previous or given or default), ROUTE: values[START], COMPLETED: "false"}
-    needed = {name: value for name, value in all_values.items() if assignment.is_needed(start, name)}
+    attributes = attributes_of(old) if old else {}
+    given = assignment.names.call_flow or (request.catalog.call_flow if request.catalog else None)
+    previous = attributes.get(CALL_FLOW) if assignment.names.call_flow is None else None
+    version = attributes.get(FLOW_VERSION) if request.keep_version else None
+    all_values = {
+        CALL_FLOW: str(previous or given or request.call_flow),
+        FLOW_VERSION: str(version or flow_version(flow)),
+        ROUTE: values[START],
+        COMPLETED: "false",
+    }
+    needed = {name: value for name, value in all_values.items() if assignment.is_needed(flow.start, name)}
     if ROUTE not in needed and not given:
         needed.pop(CALL_FLOW, None)  # call_flow is not generated for a flow that sets its own routes
     return needed

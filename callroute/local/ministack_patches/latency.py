@@ -1,7 +1,8 @@
-"""Removes two ministack delays that do not exist on AWS.
+"""Removes ministack delays that do not exist on AWS.
 
 ministack waits before each execution, and parses JSONata expressions each time they are evaluated. Each batch of contact
-records is one execution, and all records use the same expressions.
+records is one execution, and all records use the same expressions. Its JSONata engine also searches all enclosing scopes for
+the time limit, twice for each part of an expression.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ EXECUTION_DELAY = 0.15
 
 _CACHED_EXPRESSIONS = 1_000
 
+TIME_LIMIT = ("__evaluate_entry", "__evaluate_exit")
+"""Names under which the JSONata engine binds the callbacks that check the time limit."""
+
 
 def run_without_delay(run_execution: Callable[[str], None]) -> Callable[[str], None]:
     """Removes the delay before an execution. It is inside the function, so the module's `time` is replaced instead."""
@@ -35,6 +39,17 @@ def parse_once(parse: Callable[..., Any]) -> Callable[..., Any]:
         return parse(Parser(), expression, regex_engine)
 
     return lambda _self, jsonata, regex_engine: cached(jsonata, regex_engine)
+
+
+def inherit_time_limit(initialize: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """Copies the callbacks that check the time limit to each new scope, where the engine finds them immediately."""
+
+    def initialize_with_callbacks(self: Any, parent: Any) -> None:
+        initialize(self, parent)
+        if parent is not None:
+            self.bindings |= {name: parent.bindings[name] for name in TIME_LIMIT if name in parent.bindings}
+
+    return initialize_with_callbacks
 
 
 class _TimeWithoutDelay:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
+from jsonata.jsonata import Jsonata
 from jsonata.parser import Parser
 from ministack.core import iam_evaluator
 from ministack.services import stepfunctions
@@ -68,6 +69,7 @@ PATCHES = (
     ),
     Patch(stepfunctions, "_run_execution", "exec_arn", latency.run_without_delay),
     Patch(Parser, "parse", "self, jsonata, regex_engine", latency.parse_once),
+    Patch(Jsonata.Frame, "__init__", "self, parent", latency.inherit_time_limit),
 )
 
 

@@ -20,8 +20,8 @@ from ministack.services.stepfunctions import _ExecutionError, _state_machines
 from callroute.local.ministack_patches import kms_permissions
 from callroute.local.ministack_patches.authorization import denial, role_session
 
-# Error from a Task whose call is denied, and the service name, status code and error code in its cause. Neither API has
-# an exception for a missing permission, so it is the SDK for Java's general exception (docs/fidelity.md).
+# The error raised by a Task whose call is denied. Its cause contains the service name, status code and error code. Neither
+# API has an exception for a missing permission, so it is the SDK for Java's general exception (docs/fidelity.md).
 _ERRORS = {
     "cloudwatch": ("CloudWatch.CloudWatchException", "CloudWatch", 403, "AccessDenied"),
     "dynamodb": ("DynamoDB.AmazonDynamoDBException", "AmazonDynamoDBv2", 400, "AccessDeniedException"),

@@ -7,51 +7,99 @@ text remains readable when they are scaled.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
 from html import escape
 from typing import Any
 
 import altair as alt
 import vl_convert
 
-from callroute.reports.html.colors import HEAT, INK, MUTED, OUTCOME_COLORS, PALE_COLORS, RULE
+from callroute.flows.diagrams.text_metrics import shorten
+from callroute.reports.html.colors import ENDING_COLORS, HEAT, INK, MUTED, OUTCOME_COLORS, PALE_COLORS, RULE
+from callroute.reports.html.periods import Period
 from callroute.reports.labels import WEEKDAYS
-from callroute.reports.report import OUTCOMES, Language, Report
+from callroute.reports.report import OUTCOMES, Language, Report, WaterfallStop
 
 _WIDTH = 380
+_ROW = 46
+"""Height of a stop in the waterfall."""
+_LABEL_SIZE = 13
 _FONT = "Liberation Sans, sans-serif"  # bundled with vl-convert, so text has the same width everywhere
 
 
-def days_chart(report: Report, label: str) -> str:
-    """Returns a bar chart of the calls per day by outcome, with paler bars for the previous span."""
-    rows: list[dict[str, Any]] = [
-        {
-            "day": day.date.isoformat(),
-            "calls": day.outcomes.of(outcome),
-            "color": OUTCOME_COLORS[outcome] if day.date >= report.span.first else PALE_COLORS[outcome],
-            "order": order,
-        }
-        for day in report.days
-        for order, outcome in enumerate(reversed(OUTCOMES))
-    ]
-    width = max(1, min(20, 300 / len(report.days) - 2))
+def days_chart(report: Report, periods: Sequence[Period], label: str) -> str:
+    """Returns a bar chart of the calls per period by outcome, with paler bars for the previous span."""
+    rows: list[dict[str, Any]] = []
+    for period in periods:
+        low = 0
+        colors = OUTCOME_COLORS if period.first >= report.span.first else PALE_COLORS
+        for outcome in reversed(OUTCOMES):
+            high = low + period.outcomes.of(outcome)
+            # The tick of a day is in the middle of its bar.
+            start = datetime.combine(period.first, time(), UTC) - timedelta(hours=12)
+            gap = timedelta(period.days) / 14
+            end = start + timedelta(period.days) - gap
+            start += gap
+            rows.append(
+                {
+                    "start": start.isoformat(),
+                    "end": end.isoformat(),
+                    "low": low,
+                    "high": high,
+                    "color": colors[outcome],
+                }
+            )
+            low = high
     chart = (
-        _chart(rows)
-        .mark_bar(size=width)
+        _chart([row for row in rows if row["high"] > row["low"]])
+        .mark_rect()
         .encode(
-            x=alt.X("day:T", scale=alt.Scale(type="utc", padding=width / 2 + 4)).axis(
+            x=alt.X("start:T", scale=alt.Scale(type="utc", nice=False)).axis(
                 title=None,
-                format="%-m/%-d",
+                format="%-m/%-d" if len(report.days) <= 366 else "%Y/%-m",
                 grid=False,
-                tickCount=min(len(report.days), 7),
+                tickCount=min(len(periods), 7),
                 labelOverlap=True,
             ),
-            y=alt.Y("calls:Q").axis(title=None, tickCount=4, tickMinStep=1),
+            x2="end:T",
+            y=alt.Y("low:Q").axis(title=None, tickCount=4, tickMinStep=1),
+            y2="high:Q",
             color=alt.Color("color:N", scale=None),
-            order=alt.Order("order:Q"),
         )
         .properties(width=_WIDTH - 50, height=190)
     )
     return _rendered(chart, label)
+
+
+def waterfall_chart(stops: Sequence[WaterfallStop], language: Language, label: str) -> str:
+    """Returns a stacked bar for each stop with the shares of its endings. Callers who left come first."""
+    bars: list[dict[str, Any]] = []
+    texts: list[dict[str, Any]] = []
+    for number, stop in enumerate(stops):
+        top, count = number * _ROW, 0
+        percent = f"{100 * (stop.left_share.value or 0):.1f}%"
+        texts.append(
+            {"text": shorten(stop.label(language), _LABEL_SIZE, _WIDTH - 20), "x": 0.0, "y": top + 10}
+        )
+        texts.append({"text": percent, "x": 1.02, "y": top + 29})
+        for ending, color in ENDING_COLORS.items():
+            start, count = count, count + stop.of(ending)
+            if stop.of(ending):
+                low, high = start / stop.reached, count / stop.reached
+                bars.append({"low": low, "high": high, "top": top + 20, "bottom": top + 38, "color": color})
+    height = len(stops) * _ROW
+    x, y = alt.Scale(domain=[0, 1], nice=False), alt.Scale(domain=[height, 0], nice=False)
+    chart = _chart(bars).mark_rect(stroke="#ffffff", strokeWidth=1).encode(
+        x=alt.X("low:Q", scale=x).axis(None),
+        x2="high:Q",
+        y=alt.Y("top:Q", scale=y).axis(None),
+        y2="bottom:Q",
+        color=alt.Color("color:N", scale=None),
+    ) + _chart(texts).mark_text(align="left", baseline="middle", color=INK, fontSize=_LABEL_SIZE).encode(
+        x=alt.X("x:Q", scale=x), y=alt.Y("y:Q", scale=y), text="text:N"
+    )
+    return _rendered(chart.properties(width=_WIDTH - 60, height=height), label)
 
 
 def durations_chart(report: Report, label: str) -> str:

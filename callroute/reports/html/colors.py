@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import ceil
 
 from callroute.flows.diagrams import HEAT_COLORS
-from callroute.reports.report import Outcome
+from callroute.reports.report import Ending, Outcome
 
 INK = "#1d2733"
 MUTED = "#556170"
@@ -27,6 +27,16 @@ PALE_COLORS: Mapping[Outcome, str] = {
     "abandoned_in_flow": "#e3b99e",
 }
 """Colors of the previous span."""
+ENDING_COLORS: Mapping[Ending, str] = {
+    "hung_up": ACCENT,
+    "silence": "#f3a45f",
+    "wrong_key": "#7d3405",
+    "error": "#2e1300",
+    "completed": "#a9bcd0",
+    "transferred": "#3d5a80",
+    "continued": RULE,
+}
+"""Colors in the waterfall, in the order of the bar. Adjacent ones differ in lightness."""
 HEAT = ["#f4f6f8", *HEAT_COLORS[1:]]
 
 

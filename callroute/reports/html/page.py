@@ -4,27 +4,51 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from callroute.flows.diagrams import STYLE
-from callroute.reports.html.charts import days_chart, durations_chart, hours_chart
-from callroute.reports.html.colors import OUTCOME_COLORS
+from callroute.reports.html.charts import days_chart, durations_chart, hours_chart, waterfall_chart
+from callroute.reports.html.colors import ENDING_COLORS, OUTCOME_COLORS
 from callroute.reports.html.flow_drawing import flow_drawing, gave_up
+from callroute.reports.html.periods import periods
 from callroute.reports.html.sankey import sankey
 from callroute.reports.html.texts import EXPLANATIONS, TEXTS
-from callroute.reports.labels import OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, flow_name
-from callroute.reports.report import OUTCOMES, Change, Language, Outcome, Report, ReportedFlow, Span, Stop
+from callroute.reports.labels import ENDING_LABELS, OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, flow_name
+from callroute.reports.report import (
+    LEAST_CALLS,
+    LEFT,
+    OUTCOMES,
+    TROUBLES,
+    Change,
+    Ending,
+    Language,
+    Outcome,
+    Report,
+    ReportedFlow,
+    Share,
+    Span,
+    Stop,
+    Variant,
+    WaterfallStop,
+)
+from callroute.reports.statistics import interval
 
 _DEEPEST_INDENT = 4
 _SIZES = ((300, 1_000_000), (300, 0), (150, 0), (50, 0))
 """Maximum number of stops and of bytes in drawings. The first pair that gives a small enough page is used."""
+_MOST_BARS = 12
+"""Maximum number of stops in the chart of the waterfall."""
+_MOST_WATERFALL = 50
+"""Maximum number of stops in the table of the waterfall."""
+_MOST_VARIANTS = 8
+"""Maximum number of versions or arms of a flow."""
 _LARGEST = 1_500_000
 """Maximum size of a page in bytes."""
 _LONGEST_NAME = 80
@@ -144,7 +168,10 @@ class _Page:
                 for number, flow in enumerate(report.flows)
                 if any(stop.reached for stop in report.stops_of(flow))
             ],
-            "days_chart": self._days(),
+            **self._days(),
+            **self._waterfall(),
+            "variants": [*self._variants("versions"), *self._variants("arms")],
+            "variants_note": self.text("variants_note", least=LEAST_CALLS),
             "comparison_note": self.text("comparison_note", percent=round(100 * report.confidence)),
             "durations_chart": self._durations(),
             **self._hours(),
@@ -175,12 +202,12 @@ class _Page:
         return self.text(key, first=self._date(span.first), last=self._date(span.last))
 
     def _name(self, stop: Stop) -> str:
-        """Returns the label of a stop, with its flow if there are several."""
+        """Returns the label of a stop, with the name of its flow if the report contains several flows."""
         label = stop.label(self.language)
         return f"{label} ({self._flow_names[stop.call_flow]})" if len(self._flow_names) > 1 else label
 
     def _change(self, change: Change | None) -> dict[str, Any]:
-        """Returns a change as text, with its interval in points."""
+        """Returns a change as text, with its confidence interval in percentage points."""
         if change is None or change.difference is None or change.low is None or change.high is None:
             return {
                 "text": None,
@@ -226,6 +253,14 @@ class _Page:
                 reached=f"{counts.reached:,}",
                 percent=_percent(counts.share),
             )
+        for each in self._report.waterfall.stops[:1]:
+            if 0 < (each.left_share.value or 0) < 1:
+                yield self.text(
+                    "headline_waterfall",
+                    stop=self._waterfall_name(each),
+                    percent=_percent(each.left_share.value),
+                    **{ending: f"{each.of(ending):,}" for ending in LEFT},
+                )
         changes = [(stop, stop.change) for stop in self._report.stops if stop.change]
         grown = [
             (change.difference, stop, change)
@@ -290,10 +325,13 @@ class _Page:
 
     # --- Charts ------------------------------------------------------------------------------------------------------
 
-    def _days(self) -> Markup:
-        most = max(day.outcomes.calls for day in self._report.days)
-        label = self.text("trend_label", calls=f"{self._report.calls:,}", most=f"{most:,}")
-        return Markup(days_chart(self._report, label))  # noqa: S704 - escapes its strings
+    def _days(self) -> dict[str, Any]:
+        unit, found = periods(self._report.days, self._report.span.first)
+        title = self.text(f"trend_{unit}")
+        most = max(each.outcomes.calls for each in found)
+        label = self.text("trend_label", title=title, calls=f"{self._report.calls:,}", most=f"{most:,}")
+        chart = days_chart(self._report, found, label)
+        return {"trend": title, "days_chart": Markup(chart)}  # noqa: S704 - escapes its strings
 
     def _durations(self) -> Markup | None:
         most = max(self._report.durations, key=lambda each: each.calls)
@@ -319,6 +357,143 @@ class _Page:
             ),
             "hours_note": self.text("hours_note", most=f"{left:,}"),
         }
+
+    # --- Waterfall, versions and arms --------------------------------------------------------------------------------
+
+    def _waterfall(self) -> dict[str, Any]:
+        waterfall = self._report.waterfall
+        if not waterfall.detail.count:
+            return {"waterfall": None}
+        stops = waterfall.stops[:_MOST_WATERFALL]
+        bars = [stop for stop in stops if stop.left_share.count][:_MOST_BARS]
+        chart = None
+        if bars:
+            label = self.text("waterfall_label", count=len(bars))
+            chart = Markup(waterfall_chart(bars, self.language, label))  # noqa: S704 - escapes its strings
+        notes = [
+            self.text(
+                "detail",
+                detailed=f"{waterfall.detail.count:,}",
+                calls=f"{waterfall.detail.of:,}",
+                percent=_percent(waterfall.detail.value),
+            )
+        ]
+        if waterfall.rare:
+            notes.append(self.text("rare", count=self._stops(waterfall.rare), least=LEAST_CALLS))
+        others = len(waterfall.stops) - len(stops)
+        return {
+            "waterfall": {
+                "notes": notes,
+                "chart": chart,
+                "endings": [
+                    {
+                        "label": ENDING_LABELS[ending][self.language],
+                        "note": self.text(f"{ending}_note"),
+                        "color": color,
+                    }
+                    for ending, color in ENDING_COLORS.items()
+                ],
+                "columns": [
+                    *(self.text(key) for key in ("stop", "reached", "left_share")),
+                    *(ENDING_LABELS[ending][self.language] for ending in ENDING_COLORS),
+                ],
+                "rows": [
+                    {
+                        "label": self._waterfall_name(stop),
+                        "cells": [
+                            f"{stop.reached:,}",
+                            _percent(stop.left_share.value),
+                            *(self._ending(stop, ending) for ending in ENDING_COLORS),
+                        ],
+                    }
+                    for stop in stops
+                ],
+                "others": self.text("other_stops", count=f"{others:,}") if others else "",
+            }
+        }
+
+    def _waterfall_name(self, stop: WaterfallStop) -> str:
+        label = stop.label(self.language)
+        return f"{self._flow_names[stop.call_flow]} · {label}" if len(self._flow_names) > 1 else label
+
+    def _stops(self, number: int) -> str:
+        if self.language == "ja":
+            return f"{number:,}"
+        return f"{number:,} stop{'' if number == 1 else 's'}"
+
+    @staticmethod
+    def _ending(stop: WaterfallStop, ending: Ending) -> str:
+        """Returns the calls with an ending, and for trouble, the calls that met it."""
+        met = next((stop.met[kind] for kind in TROUBLES if kind == ending), 0)
+        return f"{stop.of(ending):,} / {met:,}" if met else f"{stop.of(ending):,}"
+
+    def _variants(self, key: Literal["versions", "arms"]) -> Iterator[dict[str, Any]]:
+        """Yields the versions or arms of each flow."""
+        every = self._report.versions if key == "versions" else self._report.arms
+        for number, flow in enumerate(self._report.flows):
+            variants = [each for each in every if each.call_flow == flow.call_flow]
+            if not variants:
+                continue
+            shown = variants[-_MOST_VARIANTS:] if key == "versions" else variants[:_MOST_VARIANTS]
+            others = len(variants) - len(shown)
+            name = f": {self._flow_names[flow.call_flow]}" if len(self._flow_names) > 1 else ""
+            yield {
+                "id": f"{key}-{number}",
+                "title": self.text(key) + name,
+                "note": self.text(f"{key}_note"),
+                "columns": [
+                    self.text(each)
+                    for each in (
+                        key.removesuffix("s"),
+                        "days_seen",
+                        "variant_calls",
+                        "variant_left",
+                        "interval",
+                        "difference",
+                    )
+                ],
+                "rows": [
+                    {
+                        "name": _short(each.name),
+                        "cells": [
+                            self._span("span", each.days),
+                            f"{each.left_share.of:,}",
+                            _percent(each.left_share.value),
+                            _range(each.left_share),
+                        ],
+                        "change": _difference(each.change),
+                    }
+                    for each in shown
+                ],
+                "others": self.text("other_variants", count=f"{others:,}") if others else "",
+                "comparisons": [
+                    {
+                        "title": self.text(
+                            "variant_stops", name=_short(each.name), other=_short(each.compared_with or "")
+                        ),
+                        "columns": [
+                            self.text("stop"),
+                            _short(each.compared_with or ""),
+                            _short(each.name),
+                            self.text("difference"),
+                        ],
+                        "rows": [
+                            {
+                                "name": stop.label(self.language),
+                                "cells": [
+                                    _percent(stop.change.before.value),
+                                    _percent(stop.change.now.value),
+                                ],
+                                "change": _difference(stop.change),
+                            }
+                            for stop in each.stops
+                            if stop.change
+                        ],
+                    }
+                    for each in shown
+                    if any(stop.change for stop in each.stops)
+                ],
+            }
 
     # --- Tables ------------------------------------------------------------------------------------------------------
 
@@ -391,10 +566,47 @@ def _shortened(report: Report, most_stops: int) -> tuple[Report, int]:
             for stop in report.stops
             if (stop.call_flow, stop.route) not in names
         ),
+        waterfall=replace(
+            report.waterfall,
+            stops=tuple(
+                replace(stop, en=_short(stop.en), ja=_short(stop.ja)) for stop in report.waterfall.stops
+            ),
+        ),
+        versions=tuple(_with_stops(each, names) for each in report.versions),
+        arms=tuple(_with_stops(each, names) for each in report.arms),
         unknown_routes=tuple(
             each for each in report.unknown_routes if (each.call_flow, each.route) not in names
         ),
     ), len(names)
+
+
+def _with_stops(variant: Variant, left_out: Collection[tuple[str | None, str]]) -> Variant:
+    """Returns a variant with shorter labels and without some of its stops."""
+    stops = tuple(
+        replace(stop, en=_short(stop.en), ja=_short(stop.ja))
+        for stop in variant.stops
+        if (stop.call_flow, stop.route) not in left_out
+    )
+    return replace(variant, stops=stops)
+
+
+def _difference(change: Change | None) -> dict[str, Any]:
+    """Returns the difference of two shares, with a mark if it is more than noise, and its interval."""
+    difference = change.difference if change else None
+    if change is None or difference is None:
+        return {"text": "", "interval": "", "marked": False}
+    mark = ("▲ " if difference > 0 else "▼ ") if change.significant else ""
+    return {
+        "text": mark + _signed(difference),
+        "interval": f"{_signed(change.low)} … {_signed(change.high)}",
+        "marked": change.significant,
+    }
+
+
+def _range(share: Share) -> str:
+    """Returns the confidence interval of a share."""
+    bounds = interval(share)
+    return " – ".join(map(_percent, bounds)) if bounds else "–"
 
 
 def _short(name: str, longest: int = _LONGEST_NAME) -> str:

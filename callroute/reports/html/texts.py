@@ -39,6 +39,12 @@ TEXTS: Mapping[str, Labels] = {
         "en": "At no stop did the share of callers who left the menu grow by more than noise.",
         "ja": "メニューでの離脱率が誤差を超えて上がった箇所はありません。",
     },
+    "headline_waterfall": {
+        "en": "The worst stop is “{stop}”: {percent} of the callers who reached it left the menu there. {hung_up} hung up without any "
+        "trouble, {silence} left after silence, {wrong_key} after wrong keys and {error} after an error.",
+        "ja": "離脱率が最も高い停止箇所は「{stop}」です (到達した通話の{percent})。内訳: 問題なく切断{hung_up}件、"
+        "無操作{silence}件、誤ったキー{wrong_key}件、エラー{error}件。",
+    },
     # Sections
     "paths": {"en": "Paths through the menu", "ja": "メニュー内の経路"},
     "paths_note": {
@@ -60,12 +66,43 @@ TEXTS: Mapping[str, Labels] = {
         "en": "{reached} reached · {calls} gave up ({percent})",
         "ja": "到達{reached}件 · 離脱{calls}件 ({percent})",
     },
+    "waterfall_label": {
+        "en": "Stacked bars for the {count} worst stops: the shares of callers who left, by reason, and of those who went on, were "
+        "transferred or completed the menu; the table below contains the same figures",
+        "ja": "離脱率の高い{count}件の停止箇所の積み上げ棒グラフ。離脱の理由別と、通過・転送・完了の割合。下の表に同じ数値があります",
+    },
+    "hung_up_note": {
+        "en": "left the menu at this stop without any trouble there",
+        "ja": "この停止箇所で問題なくメニューを離脱",
+    },
+    "silence_note": {"en": "left after pressing no key in time", "ja": "時間内にキーが押されず離脱"},
+    "wrong_key_note": {
+        "en": "left after more wrong keys than silences",
+        "ja": "無操作より多く誤ったキーが押されて離脱",
+    },
+    "error_note": {"en": "left after an error in the flow", "ja": "フローのエラーの後に離脱"},
+    "completed_note": {"en": "completed the menu here", "ja": "ここでメニューを完了"},
+    "transferred_note": {
+        "en": "ended here with an agent or in the queue",
+        "ja": "ここでオペレーターまたはキューへ",
+    },
+    "continued_note": {"en": "went on to another stop", "ja": "ほかの停止箇所へ進行"},
+    "ended": {"en": "How calls continued or ended", "ja": "その後の通話"},
+    "other_stops": {
+        "en": "{count} more stops are only in --format csv and --format json.",
+        "ja": "ほかの停止箇所{count}件は--format csvと--format jsonにあります。",
+    },
+    "other_variants": {
+        "en": "{count} more are only in --format json.",
+        "ja": "ほかの{count}件は--format jsonにあります。",
+    },
     "drawing": {"en": "The flow", "ja": "フロー図"},
     "drawing_note": {
         "en": "Each block in which callers can hang up shows how many gave up at its stop. Blocks of the same stop show the "
-        "same figures; blocks that several stops share show none. The darker a block, the more callers gave up.",
-        "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。複数の停止箇所で"
-        "共用するブロックには数値がありません。色が濃いほど離脱数が多いことを示します。",
+        "same figures. Blocks that several stops share show none, because a call record contains the last stop, but not the block. "
+        "The darker a block, the more callers gave up.",
+        "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。通話記録には"
+        "最後の停止箇所だけがありブロックはないため、複数の停止箇所で共用するブロックには数値がありません。色が濃いほど離脱数が多いことを示します。",
     },
     "drawing_too_large": {
         "en": "This flow is too large to be drawn here. Draw it with callroute draw.",
@@ -78,14 +115,17 @@ TEXTS: Mapping[str, Labels] = {
     "fit": {"en": "Whole flow", "ja": "全体"},
     "readable": {"en": "Readable size", "ja": "読めるサイズ"},
     "drawing_region": {"en": "Drawing of {flow}, scrollable", "ja": "{flow}のフロー図 (スクロール可)"},
-    "trend": {"en": "Calls per day", "ja": "日別の通話数"},
+    "trend_day": {"en": "Calls per day", "ja": "日別の通話数"},
+    "trend_week": {"en": "Calls per week", "ja": "週別の通話数"},
+    "trend_month": {"en": "Calls per month", "ja": "月別の通話数"},
+    "trend_year": {"en": "Calls per year", "ja": "年別の通話数"},
     "trend_note": {
         "en": "Pale bars belong to the previous span.",
         "ja": "薄い棒は前期間です。",
     },
     "trend_label": {
-        "en": "Bar chart of the calls per day by outcome: {calls} calls, at most {most} in a day",
-        "ja": "結果別の日別通話数の棒グラフ。合計{calls}件、1日最大{most}件",
+        "en": "Bar chart by outcome. {title}: {calls} in total, at most {most} in one bar",
+        "ja": "結果別の棒グラフ。{title}: 合計{calls}件、1本の棒で最大{most}件",
     },
     "comparison": {"en": "Comparison with the previous span", "ja": "前期間との比較"},
     "comparison_note": {
@@ -224,6 +264,15 @@ EXPLANATIONS: tuple[tuple[Labels, Labels], ...] = (
         {
             "en": "Left in the menu or hung up in the queue.",
             "ja": "メニューの途中での離脱と、待ち時間中の切断の合計です。",
+        },
+    ),
+    (
+        {"en": "Detail", "ja": "詳細"},
+        {
+            "en": "Calls have detail if the flow is tracked with callroute track --detail. Their records contain all stops that the "
+            "caller reached, and silences, wrong keys and errors.",
+            "ja": "callroute track --detailで記録するフローの通話には詳細があり、通ったすべての停止箇所と、無操作・誤ったキー・エラーが"
+            "記録されます。",
         },
     ),
     (

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from callroute.flows.attribute_flow import COMPLETED, ROUTE, attributes_of
+from callroute.flows.attribute_flow import COMPLETED, FLOW_VERSION, ROUTE, attributes_of
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
 from callroute.flows.simulation import (
@@ -139,12 +139,15 @@ def catalog_of(flow: Flow, names: str | None = None, previous: RouteCatalog | No
 
 
 def tracking_attributes(flow: Flow, names: str | None = None) -> dict[str, dict[str, str]]:
-    """Tracks a flow and returns the attributes set by each tracking block."""
-    return {
-        block.identifier: {name: str(value) for name, value in attributes_of(block).items()}
+    """Tracks a flow and returns the attributes set by each tracking block, without the version of the flow."""
+    attributes = {
+        block.identifier: {
+            name: str(value) for name, value in attributes_of(block).items() if name != FLOW_VERSION
+        }
         for block in flow_from(tracked(flow, names)).blocks.values()
         if block.identifier.startswith(PREFIX)
     }
+    return {identifier: values for identifier, values in attributes.items() if values}
 
 
 def simulated(

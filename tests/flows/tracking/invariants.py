@@ -11,7 +11,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from callroute.flows.attribute_flow import COMPLETED, ROUTE, Dynamic, Stop, analyze, attributes_of, inherits
+from callroute.flows.attribute_flow import (
+    ARM,
+    CALL_FLOW,
+    COMPLETED,
+    FLOW_VERSION,
+    ROUTE,
+    Dynamic,
+    Stop,
+    analyze,
+    attributes_of,
+    inherits,
+)
 from callroute.flows.flow import Block, Flow
 from callroute.flows.lint import RULES, check
 from callroute.flows.simulation import Call, Event
@@ -55,7 +66,7 @@ def without_manual_tracking(flow: Flow) -> Flow:
     removed = {
         block.identifier: block.target("next") or ""
         for block in flow.blocks.values()
-        if attributes_of(block) and set(attributes_of(block)) <= {ROUTE, COMPLETED, "call_flow"}
+        if attributes_of(block) and set(attributes_of(block)) <= {ROUTE, COMPLETED, CALL_FLOW, FLOW_VERSION}
     }
 
     def skip(target: str) -> str:
@@ -217,7 +228,7 @@ def assert_unchanged_for_callers(before: Flow, after: Flow) -> None:
     stage_before, stage_after = Stage(before), Stage(after)
     tracking_blocks = after.blocks.keys() - before.blocks.keys()
     # Attributes that tracking sets, and copies that the flow makes of them.
-    tracking = {ROUTE, COMPLETED, "call_flow"}
+    tracking = {ROUTE, COMPLETED, CALL_FLOW, FLOW_VERSION, ARM}
     tracking |= {
         name
         for block in before.blocks.values()

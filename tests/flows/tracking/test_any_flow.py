@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callroute.flows.attribute_flow import COMPLETED, ROUTE, analyze
+from callroute.flows.attribute_flow import COMPLETED, FLOW_VERSION, ROUTE, analyze, attributes_of
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
-from callroute.flows.tracking import add_tracking
+from callroute.flows.tracking import add_tracking, flow_version, strip_tracking
 from callroute.flows.tracking.graph import FlowGraph
 from tests.flows.every_call import Stage, every_call
 from tests.flows.tracking.builders import (
@@ -66,12 +66,15 @@ def test_any_block_or_branch_can_be_named(flow: Flow, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("name", MANUALLY_TRACKED)
-def test_a_manually_tracked_flow_does_not_change(name: str) -> None:
-    flow = manually_tracked(name)
+def test_a_manually_tracked_flow_gets_only_its_version(name: str) -> None:
+    flow, _ = strip_tracking(manually_tracked(name))
     catalog = RouteCatalog.beside(FLOW_DEFINITIONS / name)
     result = add_tracking(flow, catalog=catalog, file=name, call_flow="x")
-    assert result.document == flow.document
-    assert result.blocks == 0
+    bare, added = strip_tracking(flow_from(result))
+    assert {block.identifier: dict(attributes_of(block)) for block in added.values()} == {
+        "track-start": {FLOW_VERSION: flow_version(flow)}
+    }
+    assert bare.blocks == flow.blocks
     assert result.catalog == catalog
 
 

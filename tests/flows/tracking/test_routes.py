@@ -12,7 +12,7 @@ from callroute.flows.lint import check
 from callroute.flows.route_catalog import Route, RouteCatalog
 from callroute.flows.simulation import Environment
 from callroute.flows.simulation.events import AttributesSet
-from callroute.flows.tracking import PREFIX
+from callroute.flows.tracking import PREFIX, flow_version
 from tests.flows.tracking.builders import (
     TWO_LEVELS,
     block,
@@ -46,13 +46,19 @@ def test_start_values_are_set_before_the_first_block() -> None:
 
 
 def test_a_tracking_block_continues_at_the_next_block_on_success_and_on_error() -> None:
-    blocks = tracked(flow_of(message("hello", "end"))).document["Actions"]
+    flow = flow_of(message("hello", "end"))
+    blocks = tracked(flow).document["Actions"]
     assert [each for each in blocks if each["Identifier"] == "track-start"] == [
         {
             "Identifier": "track-start",
             "Type": "UpdateContactAttributes",
             "Parameters": {
-                "Attributes": {"call_flow": "x", "call_route": "start", "call_completed": "false"},
+                "Attributes": {
+                    "call_flow": "x",
+                    "flow_version": flow_version(flow),
+                    "call_route": "start",
+                    "call_completed": "false",
+                },
                 "TargetContact": "Current",
             },
             "Transitions": {

@@ -1,4 +1,4 @@
-"""Checks that the faster emulator returns the same results: only delays and repeated parsing are skipped."""
+"""Checks that the faster emulator returns the same results: only delays and repeated work are skipped."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ pytestmark = pytest.mark.emulator
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Applies both patches for one test, and records the waits that are not skipped."""
+    """Applies the patches for one test, and records the waits that are not skipped."""
     waits: list[float] = []
     monkeypatch.setattr(Parser, "parse", Parser.parse)
+    monkeypatch.setattr(Jsonata.Frame, "__init__", Jsonata.Frame.__init__)
     monkeypatch.setattr(stepfunctions, "time", stepfunctions.time)
     monkeypatch.setattr(stepfunctions, "_run_execution", stepfunctions._run_execution)
     monkeypatch.setattr(time, "sleep", waits.append)
-    apply(tuple(patch for patch in PATCHES if patch.name in ("parse", "_run_execution")))
+    apply(tuple(patch for patch in PATCHES if patch.name in ("parse", "__init__", "_run_execution")))
     return waits
 
 
@@ -42,6 +43,14 @@ def test_a_syntax_error_is_raised_every_time() -> None:
     for _ in range(2):
         with pytest.raises(JException):
             Jsonata.jsonata("a[")
+
+
+def test_the_time_limit_applies_inside_a_function() -> None:
+    endless = Jsonata.jsonata("($again := function($n) { $again($n + 1) }; $again(0))", timeout=1)
+
+    with pytest.raises(JException) as caught:
+        endless.evaluate(None)
+    assert caught.value.error == "D1012"
 
 
 def test_only_the_delay_before_an_execution_is_skipped(waits: list[float]) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from jsonata.jsonata import Jsonata
 from jsonata.parser import Parser
 from ministack.services import stepfunctions
 
 from callroute.local import emulator as module
 from callroute.local.emulator import Emulator
-from callroute.local.ministack_patches.latency import EXECUTION_DELAY
+from callroute.local.ministack_patches.latency import EXECUTION_DELAY, TIME_LIMIT
 from callroute.local.ministack_patches.patches import PATCHES
 from tests.local.ministack_patches.test_kms_permissions import KEY, NEEDS, Call, caller
 from tests.local.ministack_patches.test_task_permissions import Machine
@@ -33,6 +34,7 @@ TESTED = {
     "enforce": "test_a_call_needs_no_permission_on_the_key",
     "_run_execution": "test_an_execution_is_delayed",
     "parse": "test_an_expression_is_parsed_each_time",
+    "__init__": "test_the_time_limit_is_searched_in_all_enclosing_scopes",
 }
 """The test of each patch, by the name of the patched function."""
 
@@ -101,3 +103,11 @@ def test_an_expression_is_parsed_each_time(monkeypatch: pytest.MonkeyPatch) -> N
         assert stepfunctions._evaluate_jsonata("1 + 1", {}) == 2
 
     assert parsed == ["1 + 1"] * 2
+
+
+def test_the_time_limit_is_searched_in_all_enclosing_scopes() -> None:
+    outer = Jsonata.Frame(None)
+    outer.set_runtime_bounds(1000, None)
+
+    assert set(outer.bindings) == set(TIME_LIMIT)
+    assert not Jsonata.Frame(outer).bindings

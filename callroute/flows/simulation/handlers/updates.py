@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from callroute.flows.block_types import NO_MATCH
+from callroute.flows.references import whole
 from callroute.flows.simulation.events import (
     AttributesSet,
     CallbackCreated,
@@ -44,10 +46,18 @@ def _contact_attributes(context: BlockContext) -> Step:
         raise context.error(
             "attributes of a related contact are not supported", "Set TargetContact to Current"
         )
-    values = parameters.attributes(context, parameters.mapping(context, "Attributes"))
+    given = parameters.mapping(context, "Attributes")
+    values = parameters.attributes(context, given)
+    read = [
+        path[1]
+        for path in map(whole, map(str, given.values()))
+        if path and path[:1] == ("Attributes",) and path[1:]
+    ]
     next_branch, identifier = context.next(), context.identifier
 
-    def step(call: CallSimulation) -> tuple[AttributesSet, Branch]:
+    def step(call: CallSimulation) -> tuple[AttributesSet | Failed, Branch]:
+        if call.environment.missing_attributes_fail and any(name not in call.attributes for name in read):
+            return Failed(call.now(), identifier, NO_MATCH), context.failure(NO_MATCH)
         written = values(call)
         call.attributes.update(written)
         return AttributesSet(call.now(), identifier, written), next_branch
