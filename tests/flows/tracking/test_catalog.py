@@ -36,7 +36,9 @@ def test_the_catalog_lists_every_route_with_its_parent_and_label() -> None:
 
 def test_two_versions_of_a_menu_share_the_tree_below_their_keys() -> None:
     flow = flow_of(
-        block("split", "DistributeByPercentage", keys={"51": "short"}, errors={"NoMatchingCondition": "long"}),
+        block(
+            "split", "DistributeByPercentage", keys={"51": "short"}, errors={"NoMatchingCondition": "long"}
+        ),
         menu("short", k1="claims", k2="policies"),
         menu("long", k1="claims", k2="policies"),
         menu("claims", k1="end", k9="short"),
