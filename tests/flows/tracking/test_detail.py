@@ -114,6 +114,8 @@ def assert_calls_agree(flow: Flow, before: Flow, after: Flow, left_out: set[str]
             events_before, call_before = planned.play(stage_before)
         except SimulationError:
             continue  # the call was planned for the other behavior of AWS
+        if isinstance(last := events_before[-1], Ended) and last.during == "step limit":
+            continue  # the caller is in an endless loop
         events_after, call_after = planned.play(stage_after)
         assert visible_events(events_before) == visible_events(events_after)
         if not fails:
