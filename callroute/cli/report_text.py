@@ -58,8 +58,8 @@ TEXT: Mapping[str, Labels] = {
     "completed": {"en": "completed", "ja": "完了"},
     "answered": {"en": "answered", "ja": "応答"},
     "queue": {"en": "hung up in queue", "ja": "待ち時間中に切断"},
-    "median": {"en": "median s", "ja": "中央値(秒)"},
-    "p90": {"en": "90% s", "ja": "90%値(秒)"},
+    "median": {"en": "median s", "ja": "中央値 (秒)"},
+    "p90": {"en": "90% s", "ja": "90%値 (秒)"},
     "unknown": {
         "en": "Routes that the catalog does not list (the flow and its catalog differ):",
         "ja": "カタログにないルート (フローとカタログが一致していません):",

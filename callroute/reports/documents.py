@@ -161,10 +161,14 @@ def _stop(stop: Stop, language: Language) -> dict[str, Any]:
         "completed": stop.outcomes.completed,
         "answered": stop.outcomes.answered,
         "abandoned_in_queue": stop.outcomes.abandoned_in_queue,
-        "median_seconds": stop.median_seconds,
-        "p90_seconds": stop.p90_seconds,
+        "median_seconds": _seconds(stop.median_seconds),
+        "p90_seconds": _seconds(stop.p90_seconds),
     }
     return {name: values[name] for name in COLUMNS}
+
+
+def _seconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
 
 
 def _span(span: Span) -> dict[str, str]:

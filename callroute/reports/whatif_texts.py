@@ -26,8 +26,8 @@ REMARKS: Mapping[str, Labels] = {
         "ja": "詳細記録のない通話は除外する ({calls}件)。",
     },
     "other_versions": {
-        "en": "Calls with other versions of the old flow are left out ({calls}).",
-        "ja": "旧フローの別バージョンの通話は除外する ({calls}件)。",
+        "en": "Calls without the flow_version of the old flow are left out ({calls}).",
+        "ja": "旧フローのflow_versionを持たない通話は除外する ({calls}件)。",
     },
     "all_versions": {
         "en": "No call has the flow_version of the old flow, so calls with its other versions are used.",

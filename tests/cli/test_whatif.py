@@ -174,7 +174,7 @@ def test_calls_of_other_flows_and_days_and_calls_without_detail_are_left_out() -
 @pytest.mark.parametrize(
     ("version", "calls", "assumption"),
     [
-        ("0123456789ab", 100, "Calls with other versions of the old flow are left out (40)."),
+        ("0123456789ab", 100, "Calls without the flow_version of the old flow are left out (40)."),
         (
             "fedcba987654",
             140,

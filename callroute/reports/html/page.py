@@ -425,7 +425,8 @@ class _Page:
     def _ending(stop: WaterfallStop, ending: Ending) -> str:
         """Returns the calls with an ending, and for trouble, the calls that met it."""
         met = next((stop.met[kind] for kind in TROUBLES if kind == ending), 0)
-        return f"{stop.of(ending):,} / {met:,}" if met else f"{stop.of(ending):,}"
+        left = f"{stop.of(ending):,}"
+        return f"{left}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{met:,}" if met else left
 
     def _variants(self, key: Literal["versions", "arms"]) -> Iterator[dict[str, Any]]:
         """Yields the versions or arms of each flow."""
