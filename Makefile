@@ -14,7 +14,8 @@ demo: .venv/.local  ## Run simulated callers through the whole system on this ma
 
 test: .venv/.dev  ## Run the tests
 	@# Many tests wait for an emulator, so four workers are faster than two even on two cores.
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
+	@# The workers take the files in the order of tests/conftest.py.
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: lint types docs flows test package  ## Run everything that CI runs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,12 @@ from callroute.local.emulator import Emulator
 # cause a failure. Elsewhere, each run tries new ones.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")
+
+
+SLOW = [
+    Path(__file__).parent / path
+    for path in ("engine", "faults", "policies/exam", "aws/test_second_database.py")
+]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +38,12 @@ def emulator() -> Iterator[Emulator]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Adds the emulator marker to all tests that use the emulator, directly or through another fixture."""
+    """Adds the emulator marker to all tests that use the emulator, directly or through another fixture.
+
+    With several workers, the slowest files come first, so that no worker runs one of them alone at the end.
+    """
     for item in items:
         if "emulator" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.emulator)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not any(item.path.is_relative_to(path) for path in SLOW))

@@ -10,6 +10,8 @@ from .resource_types import MACHINE, PIPE, STORAGE
 from .rule import ResourceCheck, RuleConfig, StackCheck, StackFindings
 
 _COMPONENT = "::call-route-tracker:index:"
+STORED_STREAM = ("storageConfig", "kinesisStreamConfig", "streamArn")
+"""Path of the ARN of the stream in a storage configuration."""
 
 
 def record_storages(resources: Sequence[Resource]) -> Iterator[Resource]:
@@ -17,11 +19,6 @@ def record_storages(resources: Sequence[Resource]) -> Iterator[Resource]:
     return (
         each for each in of_type(resources, STORAGE) if each.get("resourceType") == "CONTACT_TRACE_RECORDS"
     )
-
-
-def stored_stream(storage: Resource) -> Any:
-    """Returns the ARN of the stream that a storage configuration names."""
-    return storage.get("storageConfig", "kinesisStreamConfig", "streamArn")
 
 
 def stream_parameter(pipe: Resource, *path: str) -> Any:
@@ -32,7 +29,7 @@ def stream_parameter(pipe: Resource, *path: str) -> Any:
 def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
     """Returns the component's pipes and any others that read the stream to which Connect sends contact records."""
     storages = list(record_storages(resources))
-    streams = list(map(stored_stream, storages))
+    streams = [each.get(*STORED_STREAM) for each in storages]
     sources = {urn for each in storages for urn in each.dependencies.get("storageConfig", ())}
     return [
         pipe

@@ -27,11 +27,11 @@ _KEPT = re.compile(
 )
 """Parts of an expression that read the record from somewhere other than the state's input: the context or a variable."""
 
-_READING = re.compile(r":(batchGet|delete|describe|get|head|list|query|scan)\w*$")
-"""End of a Task's resource if the Task stores nothing."""
-
 _METRICS = ":states:::aws-sdk:cloudwatch:putMetricData"
 """End of the resource of a Task that publishes metrics, which neither stores nor loses records."""
+
+_STORES_NOTHING = re.compile(rf"(:(batchGet|delete|describe|get|head|list|query|scan)\w*|{_METRICS})$")
+"""End of a Task's resource if the Task stores nothing."""
 
 _DATA = ("Key", "Item", "ExpressionAttributeValues", "MessageBody", "Message", "Data", "Entries")
 """Task arguments that must contain data from the record."""
@@ -73,7 +73,7 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
             for catch in _mappings(state.get("Catch")):
                 errors = catch.get("ErrorEquals")
                 is_expected = isinstance(errors, list) and all(each in config["expected"] for each in errors)
-                if is_expected or _publishes_metrics(state):
+                if is_expected or str(state.get("Resource")).endswith(_METRICS):
                     continue
                 if end := _end_without_storing(states, catch.get("Next")):
                     yield f"must store or fail records after an error in {name!r}, not end in {end!r}: {shown(errors)}"
@@ -106,12 +106,8 @@ def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence
 
 def _stores(state: State) -> bool:
     if state.get("Type") == "Task":
-        return not (_READING.search(str(state.get("Resource"))) or _publishes_metrics(state))
+        return not _STORES_NOTHING.search(str(state.get("Resource")))
     return state.get("Type") in ("Map", "Parallel")
-
-
-def _publishes_metrics(state: State) -> bool:
-    return str(state.get("Resource")).endswith(_METRICS)
 
 
 def _lossy_items(state: State, definition: Mapping[str, Any]) -> dict[str, str]:

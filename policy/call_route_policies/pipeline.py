@@ -9,11 +9,11 @@ from typing import Any
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 
 from .contact_records import (
+    STORED_STREAM,
     invoked_machines,
     of_record_pipes,
     record_pipes,
     record_storages,
-    stored_stream,
     stream_parameter,
 )
 from .iam_patterns import arn_of
@@ -127,7 +127,7 @@ _UNQUOTED_PATH = re.compile(r'(?<!")(<[^<>"]+>)(?!")')
 def _check_contact_records(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
     pipes = list(of_type(resources, PIPE))
     for storage in record_storages(resources):
-        stream = stored_stream(storage)
+        stream = storage.get(*STORED_STREAM)
         # A preview may not know the ARNs, but it knows which resources they depend on.
         dependencies = set(storage.dependencies.get("storageConfig", ()))
         if isinstance(stream, Unknown):

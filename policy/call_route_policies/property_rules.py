@@ -12,15 +12,12 @@ from .data import data
 from .resource import Resource, matches_any, shown
 from .rule import Finding, ResourceCheck, Rule, RuleConfig, require, rule
 
-Entry = Mapping[str, Any]
-"""One entry of the table, which describes the keys."""
-
 
 def property_check(rule: str) -> ResourceCheck:
     """Returns a check of the properties that the table lists for a rule."""
 
     @cache
-    def entries(type_: str) -> list[Entry]:
+    def entries(type_: str) -> list[Mapping[str, Any]]:
         return [
             each for each in data("property_rules.yaml")[rule] if matches_any(type_, [each.get("types", "*")])
         ]
@@ -43,7 +40,7 @@ def property_rule(name: str) -> Rule:
     return rule(name, property_check(name))
 
 
-def _applies(entry: Entry, resource: Resource, config: RuleConfig) -> bool:
+def _applies(entry: Mapping[str, Any], resource: Resource, config: RuleConfig) -> bool:
     if entry.get("protected") and not matches_any(resource.stack, config["stacks"]):
         return False
     if "customerManagedKeys" in entry and entry["customerManagedKeys"] not in config["customerManagedKeys"]:
@@ -52,7 +49,7 @@ def _applies(entry: Entry, resource: Resource, config: RuleConfig) -> bool:
     return all(matches_any(str(resource.get(name)), patterns) for name, patterns in conditions)
 
 
-def _is_valid(entry: Entry, config: RuleConfig, value: Any) -> bool:
+def _is_valid(entry: Mapping[str, Any], config: RuleConfig, value: Any) -> bool:
     """Returns whether a value, or each element of a list, passes the test of an entry."""
     if isinstance(value, list):
         return all(_is_valid(entry, config, each) for each in value)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import callroute
-from tests.support.contact_records import contact_record
+from tests.support.contact_records import contact_record, detailed
 
 pytestmark = pytest.mark.emulator
 
 RECORDS = [
-    contact_record("b", Attributes={"call_route": "1-2", "call_completed": "true"}),
+    contact_record("b", Attributes=detailed(call_completed="true")),
     contact_record("a", Attributes={"call_route": "紛失"}),
     contact_record("a", Attributes={"call_route": "older"}, LastUpdateTimestamp="2026-04-17T23:49:00Z"),
     contact_record("c", Channel="CHAT"),
@@ -56,6 +56,8 @@ def test_json_has_the_items_and_the_number_of_records_by_outcome(tmp_path: Path)
         ("b", "1-2", "completed"),
     ]
     assert answer["items"][0]["duration_seconds"] == 42
+    assert answer["items"][1]["stops_visited"] == ["start", "1", "1-2"]
+    assert answer["items"][1]["trouble"] == {"1": {"silence": 2}}
     assert "InitiationTimestamp is missing or not a UTC time" in ran.stderr
     assert "1 record filtered out: Channel is CHAT" in ran.stderr
     # The reason is printed, but not the phone number.

@@ -11,18 +11,12 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from callroute.local.emulator import Emulator
 from callroute.local.resource_creators import CREATORS, QUEUE_ATTRIBUTES, TOPIC_ATTRIBUTES
-
-ENDPOINT = "CALLROUTE_ENGINE_ENDPOINT"
-STATE = "CALLROUTE_ENGINE_STATE"
-FAILURES = "failures"
-"""File in the provider's folder: the types of which one creation must fail."""
 
 Properties = dict[str, Any]
 
@@ -90,36 +84,37 @@ REPLACED_BY: Mapping[str, frozenset[str]] = {
 }
 
 
-class AttachedEmulator(Emulator):
-    """An emulator that another process has started."""
-
-    def __init__(self, endpoint: str, region: str) -> None:
-        super().__init__(region)
-        self.endpoint = endpoint
-
-    def _running(self) -> Any:
-        return None
+UNKEPT = {"pipes": ("CreatePipe", "UpdatePipe"), "cloudwatch": ("PutMetricAlarm",)}
+"""Operations with arguments that the emulator does not keep."""
 
 
 class Cloud:
     """The emulator, and the settings of Amazon Connect instances that it lacks.
 
     Args:
-        emulator: the emulator.
-        folder: folder for the Amazon Connect settings and for the failures that a test demands.
+        emulator: the emulator. Previews of new stacks do not need it to run.
+
+    Attributes:
+        connect: resources of Amazon Connect by their IDs.
+        failing: creations that must fail once: the type of a resource, and the start of its logical name.
+        sent: arguments of pipes and alarms by their names, of which the emulator does not keep all.
     """
 
-    def __init__(self, emulator: Emulator, folder: Path) -> None:
+    def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
-        self._folder = folder
+        self.connect: dict[str, Properties] = {}
+        self.failing: set[tuple[str, str]] = set()
+        self.sent: dict[str, Properties] = {}
         self._lock = threading.Lock()
+        if self.is_running:
+            for service, operations in UNKEPT.items():
+                events = self.client(service).meta.events
+                for operation in operations:
+                    events.register(f"provide-client-params.{service}.{operation}", self._keep)
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Cloud:
-        """Returns the cloud whose endpoint and folder the environment names; a preview needs no emulator."""
-        endpoint = environment.get(ENDPOINT, "")
-        region = environment["AWS_REGION"]
-        return cls(AttachedEmulator(endpoint, region), Path(environment[STATE]))
+    def _keep(self, params: Properties, **_: Any) -> None:
+        name = params.get("AlarmName") or params["Name"]
+        self.sent[name] = {**self.sent.get(name, {}), **params} if "Name" in params else params
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator."""
@@ -127,28 +122,20 @@ class Cloud:
 
     @property
     def is_running(self) -> bool:
-        """True if there is an emulator. Previews of new stacks do not need one."""
+        """True if the emulator runs."""
         return bool(self.emulator.endpoint)
 
-    def take_failure(self, type_: str) -> bool:
-        """Returns whether this creation of a resource must fail, which is demanded once for each type."""
-        file = self._folder / FAILURES
+    def take_failure(self, type_: str, name: str) -> bool:
+        """Returns whether this creation of a resource must fail, and removes it from `failing`."""
         with self._lock:
-            demanded = file.read_text(encoding="utf-8").split() if file.exists() else []
-            if type_ not in demanded:
-                return False
-            demanded.remove(type_)
-            file.write_text("\n".join(demanded), encoding="utf-8")
-        return True
+            taken = {each for each in self.failing if each[0] == type_ and name.startswith(each[1])}
+            self.failing -= taken
+        return bool(taken)
 
     def created(self, type_: str, id_: str, outputs: Properties) -> None:
         """Stores a resource of Amazon Connect."""
         if type_ in (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER):
-            self.connect_file(id_).write_text(json.dumps(outputs), encoding="utf-8")
-
-    def connect_file(self, id_: str) -> Path:
-        """The file with a resource of Amazon Connect."""
-        return self._folder / f"{id_.replace('/', '_').replace(':', '_')}.json"
+            self.connect[id_] = outputs
 
 
 @dataclass(frozen=True)
@@ -156,7 +143,10 @@ class Resource:
     """Calls for one type of resource."""
 
     read: Callable[[Cloud, str, Properties], Properties | None]
-    """Returns the properties that AWS has now, by Pulumi's names; None if the resource is gone."""
+    """Returns all properties that AWS has now, by Pulumi's names; None if the resource is gone.
+
+    The caller ignores properties that are empty or 0 and that the resource did not have.
+    """
     update: Callable[[Cloud, str, Properties, Properties], None]
     """Takes the changed inputs (None for removed ones), and all new inputs."""
     delete: Callable[[Cloud, str, Properties], None]
@@ -170,6 +160,27 @@ def _answer(call: Callable[..., Any], *gone: str, **request: Any) -> Any:
         if error.response["Error"]["Code"] in gone:
             return None
         raise
+
+
+def merged(old: Any, now: Any) -> Any:
+    """Returns a value that AWS has now, without parts that are empty or 0 and that the old value does not have."""
+    if isinstance(now, dict):
+        parts = old if isinstance(old, dict) else {}
+        return {
+            key: merged(parts.get(key), value)
+            for key, value in now.items()
+            if key in parts or value or value is False
+        }
+    if isinstance(now, list) and isinstance(old, list) and len(now) == len(old):
+        return [merged(*parts) for parts in zip(old, now, strict=True)]
+    return now
+
+
+def _pulumi_names(value: Any) -> Any:
+    """Converts AWS's PascalCase keys to Pulumi's camelCase, including nested keys."""
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _pulumi_names(part) for key, part in value.items()}
+    return [_pulumi_names(part) for part in value] if isinstance(value, list) else value
 
 
 def _leftover(changed: Properties) -> None:
@@ -228,13 +239,47 @@ def _read_table(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
     if answer is None:
         return None
     table = answer["Table"]
+    expiry = dynamodb.describe_time_to_live(TableName=id_)["TimeToLiveDescription"]
+    backups = dynamodb.describe_continuous_backups(TableName=id_)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    encryption = table.get("SSEDescription", {})
+    key = encryption.get("KMSMasterKeyArn", "")
+    attributes = {(each["AttributeName"], each["AttributeType"]) for each in table["AttributeDefinitions"]}
     found: Properties = {
         "name": table["TableName"],
+        "billingMode": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
         "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
+        "ttl": {
+            "attributeName": expiry.get("AttributeName", ""),
+            "enabled": expiry["TimeToLiveStatus"] == "ENABLED",
+        },
+        "pointInTimeRecovery": {"enabled": recovery == "ENABLED"},
+        "serverSideEncryption": {
+            "enabled": encryption.get("Status") == "ENABLED",
+            "kmsKeyArn": "" if key.endswith("alias/aws/dynamodb") else key,
+        },
+        "attributes": _in_old_order(
+            old.get("attributes", []), [{"name": name, "type": kind} for name, kind in sorted(attributes)]
+        ),
+        "globalSecondaryIndexes": [
+            {
+                "name": index["IndexName"],
+                "keySchemas": _pulumi_names(index["KeySchema"]),
+                "projectionType": index["Projection"]["ProjectionType"],
+                "nonKeyAttributes": index["Projection"].get("NonKeyAttributes", []),
+            }
+            for index in table.get("GlobalSecondaryIndexes", [])
+        ],
     }
     if "tags" in old:
         found["tags"] = _tags(dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"])
     return found
+
+
+def _in_old_order(old: list[Any], now: list[Any]) -> list[Any]:
+    """Returns the old list if both have the same members: AWS does not keep their order."""
+    texts = [sorted(json.dumps(each, sort_keys=True) for each in members) for members in (old, now)]
+    return old if texts[0] == texts[1] else now
 
 
 def _update_table(cloud: Cloud, id_: str, changed: Properties, _new: Properties) -> None:
@@ -285,7 +330,18 @@ def _read_stream(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
     if answer is None:
         return None
     stream = answer["StreamDescriptionSummary"]
-    found: Properties = {"name": stream["StreamName"], "retentionPeriod": stream["RetentionPeriodHours"]}
+    mode = stream["StreamModeDetails"]
+    found: Properties = {
+        "name": stream["StreamName"],
+        "retentionPeriod": stream["RetentionPeriodHours"],
+        "encryptionType": stream.get("EncryptionType", "NONE"),
+        "kmsKeyId": stream.get("KeyId", ""),
+    }
+    # The emulator cannot change the mode.
+    if "streamModeDetails" not in old or mode["StreamMode"] == old["streamModeDetails"]["streamMode"]:
+        found |= {"streamModeDetails": _pulumi_names(mode)}
+    if mode["StreamMode"] == "PROVISIONED" and "shardCount" in old:
+        found["shardCount"] = stream["OpenShardCount"]
     if "tags" in old:
         found["tags"] = _tags(kinesis.list_tags_for_stream(StreamName=name)["Tags"])
     return found
@@ -343,11 +399,13 @@ def _read_queue(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
     attributes = answer["Attributes"]
     found: Properties = {}
     for argument, attribute in QUEUE_ATTRIBUTES.items():
-        if argument in old and attribute in attributes:
-            value = attributes[attribute]
+        if argument in old:
+            value = attributes.get(attribute, "")
             found[argument] = (
-                type(old[argument])(value) if not isinstance(old[argument], bool) else value == "true"
+                type(old[argument])(value or 0) if not isinstance(old[argument], (bool, str)) else value
             )
+            if isinstance(old[argument], bool):
+                found[argument] = value == "true"
     if "tags" in old:
         found["tags"] = sqs.list_queue_tags(QueueUrl=id_).get("Tags", {})
     return found
@@ -403,8 +461,11 @@ def _read_role(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
         "name": role["RoleName"],
         "assumeRolePolicy": _same_document(old.get("assumeRolePolicy", ""), role["AssumeRolePolicyDocument"]),
     }
-    if "permissionsBoundary" in old:
-        found["permissionsBoundary"] = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+    found |= {
+        "description": role.get("Description", ""),
+        "maxSessionDuration": role.get("MaxSessionDuration", 3600) % 3600,
+        "permissionsBoundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
+    }
     if "tags" in old:
         found["tags"] = _tags(cloud.client("iam").list_role_tags(RoleName=id_)["Tags"])
     return found
@@ -459,7 +520,11 @@ def _read_log_group(cloud: Cloud, id_: str, old: Properties) -> Properties | Non
     group = next((group for group in groups if group["logGroupName"] == id_), None)
     if group is None:
         return None
-    found: Properties = {"name": id_, "retentionInDays": group.get("retentionInDays", 0)}
+    found: Properties = {
+        "name": id_,
+        "retentionInDays": group.get("retentionInDays", 0),
+        "kmsKeyId": group.get("kmsKeyId", ""),
+    }
     if "tags" in old:
         found["tags"] = logs.list_tags_log_group(logGroupName=id_)["tags"]
     return found
@@ -504,6 +569,14 @@ def _read_state_machine(cloud: Cloud, id_: str, old: Properties) -> Properties |
         "name": machine["name"],
         "definition": _same_document(old.get("definition", ""), machine["definition"]),
         "roleArn": machine["roleArn"],
+        "type": machine["type"],
+    }
+    logs = machine.get("loggingConfiguration", {})
+    groups = [each["cloudWatchLogsLogGroup"]["logGroupArn"] for each in logs.get("destinations", [])]
+    found["loggingConfiguration"] = {
+        "level": logs.get("level", "OFF"),
+        "includeExecutionData": logs.get("includeExecutionData", False),
+        "logDestination": groups[0] if groups else "",
     }
     if "tags" in old:
         found["tags"] = _tags(states.list_tags_for_resource(resourceArn=id_)["tags"], "key", "value")
@@ -541,8 +614,20 @@ def _read_pipe(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
     answer = _answer(cloud.client("pipes").describe_pipe, "NotFoundException", Name=id_)
     if answer is None:
         return None
-    pipe = answer
-    found: Properties = {"name": pipe["Name"], "roleArn": pipe["RoleArn"], "target": pipe["Target"]}
+    pipe = {**cloud.sent.get(id_, {}), **answer}
+    arguments = (
+        *("Description", "DesiredState", "Enrichment", "EnrichmentParameters", "KmsKeyIdentifier"),
+        *("LogConfiguration", "Name", "RoleArn", "Source", "SourceParameters", "Target", "TargetParameters"),
+    )
+    found: Properties = _pulumi_names({key: pipe.get(key, "") for key in arguments})
+    if logs := found["logConfiguration"]:
+        logs["includeExecutionDatas"] = logs.pop("includeExecutionData", [])
+    if kinesis := (found["sourceParameters"] or {}).get("kinesisStreamParameters"):
+        # It cannot be changed, so a change of the other parameters leaves it out.
+        position = old.get("sourceParameters", {}).get("kinesisStreamParameters", {}).get("startingPosition")
+        kinesis.setdefault("startingPosition", position)
+    if found["desiredState"] == "RUNNING":  # the default
+        del found["desiredState"]
     if "tags" in old:
         found["tags"] = pipe.get("Tags", {})
     return found
@@ -565,6 +650,8 @@ def _update_pipe(cloud: Cloud, id_: str, changed: Properties, new: Properties) -
     for key in ("target", "targetParameters", "description"):
         if key in changed:
             request[key[0].upper() + key[1:]] = _api_names(changed.pop(key))
+    if "desiredState" in changed:
+        request["DesiredState"] = changed.pop("desiredState") or "RUNNING"
     if "sourceParameters" in changed:
         source = changed.pop("sourceParameters")
         kinesis = {
@@ -593,10 +680,39 @@ def _read_alarm(cloud: Cloud, id_: str, old: Properties) -> Properties | None:
     alarms = cloudwatch.describe_alarms(AlarmNames=[id_])["MetricAlarms"]
     if not alarms:
         return None
-    found: Properties = {"name": id_, "alarmDescription": alarms[0]["AlarmDescription"]}
+    alarm = alarms[0]
+    keys = (
+        *("AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm"),
+        *("EvaluationPeriods", "InsufficientDataActions", "Threshold", "TreatMissingData"),
+    )
+    found: Properties = {"name": id_, **_pulumi_names({key: alarm.get(key, "") for key in keys})}
+    found["okActions"] = alarm["OKActions"]
+    if not alarm["ActionsEnabled"]:
+        found["actionsEnabled"] = False
+    sent = cloud.sent.get(id_, {})
+    if "Metrics" in sent:
+        found["metricQueries"] = [_read_query(query) for query in sent["Metrics"]]
+        found["thresholdMetricId"] = sent.get("ThresholdMetricId", "")
+    else:
+        metric = ("MetricName", "Namespace", "Period", "Statistic")
+        found |= _pulumi_names({key: alarm.get(key, "") for key in metric})
+        found["dimensions"] = _tags(alarm["Dimensions"], "Name")
     if "tags" in old:
         arn = alarms[0]["AlarmArn"]
         found["tags"] = _tags(cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+    return found
+
+
+def _read_query(query: Properties) -> Properties:
+    found: Properties = _pulumi_names({key: value for key, value in query.items() if key != "MetricStat"})
+    if stat := query.get("MetricStat"):
+        metric = stat["Metric"]
+        found["metric"] = {
+            **_pulumi_names({key: value for key, value in metric.items() if key != "Dimensions"}),
+            "dimensions": _tags(metric.get("Dimensions", []), "Name"),
+            "period": stat["Period"],
+            "stat": stat["Stat"],
+        }
     return found
 
 
@@ -698,7 +814,15 @@ def _delete_topic_policy(cloud: Cloud, id_: str, _old: Properties) -> None:
 def _read_subscription(cloud: Cloud, id_: str, _old: Properties) -> Properties | None:
     sns = cloud.client("sns")
     answer = _answer(sns.get_subscription_attributes, "NotFound", SubscriptionArn=id_)
-    return None if answer is None else {"endpoint": answer["Attributes"]["Endpoint"]}
+    if answer is None:
+        return None
+    attributes = answer["Attributes"]
+    return {
+        "endpoint": attributes["Endpoint"],
+        "protocol": attributes["Protocol"],
+        "topic": attributes["TopicArn"],
+        "filterPolicy": attributes.get("FilterPolicy", ""),
+    }
 
 
 def _update_subscription(_cloud: Cloud, _id: str, changed: Properties, _new: Properties) -> None:
@@ -713,19 +837,15 @@ def _delete_subscription(cloud: Cloud, id_: str, _old: Properties) -> None:
 
 
 def _read_connect(cloud: Cloud, id_: str, _old: Properties) -> Properties | None:
-    file = cloud.connect_file(id_)
-    found: Properties | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
+    return cloud.connect.get(id_)
 
 
 def _update_connect(cloud: Cloud, id_: str, _changed: Properties, new: Properties) -> None:
-    file = cloud.connect_file(id_)
-    stored = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**stored, **new}), encoding="utf-8")
+    cloud.connect[id_] = {**cloud.connect[id_], **new}
 
 
 def _delete_connect(cloud: Cloud, id_: str, _old: Properties) -> None:
-    cloud.connect_file(id_).unlink()
+    del cloud.connect[id_]
 
 
 RESOURCES: Mapping[str, Resource] = {

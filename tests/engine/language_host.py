@@ -7,53 +7,33 @@ environment that the project file names, in the project's folder. Dependencies a
 from __future__ import annotations
 
 import base64
-import os
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from queue import Queue
-from typing import Any, BinaryIO
+from types import MappingProxyType
+from typing import Any
 
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # comes without types
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from tests.engine import plugin_server
-
-RUN_PROGRAM = """
-import base64, os, runpy, sys
-from pulumi.automation._server import LanguageServer
-from pulumi.runtime import settings
-from pulumi.runtime.proto import language_pb2
-
-request = language_pb2.RunRequest.FromString(base64.b64decode(sys.stdin.read()))
-
-def program():
-    settings.SETTINGS.root_directory = request.info.root_directory
-    runpy.run_path(sys.argv[1], run_name="__main__")
-
-sys.path.insert(0, os.getcwd())
-result = LanguageServer(program).Run(request, None)
-sys.exit(32 if result.error else 0)
-"""
-"""Pulumi's own host starts `pulumi-language-python-exec` here, which no Python package contains."""
-
-REPORTED = 32
-"""Exit code of a program that has reported its error to the engine."""
+from tests.engine import run_program
+from tests.engine.python_processes import Process, start
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     """Answers the engine's requests to run programs and plugins.
 
     Args:
-        engine: address of the engine.
+        environment: returns the environment variables of the programs.
     """
 
-    def __init__(self, engine: str) -> None:
-        self._engine = engine
+    def __init__(self, environment: Callable[[], Mapping[str, str]]) -> None:
+        self._environment = environment
+        self._engines: dict[str, str] = {}
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        # A command has several engines, each with its own connection.
+        self._engines[context.peer()] = request.engine_address
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
@@ -70,19 +50,18 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         """Runs a program to its end."""
-        request.args[:] = [self._engine]
-        folder = Path(request.info.program_directory)
-        done = subprocess.run(  # noqa: S603 - the program under test
-            [_interpreter(request.info), "-u", "-c", RUN_PROGRAM, folder / request.info.entry_point],
-            cwd=folder,
-            input=base64.b64encode(request.SerializeToString()).decode(),
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode == REPORTED:
+        request.args[:] = [self._engines[context.peer()]]
+        program = str(Path(request.info.program_directory) / request.info.entry_point)
+        encoded = base64.b64encode(request.SerializeToString()).decode()
+        process = self._start(request.info, [run_program.__file__, program, encoded], context)
+        output = {"stdout": b"", "stderr": b""}
+        for name, chunk in process.output():
+            output[name] += chunk
+        code = process.wait()
+        if code == run_program.REPORTED:
             return language_pb2.RunResponse(bail=True)
-        return language_pb2.RunResponse(error=(done.stderr or done.stdout) if done.returncode else "")
+        error = (output["stderr"] or output["stdout"]).decode() if code else ""
+        return language_pb2.RunResponse(error=error)
 
     def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802 - a remote procedure
         """Starts a policy pack or a component plugin, and passes its output on until it ends."""
@@ -91,32 +70,24 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         command = (
             ["-m", "pulumi.policy", *request.args, folder] if is_policy_pack else [folder, *request.args]
         )
-        process = subprocess.Popen(  # noqa: S603 - the plugin under test
-            [_interpreter(request.info), "-u", *command],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **dict(variable.split("=", 1) for variable in request.env)},
-        )
-        context.add_callback(process.terminate)
-        output: Queue[tuple[str, bytes]] = Queue()
-        for name in ("stdout", "stderr"):
-            threading.Thread(target=_read, args=(name, getattr(process, name), output), daemon=True).start()
-        open_streams = 2
-        while open_streams:
-            name, chunk = output.get()
-            if chunk:
-                yield (
-                    language_pb2.RunPluginResponse(stdout=chunk)
-                    if name == "stdout"
-                    else language_pb2.RunPluginResponse(stderr=chunk)
-                )
-            else:
-                open_streams -= 1
+        variables = dict(variable.split("=", 1) for variable in request.env)
+        process = self._start(request.info, command, context, variables)
+        for name, chunk in process.output():
+            response = language_pb2.RunPluginResponse
+            yield response(stdout=chunk) if name == "stdout" else response(stderr=chunk)
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         return empty_pb2.Empty()
+
+    def _start(
+        self, info: Any, command: list[str], context: Any, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> Process:
+        """Starts a program, which ends with the engine's request."""
+        environment = {**self._environment(), **variables}
+        process = start(_interpreter(info), command, Path(info.program_directory), environment)
+        context.add_callback(process.terminate)
+        return process
 
 
 def _interpreter(info: Any) -> str:
@@ -124,17 +95,3 @@ def _interpreter(info: Any) -> str:
         return sys.executable
     environment = Path(info.root_directory) / info.options.fields["virtualenv"].string_value
     return str(environment / "bin" / "python")
-
-
-def _read(name: str, stream: BinaryIO, output: Queue[tuple[str, bytes]]) -> None:
-    while chunk := stream.read1(4096):  # type: ignore[attr-defined]  # a buffered reader
-        output.put((name, chunk))
-    output.put((name, b""))
-
-
-def serve() -> None:
-    """Serves the host for the engine whose address is the first argument."""
-    engine = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
-    plugin_server.serve(
-        lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine), server)
-    )

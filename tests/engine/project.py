@@ -1,4 +1,4 @@
-"""Runs Pulumi's CLI on a copy of the project, with the plugins of this folder and a state of its own."""
+"""Runs Pulumi's CLI on a copy of the project, with the provider and the language host of this folder and a state of its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pulumi.runtime.proto import language_pb2_grpc, provider_pb2_grpc
+
 from callroute.local.emulator import Emulator
 from callroute.local.stack_config import DEFAULT_REGION
 from callroute.local.stack_runner import Deployment, Registered
-from tests.engine.aws_resources import ENDPOINT, FAILURES, STATE
+from tests.engine import plugin_server
+from tests.engine.aws_resources import Cloud
+from tests.engine.language_host import LanguageHost
+from tests.engine.provider import Provider
 from tests.support.paths import REPOSITORY
 
-PLUGINS = Path(__file__).parent / "plugins"
 COMMAND_SECONDS = 300
 
 
@@ -43,16 +47,30 @@ class Project:
     Attributes:
         folder: folder of the copy. Its `.venv` is the environment of this Python.
         emulator: where resources are created; None for projects that are only previewed.
-        home: folder for Pulumi's own files, for its backend and for the provider's.
+        home: folder for Pulumi's own files and for its backend.
+        variables: further environment variables of the commands.
+        any_type: whether the provider accepts resource types that the emulator lacks.
+        cloud: the resources of the provider.
     """
 
     folder: Path
     home: Path
     emulator: Emulator | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    any_type: bool = False
+
+    def __post_init__(self) -> None:
+        """Starts the provider and the language host, to which the CLI connects, as to plugins that are being debugged."""
+        self.cloud = Cloud(self.emulator or Emulator())
+        provider = Provider(self.cloud, any_type=self.any_type)
+        host = LanguageHost(lambda: self.environment)
+        self._server, self._port = plugin_server.serve(
+            lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server),
+            lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server),
+        )
 
     @classmethod
-    def copy(cls, folder: Path, emulator: Emulator | None = None) -> Project:
+    def copy(cls, folder: Path, emulator: Emulator | None = None, *, any_type: bool = False) -> Project:
         """Copies the files that git tracks into `folder`, and prepares Pulumi's own folders beside them."""
         files = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git from PATH
@@ -61,23 +79,28 @@ class Project:
             text=True,
             check=True,
         ).stdout.split("\0")
-        project = cls.empty(folder, emulator)
+        project = cls.empty(folder, emulator, any_type=any_type)
         copy = project.folder
         for name in filter(None, files):
             if name.startswith("tests/") or not (REPOSITORY / name).is_file():
                 continue
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / name, copy / name)
+            folder = (copy / name).parent
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                compiled = (REPOSITORY / name).parent / "__pycache__"
+                if compiled.exists():
+                    shutil.copytree(compiled, folder / "__pycache__")
+            # With its time, because a compiled file is valid for that time of its source.
+            shutil.copy2(REPOSITORY / name, copy / name)
         (copy / ".venv").symlink_to(sys.prefix)
         return project
 
     @classmethod
-    def empty(cls, folder: Path, emulator: Emulator | None = None) -> Project:
+    def empty(cls, folder: Path, emulator: Emulator | None = None, *, any_type: bool = False) -> Project:
         """Prepares a project without files, and Pulumi's own folders beside it."""
-        project = cls(folder / "project", folder / "pulumi", emulator)
+        project = cls(folder / "project", folder / "pulumi", emulator, any_type=any_type)
         project.folder.mkdir(parents=True)
-        for each in ("home", "backend", "state"):
-            (project.home / each).mkdir(parents=True)
+        (project.home / "backend").mkdir(parents=True)
         return project
 
     @property
@@ -85,15 +108,15 @@ class Project:
         """Variables of every command: nothing of the user's AWS or Pulumi settings."""
         return {
             "HOME": str(self.home),
-            "PATH": os.pathsep.join([str(PLUGINS), str(Path(sys.prefix) / "bin"), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]),
             "AWS_REGION": DEFAULT_REGION,
             "PULUMI_BACKEND_URL": (self.home / "backend").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "passphrase of a test",
             "PULUMI_HOME": str(self.home / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
-            ENDPOINT: self.emulator.endpoint if self.emulator else "",
-            STATE: str(self.home / "state"),
+            "PULUMI_DEBUG_LANGUAGES": f"python:{self._port}",
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{self._port}",
             **self.variables,
         }
 
@@ -135,14 +158,6 @@ class Project:
         if config:
             pairs = [word for key, value in config.items() for word in ("--plaintext", f"{key}={value}")]
             self.succeed("config", "set-all", "--path", *pairs)
-
-    def fail_next(self, *types: str) -> None:
-        """Makes the next creation of a resource of each of these types fail."""
-        (self.home / "state" / FAILURES).write_text("\n".join(types), encoding="utf-8")
-
-    def pending_failures(self) -> list[str]:
-        """Types of which no creation has failed yet although it was demanded."""
-        return (self.home / "state" / FAILURES).read_text(encoding="utf-8").split()
 
     def state(self) -> list[dict[str, Any]]:
         """Resources of the selected stack, as `pulumi stack export` prints them."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # comes without types
@@ -22,13 +21,10 @@ from pulumi.runtime.rpc import UNKNOWN
 from callroute.local.emulator import ACCOUNT_ID
 from callroute.local.resource_creators import CREATORS, INVOKES, UnknownArgumentError
 from callroute.local.stack_config import DEFAULT_REGION
-from tests.engine import plugin_server
-from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud
+from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud, merged
 from tests.support.engine import computed_outputs
 
 VERSION = "7.51.1"
-ANY_TYPE = "CALLROUTE_ENGINE_ANY_TYPE"
-"""Environment variable: accept resource types that the emulator lacks, in previews and in updates without an emulator."""
 CALLER_IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
 DEFAULTS = "__defaults"
 """Input in which Pulumi's Terraform bridge lists the inputs that it has filled in."""
@@ -47,13 +43,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     Args:
         cloud: the emulator and the Amazon Connect settings that it lacks.
+        any_type: accept resource types that the emulator lacks. Only a cloud without an emulator can create them.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, *, any_type: bool) -> None:
         self._cloud = cloud
+        self._any_type = any_type
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         return provider_pb2.ProviderHandshakeResponse()
+
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
+        return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         return plugin_pb2.PluginInfo(version=VERSION)
@@ -87,7 +88,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         """Fills in an automatic name and keeps it from then on."""
         type_, name = _type_and_name(request.urn)
-        if type_ not in CREATORS and ANY_TYPE not in os.environ:
+        if type_ not in CREATORS and not self._any_type:
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED, f"the engine tests do not know the resource type {type_}"
             )
@@ -119,7 +120,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
-        type_, _ = _type_and_name(request.urn)
+        type_, logical_name = _type_and_name(request.urn)
         inputs = _plain(request.properties)
         if request.preview:
             outputs = {
@@ -130,7 +131,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if not self._cloud.is_running:
             outputs = {**_invented(type_, request.urn, inputs), **_without_defaults(inputs)}
             return provider_pb2.CreateResponse(id=outputs["id"], properties=_struct(outputs))
-        if self._cloud.take_failure(type_):
+        if self._cloud.take_failure(type_, logical_name):
             context.abort(grpc.StatusCode.UNAVAILABLE, f"creating {type_} fails as the test demands")
         given = copy.deepcopy(_without_defaults(inputs))
         name = given.pop("name", "")
@@ -147,13 +148,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         type_, _ = _type_and_name(request.urn)
         outputs, inputs = _plain(request.properties), _plain(request.inputs)
-        is_import = not outputs
         found = RESOURCES[type_].read(self._cloud, request.id, outputs)
         if found is None:
             return provider_pb2.ReadResponse()
-        for key, value in found.items():
+        for key, value in merged(outputs, found).items():
             outputs[key] = value
-            if key in inputs or (is_import and key not in COMPUTED[type_]):
+            if key not in COMPUTED[type_]:
                 inputs[key] = value
         return provider_pb2.ReadResponse(id=request.id, properties=_struct(outputs), inputs=_struct(inputs))
 
@@ -220,11 +220,3 @@ def _plain(struct: Any) -> dict[str, Any]:
 
 def _struct(values: dict[str, Any]) -> Any:
     return json_format.ParseDict(values, struct_pb2.Struct())
-
-
-def serve() -> None:
-    """Serves the provider for the emulator that the environment names."""
-    cloud = Cloud.from_environment(os.environ)
-    plugin_server.serve(
-        lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(cloud), server)
-    )

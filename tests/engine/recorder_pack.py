@@ -75,4 +75,8 @@ class Recorder(analyzer_pb2_grpc.AnalyzerServicer):
 def serve() -> None:
     """Serves the pack for the engine."""
     recorder = Recorder(Path(os.environ[LOG]))
-    plugin_server.serve(lambda server: analyzer_pb2_grpc.add_AnalyzerServicer_to_server(recorder, server))
+    server, port = plugin_server.serve(
+        lambda server: analyzer_pb2_grpc.add_AnalyzerServicer_to_server(recorder, server)
+    )
+    print(port)
+    server.wait_for_termination()

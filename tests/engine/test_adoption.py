@@ -46,8 +46,7 @@ def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch:
         # The provider ignores differences of whitespace. The provider of these tests does not.
         content = json.dumps(json.loads(in_connect["content"]), ensure_ascii=False, separators=(",", ":"))
         outputs = {**in_connect, "content": content, "contactFlowId": identifier, "arn": "arn"}
-        file = previews.home / "state" / f"{INSTANCE}_{identifier}.json"
-        file.write_text(json.dumps(outputs), encoding="utf-8")
+        previews.cloud.connect[f"{INSTANCE}:{identifier}"] = outputs
     commands = pulled.stdout.splitlines()
     assert len(commands) == 2
     for command in commands:

@@ -64,6 +64,13 @@ def test_an_advisory_violation_is_shown_and_does_not_stop_the_preview(previews: 
     ), done.text
 
 
+def test_a_type_that_the_provider_does_not_know_is_an_error(previews: Project) -> None:
+    done = preview(previews, '\nimport pulumi_aws as aws\n\naws.s3.Bucket("other-bucket")\n')
+
+    assert done.code != 0
+    assert "the engine tests do not know the resource type aws:s3/bucket:Bucket" in done.text
+
+
 INVALID = {
     "batchSize": "1000",
     "timeZone": "Asia/Tokio",

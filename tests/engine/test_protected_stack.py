@@ -12,10 +12,13 @@ import pytest
 
 from tests.engine.aws_resources import TABLE
 from tests.engine.project import Project
+from tests.engine.test_workflow_commands import run_step
 from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.emulator
 
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which GitHub's runners have")
+MIGRATION = "To change the name of the table, migrate it: docs/updates.md#change-the-name-of-the-table"
 PROTECTED = ("table", "stream", "quarantine", "pipe-dead-letters")
 
 
@@ -43,20 +46,30 @@ def test_destroying_the_stack_is_refused(prod: Project) -> None:
     assert tables(prod) == ["call-records"]
 
 
-def test_another_name_of_the_table_is_refused(prod: Project) -> None:
+@needs_jq
+def test_another_name_of_the_table_is_refused_with_instructions_to_migrate(prod: Project) -> None:
     prod.succeed("config", "set", "tableName", "calls")
-
-    done = prod.pulumi("preview")
-
-    assert done.code != 0
-    assert re.search(
+    refusal = (
         r'unable to replace resource "urn:pulumi:prod::.*::call-route-tracker-table"\s+as it is currently marked'
-        r" for protection",
-        done.text,
-    ), done.text
+        r" for protection"
+    )
+
+    previewed = run_step(prod, "preview.yml", "preview", "Preview", STACK="prod")
+    assert previewed.code != 0
+    assert re.search(refusal, previewed.text), previewed.text
+    run_step(prod, "preview.yml", "preview", "Summarize", STACK="prod")
+    assert MIGRATION in (prod.folder / "prod.findings.txt").read_text(encoding="utf-8")
+
+    deployed = run_step(prod, "deploy-stack.yml", "deploy", "Deploy", STACK="prod", GITHUB_SHA="0")
+    assert deployed.code != 0
+    assert re.search(refusal, deployed.text), deployed.text
+    explained = run_step(prod, "deploy-stack.yml", "deploy", "Explain")
+    assert explained.out.startswith("::error title=The table is protected::"), explained.text
+    assert MIGRATION in explained.out
+    assert tables(prod) == ["call-records"]
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+@needs_jq
 def test_the_documented_migration_keeps_the_old_table_and_protects_the_new_one(prod: Project) -> None:
     text = (REPOSITORY / "docs" / "updates.md").read_text(encoding="utf-8")
     unprotect = re.findall(r"^   ```sh\n(.*?)^   ```", text, re.MULTILINE | re.DOTALL)[0]

@@ -14,7 +14,6 @@ import pytest
 
 from tests.engine.event_log import run_with_pack
 from tests.engine.project import Project
-from tests.engine.provider import ANY_TYPE
 from tests.support.paths import REPOSITORY
 
 RUNTIME = {"name": "python", "options": {"toolchain": "pip", "virtualenv": "venv"}}
@@ -61,7 +60,7 @@ MESSAGE = "worker-policy must list individual actions in statement 1, not sqs:*.
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project in an empty folder, with an environment that contains the distribution and not this checkout."""
-    project = Project.empty(tmp_path_factory.mktemp("shop"))
+    project = Project.empty(tmp_path_factory.mktemp("shop"), any_type=True)
     install_distribution(project.folder / "venv")
     pack = project.folder / "rules"
     pack.mkdir()
@@ -73,7 +72,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
         pack / "__main__.py": PACK,
     }.items():
         file.write_text(content, encoding="utf-8")
-    project.variables[ANY_TYPE] = "1"
     project.succeed("stack", "init", "dev")
     return project
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from callroute.local.emulator import Emulator
+from tests.engine.event_log import operations, run_with_log
 from tests.engine.project import Project
 from tests.support.paths import REPOSITORY
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.emulator
 EARLIER = "d9e9dbd8b752d4d301b356d0712db51c69710077"
 """Last commit before the ARNs in documents were built from names."""
 PROGRAM = ("__main__.py", "callroute", "components", "flow_definitions", "policy")
-NEW_OPTIONS = ("alarmAfterHoursWithoutCalls",)
+NEW_OPTIONS = re.compile(r"^ *(call-route-tracker:alarmAfterHoursWithoutCalls|detail): .*\n", re.MULTILINE)
 """Options in the configuration of the stacks that the earlier version does not have."""
 DATA = {"aws:dynamodb/table:Table", "aws:kinesis/stream:Stream", "aws:sqs/queue:Queue"}
 
@@ -54,8 +55,8 @@ def upgrade(project: Project, earlier: bytes, stack: str, current: Path) -> None
     with tarfile.open(fileobj=io.BytesIO(earlier)) as archive:
         archive.extractall(project.folder, filter="data")
     project.stack(stack)
-    for option in NEW_OPTIONS:
-        project.succeed("config", "rm", option)
+    configuration = project.folder / f"Pulumi.{stack}.yaml"
+    configuration.write_text(NEW_OPTIONS.sub("", configuration.read_text(encoding="utf-8")), encoding="utf-8")
     project.succeed("up", "--yes", "--skip-preview")
     before = {each["urn"]: each for each in project.state()}
     for name in PROGRAM:
@@ -64,13 +65,14 @@ def upgrade(project: Project, earlier: bytes, stack: str, current: Path) -> None
         (current / name).rename(old)
     project.stack(stack)
 
-    steps = json.loads(project.succeed("preview", "--json").out)["steps"]
-    project.succeed("up", "--yes", "--skip-preview")
+    done, events = run_with_log(project, "up", "--yes", "--skip-preview")
 
+    assert done.code == 0, done.text
+    steps = operations(events)
     after = {each["urn"]: each for each in project.state()}
-    assert {each["op"] for each in steps} <= {"same", "update", "create"}
+    assert {operation for operation, *_ in steps} <= {"same", "update", "create"}
     assert before.keys() <= after.keys()
     assert {urn: each["id"] for urn, each in before.items() if each.get("custom")}.items() <= {
         urn: each["id"] for urn, each in after.items() if each.get("custom")
     }.items()
-    assert not [each["urn"] for each in steps if each["op"] == "update" and each["newState"]["type"] in DATA]
+    assert not [name for operation, type_, name in steps if operation == "update" and type_ in DATA]

@@ -11,7 +11,6 @@ from call_route_policies import RULES
 from tests.engine.event_log import AUTOMATIC_SUFFIX, Finding, run_with_pack
 from tests.engine.mutated_program import MUTATIONS, case_of
 from tests.engine.project import Project
-from tests.engine.provider import ANY_TYPE
 from tests.policies.values import STACK
 
 GROUPS: tuple[dict[str, str], ...] = (
@@ -68,11 +67,21 @@ GROUPS: tuple[dict[str, str], ...] = (
 """One mutation of each rule, by its title. Those in a group do not affect each other, so that one program contains them all."""
 
 
-def test_every_rule_has_a_violation_in_one_of_the_groups() -> None:
-    # exemptions-are-needed is about the configuration of the pack, not about a program.
-    rules = [rule.name for rule in RULES if rule.name != "exemptions-are-needed"]
+UNUSED = {"resource": "urn:pulumi:dev::shop::*::orders", "reason": "SHOP-1", "until": "2999-12-31"}
+STRICT = {"all": "mandatory", "no-lambda": {"exemptions": [UNUSED]}}
+"""Settings in which every violation is mandatory. They violate exemptions-are-needed, which is about the settings."""
+UNUSED_EXEMPTION = (
+    "mandatory",
+    "exemptions-are-needed",
+    f"call-route-tracker-{STACK}",
+    f"call-route-tracker-{STACK} has an unused exemption from no-lambda for {UNUSED['resource']}.",
+)
 
-    assert sorted(rule for group in GROUPS for rule in group) == sorted(rules)
+
+def test_every_rule_has_a_violation_in_one_of_the_groups() -> None:
+    rules = [*(rule for group in GROUPS for rule in group), "exemptions-are-needed"]
+
+    assert sorted(rules) == sorted(rule.name for rule in RULES)
 
 
 def expected(group: dict[str, str], level: str = "") -> list[Finding]:
@@ -89,12 +98,12 @@ def expected(group: dict[str, str], level: str = "") -> list[Finding]:
 @pytest.fixture
 def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
     """A copy of the project whose program contains the mutations of a group."""
-    project = Project.copy(tmp_path)
+    project = Project.copy(tmp_path, any_type=True)
     (project.folder / "__main__.py").rename(project.folder / "program.py")
     program = "from tests.engine.mutated_program import run\n\nrun()\n"
     (project.folder / "__main__.py").write_text(program, encoding="utf-8")
     project.stack(STACK)
-    project.variables.update({MUTATIONS: json.dumps(list(request.param.items())), ANY_TYPE: "1"})
+    project.variables[MUTATIONS] = json.dumps(list(request.param.items()))
     return project
 
 
@@ -102,8 +111,10 @@ def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
 def test_violations_are_found_in_a_first_preview_an_update_and_a_later_preview(
     broken: Project, group: dict[str, str], tmp_path: Path
 ) -> None:
-    done, found = run_with_pack(broken, "preview")
-    assert found == expected(group), done.text
+    strict = tmp_path / "strict.json"
+    strict.write_text(json.dumps(STRICT), encoding="utf-8")
+    done, found = run_with_pack(broken, "preview", "--policy-pack-config", str(strict))
+    assert found == sorted([*expected(group, "mandatory"), UNUSED_EXEMPTION]), done.text
     assert done.code != 0
 
     # A violation of a mandatory rule would end the update before the next resource is registered.

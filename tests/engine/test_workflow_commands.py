@@ -80,7 +80,7 @@ def test_a_change_is_previewed_and_findings_come_first_in_the_comment(dev: Proje
             "Changes: 1 to update, 2 to create",
             "update  call-route-tracker-pipe  (aws:pipes/pipe:Pipe): sourceParameters",
             "create  other-policy  (aws:iam/rolePolicy:RolePolicy)",
-            "<details><summary>Plan</summary>",
+            "<details><summary>Plan of dev</summary>",
             "batchSize",
         )
     ]
@@ -92,7 +92,7 @@ def comment(project: Project) -> str:
     """Returns the comment that the workflow posts."""
     plans = project.folder / "plans"
     plans.mkdir()
-    for file in ("dev.txt", "dev.summary.txt"):
+    for file in ("dev.txt", "dev.findings.txt", "dev.changes.txt"):
         shutil.copyfile(project.folder / file, plans / file)
     command(project.folder, "gh", GH)
     (project.folder / "comments").touch()

@@ -288,7 +288,7 @@ def test_every_stack_except_the_local_one_is_previewed_and_deployed() -> None:
     assert set(read("preview.yml")["jobs"]["preview"]["strategy"]["matrix"]["stack"]) == STACKS
     assert sorted(deploying) == sorted(STACKS)
     listed = re.search(
-        r"for stack in (.*); do", step_named("preview.yml", "comment", "Comment on the pull request")["run"]
+        r"stacks=\((.*)\)", step_named("preview.yml", "comment", "Comment on the pull request")["run"]
     )
     assert listed
     assert set(listed[1].split()) == STACKS
@@ -408,7 +408,7 @@ def test_the_plans_of_all_stacks_form_one_comment(tmp_path: Path) -> None:
     body, calls = commented(tmp_path, {"dev": "+ create a table\n", "prod": "~ update a pipe\n"})
 
     assert body.startswith("<!-- preview -->\n## Preview: success ([log](https://run.example))")
-    assert body.index("### dev") < body.index("+ create a table") < body.index("### prod")
+    assert body.index("Plan of dev") < body.index("+ create a table") < body.index("Plan of prod")
     assert "~ update a pipe" in body
     assert calls[-1].startswith("api --silent --method POST repos/us/calls/issues/7/comments ")
 
@@ -435,27 +435,31 @@ def test_a_plan_that_consists_of_code_fences_fits_into_the_comment(tmp_path: Pat
     assert body.count("~~~~~~~~") == 4
 
 
-def test_the_summary_of_a_stack_comes_before_its_plan(tmp_path: Path) -> None:
-    plans = {"dev": "+ create a table\n", "dev.summary": "Policy pack: 1 mandatory, 0 advisory findings\n"}
+def test_the_findings_of_all_stacks_come_before_their_changes_and_plans(tmp_path: Path) -> None:
+    order = [f"{part} of {stack}" for part in ("findings", "changes", "plan") for stack in ("dev", "prod")]
+    plans = {
+        f"{stack}{ending}": f"{part} of {stack}\n"
+        for part, ending in (("plan", ""), ("changes", ".changes"), ("findings", ".findings"))
+        for stack in ("prod", "dev")
+    }
     body, _ = commented(tmp_path, plans)
 
-    assert (
-        body.index("### dev") < body.index("1 mandatory") < body.index("<details>") < body.index("+ create")
-    )
+    assert re.findall(r"^(?:findings|changes|plan) of \w+$", body, re.MULTILINE) == order
 
 
 def test_the_largest_comment_is_accepted_by_github(tmp_path: Path) -> None:
-    files = ("dev", "dev.summary", "prod", "prod.summary")
+    files = [f"{stack}{part}" for stack in ("dev", "prod") for part in ("", ".findings", ".changes")]
     body, _ = commented(tmp_path, dict.fromkeys(files, "x" * 100_000))
 
     assert len(body) < 65_536
-    assert body.count("This is truncated. See the log.") == 4
+    assert body.count("This is truncated. See the log.") == 6
 
 
 def test_a_missing_plan_is_reported(tmp_path: Path) -> None:
     body, _ = commented(tmp_path, {"prod": "x"})
 
-    assert "### dev\nNo plan was created. See the log.\n" in body
+    assert body.count("#### dev\nNot available. See the log.\n") == 2
+    assert "Plan of dev</summary>\n\nNo plan was created. See the log.\n" in body
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq, which GitHub's runners have")

@@ -22,6 +22,7 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 def build_catalog(
     assignment: RouteAssignment,
     routes: Mapping[RouteSource, str],
+    values: Mapping[RouteSource, str],
     previous: RouteCatalog | None,
     *,
     file: str,
@@ -32,6 +33,7 @@ def build_catalog(
     Args:
         assignment: the routes of the flow.
         routes: the routes that calls can have, parents first.
+        values: the value of every route. Several routes can have the same value.
         previous: the existing catalog, whose entries are kept unchanged.
         file: file name of the flow.
         call_flow: value of `call_flow`, unless the existing catalog contains one.
@@ -42,14 +44,15 @@ def build_catalog(
         if value in entries or value.startswith(("$", "<")):
             continue
         parent_source = assignment.parents[source]
-        parent = routes.get(parent_source) if parent_source else None
+        while parent_source and (values[parent_source] == value or values[parent_source] not in entries):
+            parent_source = assignment.parents[parent_source]
         en, ja = route_label(graph, assignment.first_blocks(source))
         en = unique_label(value, en, [entry.en for entry in entries.values()])
         ja = unique_label(value, ja, [entry.ja for entry in entries.values()])
         name = assignment.name_of(source)
         entries[value] = Route(
             value,
-            parent if parent in entries and parent != value else next(iter(entries), None),
+            values[parent_source] if parent_source else next(iter(entries), None),
             name.en or name.ja or en if name else en,
             name.ja or name.en or ja if name else ja,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -324,7 +324,7 @@ class RouteAssignment:
             _segment(edge.label)
             for choice_block in choice_blocks
             for edge in self.graph.outgoing(choice_block)
-            if self.graph.is_choice(edge) and self._leads_to(edge.target, source.block, choice_block)
+            if self.graph.is_choice(edge) and self._leads_to(edge.target, source.block, choice_blocks)
         ]
         return _Derivation(source, parent, "+".join(dict.fromkeys(labels)) or source.block, source.block)
 
@@ -346,15 +346,15 @@ class RouteAssignment:
         """Returns the route of the last choice block before the given block."""
         return self._last_choice_blocks(block)[1]
 
-    def _leads_to(self, start: str, target: str, barrier: str) -> bool:
-        """Returns whether a path leads from one block to another without passing through the barrier."""
+    def _leads_to(self, start: str, target: str, barriers: Collection[str]) -> bool:
+        """Returns whether a path leads from one block to another without passing through any of the barriers."""
         seen = {start}
         pending = [start]
         while pending:
             block = pending.pop()
             if block == target:
                 return True
-            for edge in self.graph.outgoing(block) if block != barrier else ():
+            for edge in self.graph.outgoing(block) if block not in barriers else ():
                 if edge.target not in seen:
                     seen.add(edge.target)
                     pending.append(edge.target)

@@ -194,6 +194,7 @@ def _add_plain(flow: Flow, request: _Request) -> TrackedFlow:
         build_catalog(
             assignment,
             _used_values(assignment, values, insertions),
+            values,
             catalog,
             file=request.file,
             call_flow=at_edge_start.get(graph.entry, {}).get(CALL_FLOW),

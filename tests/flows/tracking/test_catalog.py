@@ -34,6 +34,20 @@ def test_the_catalog_lists_every_route_with_its_parent_and_label() -> None:
     ]
 
 
+def test_two_versions_of_a_menu_share_the_tree_below_their_keys() -> None:
+    flow = flow_of(
+        block(
+            "split", "DistributeByPercentage", keys={"51": "short"}, errors={"NoMatchingCondition": "long"}
+        ),
+        menu("short", k1="claims", k2="policies"),
+        menu("long", k1="claims", k2="policies"),
+        menu("claims", k1="end", k9="short"),
+        menu("policies", k1="end"),
+    )
+    parents = {route.route: route.parent for route in catalog_of(flow).routes.values()}
+    assert parents == {"start": None, "1": "start", "2": "start", "1-1": "1", "2-1": "2"}
+
+
 def test_a_stop_without_a_prompt_is_labeled_by_its_type() -> None:
     flow = flow_of(menu("main", k1="queue", k2="end"), queue("queue", "end"))
     catalog = catalog_of(flow)

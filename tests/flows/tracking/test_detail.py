@@ -114,6 +114,8 @@ def assert_calls_agree(flow: Flow, before: Flow, after: Flow, left_out: set[str]
             events_before, call_before = planned.play(stage_before)
         except SimulationError:
             continue  # the call was planned for the other behavior of AWS
+        if isinstance(last := events_before[-1], Ended) and last.during == "step limit":
+            continue  # the caller is in an endless loop
         events_after, call_after = planned.play(stage_after)
         assert visible_events(events_before) == visible_events(events_after)
         if not fails:
@@ -146,7 +148,7 @@ def _routes(flow: Flow) -> Iterator[str]:
             yield str(attributes_of(each)[ROUTE])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)  # each example simulates every call of a flow in four ways
 @given(flow=any_flow())
 def test_detail_of_any_flow_agrees_with_a_replay_and_changes_nothing_for_callers(flow: Flow) -> None:
     compares_route = "$.Attributes.call_route" in [

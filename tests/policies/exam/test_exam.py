@@ -11,16 +11,16 @@ from tests.policies.pack import Pack
 # The figures so far. Raise a number when the pack gets better; never lower one.
 # The goals: 95% of kinds 1 to 6 and 10, 85% of kinds 7 to 9, and at most 1 compliant program refused.
 CAUGHT_AT_LEAST = {
-    "01-unknown-elements": 47,
-    "02-wildcards-in-arns": 56,
-    "03-escalation": 76,
-    "04-principals": 68,
-    "05-conditions-and-denials": 68,
-    "06-lost-records": 68,
-    "07-data-and-loss": 78,
-    "08-secrets": 63,
-    "09-tags": 44,
-    "10-iam-mistakes": 106,
+    "01-unknown-elements": 57,
+    "02-wildcards-in-arns": 69,
+    "03-escalation": 92,
+    "04-principals": 83,
+    "05-conditions-and-denials": 85,
+    "06-lost-records": 80,
+    "07-data-and-loss": 91,
+    "08-secrets": 76,
+    "09-tags": 54,
+    "10-iam-mistakes": 126,
 }
 REFUSED_AT_MOST = 0
 
