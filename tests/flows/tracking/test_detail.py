@@ -18,6 +18,7 @@ from callroute.flows.flow import MAX_BLOCKS, Flow
 from callroute.flows.lint import check
 from callroute.flows.references import whole
 from callroute.flows.simulation import Environment, SimulationError
+from callroute.flows.simulation.events import Ended
 from callroute.flows.tracking import (
     PREFIX,
     RouteNames,
