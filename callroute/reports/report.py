@@ -225,7 +225,7 @@ class Variant:
     stops: tuple[Stop, ...]
     """Its stops. Each `change` is the difference from the same stop of the other variant, or None."""
     compared_with: str | None
-    """Name of the other variant: the preceding version, or the experiment's arm with the most calls. None if there is none."""
+    """Name of the other variant: the preceding version, or the experiment's arm with the most calls. None without another variant."""
     change: Change | None
     """Difference from the other variant's share."""
 

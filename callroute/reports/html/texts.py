@@ -89,7 +89,7 @@ TEXTS: Mapping[str, Labels] = {
     "continued_note": {"en": "went on to another stop", "ja": "ほかの停止箇所に進んだ通話"},
     "ended": {"en": "How calls continued or ended", "ja": "その後の通話"},
     "other_stops": {
-        "en": "Only --format csv and --format json contain {count} more stops.",
+        "en": "{count} more stops are only in --format csv and --format json.",
         "ja": "ほかの停止箇所{count}件は--format csvまたは--format jsonで確認できます。",
     },
     "other_variants": {
