@@ -379,7 +379,9 @@ class _Writer:
 
 def _narrow_column(heading: str) -> Column:
     """Returns a column that can become narrow without breaking the words in its heading."""
-    return Column(heading, right=True, narrow=max(7, *map(len, heading.split())))
+    from rich.cells import cell_len
+
+    return Column(heading, right=True, narrow=max(7, *map(cell_len, heading.split())))
 
 
 def _count(number: int) -> str:
