@@ -35,7 +35,7 @@ def ratio(measured: float, floor: float, name: str) -> str:
 def seconds(
     name: str, measured: float, *, at_most: float, method: str, floor: tuple[float, str] | None = None
 ) -> Measurement:
-    """Returns a measurement of a duration that has an upper bound, and optionally a floor with its name."""
+    """Returns a duration measurement with an upper bound and, optionally, a named floor to compare it with."""
     return Measurement(
         name,
         f"{measured:.2f} s",

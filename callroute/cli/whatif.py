@@ -240,7 +240,7 @@ def _call_flow(flow: LoadedFlow) -> str | None:
 
 
 def _constants(flow: LoadedFlow, attribute: str) -> set[str]:
-    """Returns the values that a flow sets for a contact attribute, without references."""
+    """Returns the constant values that a flow sets for a contact attribute."""
     given = (attributes_of(block).get(attribute) for block in flow.flow.blocks.values())
     return {str(value) for value in given if value is not None and not paths_in(str(value))}
 

@@ -306,7 +306,7 @@ class _Parser:
             raise self._error(
                 "",
                 f"the JSON is not a flow, because it contains none of {', '.join(_MEMBERS)}",
-                "Pass the file of a flow",
+                "Pass a flow file",
             )
         response = next((key for key in CONNECT_RESPONSES if key in document), None)
         if response:

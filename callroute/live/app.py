@@ -166,7 +166,7 @@ async def _messages(view: LiveView, session: Session) -> AsyncIterator[str]:
 def _session(view: LiveView, request: Request) -> Session:
     session = view.sessions.get(request.headers.get(SESSION_HEADER, ""))
     if session is None:
-        raise HTTPException(403, "This page is not open. Reload it.")
+        raise HTTPException(403, "The connection to this page has ended. Reload the page.")
     return session
 
 

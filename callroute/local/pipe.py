@@ -93,7 +93,7 @@ class PipeSettings:
         invocation = call.pop("invocationType", "REQUEST_RESPONSE")
         if invocation != "REQUEST_RESPONSE":
             raise PipeError(
-                f"invocationType is {invocation!r}, but a pipe only notices failed executions with REQUEST_RESPONSE"
+                f"invocationType is {invocation!r}, but a pipe detects failed executions only with REQUEST_RESPONSE"
             )
         settings = cls(
             arn=arn,

@@ -216,7 +216,7 @@ class VisitCount:
 
 @dataclass(frozen=True)
 class VariantCount:
-    """Calls of one version or arm that ended at one stop with one outcome."""
+    """Number of calls in one version or arm that ended at the same stop with the same outcome."""
 
     call_flow: str | None
     variant: str

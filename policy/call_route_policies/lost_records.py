@@ -150,7 +150,7 @@ def _lossy_arguments(state: State) -> dict[str, str]:
 
 
 def _argument(arguments: Mapping[str, Any], name: str) -> Any:
-    """Returns a value by its name, or by the name that JSONPath gives to expressions."""
+    """Returns an argument, whose name ends in `.$` if its value is a JSONPath expression."""
     return arguments.get(name, arguments.get(f"{name}.$"))
 
 

@@ -53,7 +53,7 @@ def layout(
 
 
 def _designer_columns(flow: Flow, sizes: Mapping[str, tuple[float, float]]) -> list[Column]:
-    """Groups blocks with about the same horizontal position in the flow designer into columns.
+    """Groups blocks into columns by their approximate horizontal position in the flow designer.
 
     The list is empty if a block has no position or if blocks overlap at every scale.
     """

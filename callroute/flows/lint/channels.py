@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow
 
 _VOICE = "VOICE"
-# Stops that only voice calls can use. If calls can reach such a stop, the flow is assumed to be for calls.
+# Stops that only voice calls can use. If contacts can reach such a stop, the flow is assumed to be for voice calls.
 _VOICE_STOPS = frozenset(("menu", "input", "hold"))
 _CHAT_EVENTS = frozenset(("CustomerReturned", "BotParticipantDisconnected"))
 

@@ -69,7 +69,7 @@ class Finding:
 
 
 class Match(NamedTuple):
-    """A place that violates a rule, without the details shared by all of the rule's findings."""
+    """A location where a rule is violated, without the details shared by all of the rule's findings."""
 
     block: str | None
     path: str

@@ -154,7 +154,7 @@ class Completion:
     def _failed_after(self, edge: Edge, failed: bool) -> bool:
         if self._has_answer(edge):
             return False
-        # A loop that can be entered after a failure counts attempts, so running out of them is a failure.
+        # If a loop can be entered after a failure, it counts attempts, so running out of them is a failure.
         out_of_attempts = edge.label == "DoneLooping" and edge.source in self._after_failure
         return failed or out_of_attempts or self._graph.is_failure(edge)
 

@@ -137,7 +137,7 @@ class FlowGraph:
         return dominator == block or block not in self._reachable_around(dominator)
 
     def _reachable_around(self, barrier: str) -> frozenset[str]:
-        """Returns the blocks that a call can reach without passing through the barrier, including the barrier."""
+        """Returns the barrier and all blocks that a call can reach without passing through it."""
         if barrier not in self._reachable_without:
             seen = {self.flow.start}
             pending = [self.flow.start]

@@ -101,8 +101,8 @@ def add_tracking(
         if tracked.document == current.document:
             return replace(tracked, added=len(strip_tracking(current)[1].keys() - before.keys()))
         # A tracking block whose branches were edited to lead to different targets counts as one of the flow's own
-        # blocks. If new blocks reunite its branches, it becomes a tracking block again, which can make other blocks
-        # unnecessary.
+        # blocks. If new blocks make its branches meet again, it becomes a tracking block again, which can make other
+        # blocks unnecessary.
         current = Flow.parse(json.dumps(tracked.document), flow.source, flow.type)
         tracked = _add_once(current, request)
     raise InputError(

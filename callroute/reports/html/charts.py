@@ -29,7 +29,7 @@ _FONT = "Liberation Sans, sans-serif"  # bundled with vl-convert, so text has th
 
 
 def days_chart(report: Report, periods: Sequence[Period], label: str) -> str:
-    """Returns a bar chart of the calls per period by outcome, with paler bars for the previous span."""
+    """Returns a bar chart of calls per period by outcome, with paler bars for the previous span."""
     rows: list[dict[str, Any]] = []
     for period in periods:
         low = 0
