@@ -21,6 +21,7 @@ from tests.cli.commands import FLOWS, callroute
 from tests.support.paths import REPOSITORY
 
 FLOW = str(FLOWS / "call_route.json")
+FIXTURES = REPOSITORY / "tests" / "flows" / "fixtures"
 COMMANDS = {
     "help": ("--help",),
     "check": ("check", FLOW),
@@ -29,6 +30,8 @@ COMMANDS = {
     "simulate": ("simulate", FLOW, "--keys", "2,1", "--record"),
     "draw": ("draw", FLOW, "--format", "svg"),
 }
+# With --quiet, `check` prints only findings.
+QUIET_COMMANDS = {**COMMANDS, "check": ("check", f"{FIXTURES}/bad/bad-identifier.json")}
 PROGRAM = (sys.executable, "-m", "callroute")
 CTRL_C = "\x03"
 STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -88,7 +91,7 @@ class Terminal:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("arguments", QUIET_COMMANDS.values(), ids=QUIET_COMMANDS)
 def test_a_full_disk_exits_with_2_and_a_message(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         ran = subprocess.run(  # noqa: S603 - our own program
@@ -124,7 +127,7 @@ def test_a_standard_error_that_cannot_be_written_is_ignored() -> None:
     assert ran.stdout == Path(FLOW).read_bytes()
 
 
-@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("arguments", QUIET_COMMANDS.values(), ids=QUIET_COMMANDS)
 def test_a_closed_pipe_exits_with_141_and_no_message(arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
