@@ -243,12 +243,17 @@ def _known_names(config: StackConfig | None) -> dict[str, dict[str, str]]:
 
 def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
     """Sets the flows in a stack's configuration with the Pulumi CLI, which preserves the rest of the file."""
-    files = [each.get("file") for each in config.flows]
-    words = []
+    flows = config.flows
+    files = [each.get("file") for each in flows]
+    outdated, words = [], []
     for target in targets:
         if target.path.name not in files:
             files.append(target.path.name)
-        place = f"{config.project}:flows[{files.index(target.path.name)}]"
+        position = files.index(target.path.name)
+        place = f"{config.project}:flows[{position}]"
+        # Tags that the flow no longer has must not remain, and Pulumi cannot add a tag to the text `{}`.
+        if position < len(flows) and "tags" in flows[position]:
+            outdated.append(f"{place}.tags")
         entry = target.entry
         for key, value in entry.items():
             if isinstance(value, dict) and value:
@@ -258,17 +263,15 @@ def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
                 words += ["--plaintext", f"{place}.{key}={value or '{}'}"]
     if not words:
         return
-    command = [
-        "pulumi",
-        "config",
-        "set-all",
-        "--path",
-        "--stack",
-        config.stack,
-        "--cwd",
-        str(config.folder),
-        *words,
-    ]
+    if outdated:
+        _run_config(config, "rm-all", *outdated)
+    _run_config(config, "set-all", *words)
+    output.note(f"{config.file}: {output.counted(len(targets), 'flow')}")
+
+
+def _run_config(config: StackConfig, action: str, *words: str) -> None:
+    options = ["--path", "--stack", config.stack, "--cwd", str(config.folder)]
+    command = ["pulumi", "config", action, *options, *words]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
     except FileNotFoundError as error:
@@ -279,7 +282,6 @@ def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
             f"the configuration cannot be set ({done.stderr.strip().removeprefix('error: ').rstrip('.')})"
         )
         raise InputError(f"stack {config.stack}", "", problem, "List the stacks with `pulumi stack ls`")
-    output.note(f"{config.file}: {output.counted(len(targets), 'flow')}")
 
 
 def _import_command(instance_id: str, project: str, target: Target, stack: str | None) -> str:

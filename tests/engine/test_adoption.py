@@ -17,6 +17,16 @@ from tests.support.connect_instance import HOLD, HOLD_CONTENT, INSTANCE, MENU, M
 
 def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     previews.stack("dev")
+    # Both flows were pulled before, one without tags and one with a tag that it no longer has.
+    earlier = (
+        "flows[1].file=main_menu.json",
+        "flows[1].tags={}",
+        "flows[2].file=hold.json",
+        "flows[2].tags.old=x",
+    )
+    previews.succeed(
+        "config", "set-all", "--path", *(word for each in earlier for word in ("--plaintext", each))
+    )
     for name, value in previews.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(previews.folder)
