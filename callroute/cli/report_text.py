@@ -12,6 +12,7 @@ from callroute.reports.labels import (
     OUTCOME_LABELS,
     REPEAT_REASONS,
     SHARED_TEXTS,
+    STOP_COLUMNS,
     WEEKDAYS,
     Labels,
     flow_name,
@@ -166,18 +167,7 @@ class _Writer:
 
     def stops(self, flow: ReportedFlow) -> None:
         output.write((f"\n{flow_name(flow, self._language)}", "bold"))
-        keys = [
-            "reached",
-            "continued",
-            "left",
-            "left_share",
-            "change",
-            "completed",
-            "answered",
-            "queue",
-            "median",
-            "p90",
-        ]
+        keys = list(STOP_COLUMNS)
         if output.width() < NARROW:
             keys = ["reached", "left", "left_share", "change", "median"]
         if flow.catalog is None:

@@ -32,8 +32,8 @@ from callroute.flows.tracking import (
     TrackedFlow,
     add_tracking,
     route_line,
-    strip_tracking,
 )
+from callroute.flows.tracking_blocks import strip_tracking
 from callroute.formats.files import read_text, write_text
 
 MAX_RUNS = 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from callroute.flows.attribute_flow import Value, analyze, constants
-from callroute.flows.tracking import strip_tracking
+from callroute.flows.tracking_blocks import strip_tracking
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:

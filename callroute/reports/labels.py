@@ -23,6 +23,19 @@ ENDING_LABELS: Mapping[Ending, Labels] = {
     "wrong_key": {"en": "Wrong key", "ja": "誤入力"},
     "error": {"en": "Error", "ja": "エラー"},
 }
+STOP_COLUMNS = (
+    "reached",
+    "continued",
+    "left",
+    "left_share",
+    "change",
+    "completed",
+    "answered",
+    "queue",
+    "median",
+    "p90",
+)
+"""Columns of the table of stops, after the name of the stop."""
 REPEAT_REASONS: Mapping[str, Labels] = {
     "masked": {
         "en": "the numbers are masked, and different callers can have the same last four digits",

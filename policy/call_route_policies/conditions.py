@@ -52,7 +52,8 @@ def request_context(
         if isinstance(each, Mapping)
         for key, value in each.items()
     }
-    # The context contains the prefix if all tags of the role are known. Step Functions and Pipes neither pass session tags nor send tags.
+    # The prefix is the entry for all other principal tags, which are absent. It is added only if all tags of the role are
+    # known. Step Functions and Pipes pass no session tags and send no request tags.
     return {
         **({} if any(isinstance(each, Unknown) for each in tags) else {PRINCIPAL_TAG: ()}),
         **{key: () for key in _ABSENT_KEYS if not (encrypting and "calledvia" in key)},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from callroute.flows.flow import Flow
-from callroute.flows.tracking import flow_version, strip_tracking
+from callroute.flows.tracking_blocks import flow_version, strip_tracking
 from tests.cli.commands import FLOWS, callroute
 
 pytestmark = pytest.mark.emulator

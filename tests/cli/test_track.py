@@ -12,7 +12,7 @@ from callroute.cli.app import app
 from callroute.cli.track import stops_summary
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
-from callroute.flows.tracking import flow_version
+from callroute.flows.tracking_blocks import flow_version
 from tests.cli.commands import FLOWS, callroute
 from tests.support import corpus
 from tests.support.paths import REPOSITORY

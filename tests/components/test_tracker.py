@@ -15,7 +15,7 @@ from call_route_tracker.constraints import ConfigError
 from callroute.aws.pipe import INPUT_TEMPLATE, filter_pattern
 from callroute.flows.attribute_flow import attributes_of
 from callroute.flows.flow import Flow
-from callroute.flows.tracking import strip_tracking
+from callroute.flows.tracking_blocks import strip_tracking
 from tests.support.engine import Engine, Registered
 from tests.support.options import INSTANCE, tracker_args
 from tests.support.paths import FLOW_DEFINITIONS

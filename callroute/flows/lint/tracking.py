@@ -28,7 +28,7 @@ from callroute.flows.attribute_flow import (
 )
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 from callroute.flows.references import paths_in, written
-from callroute.flows.tracking.removal import PREFIX, flow_version, strip_tracking
+from callroute.flows.tracking_blocks import PREFIX, flow_version, strip_tracking
 from callroute.formats.json_document import member
 
 if TYPE_CHECKING:

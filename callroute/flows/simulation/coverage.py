@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from callroute.flows.block_types import type_of
 from callroute.flows.simulation.handlers import TYPES_WITHOUT_NEXT
-from callroute.flows.tracking.removal import PREFIX
+from callroute.flows.tracking_blocks import PREFIX
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block, Branch, Flow

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from callroute.flows.tracking.catalog import catalog_text, route_line
 from callroute.flows.tracking.detail import ATTRIBUTE_BYTES, Detail
-from callroute.flows.tracking.removal import PREFIX, flow_version, strip_tracking
 from callroute.flows.tracking.route_names import RouteName, RouteNames
 from callroute.flows.tracking.tracked_flow import TrackedFlow, add_detail_to_content, add_tracking
 
 __all__ = [
     "ATTRIBUTE_BYTES",
-    "PREFIX",
     "Detail",
     "RouteName",
     "RouteNames",
@@ -18,7 +16,5 @@ __all__ = [
     "add_detail_to_content",
     "add_tracking",
     "catalog_text",
-    "flow_version",
     "route_line",
-    "strip_tracking",
 ]

@@ -28,7 +28,8 @@ from callroute.flows.attribute_flow import (
 from callroute.flows.block_types import NO_CONDITION, NO_MATCH, type_of
 from callroute.flows.flow import CONTENT_CHARACTERS, MAX_BLOCKS
 from callroute.flows.references import whole
-from callroute.flows.tracking.removal import (
+from callroute.flows.tracking.rewrite import TrackingBlock, make_identifier, position_blocks
+from callroute.flows.tracking_blocks import (
     CURRENT_ROUTE,
     DETAIL,
     PREFIX,
@@ -37,7 +38,6 @@ from callroute.flows.tracking.removal import (
     json_branches,
     stop_of_key,
 )
-from callroute.flows.tracking.rewrite import TrackingBlock, make_identifier, position_blocks
 from callroute.formats.yaml_document import suggestion
 
 if TYPE_CHECKING:

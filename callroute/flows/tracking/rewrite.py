@@ -16,7 +16,7 @@ from callroute.flows.attribute_flow import COMPLETED
 from callroute.flows.block_types import NO_MATCH
 from callroute.flows.flow import CONTENT_CHARACTERS, IDENTIFIER_CHARACTERS, MAX_BLOCKS, Flow
 from callroute.flows.tracking.graph import ENTRY, Edge
-from callroute.flows.tracking.removal import PREFIX, json_branches
+from callroute.flows.tracking_blocks import PREFIX, json_branches
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block

@@ -16,13 +16,6 @@ from callroute.flows.tracking.completion import Completion
 from callroute.flows.tracking.detail import Detail, add_detail, stops_left_out
 from callroute.flows.tracking.graph import ENTRY, Edge, FlowGraph
 from callroute.flows.tracking.notes import notes_for
-from callroute.flows.tracking.removal import (
-    PREFIX,
-    detail_keys,
-    flow_version,
-    strip_detail,
-    strip_tracking,
-)
 from callroute.flows.tracking.rewrite import (
     Insertions,
     TrackingBlock,
@@ -34,6 +27,13 @@ from callroute.flows.tracking.rewrite import (
 )
 from callroute.flows.tracking.route_assignment import START, RouteAssignment, RouteSource
 from callroute.flows.tracking.route_names import RouteName, RouteNames
+from callroute.flows.tracking_blocks import (
+    PREFIX,
+    detail_keys,
+    flow_version,
+    strip_detail,
+    strip_tracking,
+)
 
 if TYPE_CHECKING:
     from callroute.flows.flow import Block

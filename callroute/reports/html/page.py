@@ -20,7 +20,14 @@ from callroute.reports.html.flow_drawing import flow_drawing, gave_up
 from callroute.reports.html.periods import periods
 from callroute.reports.html.sankey import sankey
 from callroute.reports.html.texts import EXPLANATIONS, TEXTS
-from callroute.reports.labels import ENDING_LABELS, OUTCOME_LABELS, REPEAT_REASONS, WEEKDAYS, flow_name
+from callroute.reports.labels import (
+    ENDING_LABELS,
+    OUTCOME_LABELS,
+    REPEAT_REASONS,
+    STOP_COLUMNS,
+    WEEKDAYS,
+    flow_name,
+)
 from callroute.reports.report import (
     LEAST_CALLS,
     LEFT,
@@ -55,20 +62,6 @@ _LONGEST_NAME = 80
 """Maximum number of characters in a displayed label, route or flow name."""
 _LONGEST_SOURCE = 1000
 _RULE_COLOR = "#c3ccd6"
-_COLUMNS = (
-    "stop",
-    "reached",
-    "continued",
-    "left",
-    "left_share",
-    "change",
-    "completed",
-    "answered",
-    "queue",
-    "median",
-    "p90",
-)
-"""Columns of the table of stops."""
 
 
 def write_html(report: Report, language: Language) -> str:
@@ -186,7 +179,7 @@ class _Page:
                 }
                 for each in report.unknown_routes
             ],
-            "columns": [self.text(key) for key in _COLUMNS],
+            "columns": [self.text(key) for key in ("stop", *STOP_COLUMNS)],
             "left_out": self.text("left_out", count=f"{self._left_out:,}") if self._left_out else "",
             "stops": [self._stop(stop) for stop in report.stops],
         }

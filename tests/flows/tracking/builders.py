@@ -18,7 +18,8 @@ from callroute.flows.simulation import (
     SimulationError,
     simulate,
 )
-from callroute.flows.tracking import PREFIX, RouteNames, TrackedFlow, add_tracking
+from callroute.flows.tracking import RouteNames, TrackedFlow, add_tracking
+from callroute.flows.tracking_blocks import PREFIX
 
 START = datetime(2026, 4, 1, 1, tzinfo=UTC)
 MENU_ERRORS = ("InputTimeLimitExceeded", "NoMatchingCondition", "NoMatchingError")

@@ -27,7 +27,8 @@ from callroute.flows.flow import Block, Flow
 from callroute.flows.lint import RULES, check
 from callroute.flows.simulation import Call, Event
 from callroute.flows.simulation.events import AttributesSet, Ended
-from callroute.flows.tracking import PREFIX, TrackedFlow, strip_tracking
+from callroute.flows.tracking import TrackedFlow
+from callroute.flows.tracking_blocks import PREFIX, strip_tracking
 from tests.flows.every_call import Stage, every_call
 from tests.flows.generated import flow_documents
 from tests.flows.tracking.builders import block, compare, flow_from, queue, set_attributes, tracked

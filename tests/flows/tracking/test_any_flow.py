@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from callroute.flows.attribute_flow import COMPLETED, FLOW_VERSION, ROUTE, analyze, attributes_of
 from callroute.flows.flow import Flow
 from callroute.flows.route_catalog import RouteCatalog
-from callroute.flows.tracking import add_tracking, flow_version, strip_tracking
+from callroute.flows.tracking import add_tracking
 from callroute.flows.tracking.graph import FlowGraph
+from callroute.flows.tracking_blocks import flow_version, strip_tracking
 from tests.flows.every_call import Stage, every_call
 from tests.flows.tracking.builders import (
     flow_from,

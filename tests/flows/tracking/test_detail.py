@@ -19,15 +19,8 @@ from callroute.flows.lint import check
 from callroute.flows.references import whole
 from callroute.flows.simulation import Environment, SimulationError
 from callroute.flows.simulation.events import Ended
-from callroute.flows.tracking import (
-    PREFIX,
-    RouteNames,
-    TrackedFlow,
-    add_tracking,
-    flow_version,
-    strip_tracking,
-)
-from callroute.flows.tracking.removal import stop_of_key
+from callroute.flows.tracking import RouteNames, TrackedFlow, add_tracking
+from callroute.flows.tracking_blocks import PREFIX, flow_version, stop_of_key, strip_tracking
 from tests.flows.every_call import Stage, every_call
 from tests.flows.tracking import detail_replay
 from tests.flows.tracking.builders import (

@@ -12,7 +12,7 @@ from callroute.flows.lint import check
 from callroute.flows.route_catalog import Route, RouteCatalog
 from callroute.flows.simulation import Environment
 from callroute.flows.simulation.events import AttributesSet
-from callroute.flows.tracking import PREFIX, flow_version
+from callroute.flows.tracking_blocks import PREFIX, flow_version
 from tests.flows.tracking.builders import (
     TWO_LEVELS,
     block,

@@ -14,7 +14,7 @@ from callroute.errors import InputError
 from callroute.flows.attribute_flow import ROUTE
 from callroute.flows.flow import Flow
 from callroute.flows.lint import check
-from callroute.flows.tracking import PREFIX
+from callroute.flows.tracking_blocks import PREFIX
 from tests.flows.tracking.builders import (
     TWO_LEVELS,
     flow_from,
