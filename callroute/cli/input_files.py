@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callroute.cli import output
 from callroute.errors import InputError
-from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
+from callroute.flows.block_types import DEFAULT_TYPE, KINDS
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
 from callroute.flows.placeholders import inside_arns
 from callroute.formats.files import read_text
@@ -97,10 +97,10 @@ def configured_types(path: Path) -> dict[str, str]:
             if (config.folder / FLOW_FOLDER / str(entry.get("file"))).resolve() != flow:
                 continue
             type_ = str(entry.get("type", DEFAULT_TYPE))
-            if type_ not in FLOW_TYPES:
+            if type_ not in KINDS:
                 place = f"{config.project}:flows[{position}].type"
                 problem = f"{type_!r} is not a flow type"
-                raise InputError(str(file), place, problem, f"Use {', '.join(FLOW_TYPES)}")
+                raise InputError(str(file), place, problem, f"Use {', '.join(KINDS)}")
             types[file.name] = type_
     return types
 

@@ -42,6 +42,7 @@ ATTEMPTS = 10
 PROJECT = "call-route-tracker"
 """Name of the Pulumi project, unless the command runs in another project."""
 FLOW_RESOURCE = "aws:connect/contactFlow:ContactFlow"
+MODULE_RESOURCE = "aws:connect/contactFlowModule:ContactFlowModule"
 
 _PLACEHOLDERS = "placeholders:"
 _SECRET_NAME = re.compile(
@@ -170,11 +171,10 @@ def pull(
             _write(target)
     for note in source.notes:
         output.note(f"note: {note}")
-    deployable = [each for each in targets if each.pulled.listed.type != MODULE]
     name = config.project if config else PROJECT
-    imports = [_import_command(source.id, name, each, stack) for each in deployable]
+    imports = [_import_command(source.id, name, each, stack) for each in targets]
     if config:
-        _set_flows(config, deployable)
+        _set_flows(config, targets)
     if as_json:
         flows = [_as_json(each, source.id) for each in targets]
         output.write_json({"instance": source.id, "flows": flows, "imports": imports})
@@ -288,7 +288,8 @@ def _import_command(instance_id: str, project: str, target: Target, stack: str |
     """Returns the command that adopts a flow. The component has an alias for flows at the root of the stack."""
     name = f"{project}-{target.path.stem.replace('_', '-')}"
     options = ["--generate-code=false", "--protect=false", *(["--stack", stack] if stack else [])]
-    words = ["pulumi", "import", FLOW_RESOURCE, name, f"{instance_id}:{target.pulled.listed.id}", *options]
+    resource = MODULE_RESOURCE if target.pulled.listed.type == MODULE else FLOW_RESOURCE
+    words = ["pulumi", "import", resource, name, f"{instance_id}:{target.pulled.listed.id}", *options]
     return shlex.join(words)
 
 
@@ -407,16 +408,11 @@ def _as_json(target: Target, instance_id: str) -> dict[str, Any]:
 
 
 def _write_configuration(project: str, targets: Sequence[Target], imports: Sequence[str]) -> None:
-    """Prints the configuration of the flows, followed by comments: modules, and the commands that adopt the flows."""
-    entries = [each.entry for each in targets if each.pulled.listed.type != MODULE]
-    others = [each.entry for each in targets if each.pulled.listed.type == MODULE]
-    if entries:
-        output.write_document(_yaml({"config": {f"{project}:flows": entries}}))
-    comments = []
-    if others:
-        comments += ["Not deployed by this project:", *_yaml(others).splitlines()]
-    if imports:
-        comments += ["Adopt the flows after you have set the configuration:", *imports]
+    """Prints the configuration of the flows, followed by comments with the commands that adopt the flows."""
+    if not targets:
+        return
+    output.write_document(_yaml({"config": {f"{project}:flows": [each.entry for each in targets]}}))
+    comments = ["Adopt the flows after you have set the configuration:", *imports]
     output.write_document("".join(f"# {line}\n" for line in comments))
 
 

@@ -315,6 +315,15 @@ def _contact_flow(emulator: Emulator, name: str, given: Arguments) -> Created:
     return f"{instance}:{flow}", {"name": name, "arn": arn, "contactFlowId": flow}
 
 
+def _contact_flow_module(emulator: Emulator, name: str, given: Arguments) -> Created:
+    instance = given["instanceId"]
+    given.pop("contentHash", None)  # used by the provider to detect changes
+    _validate_request(emulator, "CreateContactFlowModule", {**given, "name": name})
+    module = str(uuid.uuid4())
+    arn = f"{instance_arn(emulator, instance)}/flow-module/{module}"
+    return f"{instance}:{module}", {"name": name, "arn": arn, "contactFlowModuleId": module}
+
+
 def _instance_storage_config(emulator: Emulator, _name: str, given: Arguments) -> Created:
     _validate_request(emulator, "AssociateInstanceStorageConfig", given)
     association = secrets.token_hex(32)
@@ -346,6 +355,7 @@ CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _metric_alarm,
     "aws:connect/contactFlow:ContactFlow": _contact_flow,
+    "aws:connect/contactFlowModule:ContactFlowModule": _contact_flow_module,
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": _instance_storage_config,
     "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _phone_number,
     "aws:dynamodb/table:Table": _table,

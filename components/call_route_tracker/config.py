@@ -12,7 +12,7 @@ from pulumi.runtime import config as pulumi_config
 
 from callroute.arn import Arn
 from callroute.errors import InputError
-from callroute.flows.block_types import FLOW_TYPES, MODULE, declared_type
+from callroute.flows.block_types import KINDS, declared_type
 from callroute.flows.load import load_flow
 from callroute.flows.placeholders import names
 
@@ -46,7 +46,7 @@ FLOW_OPTIONS = (
     *fields(FlowFile),
     *(each for each in fields(ContactFlowArgs) if each.name not in ("key", "content")),
 )
-"""Options of a contact flow in stack configuration."""
+"""Options of a contact flow or module in stack configuration."""
 
 
 def load_config() -> CallRouteTrackerArgs:
@@ -213,10 +213,8 @@ def _content(
         allowed = "a file in flow_definitions/ in the Amazon Connect flow language"
         raise invalid("file", file, allowed, str(error)) from None
     type_ = values.get("type", ContactFlowArgs.type)
-    if declared not in (None, type_) and type_ in FLOW_TYPES:
+    if declared not in (None, type_) and type_ in KINDS:
         fix = f"Set it: pulumi config set --path '{spell('type')}' {declared}"
-        if declared == MODULE:
-            fix = "Remove the flow, because a stack cannot deploy modules."
         raise invalid("type", type_, f"{declared}, the type in the flow or its route catalog", fix)
     if not isinstance(placeholders, dict) or not all(isinstance(each, str) for each in placeholders.values()):
         return ""

@@ -17,7 +17,7 @@ import pulumi
 from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
 from callroute.errors import InputError
-from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
+from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES, KINDS, MODULE
 from callroute.flows.flow import CONTENT_CHARACTERS
 from callroute.flows.tracking import add_detail_to_content
 
@@ -174,16 +174,16 @@ _TAGS = Constraint(
 
 @dataclass(frozen=True, kw_only=True)
 class ContactFlowArgs:
-    """Options of a contact flow."""
+    """Options of a contact flow or a flow module."""
 
     key: str = option()
     """Name of the flow's resources in Pulumi. Keep it when you rename the flow in Connect."""
     name: str = option(constraint=characters(1, _NAME_CHARACTERS))
-    """Name in Connect, unique in the instance."""
+    """Name in Connect, unique among the instance's flows or modules."""
     content: str = option(constraint=characters(1, CONTENT_CHARACTERS))
     """The flow in the Amazon Connect flow language, with all placeholders filled in."""
-    type: str = option(DEFAULT_TYPE, one_of(*FLOW_TYPES))
-    """Type in Connect. A change replaces the flow."""
+    type: str = option(DEFAULT_TYPE, one_of(*KINDS))
+    """Type in Connect, or `MODULE` for a flow module. A change replaces the flow."""
     description: str = option("", characters(0, _DESCRIPTION_CHARACTERS))
     """Description in Connect."""
     tags: Mapping[str, str] | None = option(None, _TAGS)
@@ -204,7 +204,12 @@ class ContactFlowArgs:
 
     @staticmethod
     def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
-        """Yields the problem if the flow cannot have detail."""
+        """Yields a problem if a module has a phone number, or if the flow cannot have detail."""
+        if values.get("type") == MODULE and values.get("phone_number_id"):
+            fix = "Remove it: calls start in contact flows."
+            yield Problem(
+                spell("phone_number_id"), shown(values["phone_number_id"]), "no value for a module", fix
+            )
         if values.get("detail") and "content" in values and "name" in values:
             try:
                 add_detail_to_content(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
@@ -220,7 +225,7 @@ class CallRouteTrackerArgs:
     connect_instance: str = option(constraint=_CONNECT_INSTANCE)
     """ID or ARN of the Amazon Connect instance."""
     flows: Sequence[ContactFlowArgs] = option([])
-    """Contact flows to deploy. Leave it empty if the flows are managed elsewhere."""
+    """Contact flows and modules to deploy. Leave it empty if the flows are managed elsewhere."""
     stream_contact_records: bool = option(True)
     """Sends the instance's contact records to the stream. An instance can have only one such stream."""
     tracked_initiation_methods: Sequence[str] = option([*TRACKED_METHODS], _METHODS)
@@ -319,6 +324,11 @@ class CallRouteTrackerArgs:
         """IDs of the phone numbers whose calls start with one of the flows."""
         return [flow.phone_number_id for flow in self.flows if flow.phone_number_id]
 
+    @property
+    def has_modules(self) -> bool:
+        """Whether some of the flows are modules."""
+        return any(flow.type == MODULE for flow in self.flows)
+
     @staticmethod
     def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
         """Checks options that depend on each other.
@@ -359,9 +369,15 @@ class CallRouteTrackerArgs:
                 f"a secret if {spell('phone_number')} is hashed",
                 _SALT.fix(None),
             )
+        flows = values.get("flows", ())
         repeated = []
-        for name in ("key", "name", "phone_number_id"):
-            used = [getattr(flow, name) for flow in values.get("flows", ()) if getattr(flow, name)]
+        for name, kinds in (
+            ("key", KINDS),
+            ("name", FLOW_TYPES),
+            ("name", (MODULE,)),
+            ("phone_number_id", KINDS),
+        ):
+            used = [getattr(flow, name) for flow in flows if flow.type in kinds and getattr(flow, name)]
             repeated += [f"{spell(name)} {value!r}" for value in sorted(set(used)) if used.count(value) > 1]
         if repeated:
             yield Problem(
