@@ -79,6 +79,7 @@ REPLACED_BY: Mapping[str, frozenset[str]] = {
     STATE_MACHINE: frozenset({"name", "type"}),
     PIPE: frozenset({"name", "source"}),
     CONTACT_FLOW: frozenset({"instanceId", "type"}),
+    CONTACT_FLOW_MODULE: frozenset(),
     STORAGE_CONFIG: frozenset({"instanceId", "resourceType"}),
     PHONE_NUMBER: frozenset({"phoneNumberId", "instanceId", "contactFlowId"}),
     METRIC_ALARM: frozenset({"name"}),
