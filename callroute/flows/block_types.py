@@ -127,6 +127,11 @@ class BlockType(Shape):
         return {"menu": " (menu)", "input": " (stored input)"}.get(self.stop or "", " (key buffer)")
 
     @property
+    def is_only_in_modules(self) -> bool:
+        """True if only modules can contain the block."""
+        return self.kinds | self.extra_kinds == {"module"}
+
+    @property
     def terminal(self) -> bool:
         """True if the block ends the flow."""
         return self.next == "refused"

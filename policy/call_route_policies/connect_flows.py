@@ -42,8 +42,6 @@ def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         except InputError as error:
             yield f"must have content in the Connect flow language: {str(error).rstrip('.')}"
             return
-        if resource.type == MODULE and "Settings" not in flow.document:
-            yield "must have Settings in its content, because it is a module"
         for each in _findings(flow, _VALIDITY):
             location = f"block {each.block!r}" if each.block else each.path
             problem = f"{location}: {each.message} {each.hint}".rstrip(".")
