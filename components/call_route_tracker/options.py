@@ -326,7 +326,7 @@ class CallRouteTrackerArgs:
 
     @property
     def has_modules(self) -> bool:
-        """Whether some of the flows are modules."""
+        """True if the stack deploys modules."""
         return any(flow.type == MODULE for flow in self.flows)
 
     @staticmethod
