@@ -348,7 +348,7 @@ def _write(
 
 
 def _cells(comparison: Comparison) -> tuple[str, ...]:
-    """Returns the shares before and after, the interval, and the change with its interval. An unchanged share has no change."""
+    """Returns the share before and after with its interval, and the change with its interval, as table cells."""
     change = comparison.change
     changed = any(abs(each or 0) > UNCHANGED for each in change)
     return (

@@ -53,7 +53,7 @@ CALLING_FLOW = Dynamic("the calling flow")
 
 
 def constants(values: Iterable[frozenset[Value]]) -> set[str]:
-    """Returns all strings in several sets of possible values."""
+    """Returns all strings that appear in any of the sets of possible values."""
     return {value for found in values for value in found if isinstance(value, str)}
 
 
@@ -117,7 +117,7 @@ def analyze(flow: Flow) -> Analysis:
 
 
 def inherits(flow: Flow) -> bool:
-    """Returns whether a flow always continues a call from another flow and inherits the attributes set there.
+    """Returns whether every call enters the flow from another flow, inheriting the attributes set there.
 
     This is true of modules and of queue, hold and whisper flows. A contact flow can also be the target of a transfer,
     but inbound calls can start in it.

@@ -178,7 +178,7 @@ class Flow:
                 the console), exceeds a size limit or has another structural defect.
         """
         parser = _Parser(text, source, type_)
-        parser.raise_first_defect()  # fail early, because an oversized flow can take a long time to parse
+        parser.raise_first_defect()  # checked first, because an oversized flow can take a long time to parse
         flow = parser.flow()
         parser.raise_first_defect()
         return flow

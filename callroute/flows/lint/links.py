@@ -113,7 +113,7 @@ class FlowLinks:
 
 
 def _plain(name: str) -> str:
-    """Returns a name in lower case without punctuation, so that `${BillingArn}`, `billing` and `Billing` are equal."""
+    """Returns a name in lower case without punctuation, so that `${BillingArn}`, `billing` and `Billing` match."""
     if placeholder := PLACEHOLDER.fullmatch(name):
         name = _SUFFIX.sub("", placeholder[1])
     return re.sub(r"[\W_]", "", name).lower()

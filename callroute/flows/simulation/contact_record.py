@@ -227,5 +227,5 @@ def _parse_timestamp(timestamp: str) -> datetime:
 
 
 def _duration(start: datetime, end: datetime) -> int:
-    """Returns the difference between two timestamps in seconds, as in AWS's definition of durations."""
+    """Returns the difference between two timestamps in whole seconds, as AWS defines durations."""
     return int((_whole_second(end) - _whole_second(start)).total_seconds())
