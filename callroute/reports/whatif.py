@@ -47,7 +47,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class StopComparison:
-    """Stop of either flow.
+    """Comparison of a stop, which can be in either flow.
 
     Attributes:
         route: route of the stop.

