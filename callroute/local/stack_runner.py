@@ -258,7 +258,7 @@ class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
 
 
 class _Engine(Mocks):
-    """Stands in for Pulumi's engine and the AWS provider. Pulumi calls it from several threads."""
+    """Substitute for Pulumi's engine and the AWS provider. Pulumi calls it from several threads."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.resources: list[Registered] = []

@@ -176,7 +176,7 @@ def count_attempts(visit: Visit, place: Destination, node: StopNode) -> tuple[in
 
 
 def outcomes_of(place: Destination) -> frozenset[Destination]:
-    """Returns the exits that a place in a flow stands for: the stop itself, or an end for each possible outcome."""
+    """Returns the exits that a place in a flow represents: the stop itself, or an end for each possible outcome."""
     if place.kind == "stop":
         return frozenset((place,))
     return frozenset(Destination("end", outcome) for outcome in _OUTCOMES[place.name])

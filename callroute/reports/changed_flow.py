@@ -331,5 +331,5 @@ def _starts(graph: StopGraph) -> StopNode:
 
 
 def _exits(places: Iterable[Destination]) -> set[Destination]:
-    """Returns the exits that places in a flow stand for. Callers can leave anywhere."""
+    """Returns the exits that places in a flow represent. Callers can leave anywhere."""
     return {LEAVE, *(each for place in places for each in outcomes_of(place))}

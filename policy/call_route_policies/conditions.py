@@ -52,7 +52,7 @@ def request_context(
         if isinstance(each, Mapping)
         for key, value in each.items()
     }
-    # The bare prefix stands for all other principal tags, which are absent. It is added only if all of the role's tags are
+    # The bare prefix represents all other principal tags, which are absent. It is added only if all of the role's tags are
     # known. Step Functions and Pipes pass no session tags and send no request tags.
     return {
         **({} if any(isinstance(each, Unknown) for each in tags) else {PRINCIPAL_TAG: ()}),

@@ -226,7 +226,7 @@ class _Plan:
     troubles: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def enter(self, target: str) -> str:
-        """Returns the new block in front of a target, or the target itself if there is none."""
+        """Returns the block to enter for a target: the new block in front of it, or the target itself."""
         return self.entries.get(target, target)
 
     def add_attributes(self, block: str, attributes: Mapping[str, str], stop: str = "") -> None:

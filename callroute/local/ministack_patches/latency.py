@@ -53,7 +53,7 @@ def inherit_time_limit(initialize: Callable[[Any, Any], None]) -> Callable[[Any,
 
 
 class _TimeWithoutDelay:
-    """Stands in for the `time` module. Its sleep() skips the delay before an execution."""
+    """Substitute for the `time` module. Its sleep() skips the delay before an execution."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)
