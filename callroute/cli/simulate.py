@@ -229,7 +229,7 @@ def derive_contact_id(
 
 
 def load_other_flow(path: Path) -> Flow:
-    """Loads a flow to which the simulated flow refers."""
+    """Loads a flow that the simulated flow refers to."""
     return load(path, stand_ins).flow
 
 

@@ -59,7 +59,7 @@ def constants(values: Iterable[frozenset[Value]]) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A block in which callers can hang up.
+    """A block where callers can hang up.
 
     Attributes:
         block: the block.
@@ -260,7 +260,7 @@ class _Transfer:
 
 
 def outgoing_branches(flow: Flow, block: Block) -> Iterator[Branch]:
-    """Yields the branches by which a call can leave a block. Branches of terminal blocks are ignored."""
+    """Yields the branches that a call can take out of a block. Branches of terminal blocks are ignored."""
     row = type_of(block)
     if row is None or not row.terminal:
         yield from (branch for branch in block.branches if branch.target in flow.blocks)

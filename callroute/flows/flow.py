@@ -198,12 +198,12 @@ class Flow:
 
     @property
     def style(self) -> JsonStyle:
-        """Formatting of the text from which the flow was parsed."""
+        """Formatting of the flow's original text."""
         return self.json_document.style
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """Position of each JSON path in the text from which the flow was parsed."""
+        """Position of each JSON path in the flow's original text."""
         return self.json_document.positions
 
     @property

@@ -50,7 +50,7 @@ class LoadedFlow:
 
     @property
     def filled(self) -> str:
-        """The text from which `flow` was parsed."""
+        """The text that was parsed to create `flow`."""
         return self.flow.json_document.text
 
     @property

@@ -154,7 +154,7 @@ class StopNode:
 
 
 def _outside(places: Iterable[frozenset[Destination]]) -> frozenset[Destination]:
-    """Returns the places that are not prompts of the same stop."""
+    """Returns the places outside the current stop, that is, all except its own prompts."""
     return frozenset(place for each in places for place in each if place.kind != "prompt")
 
 

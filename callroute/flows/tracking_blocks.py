@@ -40,7 +40,7 @@ def is_tracking(block: Block) -> bool:
 
 
 def stop_of_key(attribute: str) -> str | None:
-    """Returns the stop to which a detail attribute belongs, or None for other attributes."""
+    """Returns the stop that a detail attribute belongs to, or None for other attributes."""
     found = _STOP_OF_KEY.fullmatch(attribute)
     return found[1] if found else None
 

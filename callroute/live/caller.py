@@ -107,5 +107,5 @@ class LiveCaller:
 
 
 def _longest(text: str) -> float:
-    """Returns the latest time at which a prompt ends, in case the page does not report its end."""
+    """Returns the time when a prompt is considered finished if the page does not report its end."""
     return time.monotonic() + 10 + 3 * speaking_seconds(text)

@@ -233,7 +233,7 @@ class Pipe:
         return str(answer["ShardIterator"])
 
     def _handle(self, records: Sequence[StreamRecord]) -> list[HandledRecord]:
-        """Filters records and delivers the others, in parallel lanes. A partition key always uses the same lane."""
+        """Filters records and delivers the rest in parallel lanes. A partition key always uses the same lane."""
         accepted: list[StreamRecord] = []
         handled: list[HandledRecord] = []
         for record in records:

@@ -109,7 +109,7 @@ class CheckedStack:
 
 
 def run_checks(stack: CheckedStack) -> Iterator[Finding]:
-    """Yields the finding of each check. A failed check does not affect the others."""
+    """Yields the finding of each check. If one check fails, the others still run."""
     for name, check in CHECKS.items():
         try:
             result = check(stack)

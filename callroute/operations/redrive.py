@@ -287,7 +287,7 @@ class _Position(NamedTuple):
 
 
 def _position(body: str) -> _Position | None:
-    """Reads a dead letter. Returns None if the message is something else."""
+    """Parses the body of a dead-letter message. Returns None for any other message."""
     try:
         batch = json.loads(body)["KinesisBatchInfo"]
         names = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")

@@ -125,7 +125,7 @@ class Observation:
 
 
 def _cells(call: Journey, counted: Mapping[str, StopNode]) -> Iterator[_Cell]:
-    """Yields the cells to which a call adds."""
+    """Yields the cells that a call is added to."""
     places = [*(Destination("stop", visit.stop) for visit in call.visits), Destination("end", call.outcome)]
     yield _Cell("exits", START, (places[0],))
     for visit, place in zip(call.visits, places[1:], strict=True):

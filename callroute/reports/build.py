@@ -246,7 +246,7 @@ def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Varia
 
 
 def _arms(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the arms of experiments, each compared with the arm of the same experiment that has the most calls."""
+    """Returns the arms of experiments. Each is compared with the arm that has the most calls in its experiment."""
     found = _variants(
         calls.variants("arm"), flows, lambda each: (_experiment(each), -each.left_share.of, each.name)
     )

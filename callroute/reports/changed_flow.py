@@ -44,7 +44,7 @@ class StopModel:
     attempts: StopNode | None = None
 
     def exits(self, behavior: Behavior) -> Mapping[Destination, float]:
-        """Returns the shares of the callers at the stop, by the place to which they go next."""
+        """Returns the shares of the callers at the stop, by the place they go to next."""
         if self.fixed is not None:
             return self.fixed
         found: Shares = defaultdict(float)
@@ -205,7 +205,7 @@ class ChangedFlow:
             raise InputError("callroute whatif", "", what, f"Add:{options}")
 
     def exits(self, stop: str, behavior: Behavior) -> Mapping[Destination, float]:
-        """Returns the shares of the callers at a stop, by the place to which they go next."""
+        """Returns the shares of the callers at a stop, by the place they go to next."""
         return self._stops[stop].exits(behavior)
 
     def _check_places(self) -> None:

@@ -145,7 +145,7 @@ class Stop:
         return Share(self.left, self.reached)
 
     def label(self, language: Language) -> str:
-        """Returns the label in a language."""
+        """Returns the label in the given language."""
         return self.ja if language == "ja" else self.en
 
 
@@ -192,7 +192,7 @@ class WaterfallStop:
         return Share(sum(map(self.of, LEFT)), self.reached)
 
     def label(self, language: Language) -> str:
-        """Returns the label in a language."""
+        """Returns the label in the given language."""
         return self.ja if language == "ja" else self.en
 
 
@@ -232,7 +232,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRoute:
-    """A route at which calls ended, but which is not in the flow's catalog."""
+    """A route where calls ended, although the flow's catalog does not list it."""
 
     call_flow: str | None
     route: str
@@ -313,7 +313,7 @@ class ReportedFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Report on the stops at which callers gave up in a span of days."""
+    """Report on the stops where callers gave up in a span of days."""
 
     source: str
     """Table, files or stack that the calls come from."""

@@ -27,7 +27,7 @@ def stream_parameter(pipe: Resource, *path: str) -> Any:
 
 
 def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the component's pipes and any others that read the stream to which Connect sends contact records."""
+    """Returns the component's pipes and any others that read the stream where Connect sends contact records."""
     storages = list(record_storages(resources))
     streams = [each.get(*STORED_STREAM) for each in storages]
     sources = {urn for each in storages for urn in each.dependencies.get("storageConfig", ())}

@@ -194,7 +194,7 @@ def _is_bound(_: str, value: str) -> bool:
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
-    """Returns endings of condition keys that can limit an identity provider to one client or user."""
+    """Returns the endings of the condition keys that can limit an identity provider to one client or user."""
     # GitHub's audience is the same for all repositories.
     return (":sub",) if "githubusercontent" in provider else (":sub", "amazonaws.com:aud", "saml:aud")
 

@@ -24,7 +24,7 @@ TAG_KEYS = PRINCIPAL_TAG, REQUEST_TAG, RESOURCE_TAG = (
 
 
 def arn_of(value: Any) -> Arn:
-    """Returns the parts of an ARN, all of which are empty if the value is not an ARN."""
+    """Splits an ARN into its parts. If the value is not an ARN, all parts are empty."""
     try:
         return Arn.parse(value)
     except (AttributeError, ValueError):

@@ -84,7 +84,7 @@ def _mappings(value: Any) -> Iterator[State]:
 
 
 def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
-    """Returns a state in which an execution can succeed without storing anything, unless a Choice leads to a chosen state.
+    """Returns a state where an execution can succeed without storing anything, unless a Choice leads to a chosen state.
 
     The states inside a Map or Parallel form separate scopes, which are checked on their own.
     """

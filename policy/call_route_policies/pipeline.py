@@ -28,7 +28,7 @@ _SECONDS_PER_HOUR = 3_600
 
 
 def _pipe_property(name: str) -> Rule:
-    """Returns a rule about the properties of record pipes in property_rules.yaml."""
+    """Returns a rule that checks pipes that read contact records against property_rules.yaml."""
     return stack_rule(name, of_record_pipes(property_check(name)))
 
 

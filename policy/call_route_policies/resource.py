@@ -1,4 +1,4 @@
-"""Resources and their property values in the form in which rules receive them."""
+"""Resources and property values as rules receive them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def by_arn(resources: Iterable[Resource], type_: str) -> dict[str, Resource]:
 def referred(
     resources: Iterable[Resource], type_: str, arn: Any, dependencies: Sequence[str]
 ) -> list[Resource]:
-    """Returns the resources of a type to which an ARN refers. An unknown ARN is resolved from the URNs of its dependencies."""
+    """Returns the resources of a type that an ARN refers to. If the ARN is unknown, uses the URNs of its dependencies."""
     return [
         each
         for each in of_type(resources, type_)

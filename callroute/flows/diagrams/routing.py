@@ -394,7 +394,7 @@ class _Router:
         tracks: list[dict[int, float]],
         drawn: dict[int, tuple[float, float]],
     ) -> Path:
-        """Returns the path of a line up to its target or to the first point at which it joins an earlier line.
+        """Returns the path of a line up to its target, or up to the first point where it joins an earlier line.
 
         Args:
             bundle: its bundle.

@@ -103,7 +103,7 @@ class FlowLinks:
         return () if target else longest
 
     def _source(self, value: object) -> str:
-        """Returns the file name of the flow to which a value refers, or an empty string."""
+        """Returns the file name of the flow that a value refers to, or an empty string."""
         if not isinstance(value, str):
             return ""
         # A version or alias identifier follows a colon.

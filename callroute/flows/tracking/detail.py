@@ -301,7 +301,7 @@ class _Setting:
 
     @property
     def others(self) -> frozenset[Value]:
-        """The other stops from which calls arrive."""
+        """The other stops that calls arrive from."""
         return self.arriving - {None, self.stop}
 
     @property

@@ -292,7 +292,7 @@ def position_blocks(
 
 
 def _nearest_free(x: float, y: float, boxes: Collection[tuple[float, float, int]]) -> tuple[int, int]:
-    """Returns the nearest position at which a tracking block does not overlap any box."""
+    """Returns the nearest position where a tracking block does not overlap any box."""
     own_height = _height(2)
     free: list[tuple[float, float, float]] = []
     for offset in range(-_MAX_OFFSET, _MAX_OFFSET + 1):

@@ -148,7 +148,7 @@ def _chart(rows: list[dict[str, Any]]) -> alt.Chart:
 
 
 def _rendered(chart: alt.Chart | alt.LayerChart, label: str) -> str:
-    """Returns a chart as an SVG element with an alternative text."""
+    """Returns a chart as an SVG element with alternative text."""
     configured = chart.configure(
         font=_FONT,
         background="transparent",

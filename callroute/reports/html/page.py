@@ -125,7 +125,7 @@ class _Page:
         self._flow_names = {flow.call_flow: flow_name(flow, language) for flow in self._report.flows}
 
     def text(self, key: str, **values: object) -> str:
-        """Returns a text in the page's language."""
+        """Returns a string in the page's language."""
         return TEXTS[key][self.language].format(**values) if values else TEXTS[key][self.language]
 
     def content(self) -> dict[str, Any]:
