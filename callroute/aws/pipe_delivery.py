@@ -103,7 +103,7 @@ class PipeDelivery:
         return any(matches(pattern, event) for pattern in self.patterns)
 
     def filter_reason(self, record: StreamRecord) -> str:
-        """Returns the reason why the filter drops a record. It contains no personal data."""
+        """Returns why the filter drops a record. The reason contains no personal data."""
         is_json, contact = record.json()
         if not is_json:
             return "the data is not JSON"

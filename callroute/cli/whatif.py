@@ -164,7 +164,7 @@ def whatif(
 
 @dataclass(frozen=True)
 class _Observed:
-    """Calls of the old flow.
+    """Calls to the old flow.
 
     Attributes:
         calls: number of calls with each path.
@@ -178,7 +178,7 @@ class _Observed:
 
 
 def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observed:
-    """Returns the calls of a flow.
+    """Returns the calls to a flow.
 
     If any call has this version of the flow, calls with other versions are left out. If any of the remaining calls have
     detail, those without it are left out.

@@ -35,7 +35,7 @@ HANGUP = Action("hangup")
 
 
 class LiveCaller:
-    """A caller in a call that is simulated in real time. The call runs in one thread, and other threads call `act`.
+    """A caller simulated in real time. The call runs in one thread, and other threads call `act`.
 
     Args:
         agent_answers_after: seconds in the queue until an agent answers.

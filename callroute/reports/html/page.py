@@ -129,7 +129,7 @@ class _Page:
         return TEXTS[key][self.language].format(**values) if values else TEXTS[key][self.language]
 
     def content(self) -> dict[str, Any]:
-        """Returns the variables of the template."""
+        """Returns the template's variables."""
         report = self._report
         compared = report.previous.outcomes.calls > 0
         page: dict[str, Any] = {
