@@ -1,4 +1,4 @@
-"""Resources inside an Amazon Connect instance: flows, their phone numbers, and the streaming of contact records."""
+"""Resources in an Amazon Connect instance: flows, their phone numbers, and contact record streaming."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from .options import ContactFlowArgs
 
 
 class ContactFlow(pulumi.ComponentResource):
-    """A contact flow or flow module, and the phone number whose calls start in the flow.
+    """A contact flow or flow module and, optionally, the phone number whose calls start in the flow.
 
     Args:
         name: name of the resource.

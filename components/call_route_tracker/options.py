@@ -34,9 +34,9 @@ from .constraints import (
     validate,
 )
 
-# A contact record is 2,000 to 4,000 bytes long, and the pipe's input template adds about 150. At this average size, the
+# A contact record takes 2,000 to 4,000 bytes, and the pipe's input template adds about 150. At this average size, the
 # largest batch still fits in one request. Larger records (attributes can take up to 32 KB) are balanced by smaller ones in
-# the same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
+# the same batch: with the default of 10 records, each can take 26,000 bytes. The pipe halves a batch that does not fit.
 RECORD_BYTES = 5_000
 
 # Retention periods that CloudWatch Logs accepts, except 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.
@@ -60,7 +60,7 @@ _ENDLESS_RETRIES = "Without a limit, a single failing record would block its sha
 
 
 def _arn(service: str, resource: str) -> str:
-    """Returns a pattern for the ARNs of a regional resource."""
+    """Returns a regular expression for the ARNs of a regional resource."""
     return rf"arn:aws[a-z-]*:{service}:[a-z0-9-]+:\d{{12}}:{resource}"
 
 
@@ -199,7 +199,7 @@ class ContactFlowArgs:
 
     @property
     def deployed_content(self) -> str:
-        """The flow's content, with detail if `detail` is true."""
+        """The flow's content, with call detail added if `detail` is true."""
         return add_detail_to_content(self.content, self.name, self.type) if self.detail else self.content
 
     @staticmethod
