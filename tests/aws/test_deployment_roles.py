@@ -21,7 +21,7 @@ from parliament import analyze_policy_string
 from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import get_action_data
 
-from call_route_tracker import CallRouteTracker, ContactFlowArgs
+from call_route_tracker import CallRouteTracker, CallRouteTrackerArgs, ContactFlowArgs
 from callroute.arn import Arn
 from callroute.aws.deployment_roles import (
     DeploymentTarget,
@@ -123,7 +123,7 @@ def pairs(document: Document) -> Iterator[tuple[dict[str, Any], str, str]]:
 
 def test_grants_cover_exactly_the_registered_resource_types() -> None:
     with_module = Engine()
-    with_module.run(lambda: CallRouteTracker(PROJECT, FULL.args))
+    with_module.run(lambda: CallRouteTracker(PROJECT, cast("CallRouteTrackerArgs", FULL.args)))
     engines = [run("dev"), run("local"), run("prod"), with_module]
 
     registered = {each.type for engine in engines for each in engine.resources if each.custom}

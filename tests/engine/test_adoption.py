@@ -61,19 +61,19 @@ def test_pulled_flows_and_modules_are_configured_and_adopted(
     assert (menu["tags"], hold["tags"]) == ({"team": "telephony"}, "{}")
     assert (hold["type"], module["type"]) == ("CUSTOMER_HOLD", "MODULE")
 
-    tags = {"tags": {"team": "telephony"}}
-    for identifier, properties in (
+    tags = menu["tags"]
+    for identifier, text, properties in (
         (
             MENU,
-            {"name": "Main menu", "type": "CONTACT_FLOW", "description": "First", "content": MENU_CONTENT}
-            | tags,
+            MENU_CONTENT,
+            {"name": "Main menu", "type": "CONTACT_FLOW", "description": "First", "tags": tags},
         ),
-        (HOLD, {"name": "Hold", "type": "CUSTOMER_HOLD", "content": HOLD_CONTENT}),
-        (MODULE, {"name": "Balance", "description": "Plays the balance", "content": MODULE_CONTENT} | tags),
+        (HOLD, HOLD_CONTENT, {"name": "Hold", "type": "CUSTOMER_HOLD"}),
+        (MODULE, MODULE_CONTENT, {"name": "Balance", "description": "Plays the balance", "tags": tags}),
     ):
         in_connect = {"instanceId": INSTANCE, **properties}
         # The provider ignores differences of whitespace. The provider of these tests does not.
-        content = json.dumps(json.loads(in_connect["content"]), ensure_ascii=False, separators=(",", ":"))
+        content = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
         id_ = "contactFlowModuleId" if identifier == MODULE else "contactFlowId"
         outputs = {**in_connect, "content": content, id_: identifier, "arn": "arn"}
         previews.cloud.connect[f"{INSTANCE}:{identifier}"] = outputs
