@@ -28,7 +28,7 @@ def parsed_once() -> Iterator[None]:
     pytest.importorskip("ministack", reason="needs the emulator: pip install -r requirements/local.txt")
     from jsonata.parser import Parser
 
-    from callroute.local.ministack_patches.latency import parse_once
+    from callroute.local.ministack_patches.jsonata_engine import parse_once
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Parser, "parse", parse_once(Parser.parse))
