@@ -40,9 +40,9 @@ STACK = {
 }
 ROUND = 10_000
 """Number of contacts in a round, which plays all faults."""
-CHUNK = 500
+CHUNK = 1_000
 """Number of contacts that are put on the stream and verified together."""
-WAIT_SECONDS = 120
+WAIT_SECONDS = 600
 """Time within which the pipe must handle the next record."""
 PUT_BYTES = 4_000_000
 PUT_RECORDS = 500
