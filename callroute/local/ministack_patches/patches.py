@@ -60,6 +60,15 @@ class Patch:
         return function
 
 
+ENGINE_PATCHES = (
+    Patch(Parser, "parse", "self, jsonata, regex_engine", jsonata_engine.parse_once),
+    Patch(Jsonata, "eval", "self, expr, input, environment", jsonata_engine.evaluate_without_callbacks),
+    Patch(Utils, "is_function", "o", jsonata_engine.is_function),
+    Patch(Signature, "get_symbol", "self, value", jsonata_engine.symbol_of_type),
+    Patch(Utils.JList, "__init__", "self, c", jsonata_engine.share_flags),
+)
+"""Patches of the JSONata engine."""
+
 PATCHES = (
     Patch(
         stepfunctions,
@@ -80,11 +89,7 @@ PATCHES = (
     Patch(stepfunctions, "_start_sync_execution", "data", latency.forget_execution),
     Patch(kinesis, "_expire_records", "stream", latency.once_a_minute),
     Patch(kinesis, "_expire_iterators", "", latency.once_a_minute),
-    Patch(Parser, "parse", "self, jsonata, regex_engine", jsonata_engine.parse_once),
-    Patch(Jsonata, "eval", "self, expr, input, environment", jsonata_engine.evaluate_without_callbacks),
-    Patch(Utils, "is_function", "o", jsonata_engine.is_function),
-    Patch(Signature, "get_symbol", "self, value", jsonata_engine.symbol_of_type),
-    Patch(Utils.JList, "__init__", "self, c", jsonata_engine.share_flags),
+    *ENGINE_PATCHES,
 )
 
 

@@ -9,18 +9,10 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 from jsonata.jexception import JException
-from jsonata.parser import Parser
-from jsonata.signature import Signature
-from jsonata.utils import Utils
 from ministack.services import stepfunctions
 
 from callroute.local.ministack_patches import latency
-from callroute.local.ministack_patches.patches import PATCHES, apply
-
-PATCHED = (
-    *((Parser, "parse"), (Jsonata, "eval"), (Utils, "is_function"), (Utils.JList, "__init__")),
-    *((Signature, "get_symbol"), (stepfunctions, "_run_execution"), (stepfunctions, "_run_map_items")),
-)
+from callroute.local.ministack_patches.patches import ENGINE_PATCHES, PATCHES
 
 pytestmark = pytest.mark.emulator
 
@@ -29,14 +21,12 @@ pytestmark = pytest.mark.emulator
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Applies the patches for one test, and records the waits that are not skipped."""
     waits: list[float] = []
-    for owner, name in PATCHED:
-        monkeypatch.setattr(owner, name, vars(owner)[name])
-    for flag in ("sequence", "outer_wrapper", "tuple_stream", "keep_singleton", "cons"):
-        monkeypatch.setattr(Utils.JList, flag, None, raising=False)
     for module in ("time", "copy"):
         monkeypatch.setattr(stepfunctions, module, getattr(stepfunctions, module))
     monkeypatch.setattr(time, "sleep", waits.append)
-    apply(tuple(patch for patch in PATCHES if (patch.owner, patch.name) in PATCHED))
+    for patch in PATCHES:
+        if patch in ENGINE_PATCHES or patch.name in ("_run_execution", "_run_map_items"):
+            monkeypatch.setattr(patch.owner, patch.name, patch.wrap(patch.original()))
     return waits
 
 
