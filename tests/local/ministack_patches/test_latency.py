@@ -11,8 +11,10 @@ from jsonata import Jsonata
 from jsonata.jexception import JException
 from ministack.services import stepfunctions
 
+from callroute.local.emulator import Emulator
 from callroute.local.ministack_patches import latency
 from callroute.local.ministack_patches.patches import ENGINE_PATCHES, PATCHES
+from tests.local.ministack_patches.test_task_permissions import Machine
 
 pytestmark = pytest.mark.emulator
 
@@ -53,6 +55,17 @@ def test_the_time_limit_applies_inside_a_function() -> None:
     assert caught.value.error == "D1012"
 
 
+def test_a_wait_for_the_processor_does_not_count_towards_the_time_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    late = Jsonata.jsonata("1 + $sum([1, $wait()])", timeout=1000)
+    late.register_lambda("wait", lambda: monkeypatch.setattr(time, "time", lambda: now + 60) or 2)
+
+    assert late.evaluate(None) == 4
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [
@@ -84,6 +97,14 @@ def test_an_error_leaves_the_scope_of_an_expression() -> None:
     with pytest.raises(JException):
         failing.evaluate(None)
     assert failing.environment is before
+
+
+def test_a_synchronous_execution_is_deleted_at_its_end(emulator: Emulator) -> None:
+    machine = Machine(emulator)
+    machine.run()
+
+    executions = emulator.client("stepfunctions").list_executions(stateMachineArn=machine.arn)
+    assert not executions["executions"]
 
 
 def test_copies_of_a_context_share_only_the_input() -> None:
