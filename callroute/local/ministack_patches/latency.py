@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_CLEAN_UPS = 60
 
 
 def run_without_delay(run_execution: Callable[[str], None]) -> Callable[[str], None]:
-    """Removes the delay before an execution. It is inside the function, so the module's `time` is replaced instead."""
+    """Removes the delay before an execution. The function itself sleeps, so its module's `time` is replaced."""
     stepfunctions.time = _TimeWithoutDelay()
     return run_execution
 
@@ -70,7 +70,7 @@ class _CopyOfJson:
 
 
 class _TimeWithoutDelay:
-    """The module `time`, except that sleep() skips the delay before an execution."""
+    """Substitute for the `time` module. Its sleep() skips the delay before an execution."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)
