@@ -166,12 +166,6 @@ def simulate(
         raise InputError(loaded.source, "", *problem)
     contact_id = derive_contact_id(flow.name, pressed, at, patience, environment)
     caller = TerminalCaller() if keys is None else simulation.KeyedCaller(pressed, patience)
-    steps = simulation.simulate(
-        loaded,
-        caller,
-        clock=simulation.SimulatedClock(start),
-        environment=dataclasses.replace(environment, contact_id=contact_id),
-    )
     events: list[simulation.Event] = []
 
     def on_event(event: simulation.Event) -> None:
@@ -179,7 +173,13 @@ def simulate(
         if keys is None or not as_json:
             write_event(event, start, error=as_json)
 
-    call = simulation.run_with(steps, on_event)
+    call = simulation.simulate(
+        loaded,
+        caller,
+        clock=simulation.SimulatedClock(start),
+        on_event=on_event,
+        environment=dataclasses.replace(environment, contact_id=contact_id),
+    )
     if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
         output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
     records = contact_records(

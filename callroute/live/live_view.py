@@ -171,15 +171,15 @@ class LiveView:
             elif isinstance(event, events.AgentConnected | events.ThirdPartyConnected):
                 caller.pause(LONGEST_CONVERSATION)
 
-        placing = self._cloud.dialer.call(
-            flow,
-            caller,
-            clock=simulation.RunningClock(),
-            environment=simulation.Environment(agent_answers_after=AGENT_ANSWERS_AFTER),
-            contact_id=contact_id,
-        )
         try:
-            simulation.run_with(placing, on_event)
+            self._cloud.dialer.call(
+                flow,
+                caller,
+                clock=simulation.RunningClock(),
+                on_event=on_event,
+                environment=simulation.Environment(agent_answers_after=AGENT_ANSWERS_AFTER),
+                contact_id=contact_id,
+            )
         except (InputError, LocalCloudError) as error:
             session.send({"type": "failed", "contact": contact_id, "text": str(error)})
         else:

@@ -27,7 +27,7 @@ def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.R
         SimulationError: the simulation does not support the flow.
     """
     moment = day + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
-    placing = dialer.call(
+    dialer.call(
         flow,
         RandomCaller(chance),
         clock=simulation.SimulatedClock(moment),
@@ -37,7 +37,6 @@ def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.R
         contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         customer_number=chance.choice((*CALLERS, None)),
     )
-    simulation.run_with(placing, lambda _event: None)
 
 
 class RandomCaller:

@@ -19,7 +19,6 @@ from callroute.aws.utc_offsets import time_zones
 from callroute.errors import InputError
 from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES, KINDS, MODULE
 from callroute.flows.flow import CONTENT_CHARACTERS
-from callroute.flows.tracking import add_detail_to_content
 
 from .constraints import (
     Constraint,
@@ -200,7 +199,7 @@ class ContactFlowArgs:
     @property
     def deployed_content(self) -> str:
         """The flow's content, with call detail added if `detail` is true."""
-        return add_detail_to_content(self.content, self.name, self.type) if self.detail else self.content
+        return _with_detail(self.content, self.name, self.type) if self.detail else self.content
 
     @staticmethod
     def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
@@ -212,10 +211,17 @@ class ContactFlowArgs:
             )
         if values.get("detail") and "content" in values and "name" in values:
             try:
-                add_detail_to_content(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
+                _with_detail(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
             except InputError as error:
                 fix = f"Add the detail with `callroute track --detail` and turn this option off. {error}"
                 yield Problem(spell("detail"), "true", "false for this flow", fix)
+
+
+def _with_detail(content: str, name: str, flow_type: str) -> str:
+    # Only flows with detail need the tracking code, and its import takes as long as reading a flow.
+    from callroute.flows.tracking import add_detail_to_content
+
+    return add_detail_to_content(content, name, flow_type)
 
 
 @dataclass(frozen=True, kw_only=True)
