@@ -98,6 +98,7 @@ SHARED_TEXTS: Mapping[str, Labels] = {
     "repeats_unknown": {"en": "Repeat callers are unknown: {reason}.", "ja": "再入電は不明です: {reason}。"},
 }
 """Strings that the text and the page have in common."""
+ALL_CALLS: Labels = {"en": "All calls", "ja": "すべての通話"}
 WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "ja": ("月", "火", "水", "木", "金", "土", "日"),

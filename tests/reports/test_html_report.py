@@ -489,8 +489,8 @@ def test_the_page_remains_small_with_many_versions_and_arms() -> None:
     ]
     html = write_html(report_on(calls, WEEK, [ReportedFlow("bank", "bank")]), "en")
     assert len(html.encode()) < 400_000
-    assert "32 more are only in --format json." in html
-    assert "33 more are only in --format json." in html
+    assert "32 more are only in --format csv and --format json." in html
+    assert "33 more are only in --format csv and --format json." in html
     assert "50 more stops are only in --format csv and --format json." in html
 
 

@@ -93,8 +93,8 @@ TEXTS: Mapping[str, Labels] = {
         "ja": "ほかの停止箇所{count}件は--format csvまたは--format jsonで確認できます。",
     },
     "other_variants": {
-        "en": "{count} more are only in --format json.",
-        "ja": "ほかの{count}件は--format jsonで確認できます。",
+        "en": "{count} more are only in --format csv and --format json.",
+        "ja": "ほかの{count}件は--format csvまたは--format jsonで確認できます。",
     },
     "drawing": {"en": "The flow", "ja": "フロー図"},
     "drawing_note": {
