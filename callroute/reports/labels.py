@@ -59,8 +59,10 @@ SHARED_TEXTS: Mapping[str, Labels] = {
         "並びます。通話を終了するだけの停止箇所は最後に並びます。",
     },
     "troubles": {
-        "en": "Silence, wrong key and error: calls that left after this trouble / all calls that met it at the stop.",
-        "ja": "無入力・誤入力・エラー: 発生後に離脱した通話 / その停止箇所で発生した通話。",
+        "en": "Silence, wrong key and error: calls that left after this trouble / all calls that met it at the stop. Calls that this "
+        "trouble led to a stop that only ends them count at both stops.",
+        "ja": "無入力・誤入力・エラー: 発生後に離脱した通話 / その停止箇所で発生した通話。発生後に、通話を終了するだけの停止箇所に進んで"
+        "離脱した通話は、両方の停止箇所で数えます。",
     },
     "rare": {
         "en": "Not shown: {count} with fewer than {least} calls with detail.",
