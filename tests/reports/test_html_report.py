@@ -19,7 +19,7 @@ from callroute.reports.build import report_on
 from callroute.reports.html import write_html
 from callroute.reports.html.flow_drawing import flow_drawing
 from callroute.reports.html.periods import periods
-from callroute.reports.report import OUTCOMES, Day, Language, Outcomes, Report, ReportedFlow, Span
+from callroute.reports.report import OUTCOMES, TROUBLES, Day, Language, Outcomes, Report, ReportedFlow, Span
 from tests.flows.tracking.builders import flow_from, flow_of, menu, message, tracked
 from tests.support.chromium import chromium, needs_chromium
 from tests.support.made_up_calls import bank_flow, made_up_items
@@ -174,9 +174,12 @@ def test_the_page_shows_the_waterfall_and_compares_versions_and_arms(
         f"{worst.reached}",
         f"{100 * (worst.left_share.value or 0):.1f}%",
         f"{worst.hung_up}",
-        f"{worst.silence}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met['silence']}",
-        f"{worst.wrong_key}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met['wrong_key']}",
-        f"{worst.error}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met['error']}",
+        *(
+            f"{worst.of(kind)}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met[kind]}"
+            if worst.met[kind]
+            else "0"
+            for kind in TROUBLES
+        ),
         "0",
         "0",
         f"{worst.continued}",
