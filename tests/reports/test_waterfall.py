@@ -383,3 +383,23 @@ def test_only_a_stop_with_a_real_difference_is_marked() -> None:
     assert all(stop.change is None for stop in old.stops)
     marked = [stop.route for stop in new_version.stops if stop.change and stop.change.significant]
     assert marked == ["account"]
+
+
+@pytest.mark.parametrize("call_flow", ["bank", None])
+def test_a_call_that_trouble_led_to_a_dead_end_counts_as_left_at_both_stops(call_flow: str | None) -> None:
+    bank = replace(bank_flow(), call_flow=call_flow)
+    silent = item(
+        Call(SPAN.first, "bank", [("start", ["silence"] * 3), ("start_no_choice", [])], "", True, None, None)
+    )
+    silent = {**silent, "outcome": "abandoned_in_flow", "call_flow": call_flow}
+    items = [silent] * LEAST_CALLS
+    items += [{**silent, "trouble": {}}, {**silent, "outcome": "completed"}]
+    items += [{**silent, "stops_visited": ["start", "lost_card"], "call_route": "lost_card"}]
+
+    waterfall = report_on(items, SPAN, [bank]).waterfall
+    stops = {stop.route: stop for stop in waterfall.stops}
+
+    assert (stops["start"].silence, stops["start"].continued) == (LEAST_CALLS, 3)
+    assert (stops["start_no_choice"].hung_up, stops["start_no_choice"].completed) == (LEAST_CALLS + 1, 1)
+    unknown = report_on(items, SPAN, [replace(bank, flow=None)]).waterfall
+    assert [stop.continued for stop in unknown.stops if stop.route == "start"] == [LEAST_CALLS + 3]
