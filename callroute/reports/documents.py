@@ -132,7 +132,7 @@ def as_csv(report: Report, language: Language = "en", rows: Rows = "stops") -> s
 
 
 def _stops_as_csv(report: Report, language: Language) -> str:
-    """Returns the stops, one per row. The waterfall's columns are empty if unknown."""
+    """Returns the stops, one per row. Waterfall columns are empty for stops without detail."""
     waterfall = {(stop.call_flow, stop.route): _waterfall(stop) for stop in report.waterfall.stops}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
