@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from callroute.cli import output
-from callroute.cli.call_sources import choose_source, source_options, span_of
+from callroute.cli.call_sources import SourceOptions, choose_source, source_options, span_of
 from callroute.cli.output import Column
 from callroute.cli.parameters import FILE, NumberRange, general_options, json_option, project_option
 from callroute.errors import InputError
@@ -91,13 +90,7 @@ def whatif(
     old: Path,
     new: Path,
     files: tuple[Path, ...],
-    stack: str | None,
-    table: str | None,
-    region: str | None,
-    local: bool,
-    first: date | None,
-    last: date | None,
-    time_zone: str | None,
+    options: SourceOptions,
     assumptions: tuple[str, ...],
     percent: float,
     samples: int,
@@ -118,8 +111,8 @@ def whatif(
     for path, graph in zip((old, new), graphs, strict=True):
         if not graph.stops:
             raise InputError(str(path), "", "the flow does not set call_route", "Run `callroute track` on it")
-    source = choose_source("whatif", files, stack, table, region, local, time_zone, project)
-    span = span_of(first, last, source.time_zone)
+    source = choose_source("whatif", files, options, project)
+    span = span_of(options.first, options.last, source.time_zone)
 
     from callroute.reports.call_database import CallDatabase
     from callroute.reports.changed_flow import Remark

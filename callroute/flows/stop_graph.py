@@ -177,6 +177,13 @@ class StopGraph:
         started = self._follow("", {(flow.start, (), False)}, prompts=False)
         self.first = frozenset(place.name for place in started if place.kind == "stop")
 
+    def dead_ends(self) -> Iterator[tuple[str, str]]:
+        """Yields each stop that callers reach only after trouble at another stop and that has no prompt, after that other stop."""
+        for route, stop in self.stops.items():
+            for place in sorted(stop.out_of_attempts - stop.choices):
+                if place.kind == "stop" and not self.stops[place.name].prompts:
+                    yield route, place.name
+
     def _stop(self, route: str, entries: list[str]) -> StopNode:
         starts: set[_State] = {
             (entry, (), value == "true") for entry in entries for value in self._completed[entry]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callroute.flows.route_catalog import Route, RouteCatalog
+from callroute.flows.stop_graph import StopGraph
 from callroute.reports.call_database import (
     DURATIONS,
     CallDatabase,
@@ -85,8 +86,8 @@ def build(
     others = sorted(with_calls - {flow.call_flow for flow in given}, key=lambda name: name or "")
     reported = (*given, *(ReportedFlow(name, name or "") for name in others))
     quantiles = calls.quantiles()
-    visits = calls.visits()
-    waterfall = _waterfall(visits, reported, Share(calls.detailed(), _total(ended).calls))
+    detail = Share(calls.detailed(), _total(ended).calls)
+    waterfall = _waterfall(calls.visits(_dead_ends(reported)) if detail.count else [], reported, detail)
     visited = {(stop.call_flow, stop.route) for stop in waterfall.stops}
     stops = [stop for flow in reported for stop in _stops(flow, ended, quantiles, visited)]
     earlier = {(stop.call_flow, stop.route): stop for flow in reported for stop in _stops(flow, before, {})}
@@ -195,6 +196,13 @@ def _stops(
             )
         )
     return stops
+
+
+def _dead_ends(flows: Sequence[ReportedFlow]) -> Iterator[tuple[str | None, str, str]]:
+    for each in flows:
+        if each.flow and not each.flow.defects:
+            for stop, dead_end in StopGraph(each.flow).dead_ends():
+                yield each.call_flow, stop, dead_end
 
 
 def _waterfall(visits: Sequence[VisitCount], flows: Sequence[ReportedFlow], detail: Share) -> Waterfall:

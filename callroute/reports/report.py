@@ -168,7 +168,10 @@ class WaterfallStop:
     hung_up: int
     """Calls that left here without any trouble at this stop."""
     silence: int
-    """Calls that left here after silence: the caller pressed no key in time."""
+    """Calls that left here after silence: the caller pressed no key in time.
+
+    This and the next two include calls that the trouble led to a dead end: a stop without a prompt, where they were abandoned.
+    """
     wrong_key: int
     """Calls that left here after more wrong keys than silences."""
     error: int

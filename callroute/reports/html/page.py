@@ -119,6 +119,7 @@ class _Page:
     """
 
     def __init__(self, report: Report, language: Language, most_stops: int, drawings: int) -> None:
+        self._all_stops = report.stops_of
         self._report, self._left_out = _shortened(report, most_stops)
         self._bytes_left = drawings
         self.language: Language = language
@@ -281,7 +282,7 @@ class _Page:
         prefix = f"flow-{number}"
         drawing = None
         if flow.flow:
-            drawing = flow_drawing(flow.flow, stops, self.language, f"{prefix}-")
+            drawing = flow_drawing(flow.flow, self._all_stops(flow), self.language, f"{prefix}-")
             drawing = drawing if len(drawing.encode()) <= self._bytes_left else ""
             self._bytes_left -= len(drawing.encode())
         return {
