@@ -24,7 +24,7 @@ _ISSUER = "token.actions.githubusercontent.com"
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentTarget:
-    """A stack, the account that it is deployed to, and the repository that deploys it."""
+    """A stack, the account it is deployed to, and the repository that deploys it."""
 
     args: TrackerOptions
     """The stack's options: a CallRouteTrackerArgs."""
@@ -56,7 +56,7 @@ class DeploymentTarget:
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions that the provider needs for one purpose."""
+    """Actions that Pulumi's AWS provider needs for one purpose."""
 
     sid: str
     """Name of the statement."""

@@ -1,4 +1,4 @@
-"""UTC offset changes of time zones.
+"""Computes the UTC offset changes of time zones.
 
 JSONata in Step Functions can only format times in UTC or at a fixed offset (docs/fidelity.md), so the definition of the
 state machine contains the offset changes of the time zone.

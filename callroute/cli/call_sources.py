@@ -37,7 +37,7 @@ class Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Converts an option's text."""
+        """Parses the option's value as a date."""
         try:
             day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
@@ -78,7 +78,7 @@ def source_options(function: Decorated) -> Decorated:
 
 
 def span_of(first: date | None, last: date | None, time_zone: str) -> Span:
-    """Returns the days of the report: those given, or the last 7 whole days.
+    """Returns the days to report on: the given ones, or the last 7 whole days.
 
     Raises:
         InputError: the first day is after the last one, or the time zone is unknown.
@@ -124,7 +124,7 @@ def choose_source(
     time_zone: str | None,
     project: Path | None,
 ) -> Source:
-    """Returns the source that the arguments name.
+    """Returns the source named by the arguments.
 
     Args:
         command: name of the command, for messages.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[Path, bool]]:
-    """Yields the files that the user names: files as they are, and the files in folders, in alphabetical order.
+    """Yields the given files, and the files in the given folders in alphabetical order.
 
     Args:
         paths: files, folders, or - for standard input.
@@ -61,7 +61,7 @@ def load(
     lenient: bool = False,
     flow_type: str | None = None,
 ) -> LoadedFlow:
-    """Loads a flow and prints the notes about it. See `load_flow`.
+    """Loads a flow and prints any notes about it. See `load_flow`.
 
     Raises:
         InputError: the flow cannot be used, or the sources of its type disagree.
@@ -80,7 +80,7 @@ def load(
 
 
 def configured_types(path: Path) -> dict[str, str]:
-    """Returns the type of a flow in each stack's configuration, by file name.
+    """Returns the types that the stack configurations give a flow, keyed by configuration file name.
 
     Raises:
         InputError: a configuration that mentions the flow's file name is invalid.

@@ -54,7 +54,7 @@ _SECRET_VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """The files of a pulled flow.
+    """The files to write for a pulled flow.
 
     Attributes:
         pulled: the flow.
@@ -190,7 +190,7 @@ def pull(
 
 
 def _region_of(instance: str) -> str | None:
-    """Returns the region of an instance's ARN, or None for an ID or an alias."""
+    """Returns the region in an instance's ARN, or None for an ID or an alias."""
     return Arn.parse(instance).region if instance.startswith("arn:") and instance.count(":") >= 5 else None
 
 
@@ -251,7 +251,7 @@ def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
             files.append(target.path.name)
         position = files.index(target.path.name)
         place = f"{config.project}:flows[{position}]"
-        # Tags that the flow no longer has must not remain, and Pulumi cannot add a tag to the text `{}`.
+        # Tags that were removed from the flow must not remain, and Pulumi cannot add a tag to an entry written as `{}`.
         if position < len(flows) and "tags" in flows[position]:
             outdated.append(f"{place}.tags")
         entry = target.entry
@@ -407,7 +407,7 @@ def _as_json(target: Target, instance_id: str) -> dict[str, Any]:
 
 
 def _write_configuration(project: str, targets: Sequence[Target], imports: Sequence[str]) -> None:
-    """Prints the configuration of the flows, followed by comments: modules, and the commands that adopt the flows."""
+    """Prints the flows' configuration, followed by the modules and the import commands as comments."""
     entries = [each.entry for each in targets if each.pulled.listed.type != MODULE]
     others = [each.entry for each in targets if each.pulled.listed.type == MODULE]
     if entries:

@@ -191,7 +191,7 @@ def track_file(
             names = replace(names, blocks={**names.blocks, **ambiguous})
             tracked, written = track_again(loaded.flow, names, known_routes(loaded, target))
             ambiguous = names_for_ambiguous_stops(written, names)
-        # In the next run, the keys that lead to a newly named stop can get other routes.
+        # On the next run, the keys that lead to a newly named stop can get different routes.
         for _ in range(MAX_RUNS):
             before = tracked
             tracked, written = track_again(written, given, before.catalog)
@@ -315,7 +315,7 @@ def summary(tracked: TrackedFlow, catalog: str) -> str:
 
 
 def detail_summary(detail: Detail) -> str:
-    """Summarizes the detail and its costs."""
+    """Summarizes the detail and what it costs in blocks and attribute bytes."""
     return (
         f"detail for {output.counted(detail.stops, 'stop')}: {output.counted(detail.blocks, 'tracking block')}, and "
         f"up to {detail.attribute_bytes:,} of {ATTRIBUTE_BYTES:,} bytes of attributes per contact"

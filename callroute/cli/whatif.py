@@ -164,7 +164,7 @@ def whatif(
 
 @dataclass(frozen=True)
 class _Observed:
-    """Calls of the old flow.
+    """Calls to the old flow.
 
     Attributes:
         calls: number of calls with each path.
@@ -178,7 +178,7 @@ class _Observed:
 
 
 def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observed:
-    """Returns the calls of a flow.
+    """Returns the calls to a flow.
 
     If any call has this version of the flow, calls with other versions are left out. If any of the remaining calls have
     detail, those without it are left out.
@@ -348,7 +348,7 @@ def _write(
 
 
 def _cells(comparison: Comparison) -> tuple[str, ...]:
-    """Returns the shares before and after, the interval, and the change with its interval. An unchanged share has no change."""
+    """Returns the share before and after with its interval, and the change with its interval, as table cells."""
     change = comparison.change
     changed = any(abs(each or 0) > UNCHANGED for each in change)
     return (

@@ -269,7 +269,7 @@ _TYPES = (
         optional=(
             "LexSessionAttributes",
             "LexInitializationData",
-            "LexInitilizationData",  # the spelling in the AWS documentation
+            "LexInitilizationData",  # spelled this way in the AWS documentation
             "LexTimeoutSeconds",
         ),
         nested={
@@ -321,7 +321,7 @@ _TYPES = (
         stop="wait",
         asks=True,
     ),
-    # --- Transfers and ends ------------------------------------------------------------------------------------------
+    # --- Ending and transferring calls -------------------------------------------------------------------------------
     BlockType(
         "DisconnectParticipant",
         "live: no parameters and no branches, not in whisper and hold flows; doc: disconnectparticipant",

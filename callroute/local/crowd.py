@@ -52,11 +52,11 @@ class RandomCaller:
         self._troubled_by = ""
 
     def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
-        """Hangs up during 1 message in 20."""
+        """Hangs up during one message in 20."""
         return self._chance.random() > 0.05
 
     def chooses(self, menu: events.MenuOffered) -> str:
-        """Hangs up at 1 menu in 7, or at 1 in 3 after silence or a wrong key. Otherwise, usually presses a valid key."""
+        """Hangs up at one menu in 7, or one in 3 after silence or a wrong key. Otherwise, usually presses a valid key."""
         draw = self._chance.random()
         if draw < (0.33 if self._troubled_by == menu.block else 0.14):
             return simulation.HANGUP

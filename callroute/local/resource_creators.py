@@ -25,11 +25,11 @@ Created = tuple[str, Arguments]
 
 
 class UnknownArgumentError(Exception):
-    """An argument that no creator uses. The message is its name."""
+    """An argument that no resource creator supports. The message is the argument's name."""
 
 
 def _remaining(client: Any, operation: str, given: Arguments) -> dict[str, Any]:
-    """Converts the arguments that a creator has not handled to the request of an API call.
+    """Converts the arguments that a creator has not handled to the parameters of an API call.
 
     This ensures that no argument is lost: one that the operation does not accept raises UnknownArgumentError, and boto3
     rejects unknown nested keys when the request is sent.
@@ -226,7 +226,7 @@ def _log_group(emulator: Emulator, name: str, given: Arguments) -> Created:
     logs.create_log_group(logGroupName=name, **_remaining(logs, "CreateLogGroup", given))
     if days:  # 0 means no expiration, which is the default
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)
-    # Like the provider, without the `:*` at the end of the API's ARN.
+    # Like the provider, omits the `:*` at the end of the ARN that the API returns.
     return name, {
         "name": name,
         "arn": f"arn:aws:logs:{emulator.region}:{emulator.account_id}:log-group:{name}",

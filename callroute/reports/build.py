@@ -53,7 +53,7 @@ def report_on(
     source: str = "items",
     created: datetime | None = None,
 ) -> Report:
-    """Returns the report on items with plain values (docs/record.md). See `build`."""
+    """Returns a report on call records given as plain values (docs/record.md). See `build`."""
     with CallDatabase(span) as calls:
         calls.load_items(items)
         return build(calls, flows, time_zone=time_zone, source=source, created=created)
@@ -67,7 +67,7 @@ def build(
     source: str,
     created: datetime | None = None,
 ) -> Report:
-    """Returns the report on loaded calls.
+    """Returns a report on the calls in a database.
 
     Args:
         calls: the calls.
@@ -144,7 +144,7 @@ def _by_stop(counts: Iterable[StopCount | VariantCount]) -> dict[Key, Outcomes]:
 
 
 def _comparable(now: Stop, before: Stop | None) -> bool:
-    """Returns whether the share of callers who left can have changed. It cannot if all or none of them left."""
+    """Returns whether the shares of callers who left can differ. They cannot if all or none of the callers left."""
     if before is None or not now.reached or not before.reached:
         return False
     return 0 < now.left + before.left < now.reached + before.reached
@@ -227,13 +227,13 @@ def _waterfall(visits: Sequence[VisitCount], flows: Sequence[ReportedFlow], deta
 
 
 def _ends_calls(stop: WaterfallStop, routes: Mapping[str, Route]) -> bool:
-    """Returns whether the flow ends all calls at a stop: every caller left, and the catalog lists no stop below it."""
+    """Returns whether the flow ends every call at a stop: all callers left, and the catalog lists no stop below it."""
     below = any(route.parent == stop.route for route in routes.values())
     return stop.route in routes and not below and stop.left_share.value == 1
 
 
 def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the versions of each flow that has several, each compared with the preceding one."""
+    """Returns the versions of each flow with more than one version. Each is compared with the preceding one."""
     found = _variants(
         calls.variants("flow_version"), flows, lambda each: (each.days.first, each.days.last, each.name)
     )
@@ -246,7 +246,7 @@ def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Varia
 
 
 def _arms(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the arms of experiments, each compared with the arm of the same experiment that has the most calls."""
+    """Returns the arms of experiments. Each is compared with the arm that has the most calls in its experiment."""
     found = _variants(
         calls.variants("arm"), flows, lambda each: (_experiment(each), -each.left_share.of, each.name)
     )
@@ -316,7 +316,7 @@ def _compared(variants: Sequence[Variant], others: Sequence[Variant | None]) -> 
 
 
 def _matching(variant: Variant, other: Variant | None) -> list[Stop | None]:
-    """Returns the other variant's stop for each stop of a variant."""
+    """Returns the matching stop of the other variant for each stop of a variant."""
     by_route = {stop.route: stop for stop in other.stops} if other else {}
     return [by_route.get(stop.route) for stop in variant.stops]
 

@@ -188,7 +188,7 @@ WHERE day <= $last AND outcome = 'completed'
 
 @dataclass(frozen=True)
 class StopCount:
-    """Calls that ended at one stop with one outcome."""
+    """Number of calls that ended at one stop with one outcome."""
 
     call_flow: str | None
     route: str
@@ -216,7 +216,7 @@ class VisitCount:
 
 @dataclass(frozen=True)
 class VariantCount:
-    """Number of calls in one version or arm that ended at the same stop with the same outcome."""
+    """Number of calls with the same version or arm that ended at the same stop with the same outcome."""
 
     call_flow: str | None
     variant: str
@@ -240,7 +240,7 @@ class JourneyCount:
 
 
 class CallDatabase:
-    """Calls in a span, in the previous span and on the following day. Use it in a `with` block.
+    """Database of the calls in a span, in the previous span and on the following day. Use it in a `with` block.
 
     Keeps numbers only as salted hashes, in a temporary folder that is removed at the end.
 
@@ -336,7 +336,7 @@ class CallDatabase:
         self._connection.execute(_LOAD, {**parameters, "first": self.needed.first, "last": self.needed.last})
 
     def _anonymous(self, number: str) -> str:
-        """Returns a salted hash of a number, so that no file contains the number."""
+        """Returns a salted hash of a phone number, so that no file contains the number itself."""
         if number.startswith(MASKED):
             return MASKED
         return blake2b(number.encode(), key=self._salt.encode(), digest_size=16).hexdigest()
@@ -431,7 +431,7 @@ class CallDatabase:
         return dict(rows)
 
     def repeat_callers(self) -> RepeatCallers | str:
-        """Returns the completed calls by whether the number called again, or a key of REPEAT_REASONS if unknown."""
+        """Returns completed calls, grouped by whether the number called again, or a key of REPEAT_REASONS if unknown."""
         numbers, masked = self._all(
             "SELECT count(caller), count(*) FILTER (WHERE masked) FROM calls WHERE day BETWEEN $first AND $last",
             self.span,
@@ -450,7 +450,7 @@ class CallDatabase:
 
 
 def _literal(path: Path) -> str:
-    """Returns a path that DuckDB does not expand as a pattern."""
+    """Escapes a path so that DuckDB does not expand it as a pattern."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 

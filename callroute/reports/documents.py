@@ -100,7 +100,7 @@ def as_json(report: Report, language: Language = "en") -> dict[str, Any]:
 
 
 def as_csv(report: Report, language: Language = "en") -> str:
-    """Returns the stops of a report as CSV, one stop per line. The waterfall's columns are empty if unknown."""
+    """Returns the stops of a report as CSV, one stop per line. Waterfall columns are empty for stops without detail."""
     waterfall = {(stop.call_flow, stop.route): _waterfall(stop) for stop in report.waterfall.stops}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -105,5 +105,5 @@ WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
 
 
 def flow_name(flow: ReportedFlow, language: Language) -> str:
-    """Returns the name of a flow."""
+    """Returns the name of a flow, or a heading for calls without a flow."""
     return flow.name or {"en": "Calls without call_flow", "ja": "call_flowのない通話"}[language]

@@ -1,4 +1,4 @@
-"""Compares two shares."""
+"""Compares two shares and computes confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 
 def change(now: Share, before: Share, comparisons: int = 1) -> Change:
-    """Returns the difference of two shares with its confidence interval.
+    """Returns the difference between two shares, with its confidence interval.
 
     The interval is method 10 in R. G. Newcombe, Interval estimation for the difference between independent proportions,
     Statistics in Medicine 17 (1998): it combines the Wilson score intervals of both shares. For several comparisons, each

@@ -1,4 +1,4 @@
-"""Resources inside an Amazon Connect instance: flows, their phone numbers, and the streaming of contact records."""
+"""Resources in an Amazon Connect instance: flows, their phone numbers, and contact record streaming."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from .options import ContactFlowArgs
 
 
 class ContactFlow(pulumi.ComponentResource):
-    """A contact flow, and the phone number whose calls start in it.
+    """A contact flow and, optionally, the phone number whose calls start in it.
 
     Args:
         name: name of the resource.

@@ -34,9 +34,9 @@ from .constraints import (
     validate,
 )
 
-# A contact record is 2,000 to 4,000 bytes long, and the pipe's input template adds about 150. At this average size, the
+# A contact record takes 2,000 to 4,000 bytes, and the pipe's input template adds about 150. At this average size, the
 # largest batch still fits in one request. Larger records (attributes can take up to 32 KB) are balanced by smaller ones in
-# the same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
+# the same batch: with the default of 10 records, each can take 26,000 bytes. The pipe halves a batch that does not fit.
 RECORD_BYTES = 5_000
 
 # Retention periods that CloudWatch Logs accepts, except 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.
@@ -60,7 +60,7 @@ _ENDLESS_RETRIES = "Without a limit, a single failing record would block its sha
 
 
 def _arn(service: str, resource: str) -> str:
-    """Returns a pattern for the ARNs of a regional resource."""
+    """Returns a regular expression for the ARNs of a regional resource."""
     return rf"arn:aws[a-z-]*:{service}:[a-z0-9-]+:\d{{12}}:{resource}"
 
 
@@ -199,12 +199,12 @@ class ContactFlowArgs:
 
     @property
     def deployed_content(self) -> str:
-        """The flow's content, with detail if `detail` is true."""
+        """The flow's content, with call detail added if `detail` is true."""
         return add_detail_to_content(self.content, self.name, self.type) if self.detail else self.content
 
     @staticmethod
     def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
-        """Yields the problem if the flow cannot have detail."""
+        """Yields a problem if detail is turned on for a flow that cannot have it."""
         if values.get("detail") and "content" in values and "name" in values:
             try:
                 add_detail_to_content(values["content"], values["name"], values.get("type", DEFAULT_TYPE))

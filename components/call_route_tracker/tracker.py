@@ -1,4 +1,4 @@
-"""CallRouteTracker: the component that combines all others."""
+"""CallRouteTracker, the component that combines all the others."""
 
 import inspect
 import re

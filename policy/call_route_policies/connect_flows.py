@@ -60,7 +60,7 @@ def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
 
 
 def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Finding]]:
-    """Returns a check that runs the given lint rules on flows in which calls start."""
+    """Returns a check that runs the given lint rules on the flows where calls start."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         content = resource.get("content")

@@ -394,7 +394,7 @@ class CallSimulation:
         held = self.now()
         patience = self.caller.waits(Queued(held, context.identifier, "hold"))
         if patience is None:
-            raise context.error("the caller is never taken off hold", "Set leaves_queue_after")
+            raise context.error("the caller stays on hold forever", "Set leaves_queue_after")
         deadline = held + timedelta(seconds=patience)
         yield from self._run_hook_flow(self._flow, context.identifier, deadline)
         if not self.over:

@@ -202,7 +202,7 @@ class Failed(Event):
 
 @dataclass(frozen=True, slots=True)
 class FlowEntered(Event):
-    """The call entered another flow, module or customer queue flow. `flow` is the file from which it was loaded."""
+    """The call entered another flow, module or customer queue flow. `flow` is the file that it was loaded from."""
 
     flow: str
 

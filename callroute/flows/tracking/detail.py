@@ -1,4 +1,4 @@
-"""Adds detail to a tracked flow: attributes that record each visited stop and the trouble there.
+"""Adds call detail to a tracked flow: attributes that record each visited stop and any trouble there.
 
 Each block that sets `call_route` also stores the route before it, and each error branch of a block that asks for input
 counts up to three silences, wrong keys or errors at the stop. docs/waterfall.md describes the attributes and their costs.
@@ -55,7 +55,7 @@ _NO_STOP = "-"
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """The detail of a tracked flow.
+    """Size of the call detail in a tracked flow, and the notes about it.
 
     Attributes:
         stops: number of stops with detail.
@@ -71,7 +71,7 @@ class Detail:
 
 
 def stops_left_out(flow: Flow) -> frozenset[str]:
-    """Returns the stops without detail, if the flow has detail."""
+    """Returns the stops that were left out of a flow's detail."""
     with_detail = {stop_of_key(name) for name in detail_keys(flow)}
     return frozenset(route for route in _routes(flow) if route not in with_detail)
 
@@ -226,7 +226,7 @@ class _Plan:
     troubles: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def enter(self, target: str) -> str:
-        """Returns the block that leads to a target."""
+        """Returns the block to enter for a target: the new block in front of it, or the target itself."""
         return self.entries.get(target, target)
 
     def add_attributes(self, block: str, attributes: Mapping[str, str], stop: str = "") -> None:
@@ -301,7 +301,7 @@ class _Setting:
 
     @property
     def others(self) -> frozenset[Value]:
-        """The other stops from which calls arrive."""
+        """The other stops that calls arrive from."""
         return self.arriving - {None, self.stop}
 
     @property
@@ -410,7 +410,7 @@ class _Planner:
             if _asks_for_input(block) and block.identifier in self._arriving
             for slot, kind, target in _error_branches(block)
         ]
-        # The identifier contains the target if the trouble of a stop leads to several blocks.
+        # The identifier contains the target if trouble at a stop leads to several blocks.
         targets: dict[tuple[str, str], set[str]] = {}
         for block, _, kind, target in branches:
             for stop in self._stops_at(block, without):

@@ -114,7 +114,7 @@ def add_tracking(
 
 
 def add_detail_to_content(content: str, name: str, flow_type: str) -> str:
-    """Returns the content of a flow with tracking and detail, for deployment.
+    """Adds tracking and detail to the content of a flow that is about to be deployed.
 
     If the flow already has detail, stops without detail get none. An existing `flow_version` is kept, because it is the
     version of the flow before its placeholders were filled in.
@@ -211,7 +211,7 @@ def _in_file_order(attributes: Mapping[Edge, dict[str, str]], flow: Flow) -> dic
 
 
 def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
-    """Preserves the order of attributes in a tracking block and any attributes that users added."""
+    """Keeps the order of the attributes in a tracking block, and any attributes that users have added."""
     old = attributes_of(existing)
     added = {name: str(value) for name, value in old.items() if name not in _GENERATED}
     order = {name: index for index, name in enumerate(old)}

@@ -25,7 +25,7 @@ TIME_LIMIT = ("__evaluate_entry", "__evaluate_exit")
 
 
 def run_without_delay(run_execution: Callable[[str], None]) -> Callable[[str], None]:
-    """Removes the delay before an execution. It is inside the function, so the module's `time` is replaced instead."""
+    """Removes the delay before an execution. The function itself sleeps, so its module's `time` is replaced."""
     stepfunctions.time = _TimeWithoutDelay()
     return run_execution
 
@@ -42,7 +42,7 @@ def parse_once(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def inherit_time_limit(initialize: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    """Copies the callbacks that check the time limit to each new scope, where the engine finds them immediately."""
+    """Copies the time limit's callbacks to each new scope, so that the engine does not have to search for them."""
 
     def initialize_with_callbacks(self: Any, parent: Any) -> None:
         initialize(self, parent)
@@ -53,7 +53,7 @@ def inherit_time_limit(initialize: Callable[[Any, Any], None]) -> Callable[[Any,
 
 
 class _TimeWithoutDelay:
-    """The module `time`, except that sleep() skips the delay before an execution."""
+    """Substitute for the `time` module. Its sleep() skips the delay before an execution."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)

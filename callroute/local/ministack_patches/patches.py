@@ -1,4 +1,4 @@
-"""Table of patches. Each names a ministack function, its expected signature and its replacement."""
+"""Table of patches. Each patch names a ministack function, its expected signature and its replacement."""
 
 from __future__ import annotations
 

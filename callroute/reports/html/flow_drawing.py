@@ -1,4 +1,4 @@
-"""Draws the flow with the calls that ended at each of its blocks."""
+"""Draws a flow with the number of callers who gave up at each stop."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from callroute.reports.report import Language, Stop
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """Callers who gave up at a stop: they hung up in the menu or while they waited in the queue."""
+    """Callers who gave up at a stop, either in the menu or while waiting in a queue."""
 
     calls: int
     reached: int
 
     @property
     def share(self) -> float:
-        """Share of those who reached the stop."""
+        """Share of the callers who reached the stop."""
         return self.calls / self.reached if self.reached else 0.0
 
 

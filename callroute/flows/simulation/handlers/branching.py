@@ -77,7 +77,7 @@ def _number_test(matches: Callable[[float, float], bool]) -> Callable[[str, str]
         try:
             return matches(float(value), float(operand))
         except ValueError:
-            return False  # a value that is not a number never matches
+            return False  # a non-numeric value never matches
 
     return test
 

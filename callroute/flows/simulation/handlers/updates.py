@@ -79,7 +79,7 @@ def _flow_attributes(context: BlockContext) -> Step:
 
 
 def skip(context: BlockContext) -> Step:
-    """Continues at the next block without doing anything."""
+    """Continues with the next block without doing anything."""
     block_type, next_branch = context.block.type, context.next()
     return lambda call: (NoEffect(call.now(), context.identifier, block_type), next_branch)
 
