@@ -84,10 +84,13 @@ def test_it_stops_and_removes_its_files_when_its_parent_is_killed(ending: signal
         [
             sys.executable,
             "-c",
-            "import signal\n"
+            "import select, signal\n"
             "from callroute.local.emulator import Emulator\n"
             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # SIGINT is ignored if the tests run in the background
-            "with Emulator() as e: print(e.endpoint, e._directory, flush=True); input()",
+            "with Emulator() as e:\n"
+            "    print(e.endpoint, e._directory, flush=True)\n"
+            # A signal that arrives just before a blocking read does not interrupt it.
+            "    while not select.select([0], [], [], 0.1)[0]: pass",
         ],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,

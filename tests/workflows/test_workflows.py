@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -347,8 +348,10 @@ def test_ci_tests_every_supported_python_version() -> None:
 
     oldest, newest = (int(each.removeprefix("3.")) for each in (pythons[0], pythons[-1]))
     assert pythons == [f"3.{minor}" for minor in range(oldest, newest + 1)]
-    supported = f'requires-python = ">=3.{oldest},<3.{newest + 1}"'
-    assert supported in (REPOSITORY / "pyproject.toml").read_text("utf-8")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["requires-python"] == f">=3.{oldest},<3.{newest + 1}"
+    versions = [each.rpartition(" :: ")[2] for each in project["classifiers"] if " :: Python :: 3." in each]
+    assert versions == pythons
     assert f"(3, {oldest}) <= sys.version_info < (3, {newest + 1})" in (REPOSITORY / "Makefile").read_text(
         "utf-8"
     )
