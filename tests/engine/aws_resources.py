@@ -37,13 +37,6 @@ TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 TOPIC_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 PHONE_NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
 
-AUTOMATICALLY_NAMED = frozenset(
-    {
-        *(TABLE, STREAM, QUEUE, ROLE, ROLE_POLICY, LOG_GROUP, STATE_MACHINE, PIPE, CONTACT_FLOW),
-        *(METRIC_ALARM, TOPIC),
-    }
-)
-
 COMPUTED: Mapping[str, tuple[str, ...]] = {
     TABLE: ("arn", "id"),
     STREAM: ("arn", "id"),
@@ -62,7 +55,7 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
     TOPIC_POLICY: ("id",),
     TOPIC_SUBSCRIPTION: ("arn", "id"),
 }
-"""Outputs that AWS chooses: unknown in the preview of a new resource."""
+"""Outputs that the functions of callroute.local return. A preview does not know them."""
 
 REPLACED_BY: Mapping[str, frozenset[str]] = {
     TABLE: frozenset({"name", "hashKey", "rangeKey"}),
