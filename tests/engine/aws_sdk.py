@@ -13,7 +13,7 @@ PLANNED = frozenset({"region", "tagsAll"})
 
 
 def _class(type_: str, ending: str = "") -> Any:
-    """Returns the class of a type, or of its arguments. Types of other packages and former types have none."""
+    """Returns the class of a type, or of its arguments. Returns None for types of other packages and former types."""
     package, module, name = type_.split(":")
     module = module.partition("/")[0]
     if package != "aws":

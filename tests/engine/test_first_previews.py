@@ -114,12 +114,12 @@ VALUES = {
     "secretParts": {"map": {"part": secret("a")}, "list": secret(["known", "a"])},
     "secretWithUnknown": secret(UNKNOWN),
 }
-"""How the engine sends the values of that program: a secret in a list makes the list a secret."""
+"""Values of that program, as the engine sends them. A secret in a list makes the list a secret."""
 
 
 @pytest.fixture(scope="module")
 def new_resources(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What the engine sends about the resources of the program, in a first preview."""
+    """Resources of the program, as the engine sends them in a first preview."""
     folder = tmp_path_factory.mktemp("types")
     project = Project.empty(folder, any_type=True)
     (project.folder / "Pulumi.yaml").write_text("name: types\nruntime: python\n", encoding="utf-8")

@@ -24,7 +24,7 @@ from tests.support.paths import REPOSITORY
 STACKS = ("dev", "local", "prod")
 
 RECORDING = Path(__file__).parent / "first_preview.json"
-"""What the engine sends about new resources, by type. tests/engine/test_first_previews.py checks and writes it.
+"""Properties of new resources in the engine's requests, by type. tests/engine/test_first_previews.py checks and writes it.
 
 `inputs` are names that the provider fills in. `outputs` are properties that are unknown unless the program sets them.
 """
