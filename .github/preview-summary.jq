@@ -5,11 +5,6 @@ def name: split("::")[3];
 def lines: rtrimstr("\n") | gsub("\n"; "\n      ");
 # Pulumi puts the description of the rule on top of the message.
 def message: split("\n") | if length > 2 then .[1:] else . end | join("\n") | lines;
-# Pulumi's own message describes only how to remove the protection.
-def with_help:
-  if test("unable to replace resource \"[^\"]*dynamodb/table:Table::")
-  then rtrimstr("\n") + "\nTo change the name of the table, migrate it: docs/updates.md#change-the-name-of-the-table"
-  else . end;
 def count(level): map(select(.enforcementLevel == level)) | length;
 
 ["replace", "delete", "update", "create"] as $operations
@@ -25,7 +20,7 @@ def count(level): map(select(.enforcementLevel == level)) | length;
    then "Policy pack: \($findings | count("mandatory")) mandatory, \($findings | count("advisory")) advisory findings"
    else "Policy pack: did not run to its end" end),
   ($findings[] | "  [\(.enforcementLevel)] \(.policyName): \((.resourceUrn // "") | name // "the stack")\n      \(.message | message)"),
-  (if $errors == [] then empty else "", "Errors:", ($errors[] | "  \(with_help | lines)") end)
+  (if $errors == [] then empty else "", "Errors:", ($errors[] | "  \(lines)") end)
 else
   "Changes: " + (
     [$operations[] as $op | $changes | map(select(.op == $op)) | length | select(. > 0) | "\(.) to \($op)"]

@@ -387,9 +387,14 @@ def _partition(_emulator: Emulator) -> Arguments:
     return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
 
 
+def _no_deployed_resources(_emulator: Emulator) -> Arguments:
+    return {"outputs": {}}
+
+
 INVOKES: dict[str, Callable[[Emulator], Arguments]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,
+    "pulumi:pulumi:readStackResourceOutputs": _no_deployed_resources,
 }
 """Results of provider functions, keyed by token."""

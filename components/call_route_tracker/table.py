@@ -3,8 +3,10 @@
 import pulumi
 import pulumi_aws as aws
 
+from .constraints import ConfigError, Problem, shown
 from .options import CallRouteTrackerArgs
 from .shared import data_options
+from .stack_state import deployed_outputs
 
 INDEX_NAME = "by-day"
 
@@ -16,6 +18,9 @@ class RecordTable(pulumi.ComponentResource):
         name: name of the resource.
         args: options of the tracker.
         opts: options of this component.
+
+    Raises:
+        ConfigError: the deployed table is protected and has another name.
     """
 
     TOKEN = "call-route-tracker:index:RecordTable"  # noqa: S105 - a Pulumi type token, not a secret
@@ -23,6 +28,8 @@ class RecordTable(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: CallRouteTrackerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        if args.protect_data:
+            self._keep_name(name, args.table_name)
         super().__init__(self.TOKEN, name, None, opts)
         self.table = aws.dynamodb.Table(
             name,
@@ -63,3 +70,15 @@ class RecordTable(pulumi.ComponentResource):
             opts=data_options(args, self),
         )
         self.register_outputs({"tableArn": self.table.arn})
+
+    @classmethod
+    def _keep_name(cls, name: str, table_name: str) -> None:
+        """Rejects another name than that of the deployed table.
+
+        Pulumi would refuse to replace the protected table too, but would recommend to remove the protection.
+        """
+        deployed = deployed_outputs(f"{cls.TOKEN}$aws:dynamodb/table:Table::{name}").get("name", table_name)
+        if deployed != table_name:
+            allowed = f"{shown(deployed)}, the name of the deployed table, because protectData is true"
+            fix = "To use another name, migrate the table: docs/updates.md#change-the-name-of-the-table"
+            raise ConfigError([Problem("tableName", shown(table_name), allowed, fix)])

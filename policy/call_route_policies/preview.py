@@ -1,5 +1,7 @@
 """Uses resource names and property dependencies to derive values that are unknown in a preview.
 
+An input that the program omits is unknown too if AWS then chooses its value.
+
 A preview knows the name of a new resource, but not its ARN. The ARN follows from the name and from the
 stack's location: the partition, region and account in other ARNs that name the stack's resources, for example
 in policy documents.
@@ -21,6 +23,7 @@ from .resource import Resource, Unknown, nested
 _TABLES = data("preview.yaml")
 _ARN_FORMATS: Mapping[str, str] = _TABLES["arns"]
 _REFERENCES: Mapping[str, Mapping[str, Any]] = _TABLES["references"]
+_DEFAULTS: Mapping[str, Sequence[str]] = _TABLES["defaults"]
 _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'\\,*?]+)")
 
 
@@ -37,7 +40,8 @@ _LAST: list[Sequence[Resource]] = []
 
 def _resolve(resources: Sequence[Resource]) -> list[Resource]:
     location = _location(resources)
-    found = [_with_arn(resource, location) if location else resource for resource in resources]
+    found = [_without_defaults(resource) for resource in resources]
+    found = [_with_arn(resource, location) if location else resource for resource in found]
     by_urn = {resource.urn: resource for resource in found}
     return [
         replace(
@@ -51,6 +55,16 @@ def _resolve(resources: Sequence[Resource]) -> list[Resource]:
         )
         for resource in found
     ]
+
+
+def _without_defaults(resource: Resource) -> Resource:
+    """Removes unknown inputs that come from no resource, so that the program cannot have set them."""
+    defaults = [
+        name
+        for name in _DEFAULTS.get(resource.type, ())
+        if isinstance(resource.props.get(name), Unknown) and not resource.dependencies.get(name)
+    ]
+    return replace(resource, props={**resource.props, **dict.fromkeys(defaults)}) if defaults else resource
 
 
 def _location(resources: Sequence[Resource]) -> Arn | None:

@@ -468,6 +468,33 @@ def test_resources_with_records_are_protected_only_if_configured(engine: Engine,
     assert engine.one(TABLE).inputs["deletionProtectionEnabled"] is protect
 
 
+TABLE_URN = (
+    "urn:pulumi:test::call-route-tracker::my:index:Phones$call-route-tracker:index:CallRouteTracker"
+    "$call-route-tracker:index:RecordTable$aws:dynamodb/table:Table::{}-table"
+)
+
+
+@pytest.mark.parametrize(
+    ("tracker", "name", "protect", "rejected"),
+    [
+        ("calls", "old", True, True),
+        ("calls", "old", False, False),
+        ("calls", ARGS.table_name, True, False),
+        ("other", "old", True, False),
+    ],
+)
+def test_a_protected_table_keeps_its_name(tracker: str, name: str, protect: bool, rejected: bool) -> None:
+    engine = Engine(deployed={TABLE_URN.format(tracker): {"name": name}})
+    if not rejected:
+        build(engine, protect_data=protect)
+        assert engine.one(TABLE).inputs["name"] == ARGS.table_name
+        return
+    message = 'tableName is "call-records"; allowed: "old", the name of the deployed table'
+    with pytest.raises(ConfigError, match=message):
+        build(engine, protect_data=protect)
+    assert engine.of(TABLE) == []
+
+
 @pytest.mark.parametrize("as_secret", [True, False])
 def test_the_salt_is_never_in_plain_text(engine: Engine, as_secret: bool) -> None:
     built: dict[str, str] = {}

@@ -41,13 +41,6 @@ PHONE_NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContact
 CONNECT = (CONTACT_FLOW, CONTACT_FLOW_MODULE, STORAGE_CONFIG, PHONE_NUMBER)
 """Types of resource that the emulator lacks."""
 
-AUTOMATICALLY_NAMED = frozenset(
-    {
-        *(TABLE, STREAM, QUEUE, ROLE, ROLE_POLICY, LOG_GROUP, STATE_MACHINE, PIPE, CONTACT_FLOW),
-        *(CONTACT_FLOW_MODULE, METRIC_ALARM, TOPIC),
-    }
-)
-
 COMPUTED: Mapping[str, tuple[str, ...]] = {
     TABLE: ("arn", "id"),
     STREAM: ("arn", "id"),
@@ -67,7 +60,7 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
     TOPIC_POLICY: ("id",),
     TOPIC_SUBSCRIPTION: ("arn", "id"),
 }
-"""Outputs that AWS chooses: unknown in the preview of a new resource."""
+"""Outputs that the functions of callroute.local return. A preview does not know them."""
 
 REPLACED_BY: Mapping[str, frozenset[str]] = {
     TABLE: frozenset({"name", "hashKey", "rangeKey"}),

@@ -81,10 +81,11 @@ class Monitor:
 
 def run() -> None:
     """Runs the program in the current folder with the mutations that the environment names."""
-    stack = pulumi.get_stack()
+    stack, organization = pulumi.get_stack(), pulumi.get_organization()
     cases = [case_of(rule, title) for rule, title in json.loads(os.environ[MUTATIONS])]
     edit = sequence(*(case.edit for case in cases))
     settings.SETTINGS.monitor = Monitor(settings.get_monitor(), edit)
+    settings.SETTINGS.organization = organization  # The recording has set another one.
     runpy.run_path("program.py")
     for added in mutated(edit, stack)[len(recorded(stack)) :]:
         options = pulumi.ResourceOptions(protect=added.protect, version=PROVIDER_VERSION)

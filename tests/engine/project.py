@@ -24,6 +24,8 @@ from tests.engine.provider import Provider
 from tests.support.paths import REPOSITORY
 
 COMMAND_SECONDS = 300
+OTHER_PACKAGES = ("aws-native", "calls", "pulumi-python")
+"""Packages of the resource types that the policy pack cannot inspect."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Project:
     def __post_init__(self) -> None:
         """Starts the provider and the language host, to which the CLI connects, as to plugins that are being debugged."""
         self.cloud = Cloud(self.emulator or Emulator())
+        self._packages = ("aws", *OTHER_PACKAGES) if self.any_type else ("aws",)
         provider = Provider(self.cloud, any_type=self.any_type)
         host = LanguageHost(lambda: self.environment)
         self._server, self._port = plugin_server.serve(
@@ -116,7 +119,7 @@ class Project:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
             "PULUMI_DEBUG_LANGUAGES": f"python:{self._port}",
-            "PULUMI_DEBUG_PROVIDERS": f"aws:{self._port}",
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{self._port}" for package in self._packages),
             **self.variables,
         }
 

@@ -21,7 +21,8 @@ from pulumi.runtime.rpc import UNKNOWN
 from callroute.local.emulator import ACCOUNT_ID
 from callroute.local.resource_creators import CREATORS, INVOKES, UnknownArgumentError
 from callroute.local.stack_config import DEFAULT_REGION
-from tests.engine.aws_resources import AUTOMATICALLY_NAMED, COMPUTED, REPLACED_BY, RESOURCES, Cloud, merged
+from tests.engine.aws_resources import COMPUTED, REPLACED_BY, RESOURCES, Cloud, merged
+from tests.engine.aws_sdk import automatic_name, computed
 from tests.support.engine import computed_outputs
 
 VERSION = "7.51.1"
@@ -94,11 +95,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
         inputs, olds = _plain(request.news), _plain(request.olds)
         inputs[DEFAULTS] = []
-        if type_ in AUTOMATICALLY_NAMED and "name" not in inputs:
+        key = automatic_name(type_)
+        if key and key not in inputs:
             suffix = hashlib.sha256(request.randomSeed).hexdigest()[:7]
-            was_automatic = "name" in olds.get(DEFAULTS, ())
-            inputs["name"] = olds["name"] if was_automatic else f"{name}-{suffix}"
-            inputs[DEFAULTS] = ["name"]
+            was_automatic = key in olds.get(DEFAULTS, ())
+            inputs[key] = olds[key] if was_automatic else f"{name}-{suffix}"
+            inputs[DEFAULTS] = [key]
         return provider_pb2.CheckResponse(inputs=_struct(inputs))
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
@@ -115,18 +117,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             replaces=replaces,
             # Two resources cannot have the same name. An automatic name differs, so the new resource can be created first.
             deleteBeforeReplace=bool(replaces)
-            and type_ in AUTOMATICALLY_NAMED
-            and "name" not in new.get(DEFAULTS, ()),
+            and (key := automatic_name(type_)) is not None
+            and key not in new.get(DEFAULTS, ()),
         )
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802 - a remote procedure
         type_, logical_name = _type_and_name(request.urn)
         inputs = _plain(request.properties)
         if request.preview:
-            outputs = {
-                **dict.fromkeys(COMPUTED.get(type_, ("arn", "id")), UNKNOWN),
-                **_without_defaults(inputs),
-            }
+            outputs = {**dict.fromkeys(computed(type_), UNKNOWN), **_without_defaults(inputs)}
             return provider_pb2.CreateResponse(properties=_struct(outputs))
         if not self._cloud.is_running:
             outputs = {**_invented(type_, request.urn, inputs), **_without_defaults(inputs)}

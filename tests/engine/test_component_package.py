@@ -110,14 +110,24 @@ def test_a_program_in_yaml_is_deployed_and_stores_records(yaml: Project) -> None
 
 
 @pytest.mark.emulator
-def test_an_invalid_option_in_yaml_is_reported_without_a_traceback(yaml: Project) -> None:
+@pytest.mark.parametrize(
+    ("valid", "invalid", "message"),
+    [
+        ("Asia/Tokyo", "Asia/Tokio", "Did you mean Asia/Tokyo"),
+        ("tableName: call-records", "tableName: calls", "To use another name, migrate the table"),
+    ],
+)
+def test_an_invalid_option_in_yaml_is_reported_without_a_traceback(
+    yaml: Project, valid: str, invalid: str, message: str
+) -> None:
     file = yaml.folder / "Pulumi.yaml"
     original = file.read_text(encoding="utf-8")
-    file.write_text(original.replace("Asia/Tokyo", "Asia/Tokio"), encoding="utf-8")
+    protected = original.replace("protectData: false", "protectData: true")
+    file.write_text(protected.replace(valid, invalid), encoding="utf-8")
 
     done = yaml.pulumi("preview")
 
     file.write_text(original, encoding="utf-8")
     assert done.code != 0
-    assert "Did you mean Asia/Tokyo" in done.text
+    assert done.text.count(message) == 1
     assert "Traceback" not in done.text

@@ -1,6 +1,11 @@
 """Guards against resources that are created twice, or never, after a failed update.
 
 A program has one tracker for each type of resource. The creation of that tracker's resource of that type fails once.
+
+All failures happen in one `up --continue-on-error`, because 16 failed updates and 16 repairs would take a minute of CPU time. The
+trackers do not depend on each other, so each sees one failure, and its resources that depend on the failed one are not created.
+Without the option, the engine also starts no other creation after the failure, so its state contains fewer resources and none
+in another form. test_lifecycle.py tests this for a pipe.
 """
 
 from __future__ import annotations

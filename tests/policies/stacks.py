@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 from collections.abc import Mapping
@@ -22,9 +23,14 @@ from tests.support.paths import REPOSITORY
 
 STACKS = ("dev", "local", "prod")
 
-UNKNOWN_VALUES = Path(__file__).parent / "unknown_values.json"
-"""Properties that the engine sends as unknown in the first preview of a stack, by type. tests/engine checks and writes it."""
-UNKNOWN_OUTPUTS: dict[str, list[str]] = json.loads(UNKNOWN_VALUES.read_text(encoding="utf-8"))
+RECORDING = Path(__file__).parent / "first_preview.json"
+"""Properties of new resources in the engine's requests, by type. tests/engine/test_first_previews.py checks and writes it.
+
+`inputs` are names that the provider fills in. `outputs` are properties that are unknown unless the program sets them.
+"""
+COMPONENTS = ("pulumi:pulumi:", f"{PROJECT}:")
+"""Start of the types that no provider creates."""
+FIRST_PREVIEW: dict[str, dict[str, list[str]]] = json.loads(RECORDING.read_text(encoding="utf-8"))
 
 Recorded = testing.Resource
 SECRET, SIGNATURE, UNKNOWN = testing.SECRET, testing.SIGNATURE, testing.UNKNOWN
@@ -96,19 +102,28 @@ def _recorded(stack: str, preview: bool, changes: tuple[tuple[str, str], ...]) -
     return found
 
 
+def in_first_preview(type_: str) -> dict[str, list[str]]:
+    """Returns what the engine sends about a new resource of a type."""
+    if type_ in FIRST_PREVIEW or type_.startswith(COMPONENTS) or "UPDATE_GOLDEN" in os.environ:
+        return FIRST_PREVIEW.get(type_, {"inputs": [], "outputs": []})
+    raise LookupError(
+        f"{type_} is not recorded. Run tests/engine/test_first_previews.py with UPDATE_GOLDEN=1."
+    )
+
+
 def first_preview(stack: Stack) -> Stack:
     """Changes a recorded stack to what the engine sends in its first preview, and returns it.
 
-    The provider has chosen automatic names. Unknown are the outputs in UNKNOWN_OUTPUTS, for other types all outputs. Inputs
-    are known, because the program builds ARNs from names.
+    The provider has chosen automatic names. Inputs are known, because the program builds ARNs from names.
     """
     for resource in stack:
-        if isinstance(name := resource.outputs.get("name"), str):
-            resource.inputs.setdefault("name", name)
-        elif isinstance(arn := resource.outputs.get("arn"), str):
-            resource.inputs.setdefault("name", re.split("[:/]", arn)[-1])
-        unknown = UNKNOWN_OUTPUTS.get(resource.type, [name for name in resource.outputs if name != "name"])
-        resource.outputs = dict.fromkeys(unknown, UNKNOWN)
+        sent = in_first_preview(resource.type)
+        name = resource.outputs.get("name")
+        if name is None and "arn" in resource.outputs:
+            name = re.split("[:/]", resource.outputs["arn"])[-1]
+        for key in sent["inputs"]:
+            resource.inputs.setdefault(key, name or f"{resource.name}-0000000")
+        resource.outputs = dict.fromkeys(sent["outputs"], UNKNOWN)
     return stack
 
 

@@ -22,6 +22,7 @@ from tests.policies.edits import add_statement, remove
 from tests.policies.mutations.pipeline import set_filters, set_target
 from tests.policies.pack import Pack, Violation
 from tests.policies.stacks import (
+    FIRST_PREVIEW,
     SECRET,
     SIGNATURE,
     STACKS,
@@ -105,6 +106,16 @@ def test_a_first_preview_has_neither_violations_nor_notes(
     pack: Pack, stack: str, variant: str, preview: Callable[[Stack], Stack]
 ) -> None:
     assert pack.analyze(preview(recorded(stack, VARIANTS[variant]))) == []
+
+
+def test_properties_that_aws_chooses_cause_no_note_in_a_first_preview(pack: Pack) -> None:
+    stack = recorded("prod")
+    for type_ in FIRST_PREVIEW:
+        stack.add(type_, type_.replace(":", "-"), {})
+
+    found = pack.analyze_stack(first_preview(stack))
+
+    assert [each for each in found if "can't be known" in each.message] == []
 
 
 def test_a_note_names_the_resource_and_the_property_of_an_unknown_value(pack: Pack) -> None:

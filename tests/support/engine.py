@@ -70,15 +70,29 @@ class Registered:
 
 
 class Engine(Mocks):
-    """Runs programs and records the resources that they register."""
+    """Runs programs and records the resources that they register.
+
+    Args:
+        partition: partition of the AWS account.
+        dns_suffix: domain of the AWS services.
+        region: region of the stack.
+        deployed: outputs of the resources of an earlier update, by URN.
+    """
 
     def __init__(
-        self, *, partition: str = "aws", dns_suffix: str = "amazonaws.com", region: str = REGION
+        self,
+        *,
+        partition: str = "aws",
+        dns_suffix: str = "amazonaws.com",
+        region: str = REGION,
+        deployed: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self._invokes = {
+        outputs = {urn: {"type": "", "outputs": each} for urn, each in (deployed or {}).items()}
+        self._invokes: dict[str, dict[str, Any]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
             "aws:index/getRegion:getRegion": {"region": region},
             "aws:index/getPartition:getPartition": {"partition": partition, "dnsSuffix": dns_suffix},
+            "pulumi:pulumi:readStackResourceOutputs": {"outputs": outputs},
         }
         self.resources: list[Registered] = []
         self.component_outputs: dict[str, set[str]] = {}

@@ -31,7 +31,7 @@ from typing import Any
 import yaml
 
 from call_route_policies.testing import secret
-from tests.policies.stacks import UNKNOWN, Recorded
+from tests.policies.stacks import UNKNOWN, Recorded, in_first_preview
 
 FOLDER = Path(__file__).parent
 ACCOUNT = "111111111111"
@@ -256,9 +256,9 @@ def _recorded(resources: Mapping[str, Any], preview: bool, protect: bool) -> Ite
             inputs["tags"] = TAGS
         if inputs.get("tags") == "none":
             del inputs["tags"]
-        if short in NAMED and NAMED[short] not in inputs:
-            inputs[NAMED[short]] = name
-        physical = inputs.get(NAMED.get(short, "name"), name)
+        for automatic in in_first_preview(token)["inputs"]:
+            inputs.setdefault(automatic, name)
+        physical = inputs.get("bucket" if short == "s3.Bucket" else "name", name)
         outputs[name] = _outputs(short, physical if isinstance(physical, str) else name)
         urns[name] = f"urn:pulumi:{STACK}::{PROJECT}::{token}::{name}"
         prepared.append((token, name, inputs))
@@ -269,34 +269,13 @@ def _recorded(resources: Mapping[str, Any], preview: bool, protect: bool) -> Ite
             urns[name],
             ROOT,
             {key: _resolved(value, outputs, preview) for key, value in inputs.items()},
-            {} if preview else outputs[name],
+            dict.fromkeys(in_first_preview(token)["outputs"], UNKNOWN) if preview else outputs[name],
             protect,
             {
                 key: sorted(urns[each] for each in _references(value, outputs))
                 for key, value in inputs.items()
             },
         )
-
-
-# Types whose automatic name the provider adds to the inputs.
-NAMED = {
-    "s3.Bucket": "bucket",
-    **dict.fromkeys(
-        ("sqs.Queue", "sns.Topic", "dynamodb.Table", "kinesis.Stream", "iam.Role", "iam.Policy", "iam.User"),
-        "name",
-    ),
-    **dict.fromkeys(
-        (
-            "sfn.StateMachine",
-            "cloudwatch.LogGroup",
-            "cloudwatch.EventRule",
-            "cloudwatch.EventBus",
-            "pipes.Pipe",
-        ),
-        "name",
-    ),
-    **dict.fromkeys(("secretsmanager.Secret", "iam.Group", "ssm.Parameter", "scheduler.Schedule"), "name"),
-}
 
 
 def _token(short: str) -> str:
