@@ -269,8 +269,9 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
 
 def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the account in the role's own ARN, which is known after the role is created."""
+    found = own_accounts(resources, config["accounts"])
     for role in of_type(resources, ROLE):
-        own = arn_of(role.get("arn")).account_id
+        own = arn_of(role.get("arn")).account_id or next(iter(found), "")
         for statement in _allowing_statements(role, "trust"):
             named = list(_accounts_in_conditions(statement, _SOURCES))
             named += [
@@ -299,14 +300,20 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
 
 def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares with the accounts in the ARNs of the stack's resources, or in those of the statement if they are unknown."""
-    found = own_accounts(resources)
+    found = own_accounts(resources, config["accounts"])
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
         for statement in _allowing_statements(resource, "resource"):
             own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
             named = {arn_of(name).account_id or name for kind, name in statement.principals if kind == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
-            for account in sorted(named - own - {*config["accounts"], "*"}):
+            others = sorted(named - own - {*config["accounts"], "*"})
+            if not own and len(several := [other for other in others if other.isdigit()]) > 1:
+                yield (
+                    resource,
+                    f"must grant access to one account in {statement.label}, not to {', '.join(several)}",
+                )
+            for account in others:
                 if not own:
                     yield nameless[0] if nameless else resource, Unknown("arn")
                 else:

@@ -11,7 +11,7 @@ from tests.policies.pack import Pack
 # The figures so far. Raise a number when the pack gets better; never lower one.
 # The goals: 95% of kinds 1 to 6 and 10, 85% of kinds 7 to 9, and at most 1 compliant program refused.
 CAUGHT_AT_LEAST = {
-    "01-unknown-elements": 57,
+    "01-unknown-elements": 63,
     "02-wildcards-in-arns": 69,
     "03-escalation": 92,
     "04-principals": 83,
