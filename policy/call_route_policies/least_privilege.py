@@ -7,12 +7,12 @@ also uses to build its policies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from callroute.arn import Arn
-from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
+from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, TaskNeed, state_needs, states
 
 from .conditions import Context, hold, request_context
 from .contact_records import processes_records
@@ -81,8 +81,12 @@ class _NotDerivedError(Exception):
         super().__init__(str(finding))
 
 
-Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
-"""Function that returns the permissions that a resource requires, and any unknown value that may require more."""
+Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown | None]]
+"""Function that returns the permissions that a resource requires.
+
+It also returns any unknown value that may require more, and None if the resource does something for which the required
+permissions are not known.
+"""
 
 
 def _known(resource: Resource, path: str) -> Any:
@@ -106,13 +110,22 @@ def _reject(resource: Resource, *paths: str) -> None:
             raise _NotDerivedError(f"must not set {path}: its required permissions are not known")
 
 
-def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
+def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown | None]:
     arn = _string(machine, "arn")
     text = _string(machine, "definition")
     if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
-        raise _NotDerivedError(None)  # Reported by no-lambda.
+        yield None  # Reported by no-lambda.
+    is_strict = processes_records(machine, resources)
+    needs: list[TaskNeed] = []
     try:
-        needs = task_needs(parse(text))
+        for name, state in states(parse(text)):
+            try:
+                needs += state_needs(name, state)
+            except ValueError:
+                if is_strict:
+                    raise
+                needs += _other_task_needs(name, state)
+                yield None
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
         raise _NotDerivedError(f"must have a definition with known permissions: {reason}") from None
@@ -129,6 +142,31 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
         yield from (Need(action, "*", "used for tracing") for action in _TRACE)
 
 
+# Source: IAM policies for integrated services, AWS Step Functions Developer Guide.
+_OTHER_INTEGRATIONS = {
+    "dynamodb:deleteItem": ("dynamodb:DeleteItem", "TableName"),
+    "dynamodb:getItem": ("dynamodb:GetItem", "TableName"),
+    "dynamodb:putItem": ("dynamodb:PutItem", "TableName"),
+    "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
+    "lambda:invoke": ("lambda:InvokeFunction", "FunctionName"),
+    "sns:publish": ("sns:Publish", "TopicArn"),
+    "sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
+    "states:startExecution": ("states:StartExecution", "StateMachineArn"),
+}
+"""Maps the integrations of other teams' state machines to their action and the parameter that names the target."""
+
+
+def _other_task_needs(name: str, state: Mapping[str, Any]) -> Iterator[TaskNeed]:
+    """Yields the permission that a Task of a state machine for another purpose certainly needs."""
+    integration = str(state.get("Resource")).partition(":states:::")[2].removesuffix(".waitForTaskToken")
+    if integration in _OTHER_INTEGRATIONS and "Credentials" not in state:
+        action, parameter = _OTHER_INTEGRATIONS[integration]
+        target = {**state.get("Parameters", {}), **state.get("Arguments", {})}.get(parameter)
+        is_name = action.startswith(("dynamodb:", "sqs:"))
+        if isinstance(target, str) and not target.startswith("{%") and (is_name or target.startswith("arn:")):
+            yield TaskNeed(name, action, target)
+
+
 _QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)\.)?[^/]+/(\d{12})/([^/]+)")
 
 
@@ -143,15 +181,19 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     return str(Arn(partition, service, region, account, name))
 
 
-def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
+def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown | None]:
     source, target = _string(pipe, "source"), _string(pipe, "target")
     if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
-        raise _NotDerivedError(None)  # Reported by no-lambda.
-    for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
-        if arn_of(arn).service != service:
-            raise _NotDerivedError(
-                f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
-            )
+        yield None  # Reported by no-lambda.
+    expected = (("source", source, "kinesis"), ("target", target, "states"))
+    unexpected = [each for each in expected if arn_of(each[1]).service != each[2]]
+    if not processes_records(pipe, resources):
+        yield from [None for _ in unexpected]
+    elif unexpected and not is_lambda(target):
+        name, arn, service = unexpected[0]
+        raise _NotDerivedError(
+            f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
+        )
     _reject(
         pipe,
         "enrichment",
@@ -159,16 +201,33 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
         "logConfiguration.firehoseLogDestination",
         "logConfiguration.s3LogDestination",
     )
-    yield from (Need(action, source, "used to read its source") for action in READ_STREAM)
-    yield from _key_needs("kinesis", source, resources)
+    for action in _SOURCE_ACTIONS.get(arn_of(source).service, ()):
+        yield Need(action, source, "used to read its source")
+    yield from _key_needs(arn_of(source).service, source, resources)
     invocation = _string(pipe, "targetParameters.stepFunctionStateMachineParameters.invocationType")
     start = "states:StartExecution" if invocation == "FIRE_AND_FORGET" else "states:StartSyncExecution"
-    yield Need(start, target, "used to invoke its target")
+    invoke = start if arn_of(target).service == "states" else _TARGET_ACTIONS.get(arn_of(target).service)
+    if invoke:
+        yield Need(invoke, target, "used to invoke its target")
     dead_letters = _string(pipe, "sourceParameters.kinesisStreamParameters.deadLetterConfig.arn")
     if dead_letters:
         action = "sns:Publish" if arn_of(dead_letters).service == "sns" else "sqs:SendMessage"
         yield Need(action, dead_letters, "used to send dead letters")
         yield from _key_needs("sqs", dead_letters, resources)
+
+
+# Source: Permissions for Amazon EventBridge Pipes to access sources and targets, Amazon EventBridge User Guide.
+_SOURCE_ACTIONS = {
+    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+    "kinesis": READ_STREAM,
+    "sqs": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+}
+_TARGET_ACTIONS = {
+    "events": "events:PutEvents",
+    "lambda": "lambda:InvokeFunction",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+}
 
 
 def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
@@ -222,10 +281,10 @@ def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], R
                 principal = principal_of(by_principal, roles[arn])
                 granted = resource_policy_statements(resources, arn)
                 needs = [each for each in found if isinstance(each, Need)]
-                unknown = [each for each in found if isinstance(each, Unknown)]
-                yield from ((resource, each) for each in unknown)
+                yield from ((resource, each) for each in found if isinstance(each, Unknown))
+                is_incomplete = len(needs) < len(found)
                 for finding in (
-                    *_compare(principal, granted, resource, needs, bool(unknown), resources),
+                    *_compare(principal, granted, resource, needs, is_incomplete, resources),
                     *_compare_trust(roles[arn], resource),
                 ):
                     yield principal.resource, finding
