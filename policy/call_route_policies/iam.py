@@ -83,8 +83,14 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
 
 
 _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
-_IN_KEY_POLICY = ("kms:generatedatakey*", "kms:reencrypt*")
-"""Wildcard actions in the default key policy that KMS documents. Each matches variants of one action."""
+_IN_KEY_POLICY = (
+    "kms:decrypt*",
+    "kms:describe*",
+    "kms:encrypt*",
+    "kms:generatedatakey*",
+    "kms:reencrypt*",
+)
+"""Wildcard actions in the key policies that AWS documents. Each matches one action or its variants."""
 
 
 def _check_wildcard_actions(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -190,7 +196,7 @@ def _unless_restricted(
 
 def _is_bound(_: str, value: str) -> bool:
     """Returns whether a value names one client, or starts with a name, for example `repo:example/calls:*`."""
-    return bool(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value))
+    return bool(re.match(r"(?!repo:[^/]*$)[^*?$:]+(:[^*?$:]+|$)", value))
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
@@ -221,6 +227,13 @@ def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Itera
         keys = _identity_keys(" ".join(each.key for each in statement.conditions))
         violation = f"must trust only named users of its identity provider in {statement.label}"
         yield from _unless_restricted(statement, keys, _is_bound, violation)
+    federated = [name for type_, name in statement.principals if type_ == "Federated"]
+    if (
+        federated
+        and len(federated) == len(statement.principals)
+        and "sts:assumerole" in map(str.lower, statement.actions)
+    ):
+        yield f"must use sts:AssumeRoleWithWebIdentity or sts:AssumeRoleWithSAML for identity providers in {statement.label}"
     for action in statement.actions:
         if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
@@ -260,7 +273,9 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
     violations = [
         f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
         for type_, name in statement.principals
-        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"])
+        if type_ == "Service"
+        and not is_wildcard(name)
+        and not matches_any(name.removesuffix(".cn"), config["exempt"])
     ]
     if not any("kms:encryptioncontext:" in condition.key for condition in statement.conditions):
         yield from _unless_restricted(statement, keys, _is_specific, *violations)
@@ -307,7 +322,7 @@ def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -
             own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
             named = {arn_of(name).account_id or name for kind, name in statement.principals if kind == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
-            others = sorted(named - own - {*config["accounts"], "*"})
+            others = sorted(named - own - {*config["accounts"], "*", "cloudfront"})
             if not own and len(several := [other for other in others if other.isdigit()]) > 1:
                 yield (
                     resource,

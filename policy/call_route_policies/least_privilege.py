@@ -16,6 +16,7 @@ from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, TaskNe
 
 from .conditions import Context, hold, request_context
 from .contact_records import processes_records
+from .data import data
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
     VARIABLE,
@@ -46,13 +47,7 @@ _KEY_PROPERTIES = {
 }
 """Path of the property that names the customer managed key, by type."""
 
-# Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
-_TRACE = (
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-)
+_PERMISSIONS = data("permissions.yaml")
 
 
 @dataclass(frozen=True)
@@ -113,19 +108,21 @@ def _reject(resource: Resource, *paths: str) -> None:
 def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown | None]:
     arn = _string(machine, "arn")
     text = _string(machine, "definition")
-    if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
-        yield None  # Reported by no-lambda.
-    is_strict = processes_records(machine, resources)
+    # Lambda functions are reported by no-lambda.
+    has_lambda = any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:"))
+    is_strict = processes_records(machine, resources) and not has_lambda
     needs: list[TaskNeed] = []
     try:
         for name, state in states(parse(text)):
             try:
                 needs += state_needs(name, state)
             except ValueError:
-                if is_strict:
+                others = list(_other_task_needs(name, state))
+                if is_strict and not others:
                     raise
-                needs += _other_task_needs(name, state)
-                yield None
+                needs += others
+                if not is_strict:
+                    yield None
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
         raise _NotDerivedError(f"must have a definition with known permissions: {reason}") from None
@@ -139,28 +136,14 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
     if _string(machine, "loggingConfiguration.level") not in ("", "OFF"):
         yield from (Need(action, "*", "used for its log") for action in DELIVER_LOGS)
     if machine.get("tracingConfiguration", "enabled") is True:
-        yield from (Need(action, "*", "used for tracing") for action in _TRACE)
-
-
-# Source: IAM policies for integrated services, AWS Step Functions Developer Guide.
-_OTHER_INTEGRATIONS = {
-    "dynamodb:deleteItem": ("dynamodb:DeleteItem", "TableName"),
-    "dynamodb:getItem": ("dynamodb:GetItem", "TableName"),
-    "dynamodb:putItem": ("dynamodb:PutItem", "TableName"),
-    "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName"),
-    "lambda:invoke": ("lambda:InvokeFunction", "FunctionName"),
-    "sns:publish": ("sns:Publish", "TopicArn"),
-    "sqs:sendMessage": ("sqs:SendMessage", "QueueUrl"),
-    "states:startExecution": ("states:StartExecution", "StateMachineArn"),
-}
-"""Maps the integrations of other teams' state machines to their action and the parameter that names the target."""
+        yield from (Need(action, "*", "used for tracing") for action in _PERMISSIONS["tracing"])
 
 
 def _other_task_needs(name: str, state: Mapping[str, Any]) -> Iterator[TaskNeed]:
     """Yields the permission that a Task of a state machine for another purpose certainly needs."""
     integration = str(state.get("Resource")).partition(":states:::")[2].removesuffix(".waitForTaskToken")
-    if integration in _OTHER_INTEGRATIONS and "Credentials" not in state:
-        action, parameter = _OTHER_INTEGRATIONS[integration]
+    if integration in _PERMISSIONS["integrations"] and "Credentials" not in state:
+        action, parameter = _PERMISSIONS["integrations"][integration]
         target = {**state.get("Parameters", {}), **state.get("Arguments", {})}.get(parameter)
         is_name = action.startswith(("dynamodb:", "sqs:"))
         if isinstance(target, str) and not target.startswith("{%") and (is_name or target.startswith("arn:")):
@@ -201,33 +184,20 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
         "logConfiguration.firehoseLogDestination",
         "logConfiguration.s3LogDestination",
     )
-    for action in _SOURCE_ACTIONS.get(arn_of(source).service, ()):
+    reading = {"kinesis": READ_STREAM, **_PERMISSIONS["sources"]}
+    for action in reading.get(arn_of(source).service, ()):
         yield Need(action, source, "used to read its source")
     yield from _key_needs(arn_of(source).service, source, resources)
     invocation = _string(pipe, "targetParameters.stepFunctionStateMachineParameters.invocationType")
     start = "states:StartExecution" if invocation == "FIRE_AND_FORGET" else "states:StartSyncExecution"
-    invoke = start if arn_of(target).service == "states" else _TARGET_ACTIONS.get(arn_of(target).service)
-    if invoke:
-        yield Need(invoke, target, "used to invoke its target")
+    invoking = {"states": start, **_PERMISSIONS["targets"]}
+    if action := invoking.get(arn_of(target).service):
+        yield Need(action, target, "used to invoke its target")
     dead_letters = _string(pipe, "sourceParameters.kinesisStreamParameters.deadLetterConfig.arn")
     if dead_letters:
         action = "sns:Publish" if arn_of(dead_letters).service == "sns" else "sqs:SendMessage"
         yield Need(action, dead_letters, "used to send dead letters")
         yield from _key_needs("sqs", dead_letters, resources)
-
-
-# Source: Permissions for Amazon EventBridge Pipes to access sources and targets, Amazon EventBridge User Guide.
-_SOURCE_ACTIONS = {
-    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-    "kinesis": READ_STREAM,
-    "sqs": ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-}
-_TARGET_ACTIONS = {
-    "events": "events:PutEvents",
-    "lambda": "lambda:InvokeFunction",
-    "sns": "sns:Publish",
-    "sqs": "sqs:SendMessage",
-}
 
 
 def _key_needs(service: str, arn: str, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
