@@ -166,17 +166,16 @@ def _target(target: str, service: str, machine_arn: str) -> str:
 
 def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown | None]:
     source, target = _string(pipe, "source"), _string(pipe, "target")
-    if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
-        yield None  # Reported by no-lambda.
-    expected = (("source", source, "kinesis"), ("target", target, "states"))
-    unexpected = [each for each in expected if arn_of(each[1]).service != each[2]]
-    if not processes_records(pipe, resources):
-        yield from [None for _ in unexpected]
-    elif unexpected and not is_lambda(target):
-        name, arn, service = unexpected[0]
-        raise _NotDerivedError(
-            f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
-        )
+    is_strict = processes_records(pipe, resources)
+    if is_strict and (is_lambda(target) or is_lambda(_string(pipe, "enrichment"))):
+        raise _NotDerivedError(None)  # Reported by no-lambda.
+    for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
+        if arn_of(arn).service != service and not is_strict:
+            yield None
+        elif arn_of(arn).service != service:
+            raise _NotDerivedError(
+                f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
+            )
     _reject(
         pipe,
         "enrichment",
