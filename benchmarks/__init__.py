@@ -1,1 +1,1 @@
-"""Measurements that `make bench` runs. They are not tests, and no test asserts a duration."""
+"""Benchmarks for `make bench`. They are separate from the tests, which never assert a duration."""

@@ -57,7 +57,7 @@ def _simulating(flow: Flow, menus: int) -> Measurement:
 
 
 def _menus(blocks: int) -> dict[str, Any]:
-    """Returns a flow made of a sequence of menus, each followed by a block that sets the route."""
+    """Returns a flow that is a chain of menus, each followed by a block that sets the route."""
     actions: list[dict[str, Any]] = []
     count = (blocks - 2) // 2
     for number in range(count):

@@ -21,7 +21,7 @@ class Measurement:
 
 
 def ratio(measured: float, floor: float, name: str) -> str:
-    """Returns the ratio of a duration to its floor.
+    """Returns the ratio of a measured duration to a floor, as text.
 
     Args:
         measured: the duration.

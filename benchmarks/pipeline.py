@@ -29,7 +29,7 @@ MAX_GROWTH_MEGABYTES = 10
 
 
 def measure() -> list[Measurement]:
-    """Measures throughput with one lane and with ten lanes, and memory use over many records."""
+    """Measures throughput with one lane and with ten lanes, and memory use while processing many records."""
     return [_throughput(1), _throughput(10), *_memory()]
 
 

@@ -1,4 +1,4 @@
-"""Measures the time that the policy pack adds to a preview."""
+"""Measures how much time the policy pack adds to a preview."""
 
 from __future__ import annotations
 

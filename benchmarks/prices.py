@@ -54,7 +54,7 @@ def monthly_costs(calls_per_second: float, *, shards: int, batch_size: int) -> d
 
 
 def cost_of_size(record_bytes: int, item_bytes: int, *, batch_size: int) -> float:
-    """Returns the cost per call that depends on sizes: PUT units, pipe requests, and write units of table and index."""
+    """Returns the part of a call's cost that depends on sizes: PUT units, pipe requests, and table and index writes."""
     put = math.ceil(record_bytes / 25_600) * PER_PUT_UNIT
     pipe = math.ceil(batch_size * record_bytes / 65_536) * PER_PIPE_REQUEST / batch_size
     return VERSIONS * (put + pipe + 2 * math.ceil(item_bytes / 1_024) * PER_WRITE_UNIT)

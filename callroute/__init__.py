@@ -1,4 +1,4 @@
-"""Amazon Connect flows, the local cloud, reports and commands of call-route-tracker."""
+"""Core package of call-route-tracker: Amazon Connect flow tools, the local cloud, reports and the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon Resource Names."""
+"""Parses Amazon Resource Names (ARNs)."""
 
 from __future__ import annotations
 

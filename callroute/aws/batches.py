@@ -1,4 +1,4 @@
-"""Batches that fit the limits of a request."""
+"""Splits items into batches that fit within a request's limits."""
 
 from __future__ import annotations
 

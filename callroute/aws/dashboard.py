@@ -1,4 +1,4 @@
-"""Body of the CloudWatch dashboard that shows the health of the pipeline, and calls and drop-offs if metrics are on."""
+"""Builds the CloudWatch dashboard: the health of the pipeline and, if metrics are on, calls and drop-offs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def dashboard_body(
     quarantine_queue_name: str,
     metrics_namespace: str | None,
 ) -> dict[str, Any]:
-    """Returns the body of the dashboard.
+    """Returns the dashboard body.
 
     Args:
         region: region of the stack.
@@ -163,7 +163,7 @@ def _widget(title: str, metrics: list[Metric], *, stat: str = "Sum", period: int
 
 
 def _arranged(widgets: list[Widget], region: str) -> Iterator[Widget]:
-    """Places widgets in rows, from left to right."""
+    """Arranges widgets in rows, from left to right."""
     in_row = _COLUMNS // _WIDTH
     for index, widget in enumerate(widgets):
         row, column = divmod(index, in_row)

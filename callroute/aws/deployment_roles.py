@@ -24,7 +24,7 @@ _ISSUER = "token.actions.githubusercontent.com"
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentTarget:
-    """A stack, the account that it is deployed to, and the repository that deploys it."""
+    """A stack, the account it is deployed to, and the repository that deploys it."""
 
     args: TrackerOptions
     """The stack's options: a CallRouteTrackerArgs."""
@@ -56,7 +56,7 @@ class DeploymentTarget:
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions that the provider needs for one purpose."""
+    """Actions that Pulumi's AWS provider needs for one purpose."""
 
     sid: str
     """Name of the statement."""
@@ -88,6 +88,7 @@ def grants(target: DeploymentTarget) -> dict[str, list[Grant]]:
         "aws:sfn/stateMachine:StateMachine": _state_machine(target),
         "aws:pipes/pipe:Pipe": _pipe(target),
         "aws:connect/contactFlow:ContactFlow": _contact_flow(target),
+        "aws:connect/contactFlowModule:ContactFlowModule": _module(target),
         "aws:connect/instanceStorageConfig:InstanceStorageConfig": _contact_record_streaming(target),
         "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _number(target),
         "aws:cloudwatch/metricAlarm:MetricAlarm": _metric_alarm(target),
@@ -451,6 +452,26 @@ def _contact_flow(target: DeploymentTarget) -> list[Grant]:
                 "connect:UntagResource",
                 "connect:UpdateContactFlowContent",
                 "connect:UpdateContactFlowName",
+            ),
+        )
+    ]
+
+
+def _module(target: DeploymentTarget) -> list[Grant]:
+    if not target.args.has_modules:
+        return []
+    return [
+        Grant(
+            "Modules",
+            (f"{instance_arn(target)}/flow-module/*",),
+            reads=("connect:DescribeContactFlowModule", "connect:ListTagsForResource"),
+            writes=(
+                "connect:CreateContactFlowModule",
+                "connect:DeleteContactFlowModule",
+                "connect:TagResource",
+                "connect:UntagResource",
+                "connect:UpdateContactFlowModuleContent",
+                "connect:UpdateContactFlowModuleMetadata",
             ),
         )
     ]

@@ -1,6 +1,6 @@
-"""CallRouteTracker options that the documents depend on. The component package describes them."""
+"""CallRouteTracker options that affect the generated documents. The component package describes each option."""
 
-# The protocols only repeat names and types.
+# The protocols repeat only the names and types of the options.
 # ruff: noqa: D102
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class TrackerOptions(RecordOptions, Protocol):
     def connect_instance_id(self) -> str: ...
     @property
     def phone_number_ids(self) -> list[str]: ...
+    @property
+    def has_modules(self) -> bool: ...
     @property
     def table_name(self) -> str: ...
     @property

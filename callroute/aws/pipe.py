@@ -1,4 +1,4 @@
-"""The pipe's filter and input template."""
+"""Builds the pipe's filter and input template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery by a pipe: selects records from a stream with the filter and turns them into the target's input.
+"""Reproduces what a pipe does with records: filters the stream's records and builds the target's input.
 
 The local pipe and `callroute redrive` both do this in place of EventBridge. docs/fidelity.md lists the evidence.
 """
@@ -103,7 +103,7 @@ class PipeDelivery:
         return any(matches(pattern, event) for pattern in self.patterns)
 
     def filter_reason(self, record: StreamRecord) -> str:
-        """Returns the reason why the filter drops a record. It contains no personal data."""
+        """Returns why the filter drops a record. The reason contains no personal data."""
         is_json, contact = record.json()
         if not is_json:
             return "the data is not JSON"
@@ -123,7 +123,7 @@ class PipeDelivery:
         return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", f"[{','.join(filled)}]")
 
 
-# A path inside a quoted string is replaced by text, any other path by a JSON value.
+# A path inside a quoted string is replaced with text. Any other path is replaced with a JSON value.
 _QUOTED_OR_PATH = re.compile(r'"(?:[^"\\]|\\.)*"|<(\$[^<>]*)>')
 _PATH = re.compile(r"<(\$[^<>]*)>")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")

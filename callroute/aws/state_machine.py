@@ -92,7 +92,7 @@ def definition(
             "EachContact": {
                 "Type": "Map",
                 "Items": "{% $states.input %}",
-                # Parallel writes would only cause bursts on the table. The order of the writes does not matter.
+                # The order of the writes does not matter, but parallel writes would put bursts of load on the table.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -164,7 +164,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
         },
         "OlderVersion": {"Type": "Pass", "Output": "older", "End": True},
         "Expired": {"Type": "Pass", "Output": "expired", "End": True},
-        # The integration reports invalid requests and missing permissions with the same general exception. They differ
+        # The integration raises the same generic exception for invalid requests and missing permissions. They differ
         # only in the cause.
         "WhyRefused": {
             "Type": "Choice",
@@ -193,7 +193,7 @@ def _contact_states(table_name: str, quarantine_queue_url: str, partition: str) 
             "Resource": f"arn:{partition}:states:::sqs:sendMessage",
             "Arguments": {
                 "QueueUrl": quarantine_queue_url,
-                # Not as text, because $string would round numbers to 15 digits.
+                # The message is an object rather than a string, because $string would round numbers to 15 digits.
                 "MessageBody": "{% $states.input %}",
             },
             "Output": "quarantined",
@@ -244,7 +244,7 @@ def _add_metrics(states: dict[str, Any], namespace: str, partition: str) -> None
             "Arguments": {"Namespace": namespace, "MetricData": _jsonata(_METRIC_DATA)},
             "TimeoutSeconds": 10,
             "Output": "{% $states.input %}",
-            # The items are stored. A failed metric must not make the pipe send the batch again.
+            # The items are already stored, so a failed metric must not make the pipe send the batch again.
             "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.input %}", "Next": "Done"}],
             "Next": "Done",
         },
@@ -269,7 +269,7 @@ def _new_call_expression() -> str:
 )"""
 
 
-# A dimension value has 1 to 1,024 ASCII characters, of which the first is not a colon. Source: API reference, Dimension.
+# A dimension value has 1 to 1,024 ASCII characters and cannot start with a colon. Source: API reference, Dimension.
 _METRIC_DATA = """(
   $tracker := {'Name': 'Tracker', 'Value': $states.context.StateMachine.Name};
   $dimension := function($text) {
@@ -330,7 +330,7 @@ ITEM_ATTRIBUTES = (
 )
 """Attributes of an item, excluding its key `contact_id`. None of the names is a DynamoDB reserved word."""
 
-# `$all` starts with the attributes of the item, so the rest of its text lists the attributes to remove.
+# `$all` starts with the attributes in `$present`. The ones after them are missing from this version and are removed.
 _UPDATE = f"""(
   $present := $keys($states.input.reading.item);
   $all := $distinct($append($present, $split('{" ".join(ITEM_ATTRIBUTES)}', ' ')));

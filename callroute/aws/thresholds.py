@@ -1,4 +1,4 @@
-"""Thresholds that the alarms and `callroute doctor` share."""
+"""Thresholds shared by the alarms and `callroute doctor`."""
 
 from __future__ import annotations
 

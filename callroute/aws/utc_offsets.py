@@ -1,4 +1,4 @@
-"""UTC offset changes of time zones.
+"""Computes the UTC offset changes of time zones.
 
 JSONata in Step Functions can only format times in UTC or at a fixed offset (docs/fidelity.md), so the definition of the
 state machine contains the offset changes of the time zone.
@@ -57,29 +57,26 @@ def _transitions(name: str) -> tuple[datetime, ...]:
 
 def _search(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
     """Finds offset changes by comparing the offsets of successive days, because zoneinfo does not list the changes."""
-    end = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
-    offset = _offset(zone, start)
+    end, day = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC), timedelta(days=1)
+    offset = start.astimezone(zone).utcoffset()
     while start < end:
-        next_day = start + timedelta(days=1)
-        next_offset = _offset(zone, next_day)
+        next_day = start + day
+        next_offset = next_day.astimezone(zone).utcoffset()
         if next_offset != offset:
             before, after = start, next_day
             while after - before > timedelta(seconds=1):
                 middle = before + timedelta(seconds=int((after - before).total_seconds()) // 2)
-                before, after = (middle, after) if _offset(zone, middle) == offset else (before, middle)
+                unchanged = middle.astimezone(zone).utcoffset() == offset
+                before, after = (middle, after) if unchanged else (before, middle)
             yield after
         start, offset = next_day, next_offset
 
 
-def _offset(zone: ZoneInfo, at: datetime) -> int:
+def _change(since: int, zone: ZoneInfo, at: datetime) -> dict[str, int | str]:
     offset = at.astimezone(zone).utcoffset()
     if offset is None:  # pragma: no cover - a ZoneInfo always has an offset
         raise ValueError(f"{zone.key} has no offset at {at}")
-    return int(offset.total_seconds())
-
-
-def _change(since: int, zone: ZoneInfo, at: datetime) -> dict[str, int | str]:
-    seconds = _offset(zone, at)
+    seconds = int(offset.total_seconds())
     hours, minutes = divmod(abs(seconds) // 60, 60)
     return {
         "from": since,

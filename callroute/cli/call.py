@@ -71,9 +71,7 @@ def call(flow: Path, keys: str | None, project: Path | None, as_json: bool) -> N
             write_event(event, start, error=as_json)
 
         with interruptible.on_the_line():
-            placed = simulation.run_with(
-                cloud.dialer.call(definition["name"], interruptible, clock=clock), on_event
-            )
+            placed = cloud.dialer.call(definition["name"], interruptible, clock=clock, on_event=on_event)
         if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
             output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
         with output.progress("Processing the contact record …"):

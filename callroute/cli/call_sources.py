@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,6 @@ import click
 
 from callroute.cli import output
 from callroute.cli.input_files import files_in
-from callroute.cli.parameters import Decorated
 from callroute.errors import InputError
 from callroute.flows.load import STANDARD_INPUT
 from callroute.reports.report import Span
@@ -37,7 +37,7 @@ class Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Converts an option's text."""
+        """Parses the option's value as a date."""
         try:
             day = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
@@ -70,15 +70,44 @@ SOURCE_OPTIONS = (
 )
 
 
-def source_options(function: Decorated) -> Decorated:
-    """Adds the options that select call records from a source other than files."""
+@dataclass(frozen=True)
+class SourceOptions:
+    """Values of the options that select call records.
+
+    Attributes:
+        stack: name of a deployed stack.
+        table: name of a table.
+        region: AWS region of the table.
+        local: whether to read the table of a running `callroute serve`.
+        first: first day, or None for the default.
+        last: last day, or None for the default.
+        time_zone: time zone of the stack, or None for the default.
+    """
+
+    stack: str | None
+    table: str | None
+    region: str | None
+    local: bool
+    first: date | None
+    last: date | None
+    time_zone: str | None
+
+
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that select call records, and passes their values to the command as `options`."""
+
+    @wraps(function)
+    def command(**values: Any) -> Any:
+        chosen = SourceOptions(**{each.name: values.pop(each.name) for each in fields(SourceOptions)})
+        return function(**values, options=chosen)
+
     for option in reversed(SOURCE_OPTIONS):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 def span_of(first: date | None, last: date | None, time_zone: str) -> Span:
-    """Returns the days of the report: those given, or the last 7 whole days.
+    """Returns the days to report on: the given ones, or the last 7 whole days.
 
     Raises:
         InputError: the first day is after the last one, or the time zone is unknown.
@@ -117,23 +146,15 @@ class Source:
 def choose_source(
     command: str,
     files: Sequence[Path],
-    stack: str | None,
-    table: str | None,
-    region: str | None,
-    local: bool,
-    time_zone: str | None,
+    options: SourceOptions,
     project: Path | None,
 ) -> Source:
-    """Returns the source that the arguments name.
+    """Returns the source named by the arguments.
 
     Args:
         command: name of the command, for messages.
         files: files or folders of call records.
-        stack: name of a deployed stack.
-        table: name of a table.
-        region: AWS region of the table.
-        local: whether to read the table of a running `callroute serve`.
-        time_zone: time zone of the stack, or None for the default.
+        options: the options.
         project: folder of the project, or None.
 
     Raises:
@@ -141,23 +162,24 @@ def choose_source(
     """
     from callroute.cli.stacks import aws_clients, choose_stack
 
-    if sum((bool(files), stack is not None, table is not None, local)) != 1:
+    table, region = options.table, options.region
+    if sum((bool(files), options.stack is not None, table is not None, options.local)) != 1:
         files_option = "files" if command == "report" else "--items FILE"
         fix = f"Pass {files_option}, --stack NAME, --table NAME or --local"
         raise InputError(f"callroute {command}", "", "needs exactly one source of call records", fix)
     if region is not None and table is None:
         raise InputError("--region", "", "requires --table", "Remove it, or add --table")
     if files:
-        return files_source(files, time_zone or DEFAULT_TIME_ZONE)
+        return files_source(files, options.time_zone or DEFAULT_TIME_ZONE)
     if table is not None:
-        zone = time_zone or DEFAULT_TIME_ZONE
+        zone = options.time_zone or DEFAULT_TIME_ZONE
         return table_source(f"table {table}", table, lambda: aws_clients(region)("dynamodb"), zone)
-    found = choose_stack(stack, local, project)
+    found = choose_stack(options.stack, options.local, project)
     return table_source(
         f"stack {found.name}",
         found.output("tableName"),
         lambda: found.client("dynamodb"),
-        time_zone or found.output("timeZone"),
+        options.time_zone or found.output("timeZone"),
     )
 
 

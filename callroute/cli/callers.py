@@ -18,10 +18,10 @@ Event = TypeVar("Event")
 
 
 class TerminalCaller:
-    """A caller whose decisions the user makes on the terminal. End of input hangs up."""
+    """A caller whose decisions the user makes at the terminal. The caller hangs up at the end of the input."""
 
     def listens(self, message: events.Said) -> bool | str:  # noqa: ARG002 - the message is already on the screen
-        """Asks whether the caller listens to the end of a message. A key is passed to the simulation."""
+        """Asks whether the caller listens to the whole message. A key press is passed to the simulation."""
         answers: dict[str, bool | str] = {"": True, "h": False} | {key: key for key in simulation.KEYS}
         return self._ask("Enter: keep listening, h: hang up", answers, at_end=False)
 

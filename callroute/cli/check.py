@@ -152,7 +152,7 @@ def lint_files(
     flow_type: str | None = None,
     allowed_types: Sequence[str] = (),
 ) -> Report:
-    """Checks flows together.
+    """Checks a set of flows together, so that rules can follow references between them.
 
     Args:
         paths: files, folders, or - for standard input.

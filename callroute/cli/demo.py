@@ -94,7 +94,7 @@ def stop_as_json(stop: DropOffRow) -> dict[str, Any]:
 
 
 def write_stops(stops: list[DropOffRow]) -> None:
-    """Writes one stop per line, indented by its depth in the menus, with a bar for the calls that were lost there."""
+    """Writes one stop per line, indented by menu level, with a bar that shows how many calls were lost there."""
     columns = [
         Column("stop"),
         Column("calls", right=True, narrow=5),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callroute.cli import output
 from callroute.errors import InputError
-from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
+from callroute.flows.block_types import DEFAULT_TYPE, KINDS
 from callroute.flows.load import STANDARD_INPUT, LoadedFlow, load_flow
 from callroute.flows.placeholders import inside_arns
 from callroute.formats.files import read_text
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def files_in(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[tuple[Path, bool]]:
-    """Yields the files that the user names: files as they are, and the files in folders, in alphabetical order.
+    """Yields the given files, and the files in the given folders in alphabetical order.
 
     Args:
         paths: files, folders, or - for standard input.
@@ -61,7 +61,7 @@ def load(
     lenient: bool = False,
     flow_type: str | None = None,
 ) -> LoadedFlow:
-    """Loads a flow and prints the notes about it. See `load_flow`.
+    """Loads a flow and prints any notes about it. See `load_flow`.
 
     Raises:
         InputError: the flow cannot be used, or the sources of its type disagree.
@@ -80,7 +80,7 @@ def load(
 
 
 def configured_types(path: Path) -> dict[str, str]:
-    """Returns the type of a flow in each stack's configuration, by file name.
+    """Returns the types that the stack configurations give a flow, keyed by configuration file name.
 
     Raises:
         InputError: a configuration that mentions the flow's file name is invalid.
@@ -97,10 +97,10 @@ def configured_types(path: Path) -> dict[str, str]:
             if (config.folder / FLOW_FOLDER / str(entry.get("file"))).resolve() != flow:
                 continue
             type_ = str(entry.get("type", DEFAULT_TYPE))
-            if type_ not in FLOW_TYPES:
+            if type_ not in KINDS:
                 place = f"{config.project}:flows[{position}].type"
                 problem = f"{type_!r} is not a flow type"
-                raise InputError(str(file), place, problem, f"Use {', '.join(FLOW_TYPES)}")
+                raise InputError(str(file), place, problem, f"Use {', '.join(KINDS)}")
             types[file.name] = type_
     return types
 

@@ -23,7 +23,7 @@ def started(project: Path | None = None, overrides: Mapping[str, Any] | None = N
         project: folder of the project; by default, the project that contains the current folder.
         overrides: configuration values that override the stack's.
     """
-    if find_spec("ministack") is None:  # the emulator imports it in a separate process
+    if find_spec("ministack") is None:  # imported only in the emulator's process
         raise ModuleNotFoundError(name="ministack")
     with ExitStack() as running:
         with output.progress("Starting the local cloud …"):

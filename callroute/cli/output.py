@@ -33,7 +33,7 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass
 class OutputOptions:
-    """Options that apply to all output of a run.
+    """Output options for the whole run.
 
     Attributes:
         quiet: print no progress and no notes.
@@ -76,7 +76,7 @@ def _fallback(error: UnicodeError) -> tuple[str, int]:
 
 
 def close(code: Any) -> Any:
-    """Flushes the standard streams at the end of a command so that Python cannot fail to do so on exit.
+    """Flushes the standard streams at the end of a command, so that errors surface here rather than when Python exits.
 
     Args:
         code: the exit code so far.
@@ -170,12 +170,12 @@ def _console(stream: Any) -> Console:
 
 
 def width() -> int:
-    """Returns the number of columns of standard output."""
+    """Returns the width of standard output in columns."""
     return _console(sys.stdout).width
 
 
 def _rendered(console: Console, content: RenderableType) -> str:
-    """Returns what Rich would print. Rich does not write it directly, because it has its own handling of closed pipes."""
+    """Returns the text that Rich would print. Rich itself must not print it, because it handles closed pipes its own way."""
     with console.capture() as captured:
         console.print(content)
     return captured.get().removesuffix("\n")

@@ -20,7 +20,7 @@ class NumberRange(click.FloatRange):
     """A range of numbers. Rejects NaN, which click accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Converts an option's text."""
+        """Parses the option's value and rejects NaN."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)

@@ -42,6 +42,7 @@ ATTEMPTS = 10
 PROJECT = "call-route-tracker"
 """Name of the Pulumi project, unless the command runs in another project."""
 FLOW_RESOURCE = "aws:connect/contactFlow:ContactFlow"
+MODULE_RESOURCE = "aws:connect/contactFlowModule:ContactFlowModule"
 
 _PLACEHOLDERS = "placeholders:"
 _SECRET_NAME = re.compile(
@@ -54,7 +55,7 @@ _SECRET_VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """The files of a pulled flow.
+    """The files to write for a pulled flow.
 
     Attributes:
         pulled: the flow.
@@ -170,11 +171,10 @@ def pull(
             _write(target)
     for note in source.notes:
         output.note(f"note: {note}")
-    deployable = [each for each in targets if each.pulled.listed.type != MODULE]
     name = config.project if config else PROJECT
-    imports = [_import_command(source.id, name, each, stack) for each in deployable]
+    imports = [_import_command(source.id, name, each, stack) for each in targets]
     if config:
-        _set_flows(config, deployable)
+        _set_flows(config, targets)
     if as_json:
         flows = [_as_json(each, source.id) for each in targets]
         output.write_json({"instance": source.id, "flows": flows, "imports": imports})
@@ -190,7 +190,7 @@ def pull(
 
 
 def _region_of(instance: str) -> str | None:
-    """Returns the region of an instance's ARN, or None for an ID or an alias."""
+    """Returns the region in an instance's ARN, or None for an ID or an alias."""
     return Arn.parse(instance).region if instance.startswith("arn:") and instance.count(":") >= 5 else None
 
 
@@ -251,7 +251,7 @@ def _set_flows(config: StackConfig, targets: Sequence[Target]) -> None:
             files.append(target.path.name)
         position = files.index(target.path.name)
         place = f"{config.project}:flows[{position}]"
-        # Tags that the flow no longer has must not remain, and Pulumi cannot add a tag to the text `{}`.
+        # Tags that were removed from the flow must not remain, and Pulumi cannot add a tag to an entry written as `{}`.
         if position < len(flows) and "tags" in flows[position]:
             outdated.append(f"{place}.tags")
         entry = target.entry
@@ -288,7 +288,8 @@ def _import_command(instance_id: str, project: str, target: Target, stack: str |
     """Returns the command that adopts a flow. The component has an alias for flows at the root of the stack."""
     name = f"{project}-{target.path.stem.replace('_', '-')}"
     options = ["--generate-code=false", "--protect=false", *(["--stack", stack] if stack else [])]
-    words = ["pulumi", "import", FLOW_RESOURCE, name, f"{instance_id}:{target.pulled.listed.id}", *options]
+    resource = MODULE_RESOURCE if target.pulled.listed.type == MODULE else FLOW_RESOURCE
+    words = ["pulumi", "import", resource, name, f"{instance_id}:{target.pulled.listed.id}", *options]
     return shlex.join(words)
 
 
@@ -407,16 +408,11 @@ def _as_json(target: Target, instance_id: str) -> dict[str, Any]:
 
 
 def _write_configuration(project: str, targets: Sequence[Target], imports: Sequence[str]) -> None:
-    """Prints the configuration of the flows, followed by comments: modules, and the commands that adopt the flows."""
-    entries = [each.entry for each in targets if each.pulled.listed.type != MODULE]
-    others = [each.entry for each in targets if each.pulled.listed.type == MODULE]
-    if entries:
-        output.write_document(_yaml({"config": {f"{project}:flows": entries}}))
-    comments = []
-    if others:
-        comments += ["Not deployed by this project:", *_yaml(others).splitlines()]
-    if imports:
-        comments += ["Adopt the flows after you have set the configuration:", *imports]
+    """Prints the flows' configuration, followed by the import commands as comments."""
+    if not targets:
+        return
+    output.write_document(_yaml({"config": {f"{project}:flows": [each.entry for each in targets]}}))
+    comments = ["Adopt the flows after you have set the configuration:", *imports]
     output.write_document("".join(f"# {line}\n" for line in comments))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from callroute.cli import output
-from callroute.cli.call_sources import choose_source, source_options, span_of
+from callroute.cli.call_sources import SourceOptions, choose_source, source_options, span_of
 from callroute.cli.parameters import FILE, format_of, general_options, project_option
 from callroute.cli.report_text import write_report
 from callroute.errors import InputError
@@ -20,6 +19,7 @@ from callroute.formats.files import write_text
 from callroute.reports.report import Language, ReportedFlow
 
 if TYPE_CHECKING:
+    from callroute.reports.documents import Rows
     from callroute.reports.report import Report
 
 FORMATS = {".csv": "csv", ".html": "html", ".json": "json"}
@@ -50,6 +50,11 @@ FORMATS = {".csv": "csv", ".html": "html", ".json": "json"}
     help="Overrides the suffix of --output. Without either, text.",
 )
 @click.option(
+    "--rows",
+    type=click.Choice(["stops", "versions", "arms"]),
+    help="Content of a CSV file: stops with their waterfall, versions of the flows, or arms of experiments. By default, stops.",
+)
+@click.option(
     "--lang", "language", type=click.Choice(["en", "ja"]), default="en", help="Language of the report."
 )
 @click.option("--output", "-o", "out", metavar="FILE", type=FILE, help="Write the report to this file.")
@@ -57,15 +62,10 @@ FORMATS = {".csv": "csv", ".html": "html", ".json": "json"}
 @general_options
 def report(
     files: tuple[Path, ...],
-    stack: str | None,
-    table: str | None,
-    region: str | None,
-    local: bool,
-    first: date | None,
-    last: date | None,
-    time_zone: str | None,
+    options: SourceOptions,
     flow_files: tuple[Path, ...],
     output_format: str | None,
+    rows: Rows | None,
     language: Language,
     out: Path | None,
     project: Path | None,
@@ -82,8 +82,10 @@ def report(
         raise InputError(
             "--output", "", "text is only printed", f"Choose one of {', '.join(FORMATS.values())}"
         )
-    source = choose_source("report", files, stack, table, region, local, time_zone, project)
-    span = span_of(first, last, source.time_zone)
+    if rows is not None and output_format != "csv":
+        raise InputError("--rows", "", f"the format is {output_format}", "Remove it, or add --format csv")
+    source = choose_source("report", files, options, project)
+    span = span_of(options.first, options.last, source.time_zone)
     flows = load_flows(flow_files, project)
 
     from callroute.reports.build import build
@@ -95,17 +97,17 @@ def report(
     if output_format == "text":
         write_report(built, language)
     elif out:
-        write_text(out, rendered(built, output_format, language))
+        write_text(out, rendered(built, output_format, language, rows or "stops"))
     else:
-        output.write_document(rendered(built, output_format, language))
+        output.write_document(rendered(built, output_format, language, rows or "stops"))
 
 
-def rendered(report: Report, output_format: str, language: Language) -> str:
-    """Returns the report as a document."""
+def rendered(report: Report, output_format: str, language: Language, rows: Rows) -> str:
+    """Returns the report as a document, or the given rows of it as CSV."""
     from callroute.reports.documents import as_csv, as_json
 
     if output_format == "csv":
-        return as_csv(report, language)
+        return as_csv(report, language, rows)
     if output_format == "html":
         from callroute.reports.html import write_html
 

@@ -231,7 +231,7 @@ class _Writer:
             self.line("rare", "dim", count=self._stops(waterfall.rare), least=LEAST_CALLS)
 
     def _ending(self, stop: WaterfallStop, ending: Ending) -> str:
-        """Returns the calls with an ending, and for trouble, the calls that met it."""
+        """Returns the number of calls with an ending. For a kind of trouble, adds how many calls had it at all."""
         count = _count(stop.of(ending))
         met = next((stop.met[kind] for kind in TROUBLES if kind == ending), 0)
         return f"{count}/{met:,}" if met else count
@@ -368,7 +368,7 @@ class _Writer:
 
 
 def _narrow_column(heading: str) -> Column:
-    """Returns a column that can become narrow without breaking the words in its heading."""
+    """Returns a column that can shrink to the width of the longest word in its heading."""
     from rich.cells import cell_len
 
     return Column(heading, right=True, narrow=max(7, *map(cell_len, heading.split())))
@@ -388,7 +388,7 @@ def _interval(share: Share) -> str:
 
 
 def _points(change: Change | None) -> str:
-    """Returns the difference in percentage points, with a mark if it is significant."""
+    """Returns the difference in percentage points, marked if it is significant."""
     if change is None or change.difference is None:
         return ""
     mark = "" if not change.significant else "▲" if change.difference > 0 else "▼"

@@ -166,12 +166,6 @@ def simulate(
         raise InputError(loaded.source, "", *problem)
     contact_id = derive_contact_id(flow.name, pressed, at, patience, environment)
     caller = TerminalCaller() if keys is None else simulation.KeyedCaller(pressed, patience)
-    steps = simulation.simulate(
-        loaded,
-        caller,
-        clock=simulation.SimulatedClock(start),
-        environment=dataclasses.replace(environment, contact_id=contact_id),
-    )
     events: list[simulation.Event] = []
 
     def on_event(event: simulation.Event) -> None:
@@ -179,7 +173,13 @@ def simulate(
         if keys is None or not as_json:
             write_event(event, start, error=as_json)
 
-    call = simulation.run_with(steps, on_event)
+    call = simulation.simulate(
+        loaded,
+        caller,
+        clock=simulation.SimulatedClock(start),
+        on_event=on_event,
+        environment=dataclasses.replace(environment, contact_id=contact_id),
+    )
     if isinstance(caller, simulation.KeyedCaller) and caller.unused_keys:
         output.note(f"--keys: {unused_keys_message(caller.unused_keys, events[-1].block)}")
     records = contact_records(
@@ -229,12 +229,12 @@ def derive_contact_id(
 
 
 def load_other_flow(path: Path) -> Flow:
-    """Loads a flow to which the simulated flow refers."""
+    """Loads a flow that the simulated flow refers to."""
     return load(path, stand_ins).flow
 
 
 def require_terminal(flow: Path) -> None:
-    """Checks that the user can be asked for keys.
+    """Checks that the command can ask the user for keys.
 
     Raises:
         InputError: standard input is not a terminal, or contains the flow.
@@ -286,7 +286,7 @@ def run_scenarios(
 def write_results(
     path: Path, results: list[Result], covered: Coverage, others: Mapping[str, Coverage]
 ) -> None:
-    """Writes which scenarios passed, and which branches were not taken."""
+    """Writes the result of each scenario and the branches that were not taken."""
     for result in results:
         mark = ("✗ ", "red") if result.failures else ("✓ ", "green")
         output.write(result.scenario.name, margin=[mark])
@@ -300,14 +300,14 @@ def write_results(
 
 
 def write_coverage(prefix: str, covered: Coverage) -> None:
-    """Writes how many branches of a flow were taken, and lists the others."""
+    """Writes the number of branches taken in a flow and lists the ones that were not."""
     output.write(f"{prefix}{covered.taken} of {covered.total} branches taken ({covered.percent:.1f}%)")
     for branch in covered.not_taken:
         output.write(f"not taken: {branch.source}: {branch_name(branch)} → {branch.target}", margin=["    "])
 
 
 def branch_name(branch: Branch) -> str:
-    """Returns the name of a branch in the text output."""
+    """Returns a branch's name as shown in the text output."""
     names = {"next": "next", "condition": f"when {branch.label}", "error": f"error {branch.label}"}
     return names[branch.kind]
 

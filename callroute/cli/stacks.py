@@ -24,7 +24,7 @@ class ClientFactory(Protocol):
     """Creates boto3 clients."""
 
     def __call__(self, service: str) -> Any:
-        """Returns a client, for example for `dynamodb`."""
+        """Returns a client for a service, for example `dynamodb`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Stack:
     """Arguments of the pipe in the local cloud, which cannot describe its pipe; None for a deployed stack."""
 
     def output(self, name: str) -> Any:
-        """Returns an output.
+        """Returns the value of a stack output.
 
         Raises:
             InputError: the stack has no such output.
@@ -131,7 +131,7 @@ def local_stack() -> Stack:
 
 
 def choose_stack(name: str | None, local: bool, project: Path | None = None) -> Stack:
-    """Returns the stack that the options --stack and --local name.
+    """Returns the stack selected by --stack or --local.
 
     Raises:
         InputError: not exactly one of them is given, or the stack is not available.

@@ -69,7 +69,12 @@ MAX_RUNS = 5
     "--without-detail",
     metavar="ROUTE",
     multiple=True,
-    help="Record no detail for this stop. Repeatable.",
+    help="Record no detail for this stop, or for all stops that match a pattern such as '2-*'. Repeatable.",
+)
+@click.option(
+    "--fit",
+    is_flag=True,
+    help="If the flow would be too large with detail, leave out the stops that need the most blocks, and list them.",
 )
 @type_option
 @click.option("--picture", metavar="FILE", type=FILE, help="Also draw the tracked flow to this SVG file.")
@@ -83,6 +88,7 @@ def track(
     resolve: bool,
     detail: bool | None,
     without_detail: tuple[str, ...],
+    fit: bool,
     picture: Path | None,
     force: bool,
 ) -> None:
@@ -105,6 +111,7 @@ def track(
             resolve=resolve,
             detail=detail,
             without_detail=without_detail,
+            fit=fit,
             picture=picture,
             force=force,
         )
@@ -125,7 +132,16 @@ def track(
         target = out / path.relative_to(flow)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            track_file(path, target, names, flow_type=flow_type, resolve=resolve, detail=detail, force=force)
+            track_file(
+                path,
+                target,
+                names,
+                flow_type=flow_type,
+                resolve=resolve,
+                detail=detail,
+                fit=fit,
+                force=force,
+            )
         except InputError as error:
             output.error(str(error))
             failed = True
@@ -142,6 +158,7 @@ def track_file(
     resolve: bool = False,
     detail: bool | None = None,
     without_detail: Collection[str] = (),
+    fit: bool = False,
     picture: Path | None = None,
     force: bool = False,
 ) -> None:
@@ -154,7 +171,8 @@ def track_file(
         flow_type: type of the flow.
         resolve: assign a route to each stop that records would not distinguish from another one.
         detail: whether the flow gets detail; None to keep the detail it has.
-        without_detail: stops without detail.
+        without_detail: stops without detail, or patterns of their routes.
+        fit: leave out stops if the flow would be too large with detail.
         picture: SVG file to write.
         force: overwrite files that are not tracked flows.
 
@@ -179,6 +197,7 @@ def track_file(
             call_flow=call_flow,
             detail=detail,
             without=without_detail,
+            fit=fit,
         )
         text = flow.style.write(tracked.document)
         return tracked, Flow.parse(text, str(target), flow.type)
@@ -191,7 +210,7 @@ def track_file(
             names = replace(names, blocks={**names.blocks, **ambiguous})
             tracked, written = track_again(loaded.flow, names, known_routes(loaded, target))
             ambiguous = names_for_ambiguous_stops(written, names)
-        # In the next run, the keys that lead to a newly named stop can get other routes.
+        # On the next run, the keys that lead to a newly named stop can get different routes.
         for _ in range(MAX_RUNS):
             before = tracked
             tracked, written = track_again(written, given, before.catalog)
@@ -315,11 +334,15 @@ def summary(tracked: TrackedFlow, catalog: str) -> str:
 
 
 def detail_summary(detail: Detail) -> str:
-    """Summarizes the detail and its costs."""
-    return (
+    """Summarizes the detail and what it costs, and lists the stops that are left out to fit."""
+    costs = (
         f"detail for {output.counted(detail.stops, 'stop')}: {output.counted(detail.blocks, 'tracking block')}, and "
         f"up to {detail.attribute_bytes:,} of {ATTRIBUTE_BYTES:,} bytes of attributes per contact"
     )
+    if not detail.omitted:
+        return costs
+    left_out = output.counted(len(detail.omitted), "stop")
+    return f"{costs}\nno detail for {left_out}, so that the flow fits: {', '.join(detail.omitted)}"
 
 
 def stops_summary(flow: Flow) -> str:

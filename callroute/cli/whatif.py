@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from callroute.cli import output
-from callroute.cli.call_sources import choose_source, source_options, span_of
+from callroute.cli.call_sources import SourceOptions, choose_source, source_options, span_of
 from callroute.cli.output import Column
 from callroute.cli.parameters import FILE, NumberRange, general_options, json_option, project_option
 from callroute.errors import InputError
@@ -91,13 +90,7 @@ def whatif(
     old: Path,
     new: Path,
     files: tuple[Path, ...],
-    stack: str | None,
-    table: str | None,
-    region: str | None,
-    local: bool,
-    first: date | None,
-    last: date | None,
-    time_zone: str | None,
+    options: SourceOptions,
     assumptions: tuple[str, ...],
     percent: float,
     samples: int,
@@ -118,8 +111,8 @@ def whatif(
     for path, graph in zip((old, new), graphs, strict=True):
         if not graph.stops:
             raise InputError(str(path), "", "the flow does not set call_route", "Run `callroute track` on it")
-    source = choose_source("whatif", files, stack, table, region, local, time_zone, project)
-    span = span_of(first, last, source.time_zone)
+    source = choose_source("whatif", files, options, project)
+    span = span_of(options.first, options.last, source.time_zone)
 
     from callroute.reports.call_database import CallDatabase
     from callroute.reports.changed_flow import Remark
@@ -164,7 +157,7 @@ def whatif(
 
 @dataclass(frozen=True)
 class _Observed:
-    """Calls of the old flow.
+    """Calls to the old flow.
 
     Attributes:
         calls: number of calls with each path.
@@ -178,7 +171,7 @@ class _Observed:
 
 
 def _observed(database: CallDatabase, flow: LoadedFlow, source: str) -> _Observed:
-    """Returns the calls of a flow.
+    """Returns the calls to a flow.
 
     If any call has this version of the flow, calls with other versions are left out. If any of the remaining calls have
     detail, those without it are left out.
@@ -348,7 +341,7 @@ def _write(
 
 
 def _cells(comparison: Comparison) -> tuple[str, ...]:
-    """Returns the shares before and after, the interval, and the change with its interval. An unchanged share has no change."""
+    """Returns the share before and after with its interval, and the change with its interval, as table cells."""
     change = comparison.change
     changed = any(abs(each or 0) > UNCHANGED for each in change)
     return (

@@ -53,13 +53,13 @@ CALLING_FLOW = Dynamic("the calling flow")
 
 
 def constants(values: Iterable[frozenset[Value]]) -> set[str]:
-    """Returns all strings in several sets of possible values."""
+    """Returns all strings that appear in any of the sets of possible values."""
     return {value for found in values for value in found if isinstance(value, str)}
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A block in which callers can hang up.
+    """A block where callers can hang up.
 
     Attributes:
         block: the block.
@@ -117,7 +117,7 @@ def analyze(flow: Flow) -> Analysis:
 
 
 def inherits(flow: Flow) -> bool:
-    """Returns whether a flow always continues a call from another flow and inherits the attributes set there.
+    """Returns whether every call enters the flow from another flow, inheriting the attributes set there.
 
     This is true of modules and of queue, hold and whisper flows. A contact flow can also be the target of a transfer,
     but inbound calls can start in it.
@@ -260,7 +260,7 @@ class _Transfer:
 
 
 def outgoing_branches(flow: Flow, block: Block) -> Iterator[Branch]:
-    """Yields the branches by which a call can leave a block. Branches of terminal blocks are ignored."""
+    """Yields the branches that a call can take out of a block. Branches of terminal blocks are ignored."""
     row = type_of(block)
     if row is None or not row.terminal:
         yield from (branch for branch in block.branches if branch.target in flow.blocks)

@@ -127,6 +127,11 @@ class BlockType(Shape):
         return {"menu": " (menu)", "input": " (stored input)"}.get(self.stop or "", " (key buffer)")
 
     @property
+    def is_only_in_modules(self) -> bool:
+        """True if only modules can contain the block."""
+        return self.kinds | self.extra_kinds == {"module"}
+
+    @property
     def terminal(self) -> bool:
         """True if the block ends the flow."""
         return self.next == "refused"
@@ -269,7 +274,7 @@ _TYPES = (
         optional=(
             "LexSessionAttributes",
             "LexInitializationData",
-            "LexInitilizationData",  # the spelling in the AWS documentation
+            "LexInitilizationData",  # spelled this way in the AWS documentation
             "LexTimeoutSeconds",
         ),
         nested={
@@ -321,7 +326,7 @@ _TYPES = (
         stop="wait",
         asks=True,
     ),
-    # --- Transfers and ends ------------------------------------------------------------------------------------------
+    # --- Ending and transferring calls -------------------------------------------------------------------------------
     BlockType(
         "DisconnectParticipant",
         "live: no parameters and no branches, not in whisper and hold flows; doc: disconnectparticipant",

@@ -75,7 +75,7 @@ class BlockChange:
 
 @dataclass(frozen=True)
 class RouteChanges:
-    """The effect of a change on the records of calls.
+    """The effect of a change on call records.
 
     Attributes:
         new_stops: stops that callers could not reach before.
@@ -164,7 +164,7 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple
 
 
 def _values(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
-    """Yields the values in an object that are not objects themselves, with their JSON paths."""
+    """Yields the non-object values in an object, with their JSON paths."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _values(inner, member(path, name))

@@ -89,7 +89,7 @@ class _Extraction:
     dynamic: list[str] = field(default_factory=list)
 
     def replaced(self, value: Any) -> Any:
-        """Returns a JSON value with placeholders in its strings."""
+        """Replaces the ARNs and IDs in a JSON value's strings with placeholders."""
         if isinstance(value, dict):
             return {key: self.replaced(inner) for key, inner in value.items()}
         if isinstance(value, list):
@@ -124,7 +124,7 @@ class _Extraction:
 
 
 def _camel_case(resource: Resource, ending: str) -> str:
-    """Returns `SalesQueueArn` for a queue named `sales` or `Sales queue`."""
+    """Returns a placeholder name, for example `SalesQueueArn` for a queue named `sales` or `Sales queue`."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", resource.name).replace("_", " "))
     name = "".join(word[:1].upper() + word[1:] for word in words)
     kind = "" if name.lower().endswith(resource.kind.lower()) else resource.kind

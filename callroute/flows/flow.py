@@ -178,7 +178,7 @@ class Flow:
                 the console), exceeds a size limit or has another structural defect.
         """
         parser = _Parser(text, source, type_)
-        parser.raise_first_defect()  # fail early, because an oversized flow can take a long time to parse
+        parser.raise_first_defect()  # checked first, because an oversized flow can take a long time to parse
         flow = parser.flow()
         parser.raise_first_defect()
         return flow
@@ -198,12 +198,12 @@ class Flow:
 
     @property
     def style(self) -> JsonStyle:
-        """Formatting of the text from which the flow was parsed."""
+        """Formatting of the flow's original text."""
         return self.json_document.style
 
     @property
     def positions(self) -> Mapping[str, Position]:
-        """Position of each JSON path in the text from which the flow was parsed."""
+        """Position of each JSON path in the flow's original text."""
         return self.json_document.positions
 
     @property

@@ -50,7 +50,7 @@ class LoadedFlow:
 
     @property
     def filled(self) -> str:
-        """The text from which `flow` was parsed."""
+        """The text that was parsed to create `flow`."""
         return self.flow.json_document.text
 
     @property
@@ -178,7 +178,7 @@ def read_standard_input() -> str:
 
 
 def may_be_flow(text: str) -> bool:
-    """Returns whether a JSON file in a folder could be a flow. Broken JSON could be one, so its error is reported."""
+    """Returns whether a JSON file in a folder could be a flow. Invalid JSON counts, so that its error is reported."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

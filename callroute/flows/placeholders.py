@@ -83,17 +83,17 @@ def fill(text: str, values: Mapping[str, str], source: str, declared: Collection
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Returns the distinct placeholder names in a text, in order of appearance."""
+    """Returns the distinct placeholder names in a string, in order of appearance."""
     return tuple(dict.fromkeys(PLACEHOLDER.findall(text)))
 
 
 def inside_arns(text: str) -> tuple[str, ...]:
-    """Returns the names of the placeholders that are only part of an ARN, as in `arn:aws:connect:${Region}:…`."""
+    """Returns the names of placeholders that form only part of an ARN, as in `arn:aws:connect:${Region}:…`."""
     return tuple(dict.fromkeys(name for arn in _PARTIAL_ARN.findall(text) for name in names(arn)))
 
 
 def _place(name: str, text: str) -> str:
-    """Returns the placeholder and the first block that contains it."""
+    """Returns the place to name in an error: the placeholder and the first block that contains it."""
     placeholder = f"${{{name}}}"
     try:
         blocks = json.loads(text)["Actions"]

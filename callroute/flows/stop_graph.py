@@ -1,4 +1,4 @@
-"""Graph of a flow's stops: where the keys of each stop lead, and what follows silence, wrong keys and errors.
+"""Graph of a flow's stops: where the keys at each stop lead, and what happens after silence, wrong keys and errors.
 
 A stop is a value of `call_route`. Blocks in which callers make no choice are skipped, and passes through Loop blocks are
 counted. A check that does not depend on the caller, such as opening hours, can take any branch.
@@ -65,7 +65,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class StopNode:
-    """A stop and everything that can happen there.
+    """A stop, its prompts, and the places that calls can reach from it.
 
     Attributes:
         first: places that callers at the stop can reach first.
@@ -84,7 +84,7 @@ class StopNode:
 
     @cached_property
     def out_of_attempts(self) -> frozenset[Destination]:
-        """Stops and ends that callers can reach after trouble."""
+        """Stops and ends that callers reach after running out of attempts."""
         return _outside(places for prompt in self.prompts.values() for places in prompt.trouble.values())
 
     @property
@@ -115,7 +115,7 @@ class StopNode:
         return next(iter(self.first))
 
     def after_trouble(self, prompt: Destination, kind: str) -> Destination:
-        """Returns the place to which trouble leads at a stop whose attempts can be counted."""
+        """Returns where a kind of trouble leads at a stop whose attempts can be counted."""
         return next(iter(self.prompts[prompt].trouble[kind]))
 
     def attempts_allowed(self, limit: int) -> int:
@@ -154,7 +154,7 @@ class StopNode:
 
 
 def _outside(places: Iterable[frozenset[Destination]]) -> frozenset[Destination]:
-    """Returns the places that are not prompts of the same stop."""
+    """Returns the places outside the current stop, that is, all except its own prompts."""
     return frozenset(place for each in places for place in each if place.kind != "prompt")
 
 
@@ -176,6 +176,13 @@ class StopGraph:
         self.stops = {route: self._stop(route, blocks) for route, blocks in entries.items()}
         started = self._follow("", {(flow.start, (), False)}, prompts=False)
         self.first = frozenset(place.name for place in started if place.kind == "stop")
+
+    def dead_ends(self) -> Iterator[tuple[str, str]]:
+        """Yields each stop that callers reach only after trouble at another stop and that has no prompt, after that other stop."""
+        for route, stop in self.stops.items():
+            for place in sorted(stop.out_of_attempts - stop.choices):
+                if place.kind == "stop" and not self.stops[place.name].prompts:
+                    yield route, place.name
 
     def _stop(self, route: str, entries: list[str]) -> StopNode:
         starts: set[_State] = {

@@ -30,7 +30,7 @@ _VERSION_LENGTH = 12
 
 
 def is_tracking(block: Block) -> bool:
-    """Returns whether tracking added this block, and the block still does nothing but set attributes and continue."""
+    """Returns whether this block was added by tracking and still does nothing but set attributes and continue."""
     return (
         _sets_attributes(block)
         and block.parameters.get("TargetContact") == "Current"
@@ -40,13 +40,13 @@ def is_tracking(block: Block) -> bool:
 
 
 def stop_of_key(attribute: str) -> str | None:
-    """Returns the stop to which a detail attribute belongs, or None for other attributes."""
+    """Returns the stop that a detail attribute belongs to, or None for other attributes."""
     found = _STOP_OF_KEY.fullmatch(attribute)
     return found[1] if found else None
 
 
 def is_detail_key(attribute: str) -> bool:
-    """Returns whether only detail sets this attribute."""
+    """Returns whether this attribute is set only by detail."""
     return attribute == DETAIL or stop_of_key(attribute) is not None
 
 
@@ -85,7 +85,7 @@ def strip_tracking(flow: Flow) -> tuple[Flow, dict[str, Block]]:
 
 
 def strip_detail(flow: Flow) -> tuple[Flow, dict[str, Block]]:
-    """Returns the flow with its tracking but without its detail, and the removed blocks by identifier.
+    """Removes the detail from a flow but keeps its tracking. Returns the flow, and the removed blocks by identifier.
 
     Raises:
         InputError: tracking blocks form a cycle.

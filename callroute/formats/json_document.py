@@ -77,7 +77,7 @@ def printable(text: str) -> str:
 
 
 class Position(NamedTuple):
-    """Position of a value in a text. Line and column numbers start at 1.
+    """Position of a value in the original text. Line and column numbers start at 1.
 
     Attributes:
         line: line number.

@@ -1,1 +1,1 @@
-"""The live view of `callroute serve`: a softphone, the flow, call records and drop-off in a browser."""
+"""The live view of `callroute serve`, which shows a softphone, the flow, call records and drop-off in a browser."""

@@ -1,4 +1,4 @@
-"""The web application for the live view: the page, its requests and its stream of messages."""
+"""Web application for the live view: the page, its requests and its stream of messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SECURITY_HEADERS = {
 
 
 class SameOriginMiddleware:
-    """Rejects requests for another host or from another origin and adds security headers.
+    """Middleware that rejects requests for another host or from another origin, and adds security headers.
 
     The host check blocks websites whose names resolve to 127.0.0.1 (DNS rebinding).
 
@@ -152,7 +152,7 @@ def _file(name: str, media_type: str) -> Callable[[Request], FileResponse]:
 
 
 async def _messages(view: LiveView, session: Session) -> AsyncIterator[str]:
-    """Yields the messages to a page as server-sent events. The session ends with the stream."""
+    """Yields a page's messages as server-sent events. The session ends when the stream ends."""
     try:
         message: Mapping[str, Any] | None = view.greeting(session)
         session.send(await run_in_threadpool(view.drop_off_message))

@@ -50,7 +50,7 @@ class LiveCaller:
         self._hung_up = False
 
     def act(self, action: Action) -> None:
-        """Adds an action by the user of the page."""
+        """Queues an action by the user of the page."""
         self._actions.put(action)
 
     def start_prompt(self) -> int:
@@ -93,7 +93,7 @@ class LiveCaller:
         self._next(time.monotonic() + seconds, ignored=("key", "played"))
 
     def _next(self, deadline: float, ignored: tuple[str, ...] = ()) -> Action | None:
-        """Returns the next action for the current prompt, or None after the deadline. After `hangup`, returns it again."""
+        """Returns the next action for the current prompt, or None after the deadline. After a hangup, always returns `hangup`."""
         while not self._hung_up:
             try:
                 action = self._actions.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -107,5 +107,5 @@ class LiveCaller:
 
 
 def _longest(text: str) -> float:
-    """Returns the time at which a prompt ends if the page does not report its end."""
+    """Returns the time when a prompt is considered finished if the page does not report its end."""
     return time.monotonic() + 10 + 3 * speaking_seconds(text)

@@ -54,7 +54,7 @@ class LiveFlow:
 
 
 class LiveView:
-    """A context manager that processes calls from the pages while it is active.
+    """Processes calls from the pages while it is active as a context manager.
 
     Args:
         cloud: the local cloud, which must be running.
@@ -95,7 +95,7 @@ class LiveView:
     # --- Requests ----------------------------------------------------------------------------------------------------
 
     def greeting(self, session: Session) -> Message:
-        """Returns the first message to a page."""
+        """Returns the first message that a page receives."""
         return {
             "type": "session",
             "token": session.token,
@@ -124,7 +124,7 @@ class LiveView:
         return True
 
     def drop_off_message(self) -> Message:
-        """Returns the message with the drop-off for all calls."""
+        """Returns the message that shows the drop-off for all calls."""
         rows = drop_off(list(self._items.values()), list(self._catalogs.values()), all_stops=True)
         names = {catalog.call_flow: name for name, catalog in self._catalogs.items()}
         return {
@@ -164,22 +164,22 @@ class LiveView:
 
         def on_event(event: events.Event) -> None:
             if isinstance(event, events.Ended):
-                session.caller = None  # the page can call again while the record is sent
+                session.caller = None  # the page can place its next call while the record is being sent
             session.send(_step(event, caller))
             if isinstance(event, events.Waited):
                 caller.pause(event.seconds)
             elif isinstance(event, events.AgentConnected | events.ThirdPartyConnected):
                 caller.pause(LONGEST_CONVERSATION)
 
-        placing = self._cloud.dialer.call(
-            flow,
-            caller,
-            clock=simulation.RunningClock(),
-            environment=simulation.Environment(agent_answers_after=AGENT_ANSWERS_AFTER),
-            contact_id=contact_id,
-        )
         try:
-            simulation.run_with(placing, on_event)
+            self._cloud.dialer.call(
+                flow,
+                caller,
+                clock=simulation.RunningClock(),
+                on_event=on_event,
+                environment=simulation.Environment(agent_answers_after=AGENT_ANSWERS_AFTER),
+                contact_id=contact_id,
+            )
         except (InputError, LocalCloudError) as error:
             session.send({"type": "failed", "contact": contact_id, "text": str(error)})
         else:
@@ -273,7 +273,7 @@ def _contact_id(handled: HandledRecord) -> str:
 
 
 def _step(event: events.Event, caller: LiveCaller) -> Message:
-    """Returns the message about a call's event."""
+    """Returns the message that describes an event of a call."""
     label, text, _style = describe(event)
     message: dict[str, Any] = {
         "type": "step",

@@ -36,7 +36,7 @@ def listen(port: int) -> socket.socket:
 
 
 class Server:
-    """A context manager that serves an application.
+    """Serves an application while it is active as a context manager.
 
     Args:
         app: the application.
@@ -47,7 +47,7 @@ class Server:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                access_log=False,  # requests contain tokens and keys
+                access_log=False,  # access logs would contain tokens and keys
                 lifespan="off",
                 log_level="error",
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,

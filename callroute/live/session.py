@@ -18,7 +18,7 @@ MAX_SESSIONS = 50
 
 
 class Session:
-    """An open page. Created in the server's event loop."""
+    """An open page. Must be created in the server's event loop."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(32)
@@ -54,7 +54,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def open(self) -> Session | None:
-        """Adds a page. Returns None if there are too many pages or the server is ending."""
+        """Adds a page. Returns None if there are too many pages or the server is shutting down."""
         with self._lock:
             if self._closed or len(self._sessions) >= MAX_SESSIONS:
                 return None

@@ -1,1 +1,1 @@
-"""The local cloud: runs a stack on this machine, in an AWS emulator and with replacements for missing services."""
+"""The local cloud: runs a stack on this machine, using an AWS emulator and replacements for the services it lacks."""

@@ -24,7 +24,7 @@ QUEUE = "aws:sqs/queue:Queue"
 
 @dataclass(frozen=True)
 class DeliveryCounts:
-    """Number of stream records by outcome. A record that is delivered twice counts twice."""
+    """Number of stream records for each outcome. A record that is delivered twice counts twice."""
 
     stored: int = 0
     """The table contains this version of the record or a newer one."""

@@ -65,7 +65,7 @@ def read_all_files(paths: Iterable[Path]) -> list[bytes]:
 
 
 def may_be_contact_record(record: bytes) -> bool:
-    """Returns whether a record could be a contact record. Event data does not have to be a JSON object."""
+    """Returns whether a record could be a contact record. Only JSON objects without any of its fields are ruled out."""
     try:
         value = json.loads(record)
     except (ValueError, RecursionError):
@@ -86,7 +86,7 @@ class UnusableFilesError(InputError):
 
 
 def _records(text: str, source: str) -> Iterator[tuple[str, bytes]]:
-    """Yields the place and data of each record."""
+    """Yields the position and data of each record."""
     if not text.strip():
         raise InputError(source, "", "the file is empty", _SHAPES)
     try:
@@ -166,7 +166,7 @@ def _decoded(record: Any, source: str, place: str) -> tuple[str, bytes]:
     data = record.get("data") if isinstance(record, dict) else None
     if not isinstance(data, str):
         raise InputError(source, place, "the event's record has no data", "Add the data in base64")
-    # Some tools omit the padding or add too much of it. The length of the data is enough to decode it.
+    # Some tools omit the padding or add too much, so it is recomputed from the length of the data.
     bare = data.strip().rstrip("=")
     try:
         return place, base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)

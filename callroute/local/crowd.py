@@ -27,7 +27,7 @@ def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.R
         SimulationError: the simulation does not support the flow.
     """
     moment = day + timedelta(seconds=chance.randrange(8 * 3600, 19 * 3600))
-    placing = dialer.call(
+    dialer.call(
         flow,
         RandomCaller(chance),
         clock=simulation.SimulatedClock(moment),
@@ -37,7 +37,6 @@ def place_random_call(dialer: Dialer, flow: str, day: datetime, chance: random.R
         contact_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         customer_number=chance.choice((*CALLERS, None)),
     )
-    simulation.run_with(placing, lambda _event: None)
 
 
 class RandomCaller:
@@ -52,11 +51,11 @@ class RandomCaller:
         self._troubled_by = ""
 
     def listens(self, message: events.Said) -> bool:  # noqa: ARG002 - does not depend on the message
-        """Hangs up during 1 message in 20."""
+        """Hangs up during one message in 20."""
         return self._chance.random() > 0.05
 
     def chooses(self, menu: events.MenuOffered) -> str:
-        """Hangs up at 1 menu in 7, or at 1 in 3 after silence or a wrong key. Otherwise, usually presses a valid key."""
+        """Hangs up at one menu in 7, or one in 3 after silence or a wrong key. Otherwise, usually presses a valid key."""
         draw = self._chance.random()
         if draw < (0.33 if self._troubled_by == menu.block else 0.14):
             return simulation.HANGUP

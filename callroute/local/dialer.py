@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +68,12 @@ class Dialer:
         caller: Caller,
         *,
         clock: Clock,
+        on_event: Callable[[Event], object] = lambda _event: None,
         environment: Environment | None = None,
         contact_id: str | None = None,
         customer_number: str | None = CUSTOMER_NUMBER,
-    ) -> Generator[Event, None, PlacedCall]:
-        """Places a call: yields its events, then publishes and returns its contact records.
+    ) -> PlacedCall:
+        """Places a call, and publishes and returns its contact records.
 
         All versions are published as soon as the call ends. A simulated clock is first advanced to the last version. With
         a real-time clock, contacts that have not ended are left out, and no timestamp is in the future.
@@ -81,6 +82,7 @@ class Dialer:
             flow: name or ID of the flow in Connect.
             caller: the simulated caller.
             clock: the clock of the call.
+            on_event: called with each event, before the caller has to react to it.
             environment: opening hours, queues and agents.
             contact_id: ID of the contact. Default: a random ID.
             customer_number: the caller's number in E.164 format, or None if it is withheld.
@@ -92,7 +94,8 @@ class Dialer:
         registered = self._registered(flow)
         # Looked up before the call starts, so that a missing stream is reported immediately.
         stream_arn = self._stream_arn(registered.inputs["instanceId"])
-        call = yield from simulate(self._parse(registered), caller, clock=clock, environment=environment)
+        parsed = self._parse(registered)
+        call = simulate(parsed, caller, clock=clock, on_event=on_event, environment=environment)
         clock.advance(max(0.0, (last_emission(call) - clock.now()).total_seconds()))
         now = clock.now()
         own, *legs = contact_records(

@@ -42,7 +42,7 @@ CHILD = ("-m", "callroute.local.ministack_patches")
 
 
 class EmulatorError(LocalCloudError):
-    """The emulator did not start, or ended unexpectedly. The message includes the end of its log."""
+    """The emulator did not start or exited unexpectedly. The message includes the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Emulator:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that Ctrl-C, which hangs up in `callroute call`, does not stop the child
+                start_new_session=True,  # keeps Ctrl-C, which hangs up in `callroute call`, from stopping the child
             )
 
     def _environment(self, port: int) -> dict[str, str]:
@@ -179,7 +179,7 @@ class Emulator:
             "AWS_SECRET_ACCESS_KEY": ROOT.secret_access_key,
             "HOME": directory,
             "TMPDIR": directory,
-            # ministack removes all ministack containers when it starts and stops, including those of another instance.
+            # Hides Docker: when ministack starts or stops, it removes the containers of all ministack instances.
             "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
             # These listeners use fixed ports, which a second emulator could not open.
             "IOT_MTLS_ENABLED": "0",
@@ -192,7 +192,7 @@ class Emulator:
         }
 
     def _is_ready(self) -> bool:
-        """Waits until the child responds, exits or times out. Returns True if it responds."""
+        """Waits for the child and returns True if it responds before it exits or times out."""
         child = self._running()
         opener = _opener()
         deadline = time.monotonic() + START_SECONDS

@@ -157,7 +157,7 @@ class Pipe:
         self._started = False
 
     def poll(self) -> list[HandledRecord]:
-        """Reads and handles up to one batch per lane from each shard. Returns an empty list if there are no new records."""
+        """Reads and handles up to one batch per lane from each shard. Returns an empty list if there is nothing new."""
         handled: list[HandledRecord] = []
         if not self._started:
             self._start()
@@ -167,7 +167,7 @@ class Pipe:
             records, next_iterator = self._read(shard_id)
             if records:
                 handled += self._handle(records)
-                # Set only after the records are handled, so that an interrupted pipe loses none of them.
+                # Updated only after the records are handled, so that an interrupted pipe loses none of them.
                 self.positions[shard_id] = records[-1].sequence_number
             if next_iterator is None:
                 self._ended.add(shard_id)
@@ -181,7 +181,7 @@ class Pipe:
             yield from handled
 
     def _start(self) -> None:
-        """Describes the stream, because AWS documents that a pipe needs these permissions. The results are not used."""
+        """Describes the stream only to check the permissions for it, which AWS documents that a pipe needs."""
         self._request(self._kinesis.describe_stream_summary, StreamARN=self.settings.stream_arn)
         self._request(self._kinesis.describe_stream, StreamARN=self.settings.stream_arn, Limit=1)
         self._started = True
@@ -233,7 +233,7 @@ class Pipe:
         return str(answer["ShardIterator"])
 
     def _handle(self, records: Sequence[StreamRecord]) -> list[HandledRecord]:
-        """Filters records and delivers the others, in parallel lanes. A partition key always uses the same lane."""
+        """Filters records and delivers the rest in parallel lanes. A partition key always uses the same lane."""
         accepted: list[StreamRecord] = []
         handled: list[HandledRecord] = []
         for record in records:
@@ -328,7 +328,7 @@ class Pipe:
         return [HandledRecord(record, "dead_lettered") for record in batch]
 
     def _request(self, call: Callable[..., Any], **arguments: Any) -> Any:
-        """Sends a request to the emulator. A missing permission is an error, because on AWS no record would get through."""
+        """Sends a request to the emulator. A missing permission raises an error, because on AWS no record would get through."""
         try:
             return call(**arguments)
         except ClientError as error:

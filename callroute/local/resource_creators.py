@@ -25,11 +25,11 @@ Created = tuple[str, Arguments]
 
 
 class UnknownArgumentError(Exception):
-    """An argument that no creator uses. The message is its name."""
+    """An argument that no resource creator supports. The message is the argument's name."""
 
 
 def _remaining(client: Any, operation: str, given: Arguments) -> dict[str, Any]:
-    """Converts the arguments that a creator has not handled to the request of an API call.
+    """Converts the arguments that a creator has not handled to the parameters of an API call.
 
     This ensures that no argument is lost: one that the operation does not accept raises UnknownArgumentError, and boto3
     rejects unknown nested keys when the request is sent.
@@ -226,7 +226,7 @@ def _log_group(emulator: Emulator, name: str, given: Arguments) -> Created:
     logs.create_log_group(logGroupName=name, **_remaining(logs, "CreateLogGroup", given))
     if days:  # 0 means no expiration, which is the default
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)
-    # Like the provider, without the `:*` at the end of the API's ARN.
+    # Like the provider, omits the `:*` at the end of the ARN that the API returns.
     return name, {
         "name": name,
         "arn": f"arn:aws:logs:{emulator.region}:{emulator.account_id}:log-group:{name}",
@@ -315,6 +315,15 @@ def _contact_flow(emulator: Emulator, name: str, given: Arguments) -> Created:
     return f"{instance}:{flow}", {"name": name, "arn": arn, "contactFlowId": flow}
 
 
+def _contact_flow_module(emulator: Emulator, name: str, given: Arguments) -> Created:
+    instance = given["instanceId"]
+    given.pop("contentHash", None)  # used by the provider to detect changes
+    _validate_request(emulator, "CreateContactFlowModule", {**given, "name": name})
+    module = str(uuid.uuid4())
+    arn = f"{instance_arn(emulator, instance)}/flow-module/{module}"
+    return f"{instance}:{module}", {"name": name, "arn": arn, "contactFlowModuleId": module}
+
+
 def _instance_storage_config(emulator: Emulator, _name: str, given: Arguments) -> Created:
     _validate_request(emulator, "AssociateInstanceStorageConfig", given)
     association = secrets.token_hex(32)
@@ -346,6 +355,7 @@ CREATORS: dict[str, Callable[[Emulator, str, Arguments], Created]] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _metric_alarm,
     "aws:connect/contactFlow:ContactFlow": _contact_flow,
+    "aws:connect/contactFlowModule:ContactFlowModule": _contact_flow_module,
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": _instance_storage_config,
     "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation": _phone_number,
     "aws:dynamodb/table:Table": _table,

@@ -17,7 +17,7 @@ from callroute.local.emulator import ROOT, Credentials, create_client
 
 @dataclass(frozen=True)
 class SharedCloud:
-    """A local cloud that another process runs."""
+    """A local cloud that runs in another process."""
 
     process_id: int
     endpoint: str

@@ -49,7 +49,7 @@ class DeploymentError(LocalCloudError):
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource that the program registered, after its creation."""
+    """A resource that the program registered and the emulator created."""
 
     type: str
     """Pulumi's type token, for example `aws:sqs/queue:Queue`."""
@@ -94,7 +94,7 @@ class Deployment:
         return found[0]
 
     def assume_role(self, role_arn: str, *, service: str, source_arn: str) -> Credentials:
-        """Returns credentials for a service that assumes a role.
+        """Returns credentials for a service that is about to act with a role.
 
         Services cannot assume roles in the emulator. Instead, an IAM user gets a copy of the role's policies and its
         permissions boundary. The copy is made on the first call for a role and not updated.
@@ -121,7 +121,7 @@ class Deployment:
         return self._role_credentials[role_arn]
 
     def assumable_role(self, role_arn: str, *, service: str, source_arn: str) -> dict[str, Any]:
-        """Returns the GetRole description of a role, after checking that its trust policy lets the service assume it.
+        """Checks that a role's trust policy lets a service assume the role, and returns the role as GetRole describes it.
 
         Args:
             role_arn: ARN of the role.
@@ -241,7 +241,7 @@ def _run(program: Callable[[], None], config: StackConfig, engine: _Engine) -> d
 
 
 class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
-    """The outputs that Pulumi waits for at the end of a program, excluding those from earlier runs.
+    """Set of the outputs that Pulumi waits for at the end of a program. It ignores those from earlier runs.
 
     When the coroutines of a failed run are garbage collected, they register their outputs with the current run. Waiting
     for these would fail, because their event loop is closed.
@@ -258,7 +258,7 @@ class _TasksOfOneLoop(set["asyncio.Task[Any]"]):
 
 
 class _Engine(Mocks):
-    """Replaces Pulumi's engine and the AWS provider. Pulumi calls it from several threads."""
+    """Substitute for Pulumi's engine and the AWS provider. Pulumi calls it from several threads."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.resources: list[Registered] = []

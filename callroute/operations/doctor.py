@@ -43,7 +43,7 @@ Status = Literal["ok", "problem", "skipped", "unknown"]
 
 
 class Result(NamedTuple):
-    """Result of a check."""
+    """Result of a check: its status, a message and, if there is a problem, a fix."""
 
     status: Status
     message: str
@@ -53,7 +53,7 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """A check and its result."""
+    """Result of a named check, for output."""
 
     name: str
     """Name of the check."""
@@ -109,7 +109,7 @@ class CheckedStack:
 
 
 def run_checks(stack: CheckedStack) -> Iterator[Finding]:
-    """Yields the finding of each check. A failed check does not affect the others."""
+    """Yields the finding of each check. If one check fails, the others still run."""
     for name, check in CHECKS.items():
         try:
             result = check(stack)
@@ -243,7 +243,7 @@ def _last_call(stack: CheckedStack) -> Result:
 
 def _alarms(stack: CheckedStack) -> Result:
     name = stack.outputs["pipeName"]
-    # Composite alarms are not read: that would need a permission on all alarms in the account.
+    # Composite alarms are not read, because that would require permission for all alarms in the account.
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=name)
     alarms = [each for page in pages for each in page["MetricAlarms"]]
     if not alarms:
@@ -299,7 +299,7 @@ def _customer_key(key: str | None, resource_arn: str) -> str | None:
 
 
 def _role(stack: CheckedStack, role_arn: str, needed: Document) -> Result:
-    """Compares a role's policies with the permissions that its definition needs."""
+    """Compares a role's policies with the permissions that it needs."""
     iam, name = stack.client("iam"), Arn.parse(role_arn).name
     attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     documents = [

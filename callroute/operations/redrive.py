@@ -33,7 +33,7 @@ DONE = {"stored", "filtered", "expired", "quarantined"}
 
 @dataclass(frozen=True)
 class KeptMessage:
-    """A message that remains on its queue."""
+    """A message that the redrive left on its queue."""
 
     message_id: str
     position: str
@@ -63,7 +63,7 @@ class RedriveReport:
 
 @dataclass(frozen=True)
 class _Message:
-    """A message and the records that it refers to."""
+    """A message from a queue, and the records that it refers to."""
 
     receipt_handle: str
     id: str
@@ -155,7 +155,7 @@ class Redrive:
         new = [
             each
             for each in messages
-            # The state machine has quarantined the record again in this run.
+            # Excludes messages whose record the state machine has quarantined again during this run.
             if not any(self._results.get(record.event_id) == "quarantined" for record in each.records)
         ]
         self.report.messages += len(new)
@@ -186,8 +186,8 @@ class Redrive:
         return deleted
 
     def _run(self, records: Sequence[StreamRecord]) -> None:
-        """Determines the results of new records."""
-        # Each record with the size of its input in bytes.
+        """Determines the results of the records that have not been processed yet."""
+        # Each record, with the size in bytes of its part of the input.
         accepted: dict[str, tuple[StreamRecord, int]] = {}
         for record in records:
             if record.event_id in self._results or record.event_id in accepted:
@@ -256,7 +256,7 @@ class Redrive:
 
     def _read_dead_letters(self, received: Iterable[Mapping[str, Any]]) -> list[_Message]:
         positions = [(each, _position(each["Body"])) for each in received]
-        # Neighboring records are read consecutively.
+        # Records that are close together in the stream are read one after another.
         positions.sort(key=lambda pair: (pair[1].shard_id, int(pair[1].first)) if pair[1] else ("", 0))
         return [self._read_dead_letter(each, position) for each, position in positions]
 
@@ -287,7 +287,7 @@ class _Position(NamedTuple):
 
 
 def _position(body: str) -> _Position | None:
-    """Reads a dead letter. Returns None if the message is something else."""
+    """Parses the body of a dead-letter message. Returns None for any other message."""
     try:
         batch = json.loads(body)["KinesisBatchInfo"]
         names = ("streamArn", "shardId", "startSequenceNumber", "endSequenceNumber")

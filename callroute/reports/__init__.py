@@ -1,1 +1,1 @@
-"""Reads and summarizes the call records."""
+"""Reads call records and summarizes them in reports."""

@@ -86,7 +86,7 @@ class Assumptions:
 
 
 def _split(stop: str, stops: set[str]) -> tuple[str, str | None]:
-    """Splits `MENU/CHOICE`, in which the routes can also contain slashes."""
+    """Splits `MENU/CHOICE`, whose routes can themselves contain slashes."""
     if stop in stops or "/" not in stop:
         return stop, None
     for position in (number for number, each in enumerate(stop) if each == "/"):
@@ -140,5 +140,5 @@ def _invalid(text: str, problem: str, fix: str = "") -> InputError:
 
 
 def named(place: Destination) -> str:
-    """Returns the name of a place in assumptions."""
+    """Returns the name that assumptions use for a place."""
     return next((name for name, end in ENDS.items() if end == place), place.name)

@@ -1,4 +1,4 @@
-"""Counts what callers did at each stop of a flow: the next stop or the outcome, and the attempts that it took.
+"""Counts what callers did at each stop of a flow: their next stop or outcome, and how many attempts they needed.
 
 The counts can be repeated with another weight for each call, which is how `whatif` resamples calls.
 """
@@ -27,7 +27,7 @@ _TOO_MANY = 100
 
 
 class Visit(NamedTuple):
-    """Visit to a stop, with the number of times that each kind of trouble occurred there."""
+    """Visit to a stop, with the number of times each kind of trouble occurred there."""
 
     stop: str
     silence: int = 0
@@ -59,7 +59,7 @@ def journey(
 
 @dataclass
 class Behavior:
-    """Counts of calls by what callers did at each stop.
+    """Numbers of calls, counted by what callers did at each stop.
 
     Attributes:
         exits: calls by stop and by the place to which they went next: another stop, or an end named after the outcome. START
@@ -77,12 +77,12 @@ class Behavior:
     kinds: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def last_attempt(self, stop: str) -> int:
-        """Returns the index of the last attempt that any caller made."""
+        """Returns the index of the last attempt made by any caller."""
         return max((*self.trouble.get(stop, ()), *self.passed.get(stop, ())), default=-1)
 
 
 class _Cell(NamedTuple):
-    """Address of one count in a Behavior."""
+    """Position of one count in a Behavior."""
 
     table: str
     stop: str
@@ -125,7 +125,7 @@ class Observation:
 
 
 def _cells(call: Journey, counted: Mapping[str, StopNode]) -> Iterator[_Cell]:
-    """Yields the cells in which a call counts."""
+    """Yields the cells that a call is added to."""
     places = [*(Destination("stop", visit.stop) for visit in call.visits), Destination("end", call.outcome)]
     yield _Cell("exits", START, (places[0],))
     for visit, place in zip(call.visits, places[1:], strict=True):
@@ -150,7 +150,7 @@ def _attempts(visit: Visit, place: Destination, node: StopNode) -> Iterator[_Cel
 
 
 def count_attempts(visit: Visit, place: Destination, node: StopNode) -> tuple[int, bool]:
-    """Returns how often a caller met trouble at a stop, and whether the flow then sent the caller on.
+    """Returns how often a caller had trouble at a stop, and whether the flow then sent the caller on.
 
     A flow sends callers on when they run out of attempts. A caller who went to another place must have chosen it before
     that.
@@ -176,7 +176,7 @@ def count_attempts(visit: Visit, place: Destination, node: StopNode) -> tuple[in
 
 
 def outcomes_of(place: Destination) -> frozenset[Destination]:
-    """Returns the exits for a place of a flow: the stop, or an end for each possible outcome."""
+    """Returns the exits that a place in a flow represents: the stop itself, or an end for each possible outcome."""
     if place.kind == "stop":
         return frozenset((place,))
     return frozenset(Destination("end", outcome) for outcome in _OUTCOMES[place.name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callroute.flows.route_catalog import Route, RouteCatalog
+from callroute.flows.stop_graph import StopGraph
 from callroute.reports.call_database import (
     DURATIONS,
     CallDatabase,
@@ -53,7 +54,7 @@ def report_on(
     source: str = "items",
     created: datetime | None = None,
 ) -> Report:
-    """Returns the report on items with plain values (docs/record.md). See `build`."""
+    """Returns a report on call records given as plain values (docs/record.md). See `build`."""
     with CallDatabase(span) as calls:
         calls.load_items(items)
         return build(calls, flows, time_zone=time_zone, source=source, created=created)
@@ -67,7 +68,7 @@ def build(
     source: str,
     created: datetime | None = None,
 ) -> Report:
-    """Returns the report on loaded calls.
+    """Returns a report on the calls in a database.
 
     Args:
         calls: the calls.
@@ -85,8 +86,8 @@ def build(
     others = sorted(with_calls - {flow.call_flow for flow in given}, key=lambda name: name or "")
     reported = (*given, *(ReportedFlow(name, name or "") for name in others))
     quantiles = calls.quantiles()
-    visits = calls.visits()
-    waterfall = _waterfall(visits, reported, Share(calls.detailed(), _total(ended).calls))
+    detail = Share(calls.detailed(), _total(ended).calls)
+    waterfall = _waterfall(calls.visits(_dead_ends(reported)) if detail.count else [], reported, detail)
     visited = {(stop.call_flow, stop.route) for stop in waterfall.stops}
     stops = [stop for flow in reported for stop in _stops(flow, ended, quantiles, visited)]
     earlier = {(stop.call_flow, stop.route): stop for flow in reported for stop in _stops(flow, before, {})}
@@ -144,7 +145,7 @@ def _by_stop(counts: Iterable[StopCount | VariantCount]) -> dict[Key, Outcomes]:
 
 
 def _comparable(now: Stop, before: Stop | None) -> bool:
-    """Returns whether the share of callers who left can have changed. It cannot if all or none of them left."""
+    """Returns whether the shares of callers who left can differ. They cannot if all or none of the callers left."""
     if before is None or not now.reached or not before.reached:
         return False
     return 0 < now.left + before.left < now.reached + before.reached
@@ -197,6 +198,13 @@ def _stops(
     return stops
 
 
+def _dead_ends(flows: Sequence[ReportedFlow]) -> Iterator[tuple[str | None, str, str]]:
+    for each in flows:
+        if each.flow and not each.flow.defects:
+            for stop, dead_end in StopGraph(each.flow).dead_ends():
+                yield each.call_flow, stop, dead_end
+
+
 def _waterfall(visits: Sequence[VisitCount], flows: Sequence[ReportedFlow], detail: Share) -> Waterfall:
     catalogs = {flow.call_flow: flow.catalog.routes for flow in flows if flow.catalog}
     stops = []
@@ -227,13 +235,13 @@ def _waterfall(visits: Sequence[VisitCount], flows: Sequence[ReportedFlow], deta
 
 
 def _ends_calls(stop: WaterfallStop, routes: Mapping[str, Route]) -> bool:
-    """Returns whether the flow ends all calls at a stop: every caller left, and the catalog lists no stop below it."""
+    """Returns whether the flow ends every call at a stop: all callers left, and the catalog lists no stop below it."""
     below = any(route.parent == stop.route for route in routes.values())
     return stop.route in routes and not below and stop.left_share.value == 1
 
 
 def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the versions of each flow that has several, each compared with the preceding one."""
+    """Returns the versions of each flow with more than one version. Each is compared with the preceding one."""
     found = _variants(
         calls.variants("flow_version"), flows, lambda each: (each.days.first, each.days.last, each.name)
     )
@@ -246,7 +254,7 @@ def _versions(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Varia
 
 
 def _arms(calls: CallDatabase, flows: Sequence[ReportedFlow]) -> tuple[Variant, ...]:
-    """Returns the arms of experiments, each compared with the arm of the same experiment that has the most calls."""
+    """Returns the arms of experiments. Each is compared with the arm that has the most calls in its experiment."""
     found = _variants(
         calls.variants("arm"), flows, lambda each: (_experiment(each), -each.left_share.of, each.name)
     )
@@ -316,7 +324,7 @@ def _compared(variants: Sequence[Variant], others: Sequence[Variant | None]) -> 
 
 
 def _matching(variant: Variant, other: Variant | None) -> list[Stop | None]:
-    """Returns the other variant's stop for each stop of a variant."""
+    """Returns the matching stop of the other variant for each stop of a variant."""
     by_route = {stop.route: stop for stop in other.stops} if other else {}
     return [by_route.get(stop.route) for stop in variant.stops]
 

@@ -148,7 +148,7 @@ DELETE FROM calls WHERE rowid IN (
 _WATERFALL = """
 SELECT
     call_flow, stop,
-    count(*) FILTER (stop <> call_route),
+    count(*) FILTER (stop <> call_route AND NOT left_here),
     count(*) FILTER (stop = call_route AND outcome IN ('answered', 'abandoned_in_queue')),
     count(*) FILTER (stop = call_route AND outcome = 'completed'),
     count(*) FILTER (left_here AND error = 0 AND silence = 0 AND wrong_key = 0),
@@ -157,9 +157,16 @@ SELECT
     count(*) FILTER (left_here AND error > 0),
     count(*) FILTER (silence > 0), count(*) FILTER (wrong_key > 0), count(*) FILTER (error > 0)
 FROM (
-    SELECT *, stop = call_route AND outcome = 'abandoned_in_flow' AS left_here
+    SELECT
+        *,
+        outcome = 'abandoned_in_flow'
+            AND (stop = call_route OR (stop = before_dead_end AND silence + wrong_key + error > 0)) AS left_here
     FROM (
-        SELECT call_flow, call_route, outcome, unnest(visits, max_depth := 2)
+        SELECT
+            call_flow, call_route, outcome,
+            CASE WHEN list_contains($dead_ends::VARCHAR[][], [call_flow, visits[-2].stop, call_route])
+                THEN visits[-2].stop ELSE call_route END AS before_dead_end,
+            unnest(visits, max_depth := 2)
         FROM calls
         WHERE day BETWEEN $first AND $last
     )
@@ -188,7 +195,7 @@ WHERE day <= $last AND outcome = 'completed'
 
 @dataclass(frozen=True)
 class StopCount:
-    """Calls that ended at one stop with one outcome."""
+    """Number of calls that ended at one stop with one outcome."""
 
     call_flow: str | None
     route: str
@@ -216,7 +223,7 @@ class VisitCount:
 
 @dataclass(frozen=True)
 class VariantCount:
-    """Number of calls in one version or arm that ended at the same stop with the same outcome."""
+    """Number of calls with the same version or arm that ended at the same stop with the same outcome."""
 
     call_flow: str | None
     variant: str
@@ -240,7 +247,7 @@ class JourneyCount:
 
 
 class CallDatabase:
-    """Calls in a span, in the previous span and on the following day. Use it in a `with` block.
+    """Database of the calls in a span, in the previous span and on the following day. Use it in a `with` block.
 
     Keeps numbers only as salted hashes, in a temporary folder that is removed at the end.
 
@@ -336,7 +343,7 @@ class CallDatabase:
         self._connection.execute(_LOAD, {**parameters, "first": self.needed.first, "last": self.needed.last})
 
     def _anonymous(self, number: str) -> str:
-        """Returns a salted hash of a number, so that no file contains the number."""
+        """Returns a salted hash of a phone number, so that no file contains the number itself."""
         if number.startswith(MASKED):
             return MASKED
         return blake2b(number.encode(), key=self._salt.encode(), digest_size=16).hexdigest()
@@ -366,9 +373,15 @@ class CallDatabase:
         query = "SELECT count(visits) FROM calls WHERE day BETWEEN $first AND $last"
         return int(self._all(query, self.span)[0][0])
 
-    def visits(self) -> list[VisitCount]:
-        """Returns the number of calls with detail in the span, by stop and what happened there."""
-        return [VisitCount(*row) for row in self._all(_WATERFALL, self.span)]
+    def visits(self, dead_ends: Iterable[tuple[str | None, str, str]] = ()) -> list[VisitCount]:
+        """Returns the number of calls with detail in the span, by stop and what happened there.
+
+        Args:
+            dead_ends: values of `call_flow`, each with a stop and a dead end to which trouble at that stop leads. A call that
+                was abandoned at the dead end counts as left at both.
+        """
+        rows = self._all(_WATERFALL, self.span, dead_ends=[list(each) for each in dead_ends])
+        return [VisitCount(*row) for row in rows]
 
     def variants(self, attribute: Literal["flow_version", "arm"]) -> list[VariantCount]:
         """Returns the number of calls in the span that have an attribute, by its value, stop and outcome."""
@@ -431,7 +444,7 @@ class CallDatabase:
         return dict(rows)
 
     def repeat_callers(self) -> RepeatCallers | str:
-        """Returns the completed calls by whether the number called again, or a key of REPEAT_REASONS if unknown."""
+        """Returns completed calls, grouped by whether the number called again, or a key of REPEAT_REASONS if unknown."""
         numbers, masked = self._all(
             "SELECT count(caller), count(*) FILTER (WHERE masked) FROM calls WHERE day BETWEEN $first AND $last",
             self.span,
@@ -450,7 +463,7 @@ class CallDatabase:
 
 
 def _literal(path: Path) -> str:
-    """Returns a path that DuckDB does not expand as a pattern."""
+    """Escapes a path so that DuckDB does not expand it as a pattern."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 

@@ -105,7 +105,7 @@ def read_days(
 
 
 def unreadable(source: str, error: ClientError | BotoCoreError) -> InputError:
-    """Returns the error for a table that cannot be read."""
+    """Returns the error to raise for a table that cannot be read."""
     if isinstance(error, ClientError):
         code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
         fix = _FIXES.get(code, "Check the AWS credentials and the state of the table")

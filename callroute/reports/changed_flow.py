@@ -1,4 +1,4 @@
-"""Models what callers would do in a changed flow, from what they did in the old one."""
+"""Models what callers would do in a changed flow, based on what they did in the old one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_STEPS = 10_000
 
 
 class Remark(NamedTuple):
-    """Assumption that the estimate depends on: a key of `whatif_texts.REMARKS`, and its values."""
+    """Assumption behind the estimate: a key of `whatif_texts.REMARKS`, and the values for its text."""
 
     key: str
     values: Mapping[str, Any]
@@ -44,7 +44,7 @@ class StopModel:
     attempts: StopNode | None = None
 
     def exits(self, behavior: Behavior) -> Mapping[Destination, float]:
-        """Returns the shares of the callers at the stop, by the place to which they go next."""
+        """Returns the shares of the callers at the stop, by the place they go to next."""
         if self.fixed is not None:
             return self.fixed
         found: Shares = defaultdict(float)
@@ -66,7 +66,7 @@ class StopModel:
 
 
 def _attempted(old: str, node: StopNode, behavior: Behavior) -> tuple[Shares, Shares]:
-    """Returns the shares of callers at a prompt that the new flow repeats differently.
+    """Returns the shares of callers, by their next place, at a prompt that the new flow repeats differently.
 
     Args:
         old: the observed stop.
@@ -105,9 +105,9 @@ def _attempted(old: str, node: StopNode, behavior: Behavior) -> tuple[Shares, Sh
 
 
 def _attempt(stop: str, number: int, behavior: Behavior) -> tuple[float, Shares]:
-    """Returns the share of callers who meet trouble on an attempt, and the shares of the others by their choice.
+    """Returns the share of callers who have trouble on an attempt, and the shares of the others by their choice.
 
-    If no caller made this attempt, those of the preceding attempt are used.
+    If no caller made this attempt, the shares on the preceding attempt are used.
     """
     trouble = behavior.trouble.get(stop, {}).get(number, 0.0)
     passed = behavior.passed.get(stop, {}).get(number, 0.0)
@@ -115,12 +115,12 @@ def _attempt(stop: str, number: int, behavior: Behavior) -> tuple[float, Shares]
         return _attempt(stop, number - 1, behavior)
     decided: Mapping[Destination, float] = behavior.decided.get(stop, {}).get(number, {})
     total = sum(decided.values())
-    # Calls that decided on a later attempt than the last one counted are not in `passed`.
+    # `passed` does not include calls whose decision came after the last attempt counted.
     return trouble / (trouble + (passed or total)), {place: each / total for place, each in decided.items()}
 
 
 def _renamed(new: StopGraph, assumptions: Assumptions) -> dict[str, str]:
-    """Returns the new names of the old stops that the new flow contains only under another name."""
+    """Returns new names for the old stops that the new flow contains only under a different name."""
     names: dict[str, list[str]] = {}
     for stop, counterpart in assumptions.counterparts.items():
         if counterpart not in new.stops:
@@ -131,7 +131,7 @@ def _renamed(new: StopGraph, assumptions: Assumptions) -> dict[str, str]:
 def stops_with_other_attempts(
     old: StopGraph, new: StopGraph, assumptions: Assumptions
 ) -> dict[str, StopNode]:
-    """Returns the old stops whose attempts must be counted, because a counterpart repeats its prompt differently."""
+    """Returns the old stops whose attempts must be counted because the new flow repeats the prompt differently."""
     renamed = _renamed(new, assumptions)
     found = {}
     for route, node in new.stops.items():
@@ -143,7 +143,7 @@ def stops_with_other_attempts(
 
 
 def _must_count(before: StopNode, after: StopNode, renamed: Mapping[str, str]) -> bool:
-    """Returns whether the attempts at a stop matter for its shares.
+    """Returns whether the shares at a stop depend on the number of attempts.
 
     They do if the new flow repeats the prompt differently, or if the old flow sent callers who ran out of attempts to a
     place that others chose and that is no longer a choice.
@@ -205,7 +205,7 @@ class ChangedFlow:
             raise InputError("callroute whatif", "", what, f"Add:{options}")
 
     def exits(self, stop: str, behavior: Behavior) -> Mapping[Destination, float]:
-        """Returns the shares of the callers at a stop, by the place to which they go next."""
+        """Returns the shares of the callers at a stop, by the place they go to next."""
         return self._stops[stop].exits(behavior)
 
     def _check_places(self) -> None:
@@ -229,7 +229,7 @@ class ChangedFlow:
         return _starts(self._new) if stop == START else self._new.stops.get(stop)
 
     def _offered(self, stop: str) -> list[Destination]:
-        """Returns the exits from a stop of the new flow. Callers reach the first stop before they can leave."""
+        """Returns the exits from a stop of the new flow. Callers cannot leave before they reach the first stop."""
         node = self._node(stop)
         exits = _exits(node.exits) if node else {LEAVE}
         order = [*ENDS.values(), *sorted(exits)]
@@ -266,7 +266,7 @@ class ChangedFlow:
     def _stop_between(
         self, stop: str, old: str, before: StopNode, after: StopNode, *, same: bool
     ) -> StopModel:
-        """Returns the model of a stop whose counterpart was observed."""
+        """Returns the model of a stop that corresponds to an observed stop."""
         was_offered = {self._new_name(place) for place in _exits(before.exits)}
         model = StopModel(old, attempts=None if same else after)
         if same:
@@ -320,7 +320,7 @@ class ChangedFlow:
         return place.kind == "end" or place.name in self._new.stops or place.name not in self._old.stops
 
     def _template(self, stop: str) -> str:
-        """Returns shares to fill in."""
+        """Returns a list of shares for the user to fill in."""
         return ",".join(f"{named(place)}=…%" for place in self._offered(stop))
 
 
@@ -331,5 +331,5 @@ def _starts(graph: StopGraph) -> StopNode:
 
 
 def _exits(places: Iterable[Destination]) -> set[Destination]:
-    """Returns the exits of calls to places of a flow. Callers can leave anywhere."""
+    """Returns the exits that places in a flow represent. Callers can leave anywhere."""
     return {LEAVE, *(each for place in places for each in outcomes_of(place))}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
-from callroute.reports.labels import REPEAT_REASONS
+from callroute.reports.labels import ALL_CALLS, REPEAT_REASONS
 from callroute.reports.report import (
     ENDINGS,
     TROUBLES,
@@ -22,6 +23,9 @@ from callroute.reports.report import (
     WaterfallStop,
 )
 from callroute.reports.statistics import interval
+
+Rows = Literal["stops", "versions", "arms"]
+"""Content of the rows in CSV."""
 
 COLUMNS = (
     "call_flow",
@@ -39,6 +43,19 @@ COLUMNS = (
 """Keys of a stop in JSON, and the columns in CSV."""
 WATERFALL_COLUMNS = ("reached", *ENDINGS, *(f"met_{kind}" for kind in TROUBLES))
 """Counts of a stop in the waterfall: the columns in CSV, each with the prefix `waterfall_`."""
+VARIANT_COLUMNS = (
+    "from",
+    "to",
+    "compared_with",
+    "route",
+    "label",
+    "reached",
+    "left",
+    "left_share",
+    "low",
+    "high",
+)
+"""Columns in CSV of a version or an arm, after its flow and its name."""
 CHANGES = ("now", "before", "difference", "low", "high", "significant")
 
 
@@ -99,8 +116,23 @@ def as_json(report: Report, language: Language = "en") -> dict[str, Any]:
     }
 
 
-def as_csv(report: Report, language: Language = "en") -> str:
-    """Returns the stops of a report as CSV, one stop per line. The waterfall's columns are empty if unknown."""
+def as_csv(report: Report, language: Language = "en", rows: Rows = "stops") -> str:
+    """Returns one table of a report as CSV.
+
+    Args:
+        report: the report.
+        language: language of the labels.
+        rows: content of the rows.
+    """
+    if rows == "versions":
+        return _variants_as_csv(report.versions, "flow_version", language)
+    if rows == "arms":
+        return _variants_as_csv(report.arms, "arm", language)
+    return _stops_as_csv(report, language)
+
+
+def _stops_as_csv(report: Report, language: Language) -> str:
+    """Returns the stops, one per row. Waterfall columns are empty for stops without detail."""
     waterfall = {(stop.call_flow, stop.route): _waterfall(stop) for stop in report.waterfall.stops}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -110,6 +142,29 @@ def as_csv(report: Report, language: Language = "en") -> str:
         change = _change(stop.change) or dict.fromkeys(CHANGES)
         counts = waterfall.get((stop.call_flow, stop.route)) or dict.fromkeys(WATERFALL_COLUMNS)
         writer.writerow((*_stop(stop, language).values(), *change.values(), *counts.values()))
+    return text.getvalue()
+
+
+def _variants_as_csv(variants: Sequence[Variant], attribute: str, language: Language) -> str:
+    """Returns versions or arms: a row without a route for all calls of each, followed by its stops."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    changes = [f"change_{name}" for name in CHANGES]
+    writer.writerow(("call_flow", attribute, *VARIANT_COLUMNS, *changes))
+    for variant in variants:
+        values = _variant(variant, attribute, language)
+        everything = {**values, "route": None, "label": ALL_CALLS[language], "reached": values["calls"]}
+        for row in (everything, *values["stops"]):
+            cells = {**values, **row}
+            change = row["change"] or dict.fromkeys(CHANGES)
+            writer.writerow(
+                (
+                    cells["call_flow"],
+                    cells[attribute],
+                    *(cells[name] for name in VARIANT_COLUMNS),
+                    *change.values(),
+                )
+            )
     return text.getvalue()
 
 

@@ -71,7 +71,7 @@ def drop_off(
 def _depth(
     catalog: RouteCatalog | None, stop: tuple[str | None, str], shown: Collection[tuple[str | None, str]]
 ) -> int:
-    """Returns the number of shown stops above a stop."""
+    """Returns how many of the displayed stops are above a stop in the menu tree."""
     call_flow, route = stop
     depth = 0
     while catalog and route in catalog.routes and (parent := catalog.routes[route].parent) is not None:

@@ -59,8 +59,10 @@ SHARED_TEXTS: Mapping[str, Labels] = {
         "並びます。通話を終了するだけの停止箇所は最後に並びます。",
     },
     "troubles": {
-        "en": "Silence, wrong key and error: calls that left after this trouble / all calls that met it at the stop.",
-        "ja": "無入力・誤入力・エラー: 発生後に離脱した通話 / その停止箇所で発生した通話。",
+        "en": "Silence, wrong key and error: calls that left after this trouble / all calls that met it at the stop. Calls that this "
+        "trouble led to a stop that only ends them count at both stops.",
+        "ja": "無入力・誤入力・エラー: 発生後に離脱した通話 / その停止箇所で発生した通話。発生後に、通話を終了するだけの停止箇所に進んで"
+        "離脱した通話は、両方の停止箇所で数えます。",
     },
     "rare": {
         "en": "Not shown: {count} with fewer than {least} calls with detail.",
@@ -98,6 +100,7 @@ SHARED_TEXTS: Mapping[str, Labels] = {
     "repeats_unknown": {"en": "Repeat callers are unknown: {reason}.", "ja": "再入電は不明です: {reason}。"},
 }
 """Strings that the text and the page have in common."""
+ALL_CALLS: Labels = {"en": "All calls", "ja": "すべての通話"}
 WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "ja": ("月", "火", "水", "木", "金", "土", "日"),
@@ -105,5 +108,5 @@ WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
 
 
 def flow_name(flow: ReportedFlow, language: Language) -> str:
-    """Returns the name of a flow."""
+    """Returns the name of a flow, or a heading for calls without a flow."""
     return flow.name or {"en": "Calls without call_flow", "ja": "call_flowのない通話"}[language]

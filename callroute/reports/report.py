@@ -74,7 +74,7 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a number of calls, for example the calls that ended at a stop among those that reached it."""
+    """Share of a group of calls, for example the calls that ended at a stop among those that reached it."""
 
     count: int
     of: int
@@ -145,13 +145,13 @@ class Stop:
         return Share(self.left, self.reached)
 
     def label(self, language: Language) -> str:
-        """Returns the label in a language."""
+        """Returns the label in the given language."""
         return self.ja if language == "ja" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterfallStop:
-    """The calls with detail that reached a stop, by what happened there. Each call counts in exactly one ending."""
+    """The calls with detail that reached a stop, by what happened there. Each call has exactly one ending."""
 
     call_flow: str | None
     route: str
@@ -168,7 +168,10 @@ class WaterfallStop:
     hung_up: int
     """Calls that left here without any trouble at this stop."""
     silence: int
-    """Calls that left here after silence: the caller pressed no key in time."""
+    """Calls that left here after silence: the caller pressed no key in time.
+
+    This and the next two include calls that the trouble led to a dead end: a stop without a prompt, where they were abandoned.
+    """
     wrong_key: int
     """Calls that left here after more wrong keys than silences."""
     error: int
@@ -192,7 +195,7 @@ class WaterfallStop:
         return Share(sum(map(self.of, LEFT)), self.reached)
 
     def label(self, language: Language) -> str:
-        """Returns the label in a language."""
+        """Returns the label in the given language."""
         return self.ja if language == "ja" else self.en
 
 
@@ -232,7 +235,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRoute:
-    """A route at which calls ended but that the flow's catalog does not list."""
+    """A route where calls ended, although the flow's catalog does not list it."""
 
     call_flow: str | None
     route: str
@@ -274,7 +277,7 @@ class DurationBin:
 
 @dataclass(frozen=True, slots=True)
 class RepeatCallers:
-    """Completed calls, by whether the same number called again. The four counts add up to the completed calls."""
+    """Completed calls, by whether the same number called again. The four counts add up to all completed calls."""
 
     hours: int
     """Number of hours in which a further call counts."""
@@ -300,7 +303,7 @@ class PreviousSpan:
 
 @dataclass(frozen=True, slots=True)
 class ReportedFlow:
-    """A flow whose calls the report contains."""
+    """A flow whose calls are in the report."""
 
     call_flow: str | None
     """Value of `call_flow`; None if the items have no such attribute."""
@@ -313,7 +316,7 @@ class ReportedFlow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Report on the stops at which callers gave up in a span of days."""
+    """Report on the stops where callers gave up in a span of days."""
 
     source: str
     """Table, files or stack that the calls come from."""

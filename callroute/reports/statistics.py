@@ -1,4 +1,4 @@
-"""Compares two shares."""
+"""Compares two shares and computes confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 
 
 def change(now: Share, before: Share, comparisons: int = 1) -> Change:
-    """Returns the difference of two shares with its confidence interval.
+    """Returns the difference between two shares, with its confidence interval.
 
     The interval is method 10 in R. G. Newcombe, Interval estimation for the difference between independent proportions,
     Statistics in Medicine 17 (1998): it combines the Wilson score intervals of both shares. For several comparisons, each
@@ -68,4 +68,6 @@ def _wilson(share: Share, z: float) -> tuple[float, float]:
     """Returns the score interval of a share: E. B. Wilson, Journal of the American Statistical Association 22 (1927)."""
     n, p = share.of, share.count / share.of
     middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
+    low = (middle - half) / (1 + z * z / n) if share.count else 0.0
+    high = (middle + half) / (1 + z * z / n) if share.count < n else 1.0
+    return low, high

@@ -29,7 +29,7 @@ from callroute.reports.report import OUTCOMES, Outcome
 
 
 class Range(NamedTuple):
-    """Estimate with its interval; None if it is undefined, for example the share of callers who left a stop that no caller reached."""
+    """Estimate and its interval; None if undefined, for example the share who left a stop that no caller reached."""
 
     value: float | None
     low: float | None
@@ -38,7 +38,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Share of calls before and after the change of the flow."""
+    """Share of calls before and after a flow is changed."""
 
     before: float | None
     after: Range
@@ -47,7 +47,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class StopComparison:
-    """Stop of either flow.
+    """Comparison of a stop, which can be in either flow.
 
     Attributes:
         route: route of the stop.
@@ -62,7 +62,7 @@ class StopComparison:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """Expected effect of a change of a flow."""
+    """Expected effect of changing a flow."""
 
     calls: int
     outcomes: Mapping[Outcome, Comparison]
@@ -81,7 +81,7 @@ def what_if(
     samples: int = 1000,
     seed: int = 1,
 ) -> WhatIf:
-    """Returns the expected effect of a change of a flow on the given calls.
+    """Returns the expected effect on the given calls if the flow is changed.
 
     Args:
         calls: number of calls with each path through the old flow.
@@ -211,7 +211,7 @@ class _Estimate(NamedTuple):
 
 
 class _Comparer:
-    """Compares a share before and after the change in all samples."""
+    """Compares shares before and after the change across all samples."""
 
     def __init__(self, found: Sequence[_Estimate], confidence: float) -> None:
         self._found = found
@@ -237,7 +237,7 @@ class _Comparer:
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """Returns a quantile of sorted values, interpolated between the closest ones."""
+    """Returns a quantile of sorted values, interpolated between the two closest ones."""
     position = share * (len(values) - 1)
     low = int(position)
     high = min(low + 1, len(values) - 1)

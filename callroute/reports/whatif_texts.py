@@ -1,4 +1,4 @@
-"""English and Japanese strings for the estimate of `callroute whatif`."""
+"""English and Japanese strings for the output of `callroute whatif`."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ REMARKS: Mapping[str, Labels] = {
 
 
 def remark_text(remark: Remark, language: Language) -> str:
-    """Returns an assumption as a sentence."""
+    """Formats an assumption as a sentence."""
     return REMARKS[remark.key][language].format(**remark.values)

@@ -1,4 +1,4 @@
-"""CloudWatch alarms for the pipeline, and the topic that receives them."""
+"""CloudWatch alarms for the pipeline, and the SNS topic that they notify."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ class PipelineAlarms(pulumi.ComponentResource):
     ) -> None:
         super().__init__(self.TOKEN, name, None, opts)
         self._name, self._args, self._prefix = name, args, prefix
-        # CloudWatch considers missing data as soon as an alarm exists, so the alarms wait for the pipe.
+        # An alarm can go off because of missing data as soon as it exists, so the alarms are created after the pipe.
         self._options = pulumi.ResourceOptions(parent=self, depends_on=[pipe])
         self.topic = None
         if args.alarm_topic_arn is None:
@@ -92,7 +92,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 evaluation_periods=OBSERVED_SECONDS // _FIVE_MINUTES,
                 comparison_operator="GreaterThanThreshold",
                 threshold=MAX_ITERATOR_AGE_SECONDS * 1_000,
-                # Missing if nothing reads the stream, which has its own alarm.
+                # Data is missing if nothing reads the stream, which has its own alarm.
                 treat_missing_data="notBreaching",
             ),
             "executions-failed": self._alarm(
@@ -108,7 +108,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 evaluation_periods=OBSERVED_SECONDS // _FIVE_MINUTES,
                 comparison_operator="GreaterThanThreshold",
                 threshold=0,
-                # Missing if there were no executions.
+                # Data is missing if there were no executions.
                 treat_missing_data="notBreaching",
             ),
             "stream-not-read": self._alarm(
@@ -124,7 +124,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 evaluation_periods=OBSERVED_SECONDS // _FIVE_MINUTES,
                 comparison_operator="LessThanThreshold",
                 threshold=1,
-                # A running pipe reads the stream all the time. Kinesis reports nothing for a stream that is not read.
+                # A running pipe reads the stream continuously. Kinesis reports no data for a stream that is not read.
                 treat_missing_data="breaching",
             ),
         }
@@ -143,7 +143,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 evaluation_periods=args.alarm_after_hours_without_calls,
                 comparison_operator="LessThanThreshold",
                 threshold=1,
-                # DynamoDB reports nothing while there are no writes.
+                # DynamoDB reports no data while there are no writes.
                 treat_missing_data="breaching",
             )
         if args.metrics:
@@ -172,7 +172,7 @@ class PipelineAlarms(pulumi.ComponentResource):
                 evaluation_periods=3,
                 datapoints_to_alarm=2,
                 comparison_operator="LessThanLowerOrGreaterThanUpperThreshold",
-                # Missing in hours without calls.
+                # Data is missing in hours without calls.
                 treat_missing_data="notBreaching",
             )
         self.register_outputs({"topicArn": self.topic_arn})
@@ -182,7 +182,7 @@ class PipelineAlarms(pulumi.ComponentResource):
         topic = aws.sns.Topic(
             self._name,
             # Without a customer managed key, the topic is not encrypted with KMS: CloudWatch cannot use alias/aws/sns
-            # (docs/fidelity.md). Alarms contain names and thresholds, and no call data.
+            # (docs/fidelity.md). Alarms contain names and thresholds, but no call data.
             kms_master_key_id=self._args.kms_key_arn,
             tags=self._args.tags,
             opts=child,

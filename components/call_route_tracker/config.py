@@ -1,4 +1,4 @@
-"""Reads the options of a CallRouteTracker from stack configuration."""
+"""Reads the options of a CallRouteTracker from the stack configuration."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pulumi.runtime import config as pulumi_config
 
 from callroute.arn import Arn
 from callroute.errors import InputError
-from callroute.flows.block_types import FLOW_TYPES, MODULE, declared_type
+from callroute.flows.block_types import KINDS, declared_type
 from callroute.flows.load import load_flow
 from callroute.flows.placeholders import names
 
@@ -46,7 +46,7 @@ FLOW_OPTIONS = (
     *fields(FlowFile),
     *(each for each in fields(ContactFlowArgs) if each.name not in ("key", "content")),
 )
-"""Options of a contact flow in stack configuration."""
+"""Options of a contact flow or module in stack configuration."""
 
 
 def load_config() -> CallRouteTrackerArgs:
@@ -104,7 +104,7 @@ def parse_config(
             problems.append(Problem(camel_case(name), "in plain text", "a Pulumi secret", ""))
     if default_tags and isinstance(values.get("tags", {}), dict):
         values["tags"] = {**default_tags, **values.get("tags", {})}
-    # An option that could not be read does not get its default, because that could cause misleading problems.
+    # An option that could not be read does not get its default, because that could cause misleading errors.
     defaults = {
         name: default_of(each)
         for name, each in options.items()
@@ -122,7 +122,7 @@ def parse_config(
 def _read(
     config: Mapping[str, Any], options: Iterable[Field[Any]], prefix: str = ""
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """Returns values by option name, and the problems that prevented options from being read."""
+    """Returns the values by option name, and the problems with options that could not be read."""
     by_key = {camel_case(each.name): each for each in options}
     values: dict[str, Any] = {}
     problems = [
@@ -148,7 +148,7 @@ def _read(
 
 
 def _parse(value: Any, type_: Any) -> Any:
-    """Converts text to the type of an option. Leaves other values as they are.
+    """Converts text to an option's type. Leaves all other values unchanged.
 
     Raises:
         ValueError: the text cannot be converted.
@@ -175,7 +175,7 @@ def _read_flows(entries: Iterable[Any], folder: Path) -> tuple[list[ContactFlowA
 
 
 def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """Returns values for ContactFlowArgs, and the problems with the entry."""
+    """Returns the values for ContactFlowArgs, and the problems with the entry."""
 
     def spell(name: str) -> str:
         return f"{prefix}.{camel_case(name)}"
@@ -198,7 +198,7 @@ def _read_flow(entry: Mapping[str, Any], prefix: str, folder: Path) -> tuple[dic
 def _content(
     folder: Path, file: str, placeholders: Any, values: Mapping[str, Any], spell: Callable[[str], str]
 ) -> str:
-    """Returns the flow's content as it is deployed.
+    """Returns the flow's content as it will be deployed.
 
     Raises:
         ConfigError: the file, its type or a placeholder is invalid.
@@ -213,10 +213,8 @@ def _content(
         allowed = "a file in flow_definitions/ in the Amazon Connect flow language"
         raise invalid("file", file, allowed, str(error)) from None
     type_ = values.get("type", ContactFlowArgs.type)
-    if declared not in (None, type_) and type_ in FLOW_TYPES:
+    if declared not in (None, type_) and type_ in KINDS:
         fix = f"Set it: pulumi config set --path '{spell('type')}' {declared}"
-        if declared == MODULE:
-            fix = "Remove the flow, because a stack cannot deploy modules."
         raise invalid("type", type_, f"{declared}, the type in the flow or its route catalog", fix)
     if not isinstance(placeholders, dict) or not all(isinstance(each, str) for each in placeholders.values()):
         return ""

@@ -1,4 +1,4 @@
-"""Declares options with constraints, and checks values against them."""
+"""Declares options with constraints and checks values against them."""
 
 import json
 import re
@@ -71,7 +71,7 @@ class ConfigError(pulumi.RunError):
 
 
 def option(default: Any = MISSING, constraint: Constraint | None = None, *, secret: bool = False) -> Any:
-    """Declares a field of an options class. The docstring below the field is its description.
+    """Declares an option as a field of its class. The docstring below the field describes the option.
 
     Args:
         default: the default; an option without one is required.

@@ -1,21 +1,25 @@
-"""Resources inside an Amazon Connect instance: flows, their phone numbers, and the streaming of contact records."""
+"""Resources in an Amazon Connect instance: flows, their phone numbers, and contact record streaming."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+
+from callroute.flows.block_types import MODULE
 
 from .options import ContactFlowArgs
 
 
 class ContactFlow(pulumi.ComponentResource):
-    """A contact flow, and the phone number whose calls start in it.
+    """A contact flow or flow module and, optionally, the phone number whose calls start in the flow.
 
     Args:
         name: name of the resource.
         args: options of the flow.
         instance_id: ID of the Connect instance.
         tags: tags of the flow, unless its options contain other tags.
+        modules: modules of the same stack, which are deployed before the flow.
         opts: options of this component.
     """
 
@@ -28,35 +32,46 @@ class ContactFlow(pulumi.ComponentResource):
         *,
         instance_id: str,
         tags: Mapping[str, str],
+        modules: Sequence["ContactFlow"] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(self.TOKEN, name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The provider can create, but not update, flows that contain an UpdateContactData or a Lex block (pulumi-aws
         # issue 6222). Replace such a flow with `pulumi up --replace`.
-        self.flow = aws.connect.ContactFlow(
-            name,
-            instance_id=instance_id,
-            name=args.name,
-            description=args.description or None,
-            type=args.type,
-            content=args.deployed_content,
-            tags=tags if args.tags is None else args.tags or None,
-            # `pulumi import` adds flows to the root of the stack. The alias moves them into this component.
-            opts=pulumi.ResourceOptions(
-                parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
-            ),
+        arguments: dict[str, Any] = {
+            "instance_id": instance_id,
+            "name": args.name,
+            "description": args.description or None,
+            "content": args.deployed_content,
+            "tags": tags if args.tags is None else args.tags or None,
+        }
+        # `pulumi import` adds flows to the root of the stack. The alias moves them into this component.
+        adopted = pulumi.ResourceOptions(
+            parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
         )
+        self.flow: aws.connect.ContactFlow | aws.connect.ContactFlowModule
+        if args.type == MODULE:
+            # If the instance changes, the provider replaces flows, but it updates modules in the old instance.
+            replaced = pulumi.ResourceOptions(replace_on_changes=["instanceId"])
+            opts = pulumi.ResourceOptions.merge(adopted, replaced)
+            self.flow = aws.connect.ContactFlowModule(name, **arguments, opts=opts)
+            self.flow_id = self.flow.contact_flow_module_id
+        else:
+            after = pulumi.ResourceOptions(depends_on=[each.flow for each in modules])
+            opts = pulumi.ResourceOptions.merge(adopted, after)
+            self.flow = aws.connect.ContactFlow(name, **arguments, type=args.type, opts=opts)
+            self.flow_id = self.flow.contact_flow_id
         self.phone_number: aws.connect.PhoneNumberContactFlowAssociation | None = None
         if args.phone_number_id:
             self.phone_number = aws.connect.PhoneNumberContactFlowAssociation(
                 f"{name}-number",
                 instance_id=instance_id,
                 phone_number_id=args.phone_number_id,
-                contact_flow_id=self.flow.contact_flow_id,
+                contact_flow_id=self.flow_id,
                 opts=child,
             )
-        self.register_outputs({"contactFlowId": self.flow.contact_flow_id})
+        self.register_outputs({"contactFlowId": self.flow_id})
 
 
 def stream_contact_records(

@@ -17,9 +17,8 @@ import pulumi
 from callroute.aws.pipe import BATCH_BYTES, CONTINUED_CALLS, INITIATION_METHODS, TRACKED_METHODS
 from callroute.aws.utc_offsets import time_zones
 from callroute.errors import InputError
-from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES
+from callroute.flows.block_types import DEFAULT_TYPE, FLOW_TYPES, KINDS, MODULE
 from callroute.flows.flow import CONTENT_CHARACTERS
-from callroute.flows.tracking import add_detail_to_content
 
 from .constraints import (
     Constraint,
@@ -34,9 +33,9 @@ from .constraints import (
     validate,
 )
 
-# A contact record is 2,000 to 4,000 bytes long, and the pipe's input template adds about 150. At this average size, the
+# A contact record takes 2,000 to 4,000 bytes, and the pipe's input template adds about 150. At this average size, the
 # largest batch still fits in one request. Larger records (attributes can take up to 32 KB) are balanced by smaller ones in
-# the same batch: with the default of 10 records, each can be 26,000 bytes long. The pipe halves a batch that does not fit.
+# the same batch: with the default of 10 records, each can take 26,000 bytes. The pipe halves a batch that does not fit.
 RECORD_BYTES = 5_000
 
 # Retention periods that CloudWatch Logs accepts, except 0 (forever). Source: pulumi_aws.cloudwatch.LogGroup.
@@ -60,7 +59,7 @@ _ENDLESS_RETRIES = "Without a limit, a single failing record would block its sha
 
 
 def _arn(service: str, resource: str) -> str:
-    """Returns a pattern for the ARNs of a regional resource."""
+    """Returns a regular expression for the ARNs of a regional resource."""
     return rf"arn:aws[a-z-]*:{service}:[a-z0-9-]+:\d{{12}}:{resource}"
 
 
@@ -174,16 +173,16 @@ _TAGS = Constraint(
 
 @dataclass(frozen=True, kw_only=True)
 class ContactFlowArgs:
-    """Options of a contact flow."""
+    """Options of a contact flow or a flow module."""
 
     key: str = option()
     """Name of the flow's resources in Pulumi. Keep it when you rename the flow in Connect."""
     name: str = option(constraint=characters(1, _NAME_CHARACTERS))
-    """Name in Connect, unique in the instance."""
+    """Name in Connect, unique among the instance's flows or modules."""
     content: str = option(constraint=characters(1, CONTENT_CHARACTERS))
     """The flow in the Amazon Connect flow language, with all placeholders filled in."""
-    type: str = option(DEFAULT_TYPE, one_of(*FLOW_TYPES))
-    """Type in Connect. A change replaces the flow."""
+    type: str = option(DEFAULT_TYPE, one_of(*KINDS))
+    """Type in Connect, or `MODULE` for a flow module. A change replaces the flow."""
     description: str = option("", characters(0, _DESCRIPTION_CHARACTERS))
     """Description in Connect."""
     tags: Mapping[str, str] | None = option(None, _TAGS)
@@ -199,18 +198,30 @@ class ContactFlowArgs:
 
     @property
     def deployed_content(self) -> str:
-        """The flow's content, with detail if `detail` is true."""
-        return add_detail_to_content(self.content, self.name, self.type) if self.detail else self.content
+        """The flow's content, with call detail added if `detail` is true."""
+        return _with_detail(self.content, self.name, self.type) if self.detail else self.content
 
     @staticmethod
     def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
-        """Yields the problem if the flow cannot have detail."""
+        """Yields a problem if a module has a phone number, or if the flow cannot have detail."""
+        if values.get("type") == MODULE and values.get("phone_number_id"):
+            fix = "Remove it: calls start in contact flows."
+            yield Problem(
+                spell("phone_number_id"), shown(values["phone_number_id"]), "no value for a module", fix
+            )
         if values.get("detail") and "content" in values and "name" in values:
             try:
-                add_detail_to_content(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
+                _with_detail(values["content"], values["name"], values.get("type", DEFAULT_TYPE))
             except InputError as error:
                 fix = f"Add the detail with `callroute track --detail` and turn this option off. {error}"
                 yield Problem(spell("detail"), "true", "false for this flow", fix)
+
+
+def _with_detail(content: str, name: str, flow_type: str) -> str:
+    # Only flows with detail need the tracking code, and its import takes as long as reading a flow.
+    from callroute.flows.tracking import add_detail_to_content
+
+    return add_detail_to_content(content, name, flow_type)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +231,7 @@ class CallRouteTrackerArgs:
     connect_instance: str = option(constraint=_CONNECT_INSTANCE)
     """ID or ARN of the Amazon Connect instance."""
     flows: Sequence[ContactFlowArgs] = option([])
-    """Contact flows to deploy. Leave it empty if the flows are managed elsewhere."""
+    """Contact flows and modules to deploy. Leave it empty if the flows are managed elsewhere."""
     stream_contact_records: bool = option(True)
     """Sends the instance's contact records to the stream. An instance can have only one such stream."""
     tracked_initiation_methods: Sequence[str] = option([*TRACKED_METHODS], _METHODS)
@@ -319,6 +330,11 @@ class CallRouteTrackerArgs:
         """IDs of the phone numbers whose calls start with one of the flows."""
         return [flow.phone_number_id for flow in self.flows if flow.phone_number_id]
 
+    @property
+    def has_modules(self) -> bool:
+        """True if the stack deploys modules."""
+        return any(flow.type == MODULE for flow in self.flows)
+
     @staticmethod
     def conflicts(values: Mapping[str, Any], spell: Callable[[str], str]) -> Iterator[Problem]:
         """Checks options that depend on each other.
@@ -359,9 +375,15 @@ class CallRouteTrackerArgs:
                 f"a secret if {spell('phone_number')} is hashed",
                 _SALT.fix(None),
             )
+        flows = values.get("flows", ())
         repeated = []
-        for name in ("key", "name", "phone_number_id"):
-            used = [getattr(flow, name) for flow in values.get("flows", ()) if getattr(flow, name)]
+        for name, kinds in (
+            ("key", KINDS),
+            ("name", FLOW_TYPES),
+            ("name", (MODULE,)),
+            ("phone_number_id", KINDS),
+        ):
+            used = [getattr(flow, name) for flow in flows if flow.type in kinds and getattr(flow, name)]
             repeated += [f"{spell(name)} {value!r}" for value in sorted(set(used)) if used.count(value) > 1]
         if repeated:
             yield Problem(

@@ -13,7 +13,7 @@ from .shared import Account, service_role
 
 
 class RouteRecorder(pulumi.ComponentResource):
-    """An Express state machine, and a role with exactly the permissions that its states need.
+    """An Express state machine and its role, which has exactly the permissions that the states need.
 
     Args:
         name: name of the resource.
@@ -52,7 +52,7 @@ class RouteRecorder(pulumi.ComponentResource):
             service="states.amazonaws.com",
             account=account,
             source_arn=account.state_machine_arn(state_machine_name),
-            # Derived from a definition without the salt, so that a preview can show the permissions.
+            # Derived from a definition without the salt, so that a preview can show the permissions in plain text.
             policy=pulumi.Output.all(
                 targets=targets,
                 arns={
@@ -69,7 +69,7 @@ class RouteRecorder(pulumi.ComponentResource):
         )
         self.logs = aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            # This prefix keeps the account's resource policy for log deliveries below its size limit (docs/fidelity.md).
+            # With this prefix, the account's resource policy for log delivery stays below its size limit (docs/fidelity.md).
             name=f"/aws/vendedlogs/states/{state_machine_name}",
             retention_in_days=args.log_retention_days,
             tags=args.tags,

@@ -36,7 +36,7 @@ def output_table() -> str:
 
 
 def descriptions(owner: type) -> dict[str, str]:
-    """Returns the docstrings below the annotated attributes of a class, by attribute."""
+    """Returns the docstrings below a class's annotated attributes, keyed by attribute name."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
     return {
         attribute.target.id: " ".join(text.value.value.split())

@@ -1,4 +1,4 @@
-"""The AWS account, and resources that more than one component creates."""
+"""The AWS account, and resources that more than one component uses."""
 
 import json
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ def message_queue(name: str, args: CallRouteTrackerArgs, *, parent: pulumi.Resou
 
 
 def data_options(args: CallRouteTrackerArgs, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-    """Returns the resource options for a resource whose data exists nowhere else."""
+    """Returns the options for a resource whose data exists nowhere else: `protect_data` protects it."""
     return pulumi.ResourceOptions(
         parent=parent, protect=args.protect_data, retain_on_delete=args.protect_data
     )

@@ -28,7 +28,7 @@ class RecordStream(pulumi.ComponentResource):
             # AWS manages the shards of an on-demand stream and rejects a shard count.
             shard_count=args.shard_count if args.stream_mode == "PROVISIONED" else None,
             retention_period=args.stream_retention_hours,
-            # The provider's default is no encryption.
+            # The provider does not encrypt streams by default.
             encryption_type="KMS",
             kms_key_id=args.kms_key_arn or "alias/aws/kinesis",
             tags=args.tags,

@@ -1,4 +1,4 @@
-"""CallRouteTracker: the component that combines all others."""
+"""CallRouteTracker, the component that combines all the others."""
 
 import inspect
 import re
@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from callroute.arn import Arn
+from callroute.flows.block_types import MODULE
 
 from .alarms import PipelineAlarms
 from .constraints import ConfigError, Problem, camel_case, shown
@@ -83,7 +84,7 @@ class CallRouteTracker(pulumi.ComponentResource):
     connect_instance_id: pulumi.Output[str]
     """ID of the Amazon Connect instance."""
     flow_ids: pulumi.Output[Mapping[str, str]]
-    """IDs of the contact flows, by the key of the flow."""
+    """IDs of the flows and modules, by the key of the flow."""
     time_zone: pulumi.Output[str]
     """Time zone of the times in the table."""
     state_machine_log_group: pulumi.Output[str]
@@ -120,16 +121,19 @@ class CallRouteTracker(pulumi.ComponentResource):
                 stream_arn=self.stream_arn,
                 opts=child,
             )
-        self.flows = {
-            flow.key: ContactFlow(
+        self.flows: dict[str, ContactFlow] = {}
+        modules: list[ContactFlow] = []
+        for flow in sorted(args.flows, key=lambda each: each.type != MODULE):
+            self.flows[flow.key] = ContactFlow(
                 f"{name}-{flow.key}",
                 flow,
                 instance_id=args.connect_instance_id,
                 tags=args.tags,
+                modules=modules,
                 opts=child,
             )
-            for flow in args.flows
-        }
+            if flow.type == MODULE:
+                modules.append(self.flows[flow.key])
         self.quarantine_queue = message_queue(f"{name}-quarantine", args, parent=self)
         self.recorder = RouteRecorder(
             f"{name}-recorder",
@@ -196,7 +200,7 @@ class CallRouteTracker(pulumi.ComponentResource):
         self.quarantine_queue_url = self.quarantine_queue.url
         self.quarantine_queue_arn = self.quarantine_queue.arn
         self.connect_instance_id = pulumi.Output.from_input(args.connect_instance_id)
-        flow_ids: dict[str, Any] = {key: flow.flow.contact_flow_id for key, flow in self.flows.items()}
+        flow_ids: dict[str, Any] = {key: flow.flow_id for key, flow in self.flows.items()}
         self.flow_ids = pulumi.Output.from_input(flow_ids)
         self.time_zone = pulumi.Output.from_input(args.time_zone)
         self.state_machine_log_group = self.recorder.logs.name

@@ -1,4 +1,4 @@
-"""Rules for Pulumi Policies: `create_pack` serves them, `RULES` lists them.
+"""Rules for Pulumi Policies. `RULES` lists them, and `create_pack` serves them as a policy pack.
 
 Each module with rules ends in a table `RULES` and imports no other module with rules:
 

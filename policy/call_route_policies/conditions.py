@@ -39,7 +39,7 @@ def request_context(
         "aws:requestedregion": region,
         "aws:resourceaccount": other.account_id or account,
         "aws:securetransport": "true",
-        # A service uses a key on behalf of the role.
+        # Services use keys on behalf of the role.
         "aws:viaawsservice": "true" if encrypting else "false",
         "kms:calleraccount": account,
         "kms:viaservice": f"{encrypting}.{region}.amazonaws.com" if encrypting and region else "",
@@ -52,7 +52,7 @@ def request_context(
         if isinstance(each, Mapping)
         for key, value in each.items()
     }
-    # The prefix is the entry for all other principal tags, which are absent. It is added only if all tags of the role are
+    # The bare prefix represents all other principal tags, which are absent. It is added only if all of the role's tags are
     # known. Step Functions and Pipes pass no session tags and send no request tags.
     return {
         **({} if any(isinstance(each, Unknown) for each in tags) else {PRINCIPAL_TAG: ()}),
@@ -125,7 +125,7 @@ def time_of(value: str) -> datetime | None:
 
 
 def _exclude_each_other(conditions: Sequence[Condition], context: Context) -> bool:
-    """Returns whether the conditions contradict each other: each value that one requires for a key, another excludes."""
+    """Returns whether conditions contradict each other, so that each value required by one is excluded by another."""
     for one in conditions:
         if one.operator == "stringequals" and one.values and not one.unknown:
             others = [each for each in conditions if each.key == one.key]

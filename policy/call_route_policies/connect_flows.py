@@ -42,8 +42,6 @@ def _check_content(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         except InputError as error:
             yield f"must have content in the Connect flow language: {str(error).rstrip('.')}"
             return
-        if resource.type == MODULE and "Settings" not in flow.document:
-            yield "must have Settings in its content, because it is a module"
         for each in _findings(flow, _VALIDITY):
             location = f"block {each.block!r}" if each.block else each.path
             problem = f"{location}: {each.message} {each.hint}".rstrip(".")
@@ -60,7 +58,7 @@ def _findings(flow: Flow, rules: Collection[str]) -> list[lint.Finding]:
 
 
 def _check_tracking(*rules: str) -> Callable[[Resource, RuleConfig], Iterator[Finding]]:
-    """Returns a check that runs the given lint rules on flows in which calls start."""
+    """Returns a check that runs the given lint rules on the flows where calls start."""
 
     def check(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
         content = resource.get("content")

@@ -27,12 +27,12 @@ def record_storages(resources: Sequence[Resource]) -> Iterator[Resource]:
 
 
 def stream_parameter(pipe: Resource, *path: str) -> Any:
-    """Returns one of the parameters with which a pipe reads its stream."""
+    """Returns a parameter that controls how a pipe reads its stream."""
     return pipe.get("sourceParameters", "kinesisStreamParameters", *path)
 
 
 def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the component's pipes and any others that read the stream to which Connect sends contact records."""
+    """Returns the component's pipes and any others that read the stream where Connect sends contact records."""
     storages = list(record_storages(resources))
     streams = [each.get(*STORED_STREAM) for each in storages]
     sources = {urn for each in storages for urn in each.dependencies.get("storageConfig", ())}
@@ -63,7 +63,7 @@ def processes_records(resource: Resource, resources: Sequence[Resource]) -> bool
 
 
 def of_record_pipes(check: ResourceCheck) -> StackCheck:
-    """Returns a check of the pipes that read contact records."""
+    """Converts a check of a pipe into a check of all pipes that read contact records."""
 
     def check_stack(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
         for pipe in record_pipes(resources):

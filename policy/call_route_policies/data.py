@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-# The C loader is ten times as fast, but not every build of PyYAML contains it.
+# The C loader is ten times as fast, but not every build of PyYAML includes it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

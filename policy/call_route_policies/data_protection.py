@@ -59,16 +59,16 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
 
 
 def _is_secret_name(name: str) -> bool:
-    """Returns whether a property name, without trailing digits, suggests a secret."""
+    """Returns whether a property's name suggests a secret. Trailing digits are ignored."""
     name = name.rstrip("0123456789")
     return bool(_SECRET_NAME.search(name)) and not _NO_SECRET_NAME.search(name)
 
 
 def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
-    """Searches all properties, including JSON text. Iterative, because JSON text may be deeply nested."""
-    # Systems Manager stores a String in plain text, even if Pulumi knows that it is a secret.
+    """Searches all properties for secrets, including JSON text. Iterative, because JSON text may be deeply nested."""
+    # Systems Manager stores a String in plain text, even if Pulumi marks it as a secret.
     is_plain = resource.type == _PARAMETER and resource.get("type") in ("String", "StringList")
-    # Tuples of path, name and value. List items have the list's name.
+    # Tuples of path, name and value. Items in a list have the list's name.
     pending = [(name, _name_of(name, resource.props), value) for name, value in resource.props.items()]
     while pending:
         path, name, value = pending.pop()

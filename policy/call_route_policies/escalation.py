@@ -37,14 +37,17 @@ def _dependent_actions() -> Iterator[str]:
 
 
 def escalations(actions: Mapping[str, str]) -> list[str]:
-    """Returns the methods that actions permit, as message text without supersets of others. The keys are lowercase actions."""
+    """Returns the escalation methods that a set of actions permits, as message text.
+
+    Leaves out methods that include a smaller one. The keys of `actions` are lowercase.
+    """
     permitted = {frozenset(needed): needed for needed in methods() if actions.keys() >= set(needed)}
     minimal = [permitted[needed] for needed in permitted if not any(other < needed for other in permitted)]
     return sorted(" with ".join(actions[action] for action in needed) for needed in minimal)
 
 
 def usable_actions(document: Document) -> dict[str, str]:
-    """Returns the actions that a document allows without a condition or resource that makes them safe.
+    """Returns the actions that a document allows, except those made safe by a condition or resource.
 
     The keys are lowercase, because IAM ignores case.
     """

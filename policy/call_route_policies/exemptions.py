@@ -38,7 +38,7 @@ USED: dict[str, dict[Exemption, set[str]]] = {}
 
 
 def problems(value: Any) -> list[str]:
-    """Returns the problems with the setting."""
+    """Returns the problems with an `exemptions` setting."""
     for each in value if isinstance(value, list) else [value]:
         try:
             date.fromisoformat(each["until"])
@@ -50,7 +50,7 @@ def problems(value: Any) -> list[str]:
 
 
 def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, set[str]]:
-    """Stores a rule's exemptions, and returns them with the URNs of the resources that have used them."""
+    """Stores a rule's exemptions. Returns each one with the URNs of the resources that have used it."""
     configured: dict[Exemption, set[str]] = {Exemption(**each): set() for each in values}
     if list(USED.get(rule, ())) != list(configured):
         USED[rule] = configured
@@ -58,7 +58,7 @@ def register(rule: str, values: Iterable[Mapping[str, str]]) -> dict[Exemption, 
 
 
 def applied(exemptions: Mapping[Exemption, set[str]], urn: str, violation: str) -> str | None:
-    """Returns the violation, or None if the resource is exempt. Mentions an expired exemption in the violation."""
+    """Returns the violation, with a note if an exemption has expired, or None if the resource is exempt."""
     for exemption, urns in exemptions.items():
         if matches_any(urn, [exemption.resource]):
             if exemption.is_expired:

@@ -1,4 +1,4 @@
-"""Checks that data stays in its account and region, and that resource settings neither expose nor lose it."""
+"""Checks that data stays in its account and region, and that resource settings do not expose or lose it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks IAM policies: what they allow, to whom, and who may assume a role.
+"""Checks what IAM policies allow and to whom, and which principals may assume a role.
 
 Only one rule reports each defect. For example, a statement with a wildcard action is reported by
 iam-no-wildcard-actions, and the other rules skip that action.
@@ -107,7 +107,7 @@ def _check_wildcard_actions(resource: Resource, _: RuleConfig) -> Iterator[Findi
 
 
 def _is_default_key_statement(statement: Statement) -> bool:
-    """Returns whether a statement does not allow all actions, or lets the account manage its key."""
+    """Returns whether a statement in a key policy is harmless: it lets the account manage the key or is not for kms:*."""
     names = [name for _, name in statement.principals]
     is_root = bool(names) and all(map(_ACCOUNT_ROOT.fullmatch, names))
     return is_root or "kms:*" not in map(str.lower, statement.actions)
@@ -123,7 +123,7 @@ def _check_exclusions(statement: Statement, _: RuleConfig) -> Iterator[Finding]:
 
 def _check_wildcard_resources(resource: Resource, config: RuleConfig) -> Iterable[Finding]:
     if resource.type.startswith(("aws:backup/", "aws:kms/", "aws:secretsmanager/")):
-        return ()  # In the policy of a backup vault, a key or a secret, `*` means that vault, key or secret.
+        return ()  # In a policy attached to a backup vault, key or secret, `*` means that vault, key or secret.
     return _check_named_resources(resource, config)
 
 
@@ -155,7 +155,7 @@ def _check_combined_escalation(resources: Sequence[Resource], _: RuleConfig) -> 
         if principal.unknown:
             yield principal.resource, principal.unknown
         separate = [usable_actions(document) for document in principal.documents]
-        # Actions that one group's policies permit are reported for the group.
+        # Escalations that a single group's policies permit are reported for the group.
         separate += [dict(ChainMap(*map(usable_actions, group.documents))) for group in principal.groups]
         reported = {actions for each in separate for actions in escalations(each)}
         source = "its policies and those of its groups" if principal.groups else "its policies"
@@ -180,7 +180,7 @@ _ASSUMING = {
 def _unless_restricted(
     statement: Statement, keys: Iterable[str], is_specific: Callable[[str, str], bool], *violations: str
 ) -> Iterator[Finding]:
-    """Yields violations unless a condition limits a statement to specific callers, or unknown values that may do so.
+    """Yields violations unless a condition limits a statement to specific callers. Yields unknown values that may do so.
 
     The condition's lowercase key has one of the given endings, and each of its values is specific.
     """
@@ -195,12 +195,12 @@ def _unless_restricted(
 
 
 def _is_bound(_: str, value: str) -> bool:
-    """Returns whether a value names one client, or starts with a name, for example `repo:example/calls:*`."""
+    """Returns whether a value is, or starts with, the name of one client, for example `repo:example/calls:*`."""
     return bool(re.match(r"(?!repo:[^/]*$)[^*?$:]+(:[^*?$:]+|$)", value))
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
-    """Returns endings of condition keys that can limit an identity provider to one client or user."""
+    """Returns the endings of the condition keys that can limit an identity provider to one client or user."""
     # GitHub's audience is the same for all repositories.
     return (":sub",) if "githubusercontent" in provider else (":sub", "amazonaws.com:aud", "saml:aud")
 
@@ -249,8 +249,8 @@ _WIDEST_NETWORKS = {4: 8, 6: 32}
 
 
 def _is_specific(key: str, value: str) -> bool:
-    """Returns whether a value of a condition key matches at most one account, organization or network."""
-    if VARIABLE.search(value):  # The request decides the value of a policy variable.
+    """Returns whether a condition value matches at most one account, organization or network."""
+    if VARIABLE.search(value):  # A policy variable gets its value from the request.
         return False
     if key == "aws:sourceip":
         network = ip_network(value)
@@ -283,7 +283,7 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
 
 
 def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
-    """Compares with the account in the role's own ARN, which is known after the role is created."""
+    """Compares trusted accounts with the one in the role's own ARN, which is known after the role is created."""
     found = own_accounts(resources, config["accounts"])
     for role in of_type(resources, ROLE):
         own = arn_of(role.get("arn")).account_id or next(iter(found), "")
@@ -314,7 +314,7 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
 
 
 def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
-    """Compares with the accounts in the ARNs of the stack's resources, or in those of the statement if they are unknown."""
+    """Compares granted accounts with those in the stack's ARNs or, if these are unknown, in the statement's ARNs."""
     found = own_accounts(resources, config["accounts"])
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:

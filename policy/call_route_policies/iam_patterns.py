@@ -24,7 +24,7 @@ TAG_KEYS = PRINCIPAL_TAG, REQUEST_TAG, RESOURCE_TAG = (
 
 
 def arn_of(value: Any) -> Arn:
-    """Returns the parts of an ARN, all of which are empty if the value is not an ARN."""
+    """Splits an ARN into its parts. If the value is not an ARN, all parts are empty."""
     try:
         return Arn.parse(value)
     except (AttributeError, ValueError):
@@ -51,7 +51,7 @@ def is_wildcard(text: str) -> bool:
 
 @cache
 def action_data(action: str) -> list[dict[str, Any]]:
-    """Returns the entries for an action in policy_sentry's data, one for each type of resource. Empty if it is unknown."""
+    """Returns policy_sentry's entries for an action, one per resource type. The result is empty if the action is unknown."""
     service, _, name = action.partition(":")
     # The result is False for an unknown service or action, contrary to the annotation.
     found = get_action_data(service.lower(), name) if name else None

@@ -137,7 +137,7 @@ def _key_exists(key: str) -> bool:
 
 
 def _is_for_all_services(key: str) -> bool:
-    """Returns whether requests to every service can contain a lowercase key, or an identity provider defines it."""
+    """Returns whether a lowercase key is available in requests to all services or defined by an identity provider."""
     return (
         key in _KEY_TYPES
         or key in _REFERENCE["sessions"]
@@ -187,7 +187,7 @@ def _is_arn(text: str) -> bool:
 
 
 def _mismatches(statement: Statement) -> Iterator[str]:
-    """Yields messages about actions that apply to no resource of an Allow statement, and vice versa."""
+    """Yields messages about actions that apply to none of an Allow statement's resources, and vice versa."""
     arns, actions = statement.resources, [action for action in statement.actions if _exists(action)]
     if not statement.allows or "*" in arns or not all(map(_is_arn, arns)) or any(map(is_wildcard, actions)):
         return
@@ -218,7 +218,7 @@ def _fits(format_: str, text: str) -> bool:
     arn, expected = arn_of(_with_wildcards(text)), arn_of(format_)
     if not arn.partition or not expected.partition:
         return not arn.partition and format_ != "*"
-    # The names of buckets, queues and topics contain no slash. The ARN of an object does.
+    # The names of buckets, queues and topics contain no slashes, but the ARNs of objects do.
     if arn.service in ("s3", "sns", "sqs") and expected.resource == "*" and "/" in arn.resource:
         return False
     if _is_part(arn.service, arn.resource, expected.resource):

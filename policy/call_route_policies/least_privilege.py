@@ -1,4 +1,4 @@
-"""Compares the permissions of a role with what its state machine or pipe does, and reports excess and missing ones.
+"""Compares a role's permissions with what its state machine or pipe does. Reports unused and missing permissions.
 
 The required permissions come from the registered state machine or pipe, through callroute.aws.permissions, which the program
 also uses to build its policies.
@@ -319,7 +319,7 @@ def _is_allowed(need: Need, statements: Sequence[Statement], context: Context) -
 
 
 def _compare_trust(role: Resource, user: Resource) -> Iterator[Finding]:
-    """Checks that the service can assume the role for its user, and that no other named service can.
+    """Checks that the service can assume the role on behalf of the resource, and that no other named service can.
 
     The rules about trust report all other principals.
     """
@@ -355,7 +355,7 @@ def _accepts_source(arn: str, statement: Statement) -> bool:
 
 
 def _is_other_source(source: str, arn: str) -> bool:
-    """Returns whether a source is another resource of the same account. The rules about trust report other sources."""
+    """Returns whether a source is a different resource in the same account. The trust rules report all other sources."""
     parsed = arn_of(source)
     is_own = (
         bool(parsed.service)
@@ -366,7 +366,7 @@ def _is_other_source(source: str, arn: str) -> bool:
 
 
 def _applies(statement: Statement, need: Need) -> bool | None:
-    """Returns whether the actions and resources of a statement cover a permission, or None if unknown values decide."""
+    """Returns whether a statement's actions and resources cover a permission, or None if that depends on unknown values."""
     actions = [pattern.lower() for pattern in (*statement.actions, *statement.not_actions)]
     resources = (*statement.resources, *statement.not_resources)
     results = [
@@ -384,7 +384,7 @@ def _is_covered(value: str, patterns: Sequence[str], element: str, statement: St
 
 
 def _is_reported_as_wildcard(action: str, resource: str) -> bool:
-    """Returns whether one of the rules about wildcards reports the permission."""
+    """Returns whether one of the wildcard rules already reports the permission."""
     if resource == "*":
         return is_wildcard(action) or has_resource_level(action)
     return is_wildcard(action) or not names_one_resource(resource)

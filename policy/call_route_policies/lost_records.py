@@ -84,7 +84,7 @@ def _mappings(value: Any) -> Iterator[State]:
 
 
 def _end_without_storing(states: Mapping[str, Any], start: Any, chosen: Sequence[str] = ()) -> str | None:
-    """Returns a state in which an execution can succeed without storing anything, unless a Choice leads to a chosen state.
+    """Returns a state where an execution can succeed without storing anything, unless a Choice leads to a chosen state.
 
     The states inside a Map or Parallel form separate scopes, which are checked on their own.
     """
@@ -111,7 +111,7 @@ def _stores(state: State) -> bool:
 
 
 def _lossy_items(state: State, definition: Mapping[str, Any]) -> dict[str, str]:
-    """Returns requirements that a Map's items do not meet, by element and value."""
+    """Returns the requirements that a Map's items violate, keyed by a description of the violation."""
     found = {
         f"{path} is {shown(state[path])}": "process its whole input"
         for path in ("Items", "ItemsPath")
@@ -131,7 +131,7 @@ def _is_whole_input(value: Any, definition: Mapping[str, Any]) -> bool:
 
 
 def _lossy_arguments(state: State) -> dict[str, str]:
-    """Returns requirements that a Task's arguments do not meet, by argument and value."""
+    """Returns the requirements that a Task's arguments violate, keyed by a description of the violation."""
     arguments = _argument(state, "Arguments") or _argument(state, "Parameters")
     if state.get("Type") != "Task" or not isinstance(arguments, Mapping):
         return {}
@@ -150,7 +150,7 @@ def _lossy_arguments(state: State) -> dict[str, str]:
 
 
 def _argument(arguments: Mapping[str, Any], name: str) -> Any:
-    """Returns an argument, whose name ends in `.$` if its value is a JSONPath expression."""
+    """Returns an argument by name. In JSONPath, the name of an argument with an expression ends in `.$`."""
     return arguments.get(name, arguments.get(f"{name}.$"))
 
 
@@ -173,14 +173,14 @@ def _reads_record(value: Any, parent: Mapping[str, Any]) -> bool:
 
 
 def _partial_batch(state: State) -> dict[str, str]:
-    """Returns a requirement if a state outside a Map reads only part of the batch."""
+    """Returns a violated requirement if a state outside a Map reads only part of the batch."""
     texts = [str(state[name]) for name in ("Arguments", "Parameters", "Output", "InputPath") if name in state]
     parts = [shown(text) for text in texts if _PART_OF_INPUT.search(text)]
     return {f"it reads only a part of the batch: {part}": "process the whole batch" for part in parts[:1]}
 
 
 def _lost_before(state: State, states: Mapping[str, Any], is_jsonata: bool) -> dict[str, str]:
-    """Returns a requirement if a state replaces the record with other data before a later state stores it."""
+    """Returns a violated requirement if a state replaces the record with other data before it is stored."""
     transitions = (
         [(state, state.get("Next"))] if state.get("Type") in ("Pass", "Task") and not _stores(state) else []
     )

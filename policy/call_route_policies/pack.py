@@ -19,7 +19,7 @@ RULES = (
     *(rule for module in _MODULES for rule in module.RULES),
     stack_rule(
         "exemptions-are-needed", check_exemptions
-    ),  # Last, because it lists what the other rules have ignored.
+    ),  # Must be last, because it lists the exemptions that the other rules have used.
 )
 """All rules, in documentation order."""
 
@@ -44,7 +44,7 @@ POLICIES = policies()
 
 
 def create_pack(name: str, exclude: Collection[str] = (), extra: Sequence[Policy] = ()) -> PolicyPack:
-    """Serves the rules as a policy pack. Never returns: the SDK waits for Pulumi's engine to end the process.
+    """Serves the rules as a policy pack. Never returns, because the SDK waits for Pulumi's engine to end the process.
 
     Args:
         name: name of the pack.

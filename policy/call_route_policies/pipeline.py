@@ -29,7 +29,7 @@ _SECONDS_PER_HOUR = 3_600
 
 
 def _pipe_property(name: str) -> Rule:
-    """Returns a rule about the properties of record pipes in property_rules.yaml."""
+    """Returns a rule that checks pipes that read contact records against property_rules.yaml."""
     return stack_rule(name, of_record_pipes(property_check(name)))
 
 
@@ -77,7 +77,7 @@ def _check_record_age(resources: Sequence[Resource], config: RuleConfig) -> Stac
 
 
 def _check_filter(pipe: Resource, config: RuleConfig) -> Iterator[Finding]:
-    """A pipe passes records that match at least one of its filters, or all records without a filter."""
+    """Checks that a pipe's filters pass all tracked calls. A pipe without filters passes every record."""
     filters = pipe.get("sourceParameters", "filterCriteria", "filters")
     listed = filters if isinstance(filters, list) else [filters]
     patterns = [each.get("pattern") if isinstance(each, Mapping) else each for each in listed]
@@ -96,7 +96,7 @@ def _parsed(pattern: Any) -> Any:
 
 
 def _is_superset(pattern: Any, tracked: Any) -> bool:
-    """Returns whether a filter passes everything that another one does: it tests no other field and accepts the same values."""
+    """Returns whether a filter passes everything that another one passes, without testing additional fields."""
     if isinstance(pattern, Mapping) and isinstance(tracked, Mapping):
         return all(name in tracked and _is_superset(part, tracked[name]) for name, part in pattern.items())
     return (
@@ -117,7 +117,7 @@ def _check_input_template(pipe: Resource, _: RuleConfig) -> Iterator[Finding]:
 
 
 def _template_fields(template: Any) -> dict[str, str]:
-    """Returns the fields of an input template. Quotes unquoted paths first to make the template valid JSON."""
+    """Returns the fields in an input template. First quotes any unquoted paths, which makes the template valid JSON."""
     text = _UNQUOTED_PATH.sub(r'"\1, not quoted"', template) if isinstance(template, str) else ""
     fields = _parsed(text)
     return {name: str(value) for name, value in fields.items()} if isinstance(fields, Mapping) else {}
@@ -132,7 +132,7 @@ def _check_contact_records(resources: Sequence[Resource], _: RuleConfig) -> Stac
     pipes = list(of_type(resources, PIPE))
     for storage in record_storages(resources):
         stream = storage.get(*STORED_STREAM)
-        # A preview may not know the ARNs, but it knows which resources they depend on.
+        # The ARNs may be unknown in a preview, but the resources that they depend on are known.
         dependencies = set(storage.dependencies.get("storageConfig", ()))
         if isinstance(stream, Unknown):
             if not any(dependencies & set(pipe.dependencies.get("source", ())) for pipe in pipes):

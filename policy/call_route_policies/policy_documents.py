@@ -1,4 +1,4 @@
-"""Parses IAM policy documents in every form that Pulumi accepts.
+"""Parses IAM policy documents in all the forms that Pulumi accepts.
 
 A document is JSON text or an object, with one statement or a list of them, whose elements are strings or lists. Invalid
 documents and statements are returned as problems and never raise an error.
@@ -45,7 +45,7 @@ _POSITIVE_OPERATORS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A test of one condition key."""
+    """A condition: a test of a single condition key."""
 
     written_operator: str
     written_key: str
@@ -92,7 +92,7 @@ class Statement:
     """The first unknown value in each element, or in "" if the statement is unknown. The tuples contain only known values."""
 
     def unknown_in(self, *elements: str) -> Iterator[Unknown]:
-        """Yields the first unknown value in each of the given elements, or the statement if it is unknown."""
+        """Yields the first unknown value in each of the given elements, and the statement itself if it is unknown."""
         return (self.unknown[element] for element in ("", *elements) if element in self.unknown)
 
 
@@ -165,7 +165,7 @@ _ESCAPED = re.compile(r"\\u00[2-7]")
 
 
 def is_document(value: Any) -> bool:
-    """Returns whether a value is a policy document, valid or not. Other languages also use Statement, but not Effect."""
+    """Returns whether a value is a policy document, valid or not. Other JSON languages use Statement, but not Effect."""
     return bool(_elements(value) & {"effect", "action", "notaction"})
 
 

@@ -25,8 +25,8 @@ _ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):(\d{12}):([^\s\"'
 
 
 def resolve(resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the resources with their unknown ARNs and references replaced by values, where possible."""
-    if _LAST[:1] != [resources]:  # Each stack rule receives the same resources.
+    """Returns the resources, with unknown ARNs and references replaced by values where possible."""
+    if _LAST[:1] != [resources]:  # Cached, because every stack rule receives the same resources.
         _LAST[:] = [resources, _resolve(resources)]
     return list(_LAST[1])
 
@@ -54,7 +54,7 @@ def _resolve(resources: Sequence[Resource]) -> list[Resource]:
 
 
 def _location(resources: Sequence[Resource]) -> Arn | None:
-    """Returns an ARN with the location that most ARNs of the stack's resources contain, or None if it is ambiguous."""
+    """Returns an ARN with the most common partition, region and account in the stack's ARNs, or None if ambiguous."""
     own = {arn for resource in resources if (arn := _service_and_resource(resource))}
     found = Counter(
         Arn(partition, "", region, account, "")
@@ -87,7 +87,7 @@ def _with_arn(resource: Resource, location: Arn) -> Resource:
 
 
 def _resolved(value: Any, key: str, dependencies: Sequence[Resource]) -> Any:
-    """Replaces unknown references inside a value, if it is clear which dependency each one refers to."""
+    """Replaces unknown references inside a value if it is clear which dependency each reference points to."""
     if isinstance(value, Mapping):
         return {name: _resolved(part, name, dependencies) for name, part in value.items()}
     reference = _REFERENCES.get(key, {"attribute": "", "types": ()})

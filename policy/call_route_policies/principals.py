@@ -54,7 +54,7 @@ def _key(kind: str, name: Any, resource: Resource) -> tuple[str, str]:
 
 def principals(resources: Sequence[Resource]) -> Principals:
     """Returns every principal that has a policy in the stack, with all of its policies."""
-    # The order in which the engine registers resources varies, and must not affect the findings.
+    # Sorted, because the order in which the engine registers resources varies and must not affect the findings.
     resources = sorted(resources, key=lambda resource: resource.urn)
     found: dict[tuple[str, str], Principal] = {}
     managed = by_arn(resources, POLICY)

@@ -50,7 +50,7 @@ def _applies(entry: Mapping[str, Any], resource: Resource, config: RuleConfig) -
 
 
 def _is_valid(entry: Mapping[str, Any], config: RuleConfig, value: Any) -> bool:
-    """Returns whether a value, or each element of a list, passes the test of an entry."""
+    """Returns whether a value, or each element of a list, passes an entry's test."""
     if isinstance(value, list):
         return all(_is_valid(entry, config, each) for each in value)
     if "forbidden" in entry:

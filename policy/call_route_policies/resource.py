@@ -1,4 +1,4 @@
-"""Resources and their property values, as the rules see them."""
+"""Resources and property values as rules receive them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def by_arn(resources: Iterable[Resource], type_: str) -> dict[str, Resource]:
 def referred(
     resources: Iterable[Resource], type_: str, arn: Any, dependencies: Sequence[str]
 ) -> list[Resource]:
-    """Returns the resources of a type that an ARN names. If an ARN is unknown, the URNs of dependencies decide."""
+    """Returns the resources of a type that an ARN refers to. If the ARN is unknown, uses the URNs of its dependencies."""
     return [
         each
         for each in of_type(resources, type_)

@@ -59,7 +59,7 @@ class Rule:
     check_stack: StackCheck | None = None
 
     def configured(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """Returns the values of all settings, and a list of problems with the given ones."""
+        """Returns the values of all settings, and a list of problems with the given values."""
         values = {name: schema["default"] for name, schema in self.settings.items()}
         problems = []
         for name, value in plain(given).items():
@@ -126,7 +126,7 @@ class Rule:
                 text = f"{resource.name} {violation}.".encode("utf-8", "replace").decode("utf-8")
                 report(text, resource.urn)
         if unknown:
-            # The SDK turns this into an advisory note. Violations found so far have been reported above.
+            # The SDK turns this into an advisory note. The violations have already been reported above.
             raise unknown
 
 
@@ -139,7 +139,7 @@ def _resource(
 
 
 def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iterator[Finding]:
-    """Yields a violation if a value is not valid, or the value itself if it is unknown."""
+    """Yields a violation if a value is invalid, or the value itself if it is unknown."""
     if isinstance(value, Unknown):
         yield value
     elif not is_valid(value):
@@ -147,7 +147,7 @@ def require(value: Any, is_valid: Callable[[Any], bool], violation: str) -> Iter
 
 
 def _mismatch(value: Any, schema: Mapping[str, Any]) -> str:
-    """Describes the values that a setting accepts if the given one is invalid. Otherwise returns an empty string."""
+    """Returns a description of the values that a setting accepts, or an empty string if the given value is valid."""
     if schema["type"] == "integer":
         is_valid = type(value) is int and value >= schema["minimum"]
         return "" if is_valid else f"an integer of at least {schema['minimum']}"

@@ -1,4 +1,4 @@
-"""Requires tags."""
+"""Checks that resources have the required tags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _check_tags(resource: Resource, config: RuleConfig) -> Iterator[Finding]:
     if resource.type not in TAGGABLE_TYPES:
         return
     tags = resource.get("tags")
-    if isinstance(tags, list):  # Auto Scaling groups have a list of objects.
+    if isinstance(tags, list):  # The tags of Auto Scaling groups are a list of objects.
         tags = {tag.get("key"): tag.get("value") for tag in tags if isinstance(tag, Mapping)}
     values: Mapping[str, Any] = tags if isinstance(tags, Mapping) else {}
     unknown = [each for each in (tags, *map(values.get, config["required"])) if isinstance(each, Unknown)]

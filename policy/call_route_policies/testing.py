@@ -1,4 +1,4 @@
-"""Test kit for policy packs written in Python with pulumi-policy: sends resources to a pack, and returns its violations.
+"""Test kit for Python policy packs: sends resources to a pack and returns the violations that it reports.
 
 The pack runs as in Pulumi's engine: in its own process and folder, over gRPC. docs/policies.md contains an example. The
 fixtures need pytest. Load them in the `conftest.py` at the top of your tests:
@@ -71,13 +71,13 @@ class Resource:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Inputs and outputs, which stack rules receive."""
+        """Inputs and outputs together, as stack rules receive them."""
         return {**self.outputs, **self.inputs}
 
 
 @dataclass(frozen=True, order=True)
 class Violation:
-    """A violation that a pack reported, or a note about a value that it does not know."""
+    """A violation reported by a pack, or a note that a rule needs an unknown value."""
 
     rule: str
     resource: str
@@ -105,7 +105,7 @@ def interpreter(folder: Path) -> Path:
 
 
 class Pack:
-    """A running policy pack; a context manager.
+    """A policy pack that runs while this context manager is active.
 
     Args:
         folder: folder with PulumiPolicy.yaml and `__main__.py`.
@@ -130,7 +130,7 @@ class Pack:
         self._watcher = subprocess.Popen(  # noqa: S603 - the program above
             [sys.executable, "-I", "-S", "-c", _WATCHER, str(self._process.pid)], stdin=subprocess.PIPE
         )
-        # Killing a pack that does not start also ends the attempt to read its port.
+        # If the pack does not start in time, killing it also ends the attempt to read its port below.
         timer = threading.Timer(_START_SECONDS, self._process.kill)
         timer.start()
         try:
@@ -160,7 +160,7 @@ class Pack:
         self._stop()
 
     def _stop(self) -> str:
-        """Ends both processes and returns the standard error of the pack."""
+        """Ends both processes and returns the pack's standard error."""
         self._watcher.kill()
         self._watcher.communicate()
         self._process.kill()
@@ -210,7 +210,7 @@ class Pack:
 
     def analyze_resources(self, stack: Iterable[Resource]) -> list[Violation]:
         """Runs the resource rules on the inputs of resources."""
-        # In parallel, as the engine does.
+        # Sends the requests in parallel, as the engine does.
         calls = [
             (resource.name, self._stub.Analyze.future(_request(resource), timeout=_CALL_SECONDS))
             for resource in stack

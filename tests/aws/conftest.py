@@ -23,13 +23,12 @@ def recorder(emulator: Emulator) -> Callable[..., Recorder]:
 
 
 @pytest.fixture(scope="module")
-def parsed_once() -> Iterator[None]:
-    """Makes the emulator's JSONata engine parse each expression only once, which makes many evaluations faster."""
+def patched_engine() -> Iterator[None]:
+    """Applies the emulator's patches to its JSONata engine."""
     pytest.importorskip("ministack", reason="needs the emulator: pip install -r requirements/local.txt")
-    from jsonata.parser import Parser
-
-    from callroute.local.ministack_patches.latency import parse_once
+    from callroute.local.ministack_patches.patches import ENGINE_PATCHES
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Parser, "parse", parse_once(Parser.parse))
+        for patch in ENGINE_PATCHES:
+            patched.setattr(patch.owner, patch.name, patch.wrap(patch.original()))
         yield

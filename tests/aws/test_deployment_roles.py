@@ -21,7 +21,7 @@ from parliament import analyze_policy_string
 from policy_sentry.analysis.analyze import analyze_by_access_level
 from policy_sentry.querying.actions import get_action_data
 
-from call_route_tracker import ContactFlowArgs
+from call_route_tracker import CallRouteTracker, CallRouteTrackerArgs, ContactFlowArgs
 from callroute.arn import Arn
 from callroute.aws.deployment_roles import (
     DeploymentTarget,
@@ -43,6 +43,7 @@ from tests.support.options import INSTANCE, tracker_args
 from tests.support.paths import REPOSITORY
 
 NUMBERS = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
+MODULES = "aws:connect/contactFlowModule:ContactFlowModule"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 SUBSCRIPTIONS = "aws:sns/topicSubscription:TopicSubscription"
 EMAIL = "on-call@example.com"
@@ -80,7 +81,8 @@ def flows(*numbers: str) -> list[ContactFlowArgs]:
 
 
 DEV = TARGETS["dev"]
-FULL = dev(flows=flows(NUMBER), kms_key_arn=KEY, alarm_email=EMAIL)
+MODULE = ContactFlowArgs(key="module", name="module", content="{}", type="MODULE")
+FULL = dev(flows=[*flows(NUMBER), MODULE], kms_key_arn=KEY, alarm_email=EMAIL)
 BOUNDED = dev(flows=flows(NUMBER), kms_key_arn=KEY, permissions_boundary_arn=BOUNDARY)
 VARIANTS = {
     **TARGETS,
@@ -120,7 +122,9 @@ def pairs(document: Document) -> Iterator[tuple[dict[str, Any], str, str]]:
 
 
 def test_grants_cover_exactly_the_registered_resource_types() -> None:
-    engines = [run("dev"), run("local"), run("prod"), with_number_key_and_email()]
+    with_module = Engine()
+    with_module.run(lambda: CallRouteTracker(PROJECT, cast("CallRouteTrackerArgs", FULL.args)))
+    engines = [run("dev"), run("local"), run("prod"), with_module]
 
     registered = {each.type for engine in engines for each in engine.resources if each.custom}
     assert set(grants(DEV)) == registered, "add the actions for a new type to grants()"
@@ -237,6 +241,14 @@ def test_an_existing_stream_and_phone_numbers_get_permissions_only_if_configured
     assert not allows(deploy_policy(DEV), "connect:AssociatePhoneNumberContactFlow", number)
 
 
+def test_modules_get_permissions_only_if_the_stack_deploys_some() -> None:
+    module = f"arn:aws:connect:{REGION}:{ACCOUNT}:instance/{INSTANCE}/flow-module/{NUMBER}"
+
+    assert allows(deploy_policy(FULL), "connect:CreateContactFlowModule", module)
+    assert allows(preview_policy(FULL), "connect:DescribeContactFlowModule", module)
+    assert not allows(deploy_policy(DEV), "connect:CreateContactFlowModule", module)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("policy", [deploy_policy, preview_policy, reader_policy])
 def test_every_action_exists_and_supports_its_resource(policy: Any, variant: str) -> None:
@@ -335,11 +347,12 @@ def test_the_preview_role_has_only_read_permissions(variant: str) -> None:
         assert (action, resource) in deploying
 
 
-def test_the_policies_fit_into_a_role() -> None:
+@pytest.mark.parametrize(("count", "modules"), [(10, []), (6, [MODULE])])
+def test_the_policies_fit_into_a_role(count: int, modules: list[ContactFlowArgs]) -> None:
     # 10,240 characters without white space. Source: IAM and AWS STS quotas, IAM User Guide.
-    numbers = [f"{NUMBER[:-1]}{digit}" for digit in range(10)]
+    numbers = [f"{NUMBER[:-1]}{digit}" for digit in range(count)]
     many = replace(
-        dev(flows=flows(*numbers), kms_key_arn=KEY, alarm_email=EMAIL),
+        dev(flows=[*flows(*numbers), *modules], kms_key_arn=KEY, alarm_email=EMAIL),
         project="call-route-tracker-with-a-long-name",
     )
 
@@ -528,7 +541,7 @@ def test_the_deployment_role_can_create_the_stack(
 ) -> None:
     create(emulator, deploy_policy(DEV), *registered)
 
-    assert {each.type for each in registered} == set(grants(DEV)) - {NUMBERS, SUBSCRIPTIONS}
+    assert {each.type for each in registered} == set(grants(DEV)) - {NUMBERS, SUBSCRIPTIONS, MODULES}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.support.jsonata_engines import (
 )
 from tests.support.options import tracker_args
 
-pytestmark = pytest.mark.usefixtures("parsed_once")
+pytestmark = pytest.mark.usefixtures("patched_engine")
 
 SALT = "pepper-for-tests-only"
 OPTIONS = {

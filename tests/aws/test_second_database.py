@@ -24,7 +24,7 @@ from tests.support.contact_records import contact_record, queue
 from tests.support.jsonata_engines import evaluate
 from tests.support.options import tracker_args
 
-pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("parsed_once")]
+pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("patched_engine")]
 
 DYNALITE_VERSION = "4.0.0"
 TABLE = f"compared-{uuid.uuid4().hex}"

@@ -331,6 +331,16 @@ def _findings(*arguments: str) -> list[dict[str, Any]]:
     return findings
 
 
+@pytest.mark.parametrize("options", [(), ("--type", "MODULE")])
+def test_a_module_without_settings_is_reported_as_such(options: tuple[str, ...]) -> None:
+    module = str(FIXTURES / "bad" / "module-settings.json")
+
+    (finding,) = (each for each in _findings(module, *options) if each["severity"] != "note")
+
+    assert finding["rule"] == "module-settings"
+    assert "a module needs Settings" in finding["message"]
+
+
 def test_an_unknown_type_is_an_error() -> None:
     code, _, err = run(UNTRACKED, "--type", "IVR")
     assert code == 2

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from callroute.cli.app import app
@@ -182,3 +187,27 @@ def test_an_unknown_rule_is_not_explained() -> None:
 
     assert result.exit_code == 2
     assert "Did you mean dead-end?" in result.stderr
+
+
+def test_the_action_uses_the_ignores_and_the_baseline(folder: Path) -> None:
+    action = yaml.safe_load((REPOSITORY / ".github/actions/flow-check/action.yml").read_text("utf-8"))
+    (step,) = action["runs"]["steps"]
+    (folder / "callroute").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m callroute "$@"\n')
+    (folder / "callroute").chmod(0o700)
+    environment = {
+        **os.environ,
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "PATHS": "flows",
+        "SARIF": "found.sarif",
+    }
+    run("flows", "--write-baseline", "old.json")
+    ignore = '[[check.ignore]]\nrule = "mixed-reference"\nreason = "x"\n'
+    found = []
+    for text in ("", ignore, '[check]\nbaseline = "old.json"\n'):
+        settings(text)
+        command = ["bash", "-eo", "pipefail", "-c", step["run"]]
+        done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - the action's script
+        (sarif,) = json.loads(Path("found.sarif").read_text("utf-8"))["runs"]
+        found.append((done.returncode, "mixed-reference" in {each["ruleId"] for each in sarif["results"]}))
+
+    assert found == [(1, True), (0, False), (0, False)]

@@ -25,7 +25,6 @@ from tests.support.connect_instance import (
     BOT,
     FUNCTION,
     HOLD,
-    HOLD_CONTENT,
     INSTANCE,
     MENU,
     MENU_CONTENT,
@@ -96,8 +95,7 @@ def test_all_flows_and_modules_are_read_with_their_types(aws: Aws) -> None:
     aws.menu()
     aws.resources()
     aws.hold()
-    module = {"Id": MODULE, "Name": "Balance", "Content": HOLD_CONTENT}
-    aws.answer("describe_contact_flow_module", {"ContactFlowModule": module}, ContactFlowModuleId=MODULE)
+    aws.module()
 
     pulled = pull()
 
@@ -109,10 +107,19 @@ def test_all_flows_and_modules_are_read_with_their_types(aws: Aws) -> None:
         "balance.routes.yaml": "MODULE",
     }
     assert "待って" in Path("flows/hold.json").read_text(encoding="utf-8")
-    menu, hold = yaml.safe_load(pulled.stdout)["config"]["call-route-tracker:flows"]
+    menu, hold, module = yaml.safe_load(pulled.stdout)["config"]["call-route-tracker:flows"]
     assert "type" not in menu
     assert hold == {"file": "hold.json", "name": "Hold", "type": "CUSTOMER_HOLD", "tags": {}}
-    assert "# - file: balance.json\n" in pulled.stdout
+    assert module == {
+        "file": "balance.json",
+        "name": "Balance",
+        "type": "MODULE",
+        "description": "Plays the balance",
+        "placeholders": {"WelcomeWavPromptArn": f"{ARN}/prompt/{PROMPT}"},
+        "tags": {"team": "telephony"},
+    }
+    resource = "aws:connect/contactFlowModule:ContactFlowModule call-route-tracker-balance"
+    assert f"\n# pulumi import {resource} {INSTANCE}:{MODULE} " in pulled.stdout
 
 
 def test_local_edits_are_kept_without_force(aws: Aws) -> None:
@@ -263,8 +270,7 @@ def test_the_policy_allows_exactly_the_requests(aws: Aws) -> None:
     aws.lists()
     aws.menu()
     aws.resources()
-    module = {"Id": MODULE, "Name": "Balance", "Content": HOLD_CONTENT}
-    aws.answer("describe_contact_flow_module", {"ContactFlowModule": module}, ContactFlowModuleId=MODULE)
+    aws.module()
     assert pull("Main menu", "Balance", "--instance", "support").exit_code == 0
 
     config = StackConfig.read("dev", project=REPOSITORY)

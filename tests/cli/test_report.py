@@ -150,6 +150,33 @@ def test_csv_has_one_line_per_stop(items_file: Path, expected: Any, tmp_path: Pa
     assert rows[-1]["waterfall_reached"] == "", "fewer than 30 calls"
 
 
+@pytest.mark.parametrize(("rows", "name"), [("versions", "flow_version"), ("arms", "arm")])
+def test_csv_of_versions_and_arms_equals_the_json_document(
+    items_file: Path, expected: Any, rows: str, name: str
+) -> None:
+    result = report(items_file, *DAYS, "--format", "csv", "--rows", rows)
+
+    found = list(csv.DictReader(io.StringIO(result.stdout)))
+    variants = iter(found)
+    for each in expected[rows]:
+        everything = {"route": "", "label": "All calls", "reached": each["calls"], **each}
+        for stop, row in zip([everything, *each["stops"]], variants, strict=False):
+            assert row["call_flow"] == "bank"
+            assert (row[name], row["from"], row["to"]) == (each[name], each["from"], each["to"])
+            assert row["compared_with"] == (each["compared_with"] or "")
+            keys = ("route", "label", "reached", "left", "left_share", "low", "high")
+            assert [row[key] for key in keys] == ["" if stop[key] is None else str(stop[key]) for key in keys]
+            assert row["change_significant"] == (str(stop["change"]["significant"]) if stop["change"] else "")
+    assert len(found) == sum(1 + len(each["stops"]) for each in expected[rows]) > 2
+
+
+def test_rows_require_the_format_csv(items_file: Path) -> None:
+    result = report(items_file, *DAYS, "--format", "json", "--rows", "arms")
+
+    assert result.exit_code == 2
+    assert "error: --rows: the format is json. Remove it, or add --format csv" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("language", "texts"),
     [

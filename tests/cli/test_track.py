@@ -359,7 +359,7 @@ def test_detail_can_be_added_left_out_for_a_stop_and_removed(menu: Path) -> None
     plain, out = callroute("track", menu).stdout, menu.with_name("tracked.json")
     ran = callroute("track", menu, "-o", out, "--detail", "--without-detail", "2")
     assert ran.returncode == 0
-    assert "detail for 2 stops: 6 tracking blocks, and up to " in ran.stderr
+    assert "detail for 2 stops: 7 tracking blocks, and up to " in ran.stderr
     detailed = out.read_text(encoding="utf-8")
     assert "call_from_1" in detailed
     assert "call_from_2" not in detailed

@@ -271,7 +271,7 @@ def test_unusable_arguments_exit_with_2(arguments: list[str], message: str) -> N
     assert result.stderr.count("\n") == 1
 
 
-def test_the_comment_of_the_action_contains_the_estimate(folder: Path) -> None:
+def test_the_comment_of_the_action_contains_the_estimate_and_charts(folder: Path) -> None:
     action = yaml.safe_load((REPOSITORY / ".github/actions/flow-diff/action.yml").read_text("utf-8"))
     (script,) = [step["run"] for step in action["runs"]["steps"] if step.get("id") == "compare"]
     (folder / "bin").mkdir()
@@ -312,9 +312,12 @@ def test_the_comment_of_the_action_contains_the_estimate(folder: Path) -> None:
 
     comment = (folder / "comment.md.cut").read_text("utf-8")
     assert comment.startswith("<!-- callroute diff -->\n### Flow changes\n```\nold.json\n")
-    changes, estimate, missing = comment.split("### Expected effect on callers: ")
+    text, *charts = comment.split("\n<details><summary>")
+    changes, estimate, missing = text.split("### Expected effect on callers: ")
     assert estimate.startswith("`old.json`\n```\nWhat if: ")
     assert "Left in the menu" in estimate
     assert "Balance" in estimate, "labels are those of the old catalog"
     assert missing.startswith("`other.json`\n```\nerror: callroute whatif: an assumption is missing")
     assert [part.count("```") for part in (changes, estimate, missing)] == [2, 2, 2]
+    assert [chart.partition("</summary>")[0] for chart in charts] == ["old.json", "other.json"]
+    assert all("\n```mermaid\nflowchart " in chart and "classDef " in chart for chart in charts)

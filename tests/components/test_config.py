@@ -50,6 +50,8 @@ def test_flows_have_types_and_tags(tmp_path: Path) -> None:
     assert (flow.type, flow.tags) == ("CUSTOMER_QUEUE", {})
     (flow,) = parse({"flows": json.dumps([FLOW])}).flows
     assert (flow.type, flow.tags) == ("CONTACT_FLOW", None)
+    (flow,) = parse({"flows": json.dumps([{**FLOW, "type": "MODULE"}])}).flows
+    assert flow.type == "MODULE"
 
     file = tmp_path / "queue.json"
     file.write_text((FLOW_DEFINITIONS / "call_route.json").read_text(encoding="utf-8"), encoding="utf-8")

@@ -28,6 +28,7 @@ NUMBER_ID = "00000000-0000-0000-0000-000000000005"
 SALT = "a-salt-for-tests-only"
 
 FLOW = ContactFlowArgs(key="menu", name="Menu", content='{"Version":"2019-10-30"}')
+MODULE = replace(FLOW, key="balance", type="MODULE")
 ARGS = tracker_args(flows=[FLOW], tags={"project": "test"})
 
 TABLE = "aws:dynamodb/table:Table"
@@ -38,6 +39,7 @@ PIPE = "aws:pipes/pipe:Pipe"
 ROLE = "aws:iam/role:Role"
 POLICY = "aws:iam/rolePolicy:RolePolicy"
 LOGS = "aws:cloudwatch/logGroup:LogGroup"
+MODULE_TYPE = "aws:connect/contactFlowModule:ContactFlowModule"
 FLOW_TYPE = "aws:connect/contactFlow:ContactFlow"
 NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -267,6 +269,21 @@ def test_a_flow_has_its_own_type_and_tags(engine: Engine) -> None:
     inputs = engine.one(FLOW_TYPE).inputs
     assert inputs["type"] == "CUSTOMER_QUEUE"
     assert "tags" not in inputs
+
+
+def test_modules_are_deployed_before_flows(engine: Engine) -> None:
+    built = build(engine, flows=[FLOW, replace(MODULE, description="Plays the balance")])
+
+    module = engine.one(MODULE_TYPE)
+    assert module.inputs == {
+        "instanceId": INSTANCE,
+        "name": "Menu",
+        "description": "Plays the balance",
+        "content": FLOW.content,
+        "tags": {"project": "test"},
+    }
+    assert module.urn in engine.one(FLOW_TYPE).depends_on
+    assert built.flows.keys() == {"balance", "menu"}
 
 
 def test_flows_and_phone_numbers_are_optional(engine: Engine) -> None:
@@ -600,6 +617,7 @@ def test_every_resource_is_available_as_an_attribute(engine: Engine) -> None:
         ({"flows": [{"key": "menu"}]}, "flows[0]", "menu"),
         ({"flows": [FLOW, FLOW]}, "flows", "'menu'"),
         ({"flows": [FLOW, replace(FLOW, key="other")]}, "flows", "'Menu'"),
+        ({"flows": [MODULE, replace(MODULE, key="other")]}, "flows", "'Menu'"),
     ],
 )
 def test_an_invalid_option_is_reported_with_its_value_and_a_fix(
@@ -644,6 +662,7 @@ def test_outputs_are_accepted_for_inputs_only(engine: Engine) -> None:
         ({"name": "n" * 128}, "It has 128 characters"),
         ({"content": "x" * 256_001}, "It has 256001 characters"),
         ({"phone_number_id": "+815000000000"}, r"\+815000000000"),
+        ({"phone_number_id": NUMBER_ID, "type": "MODULE"}, "no value for a module. Remove it"),
     ],
 )
 def test_a_flow_that_connect_would_reject_is_rejected_first(changes: dict[str, Any], message: str) -> None:

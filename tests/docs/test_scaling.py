@@ -27,7 +27,7 @@ def test_three_loads_are_listed() -> None:
     assert [row[0] for row in ROWS] == ["1", "10", "100"]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} calls a second")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} calls per second")
 def test_costs_and_capacity_follow_from_the_options(row: list[str]) -> None:
     calls = int(row[0])
     options = {name: int(value) for name, value in re.findall(r"`(\w+)` (\d+)", row[1])}

@@ -94,10 +94,8 @@ def all_calls(cloud: LocalCloud) -> Outcome:
             plans: list[tuple[Any, ...]] = [()]
             while plans:
                 caller = Explorer(plans.pop())
-                calling = cloud.dialer.call(
-                    flow, caller, clock=simulation.SimulatedClock(moment), environment=environment
-                )
-                placed.append(simulation.run_with(calling, lambda _event: None))
+                clock = simulation.SimulatedClock(moment)
+                placed.append(cloud.dialer.call(flow, caller, clock=clock, environment=environment))
                 plans += caller.untried
                 moment += timedelta(seconds=7)
     counts = cloud.settle()

@@ -29,6 +29,7 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 PIPE = "aws:pipes/pipe:Pipe"
 CONTACT_FLOW = "aws:connect/contactFlow:ContactFlow"
+CONTACT_FLOW_MODULE = "aws:connect/contactFlowModule:ContactFlowModule"
 STORAGE_CONFIG = "aws:connect/instanceStorageConfig:InstanceStorageConfig"
 METRIC_ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
@@ -37,10 +38,13 @@ TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 TOPIC_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 PHONE_NUMBER = "aws:connect/phoneNumberContactFlowAssociation:PhoneNumberContactFlowAssociation"
 
+CONNECT = (CONTACT_FLOW, CONTACT_FLOW_MODULE, STORAGE_CONFIG, PHONE_NUMBER)
+"""Types of resource that the emulator lacks."""
+
 AUTOMATICALLY_NAMED = frozenset(
     {
         *(TABLE, STREAM, QUEUE, ROLE, ROLE_POLICY, LOG_GROUP, STATE_MACHINE, PIPE, CONTACT_FLOW),
-        *(METRIC_ALARM, TOPIC),
+        *(CONTACT_FLOW_MODULE, METRIC_ALARM, TOPIC),
     }
 )
 
@@ -54,6 +58,7 @@ COMPUTED: Mapping[str, tuple[str, ...]] = {
     STATE_MACHINE: ("arn", "id"),
     PIPE: ("arn", "id"),
     CONTACT_FLOW: ("arn", "id", "contactFlowId"),
+    CONTACT_FLOW_MODULE: ("arn", "id", "contactFlowModuleId"),
     STORAGE_CONFIG: ("associationId", "id"),
     PHONE_NUMBER: ("id",),
     METRIC_ALARM: ("arn", "id"),
@@ -74,6 +79,7 @@ REPLACED_BY: Mapping[str, frozenset[str]] = {
     STATE_MACHINE: frozenset({"name", "type"}),
     PIPE: frozenset({"name", "source"}),
     CONTACT_FLOW: frozenset({"instanceId", "type"}),
+    CONTACT_FLOW_MODULE: frozenset(),
     STORAGE_CONFIG: frozenset({"instanceId", "resourceType"}),
     PHONE_NUMBER: frozenset({"phoneNumberId", "instanceId", "contactFlowId"}),
     METRIC_ALARM: frozenset({"name"}),
@@ -134,7 +140,7 @@ class Cloud:
 
     def created(self, type_: str, id_: str, outputs: Properties) -> None:
         """Stores a resource of Amazon Connect."""
-        if type_ in (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER):
+        if type_ in CONNECT:
             self.connect[id_] = outputs
 
 
@@ -863,7 +869,7 @@ RESOURCES: Mapping[str, Resource] = {
     TOPIC_POLICY: Resource(_read_topic_policy, _update_topic_policy, _delete_topic_policy),
     TOPIC_SUBSCRIPTION: Resource(_read_subscription, _update_subscription, _delete_subscription),
     **dict.fromkeys(
-        (CONTACT_FLOW, STORAGE_CONFIG, PHONE_NUMBER),
+        CONNECT,
         Resource(_read_connect, _update_connect, _delete_connect),
     ),
 }

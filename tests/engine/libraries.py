@@ -14,7 +14,7 @@ import pytest  # noqa: F401 - imported by multiprocessing if it is the main modu
 # The modules of this library are imported when they are used.
 CLASSES = (
     *(aws.cloudwatch.Dashboard, aws.cloudwatch.LogGroup, aws.cloudwatch.MetricAlarm),
-    *(aws.connect.ContactFlow, aws.connect.InstanceStorageConfig),
+    *(aws.connect.ContactFlow, aws.connect.ContactFlowModule, aws.connect.InstanceStorageConfig),
     aws.connect.PhoneNumberContactFlowAssociation,
     *(aws.dynamodb.Table, aws.iam.Role, aws.iam.RolePolicy, aws.kinesis.Stream, aws.pipes.Pipe),
     *(aws.sfn.StateMachine, aws.sns.Topic, aws.sns.TopicPolicy, aws.sns.TopicSubscription, aws.sqs.Queue),

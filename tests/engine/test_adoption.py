@@ -10,12 +10,24 @@ import yaml
 from click.testing import CliRunner
 
 from callroute.cli.app import app
-from tests.engine.aws_resources import CONTACT_FLOW
+from tests.engine.aws_resources import CONTACT_FLOW, CONTACT_FLOW_MODULE
 from tests.engine.project import Project
-from tests.support.connect_instance import HOLD, HOLD_CONTENT, INSTANCE, MENU, MENU_CONTENT, QUEUE, Aws
+from tests.support.connect_instance import (
+    HOLD,
+    HOLD_CONTENT,
+    INSTANCE,
+    MENU,
+    MENU_CONTENT,
+    MODULE,
+    MODULE_CONTENT,
+    QUEUE,
+    Aws,
+)
 
 
-def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pulled_flows_and_modules_are_configured_and_adopted(
+    previews: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     previews.stack("dev")
     # Both flows were pulled before, one without tags and one with a tag that it no longer has.
     earlier = (
@@ -34,42 +46,52 @@ def test_a_pulled_flow_is_configured_and_adopted(previews: Project, monkeypatch:
     monkeypatch.setattr("callroute.cli.pull._client", lambda _session, service, *_: aws.clients[service])
     aws.pulls_menu()
     aws.hold()
+    aws.module()
 
     options = ["--instance", INSTANCE, "--stack", "dev"]
-    pulled = CliRunner().invoke(app, ["pull", "Main menu", "Hold", *options])
+    pulled = CliRunner().invoke(app, ["pull", "Main menu", "Hold", "Balance", *options])
 
     assert pulled.exit_code == 0, pulled.stderr
     configuration = (previews.folder / "Pulumi.dev.yaml").read_text(encoding="utf-8")
-    sample, menu, hold = yaml.safe_load(configuration)["config"]["call-route-tracker:flows"]
+    sample, menu, hold, module = yaml.safe_load(configuration)["config"]["call-route-tracker:flows"]
     assert "# Replace with the ID or ARN of your instance." in configuration
     assert (sample["file"], menu["file"], menu["name"]) == ("call_route.json", "main_menu.json", "Main menu")
     assert menu["placeholders"]["SalesQueueArn"].endswith(f"/queue/{QUEUE}")
 
     assert (menu["tags"], hold["tags"]) == ({"team": "telephony"}, "{}")
-    assert hold["type"] == "CUSTOMER_HOLD"
+    assert (hold["type"], module["type"]) == ("CUSTOMER_HOLD", "MODULE")
 
-    for identifier, properties in (
-        (MENU, {"name": "Main menu", "description": "First", "tags": menu["tags"], "content": MENU_CONTENT}),
-        (HOLD, {"name": "Hold", "type": "CUSTOMER_HOLD", "content": HOLD_CONTENT}),
+    tags = menu["tags"]
+    for identifier, text, properties in (
+        (
+            MENU,
+            MENU_CONTENT,
+            {"name": "Main menu", "type": "CONTACT_FLOW", "description": "First", "tags": tags},
+        ),
+        (HOLD, HOLD_CONTENT, {"name": "Hold", "type": "CUSTOMER_HOLD"}),
+        (MODULE, MODULE_CONTENT, {"name": "Balance", "description": "Plays the balance", "tags": tags}),
     ):
-        in_connect = {"instanceId": INSTANCE, "type": "CONTACT_FLOW", **properties}
+        in_connect = {"instanceId": INSTANCE, **properties}
         # The provider ignores differences of whitespace. The provider of these tests does not.
-        content = json.dumps(json.loads(in_connect["content"]), ensure_ascii=False, separators=(",", ":"))
-        outputs = {**in_connect, "content": content, "contactFlowId": identifier, "arn": "arn"}
+        content = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+        id_ = "contactFlowModuleId" if identifier == MODULE else "contactFlowId"
+        outputs = {**in_connect, "content": content, id_: identifier, "arn": "arn"}
         previews.cloud.connect[f"{INSTANCE}:{identifier}"] = outputs
     commands = pulled.stdout.splitlines()
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         pulumi, *words = shlex.split(command)
         assert pulumi == "pulumi"
         previews.succeed(*words, "--yes", "--skip-preview")
 
     steps = json.loads(previews.succeed("preview", "--json", "--show-sames").out)["steps"]
-    flows = [each for each in steps if f"{CONTACT_FLOW}::" in each["urn"]]
+    types = (f"{CONTACT_FLOW}::", f"{CONTACT_FLOW_MODULE}::")
+    flows = [each for each in steps if any(type_ in each["urn"] for type_ in types)]
     assert {each["urn"].rpartition("::")[2]: each["op"] for each in flows} == {
         "call-route-tracker-call-route": "create",
         "call-route-tracker-main-menu": "same",
         "call-route-tracker-hold": "same",
+        "call-route-tracker-balance": "same",
     }
     assert {each["op"] for each in steps} == {"create", "same"}
     (content,) = (each["newState"]["inputs"]["content"] for each in flows if "main-menu" in each["urn"])

@@ -57,6 +57,10 @@ Config = dict[str, Any]
 
 CHANGES: dict[str, tuple[Config, Config]] = {
     "`connectInstance`": ({}, {"connectInstance": "00000000-0000-0000-0000-000000000001"}),
+    "`connectInstance` with a module": (
+        {"flows": [{**MENU, "type": "MODULE"}]},
+        {"flows": [{**MENU, "type": "MODULE"}], "connectInstance": "00000000-0000-0000-0000-000000000001"},
+    ),
     "`flows`: add a flow": ({}, {"flows": [MENU, BANK]}),
     "`flows`: remove a flow": ({"flows": [MENU, BANK]}, {"flows": [MENU]}),
     "`flows`: `file`": ({}, {"flows": [{**BANK, "name": "menu"}]}),

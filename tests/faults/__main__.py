@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.campaign import Result, run
-from tests.support.jsonata_engines import missing_reference, reference_command
 
 CONTACTS = 100_000
 COLUMNS = ("contacts", "stored", "filtered", "expired", "quarantined", "dead_lettered", "lost", "wrong")
@@ -25,10 +24,8 @@ def main() -> None:
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="to repeat a campaign; default: random"
     )
     arguments = parser.parse_args()
-    missing = missing_reference()
     console = Console(width=170)
-    engine = f"the emulator's JSONata ({missing})" if missing else "the reference implementation of JSONata"
-    console.print(f"{arguments.contacts:,} contacts, seed {arguments.seed}, with {engine}")
+    console.print(f"{arguments.contacts:,} contacts, seed {arguments.seed}")
 
     def show(result: Result) -> None:
         own, pipe = result.megabytes[-1]
@@ -38,7 +35,7 @@ def main() -> None:
             f"memory of this process {own:.0f} MB and of the pipe {pipe:.0f} MB"
         )
 
-    result = run(arguments.contacts, arguments.seed, () if missing else reference_command(), show)
+    result = run(arguments.contacts, arguments.seed, show)
     for row in result.rows:
         for problem in row.problems:
             console.print(f"{row.fault}: {problem}", style="red", markup=False)

@@ -40,9 +40,9 @@ STACK = {
 }
 ROUND = 10_000
 """Number of contacts in a round, which plays all faults."""
-CHUNK = 500
+CHUNK = 1_000
 """Number of contacts that are put on the stream and verified together."""
-WAIT_SECONDS = 120
+WAIT_SECONDS = 600
 """Time within which the pipe must handle the next record."""
 PUT_BYTES = 4_000_000
 PUT_RECORDS = 500
@@ -82,12 +82,10 @@ class Chain:
 
     Args:
         seed: seed of the pipe's faults.
-        jsonata: command of another implementation of JSONata than the emulator's (see emulator_process.py).
     """
 
-    def __init__(self, seed: int, jsonata: Sequence[str] = ()) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._jsonata = jsonata
         self.fates: dict[Position, str] = {}
         """Last reported result of each record."""
         self.starts = 0
@@ -100,7 +98,7 @@ class Chain:
 
     def __enter__(self) -> Chain:
         with ExitStack() as starting:
-            child = ("-m", emulator_process.__name__, *self._jsonata)
+            child = ("-m", emulator_process.__name__)
             starting.enter_context(mock.patch.object(emulator, "CHILD", child))
             self.cloud = starting.enter_context(LocalCloud(STACK, project=REPOSITORY))
             self._folder = Path(starting.enter_context(tempfile.TemporaryDirectory()))
@@ -363,7 +361,6 @@ class Result:
 def run(
     contacts: int,
     seed: int,
-    jsonata: Sequence[str] = (),
     on_round: Callable[[Result], object] = lambda _result: None,
 ) -> Result:
     """Plays all faults in rounds. Each round ends with a redrive of the dead letters.
@@ -371,13 +368,12 @@ def run(
     Args:
         contacts: approximate number of contacts.
         seed: seed of the contacts, their order and the faults.
-        jsonata: command of another implementation of JSONata than the emulator's.
         on_round: called after each round.
     """
     start = time.monotonic()
     result = Result(seed, [Row(fault.name) for fault in FAULTS])
     shares = sum(fault.share for fault in FAULTS)
-    with Chain(seed, jsonata) as chain:
+    with Chain(seed) as chain:
         campaign = Campaign(chain, Random(seed))
         while (left := contacts - result.total("contacts")) > 0:
             for fault, row in zip(FAULTS, result.rows, strict=True):

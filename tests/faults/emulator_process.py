@@ -1,10 +1,7 @@
-"""Runs the emulator with injected faults: `python -m tests.faults.emulator_process [REFERENCE…]`.
+"""Runs the emulator with injected faults: `python -m tests.faults.emulator_process`.
 
 One hook injects faults into the calls of state machines. In addition, a stream keeps the records of shards that were split
 or merged, as on AWS. ministack deletes them.
-
-REFERENCE is the command of the reference implementation of JSONata. It replaces the emulator's implementation, which gives
-the same results (tests/aws/test_expressions.py) and takes most of the emulator's time.
 """
 
 from __future__ import annotations
@@ -12,15 +9,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.faults.injection import Injection, Injector
-from tests.support.jsonata_engines import FAILED, Reference
 
 FILE = "faults.json"
 """Name of the file with the active faults, in the emulator's folder."""
@@ -43,8 +36,6 @@ def main() -> None:
     kinesis._split_shard = keep_parents(kinesis._split_shard)
     kinesis._merge_shards = keep_parents(kinesis._merge_shards)
     kinesis._get_records = end_closed_shards(kinesis._get_records)
-    if command := sys.argv[1:]:
-        stepfunctions._evaluate_jsonata = reference_jsonata(command)
     run_emulator()
 
 
@@ -68,28 +59,6 @@ def injected(invoke: Callable[[str, Any], Any], injector: Injector) -> Callable[
         raise _ExecutionError(fault.error, "injected")
 
     return invoke_with_faults
-
-
-def reference_jsonata(command: list[str]) -> Callable[..., Any]:
-    """Starts the reference implementation of JSONata, and returns a function that evaluates expressions with it."""
-    from ministack.services.stepfunctions import _ExecutionError
-
-    engine = Reference(
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed arguments
-    )
-    lock = threading.Lock()
-
-    def evaluate(
-        expression: str, raw_input: Any, ctx: Any = None, result: Any = None, error_output: Any = None
-    ) -> Any:
-        states = {"input": raw_input, "result": result, "errorOutput": error_output}
-        with lock:
-            value = engine.evaluate(expression, {"states": states, **ctx["variables"]})
-        if value is FAILED:
-            raise _ExecutionError("States.QueryEvaluationError", expression)
-        return value
-
-    return evaluate
 
 
 def keep_parents(reshard: Handler) -> Handler:

@@ -193,6 +193,12 @@ def test_missing_error_branches_of_a_block_are_one_finding() -> None:
     assert "needs error branches for CallFailed and ConnectionTimeLimitExceeded" in finding.message
 
 
+def test_a_route_that_is_a_uuid_is_not_dynamic() -> None:
+    text = read_text(FIXTURES / "good" / "dynamic-route.json")
+    flow = Flow.parse_lenient(text.replace('"operator"', '"0a241baa-fd33-462e-b139-770784784819"'), "x.json")
+    assert "dynamic-route" not in {finding.rule for finding in check(flow)}
+
+
 def test_a_stop_with_several_routes_is_reported_if_a_record_does_not_identify_the_place() -> None:
     (finding,) = [
         finding

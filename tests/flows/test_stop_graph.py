@@ -52,6 +52,21 @@ def test_places_after_checks_and_failures_are_known() -> None:
     assert names(stops["closed"].exits) == {"end incomplete"}
 
 
+def test_a_dead_end_has_no_prompt_and_is_reached_only_after_trouble() -> None:
+    assert list(StopGraph(load_flow(FLOWS[1]).flow).dead_ends()) == [
+        (stop, f"{stop}_no_choice") for stop in ("start", "balance", "open_account")
+    ]
+    menus = {
+        "start": Menu({"1": "prompt"}, 2, "prompt"),
+        "prompt": Menu({"1": "chosen"}, 2, "chosen"),
+        "chosen": Menu({"1": "start"}, 2, "silent"),
+    }
+    assert list(StopGraph(menu_flow(menus, ends=["silent"])).dead_ends()) == [("chosen", "silent")]
+    menus["start"] = Menu({"1": "prompt"}, 2, "chosen")
+    menus["chosen"] = Menu({"1": "silent"}, 2, "silent")
+    assert list(StopGraph(menu_flow(menus, ends=["silent"])).dead_ends()) == []
+
+
 def test_attempts_are_equal_if_prompts_are_repeated_equally_often() -> None:
     def attempts(tries: int | None, keys: dict[str, str], otherwise: str = "none", **renamed: str) -> object:
         stop = StopGraph(menu_flow({"start": Menu(keys, tries, otherwise)})).stops["start"]

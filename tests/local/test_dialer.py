@@ -132,13 +132,9 @@ def place(
 ) -> tuple[list[Event], PlacedCall]:
     """Places a call and runs it to the end. Returns its events and the completed call."""
     events: list[Event] = []
-    calling = Dialer(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **options)
-    while True:
-        try:
-            events.append(next(calling))
-        except StopIteration as stop:
-            placed: PlacedCall = stop.value
-            return events, placed
+    options = {"on_event": events.append, **options}
+    placed = Dialer(deployment).call(flow_name, KeyedCaller(keys), clock=SimulatedClock(START), **options)
+    return events, placed
 
 
 def test_all_versions_of_the_contact_record_are_published_to_the_registered_stream(
@@ -162,22 +158,26 @@ def test_each_call_gets_its_own_contact_id(deployment: Deployment) -> None:
     assert len(ids) == 2
 
 
-def test_events_are_yielded_during_the_call_and_the_record_follows_it(
+def test_events_are_reported_during_the_call_and_the_record_follows_it(
     deployment: Deployment, reader: _Reader
 ) -> None:
-    calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
-    for event in calling:
-        if isinstance(event, MenuOffered):
-            break
-    assert reader.records() == [], "the caller has not hung up yet"
-    assert [type(event) for event in calling] == [Pressed, Ended]
+    published: list[tuple[type[Event], int]] = []
+    place(
+        deployment,
+        "Menu",
+        "1",
+        on_event=lambda event: published.append((type(event), len(reader.records()))),
+    )
+    assert published[-3:] == [(MenuOffered, 0), (Pressed, 0), (Ended, 0)]
     assert len(reader.records()) == 2
 
 
 def test_an_abandoned_simulation_publishes_no_record(deployment: Deployment, reader: _Reader) -> None:
-    calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
-    next(calling)
-    calling.close()
+    def abandon(event: Event) -> None:
+        raise InterruptedError(event.block)
+
+    with pytest.raises(InterruptedError):
+        place(deployment, "Menu", "1", on_event=abandon)
     assert reader.records() == []
 
 
@@ -212,9 +212,8 @@ def test_a_flow_that_cannot_be_simulated_publishes_no_record(deployment: Deploym
 
 def test_a_call_to_an_instance_that_does_not_stream_is_an_error(emulator: Emulator, tmp_path: Path) -> None:
     deployment = deploy(emulator, project=project(tmp_path, {"Menu": MENU}, streaming=False))
-    calling = Dialer(deployment).call("Menu", KeyedCaller("1"), clock=SimulatedClock(START))
     with pytest.raises(InputError, match=f"instance {INSTANCE} does not stream contact records"):
-        next(calling)
+        place(deployment, "Menu", "1")
 
 
 def test_requests_stay_within_the_limits_of_kinesis(deployment: Deployment) -> None:

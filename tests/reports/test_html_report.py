@@ -17,8 +17,10 @@ from playwright.sync_api import Browser, Page
 
 from callroute.reports.build import report_on
 from callroute.reports.html import write_html
+from callroute.reports.html.flow_drawing import flow_drawing
 from callroute.reports.html.periods import periods
-from callroute.reports.report import OUTCOMES, Day, Language, Outcomes, Report, ReportedFlow, Span
+from callroute.reports.report import OUTCOMES, TROUBLES, Day, Language, Outcomes, Report, ReportedFlow, Span
+from tests.flows.tracking.builders import flow_from, flow_of, menu, message, tracked
 from tests.support.chromium import chromium, needs_chromium
 from tests.support.made_up_calls import bank_flow, made_up_items
 from tests.support.paths import REPOSITORY
@@ -172,9 +174,12 @@ def test_the_page_shows_the_waterfall_and_compares_versions_and_arms(
         f"{worst.reached}",
         f"{100 * (worst.left_share.value or 0):.1f}%",
         f"{worst.hung_up}",
-        f"{worst.silence}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met['silence']}",
-        f"{worst.wrong_key}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met['wrong_key']}",
-        f"{worst.error}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met['error']}",
+        *(
+            f"{worst.of(kind)}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{worst.met[kind]}"
+            if worst.met[kind]
+            else "0"
+            for kind in TROUBLES
+        ),
         "0",
         "0",
         f"{worst.continued}",
@@ -344,9 +349,17 @@ def test_the_page_can_be_printed(opened: Opened, pages: dict[Language, str], lan
     assert page.evaluate("document.documentElement.scrollWidth") <= 690, "A4 without its margins"
     assert page.locator(".sankey").is_visible()
     assert not page.locator(".search").is_visible()
-    assert not page.locator(".drawing").is_visible()
-    note = {"en": "Open this page on a screen to see it", "ja": "画面でこのページを開いてご覧ください"}
+    note = {
+        "en": "zoom into the PDF, or open this page on a screen",
+        "ja": "画面でこのページを開いてご覧ください",
+    }
     assert note[language] in page.locator(".drawing-section").inner_text()
+    assert len(re.findall(rb"/MediaBox \[0 0 84[0-9.]+ 59[0-9.]+\]", pdf)) == 1, (
+        "the flow is on a landscape page"
+    )
+    drawn = page.locator(".drawing svg").bounding_box()
+    assert drawn
+    assert drawn["width"] > 680
     sankey = page.evaluate(
         """[...document.querySelectorAll('.sankey text')].map(text =>
              13 * text.getBoundingClientRect().width / text.getBBox().width)"""
@@ -489,8 +502,8 @@ def test_the_page_remains_small_with_many_versions_and_arms() -> None:
     ]
     html = write_html(report_on(calls, WEEK, [ReportedFlow("bank", "bank")]), "en")
     assert len(html.encode()) < 400_000
-    assert "32 more are only in --format json." in html
-    assert "33 more are only in --format json." in html
+    assert "32 more are only in --format csv and --format json." in html
+    assert "33 more are only in --format csv and --format json." in html
     assert "50 more stops are only in --format csv and --format json." in html
 
 
@@ -498,6 +511,43 @@ def test_calls_without_detail_versions_and_arms_have_no_such_sections() -> None:
     html = write_html(known_report(), "en")
     assert 'class="waterfall"' not in html
     assert 'class="variants"' not in html
+
+
+def drawn_figures(flow: ReportedFlow, language: Language, *items: dict[str, Any]) -> dict[str, str]:
+    """Returns the number of callers who gave up in each block of a drawing."""
+    assert flow.flow
+    svg = flow_drawing(flow.flow, report_on(items, WEEK, [flow]).stops, language, "x-")
+    pattern = 'class="[^"]*(heat-[0-9])" data-block="([^"]+)".*?class="figures">([^<]+)'
+    return {name: f"{level}: {text}" for level, name, text in re.findall(pattern, svg, re.DOTALL)}
+
+
+def test_a_block_that_several_stops_share_shows_the_callers_who_gave_up_there() -> None:
+    calls = [
+        item(1, "lost_card_operator", "abandoned_in_queue"),
+        item(2, "other_operator", "abandoned_in_queue"),
+        item(3, "other_operator", "answered"),
+    ]
+    figures = drawn_figures(bank_flow(), "en", *calls)
+    assert figures["transfer-operator"] == "heat-5: 2 gave up"
+
+
+@pytest.mark.parametrize(
+    ("language", "own", "shared"),
+    [
+        ("en", "heat-5: 2 of 3 gave up · 67%", "heat-1: at most 3 gave up"),
+        ("ja", "heat-5: 3件中2件が離脱 · 67%", "heat-1: 離脱は最大3件"),
+    ],
+)
+def test_a_shared_block_shows_an_upper_bound_if_its_stops_have_other_blocks(
+    language: Language, own: str, shared: str
+) -> None:
+    messages = message("one", "shared"), message("two", "shared"), message("shared", "end")
+    plain = flow_of(menu("main", k1="one", k2="two"), *messages)
+    flow = ReportedFlow("bank", "bank", None, flow_from(tracked(plain)))
+    calls = [item(number, "1", "abandoned_in_flow") for number in (1, 2)]
+    calls += [item(3, "1", "completed"), item(4, "2", "abandoned_in_flow")]
+    figures = drawn_figures(flow, language, *calls)
+    assert (figures["one"], figures["shared"]) == (own, shared)
 
 
 def test_a_large_flow_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

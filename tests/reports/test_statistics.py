@@ -72,3 +72,5 @@ def test_the_interval_of_a_share_equals_a_published_value() -> None:
     # R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
     assert interval(Share(81, 263)) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert interval(Share(0, 0)) is None
+    bounds = [interval(Share(count, 5)) or (0, 0) for count in (0, 5)]
+    assert (bounds[0][0], bounds[1][1]) == (0, 1), "without rounding errors"

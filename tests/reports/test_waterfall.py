@@ -60,7 +60,10 @@ NEXT = {
 
 @dataclass
 class Call:
-    """A simulated call: its stops in the order of the visits, with the trouble in each visit."""
+    """A simulated call: its stops in the order of the visits, with the trouble in each visit.
+
+    `gave_up_at` is the stop before the last one if trouble led from there to the last one.
+    """
 
     day: date
     call_flow: str
@@ -69,6 +72,7 @@ class Call:
     detail: bool
     version: str | None
     arm: str | None
+    gave_up_at: str | None = None
 
     @property
     def last(self) -> str:
@@ -135,7 +139,8 @@ def met_at(call: Call, stop: str) -> dict[str, int]:
 
 def ending_at(call: Call, stop: str) -> str:
     """Returns what happened at a stop (docs/waterfall.md)."""
-    if stop != call.last:
+    given_up = stop == call.gave_up_at and call.outcome == "abandoned_in_flow"
+    if stop != call.last and not given_up:
         return "continued"
     if call.outcome in ("answered", "abandoned_in_queue"):
         return "transferred"
@@ -232,7 +237,11 @@ def test_the_items_of_a_tracked_flow_give_a_report_that_equals_a_replay_of_its_e
                 (stop, list(Counter(path.trouble.get(stop, {})).elements())) for stop in path.last_visits
             ]
             arm = "greeting-1" if int(drawn.value) < 51 else "greeting-2"
-            calls.append(Call(day, "bank", visits, outcome_of(events), True, f"version {version}", arm))
+            calls.append(
+                Call(
+                    day, "bank", visits, outcome_of(events), True, f"version {version}", arm, path.gave_up_at
+                )
+            )
 
     report = report_on(items, SPAN, [bank])
 
@@ -240,6 +249,7 @@ def test_the_items_of_a_tracked_flow_give_a_report_that_equals_a_replay_of_its_e
     assert {"continued", "transferred", "completed", "hung_up", "silence"} <= {
         ending for ending in ENDINGS if any(stop.of(ending) for stop in report.waterfall.stops)
     }
+    assert sum(call.last.endswith("_no_choice") and call.last != call.gave_up_at for call in calls) > 10
     names = {each.name: f"version {number}" for number, each in enumerate(report.versions)}
     named = replace(report, versions=tuple(replace(each, name=names[each.name]) for each in report.versions))
     assert len(names) == 2
@@ -373,3 +383,23 @@ def test_only_a_stop_with_a_real_difference_is_marked() -> None:
     assert all(stop.change is None for stop in old.stops)
     marked = [stop.route for stop in new_version.stops if stop.change and stop.change.significant]
     assert marked == ["account"]
+
+
+@pytest.mark.parametrize("call_flow", ["bank", None])
+def test_a_call_that_trouble_led_to_a_dead_end_counts_as_left_at_both_stops(call_flow: str | None) -> None:
+    bank = replace(bank_flow(), call_flow=call_flow)
+    silent = item(
+        Call(SPAN.first, "bank", [("start", ["silence"] * 3), ("start_no_choice", [])], "", True, None, None)
+    )
+    silent = {**silent, "outcome": "abandoned_in_flow", "call_flow": call_flow}
+    items = [silent] * LEAST_CALLS
+    items += [{**silent, "trouble": {}}, {**silent, "outcome": "completed"}]
+    items += [{**silent, "stops_visited": ["start", "lost_card"], "call_route": "lost_card"}]
+
+    waterfall = report_on(items, SPAN, [bank]).waterfall
+    stops = {stop.route: stop for stop in waterfall.stops}
+
+    assert (stops["start"].silence, stops["start"].continued) == (LEAST_CALLS, 3)
+    assert (stops["start_no_choice"].hung_up, stops["start_no_choice"].completed) == (LEAST_CALLS + 1, 1)
+    unknown = report_on(items, SPAN, [replace(bank, flow=None)]).waterfall
+    assert [stop.continued for stop in unknown.stops if stop.route == "start"] == [LEAST_CALLS + 3]

@@ -51,6 +51,14 @@ MENU_CONTENT = flow(
         "end",
     ),
 )
+MODULE_CONTENT = json.dumps(
+    {
+        **json.loads(
+            flow(block("play", "MessageParticipant", {"PromptId": f"{ARN}/prompt/{PROMPT}"}, "end"))
+        ),
+        "Settings": {"InputParameters": [], "OutputParameters": [], "Transitions": []},
+    }
+).replace("DisconnectParticipant", "EndFlowModuleExecution")
 HOLD_CONTENT = flow(block("wait", "MessageParticipantIteratively", {"Messages": [{"Text": "待って"}]}, "end"))
 
 
@@ -125,6 +133,19 @@ class Aws:
         """Expects the request for the hold flow."""
         described = {"Id": HOLD, "Name": "Hold", "Type": "CUSTOMER_HOLD", "Content": HOLD_CONTENT}
         self.answer("describe_contact_flow", {"ContactFlow": described}, ContactFlowId=HOLD)
+
+    def module(self) -> None:
+        """Expects the request for the module."""
+        described = {
+            "Id": MODULE,
+            "Name": "Balance",
+            "Description": "Plays the balance",
+            "Content": MODULE_CONTENT,
+            "Tags": {"team": "telephony"},
+        }
+        self.answer(
+            "describe_contact_flow_module", {"ContactFlowModule": described}, ContactFlowModuleId=MODULE
+        )
 
     def pulls_menu(self, content: str = MENU_CONTENT) -> None:
         """Expects all requests of `pull "Main menu"`."""

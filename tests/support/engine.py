@@ -33,6 +33,7 @@ _COMPUTED: dict[str, Callable[[str], dict[str, str]]] = {
     "aws:sfn/stateMachine:StateMachine": lambda name: {"arn": _arn("states", f"stateMachine:{name}")},
     "aws:pipes/pipe:Pipe": lambda name: {"arn": _arn("pipes", f"pipe/{name}")},
     "aws:connect/contactFlow:ContactFlow": lambda name: {"contactFlowId": f"id-of-{name}"},
+    "aws:connect/contactFlowModule:ContactFlowModule": lambda name: {"contactFlowModuleId": f"id-of-{name}"},
     "aws:cloudwatch/metricAlarm:MetricAlarm": lambda name: {"arn": _arn("cloudwatch", f"alarm:{name}")},
     "aws:sns/topic:Topic": lambda name: {"arn": _arn("sns", name)},
 }

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 REFERENCE_VERSION = "2.0.6"
 """The release of JSONata that Step Functions documents."""
@@ -88,20 +89,19 @@ def work(expression: str, bindings: dict[str, Any]) -> Work:
     parsed = Jsonata.jsonata(expression)
     stepfunctions._register_sfn_jsonata_functions(parsed)
     done, current = Work(), 0
+    evaluate_part = Jsonata.eval
 
-    def enter(*_: Any) -> None:
+    def counted(self: Any, *arguments: Any) -> Any:
         nonlocal current
         current += 1
         done.evaluations += 1
         done.depth = max(done.depth, current)
+        try:
+            return evaluate_part(self, *arguments)
+        finally:
+            current -= 1
 
-    def leave(*_: Any) -> None:
-        nonlocal current
-        current -= 1
-
-    parsed.environment.set_evaluate_entry_callback(enter)
-    parsed.environment.set_evaluate_exit_callback(leave)
-    with suppress(JException):
+    with mock.patch.object(Jsonata, "eval", counted), suppress(JException):
         done.value = parsed.evaluate(None, bindings)
     return done
 

@@ -131,8 +131,11 @@ def _detail(chance: random.Random, catalog: RouteCatalog, route: str, outcome: s
     for stop in stops:
         if stop not in TROUBLE:
             continue
+        if f"{stop}_no_choice" == route:
+            trouble[stop] = {chance.choice(("silence", "silence", "silence", "wrong_key")): 3}
+            continue
         left = stop == route and outcome == "abandoned_in_flow"
-        factor = 5 if left or f"{stop}_no_choice" == route else 1
+        factor = 5 if left else 1
         met = {
             kind: chance.choice((1, 1, 2, 3) if left else (1, 1, 1, 2))
             for kind, share in zip(("silence", "wrong_key", "error"), TROUBLE[stop], strict=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from callroute.flows.simulation.events import AttributesSet, Ended, Pressed, Tim
 from callroute.reports.behavior import Journey, Visit
 
 if TYPE_CHECKING:
-    from callroute.flows.simulation.events import MenuOffered, Queued, Said
+    from callroute.flows.simulation.events import Event, MenuOffered, Queued, Said
     from callroute.reports.report import Outcome
 
 Attempt = Mapping[str, float]
@@ -187,26 +188,29 @@ def _played(
     flow: Flow, decisions: Sequence[str]
 ) -> tuple[tuple[Visit, ...], Mapping[str, str], Outcome | None]:
     """Returns the stops of a simulated call, its attributes, and its outcome if it ended."""
+    events: list[Event] = []
     stops: list[dict[str, Any]] = []
     attributes: dict[str, str] = {}
     outcome: Outcome | None = None
-    try:
-        for event in simulate(
-            flow, _Caller(decisions), clock=SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC))
-        ):
-            if isinstance(event, AttributesSet):
-                attributes.update(event.attributes)
-                if "call_route" in event.attributes:
-                    stops.append({"stop": event.attributes["call_route"], "silence": 0, "wrong_key": 0})
-            elif isinstance(event, TimedOut):
-                stops[-1]["silence"] = min(3, stops[-1]["silence"] + 1)
-            elif isinstance(event, Pressed) and not event.accepted:
-                stops[-1]["wrong_key"] = min(3, stops[-1]["wrong_key"] + 1)
-            elif isinstance(event, Ended):
-                in_queue: dict[str, Outcome] = {"conversation": "answered", "queue": "abandoned_in_queue"}
-                completed = attributes["call_completed"] == "true"
-                unqueued: Outcome = "completed" if completed else "abandoned_in_flow"
-                outcome = in_queue.get(event.during, unqueued)
-    except _OpenDecisionError:
-        pass
+    with suppress(_OpenDecisionError):
+        simulate(
+            flow,
+            _Caller(decisions),
+            clock=SimulatedClock(datetime(2026, 4, 1, tzinfo=UTC)),
+            on_event=events.append,
+        )
+    for event in events:
+        if isinstance(event, AttributesSet):
+            attributes.update(event.attributes)
+            if "call_route" in event.attributes:
+                stops.append({"stop": event.attributes["call_route"], "silence": 0, "wrong_key": 0})
+        elif isinstance(event, TimedOut):
+            stops[-1]["silence"] = min(3, stops[-1]["silence"] + 1)
+        elif isinstance(event, Pressed) and not event.accepted:
+            stops[-1]["wrong_key"] = min(3, stops[-1]["wrong_key"] + 1)
+        elif isinstance(event, Ended):
+            in_queue: dict[str, Outcome] = {"conversation": "answered", "queue": "abandoned_in_queue"}
+            completed = attributes["call_completed"] == "true"
+            unqueued: Outcome = "completed" if completed else "abandoned_in_flow"
+            outcome = in_queue.get(event.during, unqueued)
     return tuple(Visit(**stop) for stop in stops), attributes, outcome

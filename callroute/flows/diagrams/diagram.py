@@ -1,4 +1,4 @@
-"""The content of a diagram: blocks with readable titles, connected by merged branches."""
+"""Content of a diagram: blocks with readable titles, connected by merged branches."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ class _LayeredLayout:
         for source, target in self._edges:
             targets[source].append(target)
         for each in targets.values():
-            each.reverse()  # the order is reversed below, which puts the first edge on top
+            each.reverse()  # reversed below, so that the first edge ends up on top
         active, done = set[str](), set[str]()
         finished: list[str] = []
         back_edges = set[EdgeKey]()

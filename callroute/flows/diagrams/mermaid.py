@@ -87,7 +87,7 @@ def mermaid(flow: Flow, changes: Mapping[str, str] | None = None, old: Flow | No
 
 
 def exceeded_limit(chart: str) -> str:
-    """Returns a message about the Mermaid limit that a chart exceeds, or an empty string."""
+    """Returns a message that names the Mermaid limit that a chart exceeds, or an empty string."""
     edges = len(re.findall(r"^    b\d+ -", chart, re.MULTILINE))
     if edges > _MAX_EDGES:
         return f"{edges} edges, but Mermaid renders at most {_MAX_EDGES}"

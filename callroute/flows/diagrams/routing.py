@@ -30,10 +30,10 @@ CORNER = 6.0
 """Radius of the corners of lines."""
 
 _ENTRY = 15.0  # distance from the top of a block to the lines that lead to it
-_SECOND_ENTRY = 12.0  # further distance to error lines, if there are also other lines
+_SECOND_ENTRY = 12.0  # extra distance to error lines if there are other lines too
 _LANE_GAP = 20.0  # between a lane and a block
 _TRACK_DISTANCE = 10.0
-_TRACK_MARGINS = (22.0, 30.0)  # distance of the tracks to the columns on the left and on the right
+_TRACK_MARGINS = (22.0, 30.0)  # distance between the tracks and the columns to their left and right
 _CHANNEL_WIDTH = 72.0
 _PIN_DISTANCE = 5
 _SORT_PASSES = 8
@@ -140,11 +140,11 @@ class _Bundle:
         return self.lines[0].target
 
     def forward(self) -> range:
-        """Returns the columns that lines to the right cross."""
+        """Returns the columns crossed by lines that run to the right."""
         return range(min(self.sources) + 1, self.column)
 
     def backward(self) -> range:
-        """Returns the columns that lines to the left cross, starting with the last one."""
+        """Returns the columns crossed by lines that run to the left, starting with the last one."""
         return range(max(self.sources), self.column - 1, -1)
 
     def channels(self) -> range:
@@ -154,7 +154,7 @@ class _Bundle:
 
 @dataclass(frozen=True, slots=True)
 class _Trunk:
-    """The part of a bundle in a channel: a vertical line, and horizontal lines to it from both sides.
+    """The part of a bundle inside a channel: a vertical line joined by horizontal lines from both sides.
 
     Attributes:
         left: vertical positions of the horizontal lines to the left.
@@ -320,7 +320,7 @@ class _Router:
         return [(0.0, node)]
 
     def _taken(self, number: int) -> dict[int, _Bundle | None]:
-        """Returns the vertical positions close to the lines at the right edge of the previous column.
+        """Returns vertical positions close to the lines at the right edge of the previous column.
 
         Only the bundle that contains these lines can use the position. If there are several bundles, none
         can.
@@ -394,7 +394,7 @@ class _Router:
         tracks: list[dict[int, float]],
         drawn: dict[int, tuple[float, float]],
     ) -> Path:
-        """Returns the path of a line up to its target or to the first point at which it joins an earlier line.
+        """Returns the path of a line up to its target, or up to the first point where it joins an earlier line.
 
         Args:
             bundle: its bundle.
@@ -437,7 +437,7 @@ class _Router:
 
 
 class _Gaps:
-    """The gaps above, between and below the blocks of a column, with the lanes in each gap.
+    """Gaps above, between and below the blocks of a column, with the lanes in each gap.
 
     Args:
         tops: the upper edges of the blocks.

@@ -68,10 +68,10 @@ STYLE = _STYLE.replace("@", ".flow ")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures to show in a block.
+    """Numbers to show in a block.
 
     Attributes:
-        text: the figures as text.
+        text: the numbers as text.
         heat: index of the block's color in HEAT_COLORS; None for its usual color.
     """
 

@@ -73,7 +73,7 @@ def _first_line(text: str, size: float, max_width: float) -> tuple[str, str]:
         (index for index in range(cut + 1, len(text)) if _between_words(text, index)), len(text)
     )
     if _fitting(text[cut:next_break].strip(), size, max_width) < len(text[cut:next_break].strip()):
-        # The next word does not fit on a line of its own either.
+        # The next word is too long even for a line of its own.
         cut = _last_break(text, end, _inside_word) or cut
         if not cut:
             return shorten(text[:next_break], size, max_width), text[next_break:].lstrip()

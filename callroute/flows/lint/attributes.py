@@ -135,7 +135,7 @@ def _personal(context: LintContext, tainted: Mapping[Path, Path], text: str) -> 
 
 
 def _personal_attributes(context: LintContext) -> Mapping[Path, Path]:
-    """Returns the attributes that receive personal data, directly or through other attributes, with the data's source."""
+    """Returns the attributes that receive personal data, directly or via other attributes, with the source of the data."""
     copies: list[tuple[Path, Path]] = []
     for block in context.blocks:
         for space, values in (
@@ -210,7 +210,7 @@ RULES = (
         "Every attribute that a flow reads is set in that flow or, for contact attributes, in another checked flow.",
         Source.CALLERS,
         _unset_attribute,
-        # A flow that is not checked may set it.
+        # A flow outside this check may set it.
         severity_alone="note",
     ),
     Rule(

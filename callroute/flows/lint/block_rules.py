@@ -52,6 +52,8 @@ def _misplaced_block(context: LintContext) -> Iterator[Match]:
     allowed: frozenset[FlowKind] = frozenset((declared,)) if declared else ALL - {"module"}
     for block, row in context.known:
         kinds = row.kinds | row.extra_kinds
+        if not declared and row.is_only_in_modules:
+            continue  # reported by module-settings
         if allowed & kinds:
             allowed = allowed & kinds if not declared else allowed
             continue

@@ -103,7 +103,7 @@ class FlowLinks:
         return () if target else longest
 
     def _source(self, value: object) -> str:
-        """Returns the file name of the flow to which a value refers, or an empty string."""
+        """Returns the file name of the flow that a value refers to, or an empty string."""
         if not isinstance(value, str):
             return ""
         # A version or alias identifier follows a colon.
@@ -113,7 +113,7 @@ class FlowLinks:
 
 
 def _plain(name: str) -> str:
-    """Returns a name in lower case without punctuation, so that `${BillingArn}`, `billing` and `Billing` are equal."""
+    """Returns a name in lower case without punctuation, so that `${BillingArn}`, `billing` and `Billing` match."""
     if placeholder := PLACEHOLDER.fullmatch(name):
         name = _SUFFIX.sub("", placeholder[1])
     return re.sub(r"[\W_]", "", name).lower()

@@ -1,10 +1,11 @@
-"""Lint rules for modules that invoke modules."""
+"""Lint rules for modules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePath
 
+from callroute.flows.block_types import MODULE, declared_type
 from callroute.flows.lint.rule import LintContext, Match, Rule, Source
 
 MAX_DEPTH = 5
@@ -41,11 +42,37 @@ def _module_nesting(context: LintContext) -> Iterator[Match]:
                 )
 
 
+def _module_settings(context: LintContext) -> Iterator[Match]:
+    if "Settings" in context.flow.document:
+        return
+    fix = 'Add Settings: {"InputParameters": [], "OutputParameters": [], "Transitions": []}'
+    declared = declared_type(context.flow)
+    if declared == MODULE:
+        yield Match(None, "$", "The flow is a module, and a module needs Settings.", f"{fix}.")
+    elif declared is None:
+        for block, row in context.known:
+            if row.is_only_in_modules:
+                yield Match(
+                    block.identifier,
+                    block.path,
+                    f"{block.type} occurs only in modules, and a module needs Settings.",
+                    f"{fix}. If the flow is not a module, use another block.",
+                )
+                return
+
+
 def _listed(sources: tuple[str, ...]) -> str:
     return " > ".join(PurePath(source).stem for source in sources)
 
 
 RULES = (
+    Rule(
+        "module-settings",
+        "error",
+        "A module has Settings, which distinguish it from other flows.",
+        Source.LIVE_REQUESTS,
+        _module_settings,
+    ),
     Rule(
         "module-nesting",
         "error",

@@ -15,7 +15,7 @@ from callroute.flows.flow import Flow
 from callroute.flows.lint import Finding, Rule
 from callroute.formats.json_document import JsonStyle, Position
 
-# Code scanning shows how likely a result is to be correct. Errors are facts; warnings and notes estimate the
+# Code scanning shows how likely a result is to be correct. Errors are certain; warnings and notes estimate the
 # effect on callers.
 _PRECISION = {"error": "high", "warning": "medium", "note": "medium"}
 _BLOCK = re.compile(r"^\$\.Actions\[\d+\]")
@@ -25,7 +25,7 @@ _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a run.
+    """The result of a check run.
 
     Attributes:
         findings: findings, ordered by file and block.

@@ -1,4 +1,4 @@
-"""Data types for lint rules and their findings."""
+"""Data types for lint rules and findings."""
 
 from __future__ import annotations
 

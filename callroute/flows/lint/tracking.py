@@ -345,7 +345,7 @@ def _has_agent(context: LintContext) -> bool:
 
 
 def _tool_sets_route(context: LintContext) -> bool:
-    """Returns whether the route comes from the tool, or differs for each tool with which a block compares it."""
+    """Returns whether the route is taken from the tool's name, or differs for each tool name that a block checks for."""
     if any(isinstance(value, str) and _TOOL in paths_in(value) for _, value in _set_values(context)):
         return True
     next_places = ReachingValues(context.flow, ROUTE).first_places

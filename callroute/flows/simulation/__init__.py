@@ -7,7 +7,7 @@ raise an error.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from callroute.flows.simulation.call import Call
 from callroute.flows.simulation.engine import BlockContext, CallSimulation, SimulationError
@@ -27,7 +27,7 @@ from callroute.flows.simulation.participants import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from callroute.flows.flow import Flow
     from callroute.flows.simulation.engine import Program, Step
@@ -50,11 +50,8 @@ __all__ = [
     "SimulationError",
     "read_keys",
     "run_simulation",
-    "run_with",
     "simulate",
 ]
-
-Outcome = TypeVar("Outcome")
 
 STEP_LIMIT = 1_000
 """Maximum number of blocks in a call. A limit is needed because a flow can loop forever."""
@@ -65,18 +62,17 @@ def simulate(
     caller: Caller,
     *,
     clock: Clock,
+    on_event: Callable[[Event], object],
     environment: Environment | None = None,
     step_limit: int = STEP_LIMIT,
-) -> Generator[Event, None, Call]:
-    """Simulates a call and yields its events.
-
-    Each event is yielded before the caller has to react to it. The last event is `Ended`. The generator's return
-    value is the call. `run_with` and `run_simulation` return it directly.
+) -> Call:
+    """Simulates a call and returns it.
 
     Args:
         flow: the flow, with or without placeholders.
         caller: the caller.
         clock: the clock of the call.
+        on_event: called with each event, before the caller has to react to it. The last event is `Ended`.
         environment: conditions outside the flow. By default, opening hours checks succeed and an agent answers after
             20 seconds.
         step_limit: number of blocks after which the call is stopped with DisconnectReason OTHER.
@@ -85,25 +81,8 @@ def simulate(
         SimulationError: a block has an unsupported type or setting, lacks a branch that the call needs, or needs a
             response that the environment does not have.
     """
-    return CallSimulation(flow, _program, caller, clock, environment or Environment()).run(step_limit)
-
-
-def run_with(simulation: Generator[Event, None, Outcome], on_event: Callable[[Event], object]) -> Outcome:
-    """Runs a simulation to completion and returns its result.
-
-    Args:
-        simulation: generator returned by `simulate` or a function that wraps it.
-        on_event: called with each event.
-
-    Raises:
-        SimulationError: as for `simulate`. `on_event` has then been called with all events before the error.
-    """
-    while True:
-        try:
-            on_event(next(simulation))
-        except StopIteration as stop:
-            outcome: Outcome = stop.value
-            return outcome
+    simulation = CallSimulation(flow, _program, caller, clock, environment or Environment(), on_event)
+    return simulation.run(step_limit)
 
 
 def run_simulation(
@@ -114,10 +93,11 @@ def run_simulation(
     environment: Environment | None = None,
     step_limit: int = STEP_LIMIT,
 ) -> tuple[list[Event], Call]:
-    """Simulates a whole call and returns its events and the call. Takes the same arguments as `simulate`."""
+    """Simulates a call and returns its events and the call. Takes the same arguments as `simulate`."""
     events: list[Event] = []
-    simulation = simulate(flow, caller, clock=clock, environment=environment, step_limit=step_limit)
-    call = run_with(simulation, events.append)
+    call = simulate(
+        flow, caller, clock=clock, on_event=events.append, environment=environment, step_limit=step_limit
+    )
     return events, call
 
 

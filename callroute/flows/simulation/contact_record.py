@@ -139,7 +139,7 @@ def contact_record(
 
 
 def versions(record: dict[str, Any], *, now: datetime | None = None) -> list[dict[str, Any]]:
-    """Builds all versions of a contact record, in the order in which Connect emits them.
+    """Builds all versions of a contact record, in the order that Connect emits them.
 
     Connect emits a record again when it is updated. If there was a conversation, the second version adds the agent's
     after-contact work. Otherwise, only its LastUpdateTimestamp is different.
@@ -167,7 +167,7 @@ def versions(record: dict[str, Any], *, now: datetime | None = None) -> list[dic
 
 
 def last_emission(call: Call) -> datetime:
-    """Returns the time at which Connect emits the last version of the last record of a call."""
+    """Returns the time when Connect emits a call's very last contact record."""
     return max(contact.ended for contact in (call, *call.legs)) + 2 * _EMISSION_DELAY
 
 
@@ -227,5 +227,5 @@ def _parse_timestamp(timestamp: str) -> datetime:
 
 
 def _duration(start: datetime, end: datetime) -> int:
-    """Returns the difference between two timestamps in seconds, as in AWS's definition of durations."""
+    """Returns the difference between two timestamps in whole seconds, as AWS defines durations."""
     return int((_whole_second(end) - _whole_second(start)).total_seconds())

@@ -1,4 +1,4 @@
-"""Measures the branch coverage of a flow by its scenarios."""
+"""Measures branch coverage: the share of a flow's branches that its scenarios take."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Coverage:
 
 
 def measure_coverage(flow: Flow, results: list[Result]) -> Coverage:
-    """Returns the coverage of a flow over all its scenarios."""
+    """Returns the coverage of a flow across all of its scenarios."""
     taken = {branch for result in results for branch in result.taken.get(flow.source, ())}
     blocks = [block for block in flow.blocks.values() if not block.identifier.startswith(PREFIX)]
     branches = [branch for block in blocks for branch in countable_branches(block)]

@@ -33,7 +33,7 @@ from callroute.flows.simulation.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from callroute.flows.flow import Block, Branch, Flow
@@ -41,10 +41,8 @@ if TYPE_CHECKING:
     from callroute.flows.simulation.environment import Environment
     from callroute.flows.simulation.participants import Caller, Clock
 
-    StepEvents = Generator[Event, None, "Branch | None"]
-    Step = Callable[["CallSimulation"], "tuple[Event, Branch] | StepEvents"]
-    """Executes a block. Returns either one event and the branch taken, or, if the caller is involved, a generator of
-    events."""
+    Step = Callable[["CallSimulation"], "Branch | None"]
+    """Executes a block. Returns the branch taken, or None if the call ended or continues elsewhere."""
     Program = Mapping[str, Step]
     """Steps of a flow by block identifier."""
 
@@ -68,12 +66,14 @@ class BlockContext:
         self.source = source
         self.block = block
         self.identifier = block.identifier
-        self._branches: dict[tuple[str, str], Branch] = {}
+        self._branches: dict[str, dict[str, Branch]] = {"next": {}, "condition": {}, "error": {}}
         for branch in block.branches:
             # Only Equals conditions are indexed by result. Handlers that compare values read the other conditions
             # themselves.
             if branch.kind != "condition" or branch.operator == "Equals":
-                self._branches.setdefault((branch.kind, branch.label), branch)
+                self._branches[branch.kind].setdefault(branch.label, branch)
+        self.by_result: Mapping[str, Branch] = self._branches["condition"]
+        """Branches of the Equals conditions."""
 
     def error(self, problem: str, fix: str) -> SimulationError:
         """Returns an error that names this block."""
@@ -82,7 +82,7 @@ class BlockContext:
 
     def next(self) -> Branch:
         """Returns the default branch."""
-        return self._branches.get(("next", "")) or self._missing("NextAction")
+        return self._branches["next"].get("") or self._missing("NextAction")
 
     def condition(self, result: str) -> Branch:
         """Returns the branch for a result."""
@@ -90,13 +90,13 @@ class BlockContext:
 
     def matching(self, result: str) -> Branch | None:
         """Returns the branch for a result, or None if it is missing."""
-        return self._branches.get(("condition", result))
+        return self.by_result.get(result)
 
     def failure(self, error: str) -> Branch:
         """Returns the branch for an error, or the NoMatchingError branch if the error has no branch of its own."""
         return (
-            self._branches.get(("error", error))
-            or self._branches.get(("error", "NoMatchingError"))
+            self._branches["error"].get(error)
+            or self._branches["error"].get("NoMatchingError")
             or self._missing(f"error branch {error}")
         )
 
@@ -117,6 +117,7 @@ class CallSimulation:
         caller: the caller.
         clock: the clock of the call.
         environment: conditions outside the flow.
+        emit: called with each event.
     """
 
     def __init__(
@@ -126,11 +127,13 @@ class CallSimulation:
         caller: Caller,
         clock: Clock,
         environment: Environment,
+        emit: Callable[[Event], object],
     ) -> None:
         self.caller = caller
         self.clock = clock
         self.now = clock.now
         self.environment = environment
+        self.emit = emit
         # Values that references can use.
         self.attributes: dict[str, str] = dict(environment.attributes)
         self.flow_attributes: dict[str, str] = {}
@@ -171,23 +174,23 @@ class CallSimulation:
 
     # --- Running blocks --------------------------------------------------------------------------------------------
 
-    def run(self, step_limit: int) -> Generator[Event, None, Call]:
+    def run(self, step_limit: int) -> Call:
         """Runs the whole call."""
         self._steps_left = step_limit
         start = BlockContext(self._flow.source, self._flow.blocks[self._flow.start])
         match declared_kind(self._flow):
             case "queue":
-                yield from self.enter_queue(start, self._flow)
+                self.enter_queue(start, self._flow)
             case "hold":
-                yield from self._hold(start)
+                self._hold(start)
             case _:
-                yield from self._run_from(self._flow.start)
+                self._run_from(self._flow.start)
         if not self.over:
-            yield self.end(self._last_block, "OTHER", "step limit")
+            self.end(self._last_block, "OTHER", "step limit")
         first, *later = self._contacts
         return replace(first, legs=(*later, *self._callbacks), taken=self._taken)
 
-    def _run_from(self, start: str) -> Generator[Event, None, None]:
+    def _run_from(self, start: str) -> None:
         """Runs from a block until the call or the flow ends, the deadline passes or the step limit is reached."""
         here: str | None = start
         forced_errors = self._forced_errors
@@ -196,34 +199,25 @@ class CallSimulation:
             if self._steps_left == 0 or (self._deadline is not None and self.now() >= self._deadline):
                 return
             self._steps_left -= 1
-            if forced_errors and (failure := self._forced_failure(here, forced_errors)):
-                event, branch = failure
-                yield event
-                self._taken_here.append(branch)
-                here = branch.target
-                continue
-            result = self._steps[here](self)
-            taken: Branch | None
-            if isinstance(result, tuple):
-                event, taken = result
-                yield event
-            else:
-                taken = yield from result
+            taken = self._forced_failure(here, forced_errors) if forced_errors else None
+            if taken is None:
+                taken = self._steps[here](self)
             if taken is None:
                 here, self._jump = self._jump, None
             else:
                 self._taken_here.append(taken)
                 here = taken.target
 
-    def _forced_failure(self, identifier: str, forced_errors: Responses) -> tuple[Event, Branch] | None:
+    def _forced_failure(self, identifier: str, forced_errors: Responses) -> Branch | None:
         block = self._flow.blocks[identifier]
         error = forced_errors.get(identifier, block.type)
         if error is None:
             return None
         branch = BlockContext(self._flow.source, block).failure(error)
-        return Failed(self.now(), identifier, error), branch
+        self.emit(Failed(self.now(), identifier, error))
+        return branch
 
-    def enter_flow(self, flow: Flow, *, returning: Branch | None) -> Event:
+    def enter_flow(self, flow: Flow, *, returning: Branch | None) -> None:
         """Continues in another flow.
 
         Args:
@@ -237,7 +231,7 @@ class CallSimulation:
         self.flow_attributes, self.tables = {}, {}
         self._switch_to(flow)
         self._jump = flow.start
-        return FlowEntered(self.now(), self._last_block, flow.source)
+        self.emit(FlowEntered(self.now(), self._last_block, flow.source))
 
     def return_from_module(self) -> bool:
         """Leaves a module and returns to the flow that invoked it. Returns False if the call is not in a module."""
@@ -254,17 +248,15 @@ class CallSimulation:
         self._steps = self._program(flow)
         self._taken_here = self._taken.setdefault(flow.source, [])
 
-    def _run_hook_flow(
-        self, flow: Flow, block: str, deadline: datetime | None = None
-    ) -> Generator[Event, None, None]:
+    def _run_hook_flow(self, flow: Flow, block: str, deadline: datetime | None = None) -> None:
         """Runs a customer queue flow or whisper flow until it ends or the deadline passes. Restores the state."""
         kept = self._flow, self._frames, self.flow_attributes, self.tables
         outer = self._deadline, self.in_hook_flow
         self._frames, self.flow_attributes, self.tables = [], {}, {}
         self._deadline, self.in_hook_flow = deadline, True
         self._switch_to(flow)
-        yield FlowEntered(self.now(), block, flow.source)
-        yield from self._run_from(flow.start)
+        self.emit(FlowEntered(self.now(), block, flow.source))
+        self._run_from(flow.start)
         flow, self._frames, self.flow_attributes, self.tables = kept
         self._deadline, self.in_hook_flow = outer
         self._switch_to(flow)
@@ -284,21 +276,22 @@ class CallSimulation:
         """Advances the clock to the deadline of the customer queue flow."""
         self.advance(float("inf"))
 
-    def end(self, block: str, reason: str, during: str) -> Ended:
+    def end(self, block: str, reason: str, during: str) -> None:
         """Ends the call."""
         self.over = True
         now = self.now()
         self._end_contact(reason, now)
-        return Ended(now, block, reason, during)
+        self.emit(Ended(now, block, reason, during))
 
     # --- Keys pressed during messages ------------------------------------------------------------------------------
 
-    def press_during_message(self, block: str, key: str) -> Event:
+    def press_during_message(self, block: str, key: str) -> None:
         """Adds a key to the buffer if touchtone buffering is on. Otherwise, the key is ignored."""
         if self.key_buffer is None:
-            return KeyIgnored(self.now(), block, key)
+            self.emit(KeyIgnored(self.now(), block, key))
+            return
         self.key_buffer = (self.key_buffer + key)[:_KEY_BUFFER_SIZE]
-        return KeyBuffered(self.now(), block, key)
+        self.emit(KeyBuffered(self.now(), block, key))
 
     def take_buffered_key(self) -> str:
         """Removes and returns the first key in the buffer, or returns an empty string if the buffer is empty."""
@@ -324,20 +317,20 @@ class CallSimulation:
             )
         )
 
-    def _start_next_contact(self, block: str, method: str, queue: str) -> Event:
+    def _start_next_contact(self, block: str, method: str, queue: str) -> None:
         """Ends the contact and starts a new one that inherits its attributes."""
         now = self.now()
         self._end_contact("", now)
         self._started, self._method = now, method
         self._stay = self._agent_connected = self._third_party = None
         self.target_queue = queue
-        return Transferred(now, block, method, queue)
+        self.emit(Transferred(now, block, method, queue))
 
     def move_to_queue(self, queue: str) -> None:
         """Moves the caller from the current queue to another one."""
         self._next_queue = queue
 
-    def enter_queue(self, context: BlockContext, flow: Flow | None = None) -> Generator[Event, None, None]:
+    def enter_queue(self, context: BlockContext, flow: Flow | None = None) -> None:
         """Puts the caller in the target queue and runs the rest of the call.
 
         Args:
@@ -345,31 +338,29 @@ class CallSimulation:
             flow: the customer queue flow. Default: the flow that the event hook starts.
         """
         while not self.over:
-            waited = yield from self._wait_for_agent(context, flow or self._hook_flow("CustomerQueue"))
+            waited = self._wait_for_agent(context, flow or self._hook_flow("CustomerQueue"))
             if self.over:
                 return
             if self._next_queue is not None:
                 queue, self._next_queue = self._next_queue, None
-                yield self._start_next_contact(context.identifier, "QUEUE_TRANSFER", queue)
+                self._start_next_contact(context.identifier, "QUEUE_TRANSFER", queue)
                 continue
             if waited is None:
                 return
-            yield from self._talk_to_agent(context, waited)
+            self._talk_to_agent(context, waited)
             return
 
-    def _wait_for_agent(
-        self, context: BlockContext, flow: Flow | None
-    ) -> Generator[Event, None, float | None]:
+    def _wait_for_agent(self, context: BlockContext, flow: Flow | None) -> float | None:
         """Waits in the queue. Returns the seconds until an agent answers, or None if the caller leaves the queue."""
         queued = Queued(self.now(), context.identifier, self.target_queue)
-        yield queued
+        self.emit(queued)
         patience, answer = self.caller.waits(queued), self.environment.agent_answers_after
         answered = answer is not None and (patience is None or answer <= patience)
         waited = answer if answered else patience
         if flow is not None:
             longest = timedelta(seconds=waited) if waited is not None else timedelta(days=1)
             deadline = queued.at + longest
-            yield from self._run_hook_flow(flow, context.identifier, deadline)
+            self._run_hook_flow(flow, context.identifier, deadline)
             if self.over or self._next_queue is not None or self._steps_left == 0:
                 self._stay = QueueStay(self.target_queue, queued.at, self.now())
                 if self.over:
@@ -386,40 +377,40 @@ class CallSimulation:
             )
         self._stay = QueueStay(self.target_queue, queued.at, self.now())
         if not answered:
-            yield self.end(context.identifier, "CUSTOMER_DISCONNECT", "queue")
+            self.end(context.identifier, "CUSTOMER_DISCONNECT", "queue")
         return waited
 
-    def _hold(self, context: BlockContext) -> Generator[Event, None, None]:
+    def _hold(self, context: BlockContext) -> None:
         """Plays a hold flow until the caller hangs up."""
         held = self.now()
         patience = self.caller.waits(Queued(held, context.identifier, "hold"))
         if patience is None:
-            raise context.error("the caller is never taken off hold", "Set leaves_queue_after")
+            raise context.error("the caller stays on hold forever", "Set leaves_queue_after")
         deadline = held + timedelta(seconds=patience)
-        yield from self._run_hook_flow(self._flow, context.identifier, deadline)
+        self._run_hook_flow(self._flow, context.identifier, deadline)
         if not self.over:
             self._advance_to(deadline)
-            yield self.end(context.identifier, "CUSTOMER_DISCONNECT", "hold")
+            self.end(context.identifier, "CUSTOMER_DISCONNECT", "hold")
 
     def _advance_to(self, time: datetime) -> None:
         self.clock.advance(max(0.0, (time - self.now()).total_seconds()))
 
-    def _talk_to_agent(self, context: BlockContext, waited: float) -> Generator[Event, None, None]:
+    def _talk_to_agent(self, context: BlockContext, waited: float) -> None:
         self._agent_connected = self.now()
-        yield AgentConnected(self.now(), context.identifier, waited)
+        self.emit(AgentConnected(self.now(), context.identifier, waited))
         whisper = self._hook_flow("CustomerWhisper")
         if whisper is not None:
-            yield from self._run_hook_flow(whisper, context.identifier)
+            self._run_hook_flow(whisper, context.identifier)
             if self.over or self._steps_left == 0:
                 return
         self.clock.advance(self.environment.talk_seconds)
         transfer_to = self.environment.agent_transfers_to
         if transfer_to is not None and self._method != "TRANSFER":
-            yield self._start_next_contact(context.identifier, "TRANSFER", transfer_to)
-            yield from self.enter_queue(context)
+            self._start_next_contact(context.identifier, "TRANSFER", transfer_to)
+            self.enter_queue(context)
             return
         reason = "AGENT_DISCONNECT" if self.environment.agent_hangs_up else "CUSTOMER_DISCONNECT"
-        yield self.end(context.identifier, reason, "conversation")
+        self.end(context.identifier, reason, "conversation")
 
     def connect_third_party(self, number: str) -> None:
         """Records that a phone number outside Amazon Connect answered."""

@@ -44,7 +44,7 @@ END, RETURN = "ends", "returns"
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Conditions outside the flow during a call.
+    """Everything outside the flow that affects a simulated call.
 
     Responses are grouped by kind (see `RESPONSE_KINDS`) and place. The place is a block identifier, the name of the
     resource that the block calls (the last part of its ARN is enough), or `*` for all other places. For forced
@@ -88,7 +88,7 @@ class Environment:
 
 
 def response_problem(kind: str, response: Any) -> str:
-    """Returns the problem with a response of the given kind, or an empty string if the response is valid."""
+    """Returns what is wrong with a response of the given kind, or an empty string if it is valid."""
     match kind, response:
         case ("lambda" | "profile" | "table", Mapping()):
             return ""
@@ -110,7 +110,7 @@ def response_problem(kind: str, response: Any) -> str:
 
 
 class Responses:
-    """The responses of one kind during a call. Each item of a list is returned once.
+    """The responses of one kind for a call. Each item in a list is used once.
 
     Args:
         by_place: the responses by place.

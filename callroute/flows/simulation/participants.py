@@ -107,7 +107,7 @@ class KeyedCaller:
         return self._keys.pop() if self._keys else HANGUP
 
     def waits(self, queued: Queued) -> float | None:  # noqa: ARG002 - part of the protocol
-        """Returns 10 if the next key is HANGUP, and `leaves_queue_after` otherwise."""
+        """Returns 10 seconds if the next key is HANGUP, and `leaves_queue_after` otherwise."""
         return 10 if self._keys[-1:] == [HANGUP] else self._leaves_queue_after
 
 

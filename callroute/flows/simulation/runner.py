@@ -13,7 +13,6 @@ from callroute.flows.simulation import (
     KeyedCaller,
     SimulatedClock,
     SimulationError,
-    run_with,
     simulate,
 )
 from callroute.flows.simulation.events import AttributesSet, BotAsked, MenuOffered, Said
@@ -63,9 +62,14 @@ def run_scenario(flow: Flow, scenario: Scenario, at: datetime) -> Result:
     """
     events: list[Event] = []
     caller = _ScenarioCaller(scenario)
-    simulation = simulate(flow, caller, clock=SimulatedClock(at), environment=scenario.environment)
     try:
-        call = run_with(simulation, events.append)
+        call = simulate(
+            flow,
+            caller,
+            clock=SimulatedClock(at),
+            on_event=events.append,
+            environment=scenario.environment,
+        )
     except SimulationError as error:
         return Result(scenario, (f"the simulation stopped: {error}",), {})
     failures = list(_failures(flow, scenario, events, call))

@@ -149,7 +149,7 @@ def _keys(value: YamlNode) -> tuple[str, ...]:
 
 
 def forced_error_problem(flow: Flow, environment: Environment) -> tuple[str, str] | None:
-    """Returns the problem with an environment's forced errors and how to fix it, or None if they are valid.
+    """Returns what is wrong with an environment's forced errors and how to fix it, or None if they are valid.
 
     Without this check, a misspelled name would have no effect, so the scenario could pass for the wrong reason.
     """
@@ -173,7 +173,7 @@ def forced_error_problem(flow: Flow, environment: Environment) -> tuple[str, str
 
 
 def _possible_errors(block: Block) -> set[str]:
-    """Returns the errors defined for the block's type and those for which it has a branch."""
+    """Returns the errors defined for the block's type and the errors for which the block has a branch."""
     row = type_of(block)
     known = {*row.errors_needed(block.parameters), *row.errors_optional} if row else set()
     return known | {NO_MATCH} | {branch.label for branch in block.branches if branch.kind == "error"}

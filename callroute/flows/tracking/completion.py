@@ -64,7 +64,7 @@ class Completion:
                 self.at_edge_end.update(values)
         self.ambiguous_ends = self._find_ambiguous_ends(self._states())
 
-    # --- Steps: each returns the next values to set for the current states, or nothing when it is done ---------------
+    # --- Steps: each returns the next values to set, given the current states, or nothing when it is done ------------
 
     def _at_transfers(self, states: Mapping[Edge, set[_State]]) -> dict[Edge, str]:
         return {

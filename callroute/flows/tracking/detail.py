@@ -1,4 +1,4 @@
-"""Adds detail to a tracked flow: attributes that record each visited stop and the trouble there.
+"""Adds call detail to a tracked flow: attributes that record each visited stop and any trouble there.
 
 Each block that sets `call_route` also stores the route before it, and each error branch of a block that asks for input
 counts up to three silences, wrong keys or errors at the stop. docs/waterfall.md describes the attributes and their costs.
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from callroute.errors import InputError
@@ -49,66 +50,87 @@ ATTRIBUTE_BYTES = 32_768
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS = {"InputTimeLimitExceeded": "silence", NO_CONDITION: "wrong_key"}
 _OPTION = "--without-detail"
+_MOST_OPTIONS = 4
+"""Maximum number of stops to leave out that an error lists."""
 _NO_STOP = "-"
 """Value of `call_from_<stop>` at the first stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """The detail of a tracked flow.
+    """Size of the call detail in a tracked flow, and the notes about it.
 
     Attributes:
         stops: number of stops with detail.
         blocks: number of blocks that exist only for the detail.
         attribute_bytes: upper bound for the attributes that the flow sets on a contact, without values known only in a call.
         notes: notes about parts of the flow that have no detail.
+        omitted: stops that are left out because the flow would not fit, the most expensive ones first.
     """
 
     stops: int
     blocks: int
     attribute_bytes: int
     notes: tuple[str, ...]
+    omitted: tuple[str, ...] = ()
 
 
 def stops_left_out(flow: Flow) -> frozenset[str]:
-    """Returns the stops without detail, if the flow has detail."""
+    """Returns the stops that were left out of a flow's detail."""
     with_detail = {stop_of_key(name) for name in detail_keys(flow)}
     return frozenset(route for route in _routes(flow) if route not in with_detail)
 
 
 def add_detail(
-    tracked: Flow, original: Flow, without: Collection[str], left_out: Collection[str] = ()
+    tracked: Flow,
+    original: Flow,
+    without: Collection[str],
+    left_out: Collection[str] = (),
+    *,
+    fit: bool = False,
 ) -> tuple[Mapping[str, Any], Detail]:
     """Adds detail to a tracked flow.
 
     Args:
         tracked: the flow with its tracking blocks, without detail.
         original: the flow before tracking. Existing detail keeps its place in the file and in the designer.
-        without: stops to leave out, which must exist.
+        without: stops to leave out, or patterns such as `2-*`. Each must match a stop.
         left_out: other stops to leave out.
+        fit: whether to leave out the most expensive stops if the flow would exceed a limit.
 
     Raises:
         InputError: a stop does not exist or cannot be part of an attribute name, or the flow would exceed a limit of Connect.
     """
-    routes = _routes(tracked)
-    for route in without:
-        if route not in routes:
-            raise InputError(
-                _OPTION,
-                "",
-                f"the flow has no route {route!r}{suggestion(route, routes)}",
-                f"Use one of {', '.join(routes)}" if routes else "Omit it",
-            )
     planner = _Planner(tracked)
-    skipped = {*without, *left_out}
+    skipped = {*_matching(without, _routes(tracked)), *left_out}
     plan = planner.plan(skipped)
     _check_names(tracked, plan)
     document = _document(tracked, original, plan)
-    problem = _excess(document)
-    if problem:
-        raise _too_large(planner, tracked, original, skipped, problem)
+    omitted: list[str] = []
+    if problem := _excess(document):
+        found = _stops_to_leave_out(planner, tracked, original, skipped)
+        if not fit or not found:
+            raise _too_large(tracked, problem, len(plan.stops), found)
+        omitted = found
+        plan = planner.plan(skipped | set(omitted))
+        document = _document(tracked, original, plan)
     stops = {stop for name in _detail_names(document) if (stop := stop_of_key(name))}
-    return document, Detail(len(stops), len(plan.blocks), attribute_bytes(document), tuple(planner.notes()))
+    size, notes = attribute_bytes(document), tuple(planner.notes())
+    return document, Detail(len(stops), len(plan.blocks), size, notes, tuple(omitted))
+
+
+def _matching(given: Collection[str], routes: Collection[str]) -> Iterator[str]:
+    """Yields the routes that match any of the given routes or patterns."""
+    for each in given:
+        found = [each] if each in routes else [route for route in routes if fnmatchcase(route, each)]
+        if not found:
+            raise InputError(
+                _OPTION,
+                "",
+                f"the flow has no route {each!r}{suggestion(each, routes)}",
+                f"Use one of {', '.join(routes)}, or a pattern such as '2-*'" if routes else "Omit it",
+            )
+        yield from found
 
 
 def _routes(flow: Flow) -> dict[str, None]:
@@ -172,25 +194,41 @@ def _excess(document: Mapping[str, Any]) -> str:
         (characters, CONTENT_CHARACTERS, "characters"),
     ):
         if value > limit:
-            return f"{value:,} {unit}; the maximum is {limit:,}"
+            return f"{value:,} {unit}, {value - limit:,} more than the maximum of {limit:,}"
     return ""
 
 
-def _too_large(
-    planner: _Planner, tracked: Flow, original: Flow, skipped: set[str], problem: str
-) -> InputError:
-    """Returns the error for a flow that exceeds a limit, with the most expensive stops to leave out."""
-    more: list[str] = []
+def _stops_to_leave_out(
+    planner: _Planner, tracked: Flow, original: Flow, skipped: set[str]
+) -> list[str] | None:
+    """Returns the most expensive stops, as many as it takes for the flow to fit without them.
+
+    Of equally expensive stops, those that come last in the flow are left out first. None if the flow does not fit even without
+    any stop.
+    """
+    order = {route: index for index, route in enumerate(_routes(tracked))}
+    found: list[str] = []
     while True:
-        plan = planner.plan(skipped | set(more))
-        if more and not _excess(_document(tracked, original, plan)):
-            fix = f"Leave out stops, for example {_options(more)}"
-            break
+        plan = planner.plan(skipped | set(found))
+        if found and not _excess(_document(tracked, original, plan)):
+            return found
         costs = Counter(plan.stops) + Counter(stop for stop in plan.owners.values() if stop)
         if not costs:
-            fix = "Move part of the flow into another flow or module, and track both"
-            break
-        more.append(max(sorted(costs), key=costs.__getitem__))
+            return None
+        found.append(max(costs, key=lambda stop: (costs[stop], order[stop])))
+
+
+def _too_large(tracked: Flow, problem: str, stops: int, omitted: Collection[str] | None) -> InputError:
+    """Returns the error for a flow that exceeds a limit."""
+    if omitted is None:
+        fix = "Move part of the flow into another flow or module, and track both"
+    elif len(omitted) <= _MOST_OPTIONS:
+        fix = f"Leave out {len(omitted)} of {stops} stops, for example {_options(omitted)}"
+    else:
+        fix = (
+            f"Leave out {len(omitted)} of {stops} stops: add --fit, which leaves out the most expensive ones and lists them, "
+            f"or choose them with {_OPTION} ROUTE or a pattern such as {_OPTION} '2-*'"
+        )
     return InputError(tracked.source, "", f"with detail the flow would have {problem}", fix)
 
 
@@ -215,6 +253,7 @@ class _Plan:
         attributes: attributes to add to tracking blocks, by block.
         errors: new targets of the error branches of tracking blocks, by block.
         troubles: new targets of the error branches of input blocks, by block and slot.
+        start: the block at which the flow starts, or an empty string if it starts where it did before.
     """
 
     blocks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -224,9 +263,10 @@ class _Plan:
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     troubles: dict[tuple[str, str], str] = field(default_factory=dict)
+    start: str = ""
 
     def enter(self, target: str) -> str:
-        """Returns the block that leads to a target."""
+        """Returns the block to enter for a target: the new block in front of it, or the target itself."""
         return self.entries.get(target, target)
 
     def add_attributes(self, block: str, attributes: Mapping[str, str], stop: str = "") -> None:
@@ -301,7 +341,7 @@ class _Setting:
 
     @property
     def others(self) -> frozenset[Value]:
-        """The other stops from which calls arrive."""
+        """The other stops that calls arrive from."""
         return self.arriving - {None, self.stop}
 
     @property
@@ -358,7 +398,8 @@ class _Planner:
         if is_tracking(start) and FLOW_VERSION in attributes_of(start):
             plan.add_attributes(start.identifier, attributes, stop)
         else:
-            plan.set_attributes(self._name("detail"), stop, attributes, plan.enter(start.identifier))
+            plan.start = self._name("detail")
+            plan.set_attributes(plan.start, stop, attributes, plan.enter(start.identifier))
 
     def _setting_blocks(self) -> Iterator[_Setting]:
         """Yields the reachable blocks that set a constant route."""
@@ -375,6 +416,10 @@ class _Planner:
         if not setting.others:
             if None in setting.arriving:
                 plan.add_attributes(setting.identifier, {key: _NO_STOP}, setting.stop)
+                # The blocks of later stops refer to call_route, so this one is repeated if it fails.
+                retry = plan.errors[setting.identifier] = self._name("retry", setting.identifier)
+                attributes = plan.attributes[setting.identifier] | attributes
+                plan.set_attributes(retry, setting.stop, attributes, target)
             return
         plan.add_attributes(setting.identifier, {key: CURRENT_ROUTE}, setting.stop)
         if setting.may_be_unset:
@@ -410,7 +455,7 @@ class _Planner:
             if _asks_for_input(block) and block.identifier in self._arriving
             for slot, kind, target in _error_branches(block)
         ]
-        # The identifier contains the target if the trouble of a stop leads to several blocks.
+        # The identifier contains the target if trouble at a stop leads to several blocks.
         targets: dict[tuple[str, str], set[str]] = {}
         for block, _, kind, target in branches:
             for stop in self._stops_at(block, without):
@@ -519,7 +564,7 @@ def _listed(blocks: list[str]) -> str:
 def _document(tracked: Flow, original: Flow, plan: _Plan) -> dict[str, Any]:
     """Returns the flow's document with the planned detail."""
     document = copy.deepcopy(dict(tracked.document))
-    document["StartAction"] = plan.enter(tracked.start)
+    document["StartAction"] = plan.start or plan.enter(tracked.start)
     for block in document["Actions"]:
         identifier = block["Identifier"]
         for slot, branch in json_branches(block.get("Transitions") or {}):
@@ -532,18 +577,11 @@ def _document(tracked: Flow, original: Flow, plan: _Plan) -> dict[str, Any]:
                 branch["NextAction"] = plan.troubles.get((identifier, slot), entered)
         if identifier in plan.attributes:
             _add_attributes(block["Parameters"], plan.attributes[identifier])
-    first = next((name for name in plan.blocks if DETAIL in _attributes(plan.blocks[name])), None)
-    document["StartAction"] = first or document["StartAction"]
     document["Actions"] += plan.blocks.values()
     order = {identifier: index for index, identifier in enumerate(original.blocks)}
     document["Actions"].sort(key=lambda block: order.get(block["Identifier"], len(order)))
     _position(document, original, plan)
     return document
-
-
-def _attributes(block: Mapping[str, Any]) -> Mapping[str, str]:
-    attributes: Mapping[str, str] = block["Parameters"].get("Attributes", {})
-    return attributes
 
 
 def _add_attributes(parameters: dict[str, Any], added: dict[str, str]) -> None:

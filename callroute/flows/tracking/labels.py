@@ -79,7 +79,7 @@ def route_label(graph: FlowGraph, blocks: Iterable[str]) -> tuple[str, str]:
 
 
 def _possible_edges(graph: FlowGraph, block: Block, attributes: Mapping[str, str]) -> Sequence[Edge]:
-    """Returns the outgoing edges, or only the matching ones if the block compares an attribute with a known value."""
+    """Returns the outgoing edges. If the block compares an attribute whose value is known, only the matching ones."""
     edges = graph.outgoing(block.identifier)
     compared = whole(str(block.parameters.get("ComparisonValue"))) if block.type == "Compare" else None
     value = (

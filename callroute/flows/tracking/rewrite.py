@@ -152,7 +152,7 @@ def plan_insertions(
         if edge in merged:
             own |= at_edge_end[edge]
         insertions.targets[edge] = add(_edge_parts(edge), own, target, [edge.source]) if own else target
-    # Put blocks at the start of edges first, so that the start values come first in the file.
+    # Blocks at the start of edges come first, so that the values set at the start of the call are first in the file.
     shared_identifiers = set(shared.values())
     insertions.blocks.sort(key=lambda block: block.identifier in shared_identifiers)
     return insertions
@@ -277,7 +277,7 @@ def position_blocks(
     entry = (
         _position({"position": metadata.get("entryPointPosition")}) if isinstance(metadata, dict) else None
     )
-    # Start with blocks at the start of edges, because those at the end are positioned relative to them.
+    # Position blocks at the start of edges first, because those at the end are positioned relative to them.
     for block in blocks:
         if block.identifier in boxes:
             continue
@@ -292,7 +292,7 @@ def position_blocks(
 
 
 def _nearest_free(x: float, y: float, boxes: Collection[tuple[float, float, int]]) -> tuple[int, int]:
-    """Returns the nearest position at which a tracking block does not overlap any box."""
+    """Returns the nearest position where a tracking block does not overlap any box."""
     own_height = _height(2)
     free: list[tuple[float, float, float]] = []
     for offset in range(-_MAX_OFFSET, _MAX_OFFSET + 1):

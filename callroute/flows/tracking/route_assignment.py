@@ -23,7 +23,7 @@ START_ROUTE = "start"
 
 
 class RouteSource(NamedTuple):
-    """The origin of a route, independent of its value.
+    """Origin of a route, independent of the route's value.
 
     Attributes:
         kind: `start` (the start of the call), `branch` (a branch of a block), `block` (any path to a block), `manual`
@@ -57,7 +57,7 @@ class _Derivation(NamedTuple):
 
 
 class RouteAssignment:
-    """The routes of a flow.
+    """Routes assigned to the parts of a flow.
 
     Args:
         graph: the graph of the flow.
@@ -94,7 +94,7 @@ class RouteAssignment:
     # --- Routes of blocks --------------------------------------------------------------------------------------------
 
     def _set_by(self, edge: Edge) -> RouteSource | None:
-        """Returns the route set by an edge that is a choice, a named branch or an edge of a manual block, or None."""
+        """Returns the route that an edge sets as a choice, a named branch or an edge of a manual block, or None."""
         if edge.source in self._manual:
             return self._manual[edge.source]
         if self.graph.is_choice(edge) or edge.label in self.names.branches.get(edge.source, {}):
@@ -280,7 +280,7 @@ class RouteAssignment:
 
     @cached_property
     def _derivations(self) -> tuple[_Derivation, ...]:
-        """The derivation of each route except the start route, parents first."""
+        """Derivation of each route except the start route, parents first."""
         seen: set[RouteSource] = {START}
         derivations: dict[RouteSource, _Derivation] = {}
 
@@ -373,7 +373,7 @@ class RouteAssignment:
             if edge.target in self.names.blocks:
                 continue  # the named block's route replaces it
             if not self.starts_calls and self.name_of(own) is None:
-                continue  # the route set by the flow that started the call is unknown
+                continue  # the calling flow has set a route, which is unknown
             if self.is_needed(edge.target, ROUTE):
                 source = self._route_for_branch(edge, own)
                 if source != self.block_routes.get(edge.source):
@@ -381,13 +381,13 @@ class RouteAssignment:
         return found
 
     def _route_for_branch(self, edge: Edge, own: RouteSource) -> RouteSource:
-        """Returns the route of the next stop if the branch leads only there, and the branch's own route otherwise."""
+        """Returns the next stop's route if the branch leads only there. Otherwise, returns the branch's own route."""
         stop = self.graph.sole_stop(edge.target)
         route = self.block_routes.get(stop) if stop is not None else None
         if stop is None or route is None or route.kind == "manual" or self.name_of(own) is not None:
             return own
         if self.graph.dominates(stop, edge.source):
-            return route  # the caller has already been there
+            return route  # the caller has already visited the stop
         has_known_route = stop in self.names.blocks or (
             stop in self.graph.choice_blocks and route.kind in ("start", "branch")
         )

@@ -73,6 +73,7 @@ def add_tracking(
     call_flow: str,
     detail: bool | None = None,
     without: Collection[str] = (),
+    fit: bool = False,
     keep_version: bool = False,
 ) -> TrackedFlow:
     """Adds tracking to a flow, or updates its existing tracking.
@@ -87,14 +88,15 @@ def add_tracking(
         file: file name of the flow, for the catalog.
         call_flow: value of `call_flow`, unless the route file, the catalog or the flow contains one.
         detail: whether the flow gets detail. By default, it keeps the detail it has, and stops without detail get none.
-        without: stops without detail.
+        without: stops without detail, or patterns such as `2-*`.
+        fit: whether the most expensive stops get no detail if the flow would not fit with it.
         keep_version: whether an existing `flow_version` is kept. Use it if the placeholders of the flow have been filled in.
 
     Raises:
         InputError: the route file refers to something that does not exist in the flow, the result would be too large
             for Connect, or edited tracking blocks prevent the result from becoming stable.
     """
-    request = _Request(names, catalog, file, call_flow, detail, frozenset(without), keep_version)
+    request = _Request(names, catalog, file, call_flow, detail, frozenset(without), fit, keep_version)
     before = strip_tracking(flow)[1]
     current, tracked = flow, _add_once(flow, request)
     for _ in range(_MAX_PASSES):
@@ -114,7 +116,7 @@ def add_tracking(
 
 
 def add_detail_to_content(content: str, name: str, flow_type: str) -> str:
-    """Returns the content of a flow with tracking and detail, for deployment.
+    """Adds tracking and detail to the content of a flow that is about to be deployed.
 
     If the flow already has detail, stops without detail get none. An existing `flow_version` is kept, because it is the
     version of the flow before its placeholders were filled in.
@@ -143,6 +145,7 @@ class _Request:
     call_flow: str
     detail: bool | None
     without: frozenset[str]
+    fit: bool
     keep_version: bool
 
 
@@ -151,14 +154,13 @@ def _add_once(flow: Flow, request: _Request) -> TrackedFlow:
     tracked = _add_plain(plain, request)
     has_detail = bool(detail_keys(flow))
     if not (has_detail if request.detail is None else request.detail):
-        if request.without:
-            raise InputError(
-                "--without-detail", "", "the flow gets no detail", "Add --detail, or omit --without-detail"
-            )
+        for option, given in (("--without-detail", request.without), ("--fit", request.fit)):
+            if given:
+                raise InputError(option, "", "the flow gets no detail", f"Add --detail, or omit {option}")
         return tracked
     left_out = stops_left_out(flow) if has_detail and request.detail is None else ()
     parsed = Flow.parse(json.dumps(tracked.document), flow.source, flow.type)
-    document, detail = add_detail(parsed, flow, request.without, left_out)
+    document, detail = add_detail(parsed, flow, request.without, left_out, fit=request.fit)
     return replace(tracked, document=document, blocks=tracked.blocks + detail.blocks, detail=detail)
 
 
@@ -211,7 +213,7 @@ def _in_file_order(attributes: Mapping[Edge, dict[str, str]], flow: Flow) -> dic
 
 
 def _keep_edited_attributes(block: TrackingBlock, existing: Block) -> None:
-    """Preserves the order of attributes in a tracking block and any attributes that users added."""
+    """Keeps the order of the attributes in a tracking block, and any attributes that users have added."""
     old = attributes_of(existing)
     added = {name: str(value) for name, value in old.items() if name not in _GENERATED}
     order = {name: index for index, name in enumerate(old)}

@@ -14,7 +14,7 @@ import threading
 def main() -> None:
     """Runs ministack until standard input is closed."""
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    # Imported here because it takes a moment, during which the parent may exit.
+    # Imported after the thread starts, because the import takes a moment and the parent may exit in the meantime.
     from ministack.app import main as serve
 
     from callroute.local.ministack_patches.patches import UnsupportedReleaseError, apply

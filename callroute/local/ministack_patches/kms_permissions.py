@@ -53,7 +53,7 @@ def enforce_key_permissions(enforce: Callable[..., Any]) -> Callable[..., Any]:
         if denied is None and _customer_key(iam_action, resource_arn):
             caller = resolve_principal(access_key_id, get_account_id())
             if message := key_denial(caller, iam_action, resource_arn):
-                # Unlike other results, an AuthError can have any error code.
+                # AuthError is the only result whose error code can be chosen.
                 return AuthError(ERROR_CODES[service], message)
         return denied
 

@@ -34,7 +34,7 @@ def create_if_logging_is_allowed(create: Callable[[dict[str, Any]], Any]) -> Cal
             role = role_session(data["roleArn"])
             for action in REQUIRED_ACTIONS:
                 if reason := denial(role, action, "*"):
-                    # AWS returns this sentence without the reason.
+                    # AWS returns the same message, but without the reason.
                     message = f"The state machine IAM Role is not authorized to access the Log Destination: {reason}"
                     return error_response_json("AccessDeniedException", message, 400)
         return create(data)

@@ -1,4 +1,4 @@
-"""Table of patches. Each names a ministack function, its expected signature and its replacement."""
+"""Table of patches. Each patch names a ministack function, its expected signature and its replacement."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from typing import Any
 
 from jsonata.jsonata import Jsonata
 from jsonata.parser import Parser
+from jsonata.signature import Signature
+from jsonata.utils import Utils
 from ministack.core import iam_evaluator
-from ministack.services import stepfunctions
+from ministack.services import kinesis, stepfunctions
 
-from callroute.local.ministack_patches import kms_permissions, latency, log_delivery, task_permissions
+from callroute.local.ministack_patches import (
+    jsonata_engine,
+    kms_permissions,
+    latency,
+    log_delivery,
+    task_permissions,
+)
 
 SUPPORTED_RELEASE = "1.5.33"
 
@@ -52,6 +60,15 @@ class Patch:
         return function
 
 
+ENGINE_PATCHES = (
+    Patch(Parser, "parse", "self, jsonata, regex_engine", jsonata_engine.parse_once),
+    Patch(Jsonata, "eval", "self, expr, input, environment", jsonata_engine.evaluate_without_callbacks),
+    Patch(Utils, "is_function", "o", jsonata_engine.is_function),
+    Patch(Signature, "get_symbol", "self, value", jsonata_engine.symbol_of_type),
+    Patch(Utils.JList, "__init__", "self, c", jsonata_engine.share_flags),
+)
+"""Patches of the JSONata engine."""
+
 PATCHES = (
     Patch(
         stepfunctions,
@@ -68,8 +85,11 @@ PATCHES = (
         kms_permissions.enforce_key_permissions,
     ),
     Patch(stepfunctions, "_run_execution", "exec_arn", latency.run_without_delay),
-    Patch(Parser, "parse", "self, jsonata, regex_engine", latency.parse_once),
-    Patch(Jsonata.Frame, "__init__", "self, parent", latency.inherit_time_limit),
+    Patch(stepfunctions, "_run_map_items", "state_def, raw_input, execution, ctx", latency.copy_json),
+    Patch(stepfunctions, "_start_sync_execution", "data", latency.forget_execution),
+    Patch(kinesis, "_expire_records", "stream", latency.once_a_minute),
+    Patch(kinesis, "_expire_iterators", "", latency.once_a_minute),
+    *ENGINE_PATCHES,
 )
 
 

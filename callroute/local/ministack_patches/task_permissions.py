@@ -35,7 +35,7 @@ _role_arn: ContextVar[str] = ContextVar("role of the state machine whose Task ru
 
 
 def execute_task_in_role(execute_task: Callable[..., Any]) -> Callable[..., Any]:
-    """Sets the role of the state machine while a Task runs."""
+    """Makes the state machine's role available while a Task runs."""
 
     def execute(
         state: dict[str, Any], raw_input: Any, execution: dict[str, Any], context: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Writes a report as one HTML page that needs no other file and no network."""
+"""Writes a report as a single HTML page that needs no other files and no network access."""
 
 from __future__ import annotations
 

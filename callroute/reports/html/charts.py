@@ -36,7 +36,7 @@ def days_chart(report: Report, periods: Sequence[Period], label: str) -> str:
         colors = OUTCOME_COLORS if period.first >= report.span.first else PALE_COLORS
         for outcome in reversed(OUTCOMES):
             high = low + period.outcomes.of(outcome)
-            # The tick of a day is in the middle of its bar.
+            # Bars start half a day early, so that each day's tick is below the middle of its bar.
             start = datetime.combine(period.first, time(), UTC) - timedelta(hours=12)
             gap = timedelta(period.days) / 14
             end = start + timedelta(period.days) - gap
@@ -73,7 +73,7 @@ def days_chart(report: Report, periods: Sequence[Period], label: str) -> str:
 
 
 def waterfall_chart(stops: Sequence[WaterfallStop], language: Language, label: str) -> str:
-    """Returns a stacked bar for each stop with the shares of its endings. Callers who left come first."""
+    """Returns a chart with a stacked bar for each stop that shows the shares of its endings, callers who left first."""
     bars: list[dict[str, Any]] = []
     texts: list[dict[str, Any]] = []
     for number, stop in enumerate(stops):
@@ -103,7 +103,7 @@ def waterfall_chart(stops: Sequence[WaterfallStop], language: Language, label: s
 
 
 def durations_chart(report: Report, label: str) -> str:
-    """Returns a bar chart of the time until callers left, up to the longest time."""
+    """Returns a bar chart of how long callers stayed before they left."""
     last = max((number for number, each in enumerate(report.durations) if each.calls), default=0)
     rows: list[dict[str, Any]] = [
         {"seconds": each.label, "calls": each.calls} for each in report.durations[: last + 1]
@@ -148,7 +148,7 @@ def _chart(rows: list[dict[str, Any]]) -> alt.Chart:
 
 
 def _rendered(chart: alt.Chart | alt.LayerChart, label: str) -> str:
-    """Returns a chart as an SVG element with an alternative text."""
+    """Returns a chart as an SVG element with alternative text."""
     configured = chart.configure(
         font=_FONT,
         background="transparent",
@@ -163,7 +163,7 @@ def _rendered(chart: alt.Chart | alt.LayerChart, label: str) -> str:
         view=alt.ViewConfig(stroke=None),
     ).configure_view(stroke=None)
     image = vl_convert.vegalite_to_svg(configured.to_dict())
-    # Assistive technology treats the chart as an image, so descriptions of its parts are useless.
+    # Assistive technology treats the chart as a single image and ignores descriptions of its parts.
     image = re.sub(r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"', "", image)
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escape(label)}"'
     return re.sub(r"<svg [^>]*(?= viewBox=)", lambda _: opening, image, count=1)

@@ -1,4 +1,4 @@
-"""Fills the page's template with the figures from a report."""
+"""Fills in the page template with the figures from a report."""
 
 from __future__ import annotations
 
@@ -119,17 +119,18 @@ class _Page:
     """
 
     def __init__(self, report: Report, language: Language, most_stops: int, drawings: int) -> None:
+        self._all_stops = report.stops_of
         self._report, self._left_out = _shortened(report, most_stops)
         self._bytes_left = drawings
         self.language: Language = language
         self._flow_names = {flow.call_flow: flow_name(flow, language) for flow in self._report.flows}
 
     def text(self, key: str, **values: object) -> str:
-        """Returns a text in the language of the page."""
+        """Returns a string in the page's language."""
         return TEXTS[key][self.language].format(**values) if values else TEXTS[key][self.language]
 
     def content(self) -> dict[str, Any]:
-        """Returns the variables of the template."""
+        """Returns the template's variables."""
         report = self._report
         compared = report.previous.outcomes.calls > 0
         page: dict[str, Any] = {
@@ -235,7 +236,7 @@ class _Page:
         }
 
     def _headlines(self) -> Iterator[str]:
-        """Yields the findings that a reader needs first."""
+        """Yields the key findings for the top of the page."""
         worst = max(self._report.stops, key=lambda stop: gave_up(stop).calls)
         counts = gave_up(worst)
         if counts.calls:
@@ -281,7 +282,7 @@ class _Page:
         prefix = f"flow-{number}"
         drawing = None
         if flow.flow:
-            drawing = flow_drawing(flow.flow, stops, self.language, f"{prefix}-")
+            drawing = flow_drawing(flow.flow, self._all_stops(flow), self.language, f"{prefix}-")
             drawing = drawing if len(drawing.encode()) <= self._bytes_left else ""
             self._bytes_left -= len(drawing.encode())
         return {
@@ -293,7 +294,7 @@ class _Page:
         }
 
     def _tree_item(self, stop: Stop, calls: int) -> dict[str, Any]:
-        """Returns a stop for narrow screens, which have no space for the Sankey diagram."""
+        """Returns a stop as shown on narrow screens, which have no room for the Sankey diagram."""
         counts = gave_up(stop)
         widths = [
             (stop.continued, _RULE_COLOR),
@@ -416,7 +417,7 @@ class _Page:
 
     @staticmethod
     def _ending(stop: WaterfallStop, ending: Ending) -> str:
-        """Returns the calls with an ending, and for trouble, the calls that met it."""
+        """Returns the number of calls with an ending. For a kind of trouble, adds how many calls had it at all."""
         met = next((stop.met[kind] for kind in TROUBLES if kind == ending), 0)
         left = f"{stop.of(ending):,}"
         return f"{left}\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}{met:,}" if met else left

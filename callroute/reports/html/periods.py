@@ -32,7 +32,7 @@ class Period:
 
 
 def periods(days: Sequence[Day], span_first: date) -> tuple[Unit, list[Period]]:
-    """Returns the calls by the shortest unit that gives at most MOST_PERIODS periods, or by year.
+    """Groups the calls by the shortest unit that results in at most MOST_PERIODS periods. The longest unit is a year.
 
     Args:
         days: consecutive days.

@@ -85,7 +85,7 @@ def sankey(stops: Sequence[Stop], language: Language, label: str) -> str:
 
 
 def _nodes(stops: Sequence[Stop], language: Language) -> list[_Node]:
-    """Returns the first stops, with the others below them."""
+    """Returns the first stops, each with the stops below it."""
     roots: list[_Node] = []
     by_route: dict[str, _Node] = {}
     for stop in stops:
@@ -155,7 +155,7 @@ def _bar(node: _Node, scale: float) -> Iterator[str]:
     x, height = node.column * _COLUMN, max(node.calls * scale, 1.5)
     yield f'<rect x="{x:g}" y="{node.top:.1f}" width="{_BAR:g}" height="{height:.1f}" fill="{node.color}"/>'
     y = node.top + height / 2 - _LINE_HEIGHT * len(node.lines) / 2 + 12
-    if height < _LINE_HEIGHT:  # the band would look like a hyphen between the words
+    if height < _LINE_HEIGHT:  # a band this thin would look like a hyphen between the labels
         widest = max(width(line, _TEXT_SIZE) for line in node.lines)
         yield (
             f'<rect class="ground" x="{x + _BAR + _LABEL_GAP - 2:g}" y="{y - 12:.1f}" width="{widest + 4:.0f}" '

@@ -93,24 +93,25 @@ TEXTS: Mapping[str, Labels] = {
         "ja": "ほかの停止箇所{count}件は--format csvまたは--format jsonで確認できます。",
     },
     "other_variants": {
-        "en": "{count} more are only in --format json.",
-        "ja": "ほかの{count}件は--format jsonで確認できます。",
+        "en": "{count} more are only in --format csv and --format json.",
+        "ja": "ほかの{count}件は--format csvまたは--format jsonで確認できます。",
     },
     "drawing": {"en": "The flow", "ja": "フロー図"},
     "drawing_note": {
-        "en": "Each block in which callers can hang up shows how many gave up at its stop. Blocks of the same stop show the "
-        "same figures. Blocks that several stops share show none, because a call record contains the last stop, but not the block. "
-        "The darker a block, the more callers gave up.",
-        "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。同じ停止箇所のブロックは同じ数値です。通話記録には"
-        "最後の停止箇所は含まれますが、ブロックは含まれないため、複数の停止箇所で共用するブロックには数値を示しません。色が濃いほど離脱数が多いことを示します。",
+        "en": "Each block in which callers can hang up shows how many gave up at its stop. The darker a block, the more callers gave "
+        "up. Blocks of the same stop show the same figures. A block that several stops share shows their sum. “At most” means that "
+        "some of these callers may have left in another block of the same stop; such a block has the palest color.",
+        "ja": "発信者が切断できる各ブロックに、その停止箇所での離脱数を示します。色が濃いほど離脱数が多いことを示します。同じ停止箇所の"
+        "ブロックは同じ数値です。複数の停止箇所で共用するブロックには合計を示します。「最大」とあるブロックでは、一部の発信者が同じ"
+        "停止箇所のほかのブロックで離脱した可能性があるため、最も薄い色で示します。",
     },
     "drawing_too_large": {
         "en": "This flow is too large to be drawn here. Draw it with callroute draw.",
         "ja": "このフローは大きすぎるため、ここには表示できません。callroute drawで描画してください。",
     },
-    "drawing_on_screen": {
-        "en": "The flow is not printed, because its text would be too small to read. Open this page on a screen to see it.",
-        "ja": "フロー図は文字が小さくなりすぎるため印刷されません。画面でこのページを開いてご覧ください。",
+    "drawing_on_paper": {
+        "en": "The text is small on paper. To read it, zoom into the PDF, or open this page on a screen.",
+        "ja": "紙では文字が小さくなります。PDFを拡大するか、画面でこのページを開いてご覧ください。",
     },
     "fit": {"en": "Whole flow", "ja": "全体"},
     "readable": {"en": "Readable size", "ja": "読めるサイズ"},

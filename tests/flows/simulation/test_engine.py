@@ -17,7 +17,6 @@ from callroute.flows.simulation import (
     SimulatedClock,
     read_keys,
     run_simulation,
-    run_with,
     simulate,
 )
 from callroute.flows.simulation.events import (
@@ -48,7 +47,7 @@ def test_only_prompts_keys_and_timeouts_take_time() -> None:
     assert call.ended - call.started == timedelta(seconds=17)
 
 
-def test_the_caller_reacts_after_the_event_was_yielded() -> None:
+def test_the_caller_reacts_after_the_event() -> None:
     tested = flow(block("hello", "MessageParticipant", "menu", Text="hello"), menu())
     seen: list[str] = []
 
@@ -61,8 +60,11 @@ def test_the_caller_reacts_after_the_event_was_yielded() -> None:
             seen.append(f"asked after {menu.block}")
             return "1"
 
-    call = run_with(
-        simulate(tested, Recorder([]), clock=SimulatedClock(START)), lambda event: seen.append(event.block)
+    call = simulate(
+        tested,
+        Recorder([]),
+        clock=SimulatedClock(START),
+        on_event=lambda event: seen.append(event.block),
     )
     assert seen == ["hello", "asked after hello", "menu", "asked after menu", "menu", "end"]
     assert call.disconnect_reason == "CONTACT_FLOW_DISCONNECT"

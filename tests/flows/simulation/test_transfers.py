@@ -197,7 +197,7 @@ def test_a_hold_flow_is_played_alone_until_the_caller_hangs_up() -> None:
 
 def test_a_hold_flow_needs_the_seconds_that_the_caller_waits() -> None:
     error = simulation_error(typed("CUSTOMER_HOLD", music(), say("interrupted", "patience", "music")))
-    assert error.problem == "the caller is never taken off hold"
+    assert error.problem == "the caller stays on hold forever"
 
 
 def test_the_flow_of_a_queue_quick_connect_has_its_queue_from_the_start() -> None:

@@ -156,16 +156,17 @@ def simulated(
 ) -> tuple[list[Event], Call | None]:
     """Returns the events of a call and the call itself, or None if it reaches a block that cannot be simulated."""
     events: list[Event] = []
-    simulation = simulate(
-        flow, KeyedCaller(keys, leaves_queue_after=10), clock=SimulatedClock(START), environment=environment
-    )
     try:
-        while True:
-            events.append(next(simulation))
-    except StopIteration as stop:
-        return events, stop.value
+        call = simulate(
+            flow,
+            KeyedCaller(keys, leaves_queue_after=10),
+            clock=SimulatedClock(START),
+            on_event=events.append,
+            environment=environment,
+        )
     except SimulationError:
         return events, None
+    return events, call
 
 
 def final_values(

@@ -25,11 +25,15 @@ MOST = 3
 
 @dataclass
 class Path:
-    """The stops that a caller visited, and the trouble there: stop -> kind -> count."""
+    """The stops that a caller visited, and the trouble there: stop -> kind -> count.
+
+    `gave_up_at` is the stop of the last input, if it was trouble.
+    """
 
     stops: set[str] = field(default_factory=set)
     trouble: dict[str, dict[str, int]] = field(default_factory=dict)
     last_visits: list[str] = field(default_factory=list)
+    gave_up_at: str | None = None
 
 
 def from_attributes(attributes: Mapping[str, str]) -> Path:
@@ -66,6 +70,9 @@ def from_events(flow: Flow, events: Sequence[Event], route: str | None = None) -
                 path.last_visits = [stop for stop in path.last_visits if stop != route] + [route]
         elif block and route and (kind := _trouble(block, event)):
             counts[route, kind] += 1
+            path.gave_up_at = route
+        elif isinstance(event, Pressed | InputStored | BotUnderstood):
+            path.gave_up_at = None
     for (stop, kind), count in counts.items():
         path.trouble.setdefault(stop, {})[kind] = min(count, MOST)
     return path

@@ -48,8 +48,8 @@ CORPUS_FLOWS = corpus.readable_flows()
 EMPTY, FAILS = Environment(), Environment(missing_attributes_fail=True)
 
 
-def detailed(flow: Flow, *without: str, detail: bool | None = True) -> TrackedFlow:
-    return add_tracking(flow, file="x.json", call_flow="x", detail=detail, without=without)
+def detailed(flow: Flow, *without: str, detail: bool | None = True, fit: bool = False) -> TrackedFlow:
+    return add_tracking(flow, file="x.json", call_flow="x", detail=detail, without=without, fit=fit)
 
 
 def unnameable(flow: Flow) -> list[str]:
@@ -159,7 +159,7 @@ def test_detail_of_every_corpus_flow_agrees_with_a_replay(path: Path) -> None:
     try:
         assert_detail_is_right(flow)
     except InputError as error:
-        assert "--without-detail" in str(error)  # noqa: PT017 - the flow is too large
+        assert "Leave out" in str(error)  # noqa: PT017 - the flow is too large
 
 
 # --- Stops and trouble -----------------------------------------------------------------------------------------------
@@ -307,16 +307,36 @@ def test_a_route_that_cannot_be_part_of_an_attribute_name_is_rejected() -> None:
 
 
 def test_the_stops_to_leave_out_of_a_large_flow_are_named() -> None:
-    menus = [menu(f"menu{number}", f"sorry{number}", k1=f"menu{number + 1}") for number in range(30)]
-    messages = [message(f"sorry{number}", f"menu{number}") for number in range(30)]
-    flow = flow_of(*menus, message("menu30", "end"), *messages)
-    with pytest.raises(InputError, match=f"the maximum is {MAX_BLOCKS}") as error:
+    menus = [menu(f"menu{number}", f"sorry{number}", k1=f"menu{number + 1}") for number in range(33)]
+    messages = [message(f"sorry{number}", f"menu{number}") for number in range(33)]
+    flow = flow_of(*menus, message("menu33", "end"), *messages)
+    with pytest.raises(InputError, match=f"blocks, [0-9]+ more than the maximum of {MAX_BLOCKS}") as error:
         detailed(flow)
-    stops = re.findall("--without-detail (\\S+)", error.value.fix)
-    result = detailed(flow, *stops)
-    assert len(result.document["Actions"]) <= MAX_BLOCKS
-    with pytest.raises(InputError):
+    found = re.match(r"Leave out ([0-9]+) of [0-9]+ stops: add --fit", error.value.fix)
+    assert found, error.value.fix
+    assert len(error.value.fix) < 300
+    fitting = detailed(flow, fit=True)
+    assert fitting.detail
+    stops = fitting.detail.omitted
+    assert len(stops) == int(found[1])
+    assert len(fitting.document["Actions"]) <= MAX_BLOCKS
+    assert detailed(flow, *stops).document == fitting.document
+    assert detailed(flow_from(fitting), detail=None).document == fitting.document, "they remain left out"
+    with pytest.raises(
+        InputError, match=r"Leave out 1 of [0-9]+ stops, for example --without-detail "
+    ) as error:
         detailed(flow, *stops[:-1])
+    assert detailed(flow, *stops[:-1], error.value.fix.split()[-1].rstrip(".")).detail
+
+
+def test_stops_can_be_left_out_by_a_pattern() -> None:
+    flow = flow_of(menu("main", **{"k*": "end", "k1": "sub", "k2": "sub"}), menu("sub", k1="end"))
+    keys = attributes_in(flow_from(detailed(flow, "1*", "*")))
+    assert {stop for key in keys if (stop := stop_of_key(key))} == {"start", "2"}, (
+        "the route * is not a pattern"
+    )
+    with pytest.raises(InputError, match=re.escape("no route '3*'")):
+        detailed(flow, "3*", "[*]")
 
 
 def test_attributes_that_do_not_fit_on_a_contact_are_rejected() -> None:
@@ -325,9 +345,23 @@ def test_attributes_that_do_not_fit_on_a_contact_are_rejected() -> None:
     parts += [menu(f"{key}" * 45, k1="end") for key in keys]
     names = {"routes": {key: key * 1_000 for key in keys}}
     route_names = RouteNames.parse(json.dumps(names), "names.yaml")
-    with pytest.raises(InputError, match="bytes of attributes per contact; the maximum is 32,768") as error:
+    with pytest.raises(
+        InputError, match=r"bytes of attributes per contact, [0-9,]+ more than the maximum of 32,768"
+    ) as error:
         add_tracking(flow_of(*parts), route_names, file="x.json", call_flow="x", detail=True)
-    assert "--without-detail" in error.value.fix
+    assert re.match("Leave out [0-9]+ of [0-9]+ stops", error.value.fix)
+
+
+@pytest.mark.parametrize("environment", [EMPTY, FAILS], ids=["empty", "fails"])
+def test_a_call_keeps_its_stops_if_the_block_that_sets_the_first_route_fails_once(
+    environment: Environment,
+) -> None:
+    flow = flow_from(detailed(TWO_LEVELS))
+    failing = replace(environment, responses={"errors": {flow.start: ["NoMatchingError"]}})
+    (_, call), (_, usual) = (simulated(flow, "1", "1", environment=each) for each in (failing, environment))
+    assert call
+    assert usual
+    assert call.attributes == usual.attributes
 
 
 def test_the_largest_attributes_of_a_call_are_not_larger_than_the_bound() -> None:

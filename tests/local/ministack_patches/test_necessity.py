@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from jsonata.jsonata import Jsonata
 from jsonata.parser import Parser
-from ministack.services import stepfunctions
+from jsonata.signature import Signature
+from jsonata.utils import Utils
+from ministack.services import kinesis, stepfunctions
 
 from callroute.local import emulator as module
 from callroute.local.emulator import Emulator
-from callroute.local.ministack_patches.latency import EXECUTION_DELAY, TIME_LIMIT
+from callroute.local.ministack_patches.latency import EXECUTION_DELAY
 from callroute.local.ministack_patches.patches import PATCHES
 from tests.local.ministack_patches.test_kms_permissions import KEY, NEEDS, Call, caller
 from tests.local.ministack_patches.test_task_permissions import Machine
@@ -34,7 +37,14 @@ TESTED = {
     "enforce": "test_a_call_needs_no_permission_on_the_key",
     "_run_execution": "test_an_execution_is_delayed",
     "parse": "test_an_expression_is_parsed_each_time",
-    "__init__": "test_the_time_limit_is_searched_in_all_enclosing_scopes",
+    "eval": "test_the_callbacks_of_the_time_limit_are_searched_for_each_part",
+    "is_function": "test_types_are_found_with_import_statements",
+    "get_symbol": "test_types_are_found_with_import_statements",
+    "__init__": "test_each_list_has_its_own_flags",
+    "_run_map_items": "test_the_context_is_copied_for_each_item",
+    "_start_sync_execution": "test_a_synchronous_execution_is_kept",
+    "_expire_records": "test_each_request_searches_for_old_data",
+    "_expire_iterators": "test_each_request_searches_for_old_data",
 }
 """The test of each patch, by the name of the patched function."""
 
@@ -105,9 +115,36 @@ def test_an_expression_is_parsed_each_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert parsed == ["1 + 1"] * 2
 
 
-def test_the_time_limit_is_searched_in_all_enclosing_scopes() -> None:
-    outer = Jsonata.Frame(None)
-    outer.set_runtime_bounds(1000, None)
+def test_the_callbacks_of_the_time_limit_are_searched_for_each_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr(Jsonata.Frame, "lookup", lambda _scope, name: searched.append(name))
 
-    assert set(outer.bindings) == set(TIME_LIMIT)
-    assert not Jsonata.Frame(outer).bindings
+    Jsonata.jsonata("1").evaluate(None)
+
+    assert searched == ["__evaluate_entry", "__evaluate_exit"]
+
+
+@pytest.mark.parametrize("function", [Utils.is_function, Signature.get_symbol])
+def test_types_are_found_with_import_statements(function: Callable[..., Any]) -> None:
+    assert "from jsonata import" in inspect.getsource(function)
+
+
+def test_each_list_has_its_own_flags() -> None:
+    assert len(vars(Utils.JList())) == 5
+
+
+def test_the_context_is_copied_for_each_item() -> None:
+    assert "copy.deepcopy(ctx)" in inspect.getsource(stepfunctions._run_map_items)
+
+
+def test_a_synchronous_execution_is_kept(unpatched: Emulator) -> None:
+    machine = Machine(unpatched)
+    machine.run()
+
+    executions = unpatched.client("stepfunctions").list_executions(stateMachineArn=machine.arn)
+    assert executions["executions"]
+
+
+@pytest.mark.parametrize("function", [kinesis._get_records, kinesis.handle_request])
+def test_each_request_searches_for_old_data(function: Callable[..., Any]) -> None:
+    assert "    _expire_" in inspect.getsource(function)

@@ -33,6 +33,10 @@ MODULE_BLOCK = (
     " Move it to a flow of an allowed kind, or use another block"
 )
 NO_START = "$.StartAction: There is no block 'nowhere'. Set StartAction to the identifier of the first block"
+NO_SETTINGS = (
+    "$: The flow is a module, and a module needs Settings. Add Settings:"
+    ' {"InputParameters": [], "OutputParameters": [], "Transitions": []}'
+)
 CLOSED = "content.Actions[closed]"
 
 WELCOME = {
@@ -68,7 +72,7 @@ CASES: Cases = {
         **table(
             "must have {}",
             ("no start", f"content that Connect accepts: {NO_START}", add_module(StartAction="nowhere")),
-            ("no Settings", "Settings in its content, because it is a module", add_module(settings=False)),
+            ("no Settings", f"content that Connect accepts: {NO_SETTINGS}", add_module(settings=False)),
         ),
     },
     "flow-stops-are-tracked": table(

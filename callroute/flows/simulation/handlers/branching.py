@@ -20,15 +20,15 @@ def _loop(context: BlockContext) -> Step:
     count, counter = parameters.number(context, "LoopCount"), (context.source, context.identifier)
     name = parameters.optional(context, "LoopName")
 
-    def step(call: CallSimulation) -> tuple[LoopPassed, Branch]:
+    def step(call: CallSimulation) -> Branch:
         turns, passed = count(call), call.loops.get(counter, 0)
         done = passed >= turns
         # The count restarts after DoneLooping.
         call.loops[counter] = 0 if done else passed + 1
         if not done:
             call.results.setdefault("Loop", {})[name(call)] = {"Index": passed}
-        event = LoopPassed(call.now(), context.identifier, min(passed + 1, turns), turns, done)
-        return event, context.condition("DoneLooping" if done else "ContinueLooping")
+        call.emit(LoopPassed(call.now(), context.identifier, min(passed + 1, turns), turns, done))
+        return context.condition("DoneLooping" if done else "ContinueLooping")
 
     return step
 
@@ -36,12 +36,12 @@ def _loop(context: BlockContext) -> Step:
 def _hours(context: BlockContext) -> Step:
     hours = parameters.optional(context, "HoursOfOperationId")
 
-    def step(call: CallSimulation) -> tuple[HoursChecked, Branch]:
+    def step(call: CallSimulation) -> Branch:
         identifier = hours(call)
         response = call.find_response(context, "hours", *resource_names(identifier))
         is_open = call.environment.is_open if response is None else response
-        event = HoursChecked(call.now(), context.identifier, identifier or None, is_open)
-        return event, context.condition(str(is_open))
+        call.emit(HoursChecked(call.now(), context.identifier, identifier or None, is_open))
+        return context.condition(str(is_open))
 
     return step
 
@@ -77,7 +77,7 @@ def _number_test(matches: Callable[[float, float], bool]) -> Callable[[str, str]
         try:
             return matches(float(value), float(operand))
         except ValueError:
-            return False  # a value that is not a number never matches
+            return False  # a non-numeric value never matches
 
     return test
 
@@ -98,11 +98,11 @@ def _compare(context: BlockContext) -> Step:
     subject = parameters.setting(context, "ComparisonValue")
     value, find = parameters.resolver(context, subject), _conditions(context)
 
-    def step(call: CallSimulation) -> tuple[Compared, Branch]:
+    def step(call: CallSimulation) -> Branch:
         result = value(call)
         branch = find(call, result)
-        event = Compared(call.now(), context.identifier, subject, result, branch.label if branch else "")
-        return event, branch or context.failure("NoMatchingCondition")
+        call.emit(Compared(call.now(), context.identifier, subject, result, branch.label if branch else ""))
+        return branch or context.failure("NoMatchingCondition")
 
     return step
 
@@ -110,11 +110,11 @@ def _compare(context: BlockContext) -> Step:
 def _check_metric(context: BlockContext) -> Step:
     metric, find = parameters.setting(context, "MetricType"), _conditions(context)
 
-    def step(call: CallSimulation) -> tuple[Compared, Branch]:
+    def step(call: CallSimulation) -> Branch:
         result = shown(call.response(context, "metrics", metric))
         branch = find(call, result)
-        event = Compared(call.now(), context.identifier, metric, result, branch.label if branch else "")
-        return event, branch or context.failure("NoMatchingCondition")
+        call.emit(Compared(call.now(), context.identifier, metric, result, branch.label if branch else ""))
+        return branch or context.failure("NoMatchingCondition")
 
     return step
 
@@ -122,24 +122,26 @@ def _check_metric(context: BlockContext) -> Step:
 def _split(context: BlockContext) -> Step:
     find = _conditions(context)
 
-    def step(call: CallSimulation) -> tuple[Compared, Branch]:
+    def step(call: CallSimulation) -> Branch:
         result = shown(call.response(context, "split"))
         branch = find(call, result)
-        event = Compared(call.now(), context.identifier, "percentage", result, branch.label if branch else "")
-        return event, branch or context.failure("NoMatchingCondition")
+        call.emit(
+            Compared(call.now(), context.identifier, "percentage", result, branch.label if branch else "")
+        )
+        return branch or context.failure("NoMatchingCondition")
 
     return step
 
 
 def _view(context: BlockContext) -> Step:
-    def step(call: CallSimulation) -> tuple[Compared, Branch]:
+    def step(call: CallSimulation) -> Branch:
         response = call.response(context, "view")
         result = {"action": response} if isinstance(response, str) else response
         action = result["action"]
         call.results["Views"] = {"Action": action, "ViewResultData": result.get("data", {})}
         branch = context.matching(action)
-        event = Compared(call.now(), context.identifier, "view", action, branch.label if branch else "")
-        return event, branch or context.failure("NoMatchingCondition")
+        call.emit(Compared(call.now(), context.identifier, "view", action, branch.label if branch else ""))
+        return branch or context.failure("NoMatchingCondition")
 
     return step
 

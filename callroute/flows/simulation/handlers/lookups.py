@@ -19,11 +19,11 @@ def _status(context: BlockContext) -> Step:
     """Selects a branch by the result of a voice check or an outbound campaign call."""
     subject = str(context.block.parameters.get("CheckVoiceIdOption", "call progress"))
 
-    def step(call: CallSimulation) -> tuple[Compared, Branch]:
+    def step(call: CallSimulation) -> Branch:
         result = call.response(context, "status")
         branch = context.matching(result)
-        event = Compared(call.now(), context.identifier, subject, result, branch.label if branch else "")
-        return event, branch or context.failure("NoMatchingCondition")
+        call.emit(Compared(call.now(), context.identifier, subject, result, branch.label if branch else ""))
+        return branch or context.failure("NoMatchingCondition")
 
     return step
 
@@ -32,10 +32,11 @@ def _profile_details(context: BlockContext) -> Step:
     """Adds profile objects or calculated attributes to the customer data."""
     next_branch = context.next()
 
-    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
+    def step(call: CallSimulation) -> Branch:
         result = call.response(context, "profile")
         call.results["Customer"] = {**call.results.get("Customer", {}), **result}
-        return Fetched(call.now(), context.identifier, "profile", result), next_branch
+        call.emit(Fetched(call.now(), context.identifier, "profile", result))
+        return next_branch
 
     return step
 
@@ -44,35 +45,36 @@ def _table(context: BlockContext) -> Step:
     """Reads from a data table, replacing any data read by an earlier block."""
     next_branch = context.next()
 
-    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
+    def step(call: CallSimulation) -> Branch:
         call.tables = call.response(context, "table")
-        return Fetched(call.now(), context.identifier, "table", call.tables), next_branch
+        call.emit(Fetched(call.now(), context.identifier, "table", call.tables))
+        return next_branch
 
     return step
 
 
 def _unsupported_for_voice(context: BlockContext) -> Step:
     """Fails, because the block does not support the voice channel."""
-    return lambda call: (
-        Failed(call.now(), context.identifier, "NoMatchingError"),
-        context.failure("NoMatchingError"),
-    )
+
+    def step(call: CallSimulation) -> Branch:
+        call.emit(Failed(call.now(), context.identifier, "NoMatchingError"))
+        return context.failure("NoMatchingError")
+
+    return step
 
 
 def _lambda(context: BlockContext) -> Step:
     function, next_branch = parameters.text(context, "LambdaFunctionARN"), context.next()
 
-    def step(call: CallSimulation) -> tuple[Fetched | Failed, Branch]:
+    def step(call: CallSimulation) -> Branch:
         identifier = function(call)
         if not identifier:
-            return Failed(call.now(), context.identifier, "NoMatchingError"), context.failure(
-                "NoMatchingError"
-            )
+            call.emit(Failed(call.now(), context.identifier, "NoMatchingError"))
+            return context.failure("NoMatchingError")
         result = call.response(context, "lambda", *resource_names(identifier)[::-1])
         call.results["External"] = result
-        return Fetched(
-            call.now(), context.identifier, f"lambda {resource_names(identifier)[-1]}", result
-        ), next_branch
+        call.emit(Fetched(call.now(), context.identifier, f"lambda {resource_names(identifier)[-1]}", result))
+        return next_branch
 
     return step
 
@@ -80,9 +82,10 @@ def _lambda(context: BlockContext) -> Step:
 def _profile(context: BlockContext) -> Step:
     next_branch = context.next()
 
-    def step(call: CallSimulation) -> tuple[Fetched, Branch]:
+    def step(call: CallSimulation) -> Branch:
         call.results["Customer"] = call.response(context, "profile")
-        return Fetched(call.now(), context.identifier, "profile", call.results["Customer"]), next_branch
+        call.emit(Fetched(call.now(), context.identifier, "profile", call.results["Customer"]))
+        return next_branch
 
     return step
 

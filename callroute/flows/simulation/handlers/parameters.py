@@ -123,7 +123,7 @@ def _spoken(ssml: str) -> str:
 
 @lru_cache(maxsize=4096)
 def speaking_seconds(text: str) -> float:
-    """Returns the number of seconds it takes to speak a text."""
+    """Returns the number of seconds it takes to say a text aloud."""
     latin = sum(character.isascii() for character in text)
     return latin / _LATIN_CHARACTERS_PER_SECOND + (len(text) - latin) / _JAPANESE_CHARACTERS_PER_SECOND
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callroute.flows.flow import Branch
-    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, StepEvents
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 # In Connect, these times depend on the caller. Fixed values make the records reproducible.
 _REACTION_SECONDS = 1.0
@@ -47,21 +47,21 @@ def _message(context: BlockContext) -> Step:
     speech, next_branch, identifier = parameters.speech(context), context.next(), context.identifier
     can_be_skipped = _is_true(context.block.parameters.get("SkipWhenDTMFBufferEnabled"))
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         if can_be_skipped and call.key_buffer:
             return next_branch
         text, seconds = speech(call)
         message = Said(call.now(), identifier, text)
-        yield message
+        call.emit(message)
         reaction = call.caller.listens(message)
         if reaction is False or reaction == HANGUP:
             call.advance(seconds / 2)
-            yield call.end(identifier, "CUSTOMER_DISCONNECT", "message")
+            call.end(identifier, "CUSTOMER_DISCONNECT", "message")
             return None
         if isinstance(reaction, str):
             for key in reaction:
                 _require_key(key)
-                yield call.press_during_message(identifier, key)
+                call.press_during_message(identifier, key)
         interrupted = can_be_skipped and call.key_buffer
         call.advance(seconds / 2 if interrupted else seconds)
         return next_branch
@@ -76,14 +76,14 @@ def _message_loop(context: BlockContext) -> Step:
     speeches = [parameters.speech(context, message) for message in messages]
     interval = parameters.number(context, "InterruptFrequencySeconds", "0")
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         if not call.in_queue_flow:
             raise context.error(
                 "the messages would repeat forever outside a queue",
                 "Simulate this flow as the customer queue flow of another flow",
             )
         for speech in speeches:
-            yield Said(call.now(), context.identifier, speech(call)[0])
+            call.emit(Said(call.now(), context.identifier, speech(call)[0]))
         if interval(call) == 0:
             call.advance_to_deadline()
             return None
@@ -106,38 +106,39 @@ def _touchtone_buffering(context: BlockContext) -> Step:
     enabled, next_branch = _is_true(context.block.parameters["EnableDTMFBuffer"]), context.next()
     stores = _is_true(context.block.parameters.get("StoreInput"))
 
-    def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
+    def step(call: CallSimulation) -> Branch:
         if stores and not enabled:
             call.system["StoredCustomerInput"] = call.key_buffer or ""
         call.key_buffer = (call.key_buffer or "") if enabled else None
-        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
+        call.emit(NoEffect(call.now(), context.identifier, context.block.type))
+        return next_branch
 
     return step
 
 
 def _menu(context: BlockContext) -> Step:
     limit, speech = parameters.number(context, "InputTimeLimitSeconds", "5"), parameters.speech(context)
-    keys, identifier = context.block.labels("condition"), context.identifier
+    keys, identifier, branches = context.block.labels("condition"), context.identifier, context.by_result
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         key = call.take_buffered_key()
         if not key:
             text, seconds = speech(call)
             time_limit = limit(call)
             menu = MenuOffered(call.now(), identifier, text, keys, time_limit)
-            yield menu
+            call.emit(menu)
             key = call.caller.chooses(menu)
             call.advance(seconds + (time_limit if key == TIMEOUT else _REACTION_SECONDS))
         if key == HANGUP:
-            yield call.end(identifier, "CUSTOMER_DISCONNECT", "menu")
+            call.end(identifier, "CUSTOMER_DISCONNECT", "menu")
             return None
         if key == TIMEOUT:
-            yield TimedOut(call.now(), identifier)
+            call.emit(TimedOut(call.now(), identifier))
             return context.failure("InputTimeLimitExceeded")
-        branch = context.matching(key)
+        branch = branches.get(key)
         if branch is None:
             _require_key(key)
-        yield Pressed(call.now(), identifier, key, branch is not None)
+        call.emit(Pressed(call.now(), identifier, key, branch is not None))
         return branch or context.failure("NoMatchingCondition")
 
     return step
@@ -155,12 +156,12 @@ def _stored_input(context: BlockContext) -> Step:
     max_length = int(length) if length.isdecimal() else _MAX_INPUT_LENGTH
     is_phone_number = "PhoneNumberValidation" in validation
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         text, seconds = speech(call)
         time_limit = limit(call)
         asked = InputAsked(call.now(), context.identifier, text, (), time_limit, max_length)
         if not call.key_buffer:
-            yield asked
+            call.emit(asked)
             call.advance(seconds)
         typed = ""
         while len(typed) < max_length:
@@ -169,14 +170,14 @@ def _stored_input(context: BlockContext) -> Step:
                 key = call.caller.chooses(asked)
                 call.advance(time_limit if key == TIMEOUT else _REACTION_SECONDS)
             if key == HANGUP:
-                yield call.end(context.identifier, "CUSTOMER_DISCONNECT", "input")
+                call.end(context.identifier, "CUSTOMER_DISCONNECT", "input")
                 return None
             if key in {TIMEOUT, "#"}:
                 break
             _require_key(key)
             typed = "" if key == "*" else typed + key
         call.system["StoredCustomerInput"] = typed or "Timeout"
-        yield InputStored(call.now(), context.identifier, typed or "Timeout")
+        call.emit(InputStored(call.now(), context.identifier, typed or "Timeout"))
         if is_phone_number and not 3 <= len(typed) <= 15:
             return context.failure("InvalidPhoneNumber")
         return next_branch
@@ -190,18 +191,18 @@ def _bot(context: BlockContext) -> Step:
     name = v2.get("AliasArn", "") if isinstance(v2, dict) else (v1 or {}).get("Name", "")
     bot = parameters.resolver(context, str(name))
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         if call.key_buffer:
             call.key_buffer = ""
         text, seconds = speech(call)
-        yield BotAsked(call.now(), context.identifier, text)
+        call.emit(BotAsked(call.now(), context.identifier, text))
         response = call.response(context, "lex", *resource_names(bot(call))[::-1])
         call.advance(seconds + _SPOKEN_ANSWER_SECONDS)
         if response == HANGUP:
-            yield call.end(context.identifier, "CUSTOMER_DISCONNECT", "bot")
+            call.end(context.identifier, "CUSTOMER_DISCONNECT", "bot")
             return None
         if response == TIMEOUT:
-            yield TimedOut(call.now(), context.identifier)
+            call.emit(TimedOut(call.now(), context.identifier))
             return context.failure("InputTimeLimitExceeded")
         result = {"intent": response} if isinstance(response, str) else response
         call.results["Lex"] = {
@@ -210,7 +211,7 @@ def _bot(context: BlockContext) -> Step:
             "SessionAttributes": result.get("attributes", {}),
             "IntentConfidence": {"Score": result.get("confidence", "1.0")},
         }
-        yield BotUnderstood(call.now(), context.identifier, result["intent"])
+        call.emit(BotUnderstood(call.now(), context.identifier, result["intent"]))
         return context.matching(result["intent"]) or context.failure("NoMatchingCondition")
 
     return step
@@ -220,11 +221,11 @@ def _wait(context: BlockContext) -> Step:
     has_limit = "TimeLimitSeconds" in context.block.parameters
     seconds = parameters.number(context, "TimeLimitSeconds" if has_limit else "TimeoutSeconds")
 
-    def step(call: CallSimulation) -> tuple[Waited, Branch]:
+    def step(call: CallSimulation) -> Branch:
         began = call.now()
         call.advance(seconds(call))
-        event = Waited(began, context.identifier, seconds(call))
-        return event, context.matching("WaitCompleted") or context.next()
+        call.emit(Waited(began, context.identifier, seconds(call)))
+        return context.matching("WaitCompleted") or context.next()
 
     return step
 

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callroute.flows.flow import Branch
-    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step, StepEvents
+    from callroute.flows.simulation.engine import BlockContext, CallSimulation, Step
 
 
 def _to_flow(context: BlockContext) -> Step:
     """Continues in another flow with the same contact."""
     flow = parameters.text(context, "ContactFlowId")
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         identifier = flow(call)
         if not identifier:
-            yield Failed(call.now(), context.identifier, "NoMatchingError")
+            call.emit(Failed(call.now(), context.identifier, "NoMatchingError"))
             return context.failure("NoMatchingError")
         other = call.other_flow(context, identifier)
         if isinstance(other, str):
-            yield call.end(context.identifier, "OTHER", "another flow")
+            call.end(context.identifier, "OTHER", "another flow")
         else:
-            yield call.enter_flow(other, returning=None)
+            call.enter_flow(other, returning=None)
         return None
 
     return step
@@ -44,30 +44,30 @@ def _to_flow(context: BlockContext) -> Step:
 def _module(context: BlockContext) -> Step:
     module, next_branch = parameters.text(context, "FlowModuleId"), context.next()
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         identifier = module(call)
         if not identifier:
-            yield Failed(call.now(), context.identifier, "NoMatchingError")
+            call.emit(Failed(call.now(), context.identifier, "NoMatchingError"))
             return context.failure("NoMatchingError")
         other = call.other_flow(context, identifier)
         if other == RETURN:
-            yield NoEffect(call.now(), context.identifier, context.block.type)
+            call.emit(NoEffect(call.now(), context.identifier, context.block.type))
             return next_branch
         if isinstance(other, str):
-            yield call.end(context.identifier, "OTHER", "another flow")
+            call.end(context.identifier, "OTHER", "another flow")
             return None
-        yield call.enter_flow(other, returning=next_branch)
+        call.enter_flow(other, returning=next_branch)
         return None
 
     return step
 
 
 def _end_module(context: BlockContext) -> Step:
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         if call.return_from_module():
-            yield FlowLeft(call.now(), context.identifier)
+            call.emit(FlowLeft(call.now(), context.identifier))
         else:  # the module is simulated as a flow of its own
-            yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
+            call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
@@ -76,19 +76,19 @@ def _end_module(context: BlockContext) -> Step:
 def _end_flow(context: BlockContext) -> Step:
     """Ends the flow. The call continues only after a customer queue flow or whisper flow."""
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         if call.in_hook_flow:
-            yield FlowLeft(call.now(), context.identifier)
+            call.emit(FlowLeft(call.now(), context.identifier))
         else:
-            yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
+            call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
 
 
 def _disconnect(context: BlockContext) -> Step:
-    def step(call: CallSimulation) -> StepEvents:
-        yield call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
+    def step(call: CallSimulation) -> Branch | None:
+        call.end(context.identifier, "CONTACT_FLOW_DISCONNECT", "flow")
         return None
 
     return step
@@ -102,26 +102,26 @@ def _queue(context: BlockContext) -> parameters.Resolver:
 def _choose_queue(context: BlockContext) -> Step:
     queue, next_branch = _queue(context), context.next()
 
-    def step(call: CallSimulation) -> tuple[QueueChosen | Failed, Branch]:
+    def step(call: CallSimulation) -> Branch:
         target = queue(call)
         if not target:
-            return Failed(call.now(), context.identifier, "NoMatchingError"), context.failure(
-                "NoMatchingError"
-            )
+            call.emit(Failed(call.now(), context.identifier, "NoMatchingError"))
+            return context.failure("NoMatchingError")
         call.target_queue = target
-        return QueueChosen(call.now(), context.identifier, target), next_branch
+        call.emit(QueueChosen(call.now(), context.identifier, target))
+        return next_branch
 
     return step
 
 
 def _to_queue(context: BlockContext) -> Step:
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         if not call.target_queue or call.environment.queue_is_full or call.in_queue_flow:
             full = call.target_queue and not call.in_queue_flow
             error = "QueueAtCapacity" if full else "NoMatchingError"
-            yield QueueRefused(call.now(), context.identifier, error)
+            call.emit(QueueRefused(call.now(), context.identifier, error))
             return context.failure(error)
-        yield from call.enter_queue(context)
+        call.enter_queue(context)
         return None
 
     return step
@@ -130,11 +130,11 @@ def _to_queue(context: BlockContext) -> Step:
 def _to_other_queue(context: BlockContext) -> Step:
     queue = _queue(context)
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         target = queue(call)
         if not target or call.environment.queue_is_full or not call.in_queue_flow:
             error = "QueueAtCapacity" if target and call.in_queue_flow else "NoMatchingError"
-            yield QueueRefused(call.now(), context.identifier, error)
+            call.emit(QueueRefused(call.now(), context.identifier, error))
             return context.failure(error)
         call.move_to_queue(target)
         return None
@@ -143,9 +143,9 @@ def _to_other_queue(context: BlockContext) -> Step:
 
 
 def _to_agent(context: BlockContext) -> Step:
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         call.target_queue = call.target_queue or "agent"  # the agent is determined by the quick connect
-        yield from call.enter_queue(context)
+        call.enter_queue(context)
         return None
 
     return step
@@ -155,19 +155,19 @@ def _to_third_party(context: BlockContext) -> Step:
     number = parameters.optional(context, "ThirdPartyPhoneNumber")
     resumes = str(context.block.parameters.get("ContinueFlowExecution", "True")).lower() == "true"
 
-    def step(call: CallSimulation) -> StepEvents:
+    def step(call: CallSimulation) -> Branch | None:
         number_dialed = number(call)
         outcome = call.response(context, "third_party", *([number_dialed] if number_dialed else []))
         if outcome != "answered":
-            yield Failed(call.now(), context.identifier, outcome)
+            call.emit(Failed(call.now(), context.identifier, outcome))
             return context.failure(outcome)
         call.connect_third_party(number_dialed)
-        yield ThirdPartyConnected(call.now(), context.identifier, number_dialed)
+        call.emit(ThirdPartyConnected(call.now(), context.identifier, number_dialed))
         call.advance(call.environment.talk_seconds)
         if call.environment.agent_hangs_up and resumes:
             return context.next()
         reason = "THIRD_PARTY_DISCONNECT" if call.environment.agent_hangs_up else "CUSTOMER_DISCONNECT"
-        yield call.end(context.identifier, reason, "third party")
+        call.end(context.identifier, reason, "third party")
         return None
 
     return step

@@ -27,16 +27,22 @@ if TYPE_CHECKING:
 
 def _logging(context: BlockContext) -> Step:
     enabled, next_branch = parameters.setting(context, "FlowLoggingBehavior") == "Enabled", context.next()
-    return lambda call: (LoggingChanged(call.now(), context.identifier, enabled), next_branch)
+
+    def step(call: CallSimulation) -> Branch:
+        call.emit(LoggingChanged(call.now(), context.identifier, enabled))
+        return next_branch
+
+    return step
 
 
 def _voice(context: BlockContext) -> Step:
     voice, next_branch = parameters.text(context, "TextToSpeechVoice"), context.next()
     engine = str(context.block.parameters.get("TextToSpeechEngine", "Standard"))
 
-    def step(call: CallSimulation) -> tuple[VoiceChanged, Branch]:
+    def step(call: CallSimulation) -> Branch:
         call.system["TextToSpeechVoiceId"] = voice(call)
-        return VoiceChanged(call.now(), context.identifier, voice(call), engine), next_branch
+        call.emit(VoiceChanged(call.now(), context.identifier, voice(call), engine))
+        return next_branch
 
     return step
 
@@ -55,12 +61,14 @@ def _contact_attributes(context: BlockContext) -> Step:
     ]
     next_branch, identifier = context.next(), context.identifier
 
-    def step(call: CallSimulation) -> tuple[AttributesSet | Failed, Branch]:
+    def step(call: CallSimulation) -> Branch:
         if call.environment.missing_attributes_fail and any(name not in call.attributes for name in read):
-            return Failed(call.now(), identifier, NO_MATCH), context.failure(NO_MATCH)
+            call.emit(Failed(call.now(), identifier, NO_MATCH))
+            return context.failure(NO_MATCH)
         written = values(call)
         call.attributes.update(written)
-        return AttributesSet(call.now(), identifier, written), next_branch
+        call.emit(AttributesSet(call.now(), identifier, written))
+        return next_branch
 
     return step
 
@@ -70,18 +78,24 @@ def _flow_attributes(context: BlockContext) -> Step:
     plain = {name: value.get("Value") if isinstance(value, dict) else value for name, value in given.items()}
     values, next_branch = parameters.attributes(context, plain), context.next()
 
-    def step(call: CallSimulation) -> tuple[FlowAttributesSet, Branch]:
+    def step(call: CallSimulation) -> Branch:
         written = values(call)
         call.flow_attributes.update(written)
-        return FlowAttributesSet(call.now(), context.identifier, written), next_branch
+        call.emit(FlowAttributesSet(call.now(), context.identifier, written))
+        return next_branch
 
     return step
 
 
 def skip(context: BlockContext) -> Step:
-    """Continues at the next block without doing anything."""
+    """Continues with the next block without doing anything."""
     block_type, next_branch = context.block.type, context.next()
-    return lambda call: (NoEffect(call.now(), context.identifier, block_type), next_branch)
+
+    def step(call: CallSimulation) -> Branch:
+        call.emit(NoEffect(call.now(), context.identifier, block_type))
+        return next_branch
+
+    return step
 
 
 def _contact_data(context: BlockContext) -> Step:
@@ -89,9 +103,10 @@ def _contact_data(context: BlockContext) -> Step:
     names = {"LanguageCode", "CustomerId"} & set(context.block.parameters)
     values = {name: parameters.text(context, name) for name in sorted(names)}
 
-    def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
+    def step(call: CallSimulation) -> Branch:
         call.system.update({name: value(call) for name, value in values.items()})
-        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
+        call.emit(NoEffect(call.now(), context.identifier, context.block.type))
+        return next_branch
 
     return step
 
@@ -102,9 +117,10 @@ def _hooks(context: BlockContext) -> Step:
         context.next(),
     )
 
-    def step(call: CallSimulation) -> tuple[NoEffect, Branch]:
+    def step(call: CallSimulation) -> Branch:
         call.hooks.update(hooks(call))
-        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
+        call.emit(NoEffect(call.now(), context.identifier, context.block.type))
+        return next_branch
 
     return step
 
@@ -112,13 +128,14 @@ def _hooks(context: BlockContext) -> Step:
 def _callback_number(context: BlockContext) -> Step:
     number, next_branch = parameters.text(context, "CallbackNumber"), context.next()
 
-    def step(call: CallSimulation) -> tuple[Failed | NoEffect, Branch]:
+    def step(call: CallSimulation) -> Branch:
         callback_number = number(call)
         if not re.fullmatch(r"\+?\d{3,15}", callback_number):
-            failed = Failed(call.now(), context.identifier, "InvalidCallbackNumber")
-            return failed, context.failure("InvalidCallbackNumber")
+            call.emit(Failed(call.now(), context.identifier, "InvalidCallbackNumber"))
+            return context.failure("InvalidCallbackNumber")
         call.system["CustomerCallbackNumber"] = callback_number
-        return NoEffect(call.now(), context.identifier, context.block.type), next_branch
+        call.emit(NoEffect(call.now(), context.identifier, context.block.type))
+        return next_branch
 
     return step
 
@@ -127,11 +144,12 @@ def _callback(context: BlockContext) -> Step:
     queue, next_branch = parameters.optional(context, "QueueId"), context.next()
     delay = parameters.number(context, "InitialCallDelaySeconds", "0")
 
-    def step(call: CallSimulation) -> tuple[CallbackCreated, Branch]:
+    def step(call: CallSimulation) -> Branch:
         target_queue = queue(call) or call.target_queue
         number = call.system.get("CustomerCallbackNumber") or call.environment.customer_number or "anonymous"
         call.create_callback(target_queue, delay(call))
-        return CallbackCreated(call.now(), context.identifier, number, target_queue), next_branch
+        call.emit(CallbackCreated(call.now(), context.identifier, number, target_queue))
+        return next_branch
 
     return step
 
