@@ -91,7 +91,7 @@ def principals(resources: Sequence[Resource]) -> Principals:
 def own_accounts(resources: Sequence[Resource], others: Iterable[str] = ()) -> set[str]:
     """Returns the accounts in the ARNs of the stack's resources.
 
-    A first preview knows none of these ARNs. The result is then the account that all other ARNs and `aws:SourceAccount` of
+    A first preview does not know these ARNs. The result is then the account that all other ARNs and `aws:SourceAccount` of
     the trust policies name, if it is a single one.
 
     Args:

@@ -15,7 +15,7 @@ CAUGHT_AT_LEAST = {
     "02-wildcards-in-arns": 69,
     "03-escalation": 93,
     "04-principals": 85,
-    "05-conditions-and-denials": 96,
+    "05-conditions-and-denials": 97,
     "06-lost-records": 80,
     "07-data-and-loss": 92,
     "08-secrets": 93,
