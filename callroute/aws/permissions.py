@@ -74,37 +74,53 @@ def task_needs(definition: Document) -> list[TaskNeed]:
         ValueError: the permissions are unknown because a Task uses an unknown integration or a computed target, or
             because a state uses credentials, a distributed Map, an item reader or a result writer.
     """
-    return list(_walk(definition["States"]))
+    return [need for name, state in states(definition) for need in state_needs(name, state)]
 
 
-def _walk(states: Document) -> Iterator[TaskNeed]:
-    for name, state in states.items():
-        if state["Type"] == "Task":
-            # The resource is arn:PARTITION:states:::SERVICE:API.
-            integration = str(state["Resource"]).partition(":states:::")[2]
-            if integration not in _INTEGRATIONS:
-                raise ValueError(
-                    f"state {name!r}: no permission is known for {state['Resource']!r}; add it to _INTEGRATIONS"
-                )
-            action, argument = _INTEGRATIONS[integration]
-            target = state.get("Arguments", {}).get(argument)
-            if not isinstance(target, str) or target.startswith("{%"):
-                raise ValueError(
-                    f"state {name!r}: {argument} must be a constant, so that the permission can name its target"
-                )
-            yield TaskNeed(name, action, target)
-        for element in ("Credentials", "ItemReader", "ResultWriter"):
-            if element in state:
-                raise ValueError(f"state {name!r}: no permission is known for {element}")
-        # Iterator is the older name for ItemProcessor.
-        for part in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", [])):
-            if part:
-                mode = part.get("ProcessorConfig", {}).get("Mode", "INLINE")
-                if mode != "INLINE":
-                    raise ValueError(
-                        f"state {name!r}: no permission is known for the ProcessorConfig.Mode {mode!r}"
-                    )
-                yield from _walk(part["States"])
+def states(definition: Document) -> Iterator[tuple[str, Document]]:
+    """Yields all states with their names, including those inside Map and Parallel states."""
+    for name, state in definition["States"].items():
+        yield name, state
+        for part in _parts(state):
+            yield from states(part)
+
+
+def _parts(state: Document) -> list[Document]:
+    # Iterator is the older name for ItemProcessor.
+    return [
+        part
+        for part in (state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", []))
+        if part
+    ]
+
+
+def state_needs(name: str, state: Document) -> Iterator[TaskNeed]:
+    """Yields the permission that a state needs. The states inside it are not included.
+
+    Raises:
+        ValueError: see `task_needs`.
+    """
+    if state["Type"] == "Task":
+        # The resource is arn:PARTITION:states:::SERVICE:API.
+        integration = str(state["Resource"]).partition(":states:::")[2]
+        if integration not in _INTEGRATIONS:
+            raise ValueError(
+                f"state {name!r}: no permission is known for {state['Resource']!r}; add it to _INTEGRATIONS"
+            )
+        action, argument = _INTEGRATIONS[integration]
+        target = state.get("Arguments", {}).get(argument)
+        if not isinstance(target, str) or target.startswith("{%"):
+            raise ValueError(
+                f"state {name!r}: {argument} must be a constant, so that the permission can name its target"
+            )
+        yield TaskNeed(name, action, target)
+    for element in ("Credentials", "ItemReader", "ResultWriter"):
+        if element in state:
+            raise ValueError(f"state {name!r}: no permission is known for {element}")
+    for part in _parts(state):
+        mode = part.get("ProcessorConfig", {}).get("Mode", "INLINE")
+        if mode != "INLINE":
+            raise ValueError(f"state {name!r}: no permission is known for the ProcessorConfig.Mode {mode!r}")
 
 
 def state_machine_policy(

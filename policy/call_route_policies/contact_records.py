@@ -14,6 +14,11 @@ STORED_STREAM = ("storageConfig", "kinesisStreamConfig", "streamArn")
 """Path of the ARN of the stream in a storage configuration."""
 
 
+def is_part_of_component(resource: Resource) -> bool:
+    """Returns whether the component CallRouteTracker created a resource."""
+    return _COMPONENT in resource.urn
+
+
 def record_storages(resources: Sequence[Resource]) -> Iterator[Resource]:
     """Returns the storage configurations that make Connect send contact records to a stream."""
     return (
@@ -34,7 +39,7 @@ def record_pipes(resources: Sequence[Resource]) -> list[Resource]:
     return [
         pipe
         for pipe in of_type(resources, PIPE)
-        if _COMPONENT in pipe.urn
+        if is_part_of_component(pipe)
         or (isinstance(pipe.get("source"), str) and pipe.get("source") in streams)
         or sources & set(pipe.dependencies.get("source", ()))
     ]
@@ -51,7 +56,7 @@ def processes_records(resource: Resource, resources: Sequence[Resource]) -> bool
     """Returns whether a resource is a pipe that reads contact records, or a state machine that such a pipe invokes."""
     pipes = record_pipes(resources)
     return (
-        _COMPONENT in resource.urn
+        is_part_of_component(resource)
         or resource in pipes
         or any(resource in invoked_machines(pipe, resources) for pipe in pipes)
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .contact_records import is_part_of_component
 from .data import data
 from .json_values import decoded
 from .property_rules import property_rule
@@ -21,6 +22,8 @@ def _check_protect_option(resource: Resource, config: RuleConfig) -> Iterator[Fi
 
 
 def _check_expiry(table: Resource, config: RuleConfig) -> Iterator[Finding]:
+    if not is_part_of_component(table):
+        return
     ttl, enabled, attribute = table.get("ttl"), table.get("ttl", "enabled"), table.get("ttl", "attributeName")
     if isinstance(enabled, Unknown):
         yield enabled
@@ -46,7 +49,7 @@ _CREDENTIALS = {
 _SECRET_NAME, _NO_SECRET_NAME, _COUNT_NAME = (
     re.compile(_SECRETS["names"][kind], re.IGNORECASE) for kind in ("secret", "identifier", "count")
 )
-_NO_SECRET = re.compile(rf"{_SECRETS['harmless']}$|arn:|alias/|\$\.|\{{%|\$\{{")
+_NO_SECRET = re.compile(rf"{_SECRETS['harmless']}$|arn:|alias/|\$\.|\{{%|\{{\{{resolve:|\$\{{")
 """A harmless value, or the start of a reference to a value that is stored elsewhere."""
 _REFERENCE_TYPES = ("PARAMETER_STORE", "SECRETS_MANAGER")
 """CodeBuild variable types whose value is the name of a secret."""
@@ -83,21 +86,28 @@ def _check_secrets(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
             if _is_secret_name(name) and not _COUNT_NAME.search(name):
                 yield f"must not contain {_NAMED} in plain text in {path}"
         elif isinstance(value, Mapping) and value.get("type") not in _REFERENCE_TYPES:
-            # A DynamoDB attribute value, such as {"S": "text"}, has the attribute's name.
+            # A DynamoDB attribute value, such as {"S": "text"}, has the attribute's name. So does the default of a parameter.
             is_attribute = len(value) == 1 and set(value) <= {"S", "N", "B", "L", "M", "SS"}
             pending += (
-                (f"{path}.{key}", name if is_attribute else _name_of(str(key), value), part)
+                (
+                    f"{path}.{key}",
+                    name if is_attribute or key == "default" else _name_of(str(key), value),
+                    part,
+                )
                 for key, part in value.items()
             )
         elif isinstance(value, list):
-            pending += ((f"{path}[{index}]", name, part) for index, part in enumerate(value))
+            # In a command, the name is the option before the value.
+            options = [name, *(each if str(each).startswith("--") else name for each in value)]
+            pending += ((f"{path}[{index}]", str(options[index]), part) for index, part in enumerate(value))
 
 
 def _secrets_in(name: str, value: str) -> list[str]:
     """Returns the kinds of secrets that a string contains, in plain text or Base64, or that its name suggests."""
     text = f"{value} {_from_base64(value)}"
     found = [kind for kind, pattern in _CREDENTIALS.items() if pattern.search(text)]
-    is_named = value and _is_secret_name(name) and not _NO_SECRET.match(value)
+    is_count = value.isdecimal() and _COUNT_NAME.search(name)
+    is_named = value and _is_secret_name(name) and not _NO_SECRET.match(value) and not is_count
     return found or ([_NAMED] if is_named else [])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
@@ -14,6 +15,7 @@ from .policy_documents import Document, Statement
 
 _ACTIONS = data("escalation.yaml")
 _OWN_USER = "user/${aws:username}"
+_CHANGES_PERMISSIONS = re.compile("(policy|boundary)$")
 _TAGS = (PRINCIPAL_TAG, RESOURCE_TAG, "ssm:resourcetag/")
 
 
@@ -59,7 +61,8 @@ def usable_actions(document: Document) -> dict[str, str]:
 
 
 def _is_narrowed(statement: Statement, action: str) -> bool:
-    if statement.resources and all(arn.endswith(_OWN_USER) for arn in statement.resources):
+    is_own = statement.resources and all(arn.endswith(_OWN_USER) for arn in statement.resources)
+    if is_own and not _CHANGES_PERMISSIONS.search(action):
         return True
     keys = _ACTIONS["narrowing"].get(action, ())
     return not any(map(is_wildcard, statement.resources)) and any(

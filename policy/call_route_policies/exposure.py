@@ -22,8 +22,8 @@ _SUBJECTS = ("function", "keyId", "resourceArn", "tableArn", "topic")
 
 
 def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
-    found = own_accounts(resources)
-    regions = {arn_of(resource.get("arn")).region for resource in resources} | {""}
+    found = own_accounts(resources, config["accounts"])
+    regions = {arn_of(resource.get("arn")).region for resource in resources} - {""}
     for resource in resources:
         subjects = {arn_of(resource.get(name)).account_id for name in _SUBJECTS} - {""}
         own = found or subjects
@@ -36,7 +36,7 @@ def _check_locations(resources: Sequence[Resource], config: RuleConfig) -> Stack
             if is_other and (own or (arn.service == "organizations" and path == "principal")):
                 yield resource, f"must not use another account in {path}: {value}"
             is_regional = _REGIONAL_PROPERTY.search(path) and not path.startswith("replicas")
-            if is_regional and found and account in allowed and arn.region not in regions:
+            if is_regional and regions and account in allowed and arn.region not in regions | {""}:
                 yield resource, f"must not use another region in {path}: {value}"
 
 

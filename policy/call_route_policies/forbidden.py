@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from callroute.errors import InputError
 from callroute.flows.flow import Flow
 
+from .contact_records import record_pipes
 from .iam_patterns import is_lambda
 from .policy_documents import walk
 from .resource import Resource, Unknown, matches_any
 from .resource_types import FLOW, MACHINE, MODULE
-from .rule import Finding, RuleConfig, rule
+from .rule import Finding, RuleConfig, StackFindings, rule, stack_rule
 
 _LAMBDA_TYPES = ("aws:lambda/*", "aws:connect/lambdaFunctionAssociation:*")
 """Lambda resources, and the association that lets a Connect instance invoke a function."""
@@ -26,7 +27,12 @@ def _check_credentials(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
     yield f"must not be part of the stack: {resource.type.rpartition(':')[2]} is a long-lived credential"
 
 
-def _check_lambda(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
+def _check_lambda(resources: Sequence[Resource], _: RuleConfig) -> StackFindings:
+    if record_pipes(resources):
+        yield from ((each, finding) for each in resources for finding in _uses_of_lambda(each))
+
+
+def _uses_of_lambda(resource: Resource) -> Iterator[Finding]:
     if matches_any(resource.type, _LAMBDA_TYPES):
         yield "must not be part of this stack, which does not use Lambda"
     elif resource.type in (FLOW, MODULE):
@@ -56,5 +62,5 @@ def _check_flow(content: object) -> Iterator[Finding]:
 RULES = (
     rule("resources-are-inspectable", _check_type),
     rule("no-long-lived-credentials", _check_credentials),
-    rule("no-lambda", _check_lambda),
+    stack_rule("no-lambda", _check_lambda),
 )

@@ -83,8 +83,14 @@ def _for_each_statement(*kinds: Kind) -> Callable[[StatementCheck], ResourceChec
 
 
 _ACCOUNT_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
-_IN_KEY_POLICY = ("kms:generatedatakey*", "kms:reencrypt*")
-"""Wildcard actions in the default key policy that KMS documents. Each matches variants of one action."""
+_IN_KEY_POLICY = (
+    "kms:decrypt*",
+    "kms:describe*",
+    "kms:encrypt*",
+    "kms:generatedatakey*",
+    "kms:reencrypt*",
+)
+"""Wildcard actions in the key policies that AWS documents. Each matches one action or its variants."""
 
 
 def _check_wildcard_actions(resource: Resource, _: RuleConfig) -> Iterator[Finding]:
@@ -190,7 +196,7 @@ def _unless_restricted(
 
 def _is_bound(_: str, value: str) -> bool:
     """Returns whether a value is, or starts with, the name of one client, for example `repo:example/calls:*`."""
-    return bool(re.match(r"[^*?$:]+(:[^*?$:]+|$)", value))
+    return bool(re.match(r"(?!repo:[^/]*$)[^*?$:]+(:[^*?$:]+|$)", value))
 
 
 def _identity_keys(provider: str) -> tuple[str, ...]:
@@ -221,6 +227,13 @@ def _check_trusted_principals(statement: Statement, config: RuleConfig) -> Itera
         keys = _identity_keys(" ".join(each.key for each in statement.conditions))
         violation = f"must trust only named users of its identity provider in {statement.label}"
         yield from _unless_restricted(statement, keys, _is_bound, violation)
+    federated = [name for type_, name in statement.principals if type_ == "Federated"]
+    if (
+        federated
+        and len(federated) == len(statement.principals)
+        and "sts:assumerole" in map(str.lower, statement.actions)
+    ):
+        yield f"must use sts:AssumeRoleWithWebIdentity or sts:AssumeRoleWithSAML for identity providers in {statement.label}"
     for action in statement.actions:
         if action.lower() not in _ASSUMING and not is_wildcard(action):
             yield f"must allow only sts:AssumeRole in {statement.label}, not {action}"
@@ -260,7 +273,9 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
     violations = [
         f"must restrict {name} with aws:SourceAccount or aws:SourceArn in {statement.label}"
         for type_, name in statement.principals
-        if type_ == "Service" and not is_wildcard(name) and not matches_any(name, config["exempt"])
+        if type_ == "Service"
+        and not is_wildcard(name)
+        and not matches_any(name.removesuffix(".cn"), config["exempt"])
     ]
     if not any("kms:encryptioncontext:" in condition.key for condition in statement.conditions):
         yield from _unless_restricted(statement, keys, _is_specific, *violations)
@@ -269,8 +284,9 @@ def _check_source_condition(statement: Statement, config: RuleConfig) -> Iterato
 
 def _check_trusted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares trusted accounts with the one in the role's own ARN, which is known after the role is created."""
+    found = own_accounts(resources, config["accounts"])
     for role in of_type(resources, ROLE):
-        own = arn_of(role.get("arn")).account_id
+        own = arn_of(role.get("arn")).account_id or next(iter(found), "")
         for statement in _allowing_statements(role, "trust"):
             named = list(_accounts_in_conditions(statement, _SOURCES))
             named += [
@@ -299,14 +315,20 @@ def _accounts_in_conditions(statement: Statement, keys: Set[str]) -> Iterator[tu
 
 def _check_granted_accounts(resources: Sequence[Resource], config: RuleConfig) -> StackFindings:
     """Compares granted accounts with those in the stack's ARNs or, if these are unknown, in the statement's ARNs."""
-    found = own_accounts(resources)
+    found = own_accounts(resources, config["accounts"])
     nameless = [resource for resource in resources if isinstance(resource.get("arn"), Unknown)]
     for resource in resources:
         for statement in _allowing_statements(resource, "resource"):
             own = found or {arn_of(arn).account_id for arn in statement.resources} - {""}
             named = {arn_of(name).account_id or name for kind, name in statement.principals if kind == "AWS"}
             named |= {account for _, account in _accounts_in_conditions(statement, _ACCOUNTS)}
-            for account in sorted(named - own - {*config["accounts"], "*"}):
+            others = sorted(named - own - {*config["accounts"], "*", "cloudfront"})
+            if not own and len(several := [other for other in others if other.isdigit()]) > 1:
+                yield (
+                    resource,
+                    f"must grant access to one account in {statement.label}, not to {', '.join(several)}",
+                )
+            for account in others:
                 if not own:
                     yield nameless[0] if nameless else resource, Unknown("arn")
                 else:

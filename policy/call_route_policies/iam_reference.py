@@ -33,6 +33,16 @@ _VALUE_TESTS: Mapping[str, Callable[[str], Any]] = {
 }
 """Tests for the values of a condition, by the start of its operator."""
 
+_OPERATOR_TYPES = {
+    "ARN": ("Arn", "String"),
+    "ArrayOfString": ("String",),
+    "Bool": ("Bool", "String"),
+    "IPAddress": ("IpAddress", "NotIpAddress"),
+    "String": ("String",),
+}
+"""Starts of the operators that can compare a condition key, by the type of the key."""
+
+_OPEN_VARIABLE = re.compile(r"\$\{[^}]*$")
 _SID = re.compile(r"[A-Za-z0-9]*")
 _PARTITION = re.compile(r"aws(-[a-z]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-\d|aws-global|")
@@ -57,6 +67,8 @@ def mistakes(document: Document) -> Iterator[str]:
         variables = {name.strip() for text in texts for name in VARIABLE.findall(text)}
         if document.version != "2012-10-17" and variables:
             yield f"must have the Version 2012-10-17 in {document.path}, which the variables in {statement.label} require"
+        for text in filter(_OPEN_VARIABLE.search, texts):
+            yield f"must close the variable in {statement.label}: {text}"
         for name in sorted(variables - {"", "*", "?", "$"}):
             if not _key_exists(name.lower()):
                 yield f"must use existing variables in {statement.label}, not ${{{name}}}"
@@ -84,6 +96,7 @@ def _wrong_principals(statement: Statement) -> Iterator[str]:
 
 def _wrong_condition(condition: Condition, statement: Statement) -> Iterator[str]:
     operator = condition.operator.rpartition(":")[2].removesuffix("ifexists")
+    types = _OPERATOR_TYPES.get(_KEY_TYPES.get(condition.key, ""))
     if condition.written_operator and not _OPERATOR.fullmatch(condition.operator):
         yield f"must use existing condition operators in {statement.label}, not {condition.written_operator}"
     elif condition.written_key and not _key_exists(condition.key):
@@ -92,9 +105,9 @@ def _wrong_condition(condition: Condition, statement: Statement) -> Iterator[str
         yield (
             f"must use condition keys that its actions support in {statement.label}, not {condition.written_key}"
         )
-    elif _KEY_TYPES.get(condition.key) == "IPAddress" and not operator.endswith(("ipaddress", "null")):
+    elif types and not operator.startswith(("null", *map(str.lower, types))):
         yield (
-            f"must compare {condition.written_key} with IpAddress or NotIpAddress in {statement.label},"
+            f"must compare {condition.written_key} with {' or '.join(types)} in {statement.label},"
             f" not {condition.written_operator}"
         )
     for value in condition.values:

@@ -7,15 +7,16 @@ also uses to build its policies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from callroute.arn import Arn
-from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, task_needs
+from callroute.aws.permissions import DELIVER_LOGS, READ_STREAM, USE_KEY, TaskNeed, state_needs, states
 
 from .conditions import Context, hold, request_context
 from .contact_records import processes_records
+from .data import data
 from .iam_patterns import (
     AWS_MANAGED_POLICY,
     VARIABLE,
@@ -46,13 +47,7 @@ _KEY_PROPERTIES = {
 }
 """Path of the property that names the customer managed key, by type."""
 
-# Source: AWS X-Ray and Step Functions, AWS Step Functions Developer Guide.
-_TRACE = (
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-)
+_PERMISSIONS = data("permissions.yaml")
 
 
 @dataclass(frozen=True)
@@ -81,8 +76,12 @@ class _NotDerivedError(Exception):
         super().__init__(str(finding))
 
 
-Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown]]
-"""Function that returns the permissions that a resource requires, and any unknown value that may require more."""
+Needs = Callable[[Resource, Sequence[Resource]], Iterator[Need | Unknown | None]]
+"""Function that returns the permissions that a resource requires.
+
+It also returns any unknown value that may require more, and None if the resource does something for which the required
+permissions are not known.
+"""
 
 
 def _known(resource: Resource, path: str) -> Any:
@@ -106,13 +105,24 @@ def _reject(resource: Resource, *paths: str) -> None:
             raise _NotDerivedError(f"must not set {path}: its required permissions are not known")
 
 
-def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
+def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown | None]:
     arn = _string(machine, "arn")
     text = _string(machine, "definition")
-    if any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:")):
-        raise _NotDerivedError(None)  # Reported by no-lambda.
+    # Lambda functions are reported by no-lambda.
+    has_lambda = any(is_lambda(value) for _, value, _ in walk({"definition": text}, ":lambda:"))
+    is_strict = processes_records(machine, resources) and not has_lambda
+    needs: list[TaskNeed] = []
     try:
-        needs = task_needs(parse(text))
+        for name, state in states(parse(text)):
+            try:
+                needs += state_needs(name, state)
+            except ValueError:
+                others = list(_other_task_needs(name, state))
+                if is_strict and not others:
+                    raise
+                needs += others
+                if not is_strict:
+                    yield None
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         reason = str(error) if type(error) is ValueError else "not an Amazon States Language definition"
         raise _NotDerivedError(f"must have a definition with known permissions: {reason}") from None
@@ -126,7 +136,18 @@ def _state_machine_needs(machine: Resource, resources: Sequence[Resource]) -> It
     if _string(machine, "loggingConfiguration.level") not in ("", "OFF"):
         yield from (Need(action, "*", "used for its log") for action in DELIVER_LOGS)
     if machine.get("tracingConfiguration", "enabled") is True:
-        yield from (Need(action, "*", "used for tracing") for action in _TRACE)
+        yield from (Need(action, "*", "used for tracing") for action in _PERMISSIONS["tracing"])
+
+
+def _other_task_needs(name: str, state: Mapping[str, Any]) -> Iterator[TaskNeed]:
+    """Yields the permission that a Task of a state machine for another purpose certainly needs."""
+    integration = str(state.get("Resource")).partition(":states:::")[2].removesuffix(".waitForTaskToken")
+    if integration in _PERMISSIONS["integrations"] and "Credentials" not in state:
+        action, parameter = _PERMISSIONS["integrations"][integration]
+        target = {**state.get("Parameters", {}), **state.get("Arguments", {})}.get(parameter)
+        is_name = action.startswith(("dynamodb:", "sqs:"))
+        if isinstance(target, str) and not target.startswith("{%") and (is_name or target.startswith("arn:")):
+            yield TaskNeed(name, action, target)
 
 
 _QUEUE_URL = re.compile(r"https?://(?:sqs\.([a-z0-9-]+)\.)?[^/]+/(\d{12})/([^/]+)")
@@ -143,12 +164,15 @@ def _target(target: str, service: str, machine_arn: str) -> str:
     return str(Arn(partition, service, region, account, name))
 
 
-def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown]:
+def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need | Unknown | None]:
     source, target = _string(pipe, "source"), _string(pipe, "target")
-    if is_lambda(target) or is_lambda(_string(pipe, "enrichment")):
+    is_strict = processes_records(pipe, resources)
+    if is_strict and (is_lambda(target) or is_lambda(_string(pipe, "enrichment"))):
         raise _NotDerivedError(None)  # Reported by no-lambda.
     for name, arn, service in (("source", source, "kinesis"), ("target", target, "states")):
-        if arn_of(arn).service != service:
+        if arn_of(arn).service != service and not is_strict:
+            yield None
+        elif arn_of(arn).service != service:
             raise _NotDerivedError(
                 f"must have a {service} {name}: the required permissions of {shown(arn)} are not known"
             )
@@ -159,11 +183,15 @@ def _pipe_needs(pipe: Resource, resources: Sequence[Resource]) -> Iterator[Need 
         "logConfiguration.firehoseLogDestination",
         "logConfiguration.s3LogDestination",
     )
-    yield from (Need(action, source, "used to read its source") for action in READ_STREAM)
-    yield from _key_needs("kinesis", source, resources)
+    reading = {"kinesis": READ_STREAM, **_PERMISSIONS["sources"]}
+    for action in reading.get(arn_of(source).service, ()):
+        yield Need(action, source, "used to read its source")
+    yield from _key_needs(arn_of(source).service, source, resources)
     invocation = _string(pipe, "targetParameters.stepFunctionStateMachineParameters.invocationType")
     start = "states:StartExecution" if invocation == "FIRE_AND_FORGET" else "states:StartSyncExecution"
-    yield Need(start, target, "used to invoke its target")
+    invoking = {"states": start, **_PERMISSIONS["targets"]}
+    if action := invoking.get(arn_of(target).service):
+        yield Need(action, target, "used to invoke its target")
     dead_letters = _string(pipe, "sourceParameters.kinesisStreamParameters.deadLetterConfig.arn")
     if dead_letters:
         action = "sns:Publish" if arn_of(dead_letters).service == "sns" else "sqs:SendMessage"
@@ -222,10 +250,10 @@ def _check_roles(type_: str, needs_of: Needs) -> Callable[[Sequence[Resource], R
                 principal = principal_of(by_principal, roles[arn])
                 granted = resource_policy_statements(resources, arn)
                 needs = [each for each in found if isinstance(each, Need)]
-                unknown = [each for each in found if isinstance(each, Unknown)]
-                yield from ((resource, each) for each in unknown)
+                yield from ((resource, each) for each in found if isinstance(each, Unknown))
+                is_incomplete = len(needs) < len(found)
                 for finding in (
-                    *_compare(principal, granted, resource, needs, bool(unknown), resources),
+                    *_compare(principal, granted, resource, needs, is_incomplete, resources),
                     *_compare_trust(roles[arn], resource),
                 ):
                     yield principal.resource, finding

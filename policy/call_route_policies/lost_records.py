@@ -18,7 +18,7 @@ State = Mapping[str, Any]
 _WHOLE_INPUT = re.compile(
     r"\{%\s*\$states\.(?:input|context\.Execution\.Input)((?:\.\w+)*)\s*%\}|\$((?:\.\w+)*)"
 )
-_WHOLE_ITEM = re.compile(r"Map\.Item\.Value(\.contact)?(?![.\[\w])")
+_WHOLE_ITEM = re.compile(r"Map\.Item\.Value(\.contact|\.data)?(?![.\[\w])")
 _PART_OF_INPUT = re.compile(r"(?:\$states\.input|Execution\.Input|(?<!\$)\$)\[")
 _TEXT_IN_EXPRESSION = re.compile(r"'[^']*'|\"[^\"]*\"")
 _INPUT = re.compile(r"\$states\.input\b|(?<!\$)\$(?![\w$])")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .data import data
 from .iam_patterns import arn_of
-from .policy_documents import Document, Statement, policy_documents, statements_in
+from .policy_documents import Document, Statement, policy_documents, statements_in, walk
 from .resource import Resource, Unknown, by_arn, of_type
 from .resource_types import POLICY
 
@@ -87,12 +88,42 @@ def principals(resources: Sequence[Resource]) -> Principals:
     return found
 
 
-def own_accounts(resources: Sequence[Resource]) -> set[str]:
-    """Returns the accounts in the ARNs of the stack's resources."""
-    accounts = (
+def own_accounts(resources: Sequence[Resource], others: Iterable[str] = ()) -> set[str]:
+    """Returns the accounts in the ARNs of the stack's resources.
+
+    A first preview does not know these ARNs. The result is then the account that all other ARNs and `aws:SourceAccount` of
+    the trust policies name, if it is a single one.
+
+    Args:
+        resources: the stack's resources.
+        others: accounts that the settings allow in addition to the stack's own.
+    """
+    accounts = {
         arn_of(each.get("arn")).account_id for each in resources if each.type not in _TYPES["referring"]
-    )
-    return {account for account in accounts if account.isdigit()}
+    }
+    if found := set(filter(str.isdigit, accounts)):
+        return found
+    referenced = {account for each in resources for account in _referenced_accounts(each)}
+    found = set(filter(str.isdigit, referenced.difference(others)))
+    return found if len(found) == 1 else set()
+
+
+_ELSEWHERE = re.compile(r"(layers|principals?)(\[\d+\])?$", re.IGNORECASE)
+"""Properties that often name other accounts."""
+
+
+def _referenced_accounts(resource: Resource) -> Iterator[str]:
+    """Yields the accounts in ARNs outside policies, and in policies except for the principals of resource policies."""
+    for path, value, _ in walk(resource.props, "arn:"):
+        if not _ELSEWHERE.search(path):
+            yield arn_of(value).account_id
+    for document in policy_documents(resource):
+        for statement in document.allowing:
+            yield from (arn_of(arn).account_id for arn in statement.resources)
+            if document.kind == "trust":
+                for condition in statement.conditions:
+                    if condition.requires_value and condition.key == "aws:sourceaccount":
+                        yield from condition.values
 
 
 def resource_policy_statements(resources: Sequence[Resource], arn: str) -> list[Statement]:

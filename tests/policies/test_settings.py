@@ -290,7 +290,7 @@ def test_an_unprotected_stack_needs_no_protection(pack: Pack) -> None:
             " is not a list of logs, queues, streams, tables.",
         ),
         (
-            "no-lambda",
+            "iam-no-public-resources",
             {"allowed": True},
             "cannot be checked: the rule has no setting 'allowed'. Its settings: none.",
         ),

@@ -13,16 +13,16 @@ from tests.policies.stacks import FIRST_PREVIEW
 # The figures so far. Raise a number when the pack gets better; never lower one.
 # The goals: 95% of kinds 1 to 6 and 10, 85% of kinds 7 to 9, and at most 1 compliant program refused.
 CAUGHT_AT_LEAST = {
-    "01-unknown-elements": 57,
+    "01-unknown-elements": 63,
     "02-wildcards-in-arns": 69,
-    "03-escalation": 92,
-    "04-principals": 83,
-    "05-conditions-and-denials": 85,
+    "03-escalation": 93,
+    "04-principals": 85,
+    "05-conditions-and-denials": 97,
     "06-lost-records": 80,
-    "07-data-and-loss": 91,
-    "08-secrets": 76,
+    "07-data-and-loss": 92,
+    "08-secrets": 93,
     "09-tags": 54,
-    "10-iam-mistakes": 126,
+    "10-iam-mistakes": 129,
 }
 REFUSED_AT_MOST = 0
 
