@@ -73,11 +73,16 @@ class Terminal:
         os.write(self._screen, text.encode())
 
     def finish(self) -> tuple[int, str]:
-        """Returns the exit code and the whole output."""
+        """Returns the exit code, as a shell reports it, and the whole output.
+
+        If Ctrl-C interrupts exec(), as in the creation of a dataclass, Python ends with the signal even if the exception is
+        handled later. Shells report 130 for this too.
+        """
         while self._read():
             pass
         os.close(self._screen)
-        return self.process.wait(timeout=60), self.text.replace("\r\n", "\n")
+        code = self.process.wait(timeout=60)
+        return (code if code >= 0 else 128 - code), self.text.replace("\r\n", "\n")
 
     def _read(self) -> bool:
         data = b""
