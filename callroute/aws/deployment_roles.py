@@ -626,7 +626,7 @@ def role_arns(target: DeploymentTarget) -> tuple[str, ...]:
 
 
 def stream_arn(target: DeploymentTarget) -> str:
-    """Returns the ARN of the stream, as a pattern if the stack creates it."""
+    """Returns the ARN of the stream, or an ARN pattern if the stack creates the stream."""
     return target.args.stream_arn or target.arn("kinesis", f"stream/{target.project}-stream-*")
 
 

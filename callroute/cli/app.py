@@ -67,7 +67,7 @@ class LazyCommand(click.Command):
 
 
 class CommandGroup(click.Group):
-    """The group of all commands. Reports errors on standard error and turns them into exit codes."""
+    """The top-level command group. Reports errors on standard error and turns them into exit codes."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -66,7 +66,7 @@ class StopModel:
 
 
 def _attempted(old: str, node: StopNode, behavior: Behavior) -> tuple[Shares, Shares]:
-    """Returns the shares of callers, by their next place, at a prompt that the new flow repeats differently.
+    """Returns the share of callers who go to each next place from a prompt that the new flow repeats differently.
 
     Args:
         old: the observed stop.
@@ -209,7 +209,7 @@ class ChangedFlow:
         return self._stops[stop].exits(behavior)
 
     def _check_places(self) -> None:
-        """Checks that callers can reach the places that the assumptions name.
+        """Checks that callers can reach the places named in the assumptions.
 
         Raises:
             InputError: a place cannot be reached from its stop.

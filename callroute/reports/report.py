@@ -261,7 +261,7 @@ class HourCount:
 
 @dataclass(frozen=True, slots=True)
 class DurationBin:
-    """Abandoned calls whose duration is in a range."""
+    """Abandoned calls whose duration falls within a given range."""
 
     start: int
     """Shortest duration in seconds, inclusive."""

@@ -30,7 +30,7 @@ CORNER = 6.0
 """Radius of the corners of lines."""
 
 _ENTRY = 15.0  # distance from the top of a block to the lines that lead to it
-_SECOND_ENTRY = 12.0  # extra distance to error lines if there are other lines too
+_SECOND_ENTRY = 12.0  # extra spacing before error lines if there are other lines too
 _LANE_GAP = 20.0  # between a lane and a block
 _TRACK_DISTANCE = 10.0
 _TRACK_MARGINS = (22.0, 30.0)  # distance between the tracks and the columns to their left and right
