@@ -25,7 +25,7 @@ def flow(tmp_path: Path) -> Path:
 def configure(flow: Path, stack: str, **options: str) -> None:
     entry = json.dumps({"file": flow.name, "name": "Menu", **options})
     text = f"config:\n  menus:salt: {{secure: xyz}}\n  menus:flows:\n    - {entry}\n"
-    (flow.parents[1] / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
+    (flow.parent.parent / f"Pulumi.{stack}.yaml").write_text(text, encoding="utf-8")
 
 
 def run(command: str, flow: Path, *options: str) -> Result:

@@ -67,7 +67,7 @@ def yaml(project: Project) -> Project:
 
 @pytest.mark.emulator
 def test_a_program_in_yaml_is_previewed(yaml: Project) -> None:
-    done = yaml.succeed("preview", "--policy-pack", str(yaml.folder.parents[1] / "policy"))
+    done = yaml.succeed("preview", "--policy-pack", str(yaml.folder.parent.parent / "policy"))
 
     assert "call-route-tracker:index:CallRouteTracker" in done.out
     assert "aws:pipes:Pipe" in done.out

@@ -85,7 +85,7 @@ def install_distribution(environment: Path) -> None:
     (wheel,) = environment.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(packages)
     # Python reads no .pth files in this folder, so that this checkout is not on the path.
-    (packages / "dependencies.pth").write_text(str(Path(pulumi.__file__).parents[1]), encoding="utf-8")
+    (packages / "dependencies.pth").write_text(str(Path(pulumi.__file__).parent.parent), encoding="utf-8")
 
 
 def test_the_rules_come_from_the_distribution(shop: Project) -> None:
