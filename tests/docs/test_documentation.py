@@ -50,6 +50,13 @@ def console_lines(document: Path) -> Iterator[str]:
             yield line.strip()[2:]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_a_document_has_no_conflict_markers(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+
+    assert not re.search(r"^(<<<<<<<|=======|>>>>>>>)", text, re.MULTILINE)
+
+
 LINES = sorted({line for document in DOCUMENTS for line in console_lines(document)})
 
 
