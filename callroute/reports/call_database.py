@@ -105,6 +105,7 @@ SELECT
         THEN list_transform({_DISTINCT_STOPS}, lambda stop: struct_pack({_VISIT})) END,
     day IS NULL OR started IS NULL OR call_route IS NULL OR outcome IS NULL OR outcome NOT IN {OUTCOMES}
         OR (duration IS NULL AND duration_seconds IS NOT NULL)
+        OR coalesce(NOT isfinite(duration) OR duration < 0, false)
         OR (stops IS NULL AND stops_visited IS NOT NULL) OR coalesce(len(stops) <> list_count(stops), false)
         OR (met IS NULL AND trouble IS NOT NULL) AS broken
 FROM (

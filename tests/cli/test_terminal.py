@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -71,6 +72,18 @@ class Terminal:
     def write(self, text: str) -> None:
         """Types a text."""
         os.write(self._screen, text.encode())
+
+    def interrupt(self) -> None:
+        """Presses Ctrl-C until the program ends.
+
+        Python misses a signal that arrives just before it starts to read from the terminal.
+        """
+        self.write(CTRL_C)
+        while True:
+            if not select.select([self._screen], [], [], 5)[0]:
+                self.write(CTRL_C)
+            elif not self._read():
+                return
 
     def finish(self) -> tuple[int, str]:
         """Returns the exit code, as a shell reports it, and the whole output.
@@ -315,7 +328,7 @@ main()
 def test_ctrl_c_at_a_prompt_of_simulate_exits_with_130() -> None:
     terminal = Terminal("simulate", FLOW)
     terminal.read_until("hang up: ")
-    terminal.write(CTRL_C)
+    terminal.interrupt()
     code, text = terminal.finish()
 
     assert code == 130

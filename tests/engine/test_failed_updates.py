@@ -2,7 +2,7 @@
 
 A program has one tracker for each type of resource. The creation of that tracker's resource of that type fails once.
 
-All failures happen in one `up --continue-on-error`, because 16 failed updates and 16 repairs would take a minute of CPU time. The
+All failures happen in one `up --continue-on-error`, because 17 failed updates and 17 repairs would take a minute of CPU time. The
 trackers do not depend on each other, so each sees one failure, and its resources that depend on the failed one are not created.
 Without the option, the engine also starts no other creation after the failure, so its state contains fewer resources and none
 in another form. test_lifecycle.py tests this for a pipe.
@@ -17,6 +17,7 @@ import pytest
 
 from tests.engine.aws_resources import (
     CONTACT_FLOW,
+    CONTACT_FLOW_MODULE,
     DASHBOARD,
     LOG_GROUP,
     METRIC_ALARM,
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.emulator
 
 MONITORED = {"alarmEmail": "on-call@example.com"}
 OPTIONS: dict[str, dict[str, Any]] = {
+    CONTACT_FLOW_MODULE: {"flows": [{**MENU, "type": "MODULE"}]},
     PHONE_NUMBER: {"flows": [{**MENU, **NUMBER}]},
     **dict.fromkeys((METRIC_ALARM, DASHBOARD, TOPIC, TOPIC_POLICY, TOPIC_SUBSCRIPTION), MONITORED),
 }
@@ -61,7 +63,7 @@ LISTS = {
     TOPIC_SUBSCRIPTION: ("sns", "list_subscriptions", "Subscriptions"),
 }
 """Service, operation and key in the answer that list the resources of a type."""
-CONNECT = (CONTACT_FLOW, PHONE_NUMBER, STORAGE_CONFIG)
+CONNECT = (CONTACT_FLOW, CONTACT_FLOW_MODULE, PHONE_NUMBER, STORAGE_CONFIG)
 
 
 def listed(project: Project, service: str, operation: str, key: str, **request: str) -> list[Any]:

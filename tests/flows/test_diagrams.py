@@ -396,7 +396,11 @@ def test_wrapped_lines_fit_and_only_ellipses_replace_text(
     assert rest == ""
 
 
-@given(st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1), st.floats(80, 300))
+def test_a_truncated_word_contains_no_space() -> None:
+    assert wrap("$.External.CurrentRule_offerMessage", 13, 120, 1) == ["$.External.Curr…"]
+
+
+@given(st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), min_size=1), st.floats(110, 300))
 def test_words_are_not_broken(words: list[str], max_width: float) -> None:
     wrapped = wrap(" ".join(words), 13, max_width, 1000)
     assert " ".join(wrapped).split() == words

@@ -51,6 +51,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
         "threshold": 0,
     },
     "aws:connect/contactFlow:ContactFlow": {"instanceId": INSTANCE, "content": "{}"},
+    "aws:connect/contactFlowModule:ContactFlowModule": {"instanceId": INSTANCE, "content": "{}"},
     "aws:connect/instanceStorageConfig:InstanceStorageConfig": {
         "instanceId": INSTANCE,
         "resourceType": "CONTACT_TRACE_RECORDS",

@@ -52,13 +52,17 @@ def wrap(text: str, size: float, max_width: float, max_lines: int) -> list[str]:
     a capital letter in it, and truncated if it has neither.
     """
     wrapped: list[str] = []
+    space = " "
     for paragraph in text.splitlines():
         rest = paragraph.strip()
         while rest:
             if len(wrapped) == max_lines:
-                wrapped[-1] = shorten(f"{wrapped[-1]} {rest}…", size, max_width)
+                wrapped[-1] = shorten(f"{wrapped[-1]}{space}{rest}…", size, max_width)
                 return wrapped
-            line, rest = _first_line(rest, size, max_width)
+            line, left = _first_line(rest, size, max_width)
+            # A word that was split has no space in it.
+            space = "" if rest.startswith(line + left) else " "
+            rest = left
             wrapped.append(line)
     return wrapped
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from callroute.errors import InputError
 from callroute.flows.attribute_flow import (
     CALL_FLOW,
+    CALLING_FLOW,
     COMPLETED,
     FLOW_VERSION,
     ROUTE,
@@ -76,8 +77,11 @@ def _is_disconnect_flow(context: LintContext) -> bool:
 
 
 def _is_tracked(context: LintContext) -> bool:
-    """Returns whether calls can have a route: a reachable block sets one, or the calling flow may have set one."""
-    return any(stop.routes != {None} for stop in _stops(context)) or any(_set_values(context))
+    """Returns whether calls can have a route: a reachable block sets one, or the calling flow may have set one.
+
+    A module or a computed attribute name may set one too, but is no sign that the flow was tracked.
+    """
+    return any(CALLING_FLOW in stop.routes for stop in _stops(context)) or any(_set_values(context))
 
 
 def _untracked_stop(context: LintContext) -> Iterator[Match]:
