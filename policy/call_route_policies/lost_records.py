@@ -10,7 +10,7 @@ from .contact_records import processes_records, record_pipes, stream_parameter
 from .json_values import decoded
 from .property_rules import property_check
 from .resource import Resource, Unknown, nested, of_type, shown
-from .resource_types import MACHINE
+from .resource_types import MACHINE, TABLE
 from .rule import Finding, RuleConfig, StackFindings
 
 State = Mapping[str, Any]
@@ -33,6 +33,9 @@ _METRICS = ":states:::aws-sdk:cloudwatch:putMetricData"
 _STORES_NOTHING = re.compile(rf"(:(batchGet|delete|describe|get|head|list|query|scan)\w*|{_METRICS})$")
 """End of a Task's resource if the Task stores nothing."""
 
+_SAME_FOR_ALL = re.compile(r"\.(AWSAccountId|AWSContactTraceRecordFormatVersion|Channel|InstanceARN)\b")
+"""Fields whose value many contact records have in common."""
+
 _DATA = ("Key", "Item", "ExpressionAttributeValues", "MessageBody", "Message", "Data", "Entries")
 """Task arguments that must contain data from the record."""
 
@@ -43,16 +46,19 @@ def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> Sta
     """Checks the state machines that process contact records."""
     batches = [stream_parameter(pipe, "batchSize") for pipe in record_pipes(resources)]
     is_single = bool(batches) and all(size == 1 for size in batches)
+    keys = {table.get("name"): table.get("hashKey") for table in of_type(resources, TABLE)}
     for machine in of_type(resources, MACHINE):
         if processes_records(machine, resources):
             definition = machine.get("definition")
             if isinstance(definition, Unknown):
                 yield machine, definition
-            for finding in _lost_records(decoded(definition), is_single, config):
+            for finding in _lost_records(decoded(definition), is_single, keys, config):
                 yield machine, finding
 
 
-def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Iterator[Finding]:
+def _lost_records(
+    definition: Any, is_single: bool, keys: Mapping[Any, Any], config: RuleConfig
+) -> Iterator[Finding]:
     scopes = [part for part in nested(definition) if isinstance(part, Mapping)]
     for scope in (each for each in scopes if isinstance(each.get("States"), Mapping)):
         states = scope["States"]
@@ -62,7 +68,9 @@ def _lost_records(definition: Any, is_single: bool, config: RuleConfig) -> Itera
             if not isinstance(state, Mapping):
                 continue
             language = state.get("QueryLanguage", definition.get("QueryLanguage"))
-            findings = {**_lossy_arguments(state), **_lost_before(state, states, language == "JSONata")}
+            findings = {**_lossy_arguments(state, keys), **_lost_before(state, states, language == "JSONata")}
+            if state.get("InputPath", "$") is None and not _keeps_input(state):
+                findings["InputPath is null"] = "process its input"
             if state.get("Type") == "Map":
                 yield from _check_map(Resource("Map", str(name), "", state), config)
                 findings |= _lossy_items(state, definition)
@@ -130,8 +138,20 @@ def _is_whole_input(value: Any, definition: Mapping[str, Any]) -> bool:
     return bool(expression) and all(name == "contact" or f"'{name}'" in str(definition) for name in fields)
 
 
-def _lossy_arguments(state: State) -> dict[str, str]:
-    """Returns the requirements that a Task's arguments violate, keyed by a description of the violation."""
+def _keeps_input(state: State) -> bool:
+    """Returns whether an empty input loses nothing: the state adds to the record, or is a Task, whose arguments are checked."""
+    return state.get("Type") not in ("Map", "Pass") or (
+        state["Type"] == "Pass" and state.get("ResultPath", "$") != "$"
+    )
+
+
+def _lossy_arguments(state: State, keys: Mapping[Any, Any]) -> dict[str, str]:
+    """Returns the requirements that a Task's arguments violate, keyed by a description of the violation.
+
+    Args:
+        state: any state.
+        keys: partition keys of the stack's tables, by the table's name.
+    """
     arguments = _argument(state, "Arguments") or _argument(state, "Parameters")
     if state.get("Type") != "Task" or not isinstance(arguments, Mapping):
         return {}
@@ -140,7 +160,16 @@ def _lossy_arguments(state: State) -> dict[str, str]:
         for name in _DATA
         if (value := _argument(arguments, name)) is not None and not _reads_record({name: value}, arguments)
     }
+    item, key = _argument(arguments, "Item"), keys.get(_argument(arguments, "TableName"))
+    if not found and isinstance(item, Mapping) and key in item:
+        others = {name: value for name, value in item.items() if name != key}
+        if not _reads_record({key: item[key]}, item) or _SAME_FOR_ALL.search(str(item[key])):
+            found[f"Arguments.Item.{key} is {shown(item[key])}"] = "use a key from the record"
+        elif not _reads_record(others, item):
+            found[f"Arguments.Item is {shown(item)}"] = "store more of the record than its key"
     resource, update = str(state.get("Resource")).lower(), _argument(arguments, "UpdateExpression")
+    if resource.endswith(":deleteitem"):
+        found[f"Resource is {state['Resource']}"] = "keep stored records"
     if resource.endswith(":updateitem") and not re.search(r"(?i)\b(set|add)\b|\{%", str(update)):
         found[f"Arguments.UpdateExpression is {shown(update)}"] = "store data from the record"
     condition = str(_argument(arguments, "ConditionExpression"))

@@ -18,7 +18,7 @@ CAUGHT_AT_LEAST = {
     "03-escalation": 93,
     "04-principals": 85,
     "05-conditions-and-denials": 97,
-    "06-lost-records": 80,
+    "06-lost-records": 90,
     "07-data-and-loss": 92,
     "08-secrets": 93,
     "09-tags": 54,
