@@ -178,7 +178,7 @@ class StopGraph:
         self.first = frozenset(place.name for place in started if place.kind == "stop")
 
     def dead_ends(self) -> Iterator[tuple[str, str]]:
-        """Yields each stop that callers reach only after trouble at another stop and that has no prompt, after that other stop."""
+        """Yields pairs of stops: one with trouble, and one without prompts that callers reach only after this trouble."""
         for route, stop in self.stops.items():
             for place in sorted(stop.out_of_attempts - stop.choices):
                 if place.kind == "stop" and not self.stops[place.name].prompts:

@@ -46,7 +46,7 @@ def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> Sta
     """Checks the state machines that process contact records."""
     batches = [stream_parameter(pipe, "batchSize") for pipe in record_pipes(resources)]
     is_single = bool(batches) and all(size == 1 for size in batches)
-    keys = {table.get("name"): table.get("hashKey") for table in of_type(resources, TABLE)}
+    keys = {str(table.get("name")): table.get("hashKey") for table in of_type(resources, TABLE)}
     for machine in of_type(resources, MACHINE):
         if processes_records(machine, resources):
             definition = machine.get("definition")
@@ -57,7 +57,7 @@ def check_kept_records(resources: Sequence[Resource], config: RuleConfig) -> Sta
 
 
 def _lost_records(
-    definition: Any, is_single: bool, keys: Mapping[Any, Any], config: RuleConfig
+    definition: Any, is_single: bool, keys: Mapping[str, Any], config: RuleConfig
 ) -> Iterator[Finding]:
     scopes = [part for part in nested(definition) if isinstance(part, Mapping)]
     for scope in (each for each in scopes if isinstance(each.get("States"), Mapping)):
@@ -145,7 +145,7 @@ def _keeps_input(state: State) -> bool:
     )
 
 
-def _lossy_arguments(state: State, keys: Mapping[Any, Any]) -> dict[str, str]:
+def _lossy_arguments(state: State, keys: Mapping[str, Any]) -> dict[str, str]:
     """Returns the requirements that a Task's arguments violate, keyed by a description of the violation.
 
     Args:
@@ -160,7 +160,7 @@ def _lossy_arguments(state: State, keys: Mapping[Any, Any]) -> dict[str, str]:
         for name in _DATA
         if (value := _argument(arguments, name)) is not None and not _reads_record({name: value}, arguments)
     }
-    item, key = _argument(arguments, "Item"), keys.get(_argument(arguments, "TableName"))
+    item, key = _argument(arguments, "Item"), keys.get(str(_argument(arguments, "TableName")))
     if not found and isinstance(item, Mapping) and key in item:
         others = {name: value for name, value in item.items() if name != key}
         if not _reads_record({key: item[key]}, item) or _SAME_FOR_ALL.search(str(item[key])):

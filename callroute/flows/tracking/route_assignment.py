@@ -94,7 +94,7 @@ class RouteAssignment:
     # --- Routes of blocks --------------------------------------------------------------------------------------------
 
     def _set_by(self, edge: Edge) -> RouteSource | None:
-        """Returns the route that an edge sets as a choice, a named branch or an edge of a manual block, or None."""
+        """Returns the route that an edge sets, or None. An edge sets one if it is a choice, is named, or leaves a manual block."""
         if edge.source in self._manual:
             return self._manual[edge.source]
         if self.graph.is_choice(edge) or edge.label in self.names.branches.get(edge.source, {}):
